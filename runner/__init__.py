@@ -1,0 +1,1 @@
+"""trueup's runner: plan, apply, verify and roll back a service's way to the house standard."""
