@@ -1,0 +1,134 @@
+"""Connections: any spelling of a DSN in, a psycopg connection or one clear error out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from runner.errors import ConnectionFailedError
+
+CONNECT_TIMEOUT = 10
+_YOYO_SCHEME = re.compile(r"postgres(?:ql)?\+\w+://", re.IGNORECASE)
+_SHAPES = "postgresql://user@host:5432/dbname, or: host=... port=5432 dbname=... user=..."
+
+
+def connect(
+    dsn: str,
+    *,
+    application_name: str,
+    autocommit: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> psycopg.Connection:
+    """A connection that prepares no statement behind the caller's back.
+
+    Args:
+        dsn: a libpq URI, key=value pairs, or a yoyo URL (`postgresql+psycopg://`).
+        application_name: what pg_stat_activity shows, unless the DSN names it.
+        autocommit: False opens a transaction with the first statement.
+        settings: server settings for the session, such as {"lock_timeout": "200ms"}.
+
+    Raises:
+        ConnectionFailedError: the DSN is malformed, or the server refuses or cannot be reached.
+    """
+    values = parse_dsn(dsn)
+    values.setdefault("application_name", application_name)
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        values.setdefault("connect_timeout", str(CONNECT_TIMEOUT))
+    if settings:
+        given = [values["options"]] if "options" in values else []
+        values["options"] = " ".join([*given, *_options(settings)])
+    try:
+        return psycopg.connect(
+            make_conninfo(**values), autocommit=autocommit, prepare_threshold=None
+        )
+    except psycopg.Error as error:
+        raise _explained(error, values) from None
+
+
+def parse_dsn(dsn: str) -> dict[str, str]:
+    """A DSN's libpq parameters, whatever its spelling.
+
+    Args:
+        dsn: a libpq URI, key=value pairs, or a yoyo URL (`postgresql+psycopg://`).
+
+    Raises:
+        ConnectionFailedError: the DSN is malformed; the message never quotes it.
+    """
+    try:
+        if _YOYO_SCHEME.match(dsn):
+            return _parse_yoyo_url(dsn)
+        values = {key: str(value) for key, value in conninfo_to_dict(dsn).items()}
+    except (psycopg.Error, ValueError):
+        # libpq's own message would quote the part with the password.
+        raise ConnectionFailedError("the DSN is malformed", hint=f"write it as {_SHAPES}") from None
+    if "@" in values.get("host", ""):
+        raise ConnectionFailedError(
+            "the DSN is malformed: there is an @ in its password or in its host",
+            hint="write the @ of a password as %40",
+        )
+    return values
+
+
+def _parse_yoyo_url(url: str) -> dict[str, str]:
+    """As yoyo's backend reads it: the path is not decoded, and `schema` is a search path."""
+    parts = urlsplit(url)
+    values = {"dbname": parts.path[1:], **dict(parse_qsl(parts.query))}
+    values.pop("autocommit", None)
+    if schema := values.pop("schema", None):
+        given = [values["options"]] if "options" in values else []
+        values["options"] = " ".join([*given, *_options({"search_path": schema})])
+    if parts.username is not None:
+        values["user"] = unquote(parts.username)
+    if parts.password is not None:
+        values["password"] = unquote(parts.password)
+    if parts.hostname is not None:
+        values["host"] = parts.hostname
+    if parts.port is not None:
+        values["port"] = str(parts.port)
+    checked = conninfo_to_dict(make_conninfo(**values))
+    return {key: str(value) for key, value in checked.items() if value != ""}
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    # libpq splits `options` at spaces; a backslash keeps one.
+    return [
+        "-c " + re.sub(r"([\\\s])", r"\\\1", f"{name}={value}") for name, value in settings.items()
+    ]
+
+
+def _explained(error: psycopg.Error, values: Mapping[str, str]) -> ConnectionFailedError:
+    host = values.get("host") or os.environ.get("PGHOST") or "the local socket"
+    place = f"{host}:{values.get('port') or os.environ.get('PGPORT') or '5432'}"
+    user = values.get("user") or os.environ.get("PGUSER") or "the system account's name"
+    dbname = values.get("dbname") or os.environ.get("PGDATABASE") or user
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = re.sub(r"^.*(?:FATAL|failed): +", "", lines[0]) if lines else type(error).__name__
+    if password := values.get("password"):
+        reason = reason.replace(password, "***")
+    return ConnectionFailedError(
+        f"cannot connect to database {dbname!r} at {place} as {user!r}: {reason}",
+        hint=_next_step(reason),
+    )
+
+
+def _next_step(reason: str) -> str:
+    for pattern, step in (
+        (r"authentication failed|no password supplied", "check the user and the password"),
+        (r"^database .* does not exist", "create the database, or name another one in the DSN"),
+        (r"^role .* does not exist", "name an existing role in the DSN"),
+        (
+            r"pg_hba|not permitted to log in|permission denied for database",
+            "ask the DBA for access",
+        ),
+        (r"too many (?:connections|clients)|remaining connection slots", "try again later"),
+        (r"starting up|shutting down|recovery", "wait until the server is up"),
+        (r"translate host name|Name or service not known", "check the host's name"),
+    ):
+        if re.search(pattern, reason, re.IGNORECASE):
+            return step
+    return "check the host and the port, and that the server runs"

@@ -1,0 +1,367 @@
+"""The process that owns one embedded server and removes it when its last user is gone.
+
+Run by its path, detached, by runner.postgres.embedded; so it needs the standard library only. Every
+user holds a socket to it open, and the kernel closes that socket however the user ends,
+kill -9 included. PostgreSQL is its child, so it never has to trust a process id from a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PREFIX = "trueup-"
+CONTROL = "control"
+PORT = 5432
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+# sun_path holds 104 bytes on macOS, 108 on Linux.
+SOCKET_PATH_BYTES = 100
+
+
+class FailedError(Exception):
+    """What went wrong, for the user's process to report."""
+
+
+class BusyError(FailedError):
+    """Another supervisor owns the data directory."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account that PostgreSQL runs as: our own, or another one's when we are root."""
+
+    ids: tuple[int, int] | None
+
+    def own(self, path: Path) -> None:
+        """Give a file or folder of ours to the account."""
+        if self.ids:
+            os.chown(path, *self.ids)
+
+    def popen_options(self) -> dict[str, Any]:
+        """The arguments that make subprocess run a program as the account."""
+        if not self.ids:
+            return {}
+        return {"user": self.ids[0], "group": self.ids[1], "extra_groups": []}
+
+    def reaches(self, directory: Path) -> bool:
+        """Whether the account can enter the directory."""
+        if not self.ids:
+            return os.access(directory, os.X_OK | os.W_OK)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(self.ids[1])
+                os.setuid(self.ids[0])
+                os._exit(0 if os.access(directory, os.X_OK) else 1)
+            except OSError:
+                os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def lock_directory(directory: Path) -> int | None:
+    """An exclusive lock on a directory that lives as long as the returned descriptor, or None."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.lstat(directory)):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
+
+
+def choose_base(account: Account) -> Path:
+    """The first temporary directory that is short enough for a socket and open to the account."""
+    candidates = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    for candidate in candidates:
+        example = os.path.join(candidate, f"{PREFIX}12345678", f".s.PGSQL.{PORT}.lock")
+        if len(os.fsencode(example)) < SOCKET_PATH_BYTES and account.reaches(Path(candidate)):
+            return Path(candidate)
+    raise FailedError(f"no usable temporary directory among {', '.join(candidates)}")
+
+
+def sweep(base: Path, account: Account) -> None:
+    """Remove homes whose supervisor was killed or lost with the machine."""
+    owners = {os.geteuid(), account.ids[0] if account.ids else os.geteuid()}
+    for home in base.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if home.lstat().st_uid in owners and (lock := lock_directory(home)) is not None:
+                shutil.rmtree(home, ignore_errors=True)
+                os.close(lock)
+
+
+def make_home(base: Path) -> tuple[Path, int]:
+    """A new private folder for the socket, the log and perhaps the data, and the lock on it."""
+    while True:
+        home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+        # None: a sweep took the folder between the two calls.
+        if (lock := lock_directory(home)) is not None:
+            return home, lock
+
+
+class Server:
+    """PostgreSQL as a child process."""
+
+    def __init__(self, order: dict[str, Any], account: Account, home: Path, data: Path) -> None:
+        """A server that is not started yet, with its log open."""
+        self.order = order
+        self.account = account
+        self.home = home
+        self.data = data
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = (home / "log").open("ab")
+
+    def prepare(self) -> None:
+        """Make the data directory unless it is one already."""
+        if (self.data / "PG_VERSION").exists():
+            return
+        if self.data.exists() and any(self.data.iterdir()):
+            raise FailedError(f"{self.data} is not empty and no data directory of PostgreSQL")
+        program = [os.path.join(self.order["bin"], "initdb"), "-D", str(self.data)]
+        result = self._popen([*program, *self.order["initdb"]]).wait()
+        if result != 0:
+            raise FailedError(self.last_words(f"initdb failed with exit code {result}"))
+
+    def start(self) -> None:
+        """Start, and return when connections are accepted."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.home),
+            "unix_socket_permissions": "0700",
+            "port": str(PORT),
+            **self.order["settings"],
+        }
+        program = [os.path.join(self.order["bin"], "postgres"), "-D", str(self.data)]
+        for name, value in settings.items():
+            program += ["-c", f"{name}={value}"]
+        self.process = self._popen(program, preexec_fn=end_with_parent())
+        deadline = time.monotonic() + START_SECONDS
+        while not self._accepts():
+            if self.process.poll() is not None:
+                code = self.process.returncode
+                self.process = None
+                raise FailedError(self.last_words(f"postgres ended with exit code {code}"))
+            if time.monotonic() > deadline:
+                raise FailedError(self.last_words(f"not ready after {START_SECONDS:.0f} s"))
+            time.sleep(0.01)
+
+    def _accepts(self) -> bool:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        ours = self.process is not None and lines[:1] == [str(self.process.pid)]
+        return ours and len(lines) > 7 and lines[7].strip() == "ready"
+
+    def stop(self, how: signal.Signals) -> None:
+        """Stop: SIGINT writes everything to disk first, SIGQUIT does not."""
+        if self.process is None:
+            return
+        for attempt in (how, signal.SIGQUIT, signal.SIGKILL):
+            self.process.send_signal(attempt)
+            try:
+                self.process.wait(STOP_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process = None
+
+    def ended(self) -> bool:
+        """Whether PostgreSQL has ended by itself or by somebody else's hand."""
+        if self.process is not None and self.process.poll() is not None:
+            self.process = None
+        return self.process is None
+
+    def last_words(self, reason: str) -> str:
+        """The reason with the end of the log, where PostgreSQL says why."""
+        lines = (self.home / "log").read_text(errors="replace").splitlines()
+        return "\n".join([reason, *lines[-15:]])
+
+    def _popen(self, program: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        return subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            cwd=self.home,
+            env={**environment, "TZ": "UTC", "LC_ALL": "C"},
+            **options,
+            **self.account.popen_options(),
+        )
+
+
+def end_with_parent() -> Callable[[], object] | None:
+    """A hook that makes Linux end PostgreSQL when this process is killed."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None
+    return lambda: prctl(1, int(signal.SIGQUIT))  # PR_SET_PDEATHSIG
+
+
+class Supervisor:
+    """Answers the users of one server, and ends when there is none left."""
+
+    def __init__(self, server: Server, listener: socket.socket, keep: bool) -> None:
+        """A supervisor without users yet; with `keep` it outlives its users."""
+        self.server = server
+        self.listener = listener
+        self.keep = keep
+        self.users: set[socket.socket] = set()
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(listener, selectors.EVENT_READ)
+        # A leaving user's socket closes when this process ends: it tells that all is gone.
+        self.leaving: list[socket.socket] = []
+
+    def greet(self, user: socket.socket) -> None:
+        """Take a new user in and say where the server is."""
+        self.users.add(user)
+        self.selector.register(user, selectors.EVENT_READ)
+        self._answer(user)
+
+    def serve(self) -> None:
+        """Work until the last user leaves, or a signal or a user says stop."""
+        waker, wakened = socket.socketpair()
+        waker.setblocking(False)
+        signal.set_wakeup_fd(waker.fileno())
+        ends = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        for number in (*ends, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        self.selector.register(wakened, selectors.EVENT_READ)
+        while self.users or (self.keep and not self.server.ended()):
+            for key, _ in self.selector.select():
+                ready = key.fileobj
+                if ready is self.listener:
+                    self.greet(self.listener.accept()[0])
+                elif ready is wakened:
+                    if ends & set(wakened.recv(64)):
+                        return
+                elif isinstance(ready, socket.socket) and self._obey(ready):
+                    return
+
+    def _obey(self, user: socket.socket) -> bool:
+        """Do what a user says; True when the server shall go."""
+        try:
+            request = user.recv(64)
+        except OSError:
+            request = b""
+        try:
+            if request == b"stop\n":
+                return True
+            if request == b"crash\n":
+                self.server.stop(signal.SIGQUIT)
+            elif request == b"restart\n":
+                if not self.server.ended():
+                    self.server.stop(signal.SIGINT)
+                self.server.start()
+            else:
+                self.users.discard(user)
+                self.selector.unregister(user)
+                if self.users or self.keep:
+                    with user, contextlib.suppress(OSError):
+                        user.sendall(b"stays\n")
+                else:
+                    self.leaving.append(user)
+                return False
+        except FailedError as error:
+            self._answer(user, error=str(error))
+        else:
+            self._answer(user)
+        return False
+
+    def _answer(self, user: socket.socket, **more: object) -> None:
+        process = self.server.process
+        answer = {
+            "home": str(self.server.home),
+            "data": str(self.server.data),
+            "port": PORT,
+            "supervisor": os.getpid(),
+            "postmaster": process.pid if process else None,
+            **more,
+        }
+        with contextlib.suppress(OSError):
+            user.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def own_data(order: dict[str, Any], account: Account) -> int:
+    """Make the data directory that the user named if need be, and lock it."""
+    data = Path(order["data"])
+    data.parent.mkdir(parents=True, exist_ok=True)
+    if not account.reaches(data.parent):
+        raise FailedError(f"the account that runs PostgreSQL cannot enter {data.parent}")
+    data.mkdir(mode=0o700, exist_ok=True)
+    if (lock := lock_directory(data)) is None:
+        raise BusyError(f"another process starts or stops the server in {data}")
+    if not any(data.iterdir()):
+        data.chmod(0o700)
+        account.own(data)
+    return lock
+
+
+def run(order: dict[str, Any], first: socket.socket) -> None:
+    """The life of one server, from its folder's making to its removal."""
+    account = Account(tuple(order["account"]) if order["account"] else None)
+    if order["data"]:
+        own_data(order, account)
+    base = choose_base(account)
+    sweep(base, account)
+    home, _ = make_home(base)
+    try:
+        data = Path(order["data"]) if order["data"] else home / "data"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(home / CONTROL))
+        listener.listen()
+        server = Server(order, account, home, data)
+        account.own(home)
+        try:
+            server.prepare()
+            server.start()
+            supervisor = Supervisor(server, listener, bool(order["keep"]))
+            supervisor.greet(first)
+            supervisor.serve()
+        finally:
+            # What is thrown away need not reach the disk first.
+            server.stop(signal.SIGINT if order["data"] else signal.SIGQUIT)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def main() -> None:
+    """Run as `supervise.py ORDER`; ORDER is JSON written by runner.postgres.embedded."""
+    order = json.loads(sys.argv[1])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    with socket.socket(fileno=order["socket"]) as first:
+        try:
+            run(order, first)
+        except Exception as error:  # the user's process is the only one to tell
+            kind = "busy" if isinstance(error, BusyError) else "error"
+            text = str(error) if isinstance(error, FailedError) else repr(error)
+            with contextlib.suppress(OSError):
+                first.sendall(json.dumps({kind: text}).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The server and the databases that tests use.
+
+TRUEUP_TEST_DSN names a server of one's own to test against instead of the embedded one, and
+TRUEUP_PG_BIN other programs for the embedded one.
+
+Under xdist each worker has its own server: roles and settings belong to a whole server, so workers
+that shared one would meet in them. It costs half a second a worker, in parallel.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import DatabaseFactory
+
+from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+
+UNIT = Path(__file__).parent / "unit"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(UNIT) and "server_dsn" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} uses a server: move it to tests/database")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """The embedded server that the tests of this process share; do not stop or crash it."""
+    with start_server(settings=FAST) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server_dsn(request: pytest.FixtureRequest) -> str:
+    """The maintenance database of the server under test."""
+    if named := os.environ.get("TRUEUP_TEST_DSN"):
+        return named
+    server: EmbeddedServer = request.getfixturevalue("server")
+    return server.dsn()
+
+
+@pytest.fixture(scope="session")
+def _session_databases(server_dsn: str) -> Iterator[DatabaseFactory]:
+    factory = DatabaseFactory(server_dsn)
+    yield factory
+    factory.drop()
+
+
+@pytest.fixture
+def database_factory(_session_databases: DatabaseFactory) -> Iterator[DatabaseFactory]:
+    """`database_factory(load=None)` gives the DSN of a new database, dropped after the test."""
+    yield _session_databases
+    _session_databases.drop(but_templates=True)
+
+
+@pytest.fixture
+def database(database_factory: DatabaseFactory) -> str:
+    """The DSN of a new empty database, dropped after the test."""
+    return database_factory()
