@@ -1,0 +1,155 @@
+"""The shared enums: each defined once, its value equal to its name, read in any case.
+
+Their members are what the CHECK constraints of the new contract hold; check_constraint prints them.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from enum import Enum
+from typing import Self
+
+from pyorm.errors import DeclarationError, UnknownEnumValue
+
+
+class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
+    """The base of every shared enum: `class ModelStatus(SharedEnum): ACTIVE = "ACTIVE"`.
+
+    A member is its own text: it compares, formats, hashes and serialises as `"ACTIVE"`.
+    The constructor reads any case, as parse does.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for member in cls:
+            if not (member.value == member.name == member.name.upper()):
+                raise DeclarationError(
+                    f"{cls.__name__}.{member.name} has the value {member.value!r}; "
+                    f"the value of a shared enum is its name in uppercase",
+                    entity=cls.__name__,
+                )
+
+    # As in enum.StrEnum: what is formatted into a log line or a URL is the value.
+    __str__ = str.__str__
+    __format__ = str.__format__  # type: ignore[assignment]
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """Read a value in any case.
+
+        Args:
+            value: a member or its text; another case than uppercase gives a DeprecationWarning
+                at the caller's line.
+
+        Returns:
+            The member.
+
+        Raises:
+            UnknownEnumValue: for any other value; it is a ValueError too.
+        """
+        return cls(value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        if isinstance(value, str) and (member := cls._ignoring_case(value)) is not None:
+            warnings.warn(
+                f"{cls.__name__} value {value!r} is deprecated, write {member.value!r}",
+                DeprecationWarning,
+                stacklevel=_frames_to_caller(),
+            )
+            return member
+        raise cls._unknown(value)
+
+    @classmethod
+    def _ignoring_case(cls, value: str) -> Self | None:
+        # Only ASCII has one upper case: a dotless i becomes a plain I too.
+        found = cls._value2member_map_.get(value.upper()) if value.isascii() else None
+        return found if isinstance(found, cls) else None
+
+    @classmethod
+    def _unknown(cls, value: object) -> UnknownEnumValue:
+        valid = tuple(member.value for member in cls)
+        listed = ", ".join(valid)
+        if not isinstance(value, str):
+            message = (
+                f"{cls.__name__} is read from text, not from {type(value).__name__} {value!r}; "
+                f"valid values: {listed}"
+            )
+            return UnknownEnumValue(message, valid=valid, nearest=None, value=value)
+        import difflib  # here, because only an error needs it
+
+        near = difflib.get_close_matches(value.upper(), valid, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else ""
+        return UnknownEnumValue(
+            f"{value!r} is no {cls.__name__}{guess} (valid values: {listed})",
+            valid=valid,
+            nearest=near[0] if near else None,
+            value=value,
+        )
+
+
+def _frames_to_caller() -> int:
+    """Count the frames from warnings.warn in _missing_ to the code that gave the value."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in ("enum", __name__):
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+class ModelStatus(SharedEnum):
+    """Whether a model takes requests."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    DEPRECATED = "DEPRECATED"
+
+
+class ModelProvider(SharedEnum):
+    """Who serves a model."""
+
+    OPENAI = "OPENAI"
+    ANTHROPIC = "ANTHROPIC"
+    OLLAMA = "OLLAMA"
+    CUSTOM = "CUSTOM"
+
+
+class ModelCapability(SharedEnum):
+    """What a model can do."""
+
+    CHAT = "CHAT"
+    COMPLETION = "COMPLETION"
+    EMBEDDING = "EMBEDDING"
+    IMAGE_GENERATION = "IMAGE_GENERATION"
+    AUDIO_TRANSCRIPTION = "AUDIO_TRANSCRIPTION"
+    AUDIO_TRANSLATION = "AUDIO_TRANSLATION"
+
+
+class RequestType(SharedEnum):
+    """What a request asks of a model."""
+
+    CHAT = "CHAT"
+    COMPLETION = "COMPLETION"
+    EMBEDDING = "EMBEDDING"
+    IMAGE_GENERATION = "IMAGE_GENERATION"
+    AUDIO_TRANSCRIPTION = "AUDIO_TRANSCRIPTION"
+    AUDIO_TRANSLATION = "AUDIO_TRANSLATION"
+
+
+def check_constraint(column: str, enum: type[SharedEnum], *, array: bool = False) -> str:
+    """Print the CHECK that holds a column to an enum's values.
+
+    Args:
+        column: the column as written in SQL, quoted where it must be.
+        enum: the shared enum.
+        array: whether the column is an array of values.
+
+    Returns:
+        The SQL: `CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'))`.
+    """
+    values = ", ".join(f"'{member.value}'" for member in enum)
+    if array:
+        return f"CHECK ({column} <@ ARRAY[{values}]::varchar[])"
+    return f"CHECK ({column} IN ({values}))"
