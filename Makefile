@@ -1,0 +1,59 @@
+# Everything a newcomer runs. Needs make and Python 3.11 or newer with its venv module.
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+# The first of these that is new enough; PYTHON=... overrides.
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+# Each worker has a server of its own; TESTS=tests/unit runs a part.
+WORKERS ?= 2
+TESTS ?= tests
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench constraints clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r name text; do printf 'make %-12s %s\n' "$$name" "$$text"; done
+
+demo: $(STAMP) ## see a live service brought to the standard and back
+	@$(BIN)/trueup demo
+
+test: $(STAMP) ## run all tests, against real servers (TESTS=path for a part, WORKERS=n)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(TESTS)
+
+lint: $(STAMP) ## check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(STAMP) ## put the code into its style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(STAMP) ## measure (BENCH=full for all sizes)
+	@$(BIN)/python -m pytest -q -s tests/bench
+
+constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; needs uv
+	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \
+	    { echo "make constraints: no uv; install it: $(BIN)/pip install uv" >&2; exit 1; }; \
+	"$$uv" pip compile pyproject.toml --quiet --upgrade --all-extras --universal \
+	    --python-version 3.11 --no-header --no-annotate --output-file constraints.txt
+
+clean: ## remove what make made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@python=; for candidate in $(PYTHONS); do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "make: no Python 3.11 or newer among: $(PYTHONS); install one, or name it: make PYTHON=..." >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "make: $$python has no venv module; install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; \
+	fi; \
+	$(BIN)/python -c 'import pip' 2>/dev/null || { echo "making .venv with $$python"; "$$python" -m venv --clear .venv; } || exit 1; \
+	echo "installing into .venv (once)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' && touch $@
