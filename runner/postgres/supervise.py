@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PREFIX = "trueup-"
+PREFIX = "trueup-pg-"
 CONTROL = "control"
 PORT = 5432
 START_SECONDS = 60.0
@@ -98,12 +98,14 @@ def choose_base(account: Account) -> Path:
 
 
 def sweep(base: Path, account: Account) -> None:
-    """Remove homes whose supervisor was killed or lost with the machine."""
+    """Remove homes whose supervisor was killed or lost with the machine, and nothing else."""
     owners = {os.geteuid(), account.ids[0] if account.ids else os.geteuid()}
-    for home in base.glob(f"{PREFIX}*"):
+    for home in base.glob(f"{PREFIX}????????"):
         with contextlib.suppress(OSError):
             if home.lstat().st_uid in owners and (lock := lock_directory(home)) is not None:
-                shutil.rmtree(home, ignore_errors=True)
+                content = {entry.name for entry in home.iterdir()}
+                if CONTROL in content and (home / CONTROL).is_socket() or not content:
+                    shutil.rmtree(home, ignore_errors=True)
                 os.close(lock)
 
 
