@@ -38,3 +38,39 @@ class ServerStartError(TrueupError):
 
 class ConnectionFailedError(TrueupError):
     """The database could not be reached."""
+
+    exit_code = 3
+
+
+class MigrationFileError(TrueupError):
+    """A migration file, or its place among the others, is not as the ledger needs it."""
+
+    exit_code = 2
+
+
+class LedgerError(TrueupError):
+    """The ledger and the files do not agree."""
+
+
+class LockedError(TrueupError):
+    """A lock was not to be had within the deadline."""
+
+    exit_code = 4
+
+
+class StatementError(TrueupError):
+    """PostgreSQL refused a statement of a migration."""
+
+    exit_code = 5
+
+
+class RunInterruptedError(TrueupError):
+    """The user or the system stopped the run; what was committed stays."""
+
+    exit_code = 130
+
+
+class StandardError(TrueupError):
+    """A standard.toml says what cannot be, or does not fit the database."""
+
+    exit_code = 2

@@ -1,0 +1,5 @@
+"""`python -m runner` is `trueup`."""
+
+from runner.cli import main
+
+main()

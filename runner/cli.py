@@ -1,0 +1,279 @@
+"""The `trueup` command: one function a verb; what a verb does lives elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from runner import config
+from runner.errors import TrueupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from runner.execute.engine import Outcome
+    from runner.ledger.files import Migration
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done, or nothing to do
+  1    refused: the database or the files are not ready for it
+  2    the command line, a file or the configuration is wrong
+  3    the database cannot be reached or written
+  4    a lock was not to be had within the deadline
+  5    PostgreSQL refused a statement of a migration
+  130  stopped by ^C or SIGTERM
+"""
+
+
+class _Group(click.Group):
+    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
+        return ["--help", "-h"]
+
+
+@click.group(cls=_Group, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+@click.version_option(package_name="trueup", prog_name="trueup")
+def cli() -> None:
+    """Bring a live PostgreSQL service to a house standard with plain SQL migrations.
+
+    The database is the first that is named by: --dsn, TRUEUP_DSN, DATABASE_URL, `database` in
+    yoyo.ini, PGHOST / PGDATABASE / PGSERVICE.
+
+    \b
+    Example:
+      export TRUEUP_DSN=postgresql://deploy@db.example/orders
+      trueup status --service model_orchestration
+      trueup apply  --service model_orchestration --to enforce
+    """
+
+
+def _options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a verb with shared options."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for name in reversed(names):
+            function = _SHARED[name](function)
+        return function
+
+    return decorate
+
+
+_SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
+    "dsn": click.option("--dsn", help="The database: a libpq URI, key=value pairs or a yoyo URL."),
+    "config": click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="yoyo.ini to use; else the closest one in this folder or above.",
+    ),
+    "service": click.option("--service", help="A service in sql/, or the path of its folder."),
+    "sources": click.option(
+        "--sources", multiple=True, help="A folder with migrations; may be given several times."
+    ),
+    "strategy": click.option(
+        "--strategy",
+        type=click.Choice(config.STRATEGIES),
+        default="online",
+        show_default=True,
+        help="online: no failed query, both contracts live; window: one rewrite under a lock.",
+    ),
+    "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    "log": click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How the run is reported on standard error.",
+    ),
+    "deadline": click.option(
+        "--deadline",
+        default="10m",
+        show_default=True,
+        help="How long to go on trying for a lock: 30s, 10m, 2h.",
+    ),
+}
+
+
+@cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration to apply.")
+@click.option(
+    "--waiting-period",
+    metavar="INTERVAL",
+    help="How long the old contract must be unused before contract removes it, such as 24h.",
+)
+@_options("dsn", "config", "service", "sources", "strategy", "deadline", "json", "log")
+def apply(
+    to: str | None,
+    waiting_period: str | None,
+    deadline: str,
+    as_json: bool,
+    log_format: str,
+    **where: Any,
+) -> None:
+    """Apply the migrations that are not applied yet.
+
+    A folder named `contract` is left out unless --to names it or a migration in it. A run that
+    was stopped goes on where it was when the same command is given again.
+
+    \b
+    Example:
+      trueup apply --service model_orchestration --to enforce
+      trueup apply --service model_orchestration --to contract --waiting-period 24h
+    """
+    from runner.execute import engine, listeners
+
+    dsn, migrations = _resolve(**where)
+    outcome = engine.apply(
+        dsn,
+        migrations,
+        to=to,
+        settings=engine.Settings(
+            deadline=config.parse_seconds(deadline),
+            waiting_period=waiting_period,
+            schema=config.ledger_schema(dsn),
+        ),
+        listener=listeners.default_listener(log_format),
+    )
+    _show_outcome(outcome, "applied", as_json=as_json)
+
+
+@cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
+@click.option("--all", "everything", is_flag=True, help="All but the baseline.")
+@_options("dsn", "config", "service", "sources", "strategy", "deadline", "json", "log")
+def rollback(
+    to: str | None,
+    everything: bool,
+    deadline: str,
+    as_json: bool,
+    log_format: str,
+    **where: Any,
+) -> None:
+    """Roll back the newest applied migration, or all after --to.
+
+    The baseline holds the service's own tables and data. It is rolled back only when it is the
+    newest applied migration and neither --to nor --all is given.
+
+    \b
+    Example:
+      trueup rollback --service model_orchestration
+      trueup rollback --service model_orchestration --to baseline
+    """
+    from runner.execute import engine, listeners
+
+    if to and everything:
+        raise click.UsageError("--to and --all exclude each other")
+    dsn, migrations = _resolve(**where)
+    outcome = engine.rollback(
+        dsn,
+        migrations,
+        to=to,
+        everything=everything,
+        settings=engine.Settings(
+            deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn)
+        ),
+        listener=listeners.default_listener(log_format),
+    )
+    _show_outcome(outcome, "rolled back", as_json=as_json)
+
+
+@cli.command()
+@_options("dsn", "config", "service", "sources", "strategy", "json")
+def status(as_json: bool, **where: Any) -> None:
+    """Tell which migrations are applied, pending or unfinished. Reads only, takes no lock.
+
+    \b
+    Example:
+      trueup status --service model_orchestration
+    """
+    from dataclasses import asdict
+
+    from runner.ledger.records import read_ledger
+    from runner.postgres.connect import connect
+    from runner.ledger.status import read_status
+
+    dsn, migrations = _resolve(**where)
+    with connect(dsn, application_name="trueup status") as connection:
+        ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
+    lines = read_status(migrations, ledger)
+    if as_json:
+        _print_json([asdict(line) for line in lines])
+        return
+    width = max(len(line.migration) for line in lines)
+    for line in lines:
+        when = f"  {line.applied_at} UTC" if line.applied_at else ""
+        by = f"  {line.by}" if line.by else ""
+        click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
+        if line.standing == "UNFINISHED" and line.error:
+            click.echo(f"            {line.error}")
+
+
+def _resolve(
+    *,
+    dsn: str | None,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+    strategy: str,
+) -> tuple[str, tuple[Migration, ...]]:
+    from runner.ledger.files import read_migrations
+
+    values = config.read_config(config_path or config.find_config(Path.cwd()))
+    folders = config.resolve_sources(sources, service, values, strategy)
+    found = read_migrations(folders.folders, on_request=folders.on_request)
+    return config.resolve_dsn(dsn, values), found
+
+
+def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json(asdict(outcome))
+    elif not outcome.migrations:
+        click.echo("nothing to do")
+    else:
+        count = len(outcome.migrations)
+        click.echo(f"{done}: {count} {'file' if count == 1 else 'files'}")
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main() -> NoReturn:
+    """Run the command and exit with its code; no error of the user's shows a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except TrueupError as error:
+        _fail(str(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader is gone; the exit must not try to flush to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(exit_code)

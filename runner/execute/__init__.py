@@ -1,0 +1,1 @@
+"""The engine that runs migrations: lock, retries, records, progress, resume."""

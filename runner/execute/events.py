@@ -1,0 +1,183 @@
+"""What a run tells its listener. The engine prints nothing; terminal, log and tests listen.
+
+The engine speaks only while it holds no transaction, so a listener that blocks (a full pipe)
+never keeps a lock from a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run knows what it will do.
+
+    Args:
+        run: its id, also its application_name.
+        operation: APPLY or ROLLBACK.
+        database: name of the database.
+        user: role in the database.
+        migrations: ids, in the order of execution.
+    """
+
+    run: str
+    operation: str
+    database: str
+    user: str
+    migrations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LockAwaited:
+    """Another run holds the migration lock.
+
+    Args:
+        holder: who it is.
+    """
+
+    holder: str
+
+
+@dataclass(frozen=True)
+class FileStarted:
+    """A file is about to run.
+
+    Args:
+        migration: id.
+        phase: its phase, or empty.
+        title: what its header says it does.
+        index: its place in the run, from 1.
+        total: how many files the run has.
+        resumed: True when an earlier run began it and did not finish.
+    """
+
+    migration: str
+    phase: str
+    title: str
+    index: int
+    total: int
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class AttemptFailed:
+    """A lock was not to be had; nothing of a transactional file stays, and it is tried again.
+
+    Args:
+        migration: id.
+        attempt: which try it was, from 1.
+        reason: PostgreSQL's words.
+        blockers: the sessions that hold locks on the tables in question.
+        pause: seconds until the next try.
+        remaining: seconds until the run gives up.
+    """
+
+    migration: str
+    attempt: int
+    reason: str
+    blockers: tuple[str, ...]
+    pause: float
+    remaining: float
+
+
+@dataclass(frozen=True)
+class InvalidIndexDropped:
+    """An index that a failed CREATE INDEX CONCURRENTLY left behind was dropped.
+
+    Args:
+        migration: id of the file that builds it again.
+        index: schema-qualified name.
+    """
+
+    migration: str
+    index: str
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """PostgreSQL sent a message.
+
+    Args:
+        migration: id of the file that ran.
+        severity: NOTICE, WARNING, INFO, ...
+        message: its text, with detail and hint when there are any.
+    """
+
+    migration: str
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long file is.
+
+    Args:
+        migration: id.
+        table: what it works on.
+        rows: rows converted so far.
+        share: how much of the work is done, from 0 to 1.
+        rows_per_second: rate since the file was begun by this run.
+        seconds_left: estimate, None while it is unknown.
+    """
+
+    migration: str
+    table: str
+    rows: int
+    share: float
+    rows_per_second: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class FileDone:
+    """A file and its record are committed.
+
+    Args:
+        migration: id.
+        phase: its phase, or empty.
+        seconds: from its start, waiting for locks included.
+        attempts: tries it took.
+    """
+
+    migration: str
+    phase: str
+    seconds: float
+    attempts: int
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """A run did all it set out to do.
+
+    Args:
+        run: its id.
+        operation: APPLY or ROLLBACK.
+        migrations: ids, in the order of execution.
+        seconds: from start to end.
+    """
+
+    run: str
+    operation: str
+    migrations: tuple[str, ...]
+    seconds: float
+
+
+Event = (
+    RunStarted
+    | LockAwaited
+    | FileStarted
+    | AttemptFailed
+    | InvalidIndexDropped
+    | Noticed
+    | Progress
+    | FileDone
+    | RunDone
+)
+Listener = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """A listener that does nothing."""

@@ -1,0 +1,163 @@
+"""Shows a run's events: lines for people, a progress bar on a terminal, JSON for machines.
+
+A listener never stops a run: when its stream is closed it falls silent.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from runner.execute.events import (
+    AttemptFailed,
+    Event,
+    FileDone,
+    FileStarted,
+    InvalidIndexDropped,
+    Listener,
+    LockAwaited,
+    Noticed,
+    Progress,
+    RunDone,
+    RunStarted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from rich.progress import Progress as Bars
+
+
+def text_listener(stream: TextIO) -> Listener:
+    """Lines for people; with a bar for long files when the stream is a terminal."""
+    return _silent_when_closed(_Bars(stream) if stream.isatty() else _Lines(stream))
+
+
+def json_listener(stream: TextIO) -> Listener:
+    """One JSON object a line: the event's name, the time, and its fields."""
+
+    def write(event: Event) -> None:
+        entry = {
+            "event": type(event).__name__,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **asdict(event),
+        }
+        stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        stream.flush()
+
+    return _silent_when_closed(write)
+
+
+def describe(event: Event) -> str:
+    """An event as a line of text; empty when it is worth none."""
+    match event:
+        case RunStarted():
+            count = len(event.migrations)
+            files = f"{count} file" if count == 1 else f"{count} files"
+            verb = "applying" if event.operation == "APPLY" else "rolling back"
+            return f"{event.run}: {verb} {files} on {event.database} as {event.user}"
+        case LockAwaited():
+            return f"waiting for the migration lock, held by {event.holder}"
+        case FileStarted():
+            place = f"[{event.index}/{event.total}]"
+            return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}"
+        case AttemptFailed():
+            line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
+            return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
+        case InvalidIndexDropped():
+            return f"    dropped index {event.index}, left invalid by a failed build"
+        case Noticed():
+            return f"    {event.severity}: {event.message}"
+        case Progress():
+            left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
+            return (
+                f"    {event.table}: {event.share:.0%}, {event.rows:,} rows,"
+                f" {event.rows_per_second:,.0f} rows/s{left}"
+            )
+        case FileDone():
+            tries = f", {event.attempts} tries" if event.attempts > 1 else ""
+            return f"    done in {event.seconds:.3f} s{tries}"
+        case RunDone():
+            return f"done in {event.seconds:.2f} s"
+
+
+class _Lines:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        if line := describe(event):
+            # A terminal or locale without Unicode still gets its line.
+            encoding = self._stream.encoding or "utf-8"
+            shown = line.encode(encoding, "backslashreplace").decode(encoding)
+            self._stream.write(shown + "\n")
+            self._stream.flush()
+
+
+class _Bars:
+    """Lines, and a bar below them while a file reports its progress."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: _Lines = _Lines(stream)
+        self._bars: Bars | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._show(event)
+            return
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+        self._lines(event)
+
+    def _show(self, event: Progress) -> None:
+        if self._bars is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bars
+
+            self._bars = Bars(
+                TextColumn("    {task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
+                console=Console(file=self._stream),
+                transient=True,
+            )
+            self._bars.add_task(event.table, total=1.0, rate="")
+            self._bars.start()
+        left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
+        self._bars.update(
+            self._bars.task_ids[0],
+            completed=event.share,
+            rate=f"{event.rows:,} rows, {event.rows_per_second:,.0f} rows/s{left}",
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
+    closed = False
+
+    def listen(event: Event) -> None:
+        nonlocal closed
+        if closed:
+            return
+        try:
+            listener(event)
+        except (OSError, ValueError):
+            closed = True
+
+    return listen
+
+
+def default_listener(log_format: str) -> Listener:
+    """The listener for standard error: text or json."""
+    return json_listener(sys.stderr) if log_format == "json" else text_listener(sys.stderr)

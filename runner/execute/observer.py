@@ -1,0 +1,136 @@
+"""Watches a session from a second connection: how far a long file is, and who is in its way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from psycopg import Connection, Error, errors
+
+from runner.errors import TrueupError
+from runner.execute.events import Progress
+from runner.postgres.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from types import TracebackType
+
+PROGRESS_SECONDS = 0.5
+BLOCKERS_SECONDS = 0.05
+
+
+class Observer:
+    """Looks on while another session works; what it cannot see it leaves out.
+
+    Args:
+        dsn: the database.
+        run: id of the run, for its own application_name.
+        backend_pid: server process of the session that works.
+        migration: id of the file that it runs.
+        report: called with Progress, from the observer's thread.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        run: str,
+        backend_pid: int,
+        migration: str,
+        report: Callable[[Progress], None],
+    ) -> None:
+        """Prepare to watch; entering the context begins it."""
+        self._dsn = dsn
+        self._run = run
+        self._pid = backend_pid
+        self._migration = migration
+        self._report = report
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
+        self.blockers: tuple[str, ...] = ()
+
+    def __enter__(self) -> Observer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        try:
+            with connect(self._dsn, application_name=f"{self._run} observer") as connection:
+                self._look_on(connection)
+        except (Error, TrueupError):
+            return  # the run itself goes on, or reports its own loss of the server
+
+    def _look_on(self, connection: Connection) -> None:
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        begun, first = row[0], None
+        next_progress = 0.0
+        while not self._stop.wait(BLOCKERS_SECONDS):
+            if seen := _blockers(connection, self._pid):
+                self.blockers = seen
+            if time.monotonic() < next_progress:
+                continue
+            next_progress = time.monotonic() + PROGRESS_SECONDS
+            current = _progress(connection, self._migration, begun)
+            if current is None:
+                continue
+            table, rows, share, at = current
+            first = first or current
+            elapsed = (at - first[3]).total_seconds()
+            gained = share - first[2]
+            self._report(
+                Progress(
+                    self._migration,
+                    table,
+                    rows,
+                    share,
+                    (rows - first[1]) / elapsed if elapsed > 0 else 0.0,
+                    elapsed / gained * (1 - share) if gained > 0 else None,
+                )
+            )
+
+
+def _blockers(connection: Connection, pid: int) -> tuple[str, ...]:
+    rows = connection.execute(
+        """
+        SELECT pid, usename, application_name, state, now() - xact_start, left(query, 60)
+        FROM pg_catalog.pg_stat_activity
+        WHERE pid = ANY (pg_catalog.pg_blocking_pids(%s)) AND pid <> %s
+        """,
+        [pid, pid],
+    ).fetchall()
+    return tuple(
+        f"process {blocker} ({user or '?'}, {application or 'no application name'},"
+        f" {state or 'state hidden'}"
+        + (f", transaction open for {age.total_seconds():.1f} s" if age is not None else "")
+        + f"): {query}"
+        for blocker, user, application, state, age, query in rows
+    )
+
+
+def _progress(
+    connection: Connection, migration: str, begun: datetime
+) -> tuple[str, int, float, datetime] | None:
+    try:
+        row = connection.execute(
+            "SELECT table_name, rows_done, page, pages, updated_at FROM trueup.progress"
+            " WHERE file = %s AND updated_at >= %s",
+            [migration, begun],
+        ).fetchone()
+    except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
+        return None
+    if row is None:
+        return None
+    table, rows, page, pages, at = row
+    return table, rows, min(1.0, page / pages) if pages else 1.0, at

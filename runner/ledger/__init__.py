@@ -1,0 +1,1 @@
+"""What has been applied, by whom, with which content: files, records and the lock."""

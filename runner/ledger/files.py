@@ -1,0 +1,330 @@
+"""Reads migrations in yoyo's file format: ids, directives, rollback pairs and their order.
+
+yoyo's own reader parses every file with sqlparse each time; this one reads only what is asked
+for. tests/unit/test_ledger_files.py holds the two to the same answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import MigrationFileError
+from runner.ledger.scanner import ScanError, Statement, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PHASES = ("baseline", "expand", "backfill", "enforce", "contract", "window")
+ROLLBACK_SUFFIX = ".rollback.sql"
+
+_DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
+_METADATA = re.compile(r"^--\s?([a-z][a-z_]*):\s*(.*)$")
+_LINE = re.compile(r"([^\r\n]*)(?:\r\n|\n|\r|$)")
+_CONTINUED = re.compile(r"^--\s{2,}(\S.*)$")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One migration: a forward file and its rollback file.
+
+    Args:
+        id: the forward file's name without its ending; unique in a ledger.
+        number: the digits that the id starts with, empty when there are none.
+        phase: one of PHASES, empty when the id names none.
+        service: name of the folder that the file's source belongs to.
+        path: the forward file.
+        rollback_path: the rollback file, None when there is none.
+        depends: ids of the migrations that must be applied before.
+        transactional: False when the file runs outside a transaction.
+        title: what the header says before its first key.
+        metadata: the header's `key: value` lines (does, locks, cost, undo), directives left out.
+        on_request: True when it is applied only when it, or its phase, is named.
+        text: content of the forward file.
+        rollback_text: content of the rollback file, empty when there is none.
+    """
+
+    id: str
+    number: str
+    phase: str
+    service: str
+    path: Path
+    rollback_path: Path | None
+    depends: frozenset[str]
+    transactional: bool
+    title: str
+    metadata: Mapping[str, str]
+    on_request: bool
+    text: str = field(repr=False)
+    rollback_text: str = field(repr=False)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The forward file's statements."""
+        return _statements(self.path, self.text)
+
+    @cached_property
+    def rollback_statements(self) -> tuple[Statement, ...]:
+        """The rollback file's statements, in the order in which they stand there."""
+        return _statements(self.rollback_path or self.path, self.rollback_text)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the forward file, in hex; a line break counts as one whatever its bytes."""
+        return _sha256(self.text)
+
+    @cached_property
+    def rollback_checksum(self) -> str:
+        """SHA-256 of the rollback file, in hex."""
+        return _sha256(self.rollback_text)
+
+    @property
+    def yoyo_hash(self) -> str:
+        """The key that yoyo gives the migration: SHA-256 of its id, not of its content."""
+        return _sha256(self.id)
+
+
+def read_migrations(
+    sources: Iterable[Path], *, on_request: Iterable[Path] = ()
+) -> tuple[Migration, ...]:
+    """Read the migrations of source folders in the order in which they are applied.
+
+    Args:
+        sources: folders with forward and rollback files; folders inside them are not searched.
+        on_request: folders whose migrations are applied only when they are named.
+
+    Returns:
+        The migrations, each after those it depends on, else in the order of folders and names.
+
+    Raises:
+        MigrationFileError: for a folder or file that cannot be read or breaks the format.
+    """
+    found = [m for source in sources for m in _read_source(source, on_request=False)]
+    found += [m for source in on_request for m in _read_source(source, on_request=True)]
+    return _ordered(found)
+
+
+def chain_checksums(migrations: Sequence[Migration]) -> dict[str, str]:
+    """Give each migration a checksum that covers its files and all its ancestors.
+
+    Args:
+        migrations: in the order of read_migrations.
+
+    Returns:
+        SHA-256 in hex by migration id.
+    """
+    chain: dict[str, str] = {}
+    for migration in migrations:
+        parts = [migration.id, migration.checksum, migration.rollback_checksum]
+        parts += [chain[parent] for parent in sorted(migration.depends) if parent in chain]
+        chain[migration.id] = _sha256("\n".join(parts))
+    return chain
+
+
+def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
+    if not source.is_dir():
+        found = "is a file" if source.exists() else "does not exist"
+        raise MigrationFileError(
+            f"source folder {source} {found}",
+            hint="name the folder that holds the .sql files, by --sources, --service or yoyo.ini",
+        )
+    paths = sorted(source.iterdir(), key=str)
+    names = {path.name for path in paths}
+    service = _service_name(source)
+    migrations = [
+        _read_migration(path, names, service, on_request=on_request)
+        for path in paths
+        if path.suffix == ".sql" and not path.name.endswith(ROLLBACK_SUFFIX)
+    ]
+    if not migrations:
+        raise MigrationFileError(f"source folder {source} holds no migration (.sql file)")
+    return migrations
+
+
+def _service_name(source: Path) -> str:
+    """The service folder's name: the nearest folder above that is no source by convention."""
+    path = source.resolve()
+    while path.name in ("legacy", "online", "contract", "window"):
+        path = path.parent
+    return path.name
+
+
+def _read_migration(path: Path, names: set[str], service: str, *, on_request: bool) -> Migration:
+    text = read_text(path)
+    rollback_path = path.with_name(path.stem + ROLLBACK_SUFFIX)
+    has_rollback = rollback_path.name in names
+    header = parse_header(path, text)
+    number, _, rest = path.stem.partition("_")
+    phase = rest.partition("_")[0]
+    return Migration(
+        id=path.stem,
+        number=number if number.isdigit() else "",
+        phase=phase if phase in PHASES else "",
+        service=service,
+        path=path,
+        rollback_path=rollback_path if has_rollback else None,
+        depends=frozenset(header.directives.get("depends", "").split()),
+        transactional=header.directives.get("transactional", "true").lower() == "true",
+        title=header.title,
+        metadata=header.metadata,
+        on_request=on_request,
+        text=text,
+        rollback_text=read_text(rollback_path) if has_rollback else "",
+    )
+
+
+def read_text(path: Path) -> str:
+    """Read a migration file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its text with line breaks as they are.
+
+    Raises:
+        MigrationFileError: when it is no readable UTF-8 file.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise MigrationFileError(
+            f"{path}:{line}: byte {error.object[error.start]:#04x} is not UTF-8",
+            hint="save the file as UTF-8",
+        ) from None
+    except IsADirectoryError:
+        raise MigrationFileError(f"{path} is a folder, not a migration file") from None
+    except OSError as error:
+        raise MigrationFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Header:
+    """The comment lines that a file starts with.
+
+    Args:
+        title: the lines before the first key, joined.
+        directives: yoyo's transactional and depends.
+        metadata: the other `key: value` lines.
+        lines: how many lines of the file it covers.
+    """
+
+    title: str
+    directives: Mapping[str, str]
+    metadata: Mapping[str, str]
+    lines: int
+
+
+def parse_header(path: Path, text: str) -> Header:
+    """Read the leading comment lines of a forward file, its directives as yoyo reads them.
+
+    Args:
+        path: the file, for errors.
+        text: its content.
+
+    Returns:
+        The header.
+
+    Raises:
+        MigrationFileError: for a directive that yoyo cannot understand.
+    """
+    directives: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    title: list[str] = []
+    key = ""
+    count = 0
+    for match in _LINE.finditer(text):
+        line = match.group(1)
+        stripped = line.strip()
+        if (stripped and not stripped.startswith("--")) or match.start() == len(text):
+            break
+        count += 1
+        if directive := _DIRECTIVE.match(line):
+            name, value = directive.group(1), directive.group(2).strip()
+            if name == "transactional" and (
+                value.lower() not in ("true", "false") or name in directives
+            ):
+                raise MigrationFileError(
+                    f"{path}:{count}: transactional is {value!r}, expected true or false, once"
+                )
+            directives[name] = f"{directives[name]} {value}" if name in directives else value
+            key = ""
+        elif entry := _METADATA.match(line):
+            key = entry.group(1)
+            metadata[key] = entry.group(2)
+        elif key and (continued := _CONTINUED.match(line)):
+            metadata[key] += " " + continued.group(1)
+        else:
+            key = ""
+            if not metadata and not directives and stripped.strip("-"):
+                title.append(stripped.lstrip("-").strip())
+    return Header(" ".join(title), directives, metadata, count)
+
+
+def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
+    by_id: dict[str, Migration] = {}
+    for migration in found:
+        other = by_id.setdefault(migration.id, migration)
+        if other is not migration:
+            raise MigrationFileError(
+                f"{migration.path}: its id is taken by {other.path}",
+                hint="give one of the two files another number or name",
+            )
+    for migration in found:
+        for parent in migration.depends - by_id.keys():
+            raise MigrationFileError(
+                f"{migration.path}: depends names {parent!r}, which no file of the sources has",
+                hint="correct the name, or name the source folder that holds it",
+            )
+    return _sorted_by_dependencies(found)
+
+
+def _sorted_by_dependencies(found: list[Migration]) -> tuple[Migration, ...]:
+    """Of the migrations whose ancestors are done, the first by source and name comes next."""
+    position = {migration.id: index for index, migration in enumerate(found)}
+    missing = {migration.id: set(migration.depends) for migration in found}
+    children: dict[str, list[str]] = {}
+    for migration in found:
+        for parent in migration.depends:
+            children.setdefault(parent, []).append(migration.id)
+    ready = [position[id_] for id_, parents in missing.items() if not parents]
+    heapq.heapify(ready)
+    ordered: list[Migration] = []
+    while ready:
+        migration = found[heapq.heappop(ready)]
+        ordered.append(migration)
+        del missing[migration.id]
+        for child in children.get(migration.id, ()):
+            missing[child].discard(migration.id)
+            if not missing[child]:
+                heapq.heappush(ready, position[child])
+    if missing:
+        raise MigrationFileError(f"depends runs in a loop: {' -> '.join(_loop(missing))}")
+    return tuple(ordered)
+
+
+def _loop(missing: Mapping[str, set[str]]) -> list[str]:
+    """Follow first parents until one comes again: every migration in `missing` has one there."""
+    walk = [min(missing)]
+    while walk[-1] not in walk[:-1]:
+        walk.append(min(missing[walk[-1]]))
+    return walk[walk.index(walk[-1]) :]
+
+
+def _statements(path: Path, text: str) -> tuple[Statement, ...]:
+    try:
+        return tuple(split(text))
+    except ScanError as error:
+        line = text.count("\n", 0, error.offset) + 1
+        raise MigrationFileError(f"{path}:{line}: {error}") from None
+
+
+def _sha256(text: str) -> str:
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    return hashlib.sha256(unified.encode("utf-8")).hexdigest()

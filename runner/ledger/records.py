@@ -1,0 +1,403 @@
+"""The records of a database: yoyo's own tables, and trueup's table of what was run and how.
+
+yoyo's tables say which migrations are applied; they keep the format of yoyo 9, so that the plain
+`yoyo` command reads and writes them too. `trueup.ledger` adds what yoyo leaves out: content,
+duration, who ran it, and whether a non-transactional file was begun but not finished.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from psycopg import Connection, errors, sql
+from psycopg.rows import class_row
+
+from runner.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from runner.ledger.files import Migration
+
+Operation = Literal["APPLY", "ROLLBACK", "BASELINE", "REPAIR"]
+State = Literal["STARTED", "FAILED", "DONE"]
+
+DEFAULT_SCHEMA = "public"
+_YOYO_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of trueup.ledger: one run of one file.
+
+    Args:
+        id: grows with each row.
+        migration_id: the migration.
+        service: the service folder that the file came from.
+        operation: what was done with it.
+        state: STARTED and FAILED are seen only for a non-transactional file.
+        checksum: SHA-256 of the forward file at that time.
+        rollback_checksum: SHA-256 of the rollback file at that time.
+        chain_checksum: SHA-256 over both and all ancestors.
+        run: id of the run, also its application_name.
+        runner_version: trueup's version.
+        database_user: role in the database.
+        os_user: who ran the command.
+        host: where the command ran.
+        started_at: when the file was begun.
+        finished_at: when it was done or failed, None while it runs.
+        error: what made it fail, else None.
+    """
+
+    id: int
+    migration_id: str
+    service: str
+    operation: Operation
+    state: State
+    checksum: str
+    rollback_checksum: str
+    chain_checksum: str
+    run: str
+    runner_version: str
+    database_user: str
+    os_user: str
+    host: str
+    started_at: datetime
+    finished_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a database's records say.
+
+    Args:
+        schema: the schema of yoyo's tables.
+        exists: whether yoyo's tables are there.
+        applied: time of application (UTC, without zone) by migration id, from yoyo's table.
+        latest: the newest record of each migration, from trueup.ledger.
+    """
+
+    schema: str
+    exists: bool
+    applied: Mapping[str, datetime]
+    latest: Mapping[str, Record]
+
+    def unfinished(self) -> list[Record]:
+        """The records of non-transactional files that were begun and not finished."""
+        return [r for r in self.latest.values() if r.state in ("STARTED", "FAILED")]
+
+
+def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
+    """Read the records without writing or locking anything.
+
+    Args:
+        connection: to the database; a read-only role or a standby will do.
+        schema: the schema of yoyo's tables, when it is known; else it is looked for.
+
+    Returns:
+        The ledger, empty when there is none yet.
+
+    Raises:
+        LedgerError: when the tables are ambiguous, too old, or may not be read.
+    """
+    found = connection.execute(
+        """
+        SELECT n.nspname, c.relname
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p')
+          AND (c.relname IN ('_yoyo_migration', '_yoyo_version')
+               OR (n.nspname = 'trueup' AND c.relname = 'ledger'))
+        ORDER BY n.nspname
+        """
+    ).fetchall()
+    schemas = [name for name, table in found if table == "_yoyo_migration"]
+    if schema is None and len(schemas) > 1:
+        raise LedgerError(
+            f"yoyo's table _yoyo_migration is in several schemas: {', '.join(schemas)}",
+            hint="name the one to use in the database URL: ...?schema=NAME",
+        )
+    home = schema or (schemas[0] if schemas else DEFAULT_SCHEMA)
+    exists = home in schemas
+    if exists and (home, "_yoyo_version") not in found:
+        raise LedgerError(
+            f"the yoyo tables in schema {home} have the format of yoyo 5",
+            hint="run `yoyo list` once with yoyo 9, which upgrades them",
+        )
+    try:
+        applied = _read_applied(connection, home) if exists else {}
+        latest = _read_latest(connection) if ("trueup", "ledger") in found else {}
+    except errors.InsufficientPrivilege as error:
+        raise LedgerError(
+            f"the ledger cannot be read: {error.diag.message_primary}",
+            hint="`trueup grants` prints the SQL that gives a role what it needs",
+        ) from None
+    return Ledger(home, exists, applied, latest)
+
+
+def _read_applied(connection: Connection, schema: str) -> dict[str, datetime]:
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT migration_id, applied_at_utc FROM {}._yoyo_migration"
+            " ORDER BY applied_at_utc, migration_id"
+        ).format(sql.Identifier(schema))
+    ).fetchall()
+    return dict(rows)
+
+
+def _read_latest(connection: Connection) -> dict[str, Record]:
+    with connection.cursor(row_factory=class_row(Record)) as cursor:
+        records = cursor.execute(
+            """
+            SELECT DISTINCT ON (migration_id)
+                   id, migration_id, service, operation, state,
+                   checksum, rollback_checksum, chain_checksum, run, runner_version,
+                   database_user, os_user, host, started_at, finished_at, error
+            FROM trueup.ledger
+            ORDER BY migration_id, id DESC
+            """
+        ).fetchall()
+    return {record.migration_id: record for record in records}
+
+
+def create_tables(connection: Connection, schema: str) -> None:
+    """Create yoyo's tables and trueup's, those that are missing.
+
+    Args:
+        connection: to the database, in autocommit mode.
+        schema: the schema of yoyo's tables.
+
+    Raises:
+        LedgerError: when the role may not create them.
+    """
+    yoyo = sql.SQL(_YOYO_TABLES).format(schema=sql.Identifier(schema), version=_YOYO_VERSION)
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL client_min_messages = warning")
+            present = connection.execute(
+                "SELECT to_regclass(%s || '._yoyo_version') IS NOT NULL"
+                " AND to_regclass(%s || '.yoyo_lock') IS NOT NULL,"
+                " to_regclass('trueup.ledger') IS NOT NULL",
+                [schema_literal := sql.Identifier(schema).as_string(connection), schema_literal],
+            ).fetchone()
+            assert present is not None
+            # CREATE ... IF NOT EXISTS asks for the privilege even when there is nothing to do.
+            if not present[0]:
+                connection.execute(yoyo)
+            if not present[1]:
+                if not _schema_exists(connection, "trueup"):
+                    connection.execute("CREATE SCHEMA trueup")
+                connection.execute(_TRUEUP_TABLE)
+    except errors.InsufficientPrivilege as error:
+        raise LedgerError(
+            f"the ledger's tables cannot be created: {error.diag.message_primary}",
+            hint="`trueup grants` prints the SQL that gives a role what it needs",
+        ) from None
+
+
+def _schema_exists(connection: Connection, schema: str) -> bool:
+    row = connection.execute(
+        "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]
+    ).fetchone()
+    return row is not None
+
+
+_YOYO_TABLES = """
+CREATE TABLE IF NOT EXISTS {schema}.yoyo_lock (
+    locked int DEFAULT 1,
+    ctime timestamp,
+    pid int NOT NULL,
+    PRIMARY KEY (locked)
+);
+CREATE TABLE IF NOT EXISTS {schema}._yoyo_migration (
+    migration_hash varchar(64),
+    migration_id varchar(255),
+    applied_at_utc timestamp,
+    PRIMARY KEY (migration_hash)
+);
+CREATE TABLE IF NOT EXISTS {schema}._yoyo_log (
+    id varchar(36),
+    migration_hash varchar(64),
+    migration_id varchar(255),
+    operation varchar(10),
+    username varchar(255),
+    hostname varchar(255),
+    comment varchar(255),
+    created_at_utc timestamp,
+    PRIMARY KEY (id)
+);
+CREATE TABLE IF NOT EXISTS {schema}._yoyo_version (
+    version int NOT NULL PRIMARY KEY,
+    installed_at_utc timestamp
+);
+INSERT INTO {schema}._yoyo_version (version, installed_at_utc)
+VALUES ({version}, clock_timestamp() AT TIME ZONE 'UTC')
+ON CONFLICT (version) DO NOTHING
+"""
+
+_TRUEUP_TABLE = """
+CREATE TABLE trueup.ledger (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration_id varchar(255) NOT NULL,
+    service text NOT NULL,
+    operation varchar(20) NOT NULL
+        CONSTRAINT ledger_operation_check
+        CHECK (operation IN ('APPLY', 'ROLLBACK', 'BASELINE', 'REPAIR')),
+    state varchar(20) NOT NULL
+        CONSTRAINT ledger_state_check CHECK (state IN ('STARTED', 'FAILED', 'DONE')),
+    checksum varchar(64) NOT NULL,
+    rollback_checksum varchar(64) NOT NULL,
+    chain_checksum varchar(64) NOT NULL,
+    run text NOT NULL,
+    runner_version text NOT NULL,
+    database_user text NOT NULL DEFAULT current_user,
+    os_user text NOT NULL,
+    host text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    error text
+);
+CREATE INDEX ledger_migration_id_idx ON trueup.ledger (migration_id, id);
+COMMENT ON TABLE trueup.ledger IS
+    'Each run of a migration file by trueup: what, with which content, when, by whom'
+"""
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes the records of one run; the caller's transaction decides when they hold.
+
+    Args:
+        connection: the session that also runs the migrations.
+        schema: the schema of yoyo's tables.
+        run: id of the run.
+        chain: chain checksum by migration id.
+    """
+
+    connection: Connection
+    schema: str
+    run: str
+    chain: Mapping[str, str]
+
+    def started(self, migration: Migration, operation: Operation) -> int:
+        """Record that a file is begun; returns the record's id."""
+        return self._insert(migration, operation, "STARTED")
+
+    def failed(self, record: int, error: str) -> None:
+        """Record that a begun file failed, and why."""
+        self.connection.execute(
+            "UPDATE trueup.ledger SET state = 'FAILED', finished_at = clock_timestamp(),"
+            " error = %s WHERE id = %s",
+            [error, record],
+        )
+
+    def applied(
+        self, migration: Migration, operation: Operation = "APPLY", *, record: int | None = None
+    ) -> None:
+        """Record that a migration is applied, in yoyo's tables and in trueup's."""
+        self._finish(migration, operation, record)
+        self.connection.execute(
+            self._sql(
+                "INSERT INTO {}._yoyo_migration (migration_hash, migration_id, applied_at_utc)"
+                " VALUES (%s, %s, clock_timestamp() AT TIME ZONE 'UTC')"
+                " ON CONFLICT (migration_hash) DO NOTHING"
+            ),
+            [migration.yoyo_hash, migration.id],
+        )
+        self._log(migration, "mark" if operation == "BASELINE" else "apply")
+
+    def rolled_back(self, migration: Migration, *, record: int | None = None) -> None:
+        """Record that a migration is rolled back, in yoyo's tables and in trueup's."""
+        self._finish(migration, "ROLLBACK", record)
+        self.connection.execute(
+            self._sql("DELETE FROM {}._yoyo_migration WHERE migration_hash = %s"),
+            [migration.yoyo_hash],
+        )
+        self._log(migration, "rollback")
+
+    def _finish(self, migration: Migration, operation: Operation, record: int | None) -> None:
+        if record is None:
+            self._insert(migration, operation, "DONE")
+        else:
+            self.connection.execute(
+                "UPDATE trueup.ledger SET state = 'DONE', finished_at = clock_timestamp(),"
+                " error = NULL WHERE id = %s",
+                [record],
+            )
+
+    def _insert(self, migration: Migration, operation: Operation, state: State) -> int:
+        row = self.connection.execute(
+            """
+            INSERT INTO trueup.ledger (
+                migration_id, service, operation, state, checksum, rollback_checksum,
+                chain_checksum, run, runner_version, os_user, host, started_at, finished_at
+            ) VALUES (
+                %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                CASE %s WHEN 'DONE' THEN transaction_timestamp() ELSE clock_timestamp() END,
+                CASE %s WHEN 'DONE' THEN clock_timestamp() END
+            ) RETURNING id
+            """,
+            [
+                migration.id,
+                migration.service,
+                operation,
+                state,
+                migration.checksum,
+                migration.rollback_checksum,
+                self.chain[migration.id],
+                self.run,
+                runner_version(),
+                os_user(),
+                host(),
+                state,
+                state,
+            ],
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _log(self, migration: Migration, operation: str) -> None:
+        self.connection.execute(
+            self._sql(
+                "INSERT INTO {}._yoyo_log (id, migration_hash, migration_id, operation,"
+                " username, hostname, created_at_utc) VALUES (gen_random_uuid()::text,"
+                " %s, %s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC')"
+            ),
+            [migration.yoyo_hash, migration.id, operation, os_user()[:255], host()[:255]],
+        )
+
+    def _sql(self, query: str) -> sql.Composed:
+        return sql.SQL(query).format(sql.Identifier(self.schema))
+
+
+@cache
+def runner_version() -> str:
+    """trueup's version, as installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("trueup")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def os_user() -> str:
+    """Who runs the command; the user's number when it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+@cache
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()

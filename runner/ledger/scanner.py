@@ -1,0 +1,175 @@
+"""Splits SQL text into statements exactly where PostgreSQL ends them.
+
+Follows psql's lexer (src/fe_utils/psqlscan.l): quotes with and without escapes, dollar quotes,
+nested comments, and the bodies of BEGIN ATOMIC functions, with standard_conforming_strings on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_IDENTIFIER_START = r"A-Za-z_\u0080-\U0010ffff"
+_TOKEN = re.compile(
+    rf"""
+      (?P<space>[ \t\n\r\f\v]+)
+    | (?P<line_comment>--[^\n\r]*)
+    | (?P<block_comment>/\*)
+    | (?P<escape_quote>[eE]')
+    | (?P<quote>(?:[bBxXnN]|[uU]&)?')
+    | (?P<name>(?:[uU]&)?")
+    | (?P<word>[{_IDENTIFIER_START}][{_IDENTIFIER_START}0-9$]*)
+    | (?P<dollar>\$(?:[{_IDENTIFIER_START}][{_IDENTIFIER_START}0-9]*)?\$)
+    | (?P<end>;)
+    | (?P<open>\()
+    | (?P<close>\))
+    | (?P<backslash>\\)
+    | (?P<other>[0-9.,=<>+*%!?&|^~#@:\[\]{{}}`]+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_QUOTE_END = re.compile(r"'(?!')|''")
+_ESCAPE_QUOTE_END = re.compile(r"\\.|''|'", re.DOTALL)
+_NAME_END = re.compile(r'"(?!")|""')
+# A string goes on after white space that holds a line break; it keeps its kind.
+_CONTINUATION = re.compile(r"[ \t\f\v]*[\n\r](?:[ \t\n\r\f\v]+|--[^\n\r]*[\n\r])*'")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL statement of a file.
+
+    Args:
+        text: from its first word to its semicolon, comments before it left out.
+        offset: characters before it in the file.
+        line: its first line in the file, counted from 1.
+        words: its first words in upper case, up to 8: enough to tell what kind it is.
+    """
+
+    text: str
+    offset: int
+    line: int
+    words: tuple[str, ...]
+
+
+class ScanError(ValueError):
+    """SQL text that no lexer can split.
+
+    Args:
+        message: what is wrong.
+        offset: characters before the place.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        """Keep the place beside the message."""
+        super().__init__(message)
+        self.offset = offset
+
+
+def split(sql: str) -> list[Statement]:
+    """Split SQL text into its statements.
+
+    Args:
+        sql: the text of a file.
+
+    Returns:
+        The statements in order; comments and empty statements are left out.
+
+    Raises:
+        ScanError: for a quote or comment that never ends, and for a psql command.
+    """
+    statements: list[Statement] = []
+    line, counted = 1, 0
+    start: int | None = None
+    words: list[str] = []
+    parens = begins = 0
+    position = last = 0
+    while position < len(sql):
+        token = _TOKEN.match(sql, position)
+        assert token is not None
+        kind = token.lastgroup
+        position = token.end()
+        if kind in ("space", "line_comment"):
+            continue
+        if kind == "block_comment":
+            position = _comment_end(sql, token.start())
+            continue
+        if kind == "end" and start is None:
+            continue
+        if start is None:
+            start = token.start()
+        if kind == "word":
+            word = token.group().upper()
+            if len(words) < 8:
+                words.append(word)
+            if parens == 0 and word in _BLOCK_WORDS and _defines_routine(words):
+                if word == "END":
+                    begins = max(0, begins - 1)
+                elif word == "BEGIN" or begins:
+                    begins += 1
+        elif kind == "quote":
+            position = _quoted_end(sql, token, _QUOTE_END, "string")
+        elif kind == "escape_quote":
+            position = _quoted_end(sql, token, _ESCAPE_QUOTE_END, "string")
+        elif kind == "name":
+            position = _quoted_end(sql, token, _NAME_END, "quoted identifier")
+        elif kind == "dollar":
+            position = sql.find(token.group(), position) + len(token.group())
+            if position < token.end():
+                raise ScanError(f"the {token.group()} quote never ends", token.start())
+        elif kind == "open":
+            parens += 1
+        elif kind == "close":
+            parens = max(0, parens - 1)
+        elif kind == "backslash":
+            raise ScanError("a backslash starts a psql command, which is no SQL", token.start())
+        elif kind == "end" and parens == 0 and begins == 0:
+            line, counted = line + _line_breaks(sql, counted, start), start
+            statements.append(Statement(sql[start:position], start, line, tuple(words)))
+            start, words = None, []
+        last = position
+    if start is not None:
+        line += _line_breaks(sql, counted, start)
+        statements.append(Statement(sql[start:last], start, line, tuple(words)))
+    return statements
+
+
+_BLOCK_WORDS = frozenset({"BEGIN", "CASE", "END"})
+
+
+def _defines_routine(words: list[str]) -> bool:
+    if words[1:3] == ["OR", "REPLACE"]:
+        return words[0] == "CREATE" and words[3:4] in (["FUNCTION"], ["PROCEDURE"])
+    return words[0] == "CREATE" and words[1:2] in (["FUNCTION"], ["PROCEDURE"])
+
+
+def _line_breaks(sql: str, start: int, end: int) -> int:
+    return sql.count("\n", start, end)
+
+
+def _comment_end(sql: str, start: int) -> int:
+    depth, position = 1, start + 2
+    while depth:
+        edge = _COMMENT_EDGE.search(sql, position)
+        if edge is None:
+            raise ScanError("the /* comment never ends", start)
+        depth += 1 if edge.group() == "/*" else -1
+        position = edge.end()
+    return position
+
+
+def _quoted_end(sql: str, opening: re.Match[str], edges: re.Pattern[str], what: str) -> int:
+    quote = opening.group()[-1]
+    position = opening.end()
+    while True:
+        edge = edges.search(sql, position)
+        if edge is None:
+            raise ScanError(f"the {what} never ends", opening.start())
+        position = edge.end()
+        if edge.group() != quote:
+            continue
+        continuation = _CONTINUATION.match(sql, position) if quote == "'" else None
+        if continuation is None:
+            return position
+        position = continuation.end()
