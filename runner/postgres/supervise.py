@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -28,7 +29,7 @@ PREFIX = "trueup-pg-"
 CONTROL = "control"
 PORT = 5432
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 30.0
 # sun_path holds 104 bytes on macOS, 108 on Linux.
 SOCKET_PATH_BYTES = 100
 
@@ -39,6 +40,29 @@ class FailedError(Exception):
 
 class BusyError(FailedError):
     """Another supervisor owns the data directory."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user wants.
+
+    Args:
+        directory: the folder of PostgreSQL's programs.
+        initdb: arguments for initdb, beside the data directory.
+        settings: server settings, by name.
+        data: the data directory, or None for one that is thrown away.
+        keep: go on when no user is left.
+        account: user id and group id to run PostgreSQL as, or None for our own.
+        socket: the inherited descriptor that leads to the first user.
+    """
+
+    directory: str
+    initdb: list[str]
+    settings: dict[str, str]
+    data: str | None
+    keep: bool
+    account: tuple[int, int] | None
+    socket: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +128,7 @@ def sweep(base: Path, account: Account) -> None:
         with contextlib.suppress(OSError):
             if home.lstat().st_uid in owners and (lock := lock_directory(home)) is not None:
                 content = {entry.name for entry in home.iterdir()}
-                if CONTROL in content and (home / CONTROL).is_socket() or not content:
+                if (CONTROL in content and (home / CONTROL).is_socket()) or not content:
                     shutil.rmtree(home, ignore_errors=True)
                 os.close(lock)
 
@@ -121,7 +145,7 @@ def make_home(base: Path) -> tuple[Path, int]:
 class Server:
     """PostgreSQL as a child process."""
 
-    def __init__(self, order: dict[str, Any], account: Account, home: Path, data: Path) -> None:
+    def __init__(self, order: Order, account: Account, home: Path, data: Path) -> None:
         """A server that is not started yet, with its log open."""
         self.order = order
         self.account = account
@@ -136,8 +160,8 @@ class Server:
             return
         if self.data.exists() and any(self.data.iterdir()):
             raise FailedError(f"{self.data} is not empty and no data directory of PostgreSQL")
-        program = [os.path.join(self.order["bin"], "initdb"), "-D", str(self.data)]
-        result = self._popen([*program, *self.order["initdb"]]).wait()
+        program = [os.path.join(self.order.directory, "initdb"), "-D", str(self.data)]
+        result = self._popen([*program, *self.order.initdb]).wait()
         if result != 0:
             raise FailedError(self.last_words(f"initdb failed with exit code {result}"))
 
@@ -148,9 +172,9 @@ class Server:
             "unix_socket_directories": str(self.home),
             "unix_socket_permissions": "0700",
             "port": str(PORT),
-            **self.order["settings"],
+            **self.order.settings,
         }
-        program = [os.path.join(self.order["bin"], "postgres"), "-D", str(self.data)]
+        program = [os.path.join(self.order.directory, "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             program += ["-c", f"{name}={value}"]
         self.process = self._popen(program, preexec_fn=end_with_parent())
@@ -194,7 +218,8 @@ class Server:
     def last_words(self, reason: str) -> str:
         """The reason with the end of the log, where PostgreSQL says why."""
         lines = (self.home / "log").read_text(errors="replace").splitlines()
-        return "\n".join([reason, *lines[-15:]])
+        said = [line for line in lines if re.search(r"(?i)\b(fatal|error|detail|hint): ", line)]
+        return "\n".join([reason, *(said or lines)[-5:]])
 
     def _popen(self, program: list[str], **options: Any) -> subprocess.Popen[bytes]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
@@ -274,6 +299,8 @@ class Supervisor:
                 return True
             if request == b"crash\n":
                 self.server.stop(signal.SIGQUIT)
+            elif request == b"keep\n":
+                self.keep = True
             elif request == b"restart\n":
                 if not self.server.ended():
                     self.server.stop(signal.SIGINT)
@@ -307,31 +334,31 @@ class Supervisor:
             user.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def own_data(order: dict[str, Any], account: Account) -> int:
+def own_data(data: Path, account: Account) -> int:
     """Make the data directory that the user named if need be, and lock it."""
-    data = Path(order["data"])
-    data.parent.mkdir(parents=True, exist_ok=True)
-    if not account.reaches(data.parent):
-        raise FailedError(f"the account that runs PostgreSQL cannot enter {data.parent}")
+    if not data.parent.is_dir():
+        raise FailedError(f"{data.parent} is no directory")
+    if not account.reaches(data if data.exists() else data.parent):
+        who = "we" if account.ids is None else f"user {account.ids[0]}, who runs PostgreSQL,"
+        raise FailedError(f"{who} may not enter {data.parent}; choose another data directory")
     data.mkdir(mode=0o700, exist_ok=True)
     if (lock := lock_directory(data)) is None:
         raise BusyError(f"another process starts or stops the server in {data}")
     if not any(data.iterdir()):
-        data.chmod(0o700)
         account.own(data)
     return lock
 
 
-def run(order: dict[str, Any], first: socket.socket) -> None:
+def run(order: Order, first: socket.socket) -> None:
     """The life of one server, from its folder's making to its removal."""
-    account = Account(tuple(order["account"]) if order["account"] else None)
-    if order["data"]:
-        own_data(order, account)
+    account = Account(order.account)
+    # Held until this process ends, like the lock on its home.
+    _ = own_data(Path(order.data), account) if order.data else None
     base = choose_base(account)
     sweep(base, account)
     home, _ = make_home(base)
     try:
-        data = Path(order["data"]) if order["data"] else home / "data"
+        data = Path(order.data) if order.data else home / "data"
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(home / CONTROL))
         listener.listen()
@@ -340,27 +367,27 @@ def run(order: dict[str, Any], first: socket.socket) -> None:
         try:
             server.prepare()
             server.start()
-            supervisor = Supervisor(server, listener, bool(order["keep"]))
+            supervisor = Supervisor(server, listener, order.keep)
             supervisor.greet(first)
             supervisor.serve()
         finally:
             # What is thrown away need not reach the disk first.
-            server.stop(signal.SIGINT if order["data"] else signal.SIGQUIT)
+            server.stop(signal.SIGINT if order.data else signal.SIGQUIT)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> None:
     """Run as `supervise.py ORDER`; ORDER is JSON written by runner.postgres.embedded."""
-    order = json.loads(sys.argv[1])
+    order = Order(**json.loads(sys.argv[1]))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
-    with socket.socket(fileno=order["socket"]) as first:
+    with socket.socket(fileno=order.socket) as first:
         try:
             run(order, first)
         except Exception as error:  # the user's process is the only one to tell
             kind = "busy" if isinstance(error, BusyError) else "error"
-            text = str(error) if isinstance(error, FailedError) else repr(error)
+            text = str(error) if isinstance(error, FailedError | OSError) else repr(error)
             with contextlib.suppress(OSError):
                 first.sendall(json.dumps({kind: text}).encode() + b"\n")
 
