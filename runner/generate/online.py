@@ -1,0 +1,361 @@
+"""The online strategy: both contracts live while the table is converted in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runner.generate.render import Draft
+from runner.generate.view import TableView, UnitView
+
+_CONTRACT = "online/contract"
+_BRIEF = "for a few ms; gives up after 200 ms and can be run again"
+
+
+def toolkit(folder: str, phase: str) -> Draft:
+    """The schema `trueup` with the functions that the other files call."""
+    return Draft(
+        key="toolkit",
+        folder=folder,
+        phase=phase,
+        subject="toolkit",
+        template="toolkit.sql",
+        title="Make the schema trueup and the functions that the other files call.",
+        header={
+            "does": "creates what the migration needs beside the service; touches no table of it",
+            "locks": "only what it creates",
+            "cost": "none",
+            "undo": "drops it all, unless another unit of tables still needs it",
+        },
+        rollback_title="Drops the functions, and the schema when nothing else lives in it.",
+    )
+
+
+def check(table: TableView, folder: str, phase: str) -> Draft:
+    """The refusal of data that cannot be converted, before anything changes."""
+    old = table.old.name
+    return Draft(
+        key=f"check {table.new}",
+        folder=folder,
+        phase=phase,
+        subject=f"{table.new.name}_check",
+        template="online_check.sql",
+        title=f"Stop here when {old} holds a row that cannot be converted.",
+        header={
+            "does": f"reads {old} and names the column, the values, how many rows, and the query "
+            "that shows them; changes nothing",
+            "locks": f"ACCESS SHARE on {old}, as any SELECT",
+            "cost": f"reads {old} once for each rule",
+            "undo": "nothing to undo",
+        },
+        rollback_title="no-op: the file changed nothing.",
+        after=["toolkit"],
+        context={"t": table},
+    )
+
+
+def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
+    """The files of the online strategy, in their order."""
+    yield toolkit("online", "expand")
+    tables = [t for u in units for t in u.tables]
+    for t in tables:
+        if t.columns:
+            yield check(t, "online", "expand")
+    for u in units:
+        checks = [f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]
+        for t in u.tables:
+            yield _expand(t, checks)
+    for u in units:
+        for t in u.tables:
+            if t.columns:
+                yield _backfill(t, [f"expand {x.new}" for x in u.tables])
+    for t in tables:
+        if t.columns:
+            yield from _enforce(t)
+    for u in units:
+        yield from _foreign_keys(u)
+    for u in units:
+        yield from _contract(u)
+
+
+def _expand(t: TableView, after: Sequence[str]) -> Draft:
+    old, new = t.old.name, t.new.name
+    columns = ", ".join(f"{c.name} {c.new_type}" for c in t.columns)
+    adds = f"adds {columns}; " if columns else ""
+    return Draft(
+        key=f"expand {t.new}",
+        folder="online",
+        phase="expand",
+        subject=new,
+        template="online_expand.sql",
+        title=f"Give {old} its new contract beside the old one.",
+        header={
+            "does": f"renames {old} to {new}; {adds}keeps the old name alive as a view with the "
+            "same owner and grants"
+            + ("; a trigger keeps both sides of each row equal" if columns else ""),
+            "locks": f"ACCESS EXCLUSIVE on {old} {_BRIEF}",
+            "cost": "no rewrite, no scan",
+            "undo": "instant, loses nothing",
+        },
+        rollback_title=f"Takes the new contract of {old} away again: instant, loses nothing.",
+        after=after,
+        context={"t": t},
+    )
+
+
+def _backfill(t: TableView, after: Sequence[str]) -> Draft:
+    return Draft(
+        key=f"backfill {t.new}",
+        folder="online",
+        phase="backfill",
+        subject=t.new.name,
+        template="online_backfill.sql",
+        title=f"Fill the new columns of {t.new.name} for the rows that were there before.",
+        header={
+            "does": "converts all columns of a row in one UPDATE, in batches of pages, and commits "
+            "each; can be stopped and run again at any point",
+            "locks": "the rows of one batch for some ms; never waits for one for more than 200 ms",
+            "cost": "writes each row once; the table grows until VACUUM",
+            "undo": "nothing to undo: the columns go with expand",
+        },
+        rollback_title="Forgets the progress; the columns go with expand.",
+        after=after,
+        transactional=False,
+        context={"t": t},
+    )
+
+
+def _enforce(t: TableView) -> Iterator[Draft]:
+    new = t.new.name
+    previous = f"backfill {t.new}"
+
+    def step(subject: str, template: str, title: str, **parts: str) -> Draft:
+        nonlocal previous
+        rollback = parts.pop("rollback")
+        draft = Draft(
+            key=f"enforce {subject} {t.new}",
+            folder="online",
+            phase="enforce",
+            subject=f"{new}_{subject}",
+            template=template,
+            title=title,
+            header=parts,
+            rollback_title=rollback,
+            after=[previous],
+            context={"t": t},
+        )
+        previous = draft.key
+        return draft
+
+    yield step(
+        "check",
+        "enforce_check.sql",
+        f"Stop here when a row of {new} is not as the new contract wants it.",
+        does="reads the table and names the column, the values, how many rows, and the query that "
+        "shows them; changes nothing",
+        locks=f"ACCESS SHARE on {new}, as any SELECT",
+        cost=f"reads {new} once for each rule",
+        undo="nothing to undo",
+        rollback="no-op: the file changed nothing.",
+    )
+    for i in t.converted_indexes:
+        key = f"index {i.build_name} {t.new}"
+        yield Draft(
+            key=key,
+            folder="online",
+            phase="enforce",
+            subject=i.build_name,
+            template="enforce_index.sql",
+            title=f"Build the index {i.build_name} on the new columns of {new}.",
+            header={
+                "does": f"builds what {i.old_name} is for the old columns",
+                "locks": f"SHARE UPDATE EXCLUSIVE on {new}: reads and writes go on",
+                "cost": f"reads {new} twice and waits for transactions that are older; if it fails "
+                f"it leaves an invalid index: DROP INDEX {i.build_name}, then run it again",
+                "undo": "drops the index; reads and writes go on",
+            },
+            rollback_title="Drops the index; reads and writes go on.",
+            after=[previous],
+            transactional=False,
+            context={"t": t, "i": i},
+        )
+        previous = key
+    if t.checks:
+        yield step(
+            "constraints",
+            "enforce_constraints.sql",
+            f"Guard every new row of {new} by the CHECKs of the new contract.",
+            does="adds the CHECKs as NOT VALID: new and changed rows are held to them",
+            locks=f"ACCESS EXCLUSIVE on {new} {_BRIEF}",
+            cost="no scan",
+            undo="instant",
+            rollback="Drops the CHECKs: instant.",
+        )
+        yield step(
+            "validate",
+            "enforce_validate.sql",
+            f"Prove the CHECKs for every row of {new} that was there before.",
+            does="validates the CHECKs in one scan",
+            locks=f"SHARE UPDATE EXCLUSIVE on {new}: reads and writes go on",
+            cost=f"reads {new} once",
+            undo="nothing to undo: the CHECKs go with the file that made them",
+            rollback="no-op: the CHECKs go with the file that made them.",
+        )
+    if any(c.not_null for c in t.columns):
+        yield step(
+            "not_null",
+            "enforce_not_null.sql",
+            f"Set NOT NULL on the new columns of {new}.",
+            does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs",
+            locks=f"ACCESS EXCLUSIVE on {new} {_BRIEF}",
+            cost="no scan, because the CHECKs are dropped in a second statement",
+            undo="instant",
+            rollback="Takes NOT NULL away: instant.",
+        )
+
+
+def _enforced(t: TableView) -> str:
+    """The key of the last file of a table's enforce phase."""
+    if any(c.not_null for c in t.columns):
+        return f"enforce not_null {t.new}"
+    if t.checks:
+        return f"enforce validate {t.new}"
+    if t.converted_indexes:
+        return f"index {t.converted_indexes[-1].build_name} {t.new}"
+    return f"enforce check {t.new}" if t.columns else f"expand {t.new}"
+
+
+def _foreign_keys(u: UnitView) -> Iterator[Draft]:
+    for k in u.foreign_keys:
+        t = u.table(k.table)
+        name = u.fkey_build_name(k)
+        add, validate = f"fkey {name} {t.new}", f"validate {name} {t.new}"
+        yield Draft(
+            key=add,
+            folder="online",
+            phase="enforce",
+            subject=name,
+            template="enforce_fkey.sql",
+            title=f"Let the new columns of {t.new.name} reference {k.references.name}.",
+            header={
+                "does": f"adds what {k.old_name} is for the old columns, as NOT VALID",
+                "locks": f"SHARE ROW EXCLUSIVE on {t.new.name} and {k.references.name} {_BRIEF}",
+                "cost": "no scan",
+                "undo": "instant",
+            },
+            rollback_title="Drops the foreign key: instant.",
+            after=list(dict.fromkeys([_enforced(t), _enforced(u.table(k.references))])),
+            context={"t": t, "k": k},
+        )
+        yield Draft(
+            key=validate,
+            folder="online",
+            phase="enforce",
+            subject=f"{name}_validate",
+            template="enforce_fkey_validate.sql",
+            title=f"Prove {name} for every row that was there before.",
+            header={
+                "does": "validates the foreign key",
+                "locks": f"SHARE UPDATE EXCLUSIVE on {t.new.name}, ROW SHARE on "
+                f"{k.references.name}: reads and writes go on",
+                "cost": f"reads {t.new.name} once",
+                "undo": "nothing to undo: the foreign key goes with the file that made it",
+            },
+            rollback_title="no-op: the foreign key goes with the file that made it.",
+            after=[add],
+            context={"t": t, "k": k},
+        )
+
+
+def _contract(u: UnitView) -> Iterator[Draft]:
+    enforced = [_enforced(t) for t in u.tables]
+    enforced += [f"validate {u.fkey_build_name(k)} {k.table}" for k in u.foreign_keys]
+    closed, kept = [], []
+    for t in u.tables:
+        closed.append(f"close {t.new}")
+        yield Draft(
+            key=closed[-1],
+            folder=_CONTRACT,
+            phase="contract",
+            subject=f"{t.new.name}_close",
+            template="contract_close.sql",
+            title=f"Take the old name {t.old.name} away, once nobody uses it.",
+            header={
+                "does": "drops the compat view; refuses while the odometer does not prove that it "
+                "was unused for the waiting period (trueup.waiting_period, 24 hours)",
+                "locks": f"ACCESS EXCLUSIVE on the view {t.old.name} {_BRIEF}",
+                "cost": "none",
+                "undo": "instant",
+            },
+            rollback_title=f"Brings the old name {t.old.name} back: instant.",
+            after=enforced,
+            context={"t": t},
+        )
+    for t in u.tables:
+        if not t.columns:
+            continue
+        kept.append(f"reversal {t.new}")
+        yield Draft(
+            key=kept[-1],
+            folder=_CONTRACT,
+            phase="contract",
+            subject=f"{t.new.name}_reversal",
+            template="contract_reversal.sql",
+            title=f"Keep the old spellings of {t.new.name} that the new contract cannot give back.",
+            header={
+                "does": f"copies them to {t.reversal}, so that a rollback restores them byte for "
+                "byte",
+                "locks": f"ACCESS SHARE on {t.new.name}, as any SELECT",
+                "cost": f"reads {t.new.name} once, writes the rows that differ",
+                "undo": "drops the copy",
+            },
+            rollback_title="Drops the copy, which has been put back by then.",
+            after=closed,
+            context={"t": t},
+        )
+    previous = kept or closed
+    if u.foreign_keys:
+        names = " and ".join(dict.fromkeys(k.old_name for k in u.foreign_keys))
+        tables = dict.fromkeys(n.name for k in u.foreign_keys for n in (k.table, k.references))
+        key = f"fkeys {u.tables[0].new}"
+        yield Draft(
+            key=key,
+            folder=_CONTRACT,
+            phase="contract",
+            subject=f"{u.tables[0].new.name}_old_fkeys",
+            template="contract_fkeys.sql",
+            title=f"Drop the foreign keys of the old columns: {names}.",
+            header={
+                "does": "drops them; the foreign keys of the new columns stay",
+                "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {_BRIEF}",
+                "cost": "none",
+                "undo": "adds and proves both again: reads the tables under the lock",
+            },
+            rollback_title="Adds the foreign keys of both sides again: reads the tables.",
+            after=previous,
+            context={"u": u},
+        )
+        previous = [key]
+    for t in reversed(u.tables):
+        if not t.columns and t.old == t.new:
+            continue
+        key = f"finish {t.new}"
+        yield Draft(
+            key=key,
+            folder=_CONTRACT,
+            phase="contract",
+            subject=t.new.name,
+            template="contract_finish.sql",
+            title=f"Leave {t.new.name} with its new contract alone.",
+            header={
+                "does": "drops the trigger and the old columns, makes the unique index the primary "
+                "key, gives indexes and constraints their names under the standard",
+                "locks": f"ACCESS EXCLUSIVE on {t.new.name} {_BRIEF}",
+                "cost": "no rewrite, no scan",
+                "undo": "makes the old columns again in their old order: one rewrite of the table "
+                "under ACCESS EXCLUSIVE, so plan a window",
+            },
+            rollback_title=f"Makes the old side of {t.new.name} again: one rewrite under the lock.",
+            after=previous,
+            context={"t": t},
+        )
+        previous = [key]

@@ -1,0 +1,84 @@
+{% import "macros.sql" as macros %}
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL maintenance_work_mem = '1GB';
+
+LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
+
+{{ macros.old_names(t, t.contract_renames, t.kept_not_null) }}
+
+{% for k in t.referring %}
+ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
+{% endfor %}
+{% for kind, name in t.dropped %}
+{% if kind == "constraint" %}
+ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ name | q }};
+{% else %}
+DROP INDEX {{ t.new.schema | q }}.{{ name | q }};
+{% endif %}
+{% endfor %}
+
+-- The columns from the first converted one on are made again, so that the old order comes back.
+{% for c in t.columns %}
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ t.new_name(c.name) | q }};
+{% endfor %}
+{% for c in t.moved %}
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c | q }} TO {{ t.moved_name(c) | q }};
+{% endfor %}
+
+ALTER TABLE {{ t.new | n }}
+{% for name, type, _ in t.remade %}
+    ADD COLUMN {{ name | q }} {{ type }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+-- One rewrite fills them all.
+ALTER TABLE {{ t.new | n }}
+{% for name, type, source in t.remade %}
+    ALTER COLUMN {{ name | q }} TYPE {{ type }} USING {{ source }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+{{ macros.restore(t, t.new) }}
+
+
+{% if t.moved %}
+SELECT trueup.copy_columns({{ t.new | n | lit }}, '__moved');
+{% endif %}
+SELECT trueup.copy_columns({{ t.new | n | lit }}, '__new');
+
+{% if t.moved %}
+ALTER TABLE {{ t.new | n }}
+{% for c in t.moved %}
+    DROP COLUMN {{ t.moved_name(c) | q }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+{% endif %}
+ALTER TABLE {{ t.new | n }}
+{% for clause in t.remade_clauses %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+{% for i in t.remade_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
+{% endfor %}
+
+{% for c in t.columns %}
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ t.new_name(c.name) | q }} TO {{ c.name | q }};
+{% endfor %}
+
+{% for i in t.demoted_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.method }};
+{% endfor %}
+
+{% for k in t.referring if not k.converted %}
+ALTER TABLE {{ k.table | n }}
+    ADD CONSTRAINT {{ k.old_name | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% endfor %}
+SELECT trueup.name_not_nulls(
+    {{ t.new | n | lit }},
+    {{ t.old.name | lit }},
+    ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
+);
+
+{{ macros.sync_trigger(t) }}

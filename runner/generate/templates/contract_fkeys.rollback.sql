@@ -1,0 +1,20 @@
+SET LOCAL lock_timeout = '200ms';
+
+-- A reference is spelled as the key that it refers to.
+{% for child, column, parent, key in u.references %}
+UPDATE {{ child.new | n }} AS t
+SET {{ column.old_name | q }} = r.{{ key.old_name | q }}
+FROM {{ parent.reversal | n }} AS r
+WHERE t.{{ column.name | q }} = r.{{ key.name | q }}
+    AND t.{{ column.old_name | q }} <> r.{{ key.old_name | q }};
+
+{% endfor %}
+{% for k in u.foreign_keys %}
+ALTER TABLE {{ k.table | n }}
+    ADD CONSTRAINT {{ k.old_name | q }}
+    FOREIGN KEY ({{ u.old_columns(k.table, k.columns) | qs }})
+    REFERENCES {{ k.references | n }} ({{ u.old_columns(k.references, k.referenced_columns) | qs }}){{ k.options }},
+    ADD CONSTRAINT {{ u.fkey_build_name(k) | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% endfor %}

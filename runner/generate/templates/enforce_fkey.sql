@@ -1,0 +1,6 @@
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE {{ k.table | n }}
+    ADD CONSTRAINT {{ t.fkey_build_name(k) | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }} NOT VALID;

@@ -1,0 +1,6 @@
+SET LOCAL lock_timeout = '5s';
+
+ALTER TABLE {{ t.new | n }}
+{% for name, check in t.checks %}
+    VALIDATE CONSTRAINT {{ name | q }}{{ ";" if loop.last else "," }}
+{% endfor %}

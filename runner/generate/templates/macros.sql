@@ -1,0 +1,125 @@
+{% macro compat_view(t) -%}
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW {{ t.marker | n }} AS SELECT true AS used;
+GRANT SELECT ON {{ t.marker | n }} TO PUBLIC;
+SELECT trueup.read_odometer({{ t.old | n | lit }}, {{ t.marker | n | lit }});
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW {{ t.old | n }} AS
+SELECT
+{% for c in t.relation.columns %}
+    {{ t.shown(c.name) }}{{ "," if not loop.last }}
+{% endfor %}
+FROM {{ t.new | n }}
+WHERE EXISTS (SELECT FROM {{ t.marker | n }}){{ "\nWITH CASCADED CHECK OPTION" if not t.columns }};
+
+{% for c in t.columns if c.old_default is not none %}
+ALTER VIEW {{ t.old | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_default }};
+{% endfor %}
+SELECT trueup.stand_in({{ t.old | n | lit }}, {{ t.new | n | lit }});
+{%- endmacro %}
+
+{% macro sync_trigger(t) -%}
+-- Keeps both sides of each row equal. A value on the old side of a new row says that the old
+-- contract wrote it.
+CREATE FUNCTION {{ t.sync | n }}()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND {{ t.old_side_empty("NEW.") }} THEN
+        -- The new contract writes.
+{% for c in t.columns %}
+        NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 8) }};
+{% endfor %}
+    ELSIF TG_OP = 'INSERT' OR {{ t.unconverted("OLD.") }} THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        PERFORM FROM {{ t.marker | n }};
+{% for c in t.columns %}
+        NEW.{{ c.name | q }} := {{ c.new_from("NEW." ~ (c.old_name | q)) }};
+{% endfor %}
+    ELSE
+        -- The side that changed wins.
+{% for c in t.columns %}
+        IF NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }} THEN
+            NEW.{{ c.name | q }} := {{ c.new_from("NEW." ~ (c.old_name | q)) }};
+        ELSIF NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }} THEN
+            NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12) }};
+        END IF;
+{% endfor %}
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+-- Their names make them fire after the service's own triggers.
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON {{ t.new | n }}
+FOR EACH ROW
+EXECUTE FUNCTION {{ t.sync | n }}();
+
+-- Silent for the backfill, and for updates of other columns.
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON {{ t.new | n }}
+FOR EACH ROW
+WHEN (
+{% for c in t.columns %}
+    {{ "OR " if not loop.first }}NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }}
+{% endfor %}
+    OR {{ t.converted_row("OLD.") }} AND (
+{% for c in t.columns %}
+        {{ "OR " if not loop.first }}NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }}
+{% endfor %}
+    )
+)
+EXECUTE FUNCTION {{ t.sync | n }}();
+{%- endmacro %}
+
+{% macro drop_sync_trigger(t) -%}
+DROP TRIGGER zz_trueup_sync_update ON {{ t.new | n }};
+DROP TRIGGER zz_trueup_sync_insert ON {{ t.new | n }};
+DROP FUNCTION {{ t.sync | n }}();
+{%- endmacro %}
+
+{% macro restore(t, table) -%}
+-- The spellings that cannot be derived, where the value is still the same.
+UPDATE {{ table | n }} AS t
+SET
+{% for c in t.reversible %}
+    {{ c.name | q }} = CASE
+        WHEN t.{{ c.name | q }} IS NOT DISTINCT FROM {{ c.old_from("r." ~ (c.name | q)) }}
+        THEN r.{{ c.old_name | q }}
+        ELSE t.{{ c.name | q }}
+    END{{ "," if not loop.last }}
+{% endfor %}
+FROM {{ t.reversal | n }} AS r
+WHERE {{ t.same_key }};
+{%- endmacro %}
+
+{% macro new_names(t, renames, not_null) -%}
+{% for kind, old, new in renames %}
+{{ t.rename(kind, t.new, old, new) }}
+{% endfor %}
+{% if not_null %}
+SELECT trueup.name_not_nulls(
+    {{ t.new | n | lit }},
+    {{ t.new.name | lit }},
+    ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]
+);
+{% endif %}
+{%- endmacro %}
+
+{% macro old_names(t, renames, not_null) -%}
+{% for kind, old, new in renames %}
+{{ t.rename(kind, t.new, new, old) }}
+{% endfor %}
+{% if not_null %}
+SELECT trueup.name_not_nulls(
+    {{ t.new | n | lit }},
+    {{ t.old.name | lit }},
+    ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]
+);
+{% endif %}
+{%- endmacro %}

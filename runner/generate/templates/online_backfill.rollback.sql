@@ -1,0 +1,1 @@
+DELETE FROM trueup.progress WHERE file = {{ id | lit }};

@@ -1,0 +1,62 @@
+DO $backfill$
+DECLARE
+    batch_pages constant bigint := 32;
+    pages constant bigint :=
+        pg_relation_size({{ t.new | n | lit }}) / current_setting('block_size')::bigint;
+    page bigint := 0;
+    tries integer := 0;
+    converted bigint;
+BEGIN
+    WHILE page < pages LOOP
+        -- An error rather than hidden rows; giving up rather than a client in a deadlock.
+        PERFORM set_config('row_security', 'off', true);
+        PERFORM set_config('lock_timeout', '200ms', true);
+
+        BEGIN
+            UPDATE {{ t.new | n }}
+            SET
+{% for c in t.columns %}
+                {{ c.name | q }} = {{ c.new_from(c.old_name | q) }}{{ "," if not loop.last }}
+{% endfor %}
+            WHERE ctid >= format('(%s,0)', page)::tid
+                AND ctid < format('(%s,0)', page + batch_pages)::tid
+                AND {{ t.unconverted_rows }};
+
+            GET DIAGNOSTICS converted = ROW_COUNT;
+            tries := 0;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                tries := tries + 1;
+                IF tries > 100 THEN
+                    RAISE;
+                END IF;
+        END;
+
+        IF tries > 0 THEN
+            -- Somebody holds a row of this batch: let go of the others and come again.
+            PERFORM pg_sleep(0.05 * (1 + random()));
+        ELSE
+            page := least(page + batch_pages, pages);
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES ({{ id | lit }}, {{ t.new | n | lit }}, converted, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET
+                rows_done = p.rows_done + excluded.rows_done,
+                page = excluded.page,
+                pages = excluded.pages,
+                updated_at = clock_timestamp();
+        END IF;
+        COMMIT;
+    END LOOP;
+
+    -- Later rows were filled by the trigger: any that is left was silenced.
+    PERFORM set_config('row_security', 'off', true);
+    IF EXISTS (SELECT FROM {{ t.new | n }} WHERE {{ t.unconverted("") }}) THEN
+        RAISE EXCEPTION '{{ t.new | n | in_literal }}: rows are left that the backfill could not convert'
+            USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
+                {{ ("SELECT * FROM " ~ (t.new | n) ~ " WHERE " ~ t.unconverted("") ~ ";") | lit }};
+    END IF;
+
+    ANALYZE {{ t.new | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+END
+$backfill$;

@@ -1,0 +1,27 @@
+{% import "macros.sql" as macros %}
+SET LOCAL lock_timeout = '200ms';
+
+{% if t.columns %}
+{{ macros.drop_sync_trigger(t) }}
+{% endif %}
+DROP VIEW {{ t.old | n }};
+DROP MATERIALIZED VIEW {{ t.marker | n }};
+DELETE FROM trueup.odometer WHERE compat_view = {{ t.old | n | lit }};
+
+{% if t.columns %}
+ALTER TABLE {{ t.new | n }}
+{% for c in t.columns %}
+    DROP COLUMN {{ c.name | q }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+{% for c in t.columns %}
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.old_name | q }} TO {{ c.name | q }};
+{% endfor %}
+{% for c in t.columns if c.old_default is not none %}
+ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_default }};
+{% endfor %}
+
+{% endif %}
+{% if t.old != t.new %}
+ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
+{% endif %}

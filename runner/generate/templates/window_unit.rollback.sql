@@ -1,0 +1,46 @@
+{% import "macros.sql" as macros %}
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL maintenance_work_mem = '1GB';
+SET LOCAL max_parallel_maintenance_workers = 4;
+
+LOCK TABLE {{ u.tables | map(attribute="new") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
+
+{% for k in u.foreign_keys %}
+ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
+{% endfor %}
+{% for t in u.tables %}
+
+{{ macros.old_names(t, t.window_renames, t.not_null) }}
+{% if t.old != t.new %}
+ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
+{% endif %}
+{% if t.columns %}
+
+-- One rewrite of {{ t.old.name }}; every index is built once.
+ALTER TABLE {{ t.old | n }}
+{% for clause in t.unwindow_clauses %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+{{ macros.restore(t, t.old) }}
+{% endif %}
+{% endfor %}
+{% for child, column, parent, key in u.references %}
+
+-- A reference is spelled as the key that it refers to.
+UPDATE {{ child.old | n }} AS t
+SET {{ column.name | q }} = r.{{ key.old_name | q }}
+FROM {{ parent.reversal | n }} AS r
+WHERE t.{{ column.name | q }} = {{ key.old_from("r." ~ (key.name | q)) }};
+{% endfor %}
+{% for k in u.foreign_keys %}
+
+ALTER TABLE {{ u.old_name(k.table) | n }}
+    ADD CONSTRAINT {{ k.old_name | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ u.old_name(k.references) | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% endfor %}
+
+{% for t in u.tables if t.columns %}
+DROP TABLE {{ t.reversal | n }};
+{% endfor %}

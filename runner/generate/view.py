@@ -1,0 +1,377 @@
+"""What the templates ask of a changed table and of a unit of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from runner.catalog import Name
+from runner.generate.changes import (
+    ColumnChange,
+    ForeignKeyChange,
+    IndexChange,
+    TableChange,
+    short_type,
+)
+from runner.quoting import quote_ident, quote_name, shorten
+
+
+class TableView:
+    """A changed table as the templates see it."""
+
+    def __init__(self, change: TableChange, foreign_keys: Sequence[ForeignKeyChange]) -> None:
+        self.change = change
+        self.old, self.new = change.old, change.new
+        self.relation = change.relation
+        self.columns, self.converted = change.columns, change.converted
+        self.indexes, self.key = change.indexes, change.key
+        self.marker = Name("trueup", change.marker)
+        self.sync = Name("trueup", shorten(self.new.name, "_sync"))
+        self.reversal = Name("trueup", shorten(self.new.name, "_reversal"))
+        self._foreign_keys = foreign_keys
+
+    def shown(self, column: str) -> str:
+        """A column of the compat view: `id__old AS id`."""
+        change = self.converted.get(column)
+        name = quote_ident(column)
+        return f"{quote_ident(change.old_name)} AS {name}" if change else name
+
+    def old_side_empty(self, row: str) -> str:
+        """The condition that the new contract wrote the row."""
+        sides = [self.change.anchor] if self.change.anchor else self.columns
+        return " AND ".join(f"{row}{quote_ident(c.old_name)} IS NULL" for c in sides)
+
+    def unconverted(self, row: str) -> str:
+        """The condition that a row's new side is not filled yet."""
+        if self.change.anchor:
+            return f"{row}{quote_ident(self.change.anchor.name)} IS NULL"
+        return " OR ".join(
+            f"{row}{quote_ident(c.old_name)} IS NOT NULL AND {row}{quote_ident(c.name)} IS NULL"
+            for c in self.columns
+        )
+
+    @property
+    def unconverted_rows(self) -> str:
+        """The same as a condition that AND can join."""
+        condition = self.unconverted("")
+        return f"({condition})" if " OR " in condition else condition
+
+    def converted_row(self, row: str) -> str:
+        """The condition that a row's new side is filled."""
+        if self.change.anchor:
+            return f"{row}{quote_ident(self.change.anchor.name)} IS NOT NULL"
+        return f"NOT ({self.unconverted(row)})"
+
+    def derive_old(self, column: ColumnChange, row: str, indent: int) -> str:
+        """The old value for a new one; a reference takes its parent's spelling."""
+        value = f"{row}{quote_ident(column.name)}"
+        if column.parent is None:
+            return column.old_from(value)
+        table, name, old_name = column.parent
+        lookup = (
+            f"(SELECT p.{quote_ident(old_name)} FROM {quote_name(table)} AS p"
+            f" WHERE p.{quote_ident(name)} = {value})"
+        )
+        inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
+        return f"coalesce({inner}{lookup},{inner}{column.old_from(value)}{outer})"
+
+    # enforce
+
+    def filled(self, column: ColumnChange) -> str:
+        """The name of the CHECK that stands for NOT NULL until it is set."""
+        return shorten(f"{self.new.name}_{column.name}", "_filled")
+
+    @cached_property
+    def checks(self) -> list[tuple[str, str]]:
+        """The CHECKs of enforce: the enums' own, then those that stand for NOT NULL."""
+        enums = [(c.check_name, c.check) for c in self.columns if c.check_name and c.check]
+        filled = [
+            (self.filled(c), f"{quote_ident(c.name)} IS NOT NULL")
+            for c in self.columns
+            if c.not_null
+        ]
+        return enums + filled
+
+    @property
+    def converted_indexes(self) -> list[IndexChange]:
+        """The indexes that are built on new columns."""
+        return [i for i in self.indexes if i.converted]
+
+    def fkey_build_name(self, key: ForeignKeyChange) -> str:
+        """The name of a new foreign key while the old one lives."""
+        return shorten(key.name, "__new") if key.name == key.old_name else key.name
+
+    # contract and its rollback
+
+    @cached_property
+    def reversible(self) -> list[ColumnChange]:
+        """The columns whose old spelling the reversal table keeps; a reference has its parent's."""
+        return [c for c in self.columns if c.parent is None]
+
+    @property
+    def reversal_key(self) -> list[str]:
+        """The key columns that the reversal table holds beside the reversible ones."""
+        return [k for k in self.key if k not in {c.name for c in self.reversible}]
+
+    def key_value(self, name: str) -> str:
+        """A key column's new value, from the old table."""
+        change = self.converted.get(name)
+        column = quote_ident(name)
+        return f"{change.new_from(column)} AS {column}" if change else column
+
+    @property
+    def same_key(self) -> str:
+        """The condition that row `t`, spelled as derived, is the reversal table's row `r`."""
+        pairs = []
+        for name in self.key:
+            column = quote_ident(name)
+            change = self.converted.get(name)
+            right = change.old_from(f"r.{column}") if change else f"r.{column}"
+            pairs.append(f"t.{column} = {right}")
+        return "\n    AND ".join(pairs)
+
+    @cached_property
+    def moved(self) -> tuple[str, ...]:
+        """The unconverted columns that the rollback of contract makes again."""
+        return tuple(c.name for c in self.change.moved)
+
+    def new_name(self, column: str) -> str:
+        """The name of a new column while its old one is made again."""
+        return shorten(column, "__new")
+
+    def moved_name(self, column: str) -> str:
+        """The name of an unconverted column while it is made again."""
+        return shorten(column, "__moved")
+
+    @property
+    def remade(self) -> list[tuple[str, str, str]]:
+        """Each column that is made again, in the old order: its name, its type, its source."""
+        columns = []
+        for column in self.relation.columns:
+            change = self.converted.get(column.name)
+            if change:
+                source = change.old_from(quote_ident(self.new_name(column.name)))
+                columns.append((column.name, change.old_type, source))
+            elif column.name in self.moved:
+                source = quote_ident(self.moved_name(column.name))
+                columns.append((column.name, short_type(column.type), source))
+        return columns
+
+    def _remade(self, columns: Iterable[str]) -> bool:
+        return any(c in self.moved or c in self.converted for c in columns)
+
+    def _moved(self, columns: Iterable[str]) -> bool:
+        return any(c in self.moved for c in columns)
+
+    @property
+    def dropped(self) -> list[tuple[str, str]]:
+        """What the rollback of contract drops before it makes the columns again: kind and name."""
+        found = []
+        for i in self.indexes:
+            if i.converted and (i.constraint or self._moved(i.columns)):
+                found.append(("constraint" if i.constraint else "index", i.name))
+            elif not i.converted and self._moved(i.columns):
+                found.append(("constraint" if i.constraint else "index", i.old_name))
+        for k in self.relation.constraints:
+            if k.kind in "cf" and self._moved(k.columns) and not self._converts(k.columns):
+                found.append(("constraint", k.name))
+        return found
+
+    def _converts(self, columns: Iterable[str]) -> bool:
+        return any(c in self.converted for c in columns)
+
+    @property
+    def remade_clauses(self) -> list[str]:
+        """The clauses that give the columns that were made again what they had."""
+        clauses = []
+        for column in self.relation.columns:
+            name = quote_ident(column.name)
+            if column.not_null and self._remade([column.name]):
+                clauses.append(f"ALTER COLUMN {name} SET NOT NULL")
+            if column.default is not None and column.name in self.moved:
+                clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
+        for k in self.relation.constraints:
+            if k.kind in "puxc" and self._remade(k.columns):
+                clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {k.definition}")
+        for key in self.change.foreign_keys:
+            if not key.converted and self._moved(key.columns):
+                clauses.append(self.add_fkey(key, key.old_name))
+        return clauses
+
+    @staticmethod
+    def add_fkey(key: ForeignKeyChange, name: str) -> str:
+        """The clause that adds a foreign key under a name."""
+        columns = ", ".join(map(quote_ident, key.columns))
+        referenced = ", ".join(map(quote_ident, key.referenced_columns))
+        return (
+            f"ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({columns})"
+            f" REFERENCES {quote_name(key.references)} ({referenced}){key.options}"
+        )
+
+    @property
+    def remade_indexes(self) -> list[IndexChange]:
+        """The old contract's indexes on columns that were made again."""
+        return [i for i in self.indexes if i.constraint is None and self._remade(i.columns)]
+
+    @property
+    def demoted_indexes(self) -> list[IndexChange]:
+        """The new contract's indexes that must be built again beside the old ones."""
+        return [i for i in self.indexes if i.converted and (i.constraint or self._moved(i.columns))]
+
+    @property
+    def referring(self) -> list[ForeignKeyChange]:
+        """The foreign keys that rest on columns that are made again."""
+        return [
+            k
+            for k in self._foreign_keys
+            if k.references == self.new and self._remade(k.referenced_columns)
+        ]
+
+    # names
+
+    @property
+    def not_null(self) -> list[str]:
+        """The columns that are NOT NULL."""
+        return [c.name for c in self.relation.columns if c.not_null]
+
+    @property
+    def unconverted_not_null(self) -> list[str]:
+        """The unconverted columns that are NOT NULL."""
+        return [name for name in self.not_null if name not in self.converted]
+
+    @property
+    def kept_not_null(self) -> list[str]:
+        """The NOT NULL columns that the rollback of contract leaves in their place."""
+        return [name for name in self.unconverted_not_null if name not in self.moved]
+
+    @property
+    def remade_not_null(self) -> list[str]:
+        """The NOT NULL columns that the rollback of contract makes again, as enforce names them."""
+        return [
+            self.converted[name].old_name if name in self.converted else name
+            for name in self.not_null
+            if self._remade([name])
+        ]
+
+    @property
+    def contract_renames(self) -> list[tuple[str, str, str]]:
+        """What only changes its name: kind, old name, new name."""
+        return [
+            ("index", i.old_name, i.name)
+            for i in self.indexes
+            if not i.converted and i.name != i.old_name
+        ] + self._constraint_renames
+
+    @property
+    def window_renames(self) -> list[tuple[str, str, str]]:
+        """What changes its name when the columns are converted in place."""
+        return [
+            ("index", i.old_name, i.name) for i in self.indexes if i.name != i.old_name
+        ] + self._constraint_renames
+
+    @property
+    def _constraint_renames(self) -> list[tuple[str, str, str]]:
+        return [
+            ("constraint", k.old_name, k.name)
+            for k in self.change.foreign_keys
+            if not k.converted and k.name != k.old_name
+        ]
+
+    def rename(self, kind: str, table: Name, old: str, new: str) -> str:
+        """The statement that renames an index or a constraint of the table."""
+        if kind == "index":
+            return (
+                f"ALTER INDEX {quote_name(Name(table.schema, old))} RENAME TO {quote_ident(new)};"
+            )
+        return (
+            f"ALTER TABLE {quote_name(table)} RENAME CONSTRAINT {quote_ident(old)}"
+            f" TO {quote_ident(new)};"
+        )
+
+    # window
+
+    @property
+    def _old_checks(self) -> list[tuple[str, str]]:
+        return [
+            (k.name, k.definition)
+            for k in self.relation.constraints
+            if k.kind == "c" and self._converts(k.columns)
+        ]
+
+    @property
+    def window_clauses(self) -> list[str]:
+        """The clauses of the one rewrite from old to new."""
+        return [
+            *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self._old_checks),
+            *(clause for c in self.columns for clause in _in_place(c, to_new=True)),
+            *(
+                f"ADD CONSTRAINT {quote_ident(c.check_name)} CHECK ({c.check})"
+                for c in self.columns
+                if c.check_name
+            ),
+        ]
+
+    @property
+    def unwindow_clauses(self) -> list[str]:
+        """The clauses of the one rewrite from new to old."""
+        return [
+            *(f"DROP CONSTRAINT {quote_ident(c.check_name)}" for c in self.columns if c.check_name),
+            *(clause for c in self.columns for clause in _in_place(c, to_new=False)),
+            *(
+                f"ADD CONSTRAINT {quote_ident(n)} {definition}"
+                for n, definition in self._old_checks
+            ),
+        ]
+
+
+def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
+    name = quote_ident(column.name)
+    type_name = column.new_type if to_new else column.old_type
+    value = column.new_from(name) if to_new else column.old_from(name)
+    default = column.new_default if to_new else column.old_default
+    clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
+    if default is not None:
+        clauses.insert(0, f"ALTER COLUMN {name} DROP DEFAULT")
+        clauses.append(f"ALTER COLUMN {name} SET DEFAULT {default}")
+    return clauses
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """A closure of tables that converted keys tie together, as the templates see it."""
+
+    tables: tuple[TableView, ...]
+
+    @property
+    def foreign_keys(self) -> list[ForeignKeyChange]:
+        """The converted foreign keys within the unit."""
+        return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
+
+    def table(self, new: Name) -> TableView:
+        """The table of that new name."""
+        return next(t for t in self.tables if t.new == new)
+
+    def old_name(self, new: Name) -> Name:
+        """The old name of a table."""
+        return self.table(new).old
+
+    def old_columns(self, new: Name, columns: Iterable[str]) -> list[str]:
+        """The columns' names on the old side."""
+        converted = self.table(new).converted
+        return [converted[c].old_name if c in converted else c for c in columns]
+
+    def fkey_build_name(self, key: ForeignKeyChange) -> str:
+        """The name of a new foreign key while the old one lives."""
+        return self.table(key.table).fkey_build_name(key)
+
+    @property
+    def references(self) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
+        """Each converted reference: the child and its column, the parent and its column."""
+        found = []
+        for child in self.tables:
+            for column in child.columns:
+                if column.parent is not None:
+                    parent = self.table(column.parent[0])
+                    found.append((child, column, parent, parent.converted[column.parent[1]]))
+        return found

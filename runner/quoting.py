@@ -1,0 +1,62 @@
+"""Names and texts as PostgreSQL quotes them, for SQL that is written to a file.
+
+Code that runs against a database composes with `psycopg.sql` instead.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runner.catalog import Name
+
+# Every key word that is not "unreserved" in any of PostgreSQL 14 to 18: what quote_ident() quotes.
+_KEYWORDS = frozenset(
+    """
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit
+    boolean both case cast char character check coalesce collate collation column concurrently
+    constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user dec decimal default deferrable desc distinct do else end except
+    exists extract false fetch float for foreign freeze from full grant greatest group grouping
+    having ilike in initially inner inout int integer intersect interval into is isnull join json
+    json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar
+    json_serialize json_table json_value lateral leading least left like limit localtime
+    localtimestamp merge_action national natural nchar none normalize not notnull null nullif
+    numeric offset on only or order out outer overlaps overlay placing position precision primary
+    real references returning right row select session_user setof similar smallint some substring
+    symmetric system_user table tablesample then time timestamp to trailing treat trim true union
+    unique user using values varchar variadic verbose when where window with xmlattributes
+    xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize
+    xmltable
+    """.split()
+)
+
+
+def quote_ident(name: str) -> str:
+    """Quote an identifier, only where it must be.
+
+    Args:
+        name: the identifier as the catalog holds it.
+
+    Returns:
+        What `quote_ident()` of PostgreSQL 14 to 18 would accept as the same identifier.
+    """
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _KEYWORDS:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_name(name: Name) -> str:
+    """Quote a schema-qualified name."""
+    return f"{quote_ident(name.schema)}.{quote_ident(name.name)}"
+
+
+def quote_literal(value: str) -> str:
+    """Quote a text as an SQL literal, safe whatever standard_conforming_strings says."""
+    quoted = "'" + value.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+
+
+def shorten(name: str, suffix: str = "") -> str:
+    """Cut a name so that it and its suffix fit PostgreSQL's 63 bytes."""
+    room = 63 - len(suffix.encode())
+    return name.encode()[:room].decode(errors="ignore") + suffix

@@ -1,0 +1,138 @@
+"""standard.toml -> dataclasses, with errors that name the file, the line and the way on."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import StandardError
+from runner.standard.model import EnumStandard, Standard, TableStandard
+
+_TABLE_KEYS = {"name", "uuids", "enums", "checks"}
+_SERVICE_KEYS = {"name", "schema", "enums"}
+
+
+def load_standard(path: Path) -> Standard:
+    """Read a `standard.toml`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The standard, its enums looked up in the module that the file names.
+
+    Raises:
+        StandardError: the file cannot be read, or says what cannot be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StandardError(f"{path}: is no TOML: {error}") from error
+    return _Reader(path, text).standard(content)
+
+
+class _Reader:
+    """Reads one file and knows where in it a name stands."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+
+    def standard(self, content: Mapping[str, Any]) -> Standard:
+        self._only(content, {"service", "table", "enum"}, "the file")
+        service = content.get("service")
+        if not isinstance(service, dict):
+            raise self._error("service", "there is no [service] paragraph")
+        self._only(service, _SERVICE_KEYS, "[service]")
+        schema = self._text(service, "schema", default="public")
+        enums = self._enums(service.get("enums"), content.get("enum", {}))
+        tables = tuple(
+            self._table(schema, old, paragraph, enums)
+            for old, paragraph in content.get("table", {}).items()
+        )
+        names: dict[str, str] = {}
+        for table in tables:
+            if table.name in names:
+                raise self._error(
+                    table.name,
+                    f"tables {names[table.name]} and {table.old} both want the name {table.name}",
+                )
+            names[table.name] = table.old
+        return Standard(self._text(service, "name"), schema, tables)
+
+    def _enums(self, module: object, listed: Mapping[str, Any]) -> dict[str, EnumStandard]:
+        enums = {}
+        if isinstance(module, str):
+            for name, value in vars(self._import(module)).items():
+                if isinstance(value, type) and issubclass(value, enum.Enum) and len(value):
+                    enums[name] = EnumStandard(name, tuple(str(m.value) for m in value))
+        for name, paragraph in listed.items():
+            self._only(paragraph, {"values"}, f"[enum.{name}]")
+            enums[name] = EnumStandard(name, self._texts(paragraph, "values"))
+        return enums
+
+    def _import(self, module: str) -> object:
+        try:
+            return importlib.import_module(module)
+        except Exception as error:
+            raise self._error(
+                module,
+                f"the enums module {module} cannot be imported: {error}",
+                hint="Run trueup where the service's code can be imported.",
+            ) from error
+
+    def _table(
+        self, schema: str, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
+    ) -> TableStandard:
+        self._only(paragraph, _TABLE_KEYS, f"[table.{old}]")
+        columns = {}
+        for column, name in paragraph.get("enums", {}).items():
+            if name not in enums:
+                raise self._error(
+                    name,
+                    f"{old}.{column}: there is no enum {name}",
+                    hint=f"Known enums: {', '.join(sorted(enums)) or 'none'}.",
+                )
+            columns[column] = enums[name]
+        return TableStandard(
+            schema=schema,
+            old=old,
+            name=self._text(paragraph, "name", default=old),
+            uuids=self._texts(paragraph, "uuids"),
+            enums=columns,
+            checks=dict(paragraph.get("checks", {})),
+        )
+
+    def _text(self, paragraph: Mapping[str, Any], key: str, default: str = "") -> str:
+        value = paragraph.get(key, default)
+        if not isinstance(value, str) or not value:
+            raise self._error(key, f"{key} must be text, not {value!r}")
+        return value
+
+    def _texts(self, paragraph: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = paragraph.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise self._error(key, f"{key} must be a list of texts, not {value!r}")
+        return tuple(value)
+
+    def _only(self, paragraph: object, known: set[str], where: str) -> None:
+        if not isinstance(paragraph, dict):
+            raise self._error(where, f"{where} must be a paragraph, not {paragraph!r}")
+        for key in paragraph:
+            if key not in known:
+                raise self._error(
+                    key,
+                    f"{where} has no key {key}",
+                    hint=f"Known keys: {', '.join(sorted(known))}.",
+                )
+
+    def _error(self, text: str, message: str, *, hint: str = "") -> StandardError:
+        line = next((i for i, line in enumerate(self._lines, 1) if text in line), 1)
+        return StandardError(f"{self._path}:{line}: {message}", hint=hint)

@@ -1,0 +1,43 @@
+-- Stop here when models holds a row that cannot be converted.
+--
+-- does:    reads models and names the column, the values, how many rows, and the query that shows
+--          them; changes nothing
+-- locks:   ACCESS SHARE on models, as any SELECT
+-- cost:    reads models once for each rule
+-- undo:    nothing to undo
+-- depends: 0101_expand_toolkit
+
+SELECT trueup.refuse_rows(
+    'public.models',
+    'id',
+    $$NOT trueup.is_uuid(id)$$,
+    'is not a uuid'
+);
+
+SELECT trueup.refuse_rows(
+    'public.models',
+    'id',
+    $$id::uuid IN (SELECT id::uuid FROM public.models GROUP BY 1 HAVING count(*) > 1)$$,
+    'is the same uuid as another row'
+);
+
+SELECT trueup.refuse_rows(
+    'public.models',
+    'provider',
+    $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+    'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+);
+
+SELECT trueup.refuse_rows(
+    'public.models',
+    'capabilities',
+    $$NOT upper(capabilities::text)::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+    'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
+);
+
+SELECT trueup.refuse_rows(
+    'public.models',
+    'status',
+    $$upper(status) NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+    'is not one of ACTIVE, INACTIVE, DEPRECATED'
+);

@@ -1,0 +1,29 @@
+-- Stop here when provider_quotas holds a row that cannot be converted.
+--
+-- does:    reads provider_quotas and names the column, the values, how many rows, and the query
+--          that shows them; changes nothing
+-- locks:   ACCESS SHARE on provider_quotas, as any SELECT
+-- cost:    reads provider_quotas once for each rule
+-- undo:    nothing to undo
+-- depends: 0101_expand_toolkit
+
+SELECT trueup.refuse_rows(
+    'public.provider_quotas',
+    'id',
+    $$NOT trueup.is_uuid(id)$$,
+    'is not a uuid'
+);
+
+SELECT trueup.refuse_rows(
+    'public.provider_quotas',
+    'id',
+    $$id::uuid IN (SELECT id::uuid FROM public.provider_quotas GROUP BY 1 HAVING count(*) > 1)$$,
+    'is the same uuid as another row'
+);
+
+SELECT trueup.refuse_rows(
+    'public.provider_quotas',
+    'provider',
+    $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+    'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+);

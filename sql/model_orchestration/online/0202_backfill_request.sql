@@ -1,0 +1,73 @@
+-- Fill the new columns of request for the rows that were there before.
+--
+-- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each; can
+--          be stopped and run again at any point
+-- locks:   the rows of one batch for some ms; never waits for one for more than 200 ms
+-- cost:    writes each row once; the table grows until VACUUM
+-- undo:    nothing to undo: the columns go with expand
+-- transactional: false
+-- depends: 0105_expand_model 0106_expand_request
+
+DO $backfill$
+DECLARE
+    batch_pages constant bigint := 32;
+    pages constant bigint :=
+        pg_relation_size('public.request') / current_setting('block_size')::bigint;
+    page bigint := 0;
+    tries integer := 0;
+    converted bigint;
+BEGIN
+    WHILE page < pages LOOP
+        -- An error rather than hidden rows; giving up rather than a client in a deadlock.
+        PERFORM set_config('row_security', 'off', true);
+        PERFORM set_config('lock_timeout', '200ms', true);
+
+        BEGIN
+            UPDATE public.request
+            SET
+                id = id__old::uuid,
+                request_type = upper(request_type__old),
+                model_id = model_id__old::uuid,
+                provider = upper(provider__old)
+            WHERE ctid >= format('(%s,0)', page)::tid
+                AND ctid < format('(%s,0)', page + batch_pages)::tid
+                AND id IS NULL;
+
+            GET DIAGNOSTICS converted = ROW_COUNT;
+            tries := 0;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                tries := tries + 1;
+                IF tries > 100 THEN
+                    RAISE;
+                END IF;
+        END;
+
+        IF tries > 0 THEN
+            -- Somebody holds a row of this batch: let go of the others and come again.
+            PERFORM pg_sleep(0.05 * (1 + random()));
+        ELSE
+            page := least(page + batch_pages, pages);
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES ('0202_backfill_request', 'public.request', converted, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET
+                rows_done = p.rows_done + excluded.rows_done,
+                page = excluded.page,
+                pages = excluded.pages,
+                updated_at = clock_timestamp();
+        END IF;
+        COMMIT;
+    END LOOP;
+
+    -- Later rows were filled by the trigger: any that is left was silenced.
+    PERFORM set_config('row_security', 'off', true);
+    IF EXISTS (SELECT FROM public.request WHERE id IS NULL) THEN
+        RAISE EXCEPTION 'public.request: rows are left that the backfill could not convert'
+            USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
+                'SELECT * FROM public.request WHERE id IS NULL;';
+    END IF;
+
+    ANALYZE public.request (id, request_type, model_id, provider);
+END
+$backfill$;

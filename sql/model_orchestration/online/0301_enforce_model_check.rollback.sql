@@ -1,0 +1,1 @@
+-- no-op: the file changed nothing.

@@ -1,0 +1,29 @@
+-- Stop here when a row of request is not as the new contract wants it.
+--
+-- does:    reads the table and names the column, the values, how many rows, and the query that
+--          shows them; changes nothing
+-- locks:   ACCESS SHARE on request, as any SELECT
+-- cost:    reads request once for each rule
+-- undo:    nothing to undo
+-- depends: 0202_backfill_request
+
+SELECT trueup.refuse_rows(
+    'public.request',
+    'id',
+    $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old), model_id__old::uuid, upper(provider__old))$$,
+    'stands in a row whose two sides differ'
+);
+
+SELECT trueup.refuse_rows(
+    'public.request',
+    'request_type',
+    $$NOT (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION'))$$,
+    'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
+);
+
+SELECT trueup.refuse_rows(
+    'public.request',
+    'provider',
+    $$NOT (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))$$,
+    'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+);

@@ -1,0 +1,3 @@
+-- Drops the index; reads and writes go on.
+
+DROP INDEX CONCURRENTLY IF EXISTS public.request_provider_success_idx;

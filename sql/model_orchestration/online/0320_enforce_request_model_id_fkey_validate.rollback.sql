@@ -1,0 +1,1 @@
+-- no-op: the foreign key goes with the file that made it.

@@ -1,0 +1,32 @@
+-- Brings the old name models back: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
+GRANT SELECT ON trueup.models_used TO PUBLIC;
+SELECT trueup.read_odometer('public.models', 'trueup.models_used');
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW public.models AS
+SELECT
+    id__old AS id,
+    model_id,
+    provider__old AS provider,
+    display_name,
+    description,
+    capabilities__old AS capabilities,
+    status__old AS status,
+    max_tokens,
+    token_limit,
+    cost_per_token,
+    configuration,
+    model_metadata,
+    created_at,
+    updated_at
+FROM public.model
+WHERE EXISTS (SELECT FROM trueup.models_used);
+
+ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
+SELECT trueup.stand_in('public.models', 'public.model');

@@ -1,0 +1,3 @@
+-- Drops the copy, which has been put back by then.
+
+DROP TABLE trueup.model_reversal;

@@ -1,0 +1,18 @@
+-- Adds the foreign keys of both sides again: reads the tables.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A reference is spelled as the key that it refers to.
+UPDATE public.request AS t
+SET model_id__old = r.id__old
+FROM trueup.model_reversal AS r
+WHERE t.model_id = r.id
+    AND t.model_id__old <> r.id__old;
+
+ALTER TABLE public.request
+    ADD CONSTRAINT requests_model_id_fkey
+    FOREIGN KEY (model_id__old)
+    REFERENCES public.model (id__old),
+    ADD CONSTRAINT request_model_id_fkey
+    FOREIGN KEY (model_id)
+    REFERENCES public.model (id);

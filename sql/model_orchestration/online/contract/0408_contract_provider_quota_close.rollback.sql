@@ -1,0 +1,31 @@
+-- Brings the old name provider_quotas back: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
+GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
+SELECT trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW public.provider_quotas AS
+SELECT
+    id__old AS id,
+    provider__old AS provider,
+    daily_token_limit,
+    monthly_token_limit,
+    daily_cost_limit,
+    monthly_cost_limit,
+    daily_tokens_used,
+    monthly_tokens_used,
+    daily_cost_used,
+    monthly_cost_used,
+    daily_reset_at,
+    monthly_reset_at,
+    created_at,
+    updated_at
+FROM public.provider_quota
+WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
+
+SELECT trueup.stand_in('public.provider_quotas', 'public.provider_quota');

@@ -1,0 +1,291 @@
+-- Make the schema trueup and the functions that the other files call.
+--
+-- does:    creates what the migration needs beside the service; touches no table of it
+-- locks:   only what it creates
+-- cost:    none
+-- undo:    drops it all, unless another unit of tables still needs it
+-- depends: 0001_baseline_legacy_schema
+
+CREATE SCHEMA IF NOT EXISTS trueup;
+COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+
+-- How far each backfill is; for people and for `trueup status`.
+CREATE TABLE IF NOT EXISTS trueup.progress (
+    file text PRIMARY KEY,
+    table_name text NOT NULL,
+    rows_done bigint NOT NULL,
+    page bigint NOT NULL,
+    pages bigint NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The last reading of each compat view's odometer.
+CREATE TABLE IF NOT EXISTS trueup.odometer (
+    compat_view text PRIMARY KEY,
+    marker text NOT NULL,
+    queries bigint NOT NULL,
+    read_at timestamptz NOT NULL
+);
+
+-- Whether uuid's own input function takes the text.
+CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+AS $$
+    SELECT value ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
+$$;
+
+-- Stops the file when a table holds rows that cannot be converted, and says which.
+CREATE OR REPLACE FUNCTION trueup.refuse_rows(
+    relation text,
+    column_name text,
+    condition text,
+    reason text
+)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    rows_refused bigint;
+    samples text;
+BEGIN
+    EXECUTE format(
+        'SELECT sum(rows), string_agg(format(''%%L (%%s rows)'', value, rows), '', '')
+            FILTER (WHERE place <= 5)
+        FROM (
+            SELECT value, count(*) AS rows, row_number() OVER (ORDER BY count(*) DESC, value) AS place
+            FROM (SELECT %I::text AS value FROM %s WHERE %s) AS refused
+            GROUP BY value
+        ) AS counted',
+        column_name, relation, condition
+    )
+    INTO rows_refused, samples;
+
+    IF rows_refused > 0 THEN
+        RAISE EXCEPTION '%.%: the value of % rows %: %',
+            relation, column_name, rows_refused, reason, samples
+            USING
+                ERRCODE = 'check_violation',
+                HINT = format('See them with: SELECT * FROM %s WHERE %s;', relation, condition);
+    END IF;
+END
+$$;
+
+-- Gives a column the grants and the comment of another one.
+CREATE OR REPLACE FUNCTION trueup.copy_column(
+    source regclass,
+    source_column name,
+    target regclass,
+    target_column name
+)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    granted record;
+    note text;
+BEGIN
+    FOR granted IN
+        SELECT
+            acl.privilege_type,
+            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
+            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
+        FROM pg_attribute AS a
+        CROSS JOIN LATERAL aclexplode(a.attacl) AS acl
+        WHERE a.attrelid = source
+            AND a.attname = source_column
+            AND NOT a.attisdropped
+    LOOP
+        EXECUTE format(
+            'GRANT %s (%I) ON %s TO %s%s',
+            granted.privilege_type, target_column, target, granted.grantee, granted.option
+        );
+    END LOOP;
+
+    SELECT col_description(source, a.attnum) INTO note
+    FROM pg_attribute AS a
+    WHERE a.attrelid = source AND a.attname = source_column AND NOT a.attisdropped;
+
+    IF note IS NOT NULL THEN
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, target_column, note);
+    END IF;
+END
+$$;
+
+-- Does so for every column `c` that has a namesake with the suffix: `c__old`.
+CREATE OR REPLACE FUNCTION trueup.copy_columns(relation regclass, suffix text)
+RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT trueup.copy_column(relation, a.attname, relation, c.attname)
+    FROM pg_attribute AS a
+    JOIN pg_attribute AS c ON c.attrelid = a.attrelid AND c.attname || suffix = a.attname
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.attisdropped
+$$;
+
+-- Makes a view stand in for its table: the same owner, grants, comments and row security.
+CREATE OR REPLACE FUNCTION trueup.stand_in(compat_view regclass, base regclass)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    base_table pg_class;
+    granted record;
+    base_column name;
+BEGIN
+    SELECT c.* INTO base_table FROM pg_class AS c WHERE c.oid = base;
+    EXECUTE format('ALTER VIEW %s OWNER TO %s', compat_view, base_table.relowner::regrole);
+
+    -- Default privileges may have given the view what the table never gave.
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = compat_view AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', compat_view, granted.grantee);
+    END LOOP;
+
+    FOR granted IN
+        SELECT
+            acl.privilege_type,
+            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
+            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
+        FROM aclexplode(base_table.relacl) AS acl
+        WHERE acl.grantee <> base_table.relowner
+    LOOP
+        EXECUTE format(
+            'GRANT %s ON %s TO %s%s',
+            granted.privilege_type, compat_view, granted.grantee, granted.option
+        );
+    END LOOP;
+
+    -- The view shows `c__old` as `c`.
+    FOR base_column IN
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped
+            AND NOT EXISTS (
+                SELECT FROM pg_attribute AS o
+                WHERE o.attrelid = base AND o.attname = a.attname || '__old' AND NOT o.attisdropped
+            )
+    LOOP
+        PERFORM trueup.copy_column(
+            base, base_column, compat_view, regexp_replace(base_column, '__old$', '')
+        );
+    END LOOP;
+
+    IF obj_description(base, 'pg_class') IS NOT NULL THEN
+        EXECUTE format(
+            'COMMENT ON VIEW %s IS %L', compat_view, obj_description(base, 'pg_class')
+        );
+    END IF;
+
+    -- A view reads its table as its owner, whom row security may not hold.
+    IF base_table.relrowsecurity THEN
+        EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', compat_view);
+    END IF;
+END
+$$;
+
+-- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
+CREATE OR REPLACE FUNCTION trueup.name_not_nulls(relation regclass, table_name text, columns name[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT
+            k.conname AS old_name,
+            format('%s_%s_not_null', table_name, regexp_replace(a.attname, '__old$', '')) AS name
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = ANY (columns)
+    LOOP
+        IF item.name <> item.old_name AND octet_length(item.name) <= 63 THEN
+            EXECUTE format(
+                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, item.old_name, item.name
+            );
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Writes down what the odometer of a compat view shows now.
+CREATE OR REPLACE FUNCTION trueup.read_odometer(view_name text, marker_name text)
+RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
+    SELECT view_name, marker_name, coalesce(pg_stat_get_numscans(to_regclass(marker_name)), 0), now()
+    ON CONFLICT (compat_view) DO UPDATE
+    SET marker = excluded.marker, queries = excluded.queries, read_at = excluded.read_at
+    WHERE odometer.queries <> excluded.queries OR odometer.marker <> excluded.marker
+$$;
+
+-- Since when, as far as the server's statistics can prove, nobody has used a compat view.
+CREATE OR REPLACE FUNCTION trueup.unused_since(view_name text)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT
+        CASE
+            -- PostgreSQL 16 and later know when the marker was read last.
+            WHEN shown.last_use IS NOT NULL OR shown.queries = reading.queries
+            THEN greatest(
+                reading.read_at,
+                shown.last_use,
+                pg_stat_get_db_stat_reset_time(d.oid),
+                pg_postmaster_start_time()
+            )
+        END
+    FROM trueup.odometer AS reading
+    JOIN pg_database AS d ON d.datname = current_database()
+    CROSS JOIN LATERAL (
+        SELECT
+            s.seq_scan AS queries,
+            (to_jsonb(s) ->> 'last_seq_scan')::timestamptz AS last_use
+        FROM pg_stat_user_tables AS s
+        WHERE s.relid = to_regclass(reading.marker)
+    ) AS shown
+    WHERE reading.compat_view = view_name
+$$;
+
+-- Stops the file while the old contract is in use.
+CREATE OR REPLACE FUNCTION trueup.require_unused(view_name text)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    waiting_period constant interval :=
+        coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
+    since constant timestamptz := trueup.unused_since(view_name);
+BEGIN
+    IF since IS NULL THEN
+        RAISE EXCEPTION '% has been used since its odometer was read', view_name
+            USING
+                ERRCODE = 'object_in_use',
+                HINT = format(
+                    'Read it again and wait %s: SELECT trueup.read_odometer(compat_view, marker) '
+                    'FROM trueup.odometer WHERE compat_view = %L;',
+                    waiting_period, view_name
+                );
+    ELSIF since + waiting_period > clock_timestamp() THEN
+        RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',
+            view_name, date_trunc('second', since)
+            USING
+                ERRCODE = 'object_in_use',
+                HINT = format(
+                    'Contract is allowed from %s on, after %s without a query; '
+                    'trueup.waiting_period sets how long.',
+                    date_trunc('second', since + waiting_period), waiting_period
+                );
+    END IF;
+END
+$$;

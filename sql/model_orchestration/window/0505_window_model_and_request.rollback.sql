@@ -1,0 +1,114 @@
+-- Turns model, request back into models, requests, byte for byte.
+
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL maintenance_work_mem = '1GB';
+SET LOCAL max_parallel_maintenance_workers = 4;
+
+LOCK TABLE public.model, public.request IN ACCESS EXCLUSIVE MODE;
+
+ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
+
+ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
+ALTER INDEX public.model_pkey RENAME TO models_pkey;
+SELECT trueup.name_not_nulls(
+    'public.model',
+    'models',
+    ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
+);
+
+ALTER TABLE public.model RENAME TO models;
+
+-- One rewrite of models; every index is built once.
+ALTER TABLE public.models
+    DROP CONSTRAINT model_provider_check,
+    DROP CONSTRAINT model_capabilities_check,
+    DROP CONSTRAINT model_status_check,
+    ALTER COLUMN id TYPE varchar(36) USING id::text,
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider),
+    ALTER COLUMN capabilities TYPE varchar[] USING lower(capabilities::text)::varchar[],
+    ALTER COLUMN status DROP DEFAULT,
+    ALTER COLUMN status TYPE varchar(50) USING lower(status),
+    ALTER COLUMN status SET DEFAULT 'active';
+
+-- The spellings that cannot be derived, where the value is still the same.
+UPDATE public.models AS t
+SET
+    id = CASE
+        WHEN t.id IS NOT DISTINCT FROM r.id::text
+        THEN r.id__old
+        ELSE t.id
+    END,
+    provider = CASE
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        THEN r.provider__old
+        ELSE t.provider
+    END,
+    capabilities = CASE
+        WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text)::varchar[]
+        THEN r.capabilities__old
+        ELSE t.capabilities
+    END,
+    status = CASE
+        WHEN t.status IS NOT DISTINCT FROM lower(r.status)
+        THEN r.status__old
+        ELSE t.status
+    END
+FROM trueup.model_reversal AS r
+WHERE t.id = r.id::text;
+
+ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
+ALTER INDEX public.request_model_id_idx RENAME TO requests_model_id_idx;
+ALTER INDEX public.request_pkey RENAME TO requests_pkey;
+ALTER INDEX public.request_provider_success_idx RENAME TO requests_provider_success_idx;
+ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
+SELECT trueup.name_not_nulls(
+    'public.request',
+    'requests',
+    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
+);
+
+ALTER TABLE public.request RENAME TO requests;
+
+-- One rewrite of requests; every index is built once.
+ALTER TABLE public.requests
+    DROP CONSTRAINT request_request_type_check,
+    DROP CONSTRAINT request_provider_check,
+    ALTER COLUMN id TYPE varchar(36) USING id::text,
+    ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type),
+    ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+
+-- The spellings that cannot be derived, where the value is still the same.
+UPDATE public.requests AS t
+SET
+    id = CASE
+        WHEN t.id IS NOT DISTINCT FROM r.id::text
+        THEN r.id__old
+        ELSE t.id
+    END,
+    request_type = CASE
+        WHEN t.request_type IS NOT DISTINCT FROM lower(r.request_type)
+        THEN r.request_type__old
+        ELSE t.request_type
+    END,
+    provider = CASE
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        THEN r.provider__old
+        ELSE t.provider
+    END
+FROM trueup.request_reversal AS r
+WHERE t.id = r.id::text;
+
+-- A reference is spelled as the key that it refers to.
+UPDATE public.requests AS t
+SET model_id = r.id__old
+FROM trueup.model_reversal AS r
+WHERE t.model_id = r.id::text;
+
+ALTER TABLE public.requests
+    ADD CONSTRAINT requests_model_id_fkey
+    FOREIGN KEY (model_id)
+    REFERENCES public.models (id);
+
+DROP TABLE trueup.model_reversal;
+DROP TABLE trueup.request_reversal;

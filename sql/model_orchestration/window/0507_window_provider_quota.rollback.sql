@@ -1,0 +1,41 @@
+-- Turns provider_quota back into provider_quotas, byte for byte.
+
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL maintenance_work_mem = '1GB';
+SET LOCAL max_parallel_maintenance_workers = 4;
+
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+
+ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
+ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;
+SELECT trueup.name_not_nulls(
+    'public.provider_quota',
+    'provider_quotas',
+    ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
+);
+
+ALTER TABLE public.provider_quota RENAME TO provider_quotas;
+
+-- One rewrite of provider_quotas; every index is built once.
+ALTER TABLE public.provider_quotas
+    DROP CONSTRAINT provider_quota_provider_check,
+    ALTER COLUMN id TYPE varchar(36) USING id::text,
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+
+-- The spellings that cannot be derived, where the value is still the same.
+UPDATE public.provider_quotas AS t
+SET
+    id = CASE
+        WHEN t.id IS NOT DISTINCT FROM r.id::text
+        THEN r.id__old
+        ELSE t.id
+    END,
+    provider = CASE
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        THEN r.provider__old
+        ELSE t.provider
+    END
+FROM trueup.provider_quota_reversal AS r
+WHERE t.id = r.id::text;
+
+DROP TABLE trueup.provider_quota_reversal;

@@ -1,0 +1,1 @@
+-- no-op: statistics are no part of a contract.
