@@ -1,4 +1,4 @@
-SELECT trueup.require_unused({{ t.old | n | lit }});
+CALL trueup.require_unused({{ t.old | n | lit }});
 
 SET LOCAL lock_timeout = '200ms';
 

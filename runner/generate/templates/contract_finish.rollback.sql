@@ -40,9 +40,9 @@ ALTER TABLE {{ t.new | n }}
 
 
 {% if t.moved %}
-SELECT trueup.copy_columns({{ t.new | n | lit }}, '__moved');
+CALL trueup.copy_columns({{ t.new | n | lit }}, '__moved');
 {% endif %}
-SELECT trueup.copy_columns({{ t.new | n | lit }}, '__new');
+CALL trueup.copy_columns({{ t.new | n | lit }}, '__new');
 
 {% if t.moved %}
 ALTER TABLE {{ t.new | n }}
@@ -75,7 +75,7 @@ ALTER TABLE {{ k.table | n }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
 {% endfor %}
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     {{ t.new | n | lit }},
     {{ t.old.name | lit }},
     ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]

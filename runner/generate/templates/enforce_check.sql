@@ -1,4 +1,4 @@
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     {{ t.new | n | lit }},
     {{ t.columns[0].name | lit }},
     $$({{ t.columns | map(attribute="name") | map("q") | join(", ") }}) IS DISTINCT FROM (
@@ -7,7 +7,7 @@ SELECT trueup.refuse_rows(
 );
 {% for c in t.columns if c.check %}
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     {{ t.new | n | lit }},
     {{ c.name | lit }},
     $$NOT ({{ c.check }})$$,

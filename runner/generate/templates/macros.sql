@@ -3,7 +3,7 @@
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW {{ t.marker | n }} AS SELECT true AS used;
 GRANT SELECT ON {{ t.marker | n }} TO PUBLIC;
-SELECT trueup.read_odometer({{ t.old | n | lit }}, {{ t.marker | n | lit }});
+CALL trueup.read_odometer({{ t.old | n | lit }}, {{ t.marker | n | lit }});
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW {{ t.old | n }} AS
@@ -17,7 +17,7 @@ WHERE EXISTS (SELECT FROM {{ t.marker | n }}){{ "\nWITH CASCADED CHECK OPTION" i
 {% for c in t.columns if c.old_default is not none %}
 ALTER VIEW {{ t.old | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_default }};
 {% endfor %}
-SELECT trueup.stand_in({{ t.old | n | lit }}, {{ t.new | n | lit }});
+CALL trueup.stand_in({{ t.old | n | lit }}, {{ t.new | n | lit }});
 {%- endmacro %}
 
 {% macro sync_trigger(t) -%}
@@ -103,7 +103,7 @@ WHERE {{ t.same_key }};
 {{ t.rename(kind, t.new, old, new) }}
 {% endfor %}
 {% if not_null %}
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     {{ t.new | n | lit }},
     {{ t.new.name | lit }},
     ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]
@@ -116,7 +116,7 @@ SELECT trueup.name_not_nulls(
 {{ t.rename(kind, t.new, new, old) }}
 {% endfor %}
 {% if not_null %}
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     {{ t.new | n | lit }},
     {{ t.old.name | lit }},
     ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]

@@ -1,6 +1,6 @@
 {% for c in t.columns %}
 {% for r in c.refusals %}
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     {{ t.old | n | lit }},
     {{ c.name | lit }},
     $${{ r.condition }}$$,

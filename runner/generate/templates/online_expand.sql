@@ -23,7 +23,7 @@ ALTER TABLE {{ t.new | n }}
 ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.new_default }};
 {% endfor %}
 
-SELECT trueup.copy_columns({{ t.new | n | lit }}, '__old');
+CALL trueup.copy_columns({{ t.new | n | lit }}, '__old');
 
 {% endif %}
 {{ macros.compat_view(t) }}

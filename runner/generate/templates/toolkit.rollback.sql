@@ -10,14 +10,14 @@ BEGIN
         RETURN;
     END IF;
 
-    DROP FUNCTION trueup.require_unused;
+    DROP PROCEDURE trueup.require_unused;
     DROP FUNCTION trueup.unused_since;
-    DROP FUNCTION trueup.read_odometer;
-    DROP FUNCTION trueup.name_not_nulls;
-    DROP FUNCTION trueup.stand_in;
-    DROP FUNCTION trueup.copy_columns;
-    DROP FUNCTION trueup.copy_column;
-    DROP FUNCTION trueup.refuse_rows;
+    DROP PROCEDURE trueup.read_odometer;
+    DROP PROCEDURE trueup.name_not_nulls;
+    DROP PROCEDURE trueup.stand_in;
+    DROP PROCEDURE trueup.copy_columns;
+    DROP PROCEDURE trueup.copy_column;
+    DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
     DROP TABLE trueup.odometer;
     DROP TABLE trueup.progress;

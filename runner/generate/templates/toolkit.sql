@@ -32,13 +32,12 @@ AS $$
 $$;
 
 -- Stops the file when a table holds rows that cannot be converted, and says which.
-CREATE OR REPLACE FUNCTION trueup.refuse_rows(
+CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
     relation text,
     column_name text,
     condition text,
     reason text
 )
-RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -68,13 +67,12 @@ END
 $$;
 
 -- Gives a column the grants and the comment of another one.
-CREATE OR REPLACE FUNCTION trueup.copy_column(
+CREATE OR REPLACE PROCEDURE trueup.copy_column(
     source regclass,
     source_column name,
     target regclass,
     target_column name
 )
-RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -109,19 +107,27 @@ END
 $$;
 
 -- Does so for every column `c` that has a namesake with the suffix: `c__old`.
-CREATE OR REPLACE FUNCTION trueup.copy_columns(relation regclass, suffix text)
-RETURNS void
-LANGUAGE sql
+CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, suffix text)
+LANGUAGE plpgsql
 AS $$
-    SELECT trueup.copy_column(relation, a.attname, relation, c.attname)
-    FROM pg_attribute AS a
-    JOIN pg_attribute AS c ON c.attrelid = a.attrelid AND c.attname || suffix = a.attname
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.attisdropped
+DECLARE
+    pair record;
+BEGIN
+    FOR pair IN
+        SELECT a.attname AS source, c.attname AS target
+        FROM pg_attribute AS a
+        JOIN pg_attribute AS c ON c.attrelid = a.attrelid AND c.attname || suffix = a.attname
+        WHERE a.attrelid = relation
+            AND NOT a.attisdropped
+            AND NOT c.attisdropped
+    LOOP
+        CALL trueup.copy_column(relation, pair.source, relation, pair.target);
+    END LOOP;
+END
 $$;
 
 -- Makes a view stand in for its table: the same owner, grants, comments and row security.
-CREATE OR REPLACE FUNCTION trueup.stand_in(compat_view regclass, base regclass)
-RETURNS void
+CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -165,7 +171,7 @@ BEGIN
                 WHERE o.attrelid = base AND o.attname = a.attname || '__old' AND NOT o.attisdropped
             )
     LOOP
-        PERFORM trueup.copy_column(
+        CALL trueup.copy_column(
             base, base_column, compat_view, regexp_replace(base_column, '__old$', '')
         );
     END LOOP;
@@ -184,8 +190,7 @@ END
 $$;
 
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
-CREATE OR REPLACE FUNCTION trueup.name_not_nulls(relation regclass, table_name text, columns name[])
-RETURNS void
+CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -209,8 +214,7 @@ END
 $$;
 
 -- Writes down what the odometer of a compat view shows now.
-CREATE OR REPLACE FUNCTION trueup.read_odometer(view_name text, marker_name text)
-RETURNS void
+CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
 LANGUAGE sql
 AS $$
     INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
@@ -250,8 +254,7 @@ AS $$
 $$;
 
 -- Stops the file while the old contract is in use.
-CREATE OR REPLACE FUNCTION trueup.require_unused(view_name text)
-RETURNS void
+CREATE OR REPLACE PROCEDURE trueup.require_unused(view_name text)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -264,9 +267,10 @@ BEGIN
             USING
                 ERRCODE = 'object_in_use',
                 HINT = format(
-                    'Read it again and wait %s: SELECT trueup.read_odometer(compat_view, marker) '
-                    'FROM trueup.odometer WHERE compat_view = %L;',
-                    waiting_period, view_name
+                    'Read it again and wait %s: CALL trueup.read_odometer(%L, %L);',
+                    waiting_period,
+                    view_name,
+                    (SELECT o.marker FROM trueup.odometer AS o WHERE o.compat_view = view_name)
                 );
     ELSIF since + waiting_period > clock_timestamp() THEN
         RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',

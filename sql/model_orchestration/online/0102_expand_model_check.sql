@@ -7,35 +7,35 @@
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.models',
     'id',
     $$NOT trueup.is_uuid(id)$$,
     'is not a uuid'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.models',
     'id',
     $$id::uuid IN (SELECT id::uuid FROM public.models GROUP BY 1 HAVING count(*) > 1)$$,
     'is the same uuid as another row'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.models',
     'provider',
     $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
     'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.models',
     'capabilities',
     $$NOT upper(capabilities::text)::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
     'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.models',
     'status',
     $$upper(status) NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,

@@ -27,13 +27,13 @@ ALTER TABLE public.model
     ADD COLUMN status varchar(50);
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 
-SELECT trueup.copy_columns('public.model', '__old');
+CALL trueup.copy_columns('public.model', '__old');
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
 GRANT SELECT ON trueup.models_used TO PUBLIC;
-SELECT trueup.read_odometer('public.models', 'trueup.models_used');
+CALL trueup.read_odometer('public.models', 'trueup.models_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.models AS
@@ -56,7 +56,7 @@ FROM public.model
 WHERE EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
-SELECT trueup.stand_in('public.models', 'public.model');
+CALL trueup.stand_in('public.models', 'public.model');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

@@ -23,13 +23,13 @@ ALTER TABLE public.request
     ADD COLUMN model_id uuid,
     ADD COLUMN provider varchar(50);
 
-SELECT trueup.copy_columns('public.request', '__old');
+CALL trueup.copy_columns('public.request', '__old');
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
 GRANT SELECT ON trueup.requests_used TO PUBLIC;
-SELECT trueup.read_odometer('public.requests', 'trueup.requests_used');
+CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -57,7 +57,7 @@ SELECT
 FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
-SELECT trueup.stand_in('public.requests', 'public.request');
+CALL trueup.stand_in('public.requests', 'public.request');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

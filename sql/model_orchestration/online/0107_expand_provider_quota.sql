@@ -20,13 +20,13 @@ ALTER TABLE public.provider_quota
     ADD COLUMN id uuid,
     ADD COLUMN provider varchar(50);
 
-SELECT trueup.copy_columns('public.provider_quota', '__old');
+CALL trueup.copy_columns('public.provider_quota', '__old');
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
 GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
-SELECT trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
+CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -48,7 +48,7 @@ SELECT
 FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
-SELECT trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

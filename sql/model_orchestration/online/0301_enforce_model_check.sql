@@ -7,28 +7,28 @@
 -- undo:    nothing to undo
 -- depends: 0201_backfill_model
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.model',
     'id',
     $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old), upper(capabilities__old::text)::varchar[], upper(status__old))$$,
     'stands in a row whose two sides differ'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.model',
     'provider',
     $$NOT (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))$$,
     'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.model',
     'capabilities',
     $$NOT (capabilities <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[])$$,
     'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.model',
     'status',
     $$NOT (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'))$$,

@@ -7,21 +7,21 @@
 -- undo:    nothing to undo
 -- depends: 0202_backfill_request
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.request',
     'id',
     $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old), model_id__old::uuid, upper(provider__old))$$,
     'stands in a row whose two sides differ'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.request',
     'request_type',
     $$NOT (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION'))$$,
     'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.request',
     'provider',
     $$NOT (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))$$,

@@ -7,14 +7,14 @@
 -- undo:    nothing to undo
 -- depends: 0203_backfill_provider_quota
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.provider_quota',
     'id',
     $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old))$$,
     'stands in a row whose two sides differ'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.provider_quota',
     'provider',
     $$NOT (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))$$,

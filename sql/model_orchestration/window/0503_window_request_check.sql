@@ -7,35 +7,35 @@
 -- undo:    nothing to undo
 -- depends: 0501_window_toolkit
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.requests',
     'id',
     $$NOT trueup.is_uuid(id)$$,
     'is not a uuid'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.requests',
     'id',
     $$id::uuid IN (SELECT id::uuid FROM public.requests GROUP BY 1 HAVING count(*) > 1)$$,
     'is the same uuid as another row'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.requests',
     'request_type',
     $$upper(request_type) NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
     'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.requests',
     'model_id',
     $$NOT trueup.is_uuid(model_id)$$,
     'is not a uuid'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.requests',
     'provider',
     $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,

@@ -7,21 +7,21 @@
 -- undo:    nothing to undo
 -- depends: 0501_window_toolkit
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.provider_quotas',
     'id',
     $$NOT trueup.is_uuid(id)$$,
     'is not a uuid'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.provider_quotas',
     'id',
     $$id::uuid IN (SELECT id::uuid FROM public.provider_quotas GROUP BY 1 HAVING count(*) > 1)$$,
     'is the same uuid as another row'
 );
 
-SELECT trueup.refuse_rows(
+CALL trueup.refuse_rows(
     'public.provider_quotas',
     'provider',
     $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,

@@ -8,7 +8,7 @@
 -- undo:    instant
 -- depends: 0305_enforce_model_not_null 0312_enforce_request_not_null 0320_enforce_request_model_id_fkey_validate
 
-SELECT trueup.require_unused('public.models');
+CALL trueup.require_unused('public.models');
 
 SET LOCAL lock_timeout = '200ms';
 

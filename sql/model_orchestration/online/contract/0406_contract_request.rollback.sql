@@ -101,8 +101,8 @@ SET
 FROM trueup.request_reversal AS r
 WHERE t.id = r.id::text;
 
-SELECT trueup.copy_columns('public.request', '__moved');
-SELECT trueup.copy_columns('public.request', '__new');
+CALL trueup.copy_columns('public.request', '__moved');
+CALL trueup.copy_columns('public.request', '__new');
 
 ALTER TABLE public.request
     DROP COLUMN request_id__moved,
@@ -151,7 +151,7 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 CREATE UNIQUE INDEX request_pkey ON public.request USING btree (id);
 CREATE INDEX request_provider_success_idx ON public.request USING btree (provider, success);
 
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     'public.request',
     'requests',
     ARRAY['id__old', 'request_id', 'request_type__old', 'model_id__old', 'provider__old', 'request_data', 'success', 'created_at']::name[]

@@ -86,8 +86,8 @@ SET
 FROM trueup.model_reversal AS r
 WHERE t.id = r.id::text;
 
-SELECT trueup.copy_columns('public.model', '__moved');
-SELECT trueup.copy_columns('public.model', '__new');
+CALL trueup.copy_columns('public.model', '__moved');
+CALL trueup.copy_columns('public.model', '__new');
 
 ALTER TABLE public.model
     DROP COLUMN model_id__moved,
@@ -125,7 +125,7 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 
 CREATE UNIQUE INDEX model_pkey ON public.model USING btree (id);
 
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     'public.model',
     'models',
     ARRAY['id__old', 'model_id', 'provider__old', 'capabilities__old', 'status__old', 'created_at', 'updated_at']::name[]

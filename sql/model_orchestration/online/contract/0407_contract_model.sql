@@ -25,7 +25,7 @@ ALTER TABLE public.model
     DROP COLUMN status__old;
 
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     'public.model',
     'model',
     ARRAY['model_id', 'created_at', 'updated_at']::name[]

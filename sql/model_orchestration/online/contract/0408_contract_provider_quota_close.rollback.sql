@@ -6,7 +6,7 @@ SET LOCAL lock_timeout = '200ms';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
 GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
-SELECT trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
+CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -28,4 +28,4 @@ SELECT
 FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
-SELECT trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');

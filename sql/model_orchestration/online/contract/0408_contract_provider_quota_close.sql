@@ -8,7 +8,7 @@
 -- undo:    instant
 -- depends: 0318_enforce_provider_quota_not_null
 
-SELECT trueup.require_unused('public.provider_quotas');
+CALL trueup.require_unused('public.provider_quotas');
 
 SET LOCAL lock_timeout = '200ms';
 

@@ -72,8 +72,8 @@ SET
 FROM trueup.provider_quota_reversal AS r
 WHERE t.id = r.id::text;
 
-SELECT trueup.copy_columns('public.provider_quota', '__moved');
-SELECT trueup.copy_columns('public.provider_quota', '__new');
+CALL trueup.copy_columns('public.provider_quota', '__moved');
+CALL trueup.copy_columns('public.provider_quota', '__new');
 
 ALTER TABLE public.provider_quota
     DROP COLUMN daily_token_limit__moved,
@@ -111,7 +111,7 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 
 CREATE UNIQUE INDEX provider_quota_pkey ON public.provider_quota USING btree (id);
 
-SELECT trueup.name_not_nulls(
+CALL trueup.name_not_nulls(
     'public.provider_quota',
     'provider_quotas',
     ARRAY['id__old', 'provider__old', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
