@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from runner.errors import ConnectionFailedError
 
 CONNECT_TIMEOUT = 10
+_URI = re.compile(r"\w[\w+]*://(?:[^@/]*@)?(?P<hosts>[^/?]*)(?P<path>[^?]*)")
 _YOYO_SCHEME = re.compile(r"postgres(?:ql)?\+\w+://", re.IGNORECASE)
 _SHAPES = "postgresql://user@host:5432/dbname, or: host=... port=5432 dbname=... user=..."
 
@@ -59,18 +60,20 @@ def parse_dsn(dsn: str) -> dict[str, str]:
     Raises:
         ConnectionFailedError: the DSN is malformed; the message never quotes it.
     """
+    if (uri := _URI.match(dsn)) and "@" in uri["hosts"] + uri["path"]:
+        raise ConnectionFailedError(
+            "the DSN is malformed: an @ stands where no @ may be",
+            hint="in a password write @ as %40, / as %2F, : as %3A, % as %25",
+        )
     try:
         if _YOYO_SCHEME.match(dsn):
             return _parse_yoyo_url(dsn)
         values = {key: str(value) for key, value in conninfo_to_dict(dsn).items()}
+        if not re.fullmatch(r"[\d,]*", values.get("port", "")):
+            raise ValueError("port")
     except (psycopg.Error, ValueError):
-        # libpq's own message would quote the part with the password.
+        # The original message would quote the part with the password.
         raise ConnectionFailedError("the DSN is malformed", hint=f"write it as {_SHAPES}") from None
-    if "@" in values.get("host", ""):
-        raise ConnectionFailedError(
-            "the DSN is malformed: there is an @ in its password or in its host",
-            hint="write the @ of a password as %40",
-        )
     return values
 
 
