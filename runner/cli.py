@@ -195,8 +195,8 @@ def status(as_json: bool, **where: Any) -> None:
     from dataclasses import asdict
 
     from runner.ledger.records import read_ledger
-    from runner.postgres.connect import connect
     from runner.ledger.status import read_status
+    from runner.postgres.connect import connect
 
     dsn, migrations = _resolve(**where)
     with connect(dsn, application_name="trueup status") as connection:

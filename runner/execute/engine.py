@@ -48,7 +48,7 @@ from runner.ledger.records import Recorder, create_tables, read_ledger
 from runner.postgres.connect import connect, parse_dsn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from psycopg.errors import Diagnostic
@@ -176,11 +176,12 @@ def _run(
     run = f"trueup-{uuid.uuid4()}"
     dsn = make_conninfo(**{**parse_dsn(dsn), "client_encoding": "utf8"})
     with _session(dsn, run, settings) as connection:
+        ledger = read_ledger(connection, schema=settings.schema)
+        schema = ledger.schema
         # Nothing to do is the usual case of a deployment: no lock, no write.
-        if not choose(read_ledger(connection, schema=settings.schema)):
+        if not _jobs(choose(ledger), operation):
             return Outcome(run, operation, (), time.monotonic() - begun)
         database, user = _writable(connection)
-        schema = read_ledger(connection, schema=settings.schema).schema
         with migration_lock(
             connection,
             schema=schema,
@@ -189,24 +190,25 @@ def _run(
             waiting=lambda holder: listener(LockAwaited(holder)),
         ):
             ledger = read_ledger(connection, schema=schema)
-            chosen = choose(ledger)
+            jobs = _jobs(choose(ledger), operation)
             recorder = Recorder(connection, schema, run, chain_checksums(migrations))
             executor = _Executor(dsn, run, connection, recorder, settings, listener)
-            ids = tuple(m.id for m in chosen)
+            ids = tuple(job.migration.id for job in jobs)
             listener(RunStarted(run, operation, database, user, ids))
             resumed = {record.migration_id for record in ledger.unfinished()}
-            for index, migration in enumerate(chosen, start=1):
+            for index, job in enumerate(jobs, start=1):
+                migration = job.migration
                 listener(
                     FileStarted(
                         migration.id,
                         migration.phase,
                         migration.title,
                         index,
-                        len(chosen),
+                        len(jobs),
                         migration.id in resumed,
                     )
                 )
-                executor.execute(migration, operation)
+                executor.execute(job)
         seconds = time.monotonic() - begun
         listener(RunDone(run, operation, ids, seconds))
     return Outcome(run, operation, ids, seconds)
@@ -268,11 +270,11 @@ class _Executor:
     def __post_init__(self) -> None:
         self.connection.add_notice_handler(self._notice)
 
-    def execute(self, migration: Migration, operation: Operation) -> None:
+    def execute(self, job: _Job) -> None:
         """Run one file, until it is done or the patience is at its end."""
         begun = time.monotonic()
+        migration, operation = job.migration, job.operation
         self._migration = migration.id
-        job = _Job(migration, operation)
         concurrent = any(is_concurrent(statement) for statement in job.statements)
         # A concurrent statement waits without blocking anyone: one long try, not many short ones.
         patience = Patience(0 if concurrent else self.settings.deadline)
@@ -352,6 +354,8 @@ class _Executor:
             raise self._explained(error, job, statement) from None
 
     def _record(self, job: _Job, record: int | None) -> None:
+        # The file may have taken another role, which need not know the ledger.
+        self.connection.execute("RESET SESSION AUTHORIZATION")
         if job.operation == "APPLY":
             self.recorder.applied(job.migration, record=record)
         else:
@@ -467,24 +471,22 @@ class _Job:
 
     migration: Migration
     operation: Operation
+    path: Path
+    text: str
+    statements: tuple[Statement, ...]
 
-    @property
-    def path(self) -> Path:
-        if self.operation == "APPLY":
-            return self.migration.path
-        if self.migration.rollback_path is None:
+
+def _jobs(migrations: Iterable[Migration], operation: Operation) -> list[_Job]:
+    """What is to run, read to the end before anything is run."""
+    if operation == "APPLY":
+        return [_Job(m, operation, m.path, m.text, m.statements) for m in migrations]
+    jobs = []
+    for migration in migrations:
+        if migration.rollback_path is None:
             raise MigrationFileError(
-                f"{self.migration.path} has no rollback file",
-                hint=f"write {self.migration.id}{ROLLBACK_SUFFIX}, or restore a backup",
+                f"{migration.path} has no rollback file",
+                hint=f"write {migration.id}{ROLLBACK_SUFFIX}, or restore a backup",
             )
-        return self.migration.rollback_path
-
-    @property
-    def text(self) -> str:
-        applies = self.operation == "APPLY"
-        return self.migration.text if applies else self.migration.rollback_text
-
-    @property
-    def statements(self) -> tuple[Statement, ...]:
-        applies = self.operation == "APPLY"
-        return self.migration.statements if applies else self.migration.rollback_statements
+        path, text = migration.rollback_path, migration.rollback_text
+        jobs.append(_Job(migration, operation, path, text, migration.rollback_statements))
+    return jobs

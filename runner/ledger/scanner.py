@@ -33,9 +33,7 @@ _QUOTE_END = re.compile(r"'(?!')|''")
 _ESCAPE_QUOTE_END = re.compile(r"\\.|''|'", re.DOTALL)
 _NAME_END = re.compile(r'"(?!")|""')
 # A string goes on after white space that holds a line break; it keeps its kind.
-_CONTINUATION = re.compile(
-    r"(?:[ \t\f\v]|--[^\n\r]*)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+'"
-)
+_CONTINUATION = re.compile(r"(?:[ \t\f\v]|--[^\n\r]*)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+'")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ VALUES = st.one_of(
             "U&'\\0061;'",
             "B'01'",
             "X'1f'",
-            "1 AS \"a;b\"",
+            '1 AS "a;b"',
             '1 AS "a""; b"',
             "1 AS a$b$",
             "(SELECT 1)",
@@ -51,7 +51,7 @@ BODIES = st.sampled_from(
         "DO $do$ BEGIN PERFORM 1; END; $do$",
         "CREATE OR REPLACE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql"
         " BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 1 END; END",
-        "CREATE OR REPLACE FUNCTION pg_temp.g(\"begin\" int DEFAULT 1) RETURNS int LANGUAGE sql"
+        'CREATE OR REPLACE FUNCTION pg_temp.g("begin" int DEFAULT 1) RETURNS int LANGUAGE sql'
         " AS 'SELECT 1; SELECT 2'",
     ]
 )
