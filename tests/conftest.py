@@ -23,7 +23,8 @@ UNIT = Path(__file__).parent / "unit"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(UNIT) and "server_dsn" in getattr(item, "fixturenames", ()):
+        wanted = {"server", "server_dsn"} & set(getattr(item, "fixturenames", ()))
+        if wanted and item.path.is_relative_to(UNIT):
             raise pytest.UsageError(f"{item.nodeid} uses a server: move it to tests/database")
 
 

@@ -28,7 +28,7 @@ from typing import Any
 PREFIX = "trueup-pg-"
 CONTROL = "control"
 PORT = 5432
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 # sun_path holds 104 bytes on macOS, 108 on Linux.
 SOCKET_PATH_BYTES = 100
@@ -177,7 +177,7 @@ class Server:
         program = [os.path.join(self.order.directory, "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             program += ["-c", f"{name}={value}"]
-        self.process = self._popen(program, preexec_fn=end_with_parent())
+        self.process = self._popen(program)
         deadline = time.monotonic() + START_SECONDS
         while not self._accepts():
             if self.process.poll() is not None:
@@ -221,7 +221,7 @@ class Server:
         said = [line for line in lines if re.search(r"(?i)\b(fatal|error|detail|hint): ", line)]
         return "\n".join([reason, *(said or lines)[-5:]])
 
-    def _popen(self, program: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    def _popen(self, program: list[str]) -> subprocess.Popen[bytes]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         return subprocess.Popen(
             program,
@@ -230,7 +230,7 @@ class Server:
             stderr=self.log,
             cwd=self.home,
             env={**environment, "TZ": "UTC", "LC_ALL": "C"},
-            **options,
+            preexec_fn=end_with_parent(),
             **self.account.popen_options(),
         )
 
