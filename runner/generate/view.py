@@ -37,6 +37,10 @@ class TableView:
         name = quote_ident(column)
         return f"{quote_ident(change.old_name)} AS {name}" if change else name
 
+    def is_unique(self, column: str) -> bool:
+        """Whether the column alone is a key."""
+        return any(i.unique and i.columns == (column,) for i in self.indexes)
+
     def old_side_empty(self, row: str) -> str:
         """The condition that the new contract wrote the row."""
         sides = [self.change.anchor] if self.change.anchor else self.columns

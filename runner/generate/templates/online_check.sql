@@ -1,4 +1,8 @@
 {% for c in t.columns %}
+{% if c.new_type == "uuid" %}
+CALL trueup.require_uuids({{ t.old | n | lit }}, {{ c.name | lit }}, is_unique => {{ t.is_unique(c.name) | lower }});
+
+{% else %}
 {% for r in c.refusals %}
 CALL trueup.refuse_rows(
     {{ t.old | n | lit }},
@@ -8,4 +12,5 @@ CALL trueup.refuse_rows(
 );
 
 {% endfor %}
+{% endif %}
 {% endfor %}

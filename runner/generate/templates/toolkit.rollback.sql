@@ -17,6 +17,7 @@ BEGIN
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.copy_columns;
     DROP PROCEDURE trueup.copy_column;
+    DROP PROCEDURE trueup.require_uuids;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
     DROP TABLE trueup.odometer;

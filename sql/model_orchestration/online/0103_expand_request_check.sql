@@ -7,19 +7,7 @@
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
-CALL trueup.refuse_rows(
-    'public.requests',
-    'id',
-    $$NOT trueup.is_uuid(id)$$,
-    'is not a uuid'
-);
-
-CALL trueup.refuse_rows(
-    'public.requests',
-    'id',
-    $$id::uuid IN (SELECT id::uuid FROM public.requests GROUP BY 1 HAVING count(*) > 1)$$,
-    'is the same uuid as another row'
-);
+CALL trueup.require_uuids('public.requests', 'id', is_unique => true);
 
 CALL trueup.refuse_rows(
     'public.requests',
@@ -28,12 +16,7 @@ CALL trueup.refuse_rows(
     'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
 );
 
-CALL trueup.refuse_rows(
-    'public.requests',
-    'model_id',
-    $$NOT trueup.is_uuid(model_id)$$,
-    'is not a uuid'
-);
+CALL trueup.require_uuids('public.requests', 'model_id', is_unique => false);
 
 CALL trueup.refuse_rows(
     'public.requests',

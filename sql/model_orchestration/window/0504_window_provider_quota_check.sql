@@ -7,19 +7,7 @@
 -- undo:    nothing to undo
 -- depends: 0501_window_toolkit
 
-CALL trueup.refuse_rows(
-    'public.provider_quotas',
-    'id',
-    $$NOT trueup.is_uuid(id)$$,
-    'is not a uuid'
-);
-
-CALL trueup.refuse_rows(
-    'public.provider_quotas',
-    'id',
-    $$id::uuid IN (SELECT id::uuid FROM public.provider_quotas GROUP BY 1 HAVING count(*) > 1)$$,
-    'is the same uuid as another row'
-);
+CALL trueup.require_uuids('public.provider_quotas', 'id', is_unique => true);
 
 CALL trueup.refuse_rows(
     'public.provider_quotas',
