@@ -202,12 +202,15 @@ def _columns(
 
 def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
     name = quote_ident(column.name)
+    # uuid's input function does not take the blanks that pad a char(n); text has none.
+    to_new = "{}::text::uuid" if column.type.startswith("character(") else "{}::uuid"
+    value = to_new.replace("{}", name)
     refusals = [Refusal(f"NOT trueup.is_uuid({name})", "is not a uuid")]
     unique = (i for i in relation.indexes if i.unique and i.columns == (column.name,))
     if next(unique, None):
         refusals.append(
             Refusal(
-                f"{name}::uuid IN (SELECT {name}::uuid FROM {quote_name(relation.qualified)}"
+                f"{value} IN (SELECT {value} FROM {quote_name(relation.qualified)}"
                 f" GROUP BY 1 HAVING count(*) > 1)",
                 "is the same uuid as another row",
             )
@@ -228,7 +231,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         new_type="uuid",
         old_default=column.default,
         new_default=new_default,
-        to_new="{}::uuid",
+        to_new=to_new,
         to_old="{}::text",
         not_null=column.not_null,
         refusals=tuple(refusals),

@@ -61,6 +61,12 @@ class TableView:
         condition = self.unconverted("")
         return f"({condition})" if " OR " in condition else condition
 
+    @property
+    def slice(self) -> str:
+        """A number from 0 to 11 for a row, spread evenly, that its conversion does not change."""
+        column = self.change.anchor or self.columns[0]
+        return f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+
     def converted_row(self, row: str) -> str:
         """The condition that a row's new side is filled."""
         if self.change.anchor:

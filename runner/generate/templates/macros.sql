@@ -60,13 +60,15 @@ BEFORE INSERT ON {{ t.new | n }}
 FOR EACH ROW
 EXECUTE FUNCTION {{ t.sync | n }}();
 
--- Silent for the backfill, and for updates of other columns.
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON {{ t.new | n }}
 FOR EACH ROW
 WHEN (
+    {{ t.unconverted("NEW.") }}
 {% for c in t.columns %}
-    {{ "OR " if not loop.first }}NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }}
+    OR NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }}
 {% endfor %}
     OR {{ t.converted_row("OLD.") }} AND (
 {% for c in t.columns %}

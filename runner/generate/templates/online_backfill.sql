@@ -1,6 +1,10 @@
 DO $backfill$
 DECLARE
-    batch_pages constant bigint := 32;
+    -- Pages are full. The first pass moves a third of their rows away; the later ones then find
+    -- room on the same page, which spares the indexes, and each frees the room for the next.
+    batch_pages constant bigint := 128;
+    passes constant integer := 9;
+    pass integer := 0;
     pages constant bigint :=
         pg_relation_size({{ t.new | n | lit }}) / current_setting('block_size')::bigint;
     page bigint := 0;
@@ -20,7 +24,8 @@ BEGIN
 {% endfor %}
             WHERE ctid >= format('(%s,0)', page)::tid
                 AND ctid < format('(%s,0)', page + batch_pages)::tid
-                AND {{ t.unconverted_rows }};
+                AND {{ t.unconverted_rows }}
+                AND {{ t.slice }} BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 3 END AND pass + 3;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
@@ -36,7 +41,10 @@ BEGIN
             -- Somebody holds a row of this batch: let go of the others and come again.
             PERFORM pg_sleep(0.05 * (1 + random()));
         ELSE
-            page := least(page + batch_pages, pages);
+            pass := (pass + 1) % passes;
+            IF pass = 0 THEN
+                page := least(page + batch_pages, pages);
+            END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
             VALUES ({{ id | lit }}, {{ t.new | n | lit }}, converted, page, pages)
             ON CONFLICT (file) DO UPDATE

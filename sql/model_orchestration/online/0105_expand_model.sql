@@ -112,12 +112,14 @@ BEFORE INSERT ON public.model
 FOR EACH ROW
 EXECUTE FUNCTION trueup.model_sync();
 
--- Silent for the backfill, and for updates of other columns.
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.model
 FOR EACH ROW
 WHEN (
-    NEW.id__old IS DISTINCT FROM OLD.id__old
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
     OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
     OR NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old
     OR NEW.status__old IS DISTINCT FROM OLD.status__old

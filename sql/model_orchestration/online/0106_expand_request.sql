@@ -119,12 +119,14 @@ BEFORE INSERT ON public.request
 FOR EACH ROW
 EXECUTE FUNCTION trueup.request_sync();
 
--- Silent for the backfill, and for updates of other columns.
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.request
 FOR EACH ROW
 WHEN (
-    NEW.id__old IS DISTINCT FROM OLD.id__old
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
     OR NEW.request_type__old IS DISTINCT FROM OLD.request_type__old
     OR NEW.model_id__old IS DISTINCT FROM OLD.model_id__old
     OR NEW.provider__old IS DISTINCT FROM OLD.provider__old

@@ -157,12 +157,14 @@ BEFORE INSERT ON public.provider_quota
 FOR EACH ROW
 EXECUTE FUNCTION trueup.provider_quota_sync();
 
--- Silent for the backfill, and for updates of other columns.
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.provider_quota
 FOR EACH ROW
 WHEN (
-    NEW.id__old IS DISTINCT FROM OLD.id__old
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
     OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
     OR OLD.id IS NOT NULL AND (
         NEW.id IS DISTINCT FROM OLD.id
