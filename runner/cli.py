@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from runner.execute.dry_run import Trial
     from runner.execute.engine import Outcome
     from runner.ledger.files import Migration
+    from runner.ledger.repair import Repair
 
 EXIT_CODES = """\b
 Exit codes:
@@ -91,6 +93,12 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         show_default=True,
         help="How the run is reported on standard error.",
     ),
+    "accept": click.option(
+        "--accept",
+        multiple=True,
+        type=click.Choice(["edited", "deleted", "out-of-order"]),
+        help="Go on although files were edited, deleted or come out of order since.",
+    ),
     "deadline": click.option(
         "--deadline",
         default="10m",
@@ -107,10 +115,13 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     metavar="INTERVAL",
     help="How long the old contract must be unused before contract removes it, such as 24h.",
 )
-@_options("dsn", "config", "service", "sources", "strategy", "deadline", "json", "log")
+@click.option("--dry-run", "dry", is_flag=True, help="Try it, and undo it in any case.")
+@_options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
     waiting_period: str | None,
+    dry: bool,
+    accept: tuple[str, ...],
     deadline: str,
     as_json: bool,
     log_format: str,
@@ -118,8 +129,9 @@ def apply(
 ) -> None:
     """Apply the migrations that are not applied yet.
 
-    A folder named `contract` is left out unless --to names it or a migration in it. A run that
-    was stopped goes on where it was when the same command is given again.
+    Files that were edited, deleted, renamed or come out of order since they were recorded stop
+    the run. A folder named `contract` is left out unless --to names it or a migration in it. A
+    run that was stopped goes on where it was when the same command is given again.
 
     \b
     Example:
@@ -129,27 +141,30 @@ def apply(
     from runner.execute import engine, listeners
 
     dsn, migrations = _resolve(**where)
-    outcome = engine.apply(
-        dsn,
-        migrations,
-        to=to,
-        settings=engine.Settings(
-            deadline=config.parse_seconds(deadline),
-            waiting_period=waiting_period,
-            schema=config.ledger_schema(dsn),
-        ),
-        listener=listeners.default_listener(log_format),
+    settings = engine.Settings(
+        deadline=config.parse_seconds(deadline),
+        waiting_period=waiting_period,
+        schema=config.ledger_schema(dsn),
+        accept=frozenset(accept),
     )
+    if dry:
+        from runner.execute.dry_run import dry_run
+
+        _show_trials(dry_run(dsn, migrations, to=to, settings=settings), as_json=as_json)
+        return
+    listener = listeners.default_listener(log_format)
+    outcome = engine.apply(dsn, migrations, to=to, settings=settings, listener=listener)
     _show_outcome(outcome, "applied", as_json=as_json)
 
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
 @click.option("--all", "everything", is_flag=True, help="All but the baseline.")
-@_options("dsn", "config", "service", "sources", "strategy", "deadline", "json", "log")
+@_options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def rollback(
     to: str | None,
     everything: bool,
+    accept: tuple[str, ...],
     deadline: str,
     as_json: bool,
     log_format: str,
@@ -176,11 +191,42 @@ def rollback(
         to=to,
         everything=everything,
         settings=engine.Settings(
-            deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn)
+            deadline=config.parse_seconds(deadline),
+            schema=config.ledger_schema(dsn),
+            accept=frozenset(accept),
         ),
         listener=listeners.default_listener(log_format),
     )
     _show_outcome(outcome, "rolled back", as_json=as_json)
+
+
+@cli.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
+@_options("dsn", "config", "service", "sources", "strategy", "deadline")
+def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None:
+    """Record named migrations as their files are now, after showing what changed.
+
+    For files that were edited, renamed or deleted on purpose, and for those that plain yoyo
+    applied. It changes records only; no file is run and nothing is undone.
+
+    \b
+    Example:
+      trueup repair 0105_expand_model --service model_orchestration
+    """
+    from runner.execute.engine import Settings
+    from runner.execute.record import repair as record_repairs
+
+    dsn, migrations = _resolve(**where)
+    settings = Settings(deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn))
+
+    def confirmed(plan: list[Repair]) -> bool:
+        for item in plan:
+            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}")
+        return yes or click.confirm("record this?", default=False)
+
+    done = record_repairs(dsn, migrations, ids, settings=settings, confirmed=confirmed)
+    click.echo(f"recorded: {len(done)}")
 
 
 @cli.command()
@@ -214,6 +260,27 @@ def status(as_json: bool, **where: Any) -> None:
             click.echo(f"            {line.error}")
 
 
+@cli.command()
+@click.option("--rows", default=200_000, show_default=True, help="How many requests it has.")
+@click.option("--keep", is_flag=True, help="Leave the server running, and print how to use it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def demo(rows: int, keep: bool, as_json: bool) -> None:
+    """See a live service brought to the standard, back, and there again.
+
+    Starts a PostgreSQL of its own, fills the old contract of Model Orchestration, and runs
+    check, apply, rollback, apply and contract under clients of both releases that never stop.
+    Exits with 1 when a query failed or the database is not at the standard.
+
+    \b
+    Example:
+      trueup demo --rows 50000 --keep
+    """
+    from runner.demo.story import run_demo
+
+    if not run_demo(rows=rows, keep=keep, as_json=as_json):
+        sys.exit(1)
+
+
 def _resolve(
     *,
     dsn: str | None,
@@ -240,6 +307,19 @@ def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:
     else:
         count = len(outcome.migrations)
         click.echo(f"{done}: {count} {'file' if count == 1 else 'files'}")
+
+
+def _show_trials(trials: list[Trial], *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json([asdict(trial) for trial in trials])
+        return
+    for trial in trials:
+        result = f"tried in {trial.seconds:.3f} s" if trial.tried else f"not tried: {trial.reason}"
+        click.echo(f"{trial.migration}  {result}")
+    tried = sum(trial.tried for trial in trials)
+    click.echo(f"dry run: {tried} of {len(trials)} pending tried and undone; nothing was changed")
 
 
 def _print_json(value: object) -> None:

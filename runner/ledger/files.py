@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PHASES = ("baseline", "expand", "backfill", "enforce", "contract", "window")
 ROLLBACK_SUFFIX = ".rollback.sql"
+LARGEST_FILE = 2_000_000  # bytes; yoyo takes three seconds to split each million
 
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
 _METADATA = re.compile(r"^--\s?([a-z][a-z_]*):\s*(.*)$")
@@ -135,6 +136,9 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
         )
     paths = sorted(source.iterdir(), key=str)
     names = {path.name for path in paths}
+    for path in paths:
+        if reason := _stray(path, names):
+            raise MigrationFileError(f"{path}: {reason}")
     service = _service_name(source)
     migrations = [
         _read_migration(path, names, service, on_request=on_request)
@@ -144,6 +148,24 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
     if not migrations:
         raise MigrationFileError(f"source folder {source} holds no migration (.sql file)")
     return migrations
+
+
+def _stray(path: Path, names: set[str]) -> str:
+    """Why a file beside the migrations is a mistake, or would run behind the reader's back."""
+    if path.name.startswith("post-apply") and path.suffix in (".sql", ".py"):
+        return "yoyo runs a post-apply file after every run; trueup runs numbered SQL files only"
+    if path.suffix == ".py" and not path.name.startswith("_tmp_yoyonew"):
+        return "yoyo runs a Python file as a migration; trueup runs SQL files only"
+    if path.suffix.lower() != ".sql":
+        return ""
+    if path.suffix != ".sql":
+        return "yoyo ignores it, as its name does not end in .sql"
+    if path.name.endswith(ROLLBACK_SUFFIX):
+        forward = path.name.removesuffix(ROLLBACK_SUFFIX) + ".sql"
+        return "" if forward in names else f"it undoes {forward}, which is not there"
+    if "." in path.stem:
+        return f"an id has no dot; a rollback file is named ID{ROLLBACK_SUFFIX}"
+    return ""
 
 
 def _service_name(source: Path) -> str:
@@ -191,7 +213,13 @@ def read_text(path: Path) -> str:
         MigrationFileError: when it is no readable UTF-8 file.
     """
     try:
-        return path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        if len(content) > LARGEST_FILE:
+            raise MigrationFileError(
+                f"{path} has {len(content):,} bytes, more than {LARGEST_FILE:,}",
+                hint="divide it; data is loaded by COPY, not by a migration",
+            )
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise MigrationFileError(
@@ -276,6 +304,13 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
                 f"{migration.path}: its id is taken by {other.path}",
                 hint="give one of the two files another number or name",
             )
+    widths = {len(m.number): m for m in found}
+    if len(widths) > 1:
+        one, other = list(widths.values())[:2]
+        raise MigrationFileError(
+            f"{one.path.name} and {other.path.name} have numbers of different width",
+            hint="yoyo sorts by text, 10 before 2: write 0002 and 0010",
+        )
     for migration in found:
         for parent in migration.depends - by_id.keys():
             raise MigrationFileError(

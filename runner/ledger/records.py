@@ -29,7 +29,6 @@ Operation = Literal["APPLY", "ROLLBACK", "BASELINE", "REPAIR"]
 State = Literal["STARTED", "FAILED", "DONE"]
 
 DEFAULT_SCHEMA = "public"
-_YOYO_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -167,109 +166,6 @@ def _read_latest(connection: Connection) -> dict[str, Record]:
     return {record.migration_id: record for record in records}
 
 
-def create_tables(connection: Connection, schema: str) -> None:
-    """Create yoyo's tables and trueup's, those that are missing.
-
-    Args:
-        connection: to the database, in autocommit mode.
-        schema: the schema of yoyo's tables.
-
-    Raises:
-        LedgerError: when the role may not create them.
-    """
-    yoyo = sql.SQL(_YOYO_TABLES).format(schema=sql.Identifier(schema), version=_YOYO_VERSION)
-    try:
-        with connection.transaction():
-            connection.execute("SET LOCAL client_min_messages = warning")
-            present = connection.execute(
-                "SELECT to_regclass(%s || '._yoyo_version') IS NOT NULL"
-                " AND to_regclass(%s || '.yoyo_lock') IS NOT NULL,"
-                " to_regclass('trueup.ledger') IS NOT NULL",
-                [schema_literal := sql.Identifier(schema).as_string(connection), schema_literal],
-            ).fetchone()
-            assert present is not None
-            # CREATE ... IF NOT EXISTS asks for the privilege even when there is nothing to do.
-            if not present[0]:
-                connection.execute(yoyo)
-            if not present[1]:
-                if not _schema_exists(connection, "trueup"):
-                    connection.execute("CREATE SCHEMA trueup")
-                connection.execute(_TRUEUP_TABLE)
-    except errors.InsufficientPrivilege as error:
-        raise LedgerError(
-            f"the ledger's tables cannot be created: {error.diag.message_primary}",
-            hint="`trueup grants` prints the SQL that gives a role what it needs",
-        ) from None
-
-
-def _schema_exists(connection: Connection, schema: str) -> bool:
-    row = connection.execute(
-        "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]
-    ).fetchone()
-    return row is not None
-
-
-_YOYO_TABLES = """
-CREATE TABLE IF NOT EXISTS {schema}.yoyo_lock (
-    locked int DEFAULT 1,
-    ctime timestamp,
-    pid int NOT NULL,
-    PRIMARY KEY (locked)
-);
-CREATE TABLE IF NOT EXISTS {schema}._yoyo_migration (
-    migration_hash varchar(64),
-    migration_id varchar(255),
-    applied_at_utc timestamp,
-    PRIMARY KEY (migration_hash)
-);
-CREATE TABLE IF NOT EXISTS {schema}._yoyo_log (
-    id varchar(36),
-    migration_hash varchar(64),
-    migration_id varchar(255),
-    operation varchar(10),
-    username varchar(255),
-    hostname varchar(255),
-    comment varchar(255),
-    created_at_utc timestamp,
-    PRIMARY KEY (id)
-);
-CREATE TABLE IF NOT EXISTS {schema}._yoyo_version (
-    version int NOT NULL PRIMARY KEY,
-    installed_at_utc timestamp
-);
-INSERT INTO {schema}._yoyo_version (version, installed_at_utc)
-VALUES ({version}, clock_timestamp() AT TIME ZONE 'UTC')
-ON CONFLICT (version) DO NOTHING
-"""
-
-_TRUEUP_TABLE = """
-CREATE TABLE trueup.ledger (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    migration_id varchar(255) NOT NULL,
-    service text NOT NULL,
-    operation varchar(20) NOT NULL
-        CONSTRAINT ledger_operation_check
-        CHECK (operation IN ('APPLY', 'ROLLBACK', 'BASELINE', 'REPAIR')),
-    state varchar(20) NOT NULL
-        CONSTRAINT ledger_state_check CHECK (state IN ('STARTED', 'FAILED', 'DONE')),
-    checksum varchar(64) NOT NULL,
-    rollback_checksum varchar(64) NOT NULL,
-    chain_checksum varchar(64) NOT NULL,
-    run text NOT NULL,
-    runner_version text NOT NULL,
-    database_user text NOT NULL DEFAULT current_user,
-    os_user text NOT NULL,
-    host text NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    error text
-);
-CREATE INDEX ledger_migration_id_idx ON trueup.ledger (migration_id, id);
-COMMENT ON TABLE trueup.ledger IS
-    'Each run of a migration file by trueup: what, with which content, when, by whom'
-"""
-
-
 @dataclass(frozen=True)
 class Recorder:
     """Writes the records of one run; the caller's transaction decides when they hold.
@@ -288,7 +184,7 @@ class Recorder:
 
     def started(self, migration: Migration, operation: Operation) -> int:
         """Record that a file is begun; returns the record's id."""
-        return self._insert(migration, operation, "STARTED")
+        return self._insert(migration, operation, "STARTED")[0]
 
     def failed(self, record: int, error: str) -> None:
         """Record that a begun file failed, and why."""
@@ -302,14 +198,16 @@ class Recorder:
         self, migration: Migration, operation: Operation = "APPLY", *, record: int | None = None
     ) -> None:
         """Record that a migration is applied, in yoyo's tables and in trueup's."""
-        self._finish(migration, operation, record)
+        finished_at = self._finish(migration, operation, record)
+        # The same time in both tables tells later that yoyo did not apply it anew since.
         self.connection.execute(
             self._sql(
                 "INSERT INTO {}._yoyo_migration (migration_hash, migration_id, applied_at_utc)"
-                " VALUES (%s, %s, clock_timestamp() AT TIME ZONE 'UTC')"
-                " ON CONFLICT (migration_hash) DO NOTHING"
+                " VALUES (%s, %s, %s AT TIME ZONE 'UTC')"
+                " ON CONFLICT (migration_hash) DO UPDATE SET applied_at_utc ="
+                " excluded.applied_at_utc"
             ),
-            [migration.yoyo_hash, migration.id],
+            [migration.yoyo_hash, migration.id, finished_at],
         )
         self._log(migration, "mark" if operation == "BASELINE" else "apply")
 
@@ -322,27 +220,32 @@ class Recorder:
         )
         self._log(migration, "rollback")
 
-    def _finish(self, migration: Migration, operation: Operation, record: int | None) -> None:
+    def _finish(
+        self, migration: Migration, operation: Operation, record: int | None
+    ) -> datetime | None:
         if record is None:
-            self._insert(migration, operation, "DONE")
-        else:
-            self.connection.execute(
-                "UPDATE trueup.ledger SET state = 'DONE', finished_at = clock_timestamp(),"
-                " error = NULL WHERE id = %s",
-                [record],
-            )
+            return self._insert(migration, operation, "DONE")[1]
+        row = self.connection.execute(
+            "UPDATE trueup.ledger SET state = 'DONE', finished_at = clock_timestamp(),"
+            " error = NULL WHERE id = %s RETURNING finished_at",
+            [record],
+        ).fetchone()
+        return row[0] if row else None
 
-    def _insert(self, migration: Migration, operation: Operation, state: State) -> int:
+    def _insert(
+        self, migration: Migration, operation: Operation, state: State
+    ) -> tuple[int, datetime | None]:
         row = self.connection.execute(
             """
             INSERT INTO trueup.ledger (
                 migration_id, service, operation, state, checksum, rollback_checksum,
-                chain_checksum, run, runner_version, os_user, host, started_at, finished_at
+                chain_checksum, forward_sql, rollback_sql, run, runner_version, os_user, host,
+                started_at, finished_at
             ) VALUES (
-                %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
                 CASE %s WHEN 'DONE' THEN transaction_timestamp() ELSE clock_timestamp() END,
                 CASE %s WHEN 'DONE' THEN clock_timestamp() END
-            ) RETURNING id
+            ) RETURNING id, finished_at
             """,
             [
                 migration.id,
@@ -352,6 +255,8 @@ class Recorder:
                 migration.checksum,
                 migration.rollback_checksum,
                 self.chain[migration.id],
+                migration.text,
+                migration.rollback_text,
                 self.run,
                 runner_version(),
                 os_user(),
@@ -361,7 +266,7 @@ class Recorder:
             ],
         ).fetchone()
         assert row is not None
-        return int(row[0])
+        return row[0], row[1]
 
     def _log(self, migration: Migration, operation: str) -> None:
         self.connection.execute(

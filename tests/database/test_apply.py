@@ -338,13 +338,6 @@ def test_a_stopped_transactional_file_leaves_nothing(database: str, tmp_path: Pa
     assert (applied(database), tables(database)) == ([], [])
 
 
-def test_a_missing_rollback_file_stops_no_apply_of_the_engine_itself(
-    database: str, tmp_path: Path
-) -> None:
-    write_migration(tmp_path, "0001_expand_a", "SELECT 1;", None)
-    apply(database, read_migrations([tmp_path]))
-
-
 def query_or_nothing(dsn: str, statement: LiteralString) -> list[tuple[object, ...]]:
     try:
         return query(dsn, statement)

@@ -9,7 +9,7 @@ from support.migration_files import write_migration, write_tables
 from support.runs import applied, query, tables
 
 from runner.errors import MigrationFileError, StatementError
-from runner.execute.engine import apply, rollback
+from runner.execute.engine import Settings, apply, rollback
 from runner.ledger.files import read_migrations
 
 
@@ -45,12 +45,17 @@ def test_everything_is_all_but_the_baseline(database: str, tmp_path: Path) -> No
 def test_a_file_without_a_rollback_stops_before_anything_is_changed(
     database: str, tmp_path: Path
 ) -> None:
-    write_migration(tmp_path, "0001_expand_a", "CREATE TABLE a ();", None)
+    write_migration(tmp_path, "0001_expand_a", "CREATE TABLE a ();", "DROP TABLE a;")
     write_migration(tmp_path, "0002_expand_b", "CREATE TABLE b ();", "DROP TABLE b;")
-    migrations = read_migrations([tmp_path])
-    apply(database, migrations)
-    with pytest.raises(MigrationFileError, match=r"0001_expand_a\.sql has no rollback file"):
-        rollback(database, migrations, everything=True)
+    apply(database, read_migrations([tmp_path]))
+    (tmp_path / "0001_expand_a.rollback.sql").unlink()
+    with pytest.raises(MigrationFileError, match=r"there is no 0001_expand_a\.rollback\.sql"):
+        rollback(
+            database,
+            read_migrations([tmp_path]),
+            everything=True,
+            settings=Settings(accept=frozenset({"edited"})),
+        )
     assert tables(database) == ["a", "b"]
 
 

@@ -1,0 +1,291 @@
+"""Runs one file at a time: tries, records, and what happens when a try fails.
+
+A transactional file and its record commit together. A non-transactional file has a record of
+its start before and of its end after, so that the next run knows which of the two it meets.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from psycopg import Connection, Error
+from psycopg.pq import TransactionStatus
+
+from runner.errors import ConnectionFailedError, LockedError, RunInterruptedError
+from runner.execute.concurrent_index import drop_index, find_invalid_index, is_concurrent
+from runner.execute.events import (
+    AttemptFailed,
+    Event,
+    FileDone,
+    InvalidIndexDropped,
+    Listener,
+    Noticed,
+)
+from runner.execute.failure import statement_error
+from runner.execute.observer import Observer
+from runner.execute.retry import Patience, retryable
+from runner.execute.session import Session, Settings, reset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from psycopg.errors import Diagnostic
+
+    from runner.ledger.files import Migration
+    from runner.ledger.records import Recorder
+    from runner.ledger.scanner import Statement
+
+Operation = Literal["APPLY", "ROLLBACK"]
+
+
+@dataclass
+class Executor:
+    """Runs files one by one on the session that holds the lock.
+
+    Args:
+        session: the session.
+        recorder: writes the records on the same session.
+        settings: deadline and time-outs.
+        listener: called with each event.
+    """
+
+    session: Session
+    recorder: Recorder
+    settings: Settings
+    listener: Listener
+    _notices: deque[Noticed] = field(default_factory=deque, init=False)
+    _speaking: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _migration: str = field(default="", init=False)
+    _connection: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Listen to the server's messages."""
+        self._connection = self.session.connection
+        self._connection.add_notice_handler(self._notice)
+
+    def execute(self, job: Job) -> None:
+        """Run one file, until it is done or the patience is at its end."""
+        begun = time.monotonic()
+        migration, operation = job.migration, job.operation
+        self._migration = migration.id
+        concurrent = any(is_concurrent(statement) for statement in job.statements)
+        # A concurrent statement waits without blocking anyone: one long try, not many short ones.
+        patience = Patience(0 if concurrent else self.settings.deadline)
+        record = None
+        with ExitStack() as stack:
+            observer: Observer | None = None
+            if not migration.transactional:
+                record = self.recorder.started(migration, operation)
+                observer = stack.enter_context(self._observer(migration))
+            while True:
+                try:
+                    if record is None:
+                        self._attempt_transactional(job)
+                    else:
+                        started = self._server_time()
+                        self._attempt_autocommit(job, record, concurrent=concurrent)
+                except RunInterruptedError:
+                    if record is not None:
+                        with suppress(Error):
+                            self.recorder.failed(record, "stopped by the user or the system")
+                    raise
+                except _FailedError as failed:
+                    advanced = record is not None and self._advanced(migration, started)
+                    pause = patience.next_pause(advanced=advanced)
+                    if pause is None or not retryable(failed.error):
+                        raise self._final(job, failed, record, patience) from None
+                    blockers = observer.blockers if observer else ()
+                    if observer is None:
+                        observer = stack.enter_context(self._observer(migration))
+                    self._emit(
+                        AttemptFailed(
+                            migration.id,
+                            patience.attempts,
+                            failed.error.diag.message_primary or str(failed.error),
+                            blockers,
+                            pause,
+                            patience.remaining(),
+                        )
+                    )
+                    self._sleep(pause, job)
+                else:
+                    break
+        reset(self._connection)
+        self._emit(
+            FileDone(migration.id, migration.phase, time.monotonic() - begun, patience.attempts + 1)
+        )
+
+    def _attempt_transactional(self, job: Job) -> None:
+        statement = job.statements[0] if job.statements else None
+        try:
+            self._connection.execute("BEGIN")
+            for statement in job.statements:
+                self._connection.execute(statement.text.encode())
+            self._record(job, None)
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._undo()
+            raise self._explained(error, job, statement) from None
+
+    def _attempt_autocommit(self, job: Job, record: int, *, concurrent: bool) -> None:
+        statement: Statement | None = None
+        try:
+            if concurrent:
+                self._connection.execute(
+                    "SELECT set_config('lock_timeout', %s, false)",
+                    [f"{round(self.settings.deadline * 1000)}ms"],
+                )
+            for statement in job.statements:
+                if index := find_invalid_index(self._connection, statement):
+                    drop_index(self._connection, index)
+                    self._emit(InvalidIndexDropped(job.migration.id, str(index)))
+                self._connection.execute(statement.text.encode())
+            with self._connection.transaction():
+                self._record(job, record)
+        except BaseException as error:
+            self._undo()
+            raise self._explained(error, job, statement) from None
+
+    def _record(self, job: Job, record: int | None) -> None:
+        # The file may have taken another role, which need not know the ledger.
+        self._connection.execute("RESET SESSION AUTHORIZATION")
+        if job.operation == "APPLY":
+            self.recorder.applied(job.migration, record=record)
+        else:
+            self.recorder.rolled_back(job.migration, record=record)
+
+    def _undo(self) -> None:
+        if self._connection.info.transaction_status in (
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        ):
+            with suppress(Error):
+                self._connection.execute("ROLLBACK")
+
+    def _explained(
+        self, error: BaseException, job: Job, statement: Statement | None
+    ) -> BaseException:
+        if isinstance(error, KeyboardInterrupt):
+            return self._interrupted(job)
+        if not isinstance(error, Error):
+            return error
+        if self._connection.closed or error.sqlstate is None:
+            return ConnectionFailedError(
+                f"the connection was lost in {job.path.name}: {str(error).strip()}",
+                hint="run the same command again: it goes on where the records say it is",
+            )
+        return _FailedError(error, statement)
+
+    def _interrupted(self, job: Job) -> RunInterruptedError:
+        kept = "nothing of it stays" if job.migration.transactional else "what it committed stays"
+        verb = job.operation.lower()
+        return RunInterruptedError(
+            f"stopped in {job.path.name}: {kept}, and the files before it are done",
+            hint=f"run the same `trueup {verb}` again to go on"
+            + ("; `trueup rollback` undoes it" if verb == "apply" else ""),
+        )
+
+    def _final(
+        self, job: Job, failed: _FailedError, record: int | None, patience: Patience
+    ) -> Exception:
+        reason = failed.error.diag.message_primary or str(failed.error)
+        hint = "correct the cause and run the same command again"
+        if record is not None:
+            with suppress(Error):
+                self.recorder.failed(record, reason)
+            if failed.statement and (
+                index := find_invalid_index(self._connection, failed.statement)
+            ):
+                hint = f"index {index} is invalid now; the next run drops it and builds it again"
+        if retryable(failed.error):
+            return LockedError(
+                f"{job.path.name}: {reason}; {patience.attempts} tries within"
+                f" {self.settings.deadline:g} s",
+                hint="see who holds locks on its tables, then run the same command again",
+            )
+        if failed.statement is None:
+            return failed.error
+        return statement_error(
+            failed.error, path=job.path, text=job.text, statement=failed.statement, hint=hint
+        )
+
+    def _observer(self, migration: Migration) -> Observer:
+        return Observer(
+            self.session.dsn,
+            run=self.session.run,
+            backend_pid=self._connection.info.backend_pid,
+            migration=migration.id,
+            report=self._emit,
+        )
+
+    def _server_time(self) -> object:
+        row = self._connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        return row[0]
+
+    def _advanced(self, migration: Migration, since: object) -> bool:
+        """Whether a failed try of a backfill committed batches."""
+        with suppress(Error):
+            row = self._connection.execute(
+                "SELECT FROM trueup.progress WHERE file = %s AND updated_at >= %s",
+                [migration.id, since],
+            ).fetchone()
+            return row is not None
+        return False
+
+    def _sleep(self, seconds: float, job: Job) -> None:
+        try:
+            time.sleep(seconds)
+        except KeyboardInterrupt:
+            raise self._interrupted(job) from None
+
+    def _notice(self, diagnostic: Diagnostic) -> None:
+        parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
+        message = "\n".join(part for part in parts if part)
+        self._notices.append(Noticed(self._migration, diagnostic.severity or "NOTICE", message))
+
+    def _emit(self, event: Event) -> None:
+        with self._speaking:
+            while self._notices:
+                self.listener(self._notices.popleft())
+            self.listener(event)
+
+
+class _FailedError(Exception):
+    def __init__(self, error: Error, statement: Statement | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.statement = statement
+
+
+@dataclass(frozen=True)
+class Job:
+    """One direction of a migration.
+
+    Args:
+        migration: the migration.
+        operation: the direction.
+        path: the file that runs.
+        text: its content.
+        statements: the statements of the file.
+    """
+
+    migration: Migration
+    operation: Operation
+    path: Path
+    text: str
+    statements: tuple[Statement, ...]
+
+    @classmethod
+    def of(cls, migration: Migration, operation: Operation) -> Job:
+        """The job that applies a migration or rolls it back."""
+        m = migration
+        if operation == "APPLY":
+            return cls(m, operation, m.path, m.text, m.statements)
+        path = m.rollback_path or m.path
+        return cls(m, operation, path, m.rollback_text, m.rollback_statements)

@@ -1,0 +1,143 @@
+"""One session for one run: its name, its settings, and the migration lock."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import Connection, DataError
+from psycopg.conninfo import make_conninfo
+
+from runner.errors import ConnectionFailedError
+from runner.execute.events import Listener, LockAwaited
+from runner.ledger.lock import migration_lock
+from runner.ledger.tables import create_tables
+from runner.postgres.connect import connect, parse_dsn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run behaves.
+
+    Args:
+        deadline: seconds that the run, and then each file, goes on trying for a lock.
+        lock_timeout: for statements whose file sets none; below deadlock_timeout, so that the
+            migration gives way and never a client.
+        waiting_period: how long the old contract must be unused before contract removes it, as
+            a PostgreSQL interval; None leaves it to the files.
+        schema: the schema of yoyo's tables, None to look for them.
+        accept: kinds of runner.ledger.audit.ACCEPTABLE that do not stop the run.
+    """
+
+    deadline: float = 600.0
+    lock_timeout: str = "200ms"
+    waiting_period: str | None = None
+    schema: str | None = None
+    accept: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection and the run it belongs to.
+
+    Args:
+        dsn: the database.
+        run: id of the run, also its application_name.
+        connection: in autocommit mode.
+    """
+
+    dsn: str
+    run: str
+    connection: Connection
+
+
+@contextmanager
+def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
+    """Connect for one run.
+
+    Args:
+        dsn: the database.
+        settings: how the run behaves.
+
+    Raises:
+        ConnectionFailedError: when the database cannot be reached.
+    """
+    run = f"trueup-{uuid.uuid4()}"
+    variables = {"lock_timeout": settings.lock_timeout, "trueup.run": run}
+    if settings.waiting_period is not None:
+        variables["trueup.waiting_period"] = settings.waiting_period
+    values = {**parse_dsn(dsn), "client_encoding": "utf8", "application_name": run}
+    connection = connect(make_conninfo(**values), application_name=run, settings=variables)
+    try:
+        reset(connection)
+        yield Session(dsn, run, connection)
+    finally:
+        connection.close()
+
+
+def reset(connection: Connection) -> None:
+    """Undo what a file may have set for the session; yoyo gives each file a new connection."""
+    connection.execute(
+        "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *"
+    )
+    # The server ends the session, and with it the lock, soon after the client has died; where
+    # the server's system cannot tell, TCP will in the end.
+    with suppress(DataError):
+        connection.execute("SET client_connection_check_interval = '1s'")
+
+
+def require_writable(connection: Connection) -> tuple[str, str]:
+    """Make sure that migrations can write.
+
+    Args:
+        connection: to the database.
+
+    Returns:
+        The names of the database and of the role.
+
+    Raises:
+        ConnectionFailedError: on a standby, or when the role may only read.
+    """
+    row = connection.execute(
+        "SELECT current_database(), current_user, pg_catalog.pg_is_in_recovery(),"
+        " current_setting('transaction_read_only') = 'on'"
+    ).fetchone()
+    assert row is not None
+    database, user, standby, read_only = row
+    if standby or read_only:
+        what = "a standby" if standby else "read-only for this role"
+        raise ConnectionFailedError(
+            f"database {database} is {what}, and migrations write",
+            hint="connect to the primary with a role that may write",
+        )
+    return database, user
+
+
+@contextmanager
+def hold_lock(
+    session: Session, schema: str, settings: Settings, listener: Listener
+) -> Iterator[None]:
+    """Hold the migration lock and have the ledger's tables.
+
+    Args:
+        session: the session that will write.
+        schema: the schema of yoyo's tables.
+        settings: the deadline.
+        listener: told when another run holds the lock.
+
+    Raises:
+        LockedError: when the lock was not free within the deadline.
+    """
+    with migration_lock(
+        session.connection,
+        schema=schema,
+        deadline=settings.deadline,
+        prepare=lambda: create_tables(session.connection, schema),
+        waiting=lambda holder: listener(LockAwaited(holder)),
+    ):
+        yield

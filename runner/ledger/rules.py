@@ -1,0 +1,157 @@
+"""Refuses files that yoyo would get wrong without a word, with file and line."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.errors import MigrationFileError
+from runner.ledger.files import ROLLBACK_SUFFIX, parse_header
+from runner.ledger.scanner import ScanError, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from runner.ledger.files import Migration
+    from runner.ledger.scanner import Statement
+
+MOST_SHOWN = 20
+_DIRECTIVES = ("transactional", "depends")
+_KEY = re.compile(r"^\s*--+\s*([A-Za-z_-]+)\s*:", re.MULTILINE)
+_DIRECTIVE_ANYWHERE = re.compile(
+    r"^[ \t]*(?:--+|/\*+|\*+)?[ \t]*(transactional|depends)[ \t]*:", re.MULTILINE | re.IGNORECASE
+)
+_NO_OP = re.compile(r"^\s*--\s*no-op:\s*\S", re.MULTILINE)
+_COPY_STREAM = re.compile(r"\b(?:FROM\s+STDIN|TO\s+STDOUT)\b", re.IGNORECASE)
+
+
+class _Problem(NamedTuple):
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+def check_files(migrations: Iterable[Migration]) -> None:
+    """Check the files of migrations that are about to run.
+
+    Args:
+        migrations: forward and rollback files of each are checked.
+
+    Raises:
+        MigrationFileError: naming each problem with its file and line.
+    """
+    problems = [problem for migration in migrations for problem in _problems(migration)]
+    if not problems:
+        return
+    shown = [str(problem) for problem in problems[:MOST_SHOWN]]
+    if len(problems) > MOST_SHOWN:
+        shown.append(f"and {len(problems) - MOST_SHOWN} more")
+    raise MigrationFileError("\n".join(shown), hint="nothing was run; correct the files")
+
+
+def _problems(migration: Migration) -> Iterator[_Problem]:
+    yield from _header_problems(migration)
+    yield from _sql_problems(migration, migration.path, migration.text)
+    if migration.rollback_path is None:
+        name = migration.id + ROLLBACK_SUFFIX
+        yield _Problem(migration.path, 1, f"there is no {name}; one that does nothing says so")
+        return
+    rollback = migration.rollback_text
+    for match in _DIRECTIVE_ANYWHERE.finditer(rollback):
+        yield _Problem(
+            migration.rollback_path,
+            _line(rollback, match.start(1)),
+            f"yoyo ignores {match[1]!r} in a rollback file: the forward file decides",
+        )
+    yield from _sql_problems(migration, migration.rollback_path, rollback)
+
+
+def _header_problems(migration: Migration) -> Iterator[_Problem]:
+    path, text = migration.path, migration.text
+    header_end = _header_end(path, text)
+    for match in _KEY.finditer(text, 0, header_end):
+        key = match[1]
+        meant = get_close_matches(key.lower(), _DIRECTIVES, n=1, cutoff=0.75)
+        if meant and key not in _DIRECTIVES:
+            line = _line(text, match.start(1))
+            yield _Problem(path, line, f"yoyo ignores {key!r}; write {meant[0]!r}")
+    for match in _DIRECTIVE_ANYWHERE.finditer(text, header_end):
+        line = _line(text, match.start(1))
+        yield _Problem(
+            path, line, f"yoyo ignores {match[1]!r} here: it belongs into the leading -- lines"
+        )
+
+
+def _header_end(path: Path, text: str) -> int:
+    lines = text.splitlines(keepends=True)
+    return sum(len(line) for line in lines[: parse_header(path, text).lines])
+
+
+def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Problem]:
+    forward = path == migration.path
+    if text.startswith("\ufeff"):
+        yield _Problem(path, 1, "a byte-order mark comes before the text; yoyo ignores the header")
+        return
+    try:
+        statements = split(text)
+    except ScanError as error:
+        yield _Problem(path, _line(text, error.offset), str(error))
+        return
+    if not statements and (forward or not _NO_OP.search(text)):
+        wanted = "" if forward else "; one that is to do nothing says `-- no-op: reason`"
+        yield _Problem(path, 1, f"the file holds no statement{wanted}")
+    if not migration.transactional and len(statements) > 1:
+        yield _Problem(
+            path,
+            statements[1].line,
+            "a non-transactional file holds one statement, and this is a second one:"
+            " a failure between the two could not be undone",
+        )
+    for statement in statements:
+        if message := _refused(statement):
+            yield _Problem(path, statement.line, message)
+    yield from _split_problems(path, text, statements)
+
+
+def _refused(statement: Statement) -> str:
+    words = statement.words
+    match words[:2]:
+        case ["BEGIN" | "COMMIT" | "END" | "ABORT" | "START" as word, *_]:
+            return f"{word} in a file: the runner begins and ends the transaction"
+        case ["ROLLBACK", *rest] if rest != ["TO"]:
+            return "ROLLBACK in a file: it would be recorded as applied with nothing done"
+        case ["PREPARE", "TRANSACTION"]:
+            return "PREPARE TRANSACTION in a file: the runner ends the transaction"
+        case ["COPY", *_] if _COPY_STREAM.search(statement.text):
+            return "COPY from or to the client: a file has no data stream; use INSERT"
+    return ""
+
+
+def _split_problems(path: Path, text: str, statements: list[Statement]) -> Iterator[_Problem]:
+    """Where yoyo, which splits with sqlparse, would send something else than the scanner."""
+    import sqlparse
+
+    expected = iter(statements)
+    for piece in sqlparse.split(text):
+        try:
+            parts = split(piece)
+        except ScanError:
+            parts = None
+        if parts == []:
+            continue
+        statement = next(expected, None)
+        if parts is None or len(parts) > 1 or statement is None or parts[0].text != statement.text:
+            line = statement.line if statement else 1
+            yield _Problem(
+                path, line, "yoyo would split this statement at another place than PostgreSQL does"
+            )
+            return
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
