@@ -261,6 +261,39 @@ def status(as_json: bool, **where: Any) -> None:
 
 
 @cli.command()
+@click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
+@click.option("--dsn", help="A database at the old contract; else legacy/ on the embedded server.")
+@click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
+    """Write the SQL files of both strategies from a service's standard.toml.
+
+    Adds the files that are missing, and never edits one that is there.
+
+    \b
+    Example:
+      trueup generate --service model_orchestration --check
+    """
+    from dataclasses import asdict
+
+    from runner.generate.write import generate_service
+
+    written = generate_service(config.service_folder(service), dsn=dsn, dry=dry)
+    if as_json:
+        _print_json(asdict(written))
+    else:
+        for path in (*written.added, *written.differing):
+            click.echo(
+                f"{'missing' if dry else 'added'} {path}"
+                if path in written.added
+                else f"differs {path}"
+            )
+        click.echo(f"{len(written.unchanged)} files are as they would be generated")
+    if dry and (written.added or written.differing):
+        sys.exit(1)
+
+
+@cli.command()
 @click.option("--rows", default=200_000, show_default=True, help="How many requests it has.")
 @click.option("--keep", is_flag=True, help="Leave the server running, and print how to use it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

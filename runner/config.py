@@ -142,7 +142,7 @@ def resolve_sources(
         UsageError: when nothing names them, or the service is not there.
     """
     if service is not None:
-        folder = _service_folder(service)
+        folder = service_folder(service)
         folders = [folder / "legacy", folder / strategy]
     else:
         folders = [Path(source) for source in named or config.get("sources", "").split()]
@@ -156,9 +156,10 @@ def resolve_sources(
     return Sources(tuple(f for f in folders if f not in contract), contract)
 
 
-def _service_folder(service: str) -> Path:
+def service_folder(service: str) -> Path:
+    """The folder of a service, by its name in sql/ or by its path."""
     for folder in (Path(service), *(root / service for root in SERVICE_ROOTS)):
-        if (folder / "legacy").is_dir():
+        if (folder / "legacy").is_dir() or (folder / "standard.toml").is_file():
             return folder
     known = sorted(
         {

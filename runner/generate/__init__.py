@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runner.catalog import Catalog
 from runner.generate import online, window
@@ -14,13 +14,16 @@ from runner.standard.model import Standard
 __all__ = ["File", "TableChange", "generate", "plan_changes"]
 
 
-def generate(standard: Standard, catalog: Catalog, *, baseline: str | None) -> list[File]:
+def generate(
+    standard: Standard, catalog: Catalog, *, baseline: str | None, existing: Iterable[str] = ()
+) -> list[File]:
     """Write the files of both strategies.
 
     Args:
         standard: the new contract.
         catalog: the database at the old contract.
         baseline: the id of the baseline migration, or None when there is none.
+        existing: ids of the service's files that are there; they keep their numbers.
 
     Returns:
         The files, deterministic: the same standard and catalog give the same text.
@@ -29,9 +32,10 @@ def generate(standard: Standard, catalog: Catalog, *, baseline: str | None) -> l
         StandardError: the standard does not fit the catalog.
     """
     units = _units(plan_changes(standard, catalog))
+    known = list(existing)
     return [
-        *number(list(online.drafts(units)), baseline),
-        *number(list(window.drafts(units)), baseline),
+        *number(list(online.drafts(units)), baseline, known),
+        *number(list(window.drafts(units)), baseline, known),
     ]
 
 

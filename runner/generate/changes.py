@@ -126,15 +126,15 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         catalog: the database at the old contract.
 
     Returns:
-        A change for each table that is not at the standard yet, parents first.
+        A change for each table that is not at the standard yet, parents first. A table of which
+        only the new name is there has been converted before.
 
     Raises:
         StandardError: the standard does not fit the catalog.
     """
-    new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in standard.tables}
-    columns = {
-        Name(t.schema, t.old): _columns(t, _relation(t, catalog), catalog) for t in standard.tables
-    }
+    tables = [t for t in standard.tables if not _is_converted(t, catalog)]
+    new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
+    columns = {Name(t.schema, t.old): _columns(t, _relation(t, catalog), catalog) for t in tables}
     foreign_keys = {
         name: tuple(_foreign_keys(catalog.relations[name], new_names, columns)) for name in columns
     }
@@ -160,6 +160,11 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
             )
         )
     return tuple(changes)
+
+
+def _is_converted(table: TableStandard, catalog: Catalog) -> bool:
+    old = catalog.relations.get(Name(table.schema, table.old))
+    return (old is None or old.kind == "v") and Name(table.schema, table.name) in catalog.relations
 
 
 def _relation(table: TableStandard, catalog: Catalog) -> Relation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from runner.errors import StandardError
 from runner.quoting import quote_ident, quote_literal, quote_name
 
 _WIDTH = 100
@@ -59,29 +61,46 @@ class Draft:
 _PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "contract": 4, "window": 5}
 
 
-def number(drafts: Sequence[Draft], baseline: str | None) -> list[File]:
+def number(
+    drafts: Sequence[Draft], baseline: str | None, existing: Iterable[str] = ()
+) -> list[File]:
     """Give drafts their numbers and render them.
 
     Args:
         drafts: all drafts of one strategy, in order within each phase.
         baseline: the id of the baseline, on which what depends on nothing else depends.
+        existing: ids of files that are there: a draft of the same name keeps its number, a new
+            one comes behind them.
 
     Returns:
         The files in the order of their ids.
+
+    Raises:
+        StandardError: the numbers of the files that are there leave no room.
     """
-    per_phase: dict[str, int] = dict.fromkeys(_PHASES, 0)
-    for draft in drafts:
-        per_phase[draft.phase] += 1
+    taken = {name.partition("_")[2]: name.partition("_")[0] for name in existing}
+    names = {draft.key: f"{draft.phase}_{draft.subject}" for draft in drafts}
+    needed = Counter(draft.phase for draft in drafts)
     step = 100
-    while max(per_phase.values()) >= step:
+    while max(needed.values(), default=0) >= step:
         step *= 10
+    width = max(4, len(str(step * 6)))
+    if taken and {len(n) for n in taken.values()} != {width}:
+        raise StandardError(
+            f"the files need numbers of {width} digits, and those that are there have fewer",
+            hint="Write the new tables' files into a service folder of their own.",
+        )
+    last = {phase: base * step for phase, base in _PHASES.items()}
+    for name, digits in taken.items():
+        phase = name.partition("_")[0]
+        last[phase] = max(last.get(phase, 0), int(digits))
     ids: dict[str, str] = {}
-    counts = dict.fromkeys(_PHASES, 0)
     for draft in drafts:
-        counts[draft.phase] += 1
-        value = _PHASES[draft.phase] * step + counts[draft.phase]
-        width = max(4, len(str(step * 6)))
-        ids[draft.key] = f"{value:0{width}}_{draft.phase}_{draft.subject}"
+        name = names[draft.key]
+        if name not in taken:
+            last[draft.phase] += 1
+            taken[name] = f"{last[draft.phase]:0{width}}"
+        ids[draft.key] = f"{taken[name]}_{name}"
     files = [_file(draft, ids, baseline) for draft in drafts]
     return sorted(files, key=lambda f: f.id)
 

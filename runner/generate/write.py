@@ -1,0 +1,115 @@
+"""Generated files <-> a service's folder: new ones are added, one that is there is never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.catalog import Catalog, read_catalog
+from runner.errors import StandardError
+from runner.generate import generate
+from runner.generate.render import File
+from runner.postgres.connect import connect
+from runner.postgres.embedded import FAST, start_server
+from runner.standard import load_standard
+from runner.standard.model import Standard
+
+FOLDERS = ("online", "online/contract", "window")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What generating a service's files came to.
+
+    Args:
+        added: paths below the service's folder that were not there.
+        unchanged: paths that were there and say the same.
+        differing: paths that were there and say something else; they were left as they are.
+    """
+
+    added: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
+    """Generate the files of a service.
+
+    Args:
+        folder: the service's folder, with `standard.toml` and `legacy/`.
+        dsn: a database at the old contract; None takes what `legacy/` makes on the embedded
+            server.
+        dry: write nothing, only compare.
+
+    Returns:
+        What was added, and what is there already.
+
+    Raises:
+        StandardError: the standard does not fit, or a file that is there would have to change.
+    """
+    standard = load_standard(folder / "standard.toml")
+    catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
+    legacy = sorted(_ids(folder / "legacy"))
+    existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
+    files = generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
+    written = _compare(folder, files)
+    if written.differing and not dry:
+        raise StandardError(
+            f"{len(written.differing)} files say something else than what would be generated, and "
+            f"may have been applied: {', '.join(written.differing[:5])}",
+            hint="Remove them when they have never been applied anywhere, then generate again.",
+        )
+    if not dry:
+        for path, text in _texts(files):
+            target = folder / path
+            if path in written.added:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    return written
+
+
+def _texts(files: Sequence[File]) -> list[tuple[str, str]]:
+    return [
+        pair
+        for f in files
+        for pair in (
+            (f"{f.folder}/{f.id}.sql", f.sql),
+            (f"{f.folder}/{f.id}.rollback.sql", f.rollback),
+        )
+    ]
+
+
+def _compare(folder: Path, files: Sequence[File]) -> Written:
+    added, unchanged, differing = [], [], []
+    for path, text in _texts(files):
+        target = folder / path
+        if not target.exists():
+            added.append(path)
+        elif target.read_text(encoding="utf-8") == text:
+            unchanged.append(path)
+        else:
+            differing.append(path)
+    return Written(tuple(added), tuple(unchanged), tuple(differing))
+
+
+def _ids(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*.sql") if not path.name.endswith(".rollback.sql")]
+
+
+def _schemas(standard: Standard) -> list[str]:
+    return list(dict.fromkeys([standard.schema, *(t.schema for t in standard.tables)]))
+
+
+def _live_catalog(dsn: str, standard: Standard) -> Catalog:
+    with connect(dsn, application_name="trueup generate") as connection:
+        return read_catalog(connection, _schemas(standard))
+
+
+def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
+    with start_server(settings=FAST) as server:
+        server.create_database("baseline")
+        with connect(server.dsn("baseline"), application_name="trueup generate") as connection:
+            for name in sorted(_ids(folder / "legacy")):
+                connection.execute((folder / "legacy" / f"{name}.sql").read_bytes())
+        return _live_catalog(server.dsn("baseline"), standard)
