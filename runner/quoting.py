@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from runner.catalog import Name
+from runner.catalog.model import Name
 
 # Every key word that is not "unreserved" in any of PostgreSQL 14 to 18: what quote_ident() quotes.
 _KEYWORDS = frozenset(

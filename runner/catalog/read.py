@@ -1,4 +1,4 @@
-"""PostgreSQL's catalog as frozen dataclasses, and the differences between two of them.
+"""Reads PostgreSQL's catalog.
 
 Definitions are the server's own (`pg_get_indexdef`, `pg_get_constraintdef`, ...), read with an
 empty search_path, so that every name in them is qualified. Source: PostgreSQL manual, chapter
@@ -8,216 +8,32 @@ empty search_path, so that every name in them is qualified. Source: PostgreSQL m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, LiteralString, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from runner.catalog.model import (
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Index,
+    Name,
+    NamedType,
+    Policy,
+    Relation,
+    Trigger,
+)
+
 _T = TypeVar("_T")
-
-
-class Name(NamedTuple):
-    """A schema-qualified name."""
-
-    schema: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table or view."""
-
-    name: str
-    type: str
-    not_null: bool
-    default: str | None = None
-    generated: str = ""
-    identity: str = ""
-    collation: str | None = None
-    storage: str = ""
-    compression: str = ""
-    statistics_target: int | None = None
-    options: tuple[str, ...] = ()
-    acl: tuple[str, ...] = ()
-    comment: str | None = None
-    type_name: Name | None = None  # without the array, when it is one
-    is_array: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A constraint of a table; `definition` is what follows `CONSTRAINT name`."""
-
-    name: str
-    kind: str  # p, u, f, c, x, n as in pg_constraint.contype
-    definition: str
-    columns: tuple[str, ...]
-    validated: bool
-    comment: str | None = None
-    index: str | None = None
-    references: Name | None = None
-    referenced_columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index of a table."""
-
-    name: str
-    definition: str
-    columns: tuple[str, ...]  # every column it mentions: keys, included, expression, predicate
-    unique: bool
-    valid: bool
-    constraint: str | None = None
-    clustered: bool = False
-    replica_identity: bool = False
-    comment: str | None = None
-
-    @property
-    def method(self) -> str:
-        """The definition from `USING` on: the part that names neither the index nor its table."""
-        quoted = False
-        for position, char in enumerate(self.definition):
-            if char == '"':
-                quoted = not quoted
-            elif not quoted and self.definition.startswith(" USING ", position):
-                return self.definition[position + 1 :]
-        return self.definition
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """A trigger that a user made."""
-
-    name: str
-    definition: str
-    enabled: str
-    function: Name
-    comment: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A row security policy."""
-
-    name: str
-    command: str
-    permissive: bool
-    roles: tuple[str, ...]
-    using: str | None
-    with_check: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table, view, materialized view, sequence or foreign table."""
-
-    schema: str
-    name: str
-    kind: str  # r, p, v, m, S, f as in pg_class.relkind
-    owner: str
-    acl: tuple[str, ...] = ()
-    comment: str | None = None
-    options: tuple[str, ...] = ()
-    persistence: str = "p"
-    row_security: bool = False
-    force_row_security: bool = False
-    replica_identity: str = "d"
-    definition: str | None = None
-    parents: tuple[str, ...] = ()
-    partition_key: str | None = None
-    partition_bound: str | None = None
-    owned_by: str | None = None
-    publications: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = ()
-    constraints: tuple[Constraint, ...] = ()
-    indexes: tuple[Index, ...] = ()
-    triggers: tuple[Trigger, ...] = ()
-    policies: tuple[Policy, ...] = ()
-    rules: tuple[str, ...] = ()
-    statistics: tuple[str, ...] = ()
-
-    @property
-    def qualified(self) -> Name:
-        """The relation's schema-qualified name."""
-        return Name(self.schema, self.name)
-
-    def column(self, name: str) -> Column | None:
-        """The column of that name, or None."""
-        return next((c for c in self.columns if c.name == name), None)
-
-    def constraint(self, name: str) -> Constraint | None:
-        """The constraint of that name, or None."""
-        return next((c for c in self.constraints if c.name == name), None)
-
-    @property
-    def primary_key(self) -> Constraint | None:
-        """The primary key, or None."""
-        return next((c for c in self.constraints if c.kind == "p"), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function or procedure."""
-
-    schema: str
-    signature: str
-    definition: str
-    owner: str
-    acl: tuple[str, ...]
-    comment: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NamedType:
-    """A native enum type, or a domain: then `labels` is empty and `definition` says what it is."""
-
-    schema: str
-    name: str
-    owner: str
-    labels: tuple[str, ...] = ()
-    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
     definition: str
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """What the chosen schemas of one database hold."""
-
-    version: int
-    schemas: tuple[str, ...]
-    relations: Mapping[Name, Relation] = field(default_factory=dict)
-    functions: Mapping[Name, Function] = field(default_factory=dict)
-    types: Mapping[Name, NamedType] = field(default_factory=dict)
-
-    @property
-    def tables(self) -> Iterator[Relation]:
-        """Ordinary and partitioned tables, in the order of their names."""
-        return (r for _, r in sorted(self.relations.items()) if r.kind in "rp")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One property of one object in which a catalog differs from the expected one."""
-
-    object: str
-    property: str
-    expected: Any
-    found: Any
-
-    def __str__(self) -> str:
-        if self.property == "exists":
-            return f"{self.object}: {'missing' if self.expected else 'not expected'}"
-        return f"{self.object}: {self.property} is {self.found!r}, expected {self.expected!r}"
 
 
 _ACL: LiteralString = """
@@ -484,58 +300,3 @@ def _build(part: type[_T], row: Mapping[str, Any]) -> _T:
 
 
 _NAMES = {"type_name", "function", "references"}
-
-
-_PARTS = ("columns", "constraints", "indexes", "triggers", "policies")
-
-
-def diff(
-    expected: Catalog, found: Catalog, *, column_order: bool = True, ignore: Iterable[str] = ()
-) -> list[Difference]:
-    """List every property of every object in which `found` differs from `expected`.
-
-    Args:
-        expected: the catalog that should be.
-        found: the catalog that is.
-        column_order: whether the physical order of columns counts.
-        ignore: names of relations' properties that do not count, such as "owner".
-
-    Returns:
-        The differences, in the order of the objects' names; empty when there are none.
-    """
-    skipped = frozenset(ignore)
-    differences: list[Difference] = []
-    for kind in ("relations", "functions", "types"):
-        old, new = getattr(expected, kind), getattr(found, kind)
-        for name in sorted(old.keys() | new.keys()):
-            label = f"{kind.removesuffix('s')} {name}"
-            differences += _compare(label, old.get(name), new.get(name), skipped, column_order)
-    return differences
-
-
-def _compare(
-    label: str, old: Any, new: Any, skipped: frozenset[str], column_order: bool
-) -> Iterator[Difference]:
-    if old is None or new is None:
-        yield Difference(label, "exists", old is not None, new is not None)
-        return
-    for name in (f.name for f in fields(old)):
-        before, after = getattr(old, name), getattr(new, name)
-        if name in skipped or before == after:
-            continue
-        if name not in _PARTS:
-            yield Difference(label, name, before, after)
-            continue
-        left, right = {x.name: x for x in before}, {x.name: x for x in after}
-        for part in sorted(left.keys() | right.keys()):
-            yield from _compare(
-                f"{label} {name.removesuffix('s')} {part}",
-                left.get(part),
-                right.get(part),
-                skipped,
-                column_order,
-            )
-        if name == "columns" and column_order and left.keys() == right.keys():
-            order = [x.name for x in before], [x.name for x in after]
-            if order[0] != order[1]:
-                yield Difference(label, "column order", *order)

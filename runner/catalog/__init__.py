@@ -1,0 +1,32 @@
+"""PostgreSQL's catalog as frozen dataclasses, and the differences between two of them."""
+
+from runner.catalog.diff import Difference, diff
+from runner.catalog.model import (
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Index,
+    Name,
+    NamedType,
+    Policy,
+    Relation,
+    Trigger,
+)
+from runner.catalog.read import read_catalog
+
+__all__ = [
+    "Catalog",
+    "Column",
+    "Constraint",
+    "Difference",
+    "Function",
+    "Index",
+    "Name",
+    "NamedType",
+    "Policy",
+    "Relation",
+    "Trigger",
+    "diff",
+    "read_catalog",
+]

@@ -1,0 +1,189 @@
+"""PostgreSQL's catalog as frozen dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Name(NamedTuple):
+    """A schema-qualified name."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table or view."""
+
+    name: str
+    type: str
+    not_null: bool
+    default: str | None = None
+    generated: str = ""
+    identity: str = ""
+    collation: str | None = None
+    storage: str = ""
+    compression: str = ""
+    statistics_target: int | None = None
+    options: tuple[str, ...] = ()
+    acl: tuple[str, ...] = ()
+    comment: str | None = None
+    type_name: Name | None = None  # without the array, when it is one
+    is_array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint of a table; `definition` is what follows `CONSTRAINT name`."""
+
+    name: str
+    kind: str  # p, u, f, c, x, n as in pg_constraint.contype
+    definition: str
+    columns: tuple[str, ...]
+    validated: bool
+    comment: str | None = None
+    index: str | None = None
+    references: Name | None = None
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of a table."""
+
+    name: str
+    definition: str
+    columns: tuple[str, ...]  # every column it mentions: keys, included, expression, predicate
+    unique: bool
+    valid: bool
+    constraint: str | None = None
+    clustered: bool = False
+    replica_identity: bool = False
+    comment: str | None = None
+
+    @property
+    def method(self) -> str:
+        """The definition from `USING` on: the part that names neither the index nor its table."""
+        quoted = False
+        for position, char in enumerate(self.definition):
+            if char == '"':
+                quoted = not quoted
+            elif not quoted and self.definition.startswith(" USING ", position):
+                return self.definition[position + 1 :]
+        return self.definition
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger that a user made."""
+
+    name: str
+    definition: str
+    enabled: str
+    function: Name
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A row security policy."""
+
+    name: str
+    command: str
+    permissive: bool
+    roles: tuple[str, ...]
+    using: str | None
+    with_check: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table, view, materialized view, sequence or foreign table."""
+
+    schema: str
+    name: str
+    kind: str  # r, p, v, m, S, f as in pg_class.relkind
+    owner: str
+    acl: tuple[str, ...] = ()
+    comment: str | None = None
+    options: tuple[str, ...] = ()
+    persistence: str = "p"
+    row_security: bool = False
+    force_row_security: bool = False
+    replica_identity: str = "d"
+    definition: str | None = None
+    parents: tuple[str, ...] = ()
+    partition_key: str | None = None
+    partition_bound: str | None = None
+    owned_by: str | None = None
+    publications: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    rules: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+
+    @property
+    def qualified(self) -> Name:
+        """The relation's schema-qualified name."""
+        return Name(self.schema, self.name)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None."""
+        return next((c for c in self.columns if c.name == name), None)
+
+    def constraint(self, name: str) -> Constraint | None:
+        """The constraint of that name, or None."""
+        return next((c for c in self.constraints if c.name == name), None)
+
+    @property
+    def primary_key(self) -> Constraint | None:
+        """The primary key, or None."""
+        return next((c for c in self.constraints if c.kind == "p"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or procedure."""
+
+    schema: str
+    signature: str
+    definition: str
+    owner: str
+    acl: tuple[str, ...]
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedType:
+    """A native enum type, or a domain: then `labels` is empty and `definition` says what it is."""
+
+    schema: str
+    name: str
+    owner: str
+    labels: tuple[str, ...] = ()
+    definition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the chosen schemas of one database hold."""
+
+    version: int
+    schemas: tuple[str, ...]
+    relations: Mapping[Name, Relation] = field(default_factory=dict)
+    functions: Mapping[Name, Function] = field(default_factory=dict)
+    types: Mapping[Name, NamedType] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Iterator[Relation]:
+        """Ordinary and partitioned tables, in the order of their names."""
+        return (r for _, r in sorted(self.relations.items()) if r.kind in "rp")
