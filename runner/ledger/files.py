@@ -141,7 +141,7 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
             raise MigrationFileError(f"{path}: {reason}")
     service = _service_name(source)
     migrations = [
-        _read_migration(path, names, service, on_request=on_request)
+        read_migration(path, service=service, on_request=on_request)
         for path in paths
         if path.suffix == ".sql" and not path.name.endswith(ROLLBACK_SUFFIX)
     ]
@@ -176,10 +176,23 @@ def _service_name(source: Path) -> str:
     return path.name
 
 
-def _read_migration(path: Path, names: set[str], service: str, *, on_request: bool) -> Migration:
+def read_migration(path: Path, *, service: str = "", on_request: bool = False) -> Migration:
+    """Read one migration.
+
+    Args:
+        path: the forward file.
+        service: name of the service's folder, empty to find it from the path.
+        on_request: whether it is applied only when it is named.
+
+    Returns:
+        The migration; what it depends on is not looked for.
+
+    Raises:
+        MigrationFileError: when it cannot be read or breaks the format.
+    """
     text = read_text(path)
     rollback_path = path.with_name(path.stem + ROLLBACK_SUFFIX)
-    has_rollback = rollback_path.name in names
+    has_rollback = rollback_path.exists()
     header = parse_header(path, text)
     number, _, rest = path.stem.partition("_")
     phase = rest.partition("_")[0]
@@ -187,7 +200,7 @@ def _read_migration(path: Path, names: set[str], service: str, *, on_request: bo
         id=path.stem,
         number=number if number.isdigit() else "",
         phase=phase if phase in PHASES else "",
-        service=service,
+        service=service or _service_name(path.parent),
         path=path,
         rollback_path=rollback_path if has_rollback else None,
         depends=frozenset(header.directives.get("depends", "").split()),
