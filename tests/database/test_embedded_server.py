@@ -167,11 +167,10 @@ class TestTheEndOfAUser:
             user.end()
 
     def test_a_forked_child_does_not_stop_its_parents_server(self, base: Path) -> None:
-        body = "if os.fork() == 0: sys.exit()\nos.wait(); print(); sys.stdin.read()"
+        body = "if os.fork() == 0: sys.exit()\nos.wait(); print(flush=True); sys.stdin.read()"
         with ServerUser(body) as user:
             told = user.server()
-            assert user.process.stdout is not None
-            user.process.stdout.readline()
+            assert user.line() == "\n"
             assert answers(told["dsn"])
 
     @pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux tells of a parent's end")
@@ -233,8 +232,7 @@ class TestAKeptServer:
     def test_can_be_stopped_as_its_instructions_say(self, base: Path) -> None:
         with ServerUser("server.keep(); print(json.dumps(server.keep_instructions()))") as user:
             told = user.server()
-            assert user.process.stdout is not None
-            instructions = json.loads(user.process.stdout.readline())
+            instructions = json.loads(user.line())
             user.end()
         assert answers(told["dsn"])
         assert instructions.splitlines()[-1] == f"stop it:      kill {told['supervisor']}"

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+_SECONDS = 120
 _PROGRAM = """
 import json, os, sys
 from pathlib import Path
@@ -51,15 +53,23 @@ class ServerUser:
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
+        # Whatever a test waits for here comes to an end.
+        self._timer = threading.Timer(_SECONDS, self.process.kill)
+        self._timer.daemon = True
+        self._timer.start()
 
     def server(self) -> dict[str, Any]:
         """Where the server is, once it runs."""
+        told: dict[str, Any] = json.loads(self.line())
+        return told
+
+    def line(self) -> str:
+        """The next line that the process prints."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise AssertionError(self.process.communicate(timeout=60)[1])
-        told: dict[str, Any] = json.loads(line)
-        return told
+            raise AssertionError(self.process.communicate(timeout=_SECONDS)[1])
+        return line
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process and its whole group, as a terminal or a job control would."""
@@ -67,7 +77,7 @@ class ServerUser:
 
     def end(self) -> None:
         """Let a waiting body go on, and wait for the process to end."""
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +91,7 @@ class ServerUser:
         if self.process.poll() is None:
             self.process.kill()
         self.end()
+        self._timer.cancel()
 
 
 def eventually(condition: Callable[[], object], *, seconds: float = 30) -> None:
