@@ -201,6 +201,32 @@ def rollback(
 
 
 @cli.command()
+@click.option("--scratch", metavar="DSN", help="Another server for the scratch database.")
+@_options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
+def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) -> None:
+    """Record an existing database as standing at the legacy schema.
+
+    The baseline files are run on a scratch database, which is dropped afterwards. Only when the
+    live catalog matches are they recorded as applied; else every difference is listed. Nothing
+    is run on the live database.
+
+    \b
+    Example:
+      trueup baseline --service model_orchestration
+    """
+    from runner.execute.engine import Settings
+    from runner.execute.record import baseline as record_baseline
+
+    dsn, migrations = _resolve(**where)
+    settings = Settings(deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn))
+    recorded = record_baseline(dsn, migrations, server=scratch, settings=settings)
+    if as_json:
+        _print_json({"recorded": recorded})
+    else:
+        click.echo(f"recorded: {', '.join(recorded)}" if recorded else "nothing to do")
+
+
+@cli.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
 @_options("dsn", "config", "service", "sources", "strategy", "deadline")

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from runner.errors import LedgerError
 from runner.execute.events import Listener, ignore
+from runner.execute.scratch import baseline_differences
 from runner.execute.session import Settings, hold_lock, open_session, require_writable
 from runner.ledger.files import chain_checksums
 from runner.ledger.records import Recorder, read_ledger
 from runner.ledger.repair import plan_repairs, record_repairs
+from runner.ledger.rules import check_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,3 +62,54 @@ def repair(
             recorder = Recorder(connection, schema, session.run, chain_checksums(migrations))
             record_repairs(connection, recorder, migrations, plan)
     return plan
+
+
+def baseline(
+    dsn: str,
+    migrations: Sequence[Migration],
+    *,
+    server: str | None = None,
+    settings: Settings | None = None,
+    listener: Listener = ignore,
+) -> list[str]:
+    """Record an existing database as standing at its baseline, when it really does.
+
+    Args:
+        dsn: the database.
+        migrations: all that the sources hold, in the order of read_migrations.
+        server: where the scratch database is made, None for the same server.
+        settings: how the run behaves.
+        listener: called with each event.
+
+    Returns:
+        The ids that were recorded; none when they were before.
+
+    Raises:
+        LedgerError: listing the differences when the database is not at the baseline.
+        TrueupError: one of its kinds for everything else that can go wrong.
+    """
+    settings = settings or Settings()
+    with open_session(dsn, settings) as session:
+        connection = session.connection
+        ledger = read_ledger(connection, schema=settings.schema)
+        files = [m for m in migrations if m.phase == "baseline"]
+        if not files:
+            raise LedgerError("the sources hold no migration of phase baseline")
+        if all(m.id in ledger.applied for m in files):
+            return []
+        check_files(files)
+        require_writable(connection)
+        if differences := baseline_differences(dsn, files, server=server):
+            lines = "\n".join(f"  {difference}" for difference in differences)
+            raise LedgerError(
+                f"the database is not at the baseline of {files[0].service}:\n{lines}",
+                hint="correct the baseline file or the database; nothing was recorded",
+            )
+        with hold_lock(session, ledger.schema, settings, listener):
+            applied = read_ledger(connection, schema=ledger.schema).applied
+            pending = [m for m in files if m.id not in applied]
+            recorder = Recorder(connection, ledger.schema, session.run, chain_checksums(migrations))
+            with connection.transaction():
+                for migration in pending:
+                    recorder.applied(migration, "BASELINE")
+    return [migration.id for migration in pending]
