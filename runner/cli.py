@@ -287,6 +287,56 @@ def status(as_json: bool, **where: Any) -> None:
 
 
 @cli.command()
+@click.argument("service")
+@click.option("--dsn", help="A live database of the service; it is only read.")
+@click.option("--dump", type=click.Path(path_type=Path), help="A dump in SQL, instead of --dsn.")
+@click.option("--schema", default="public", show_default=True, help="The schema of its tables.")
+@click.option("--enums", "enums_module", metavar="MODULE", help="The module of its shared enums.")
+@click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+def propose(
+    service: str,
+    dsn: str | None,
+    dump: Path | None,
+    schema: str,
+    enums_module: str | None,
+    no_scan: bool,
+    output: Path | None,
+) -> None:
+    """Propose a standard.toml for SERVICE from its live database or from a dump.
+
+    What is sure comes as an entry with its evidence, the rest as a comment with the reason: a
+    person decides.
+
+    \b
+    Example:
+      trueup propose planning --dump schema.sql --output sql/planning/standard.toml
+    """
+    from runner.standard import source
+
+    if output is not None and output.exists():
+        raise click.UsageError(f"{output} is there already: remove it, or name another file")
+    failures: list[str] = []
+    if dump is not None:
+        text, failures = source.propose_from_dump(
+            dump, service, schema=schema, enums_module=enums_module
+        )
+    else:
+        database = config.resolve_dsn(dsn, config.read_config(config.find_config(Path.cwd())))
+        text = source.propose_from_database(
+            database, service, schema=schema, enums_module=enums_module, scan=not no_scan
+        )
+    for failure in failures:
+        click.echo(f"not loaded: {failure}", err=True)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {output}")
+
+
+@cli.command()
 @click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
 @click.option("--dsn", help="A database at the old contract; else legacy/ on the embedded server.")
 @click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
@@ -308,12 +358,11 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     if as_json:
         _print_json(asdict(written))
     else:
-        for path in (*written.added, *written.differing):
-            click.echo(
-                f"{'missing' if dry else 'added'} {path}"
-                if path in written.added
-                else f"differs {path}"
-            )
+        for folder in dict.fromkeys(path.rpartition("/")[0] for path in written.added):
+            count = sum(path.rpartition("/")[0] == folder for path in written.added)
+            click.echo(f"{'missing' if dry else 'added'}: {count} files in {folder}/")
+        for path in written.differing:
+            click.echo(f"differs: {path}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):
         sys.exit(1)

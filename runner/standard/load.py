@@ -38,6 +38,29 @@ def load_standard(path: Path) -> Standard:
     return _Reader(path, text).standard(content)
 
 
+def shared_enums(module: str) -> list[EnumStandard]:
+    """The enums that a module defines.
+
+    Args:
+        module: its dotted name.
+
+    Raises:
+        StandardError: it cannot be imported.
+    """
+    try:
+        found = vars(importlib.import_module(module))
+    except Exception as error:
+        raise StandardError(
+            f"the enums module {module} cannot be imported: {error}",
+            hint="Run trueup where the service's code can be imported.",
+        ) from error
+    return [
+        EnumStandard(name, tuple(str(member.value) for member in value))
+        for name, value in found.items()
+        if isinstance(value, type) and issubclass(value, enum.Enum) and len(value)
+    ]
+
+
 class _Reader:
     """Reads one file and knows where in it a name stands."""
 
@@ -70,23 +93,14 @@ class _Reader:
     def _enums(self, module: object, listed: Mapping[str, Any]) -> dict[str, EnumStandard]:
         enums = {}
         if isinstance(module, str):
-            for name, value in vars(self._import(module)).items():
-                if isinstance(value, type) and issubclass(value, enum.Enum) and len(value):
-                    enums[name] = EnumStandard(name, tuple(str(m.value) for m in value))
+            try:
+                enums = {e.name: e for e in shared_enums(module)}
+            except StandardError as error:
+                raise self._error(module, error.message, hint=error.hint) from error
         for name, paragraph in listed.items():
             self._only(paragraph, {"values"}, f"[enum.{name}]")
             enums[name] = EnumStandard(name, self._texts(paragraph, "values"))
         return enums
-
-    def _import(self, module: str) -> object:
-        try:
-            return importlib.import_module(module)
-        except Exception as error:
-            raise self._error(
-                module,
-                f"the enums module {module} cannot be imported: {error}",
-                hint="Run trueup where the service's code can be imported.",
-            ) from error
 
     def _table(
         self, schema: str, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
