@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from support.databases import DatabaseFactory
 from support.processes import ServerUser, eventually, processes_naming
 
@@ -255,11 +254,13 @@ class TestPlacesAndAccounts:
             assert len(os.fsencode(server.host)) < 80
         assert not Path(server.host).exists()
 
-    def test_libpqs_environment_does_not_lead_elsewhere(self, base: Path) -> None:
-        misleading = {"PGHOST": "nowhere.invalid", "PGPORT": "1", "PGUSER": "x", "PGDATA": "/x"}
-        with ServerUser(environment=misleading) as user:
+    def test_libpqs_environment_changes_nothing(self, base: Path) -> None:
+        place = {"PGHOST": "nowhere.invalid", "PGPORT": "1", "PGUSER": "x", "PGDATA": "/x"}
+        with ServerUser(environment={**place, "PGDATESTYLE": "SQL, DMY"}) as user:
             told = user.server()
-            assert conninfo_to_dict(told["dsn"])["host"] == told["host"]
+            with connect(told["dsn"], application_name="test") as connection:
+                row = connection.execute("SHOW datestyle").fetchone()
+        assert row == ("ISO, MDY",)
 
     def test_programs_in_a_private_home_are_used_and_the_home_stays_private(
         self, base: Path, monkeypatch: pytest.MonkeyPatch
