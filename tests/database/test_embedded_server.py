@@ -256,11 +256,11 @@ class TestPlacesAndAccounts:
 
     def test_libpqs_environment_changes_nothing(self, base: Path) -> None:
         place = {"PGHOST": "nowhere.invalid", "PGPORT": "1", "PGUSER": "x", "PGDATA": "/x"}
-        with ServerUser(environment={**place, "PGDATESTYLE": "SQL, DMY"}) as user:
+        with ServerUser(environment={**place, "PGCLIENTENCODING": "LATIN1"}) as user:
             told = user.server()
             with connect(told["dsn"], application_name="test") as connection:
-                row = connection.execute("SHOW datestyle").fetchone()
-        assert row == ("ISO, MDY",)
+                row = connection.execute("SHOW client_encoding").fetchone()
+        assert row == ("UTF8",)
 
     def test_programs_in_a_private_home_are_used_and_the_home_stays_private(
         self, base: Path, monkeypatch: pytest.MonkeyPatch
