@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from runner import config
-from runner.errors import TrueupError
+from runner.errors import TrueupError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,9 @@ def cli() -> None:
       trueup status --service model_orchestration
       trueup apply  --service model_orchestration --to enforce
     """
+
+
+_STANDARD = "The standard; else standard.toml beside the migrations."
 
 
 def _options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -249,6 +252,8 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None
     def confirmed(plan: list[Repair]) -> bool:
         for item in plan:
             click.echo(f"{item.finding.message}\n{item.diff}{item.effect}")
+        if not yes and not sys.stdin.isatty():
+            raise UsageError("nothing was recorded: nobody is there to ask", hint="give --yes")
         return yes or click.confirm("record this?", default=False)
 
     done = record_repairs(dsn, migrations, ids, settings=settings, confirmed=confirmed)
@@ -284,6 +289,48 @@ def status(as_json: bool, **where: Any) -> None:
         click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
         if line.standing == "UNFINISHED" and line.error:
             click.echo(f"            {line.error}")
+
+
+@cli.command()
+@click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=_STANDARD)
+@_options("dsn", "config", "service", "sources", "json")
+def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
+    """Find everything that would stop the conversion, before anything is changed.
+
+    Reads each table once, in one read-only transaction: unknown values, ids that are no uuid or
+    become the same, orphans; then what depends on the tables, and what the role may not do.
+    Each finding comes with its rows, samples and the query that shows them. Exits with 1 when
+    anything stops the conversion. Run it as the role that will migrate.
+
+    \b
+    Example:
+      trueup check --service model_orchestration
+      trueup check --service model_orchestration --json | jq '.findings[].sql'
+    """
+    from rich.console import Console
+
+    from runner.postgres.connect import connect
+    from runner.preflight import check
+    from runner.preflight.render import as_json as report_as_json
+    from runner.preflight.render import print_report
+    from runner.standard import load_standard
+
+    dsn, standard = _resolve_standard(standard_path, **where)
+    with (
+        connect(dsn, application_name="trueup check") as connection,
+        Console(stderr=True).status("reading the catalog") as status,
+    ):
+        report = check(
+            connection,
+            load_standard(standard),
+            on_table=lambda name: status.update(f"reading {name}"),
+        )
+    if as_json:
+        _print_json(report_as_json(report))
+    else:
+        print_report(report, Console())
+    if not report.ready:
+        sys.exit(1)
 
 
 @cli.command()
@@ -405,6 +452,26 @@ def _resolve(
     return config.resolve_dsn(dsn, values), found
 
 
+def _resolve_standard(
+    named: Path | None,
+    *,
+    dsn: str | None,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+) -> tuple[str, Path]:
+    """The database, and the standard.toml that is named or stands beside the migrations."""
+    values = config.read_config(config_path or config.find_config(Path.cwd()))
+    if named is None:
+        folders = config.resolve_sources(sources, service, values, "online").folders
+        named = next((p for f in folders if (p := f.parent / "standard.toml").is_file()), None)
+    if named is None:
+        raise UsageError(
+            "no standard.toml stands beside the migrations", hint="name it: --standard FILE"
+        )
+    return config.resolve_dsn(dsn, values), named
+
+
 def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict
@@ -439,6 +506,8 @@ def _print_json(value: object) -> None:
 def main() -> NoReturn:
     """Run the command and exit with its code; no error of the user's shows a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A locale without a character of a name gets an escape, not a crash.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -455,6 +524,9 @@ def main() -> NoReturn:
         # The reader is gone; the exit must not try to flush to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"the result cannot be written: {error.strerror}; what was run is done", 1)
     sys.exit(0)
 
 

@@ -1,0 +1,270 @@
+"""Reads each table once and judges every converted value by its rules.
+
+One query a table: each rule's outcome is a small number, rows are grouped by these numbers, and a
+group keeps the least and the greatest value it saw. So there are samples of every kind of bad
+value after one pass, however many are bad, and the scan can run in parallel. Values spread over
+the groups of their class by their hash; a group whose least and greatest value are the same knows
+exactly how many rows that value has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from runner.catalog import Catalog
+from runner.generate.changes import TableChange
+from runner.preflight.again import Reference, find_collisions, find_orphans
+from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
+from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules
+from runner.preflight.sqltext import expression, expressions, fetch_all, fetch_one, table
+from runner.quoting import quote_ident, quote_literal, quote_name
+from runner.standard.model import TableStandard
+
+_CLASS = 32  # an outcome is 0 for a fine value, else its class times this, plus a bucket
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One outcome of the scan: the SQL that gives it, the value to sample, the rules behind it."""
+
+    value: str
+    outcome: str
+    column: str
+    rules: tuple[Rule, ...] = ()
+    reference: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows with the same outcomes, and for each outcome the least and the greatest bad value."""
+
+    rows: int
+    outcomes: tuple[int, ...]
+    bounds: tuple[tuple[str | None, str | None], ...]
+
+
+@dataclass(slots=True)
+class _Counted:
+    rows: int
+    samples: dict[str | None, int | None]
+
+
+def read_table(
+    connection: Connection[Any],
+    change: TableChange,
+    standard: TableStandard,
+    catalog: Catalog,
+    references: Sequence[Reference],
+) -> tuple[TableRead, list[Finding]]:
+    """Read a table once and list what in its rows stops the conversion, or should be known.
+
+    Args:
+        connection: in a read-only transaction that row security does not filter.
+        change: how the table is converted.
+        standard: what it becomes.
+        catalog: the database at the old contract.
+        references: what its columns must be found in.
+
+    Returns:
+        How much was read, and the findings.
+    """
+    started = time.monotonic()
+    keys = [
+        *_column_keys(connection, change, standard, catalog),
+        *(_reference_key(r, position) for position, r in enumerate(references)),
+    ]
+    groups = _scan(connection, change, references, keys)
+    rows = sum(group.rows for group in groups)
+    counted = [_fold(position, groups) for position in range(len(keys))]
+    findings = list(_findings(change, keys, counted))
+    for key, classes in zip(keys, counted, strict=True):
+        if key.reference is not None and classes:
+            findings += find_orphans(connection, change, key.reference)
+    findings += find_collisions(connection, change, _respelled(keys, counted, rows))
+    query = sql.SQL("SELECT pg_total_relation_size({}::regclass)")
+    size = fetch_one(connection, query.format(sql.Literal(quote_name(change.old))))
+    seconds = time.monotonic() - started
+    return TableRead(change.old, change.new, rows, int(size[0]), seconds), findings
+
+
+def scan_query(
+    change: TableChange, references: Sequence[Reference], keys: Sequence[_Key]
+) -> sql.Composed:
+    """The one pass over a table: outcomes, rows, least and greatest value of each outcome."""
+    outcomes = sql.SQL(", ").join(sql.Identifier(f"k{i}") for i in range(len(keys)))
+    bounds = [
+        sql.SQL('{}({} COLLATE "C") FILTER (WHERE {} > 0)').format(
+            sql.SQL(aggregate), sql.Identifier(f"v{i}"), sql.Identifier(f"k{i}")
+        )
+        for i in range(len(keys))
+        for aggregate in ("min", "max")
+    ]
+    judged = [
+        sql.SQL("{} AS {}, left({}, {}) AS {}").format(
+            expression(key.outcome),
+            sql.Identifier(f"k{i}"),
+            expression(key.value),
+            sql.Literal(SHOWN),
+            sql.Identifier(f"v{i}"),
+        )
+        for i, key in enumerate(keys)
+    ]
+    return sql.SQL("SELECT {}, count(*), {} FROM (SELECT {} FROM {}) AS judged GROUP BY {}").format(
+        outcomes,
+        sql.SQL(", ").join(bounds),
+        sql.SQL(", ").join(judged),
+        _joined(change, references),
+        outcomes,
+    )
+
+
+def _scan(
+    connection: Connection[Any],
+    change: TableChange,
+    references: Sequence[Reference],
+    keys: Sequence[_Key],
+) -> list[_Group]:
+    if not keys:
+        query = sql.SQL("SELECT count(*) FROM {}").format(table(change.old))
+        return [_Group(int(fetch_one(connection, query)[0]), (), ())]
+    width = len(keys)
+    groups = []
+    for row in fetch_all(connection, scan_query(change, references, keys)):
+        bounds = row[width + 1 :]
+        pairs = tuple(zip(bounds[::2], bounds[1::2], strict=True))
+        groups.append(_Group(row[width], row[:width], pairs))
+    return groups
+
+
+def _joined(change: TableChange, references: Sequence[Reference]) -> sql.Composed:
+    """The table and, by outer joins on their keys, the tables that it references.
+
+    Other tables' columns may have the same names, so each gets names of our own.
+    """
+    joined = sql.Composed([table(change.old)])
+    if references:
+        joined += sql.SQL(" AS t")
+    for position, reference in enumerate(references):
+        alias = sql.Identifier(f"p{position}")
+        names = [sql.Identifier(f"p{position}_{i}") for i in range(len(reference.parent_columns))]
+        matches = [
+            sql.SQL("{}.{} = t.{}").format(alias, name, sql.Identifier(column))
+            for name, column in zip(names, reference.columns, strict=True)
+        ]
+        joined += sql.SQL(" LEFT JOIN (SELECT {} FROM {}) AS {} ({}) ON {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, reference.parent_columns)),
+            table(reference.parent),
+            alias,
+            sql.SQL(", ").join(names),
+            sql.SQL(" AND ").join(matches),
+        )
+    return joined
+
+
+def _column_keys(
+    connection: Connection[Any], change: TableChange, standard: TableStandard, catalog: Catalog
+) -> Iterator[_Key]:
+    for converted in change.columns:
+        column = change.relation.column(converted.name)
+        assert column is not None, converted.name
+        enum = standard.enums.get(converted.name)
+        spellings: tuple[str, ...] = ()
+        if enum is not None and column.type_name not in catalog.types:
+            quoted = [quote_literal("{" + v + "}" if column.is_array else v) for v in enum.values]
+            derived = [converted.old_from(literal) for literal in quoted]
+            spellings = _spellings(connection, derived, is_array=column.is_array)
+        rules = column_rules(converted, column, enum.values if enum else (), spellings)
+        yield _Key(rules.value, _outcome(rules), converted.name, rules.rules)
+
+
+def _spellings(
+    connection: Connection[Any], derived: Sequence[str], *, is_array: bool
+) -> tuple[str, ...]:
+    """What the enum's values are derived back to: constants, which are cheap to compare with."""
+    each = (f"({d})[1]::text" if is_array else f"({d})::text" for d in derived)
+    row = fetch_one(connection, sql.SQL("SELECT {}").format(expressions(each)))
+    return tuple(map(quote_literal, row))
+
+
+def _outcome(rules: ColumnRules) -> str:
+    cases = [f"WHEN {rules.fine} THEN 0"]
+    for number, rule in enumerate(rules.rules, 1):
+        code = str(number * _CLASS)
+        if rule.buckets > 1:
+            code += f" + (hashtext({rules.value}) & {rule.buckets - 1})"
+        cases.append(f"WHEN {rule.condition} THEN {code}")
+    return f"CASE {' '.join(cases)} ELSE 0 END"
+
+
+def _reference_key(reference: Reference, position: int) -> _Key:
+    values = [f"t.{quote_ident(c)}" for c in reference.columns]
+    missing = " AND ".join(
+        [*(f"{v} IS NOT NULL" for v in values), f"p{position}.p{position}_0 IS NULL"]
+    )
+    return _Key(
+        f"{values[0]}::text",
+        f"CASE WHEN {missing} THEN {_CLASS} ELSE 0 END",
+        reference.columns[0],
+        reference=reference,
+    )
+
+
+def _fold(position: int, groups: Sequence[_Group]) -> dict[int, _Counted]:
+    """Add the groups up: for each class of one outcome its rows and its samples."""
+    counted: dict[int, _Counted] = defaultdict(lambda: _Counted(0, {}))
+    for group in groups:
+        outcome = group.outcomes[position]
+        if outcome == 0:
+            continue
+        one = counted[outcome // _CLASS]
+        one.rows += group.rows
+        least, greatest = group.bounds[position]
+        if least == greatest:
+            before = one.samples.get(least, 0)
+            one.samples[least] = None if before is None else before + group.rows
+        else:
+            one.samples[least] = one.samples[greatest] = None
+    return dict(counted)
+
+
+def _findings(
+    change: TableChange, keys: Sequence[_Key], counted: Sequence[Mapping[int, _Counted]]
+) -> Iterator[Finding]:
+    for key, classes in zip(keys, counted, strict=True):
+        for number, rule in enumerate(key.rules, 1):
+            if number not in classes:
+                continue
+            samples = classes[number].samples.items()
+            top = sorted(samples, key=lambda item: (-(item[1] or 0), item[0] or ""))[:SAMPLES]
+            shown = f"SELECT * FROM {quote_name(change.old)} WHERE {rule.where};"  # noqa: S608 - shown, not run
+            yield Finding(
+                rule.severity,
+                f"{change.old}.{key.column}",
+                rule.problem,
+                classes[number].rows,
+                tuple(Sample(value, rows) for value, rows in top),
+                shown,
+            )
+
+
+def _respelled(
+    keys: Sequence[_Key], counted: Sequence[Mapping[int, _Counted]], rows: int
+) -> frozenset[str]:
+    """The columns in which different texts may become one value.
+
+    Within one spelling of a uuid (canonical, upper case, 32 digits) different texts are different
+    uuids, so a column that holds only one of them cannot collide.
+    """
+    found = set()
+    for key, classes in zip(keys, counted, strict=True):
+        spellings = {key.rules[n - 1].spelling for n in classes if key.rules} - {None}
+        kinds = len(spellings) + (sum(c.rows for c in classes.values()) < rows)
+        if OTHER_SPELLING in spellings or kinds > 1:
+            found.add(key.column)
+    return frozenset(found)

@@ -1,0 +1,401 @@
+"""What depends on the tables in the catalog, and what conversion would do to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from runner.catalog import Catalog, Name
+from runner.generate.changes import TableChange
+from runner.preflight.report import Finding, Severity
+from runner.quoting import quote_ident, quote_literal, quote_name, shorten
+
+_REMAKE = "Drop it before, and make it again for the new contract afterwards."
+
+# Views, rules, policies, triggers, functions with an SQL body, statistics and publications, each
+# with the columns that it names; then functions and columns that use a table's row type.
+_DEPENDENTS: LiteralString = """
+WITH target AS (
+    SELECT c.oid, c.reltype, n.nspname AS schema, c.relname AS name
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
+), dependent AS (
+    SELECT t.oid, t.schema, t.name, d.classid, d.objid, 0 AS objsubid,
+        array_agg(DISTINCT a.attname::text ORDER BY a.attname::text)
+            FILTER (WHERE a.attname IS NOT NULL) AS columns,
+        false AS row_type
+    FROM target AS t
+    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+    LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+        AND d.refobjsubid > 0
+    WHERE d.classid IN (
+        'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass,
+        'pg_proc'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass
+    )
+    GROUP BY 1, 2, 3, 4, 5
+    UNION ALL
+    SELECT DISTINCT t.oid, t.schema, t.name, d.classid, d.objid, d.objsubid, NULL::text[], true
+    FROM target AS t
+    JOIN pg_type AS y ON y.oid = t.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
+    WHERE d.deptype = 'n'
+        AND (d.classid = 'pg_proc'::regclass
+            OR d.classid = 'pg_class'::regclass AND d.objsubid > 0)
+)
+SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
+    coalesce(w.ev_class <> d.oid, false) AS is_view,
+    CASE WHEN w.ev_class <> d.oid
+        THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
+        ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS object,
+    coalesce(g.tgisinternal, false) AS internal,
+    f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
+FROM dependent AS d
+JOIN pg_class AS c ON c.oid = d.classid
+LEFT JOIN pg_rewrite AS w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+LEFT JOIN pg_trigger AS g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+LEFT JOIN pg_proc AS f ON f.oid = g.tgfoid
+ORDER BY d.schema, d.name, c.relname, object
+"""
+
+_FUNCTIONS: LiteralString = """
+SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) AS object, p.prosrc AS body
+FROM pg_proc AS p
+JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'trueup')
+    AND p.prokind IN ('f', 'p') AND p.prosqlbody IS NULL
+    AND NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    )
+ORDER BY 1
+"""
+
+_REFERENCES: LiteralString = """
+SELECT cn.nspname AS schema, c.relname AS name, k.conname AS constraint, pn.nspname AS there_schema,
+    p.relname AS there,
+    ARRAY(
+        SELECT a.attname::text FROM pg_attribute AS a
+        WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+    ) AS columns
+FROM pg_constraint AS k
+JOIN pg_class AS c ON c.oid = k.conrelid
+JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+JOIN pg_class AS p ON p.oid = k.confrelid
+JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0
+    AND (pn.nspname, p.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
+    AND (cn.nspname, c.relname)
+        NOT IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
+ORDER BY 1, 2, 3
+"""
+
+_INDEXES: LiteralString = """
+SELECT n.nspname AS schema, t.relname AS name, i.relname AS index, am.amname AS method,
+    pg_get_expr(x.indexprs, x.indrelid) AS expressions,
+    pg_get_expr(x.indpred, x.indrelid) AS predicate,
+    x.indisexclusion AS exclusion, x.indisreplident AS identifies, x.indisvalid AS valid,
+    ARRAY(
+        SELECT a.attname::text
+        FROM unnest(x.indkey::int2[], x.indclass::oid[], x.indcollation::oid[])
+            AS k (attnum, opclass, sorted_by)
+        JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+        JOIN pg_opclass AS o ON o.oid = k.opclass
+        WHERE NOT o.opcdefault OR k.sorted_by <> a.attcollation
+            OR NOT EXISTS (
+                SELECT FROM pg_opclass AS u
+                WHERE u.opcmethod = i.relam AND u.opcintype = 'uuid'::regtype AND u.opcdefault
+            )
+    ) AS special
+FROM pg_index AS x
+JOIN pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_am AS am ON am.oid = i.relam
+JOIN pg_class AS t ON t.oid = x.indrelid
+JOIN pg_namespace AS n ON n.oid = t.relnamespace
+WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
+ORDER BY 1, 2, 3
+"""
+
+_NAMES: LiteralString = """
+SELECT n.nspname AS schema, c.relname AS name, 'relation' AS kind
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'trueup' AND c.relkind <> 'i'
+UNION ALL
+SELECT n.nspname, t.typname, 'type'
+FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+WHERE n.nspname = ANY (%(schemas)s) AND t.typname = ANY (%(names)s) AND t.typelem = 0
+"""
+
+
+def check_objects(
+    connection: Connection[Any], changes: Sequence[TableChange], catalog: Catalog
+) -> Iterator[Finding]:
+    """What the catalog says about the tables that are to be converted.
+
+    Args:
+        connection: in a read-only transaction.
+        changes: the tables.
+        catalog: the database at the old contract.
+    """
+    tables = {c.old: c for c in changes}
+    wanted = {"schemas": [n.schema for n in tables], "names": [n.name for n in tables]}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
+            yield from _dependent(tables[Name(row["schema"], row["name"])], row)
+        for row in cursor.execute(_REFERENCES, wanted).fetchall():
+            yield from _outside_reference(tables, row)
+        for row in cursor.execute(_INDEXES, wanted).fetchall():
+            yield from _index(tables[Name(row["schema"], row["name"])], row)
+        for change in changes:
+            yield from _table(change, catalog)
+        named = {
+            "schemas": sorted({c.new.schema for c in changes}),
+            "names": sorted({c.new.name for c in changes}),
+        }
+        yield from _names(changes, cursor.execute(_NAMES, named).fetchall())
+        for row in cursor.execute(_FUNCTIONS).fetchall():
+            yield from _function(tables, row)
+
+
+def _converted(change: TableChange, columns: Iterable[str] | None) -> str:
+    return ", ".join(c for c in columns or () if c in change.converted)
+
+
+def _dependent(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+    named = _converted(change, row["columns"])
+    old, kind, object_ = str(change.old), row["catalog"], row["object"]
+    if row["internal"]:
+        return
+    if row["row_type"]:
+        yield Finding(
+            Severity.STOPS,
+            object_,
+            f"uses the row type of {old}, whose columns change",
+            hint=_REMAKE,
+        )
+    elif kind == "pg_statistic_ext":
+        if named:
+            yield Finding(
+                Severity.KNOW,
+                object_,
+                f"names {named} of {old}, and goes with the old columns",
+                hint="Make it again on the new columns.",
+            )
+    elif named:
+        yield Finding(
+            Severity.STOPS,
+            object_,
+            f"names {named} of {old}: the old columns cannot be dropped, nor change their type",
+            hint=_REMAKE,
+        )
+    elif kind == "pg_publication_rel":
+        yield Finding(
+            Severity.KNOW,
+            object_,
+            f"publishes {old}: its subscribers will get {change.new} with all its columns",
+            hint="Prepare the subscribers' table before expand.",
+        )
+    elif kind == "pg_trigger":
+        yield from _trigger(change, row)
+    else:
+        yield Finding(
+            Severity.KNOW,
+            object_,
+            f"names {old}, and follows it when it becomes {change.new}",
+        )
+
+
+def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+    columns = [c for c in change.converted if row["body"] and _mentions(row["body"], c)]
+    if columns:
+        yield Finding(
+            Severity.KNOW,
+            row["object"],
+            f"runs {row['function']}, whose text names {', '.join(columns)}: while both contracts "
+            "live it fires before the new columns are filled, and afterwards sees new values",
+            hint="Let it read both sides, or the new one alone, before the conversion.",
+        )
+    else:
+        yield Finding(
+            Severity.KNOW, row["object"], f"stays on {change.new}, and fires for both contracts"
+        )
+
+
+def _outside_reference(
+    tables: Mapping[Name, TableChange], row: Mapping[str, Any]
+) -> Iterator[Finding]:
+    parent = tables[Name(row["there_schema"], row["there"])]
+    if named := _converted(parent, row["columns"]):
+        child = Name(row["schema"], row["name"])
+        yield Finding(
+            Severity.STOPS,
+            f"{child}.{row['constraint']}",
+            f"references {named} of {parent.old}, which is converted, from a table that is not",
+            hint=f"Name {child.name} and its column in standard.toml: a key is converted with all "
+            "its references.",
+        )
+
+
+def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+    name = f"index {change.old.schema}.{row['index']}"
+    if not row["valid"]:
+        yield Finding(
+            Severity.STOPS,
+            name,
+            "is invalid: a CREATE INDEX CONCURRENTLY that did not finish left it",
+            hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
+        )
+    for part in ("expressions", "predicate"):
+        named = [c for c in change.converted if row[part] and _mentions(row[part], c)]
+        if named:
+            yield Finding(
+                Severity.STOPS,
+                name,
+                f"has {'a predicate' if part == 'predicate' else 'an expression'} on "
+                f"{', '.join(named)}, which means something else in the new contract: {row[part]}",
+                hint=_REMAKE,
+            )
+    uuids = {c.name for c in change.columns if c.new_type == "uuid"}
+    if special := [c for c in row["special"] if c in uuids]:
+        yield Finding(
+            Severity.STOPS,
+            name,
+            f"indexes {', '.join(special)} by an operator class or a collation that uuid has not "
+            f"(method {row['method']})",
+            hint=_REMAKE,
+        )
+    indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
+    if indexed and indexed.converted and row["exclusion"]:
+        yield Finding(
+            Severity.STOPS, name, "is an exclusion constraint on converted columns", hint=_REMAKE
+        )
+    if indexed and indexed.converted and row["identifies"]:
+        yield Finding(
+            Severity.KNOW,
+            name,
+            f"is the replica identity of {change.old}, which falls back to none when it goes",
+            hint=f"After contract: ALTER TABLE {quote_name(change.new)} REPLICA IDENTITY ...",
+        )
+
+
+def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
+    relation, old = change.relation, str(change.old)
+    if relation.kind == "p" or relation.parents:
+        yield Finding(
+            Severity.STOPS,
+            old,
+            "is partitioned, or part of an inheritance tree, which the generated files do not "
+            "convert",
+        )
+    elif any(old in r.parents for r in catalog.relations.values()):
+        yield Finding(
+            Severity.STOPS, old, "has inheriting tables, which the generated files do not convert"
+        )
+    if relation.row_security and catalog.version < 15:
+        yield Finding(
+            Severity.STOPS,
+            old,
+            "has row security, which a compat view keeps from PostgreSQL 15 on only",
+        )
+    names = {c.name for c in relation.columns}
+    for column in relation.columns:
+        named = [c for c in change.converted if column.generated and _mentions(column.generated, c)]
+        if named:
+            yield Finding(
+                Severity.STOPS,
+                f"{old}.{column.name}",
+                f"is generated from {', '.join(named)}: the old column cannot be dropped",
+                hint="Make it an ordinary column before.",
+            )
+        if column.collation and column.name in change.converted:
+            yield Finding(
+                Severity.KNOW,
+                f"{old}.{column.name}",
+                f"is sorted by {column.collation}; the new column has the default collation",
+            )
+    for converted in change.columns:
+        if converted.old_name in names:
+            yield _taken(f"{old}.{converted.old_name}", "the column's old side")
+        longest = 36 if converted.new_type == "uuid" else 0
+        room = re.fullmatch(r"(?:var)?char(?:acter)?\((\d+)\)", converted.old_type)
+        if room and int(room[1]) < longest:
+            yield Finding(
+                Severity.STOPS,
+                f"{old}.{converted.name}",
+                f"is {converted.old_type}: a uuid of the new contract has {longest} characters and "
+                "does not fit beside it",
+                hint=f"Before: ALTER TABLE {quote_name(change.old)} ALTER COLUMN"
+                f" {quote_ident(converted.name)} TYPE varchar({longest});",
+            )
+    yield from _checks(change)
+
+
+def _checks(change: TableChange) -> Iterator[Finding]:
+    made = {c.check_name for c in change.columns if c.check_name}
+    made |= {shorten(f"{change.new.name}_{c.name}", "_filled") for c in change.columns}
+    for constraint in change.relation.constraints:
+        object_ = f"constraint {constraint.name} on {change.old}"
+        if constraint.name in made:
+            yield _taken(object_, "a CHECK of the new contract")
+        elif constraint.kind == "c" and (named := _converted(change, constraint.columns)):
+            yield Finding(
+                Severity.KNOW,
+                object_,
+                f"names {named}: it guards the old values, and goes with the old columns",
+            )
+
+
+def _taken(object_: str, what: str) -> Finding:
+    return Finding(
+        Severity.STOPS,
+        object_,
+        f"has the name that {what} gets",
+        hint="Rename it, or drop it when it is a leftover.",
+    )
+
+
+def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    found = {(Name(r["schema"], r["name"]), r["kind"]) for r in taken}
+    for change in changes:
+        if change.old != change.new and (change.new, "type") in found:
+            yield _taken(f"type {change.new}", f"the table {change.old}")
+        for suffix, what in ((change.marker, "odometer"), ("_reversal", "reversal table")):
+            name = suffix if suffix == change.marker else shorten(change.new.name, suffix)
+            if (Name("trueup", name), "relation") in found:
+                yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
+
+
+def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Iterator[Finding]:
+    named = [
+        str(n)
+        for n, change in tables.items()
+        if _mentions(row["body"], n.name) and change.old != change.new
+    ]
+    if named:
+        yield Finding(
+            Severity.KNOW,
+            row["object"],
+            f"names {', '.join(named)} in its text: it goes on through the compat view, and fails "
+            "after contract",
+            sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
+            "::regprocedure);",
+            hint="Release it for the new contract, as any other client.",
+        )
+
+
+def _signature(description: str) -> str:
+    return description.partition(" ")[2]
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether SQL names an identifier, as far as its text tells."""
+    code = re.sub(r"'(?:[^']|'')*'|--[^\n]*", "", text)
+    quoted = quote_ident(name)
+    if quoted != name:
+        return quoted in code
+    return (
+        re.search(rf'(?<![\w$"]){re.escape(name)}(?![\w$"])|"{re.escape(name)}"', code) is not None
+    )

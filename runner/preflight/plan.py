@@ -1,0 +1,114 @@
+"""What of the standard is still to be converted in a database, and what keeps it from being so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from runner.catalog import Catalog, Name, Relation
+from runner.errors import StandardError
+from runner.generate.changes import TableChange, plan_changes
+from runner.preflight.again import Reference
+from runner.preflight.report import Finding, Severity
+from runner.standard.model import Standard, TableStandard
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The tables that can be read, with their standard, and what was found on the way."""
+
+    changes: tuple[tuple[TableChange, TableStandard], ...]
+    findings: tuple[Finding, ...]
+
+
+def make_plan(standard: Standard, catalog: Catalog) -> Plan:
+    """Plan what can be planned, and turn each error into a finding.
+
+    Args:
+        standard: the new contract.
+        catalog: the database.
+
+    Returns:
+        The changes of the tables that are at the old contract.
+    """
+    findings: list[Finding] = []
+    old = [t for t in standard.tables if not (_standing(t, catalog, findings))]
+    # Without foreign keys an error is about the table itself.
+    alone = _without_foreign_keys(catalog)
+    good = []
+    for table in old:
+        try:
+            plan_changes(replace(standard, tables=(table,)), alone)
+            good.append(table)
+        except StandardError as error:
+            findings.append(_stopped(f"{table.schema}.{table.old}", error))
+    part = replace(standard, tables=tuple(good))
+    try:
+        changes = plan_changes(part, catalog)
+    except StandardError as error:
+        # The partner of a key is not there: say so only when that is news.
+        if len(good) == len(standard.tables):
+            findings.append(_stopped(standard.schema, error))
+        changes = plan_changes(part, alone)
+    tables = {Name(t.schema, t.old): t for t in good}
+    return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings))
+
+
+def _stopped(name: str, error: StandardError) -> Finding:
+    return Finding(Severity.STOPS, name, error.message, hint=error.hint or None)
+
+
+def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -> bool:
+    """Whether a table has left the old contract already."""
+    old = catalog.relations.get(Name(table.schema, table.old))
+    new = catalog.relations.get(Name(table.schema, table.name))
+    if table.name == table.old or new is None or new.kind not in "rp":
+        return False
+    if old is None:
+        problem = "has its new name already, and was not read"
+    elif old.kind == "v":
+        problem = f"is live beside its old contract {old.qualified}, and was not read"
+    else:
+        return False
+    hint = "`trueup verify` tells what is left."
+    findings.append(Finding(Severity.KNOW, str(new.qualified), problem, hint=hint))
+    return True
+
+
+def _without_foreign_keys(catalog: Catalog) -> Catalog:
+    def strip(relation: Relation) -> Relation:
+        kept = tuple(k for k in relation.constraints if k.kind != "f")
+        return replace(relation, constraints=kept)
+
+    return replace(catalog, relations={n: strip(r) for n, r in catalog.relations.items()})
+
+
+def references(change: TableChange, plan: Plan, readable: frozenset[Name]) -> Iterator[Reference]:
+    """What a table's converted columns must be found in: by foreign keys, else by their names."""
+    known: set[str] = set()
+    for key in change.relation.constraints:
+        if key.kind != "f" or key.references is None:
+            continue
+        known.update(key.columns)
+        if key.references in readable and change.converted.keys() & set(key.columns):
+            is_uuid = all(
+                c in change.converted and change.converted[c].new_type == "uuid"
+                for c in key.columns
+            )
+            yield Reference(key.columns, key.references, key.referenced_columns, key.name, is_uuid)
+    parents = _parents_by_name(plan, readable)
+    for column in change.columns:
+        parent = parents.get(column.name) if column.new_type == "uuid" else None
+        if parent is not None and column.name not in known | set(change.key):
+            yield Reference((column.name,), parent[0], (parent[1],), None, is_uuid=True)
+
+
+def _parents_by_name(plan: Plan, readable: frozenset[Name]) -> Mapping[str, tuple[Name, str]]:
+    """The tables with a uuid for a key, by what a column that references them is called."""
+    found = {}
+    for change, table in plan.changes:
+        key = change.key
+        converted = change.converted.get(key[0]) if len(key) == 1 else None
+        if change.old in readable and converted and converted.new_type == "uuid":
+            found[f"{table.name}_{key[0]}"] = (change.old, key[0])
+    return found
