@@ -1,1 +1,54 @@
 """A light typed data layer: shared enums, rows as dataclasses, repositories on psycopg."""
+
+from pyorm.entity import Fields, column, entity, now
+from pyorm.enums import (
+    ModelCapability,
+    ModelProvider,
+    ModelStatus,
+    RequestType,
+    SharedEnum,
+    check_constraint,
+)
+from pyorm.filters import (
+    above,
+    at_least,
+    at_most,
+    below,
+    between,
+    contains,
+    not_,
+    one_of,
+)
+from pyorm.model_orchestration import Model, ProviderQuota, Request
+from pyorm.own_sql import sql_file
+from pyorm.pages import Page
+from pyorm.repository import Repository
+from pyorm.repository_async import AsyncRepository
+
+__all__ = [
+    "AsyncRepository",
+    "Fields",
+    "Model",
+    "ModelCapability",
+    "ModelProvider",
+    "ModelStatus",
+    "Page",
+    "ProviderQuota",
+    "Repository",
+    "Request",
+    "RequestType",
+    "SharedEnum",
+    "above",
+    "at_least",
+    "at_most",
+    "below",
+    "between",
+    "check_constraint",
+    "column",
+    "contains",
+    "entity",
+    "not_",
+    "now",
+    "one_of",
+    "sql_file",
+]

@@ -52,7 +52,7 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
-        if isinstance(value, str) and (member := cls._ignoring_case(value)) is not None:
+        if isinstance(value, str) and (member := cls.ignoring_case(value)) is not None:
             warnings.warn(
                 f"{cls.__name__} value {value!r} is deprecated, write {member.value!r}",
                 DeprecationWarning,
@@ -62,7 +62,8 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
         raise cls._unknown(value)
 
     @classmethod
-    def _ignoring_case(cls, value: str) -> Self | None:
+    def ignoring_case(cls, value: str) -> Self | None:
+        """The member of a value in any case, None when there is none; never a warning."""
         # Only ASCII has one upper case: a dotless i becomes a plain I too.
         found = cls._value2member_map_.get(value.upper()) if value.isascii() else None
         return found if isinstance(found, cls) else None
@@ -93,7 +94,10 @@ def _frames_to_caller() -> int:
     """Count the frames from warnings.warn in _missing_ to the code that gave the value."""
     level = 1
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__") in ("enum", __name__):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "enum",
+        "pyorm",
+    ):
         frame = frame.f_back
         level += 1
     return level

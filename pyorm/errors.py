@@ -3,7 +3,7 @@
 What a server refuses for another reason (a lost connection, a missing privilege) is passed on
 as the driver's own error.
 """
-# ruff: noqa: D107, N818 - arguments stand in the class docstring; the names are PostgreSQL's own
+# ruff: noqa: N818 - the names are those that PostgreSQL gives these errors
 
 from __future__ import annotations
 

@@ -1,0 +1,275 @@
+"""Which contract the database stands under: where a mapping comes from.
+
+A repository with `contract="auto"` looks into the catalog when it is first used, then again when
+its last look is older than LOOK_AGAIN, and whenever a statement fails in a way that a changed
+contract explains. Between two looks it costs reading the clock.
+
+The new contract is used as soon as it is complete: every column is there, and what the enforce
+phase does last - NOT NULL and the validated CHECKs - is done. Until then the old names are used,
+which serve before the migration and, as compat views, during it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from pyorm.entity import Column, Declaration
+from pyorm.errors import DeclarationError
+from pyorm.mapping import Mapping, declared_mapping
+from pyorm.queries import Statement
+from pyorm.storage import postgres
+
+E = TypeVar("E")
+Contract = Literal["new", "old", "auto"]
+
+LOOK_AGAIN = 1.0
+"""After how many seconds the catalog is looked at again."""
+
+EXPLAINED = frozenset(
+    {
+        "0A000",  # cached plan must not change result type
+        "22P02",  # a value is no uuid, no label of the enum
+        "23514",  # a value of the other contract breaks a CHECK
+        "42703",  # undefined column
+        "42804",  # datatype mismatch
+        "42809",  # COPY into what is a view now
+        "42883",  # no operator between uuid and text
+        "42P01",  # undefined table
+        "55000",  # a view that cannot be written to
+    }
+)
+"""SQLSTATEs of statements that a changed contract lets fail; a failed statement wrote nothing."""
+
+LOOK = b"""
+    SELECT
+        c.oid IS NOT DISTINCT FROM to_regclass(%(new)s) AS is_new,
+        c.relkind IN ('v', 'm') AS is_view,
+        a.attname::text AS name,
+        format_type(e.oid, NULL) AS type,
+        a.attnotnull AS not_null,
+        EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
+                AND k.conkey = ARRAY[a.attnum]
+        ) AS checked,
+        ARRAY(
+            SELECT l.enumlabel::text FROM pg_enum AS l
+            WHERE l.enumtypid = e.oid ORDER BY l.enumsortorder
+        ) AS labels
+    FROM pg_class AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+    WHERE c.oid IN (to_regclass(%(new)s), to_regclass(%(old)s))
+    ORDER BY c.oid, a.attnum
+"""
+
+
+class Source(Protocol[E]):
+    """Gives an entity's mapping."""
+
+    @property
+    def declared(self) -> Declaration[E]:
+        """The entity."""
+        ...
+
+    def current(self) -> Mapping[E] | None:
+        """The mapping to use now, None when the database must be looked at first."""
+        ...
+
+    def look(self) -> Statement:
+        """The query whose rows learn takes."""
+        ...
+
+    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take in what a look found."""
+        ...
+
+    def explains(self, error: psycopg.Error) -> bool:
+        """Whether a changed contract may be why a statement failed."""
+        ...
+
+    def forget(self) -> None:
+        """Look again before the next use."""
+        ...
+
+
+class Declared(Generic[E]):
+    """A contract that is known: `new` as the entity declares it, or `old`."""
+
+    def __init__(self, declared: Declaration[E], contract: Literal["new", "old"]) -> None:
+        self.declared = declared
+        self._mapping = declared_mapping(declared) if contract == "new" else _old(declared)
+
+    def current(self) -> Mapping[E]:
+        """The mapping."""
+        return self._mapping
+
+    def look(self) -> Statement:
+        """Nothing to look at."""
+        raise AssertionError
+
+    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Nothing to learn."""
+
+    def explains(self, error: psycopg.Error) -> bool:
+        """Never: the contract does not change."""
+        return False
+
+    def forget(self) -> None:
+        """Nothing to forget."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """A column in the catalog.
+
+    Args:
+        is_new: whether its table has the name of the new contract.
+        is_view: whether that is a view.
+        name: its name.
+        type: its type, of an element if it is an array.
+        not_null: whether it is NOT NULL.
+        checked: whether a validated CHECK is on it alone.
+        labels: the labels of its native enum type, none for another type.
+    """
+
+    is_new: bool
+    is_view: bool
+    name: str
+    type: str
+    not_null: bool
+    checked: bool
+    labels: list[str]
+
+
+class Auto(Generic[E]):
+    """A contract that is looked up, and looked up again."""
+
+    def __init__(self, declared: Declaration[E]) -> None:
+        self.declared = declared
+        self.new_is_complete = False
+        self.old: Mapping[E] | None = None
+        self.new: Mapping[E] | None = None
+        self._found: tuple[FoundColumn, ...] | None = None
+        self._mapping: Mapping[E] | None = None
+        self._stale_at = 0.0
+
+    def current(self) -> Mapping[E] | None:
+        """The mapping that the last look found, None when that was too long ago."""
+        return self._mapping if time.monotonic() < self._stale_at else None
+
+    def forget(self) -> None:
+        """Look again before the next use."""
+        self._stale_at = 0.0
+
+    def explains(self, error: psycopg.Error) -> bool:
+        """Whether a changed contract may be why a statement failed."""
+        return error.sqlstate in EXPLAINED
+
+    def look(self) -> Statement:
+        """Read both tables' columns from the catalog."""
+        names = {
+            "new": _regclass(self.declared, self.declared.table),
+            "old": _regclass(self.declared, self.declared.old or self.declared.table),
+        }
+        return LOOK, names  # type: ignore[return-value]
+
+    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Choose the mapping.
+
+        Raises:
+            DeclarationError: when neither contract's table holds the entity.
+        """
+        found = tuple(FoundColumn(*row) for row in rows)
+        if found != self._found:
+            self.old = self._map(found, new=False)
+            self.new = self._map(found, new=True)
+            self.new_is_complete = self.new is not None and (
+                self.old is None or self._is_enforced(found)
+            )
+            self._mapping = self.new if self.new_is_complete else self.old
+            self._found = found
+        if self._mapping is None:
+            self._found = None
+            raise DeclarationError(
+                f"{self.declared.name}: the database has no table {self.declared.table} "
+                f"and no {self.declared.old} with its columns",
+                hint="trueup status tells how far its migration is",
+                entity=self.declared.name,
+            )
+        self._stale_at = time.monotonic() + LOOK_AGAIN
+
+    def _map(self, found: tuple[FoundColumn, ...], *, new: bool) -> Mapping[E] | None:
+        """The mapping of one table, None when it does not have all columns."""
+        if not new and self.declared.old is None:
+            return None
+        columns = {column.name: column for column in found if column.is_new is new}
+        if not all(column.name in columns for column in self.declared.columns):
+            return None
+        storages = {}
+        for column in self.declared.columns:
+            seen = columns[column.name]
+            storages[column.field] = postgres(
+                self.declared.name, column, seen.type, old=not new, labels=tuple(seen.labels)
+            )
+        table = self.declared.table if new else self.declared.old
+        is_view = any(column.is_view for column in columns.values())
+        return Mapping(
+            self.declared, table or self.declared.table, storages, is_view=is_view, is_old=not new
+        )
+
+    def _is_enforced(self, found: tuple[FoundColumn, ...]) -> bool:
+        columns = {column.name: column for column in found if column.is_new}
+        return all(_is_enforced(c, columns[c.name]) for c in self.declared.columns)
+
+
+def _is_enforced(column: Column, found: FoundColumn) -> bool:
+    if not column.nullable and not found.not_null:
+        return False
+    if column.enum and not found.checked:
+        return False
+    return not (column.sql_type == "uuid" and found.type != "uuid")
+
+
+def agree(sources: Iterable[Source[Any]]) -> list[Mapping[Any]]:
+    """One contract for several entities in one query: the new one, once it is complete for all.
+
+    Args:
+        sources: each has a current mapping.
+    """
+    listed = list(sources)
+    autos = [source for source in listed if isinstance(source, Auto)]
+    if all(source.new_is_complete for source in autos):
+        return [_mapping(source) for source in listed]
+    return [(isinstance(source, Auto) and source.old) or _mapping(source) for source in listed]
+
+
+def _mapping(source: Source[Any]) -> Mapping[Any]:
+    mapping = source.current() or (source._mapping if isinstance(source, Auto) else None)
+    assert mapping is not None
+    return mapping
+
+
+def _old(declared: Declaration[E]) -> Mapping[E]:
+    """An entity under the old contract, by its declaration alone."""
+    if declared.old is None:
+        raise DeclarationError(
+            f"{declared.name} declares no old name", hint='@entity("model", old="models")'
+        )
+    storages = {}
+    for column in declared.columns:
+        text = "varchar" if column.sql_type == "uuid" else None
+        storages[column.field] = postgres(declared.name, column, text, old=True)
+    # It may be a compat view; what works there works on the table too.
+    return Mapping(declared, declared.old, storages, is_view=True, is_old=True)
+
+
+def _regclass(declared: Declaration[Any], table: str) -> str:
+    return sql.Identifier(*(name for name in (declared.schema, table) if name)).as_string(None)

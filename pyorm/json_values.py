@@ -1,0 +1,71 @@
+"""JSON columns: a dict as it is, or a dataclass of one's own, to JSON's types and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+
+def dumps(value: Any) -> str:
+    """Write a value as JSON text.
+
+    Raises:
+        ValueError: when it holds what JSON cannot.
+    """
+    try:
+        return json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: getattr(value, name) for name in names}
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")
+
+
+def build(wanted: Any, value: Any) -> Any:
+    """Make a value of a type from what JSON gave.
+
+    Args:
+        wanted: the type, as a type hint.
+        value: JSON's own types.
+
+    Raises:
+        ValueError, TypeError: when the value is not of that type.
+    """
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if origin in (Union, types.UnionType):
+        if value is None and types.NoneType in arguments:
+            return None
+        members = [member for member in arguments if member is not types.NoneType]
+        return build(members[0], value) if len(members) == 1 else value
+    if origin is list:
+        return [build(arguments[0], item) for item in value]
+    if origin is dict:
+        return {key: build(arguments[1], item) for key, item in value.items()}
+    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        hints = _hints(wanted)
+        return wanted(**{name: build(hints.get(name), item) for name, item in value.items()})
+    if wanted in (datetime, date):
+        return wanted.fromisoformat(value)
+    if wanted in (UUID, Decimal) or (isinstance(wanted, type) and issubclass(wanted, Enum)):
+        return wanted(value)
+    return value
+
+
+@cache
+def _hints(wanted: type[Any]) -> dict[str, Any]:
+    return get_type_hints(wanted)

@@ -1,0 +1,130 @@
+"""An entity as it is stored: one table or view, under one contract, on one backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from psycopg import sql
+
+from pyorm.entity import Declaration
+from pyorm.errors import InvalidValue
+from pyorm.rows import Make, entity_encoder, row_maker
+from pyorm.storage import Storage, postgres, sqlite
+
+E = TypeVar("E")
+
+POSTGRESQL, SQLITE = "postgresql", "sqlite"
+
+
+class Mapping(Generic[E]):
+    """An entity as it is stored.
+
+    Args:
+        declared: the entity.
+        table: the name of the table or view.
+        storages: how each field is stored.
+        is_view: whether the name is a view's, which takes no COPY.
+        is_old: whether it stands under the old contract.
+        backend: POSTGRESQL or SQLITE.
+    """
+
+    def __init__(
+        self,
+        declared: Declaration[E],
+        table: str,
+        storages: dict[str, Storage],
+        *,
+        is_view: bool = False,
+        is_old: bool = False,
+        backend: str = POSTGRESQL,
+    ) -> None:
+        self.declared = declared
+        self.storages = storages
+        self.is_view = is_view
+        self.is_old = is_old
+        self.backend = backend
+        self.mark = sql.SQL("%s") if backend == POSTGRESQL else sql.SQL("?")
+        schema = declared.schema if backend == POSTGRESQL else None
+        self.relation = sql.SQL(".").join(identifier(name) for name in (schema, table) if name)
+        self.columns = [(column, storages[column.field]) for column in declared.columns]
+        self.names = {column.field: identifier(column.name) for column in declared.columns}
+        self.all_names = sql.SQL(", ").join(self.names.values())
+        self.selected = self.select_list()
+        self.make: Make[E] = row_maker(declared, self.columns)
+        self.encode = entity_encoder(self.columns)
+        self._texts: dict[Hashable, bytes] = {}
+        self._makers: dict[tuple[str, ...], Make[E]] = {}
+
+    def select_list(self, alias: str = "") -> sql.Composable:
+        """All columns of a SELECT or RETURNING, each under its own name."""
+        parts: list[sql.Composable] = []
+        for column, storage in self.columns:
+            name = self.names[column.field]
+            of_alias = sql.SQL(".").join([identifier(alias), name]) if alias else name
+            parts.append(
+                sql.SQL("{}::text AS {}").format(of_alias, name) if storage.as_text else of_alias
+            )
+        return sql.SQL(", ").join(parts)
+
+    def key(self, key: Any) -> tuple[Any, ...]:
+        """The parameters of a key: a value, or a tuple of them for a key of several fields.
+
+        Raises:
+            InvalidValue: when it is no key of the entity.
+        """
+        fields = self.declared.key
+        if len(fields) == 1:
+            return (self.storages[fields[0]].encode(key),)
+        if not isinstance(key, tuple) or len(key) != len(fields):
+            raise InvalidValue(
+                f"the key of {self.declared.name} is ({', '.join(fields)}), not {key!r}",
+                entity=self.declared.name,
+                value=key,
+            )
+        return tuple(self.storages[f].encode(part) for f, part in zip(fields, key, strict=True))
+
+    def text(self, shape: Hashable, make: Callable[[], sql.Composable]) -> bytes:
+        """The text of a query, made once for each shape."""
+        text = self._texts.get(shape)
+        if text is None:
+            text = self._texts[shape] = make().as_bytes(None)
+        return text
+
+    def maker(self, names: tuple[str, ...]) -> Make[E]:
+        """The row maker for the columns of the user's own SQL.
+
+        Raises:
+            InvalidValue: when they are not the entity's.
+        """
+        if made := self._makers.get(names):
+            return made
+        columns = {column.name: (column, storage) for column, storage in self.columns}
+        needed = {column.name for column, _ in self.columns if column.required}
+        if len(set(names)) < len(names) or not needed <= set(names) <= columns.keys():
+            raise InvalidValue(
+                f"the query gives the columns {', '.join(names)}, "
+                f"{self.declared.name} has {', '.join(columns)}",
+                hint="select {columns}, or each of these by its name",
+                entity=self.declared.name,
+            )
+        made = row_maker(self.declared, [columns[name] for name in names], strict=True)
+        self._makers[names] = made
+        return made
+
+
+def identifier(name: str) -> sql.Composable:
+    """A name in a query with parameters, where a percent sign is written twice."""
+    return sql.Identifier(name.replace("%", "%%"))
+
+
+def declared_mapping(declared: Declaration[E]) -> Mapping[E]:
+    """An entity on PostgreSQL as it is declared: the new contract."""
+    storages = {column.field: postgres(declared.name, column) for column in declared.columns}
+    return Mapping(declared, declared.table, storages)
+
+
+def sqlite_mapping(declared: Declaration[E]) -> Mapping[E]:
+    """An entity in an SQLite database."""
+    storages = {column.field: sqlite(declared.name, column) for column in declared.columns}
+    return Mapping(declared, declared.table, storages, backend=SQLITE)

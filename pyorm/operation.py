@@ -1,0 +1,200 @@
+"""What happens between a repository's call and its result, told once for sync and async.
+
+`run` is a generator: it yields the steps to take at the server and is sent their outcome. The sync
+and the async session only differ in how they wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pyorm.contract import Source, agree
+from pyorm.errors import ContractChanged
+from pyorm.mapping import Mapping
+from pyorm.rows import Make
+from pyorm.violations import violation_of_postgres
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+"""How often a statement is sent at most when the contract moves under it."""
+
+
+@dataclass(slots=True)
+class Execute:
+    """Send one statement and read its rows.
+
+    Args:
+        statement: the text.
+        parameters: its parameters.
+        make: makes entities of the rows, None for plain rows.
+        make_of: gives make for the names of the columns of the user's own SQL.
+    """
+
+    statement: bytes
+    parameters: Any
+    make: Make[Any] | None = None
+    make_of: Callable[[tuple[str, ...]], Make[Any]] | None = None
+
+
+@dataclass(slots=True)
+class Copy:
+    """Send rows by binary COPY.
+
+    Args:
+        statement: the COPY.
+        types: of its columns.
+        rows: what the columns get.
+    """
+
+    statement: bytes
+    types: list[str]
+    rows: Iterable[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class ExecuteMany:
+    """Send one statement for each of many rows: all of them, or none.
+
+    Args:
+        statement: the text.
+        rows: the parameters.
+    """
+
+    statement: bytes
+    rows: Iterable[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class OpenCursor:
+    """Let the server keep a query's rows; the outcome's only item is the cursor.
+
+    Args:
+        statement: the text.
+        parameters: its parameters.
+    """
+
+    statement: bytes
+    parameters: Any
+
+
+class Rollback:
+    """End the transaction that the failed statement itself began."""
+
+
+Step = Execute | Copy | ExecuteMany | OpenCursor | Rollback
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step gave.
+
+    Args:
+        items: the rows, or the entities made of them.
+        count: how many rows it touched.
+    """
+
+    items: list[Any]
+    count: int
+
+
+Steps = Generator[Step, Outcome, T]
+
+
+@dataclass(slots=True)
+class Operation(Generic[T]):
+    """One call of a repository.
+
+    Args:
+        step: what to do, for the mapping that holds now (and those of the joined entities).
+        finish: makes the result of the outcome.
+        written: the entity or the changes that are sent, for errors.
+        join: further entities that the statement names.
+    """
+
+    step: Callable[..., Step]
+    finish: Callable[[Outcome], T]
+    written: Any = None
+    join: tuple[Source[Any], ...] = ()
+
+
+class HasStatus(Protocol):
+    """What knows a connection's transaction status."""
+
+    @property
+    def transaction_status(self) -> int:
+        """As libpq tells it."""
+        ...
+
+
+def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> Steps[T]:
+    """Take an operation's step; when the contract changed under it, take it as it should be.
+
+    It is taken again only where that cannot write twice and spoils nothing of the caller's: the
+    statement failed, and it stood alone.
+
+    Raises:
+        ContractChanged: when it stood within the caller's transaction.
+        IntegrityViolation: what the database refused.
+    """
+    alone = connection.transaction_status == TransactionStatus.IDLE
+    attempts_left = ATTEMPTS
+    while True:
+        mapping = source.current()
+        others: list[Mapping[Any]] = []
+        if mapping is None or operation.join:
+            mapping, *others = yield from _mappings((source, *operation.join))
+        try:
+            return operation.finish((yield operation.step(mapping, *others)))
+        except psycopg.Error as error:
+            attempts_left -= 1
+            explained = attempts_left and source.explains(error)
+            if explained and (yield from _moved(source, mapping, connection, alone, error)):
+                continue
+            violation = violation_of_postgres(error, source.declared, operation.written)
+            if violation is None:
+                raise
+            raise violation from error
+
+
+def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[Mapping[Any]]]:
+    for source in sources:
+        if source.current() is None:
+            yield from _look(source)
+    return agree(sources)
+
+
+def _look(source: Source[Any]) -> Steps[None]:
+    source.learn((yield Execute(*source.look())).items)
+
+
+def _moved(
+    source: Source[Any],
+    mapping: Mapping[Any],
+    connection: HasStatus,
+    alone: bool,
+    error: psycopg.Error,
+) -> Steps[bool]:
+    """Find out whether the contract moved under a failed statement; make ready to send it again."""
+    source.forget()
+    if not alone:
+        # The transaction is the caller's, and the failure ended it: nobody can look now.
+        if error.sqlstate in ("42P01", "42703", "0A000"):
+            raise ContractChanged(
+                f"{source.declared.name}: {str(error).splitlines()[0]}",
+                hint="the contract may have changed within the transaction: run all of it again",
+                entity=source.declared.name,
+            ) from error
+        return False
+    if connection.transaction_status != TransactionStatus.IDLE:
+        yield Rollback()
+    if error.sqlstate == "0A000":
+        yield Execute(b"DEALLOCATE ALL", None)
+        return True
+    yield from _look(source)
+    return source.current() is not mapping

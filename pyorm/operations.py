@@ -1,0 +1,226 @@
+"""Each call of a repository, defined once for the sync and the async one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from pyorm import filters, queries
+from pyorm.contract import Source
+from pyorm.entity import Declaration
+from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
+from pyorm.mapping import SQLITE, Mapping
+from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
+from pyorm.own_sql import Parameters, own_query
+from pyorm.pages import Page, cursor_after, page_order, read_cursor
+from pyorm.rows import Make
+
+E = TypeVar("E")
+Wanted = dict[str, Any]
+
+
+def get(declared: Declaration[E], key: Any) -> Operation[E]:
+    """The row of a key."""
+
+    def finish(outcome: Outcome) -> E:
+        if outcome.items:
+            return outcome.items[0]  # type: ignore[no-any-return]
+        raise _not_found(declared, key)
+
+    return Operation(lambda m: Execute(*queries.get(m, key), m.make), finish)
+
+
+def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]]:
+    """The rows of several keys, in their order; a key without a row is left out."""
+    wanted = list(keys)
+    if len(declared.key) != 1:
+        raise InvalidValue(
+            f"the key of {declared.name} has several fields: ask for each by get()",
+            entity=declared.name,
+        )
+    (field,) = declared.key
+    key_of: list[Any] = []
+
+    def step(mapping: Mapping[E]) -> Step:
+        storage = mapping.storages[field]
+        key_of[:] = [storage.encode(key) for key in wanted]
+        found = {field: filters.one_of(*wanted)}
+        return Execute(*queries.find(mapping, found), _by_key(mapping, field))
+
+    def finish(outcome: Outcome) -> list[E]:
+        by_key = dict(outcome.items)
+        return [by_key[key] for key in key_of if key in by_key]
+
+    return Operation(step, finish)
+
+
+def _by_key(mapping: Mapping[E], field: str) -> Make[Any]:
+    encode = mapping.storages[field].encode
+    return lambda rows: [(encode(getattr(made, field)), made) for made in mapping.make(rows)]
+
+
+def find(wanted: Wanted) -> Operation[list[Any]]:
+    """The rows that match a filter."""
+    return Operation(lambda m: Execute(*queries.find(m, wanted), m.make), _items)
+
+
+def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
+    """The only row that matches a filter."""
+
+    def finish(outcome: Outcome) -> E:
+        if len(outcome.items) == 1:
+            return outcome.items[0]  # type: ignore[no-any-return]
+        asked = ", ".join(f"{field}={value!r}" for field, value in wanted.items())
+        if outcome.items:
+            raise MultipleFound(
+                f"several rows of {declared.name} have {asked or 'no condition'}",
+                entity=declared.name,
+            )
+        raise NotFound(f"no {declared.name} has {asked or 'no condition'}", entity=declared.name)
+
+    limited = {**wanted, "limit": 2}
+    return Operation(lambda m: Execute(*queries.find(m, limited), m.make), finish)
+
+
+def count(wanted: Wanted) -> Operation[int]:
+    """How many rows match a filter."""
+    return Operation(lambda m: Execute(*queries.count(m, wanted)), lambda out: int(out.items[0][0]))
+
+
+def exists(wanted: Wanted) -> Operation[bool]:
+    """Whether a row matches a filter."""
+    return Operation(
+        lambda m: Execute(*queries.exists(m, wanted)), lambda out: bool(out.items[0][0])
+    )
+
+
+def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
+    """The rows of a filter after a cursor."""
+    limited = {"limit": 50, **wanted}
+    used: list[Mapping[Any]] = []
+
+    def step(mapping: Mapping[Any]) -> Step:
+        used[:] = [mapping]
+        order = page_order(mapping, limited)
+        last = None if after is None else read_cursor(mapping, limited, order, after)
+        return Execute(*queries.page(mapping, limited, order, last), mapping.make)
+
+    def finish(outcome: Outcome) -> Page[Any]:
+        items = outcome.items[: limited["limit"]]
+        if len(items) == len(outcome.items) or not items:
+            return Page(items, None)
+        (mapping,) = used
+        order = page_order(mapping, limited)
+        return Page(items, cursor_after(mapping, limited, order, items[-1]))
+
+    return Operation(step, finish)
+
+
+def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
+    """A cursor over the rows that match a filter, and what makes entities of them."""
+    used: list[Mapping[Any]] = []
+
+    def step(mapping: Mapping[Any]) -> Step:
+        used[:] = [mapping]
+        return OpenCursor(*queries.find(mapping, wanted))
+
+    return Operation(step, lambda outcome: (outcome.items[0], used[0].make))
+
+
+def add(entity: E) -> Operation[E]:
+    """Add a row."""
+    return Operation(lambda m: Execute(*queries.insert(m, entity), m.make), _first, written=entity)
+
+
+def add_many(entities: Iterable[Any]) -> Operation[int]:
+    """Add many rows: by COPY, or one by one where the name is a view's and takes no COPY."""
+    held: list[Iterable[Any]] = [entities]
+
+    def step(mapping: Mapping[Any]) -> Step:
+        if not mapping.is_view and mapping.backend != SQLITE:
+            return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
+        if not isinstance(held[0], Sequence):
+            held[0] = list(held[0])  # its first row is read before the statement can fail
+        return ExecuteMany(queries.insert_many(mapping), map(mapping.encode, held[0]))
+
+    return Operation(step, lambda outcome: outcome.count)
+
+
+def upsert(declared: Declaration[E], entity: E, conflict: tuple[str, ...]) -> Operation[E]:
+    """Add a row, or change the one it conflicts with."""
+    if not conflict:
+        raise InvalidValue(
+            f"upsert of {declared.name} names no field of the conflict",
+            hint="repo.upsert(entity, 'model_id')",
+            entity=declared.name,
+        )
+    return Operation(
+        lambda m: Execute(*queries.upsert(m, entity, conflict), m.make), _first, written=entity
+    )
+
+
+def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
+    """Change fields of a row, given by its key or as it was read."""
+    read_at = None
+    key = row
+    if isinstance(row, declared.entity):
+        read_at = getattr(row, queries.stamp_of(declared))
+        parts = tuple(getattr(row, field) for field in declared.key)
+        key = parts if len(parts) > 1 else parts[0]
+
+    def finish(outcome: Outcome) -> E:
+        if outcome.items:
+            return outcome.items[0]  # type: ignore[no-any-return]
+        if read_at is None:
+            raise _not_found(declared, key)
+        raise StaleRow(
+            f"{declared.name} {key} was changed or deleted since it was read at {read_at}",
+            hint="read it again and decide anew",
+            entity=declared.name,
+            value=key,
+        )
+
+    return Operation(
+        lambda m: Execute(*queries.update(m, key, changes, read_at), m.make),
+        finish,
+        written=changes,
+    )
+
+
+def delete(declared: Declaration[Any], key: Any) -> Operation[None]:
+    """Delete a row."""
+
+    def finish(outcome: Outcome) -> None:
+        if not outcome.count:
+            raise _not_found(declared, key)
+
+    parts = key if isinstance(key, tuple) else (key,)
+    written = dict(zip(declared.key, parts, strict=False))
+    return Operation(lambda m: Execute(*queries.delete(m, key)), finish, written=written)
+
+
+def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> Operation[list[Any]]:
+    """The rows of the user's own SQL."""
+
+    def step(mapping: Mapping[Any], *others: Mapping[Any]) -> Step:
+        statement = own_query(mapping, others, text, parameters)
+        return Execute(*statement, make_of=mapping.maker)
+
+    return Operation(step, _items, join=join)
+
+
+def _items(outcome: Outcome) -> list[Any]:
+    return outcome.items
+
+
+def _first(outcome: Outcome) -> Any:
+    return outcome.items[0]
+
+
+def _not_found(declared: Declaration[Any], key: Any) -> NotFound:
+    return NotFound(
+        f"no {declared.name} has the {'key' if len(declared.key) > 1 else declared.key[0]} {key}",
+        entity=declared.name,
+        field=", ".join(declared.key),
+        value=key,
+    )

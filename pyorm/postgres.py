@@ -1,0 +1,161 @@
+"""Taking a repository's steps on PostgreSQL: on a connection, or on a pool's connections.
+
+Nothing here commits what it did not begin: on a connection a statement joins the transaction that
+is open, or leaves open the one that psycopg begins for it; a pool commits its own connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg import Connection, Cursor, ServerCursor
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from pyorm.collector import pause_for
+from pyorm.contract import Source
+from pyorm.errors import ContractChanged
+from pyorm.operation import (
+    ATTEMPTS,
+    Copy,
+    Execute,
+    ExecuteMany,
+    OpenCursor,
+    Operation,
+    Outcome,
+    Step,
+    Steps,
+    run,
+)
+from pyorm.rows import Make
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+    from psycopg_pool import ConnectionPool
+
+T = TypeVar("T")
+
+CHUNK = 1_000
+"""How many rows are made at once: few enough to stay in the processor's caches."""
+
+cursor_numbers = count(1)
+
+
+class PostgresSession:
+    """Takes steps, each call on its own.
+
+    Args:
+        on: the connection or the pool.
+        pause_collector: whether large results may pause the garbage collector.
+    """
+
+    def __init__(
+        self, on: Connection[Any] | ConnectionPool[Any], *, pause_collector: bool = True
+    ) -> None:
+        self._on = on
+        self._pause = pause_collector
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """The connection, or one of the pool's until the block ends."""
+        if isinstance(self._on, Connection):
+            yield self._on
+        else:
+            with self._on.connection() as connection:
+                yield connection
+
+    def run(self, source: Source[Any], operation: Operation[T]) -> T:
+        """Do an operation."""
+        if isinstance(self._on, Connection):
+            return self._drive(self._on, run(source, operation, self._on.pgconn))
+        with self._on.connection() as connection:
+            return self._drive(connection, run(source, operation, connection.pgconn))
+
+    def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
+        """Read rows as they are wanted; a server-side cursor needs a transaction."""
+        with self.connection() as connection:
+            begins = needs_transaction(connection)
+            for attempts_left in reversed(range(ATTEMPTS)):
+                try:
+                    with connection.transaction() if begins else nullcontext():
+                        steps = run(source, operation, connection.pgconn)
+                        cursor, make = self._drive(connection, steps)
+                        with cursor:
+                            while rows := cursor.fetchmany(CHUNK):
+                                yield from make(rows)
+                    return
+                except ContractChanged:
+                    if not (begins and attempts_left):
+                        raise
+
+    def _drive(self, connection: Connection[Any], steps: Steps[T]) -> T:
+        """Take a generator's steps until it has its result."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    outcome = self._take(connection, step)
+                except psycopg.Error as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _take(self, connection: Connection[Any], step: Step) -> Outcome:
+        if isinstance(step, Execute):
+            return self._execute(connection, step)
+        if isinstance(step, Copy):
+            cursor = Cursor(connection)
+            with cursor.copy(step.statement) as copy:
+                copy.set_types(step.types)
+                write_row = copy.write_row
+                for row in step.rows:
+                    write_row(row)
+            return Outcome([], cursor.rowcount)
+        if isinstance(step, ExecuteMany):
+            cursor = Cursor(connection)
+            with connection.transaction() if connection.autocommit else nullcontext():
+                cursor.executemany(step.statement, step.rows)
+            return Outcome([], cursor.rowcount)
+        if isinstance(step, OpenCursor):
+            name = f"pyorm_{next(cursor_numbers)}"
+            opened = ServerCursor(connection, name, row_factory=tuple_row)
+            opened.execute(step.statement, step.parameters, binary=True)
+            return Outcome([opened], 0)
+        connection.rollback()
+        return Outcome([], 0)
+
+    def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
+        cursor = Cursor(connection, row_factory=tuple_row)
+        cursor.execute(step.statement, step.parameters, binary=True)
+        rowcount, result = cursor.rowcount, cursor.pgresult
+        if result is None or not result.nfields:
+            return Outcome([], rowcount)
+        make = step.make or (step.make_of(column_names(result)) if step.make_of else None)
+        if make is None:
+            return Outcome(cursor.fetchall(), rowcount)
+        if rowcount <= CHUNK:
+            return Outcome(make(cursor.fetchall()), rowcount)
+        made: list[Any] = []
+        with pause_for(rowcount, allowed=self._pause):
+            while rows := cursor.fetchmany(CHUNK):
+                made += make(rows)
+        return Outcome(made, rowcount)
+
+
+def column_names(result: PGresult) -> tuple[str, ...]:
+    """The names of a result's columns."""
+    # Cursor.description costs twenty microseconds; this costs two.
+    return tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
+
+
+def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether several statements need a transaction begun for them."""
+    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+    return connection.autocommit and idle

@@ -1,0 +1,142 @@
+"""Taking a repository's steps on PostgreSQL, async: postgres.py with the waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg.rows import tuple_row
+
+from pyorm.collector import pause_for
+from pyorm.contract import Source
+from pyorm.errors import ContractChanged
+from pyorm.operation import (
+    ATTEMPTS,
+    Copy,
+    Execute,
+    ExecuteMany,
+    OpenCursor,
+    Operation,
+    Outcome,
+    Step,
+    Steps,
+    run,
+)
+from pyorm.postgres import CHUNK, column_names, cursor_numbers, needs_transaction
+from pyorm.rows import Make
+
+if TYPE_CHECKING:
+    from psycopg_pool import AsyncConnectionPool
+
+T = TypeVar("T")
+
+
+class AsyncPostgresSession:
+    """Takes steps, each call on its own.
+
+    Args:
+        on: the connection or the pool.
+        pause_collector: whether large results may pause the garbage collector.
+    """
+
+    def __init__(
+        self, on: AsyncConnection[Any] | AsyncConnectionPool[Any], *, pause_collector: bool = True
+    ) -> None:
+        self._on = on
+        self._pause = pause_collector
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """The connection, or one of the pool's until the block ends."""
+        if isinstance(self._on, AsyncConnection):
+            yield self._on
+        else:
+            async with self._on.connection() as connection:
+                yield connection
+
+    async def run(self, source: Source[Any], operation: Operation[T]) -> T:
+        """Do an operation."""
+        if isinstance(self._on, AsyncConnection):
+            return await self._drive(self._on, run(source, operation, self._on.pgconn))
+        async with self._on.connection() as connection:
+            return await self._drive(connection, run(source, operation, connection.pgconn))
+
+    async def stream(
+        self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
+    ) -> AsyncIterator[T]:
+        """Read rows as they are wanted; a server-side cursor needs a transaction."""
+        async with self.connection() as connection:
+            begins = needs_transaction(connection)
+            for attempts_left in reversed(range(ATTEMPTS)):
+                try:
+                    async with connection.transaction() if begins else nullcontext():
+                        steps = run(source, operation, connection.pgconn)
+                        cursor, make = await self._drive(connection, steps)
+                        async with cursor:
+                            while rows := await cursor.fetchmany(CHUNK):
+                                for made in make(rows):
+                                    yield made
+                    return
+                except ContractChanged:
+                    if not (begins and attempts_left):
+                        raise
+
+    async def _drive(self, connection: AsyncConnection[Any], steps: Steps[T]) -> T:
+        """Take a generator's steps until it has its result."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    outcome = await self._take(connection, step)
+                except psycopg.Error as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def _take(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
+        if isinstance(step, Execute):
+            return await self._execute(connection, step)
+        if isinstance(step, Copy):
+            cursor = AsyncCursor(connection)
+            async with cursor.copy(step.statement) as copy:
+                copy.set_types(step.types)
+                write_row = copy.write_row
+                for row in step.rows:
+                    await write_row(row)
+            return Outcome([], cursor.rowcount)
+        if isinstance(step, ExecuteMany):
+            cursor = AsyncCursor(connection)
+            async with connection.transaction() if connection.autocommit else nullcontext():
+                await cursor.executemany(step.statement, step.rows)
+            return Outcome([], cursor.rowcount)
+        if isinstance(step, OpenCursor):
+            name = f"pyorm_{next(cursor_numbers)}"
+            opened = AsyncServerCursor(connection, name, row_factory=tuple_row)
+            await opened.execute(step.statement, step.parameters, binary=True)
+            return Outcome([opened], 0)
+        await connection.rollback()
+        return Outcome([], 0)
+
+    async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
+        cursor = AsyncCursor(connection, row_factory=tuple_row)
+        await cursor.execute(step.statement, step.parameters, binary=True)
+        rowcount, result = cursor.rowcount, cursor.pgresult
+        if result is None or not result.nfields:
+            return Outcome([], rowcount)
+        make = step.make or (step.make_of(column_names(result)) if step.make_of else None)
+        if make is None:
+            return Outcome(await cursor.fetchall(), rowcount)
+        if rowcount <= CHUNK:
+            return Outcome(make(await cursor.fetchall()), rowcount)
+        made: list[Any] = []
+        # The rows are here already: no await in this block waits for the server.
+        with pause_for(rowcount, allowed=self._pause):
+            while rows := await cursor.fetchmany(CHUNK):
+                made += make(rows)
+        return Outcome(made, rowcount)

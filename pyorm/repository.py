@@ -1,0 +1,223 @@
+"""Repositories: typed reads and writes of one entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
+from uuid import UUID
+
+from psycopg import Connection
+
+from pyorm import operations
+from pyorm.contract import Contract, Source
+from pyorm.entity import HasFields, declaration
+from pyorm.operation import Operation
+from pyorm.own_sql import Parameters
+from pyorm.pages import Page
+from pyorm.postgres import PostgresSession
+from pyorm.rows import Make
+from pyorm.sources import is_sqlite, source_for
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from psycopg_pool import ConnectionPool
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+P = ParamSpec("P")
+T = TypeVar("T")
+Key = UUID | str | int | tuple[Any, ...]
+"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
+
+
+class RepositoryOf(Protocol[E_co]):
+    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
+
+    @property
+    def entity(self) -> type[E_co]:
+        """The entity."""
+        ...
+
+
+class Session(Protocol):
+    """What takes a repository's operations to a database."""
+
+    def run(self, source: Source[Any], operation: Operation[T]) -> T:
+        """Do an operation."""
+        ...
+
+    def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
+        """Read rows as they are wanted."""
+        ...
+
+
+class Repository(Generic[E]):
+    """Reads and writes the rows of one entity.
+
+    Args:
+        entity: the entity's class.
+        on: a psycopg connection or pool, or an sqlite3 connection.
+        contract: `new` or `old` when it is known which one the database stands under; `auto` to
+            find out, and to follow a migration while it runs.
+        pause_collector: whether a large result may pause Python's garbage collector, which is
+            then off in the whole process for the time it takes to make the entities.
+
+    A filter gives fields their values: `find(status=ModelStatus.ACTIVE, description=None)`, or a
+    condition of pyorm.filters: `find(created_at=at_least(monday))`; `order="-created_at"` and
+    `limit=10` stand beside the fields. A key is a value, or a tuple for a key of several fields.
+
+    Raises:
+        InvalidValue: from each method, for a value that the field cannot hold; nothing was sent.
+        IntegrityViolation: from each method that writes, when the database refuses the value.
+    """
+
+    def __init__(
+        self,
+        entity: type[E],
+        on: Connection[Any] | ConnectionPool[Any] | sqlite3.Connection,
+        *,
+        contract: Contract = "new",
+        pause_collector: bool = True,
+    ) -> None:
+        self._declared = declaration(entity)
+        self._on = on
+        self._contract = contract
+        self._source = source_for(self._declared, on, contract)
+        self._session: Session
+        if is_sqlite(on):
+            from pyorm.sqlite import SqliteSession
+
+            self._session = SqliteSession(cast("sqlite3.Connection", on))
+        else:
+            on = cast("Connection[Any] | ConnectionPool[Any]", on)
+            self._session = PostgresSession(on, pause_collector=pause_collector)
+
+    @property
+    def entity(self) -> type[E]:
+        """The entity's class."""
+        return self._declared.entity
+
+    def _run(self, operation: Operation[T]) -> T:
+        return self._session.run(self._source, operation)
+
+    def get(self, key: Key) -> E:
+        """The row of a key.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        return self._run(operations.get(self._declared, key))
+
+    def get_many(self, keys: Iterable[Key]) -> list[E]:
+        """The rows of several keys, in their order; a key that has none is left out."""
+        return self._run(operations.get_many(self._declared, keys))
+
+    def find(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> list[E]:
+        """All rows that match the filter, in its order, up to its limit."""
+        return cast(Repository[E], self)._run(operations.find(wanted))
+
+    def one(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> E:
+        """The only row that matches the filter.
+
+        Raises:
+            NotFound: when none does.
+            MultipleFound: when several do.
+        """
+        repository = cast(Repository[E], self)
+        return repository._run(operations.one(repository._declared, wanted))
+
+    def count(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> int:
+        """How many rows match the filter."""
+        return cast(Repository[E], self)._run(operations.count(wanted))
+
+    def exists(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> bool:
+        """Whether a row matches the filter."""
+        return cast(Repository[E], self)._run(operations.exists(wanted))
+
+    def page(
+        self: RepositoryOf[HasFields[P]],
+        after: str | None = None,
+        /,
+        *_: P.args,
+        **wanted: P.kwargs,
+    ) -> Page[E]:
+        """Some rows of the filter, 50 or its limit, and the cursor of those that follow.
+
+        Args:
+            after: the cursor of the page before, None for the first page.
+            wanted: the filter; it is ordered by fields that are never None.
+
+        Raises:
+            InvalidCursor: when the cursor is damaged, or another query's.
+        """
+        return cast(Repository[E], self)._run(operations.page(after, wanted))
+
+    def stream(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> Iterator[E]:
+        """The rows of the filter one after the other, kept by the server until they are wanted."""
+        repository = cast(Repository[E], self)
+        return repository._session.stream(repository._source, operations.stream(wanted))
+
+    def add(self, entity: E) -> E:
+        """Add a row; returns it as the database has it.
+
+        Raises:
+            UniqueViolation: when there is one with its key, or its value of a unique field.
+        """
+        return self._run(operations.add(entity))
+
+    def add_many(self, entities: Iterable[E]) -> int:
+        """Add many rows, all or none, by binary COPY; returns how many.
+
+        Args:
+            entities: may be a generator of any length; it is read as the rows are sent.
+        """
+        return self._run(operations.add_many(entities))
+
+    def upsert(self, entity: E, *conflict: str) -> E:
+        """Add a row, or change the one with the same values in the fields of the conflict.
+
+        Args:
+            entity: the row; its key and its fixed fields only count when it is added.
+            conflict: the fields, over which a unique index stands.
+        """
+        return self._run(operations.upsert(self._declared, entity, conflict))
+
+    def update(
+        self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
+    ) -> E:
+        """Change fields of one row, and no others; returns it.
+
+        Args:
+            row: the row's key; or the row as it was read, to change it only if nobody has since.
+            changes: the new values.
+
+        Raises:
+            NotFound: when no row has the key.
+            StaleRow: when the row was changed or deleted since it was read.
+        """
+        repository = cast(Repository[E], self)
+        return repository._run(operations.update(repository._declared, row, changes))
+
+    def delete(self, key: Key) -> None:
+        """Delete a row.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        self._run(operations.delete(self._declared, key))
+
+    def query(
+        self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
+    ) -> list[E]:
+        """The rows of a query in SQL of one's own; pyorm.own_sql tells what stands in braces.
+
+        Args:
+            text: the SQL, or sql_file(path).
+            parameters: by position for `%s`, by name for `%(name)s`.
+            join: other entities whose tables it names.
+        """
+        sources = tuple(
+            source_for(declaration(entity), self._on, self._contract) for entity in join
+        )
+        return self._run(operations.query(text, parameters, sources))

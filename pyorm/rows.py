@@ -1,0 +1,159 @@
+"""Rows to entities and back: small functions compiled once for an entity and its columns.
+
+    def make(rows):
+        made = []
+        add = made.append
+        for v0, v1, v2 in rows:
+            o = new(cls)
+            o.id = v0
+            o.model_id = v1
+            o.status = d2[v2]
+            add(o)
+        return made
+
+It costs one call for many rows instead of a constructor's call for each. An entity whose
+constructor does more (__post_init__), and a row that leaves fields to their defaults, get the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pyorm.entity import Column, Declaration
+from pyorm.errors import MappingError
+from pyorm.storage import Storage, to_uuid
+
+E = TypeVar("E")
+Rows = Sequence[tuple[Any, ...]]
+Make = Callable[[Rows], list[E]]
+
+
+def row_maker(
+    declared: Declaration[E], columns: Sequence[tuple[Column, Storage]], *, strict: bool = False
+) -> Make[E]:
+    """Compile the function that makes entities of rows.
+
+    Args:
+        declared: the entity.
+        columns: the columns of a row, in order.
+        strict: check for null and for uuids as text, because the rows come from SQL of the
+            user's own, which no NOT NULL and no column type vouches for.
+
+    Returns:
+        The function; it raises MappingError.
+    """
+    cls = declared.entity
+    names: dict[str, Any] = {"new": object.__new__, "cls": cls, "__name__": __name__}
+    values, lines = [], []
+    for i, (column, storage) in enumerate(columns):
+        decode = storage.decode
+        if strict and decode is None and column.python is UUID and not column.array:
+            decode = to_uuid
+        if strict and not column.nullable:
+            lines.append(f"if v{i} is None: raise ValueError('null')")
+        if decode is None:
+            values.append(f"v{i}")
+            continue
+        names[f"d{i}"] = decode
+        if isinstance(decode, Mapping):
+            values.append(f"d{i}[v{i}]")
+        elif column.nullable:
+            values.append(f"None if v{i} is None else d{i}(v{i})")
+        else:
+            values.append(f"d{i}(v{i})")
+
+    fields = [column.field for column, _ in columns]
+    if len(fields) < len(declared.columns) or hasattr(cls, "__post_init__"):
+        pairs = zip(fields, values, strict=True)
+        lines.append(f"o = cls({', '.join(f'{field}=({value})' for field, value in pairs)})")
+    else:
+        frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        if frozen:
+            # Its twin has the same slots and lets them be filled.
+            names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
+        lines.append(f"o = new({'blank' if frozen else 'cls'})")
+        lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
+        if frozen:
+            lines.append("o.__class__ = cls")
+    unpacked = "".join(f"v{i}, " for i in range(len(columns)))
+    body = "\n        ".join(lines)
+    exec(
+        f"def make(rows):\n"
+        f"    made = []\n"
+        f"    add = made.append\n"
+        f"    for {unpacked} in rows:\n"
+        f"        {body}\n"
+        f"        add(o)\n"
+        f"    return made\n",
+        names,
+    )
+    make: Make[E] = names["make"]
+
+    def make_or_explain(rows: Rows) -> list[E]:
+        try:
+            return make(rows)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _explanation(declared, columns, rows, strict) or error from error
+
+    return make_or_explain
+
+
+def _explanation(
+    declared: Declaration[Any],
+    columns: Sequence[tuple[Column, Storage]],
+    rows: Rows,
+    strict: bool,
+) -> MappingError | None:
+    """Find the value that a row maker stumbled over, and its row's key."""
+    for row in rows:
+        found = dict(zip((column.field for column, _ in columns), row, strict=True))
+        key = ", ".join(f"{field}={found[field]}" for field in declared.key if field in found)
+        for (column, storage), value in zip(columns, row, strict=True):
+            try:
+                if value is None and not column.nullable and (strict or storage.decode is not None):
+                    raise ValueError("null, but the field takes no None")
+                if value is None:
+                    continue
+                if isinstance(storage.decode, Mapping):
+                    storage.decode[value]
+                elif storage.decode is not None:
+                    storage.decode(value)
+                elif strict and column.python is UUID and not column.array:
+                    to_uuid(value)
+            except Exception as reason:
+                where = f" of the row with {key}" if key else ""
+                return MappingError(
+                    f"{declared.name}.{column.field}{where}: {reason}",
+                    hint=f"the column {column.name} holds what the entity cannot",
+                    entity=declared.name,
+                    field=column.field,
+                    value=value,
+                )
+    return None
+
+
+def entity_encoder(
+    columns: Sequence[tuple[Column, Storage]],
+) -> Callable[[Any], tuple[Any, ...]]:
+    """Compile the function that gives what the driver takes for an entity's columns.
+
+    Args:
+        columns: in the order of the parameters.
+
+    Returns:
+        The function; it raises InvalidValue.
+    """
+    names: dict[str, Any] = {"__name__": __name__}
+    parts = []
+    for i, (column, storage) in enumerate(columns):
+        names[f"e{i}"] = storage.encode
+        if storage.exact is None:
+            parts.append(f"e{i}(o.{column.field})")
+        else:
+            names[f"t{i}"] = storage.exact
+            parts.append(f"v if type(v := o.{column.field}) is t{i} else e{i}(v)")
+    exec(f"def encode(o):\n    return ({', '.join(f'({part})' for part in parts)},)\n", names)
+    encode: Callable[[Any], tuple[Any, ...]] = names["encode"]
+    return encode

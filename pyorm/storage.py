@@ -1,0 +1,317 @@
+"""How one column's values are stored: what goes to the driver, and what comes back.
+
+Three ways: PostgreSQL's own types, text on PostgreSQL columns of the old contract, and SQLite.
+Each checks a value before it is sent, so that all three refuse the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Json, Jsonb
+
+from pyorm import json_values
+from pyorm.entity import Column
+from pyorm.enums import SharedEnum
+from pyorm.errors import InvalidValue
+
+Check = Callable[[Any], Any]
+"""Takes a value that is not None; returns what is stored, raises ValueError with the reason."""
+
+INTEGER = {"smallint": 15, "integer": 31, "bigint": 63}
+TEXT_TYPES = ("text", "character varying", "character", "varchar")
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How one column's values are stored.
+
+    Args:
+        sql_type: the column's SQL type here, `varchar[]` for an array.
+        exact: a value of this type goes to the driver as it is; None when each needs encode.
+        encode: checks a value and returns what the driver takes; raises InvalidValue.
+        element: encodes one element of an array; the same as encode for no array.
+        decode: turns what the driver gave into the value: a function, a table of all values,
+            or None when it is the value already.
+        as_text: whether it is read and compared as text, because the driver has no type for it.
+    """
+
+    sql_type: str
+    exact: type[Any] | None
+    encode: Check
+    element: Check
+    decode: Callable[[Any], Any] | Mapping[Any, Any] | None
+    as_text: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is json, which PostgreSQL cannot compare."""
+        return self.sql_type in ("json", "jsonb")
+
+    @property
+    def copy_type(self) -> str:
+        """The type's name for COPY; psycopg knows no native enums, and their text is the same."""
+        if self.as_text:
+            return "text[]" if self.sql_type.endswith("[]") else "text"
+        return self.sql_type.replace("character varying", "varchar")
+
+
+def postgres(
+    entity: str,
+    column: Column,
+    found: str | None = None,
+    *,
+    old: bool = False,
+    labels: tuple[str, ...] = (),
+) -> Storage:
+    """A column of a PostgreSQL table.
+
+    Args:
+        entity: the entity's name, for errors.
+        column: the column.
+        found: its type in the catalog without `[]`, None for the declared one.
+        old: whether the table stands under the old contract, where enum values are lowercase.
+        labels: the labels of a native enum type.
+    """
+    sql_type = found or column.sql_type.split("(")[0]
+    check = _check(column)
+    exact: type[Any] | None = column.python
+    decode: Any = None
+    if column.python is UUID and sql_type != "uuid":
+        exact, check, decode = None, lambda value: str(to_uuid(value)), UUID
+    elif column.enum:
+        decode = _members(column.enum, column.nullable)
+        if old or labels:
+            exact, check = None, _spelled(column.enum, labels)
+    elif sql_type in ("json", "jsonb"):
+        wrap = Jsonb if sql_type == "jsonb" else Json
+        exact, check = None, lambda value: wrap(_json(column, value), json_values.dumps)
+        if is_dataclass(column.python):
+            decode = lambda value: json_values.build(column.python, value)  # noqa: E731
+    elif column.python in (str, int, float, datetime, Decimal):
+        exact = None
+    return _storage(entity, column, sql_type, exact, check, decode, list, bool(labels))
+
+
+def sqlite(entity: str, column: Column) -> Storage:
+    """A column of an SQLite table: everything that SQLite has no type for is text."""
+    check = _check(column)
+    decode: Any = None
+    stored: Check
+    match column.python:
+        case t if t is UUID:
+            stored, decode = str, UUID
+        case t if t is datetime:
+            stored, decode = utc_text, datetime.fromisoformat
+        case t if t is date:
+            stored, decode = date.isoformat, date.fromisoformat
+        case t if t is Decimal:
+            stored, decode = str, Decimal
+        case t if t is bool:
+            stored, decode = int, bool
+        case t if t is dict:
+            stored, decode = json_values.dumps, json.loads
+        case t if is_dataclass(t):
+            stored = json_values.dumps
+            decode = lambda value: json_values.build(column.python, json.loads(value))  # noqa: E731
+        case _:
+            stored = _same
+            if column.enum:
+                decode = _members(column.enum, column.nullable)
+    sql_type = "json" if column.python is dict or is_dataclass(column.python) else "text"
+    check_and_store = lambda value: stored(check(value))  # noqa: E731
+    if not column.array:
+        return _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
+    listed = _storage(entity, column, "text", None, check_and_store, decode, json.dumps, False)
+    each = listed.decode if callable(listed.decode) else _same
+    return Storage("text", None, listed.encode, listed.element, lambda text: each(json.loads(text)))
+
+
+def _storage(
+    entity: str,
+    column: Column,
+    sql_type: str,
+    exact: type[Any] | None,
+    check: Check,
+    decode: Any,
+    array: Callable[[Any], Any],
+    as_text: bool,
+) -> Storage:
+    element = _encoder(entity, column, check, nullable=column.nullable and not column.array)
+    if not column.array:
+        return Storage(sql_type, exact, element, element, decode, as_text)
+
+    def encode_all(value: Any) -> Any:
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise ValueError(f"wants a list, not {type(value).__name__} {value!r}")
+        return array([element(item) for item in value])
+
+    encode = _encoder(entity, column, encode_all, nullable=column.nullable)
+    return Storage(f"{sql_type}[]", None, encode, element, _each(decode), as_text)
+
+
+def _encoder(entity: str, column: Column, check: Check, *, nullable: bool) -> Check:
+    """Let a check speak of the entity and the field, and know None."""
+
+    def encode(value: Any) -> Any:
+        if value is None:
+            if nullable:
+                return None
+            raise InvalidValue(
+                f"{entity}.{column.field} takes no None", entity=entity, field=column.field
+            )
+        try:
+            return check(value)
+        except InvalidValue as error:
+            if error.entity:
+                raise
+            error.message = f"{entity}.{column.field}: {error.message}"
+            error.entity, error.field = entity, column.field
+            raise
+        except ValueError as error:
+            raise InvalidValue(
+                f"{entity}.{column.field}: {error}", entity=entity, field=column.field, value=value
+            ) from error
+
+    return encode
+
+
+def _each(decode: Any) -> Any:
+    """The decoder of an array from the decoder of its elements."""
+    if decode is None:
+        return None
+    if isinstance(decode, Mapping):
+        return lambda items: [decode[item] for item in items]
+    return lambda items: [decode(item) for item in items]
+
+
+def to_uuid(value: Any) -> UUID:
+    """Read a uuid from its text, or take one as it is.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"wants a uuid or its text, not {type(value).__name__} {value!r}")
+    try:
+        return UUID(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no uuid") from None
+
+
+class _Members(dict[Any, Any]):
+    """All spellings of an enum's values that were met so far, each with its member."""
+
+    def __init__(self, enum: type[SharedEnum], nullable: bool) -> None:
+        super().__init__({member.value: member for member in enum})
+        self.enum = enum
+        if nullable:
+            self[None] = None
+
+    def __missing__(self, value: Any) -> SharedEnum:
+        member = self.enum.ignoring_case(value) if isinstance(value, str) else None
+        if member is None:
+            raise ValueError(f"{value!r} is no {self.enum.__name__}")
+        self[value] = member
+        return member
+
+
+def _members(enum: type[SharedEnum], nullable: bool) -> Mapping[Any, Any]:
+    return _Members(enum, nullable)
+
+
+def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
+    """Encode a member as the old contract spells it: its native label, else in lowercase."""
+    by_case = {label.upper(): label for label in labels}
+    spelled = {member: by_case.get(member.value, member.value.lower()) for member in enum}
+    return lambda value: spelled[value if type(value) is enum else enum(value)]
+
+
+def _check(column: Column) -> Check:
+    """What is right for a column on every backend."""
+    python = column.python
+    if column.enum:
+        return column.enum
+    if python is UUID:
+        return to_uuid
+    if python is str:
+        return lambda value: _text(column, value)
+    if python is int:
+        bits = INTEGER.get(column.sql_type, 63)
+        return lambda value: _integer(bits, value)
+    if python is float:
+        return _float
+    if python is datetime:
+        return _aware
+    if python is Decimal:
+        return _decimal
+    if python is dict or is_dataclass(python):
+        return lambda value: _json(column, value)
+    return lambda value: _instance(python, value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _instance(python: type[Any], value: Any) -> Any:
+    if type(value) is python or isinstance(value, python):
+        return value
+    raise ValueError(f"wants {python.__name__}, not {type(value).__name__} {value!r}")
+
+
+def _json(column: Column, value: Any) -> Any:
+    return _instance(column.python, value)
+
+
+def _text(column: Column, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"wants str, not {type(value).__name__} {value!r}")
+    if column.length is not None and len(value) > column.length:
+        raise ValueError(f"{len(value)} characters are more than {column.length}: {value!r}")
+    if "\0" in value:
+        raise ValueError(f"PostgreSQL stores no NUL character: {value!r}")
+    return value
+
+
+def _integer(bits: int, value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"wants int, not {type(value).__name__} {value!r}")
+    if not -(1 << bits) <= value < (1 << bits):
+        raise ValueError(f"{value} needs more than {bits + 1} bits")
+    return value
+
+
+def _float(value: Any) -> float:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return float(value)
+    raise ValueError(f"wants float, not {type(value).__name__} {value!r}")
+
+
+def _decimal(value: Any) -> Decimal:
+    if type(value) is int:
+        return Decimal(value)
+    return _instance(Decimal, value)  # type: ignore[no-any-return]
+
+
+def _aware(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise ValueError(f"wants datetime, not {type(value).__name__} {value!r}")
+    if value.utcoffset() is None:
+        raise ValueError(f"wants a time with its zone, not {value.isoformat()}")
+    return value
+
+
+def utc_text(value: datetime) -> str:
+    """A time as SQLite stores it: in UTC, so that texts sort as times do."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
