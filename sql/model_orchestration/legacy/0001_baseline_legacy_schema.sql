@@ -4,7 +4,7 @@
 --          on a database that has them already, mark this file instead of applying it
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops the three tables with all their rows
+-- undo:    drops the three tables, and refuses while they hold rows
 
 CREATE TABLE public.models (
     id varchar(36) NOT NULL,

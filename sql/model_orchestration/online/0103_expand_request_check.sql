@@ -1,11 +1,13 @@
 -- Stop here when requests holds a row that cannot be converted.
 --
 -- does:    reads requests and names the column, the values, how many rows, and the query that shows
---          them; changes nothing
+--          them; changes nothing; refuses triggers that the backfill cannot silence
 -- locks:   ACCESS SHARE on requests, as any SELECT
 -- cost:    reads requests once for each rule
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
+
+CALL trueup.require_silence('public.requests');
 
 CALL trueup.require_uuids('public.requests', 'id', is_unique => true);
 

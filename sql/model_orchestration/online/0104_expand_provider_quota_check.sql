@@ -1,11 +1,13 @@
 -- Stop here when provider_quotas holds a row that cannot be converted.
 --
 -- does:    reads provider_quotas and names the column, the values, how many rows, and the query
---          that shows them; changes nothing
+--          that shows them; changes nothing; refuses triggers that the backfill cannot silence
 -- locks:   ACCESS SHARE on provider_quotas, as any SELECT
 -- cost:    reads provider_quotas once for each rule
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
+
+CALL trueup.require_silence('public.provider_quotas');
 
 CALL trueup.require_uuids('public.provider_quotas', 'id', is_unique => true);
 

@@ -1,7 +1,7 @@
 -- Fill the new columns of provider_quota for the rows that were there before.
 --
--- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each; can
---          be stopped and run again at any point
+-- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each;
+--          fires no trigger of the service; can be stopped and run again at any point
 -- locks:   the rows of one batch for some ms; never waits for one for more than 200 ms
 -- cost:    writes each row once; the table grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
@@ -17,6 +17,9 @@ DECLARE
     pass integer := 0;
     pages constant bigint :=
         pg_relation_size('public.provider_quota') / current_setting('block_size')::bigint;
+    -- The service's own triggers are not to see it: they would stamp or log every row.
+    has_triggers constant boolean :=
+        EXISTS (SELECT FROM trueup.waking_triggers('public.provider_quota'));
     page bigint := 0;
     tries integer := 0;
     converted bigint;
@@ -25,6 +28,9 @@ BEGIN
         -- An error rather than hidden rows; giving up rather than a client in a deadlock.
         PERFORM set_config('row_security', 'off', true);
         PERFORM set_config('lock_timeout', '200ms', true);
+        IF has_triggers THEN
+            PERFORM set_config('session_replication_role', 'replica', true);
+        END IF;
 
         BEGIN
             UPDATE public.provider_quota

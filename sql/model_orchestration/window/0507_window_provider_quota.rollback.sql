@@ -22,6 +22,8 @@ ALTER TABLE public.provider_quotas
     ALTER COLUMN id TYPE varchar(36) USING id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
 
+CALL trueup.silence_triggers('public.provider_quotas');
+
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.provider_quotas AS t
 SET
@@ -37,5 +39,7 @@ SET
     END
 FROM trueup.provider_quota_reversal AS r
 WHERE t.id = r.id::text;
+
+CALL trueup.put_back('public.provider_quotas');
 
 DROP TABLE trueup.provider_quota_reversal;

@@ -4,6 +4,7 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.set_aside('public.request');
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
@@ -79,6 +80,8 @@ ALTER TABLE public.request
     ALTER COLUMN error_code TYPE varchar(50) USING error_code__moved,
     ALTER COLUMN created_at TYPE timestamptz USING created_at__moved,
     ALTER COLUMN completed_at TYPE timestamptz USING completed_at__moved;
+
+CALL trueup.silence_triggers('public.request');
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.request AS t
@@ -156,6 +159,7 @@ CALL trueup.name_not_nulls(
     'requests',
     ARRAY['id__old', 'request_id', 'request_type__old', 'model_id__old', 'provider__old', 'request_data', 'success', 'created_at']::name[]
 );
+CALL trueup.put_back('public.request');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

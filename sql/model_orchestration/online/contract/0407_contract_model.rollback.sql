@@ -4,6 +4,7 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.set_aside('public.model');
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 
@@ -59,6 +60,8 @@ ALTER TABLE public.model
     ALTER COLUMN model_metadata TYPE json USING model_metadata__moved,
     ALTER COLUMN created_at TYPE timestamptz USING created_at__moved,
     ALTER COLUMN updated_at TYPE timestamptz USING updated_at__moved;
+
+CALL trueup.silence_triggers('public.model');
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.model AS t
@@ -130,6 +133,7 @@ CALL trueup.name_not_nulls(
     'models',
     ARRAY['id__old', 'model_id', 'provider__old', 'capabilities__old', 'status__old', 'created_at', 'updated_at']::name[]
 );
+CALL trueup.put_back('public.model');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

@@ -4,6 +4,7 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.set_aside('public.provider_quota');
 
 ALTER TABLE public.provider_quota DROP CONSTRAINT provider_quota_pkey;
 
@@ -55,6 +56,8 @@ ALTER TABLE public.provider_quota
     ALTER COLUMN monthly_reset_at TYPE timestamptz USING monthly_reset_at__moved,
     ALTER COLUMN created_at TYPE timestamptz USING created_at__moved,
     ALTER COLUMN updated_at TYPE timestamptz USING updated_at__moved;
+
+CALL trueup.silence_triggers('public.provider_quota');
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.provider_quota AS t
@@ -116,6 +119,7 @@ CALL trueup.name_not_nulls(
     'provider_quotas',
     ARRAY['id__old', 'provider__old', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
 );
+CALL trueup.put_back('public.provider_quota');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.
