@@ -71,7 +71,7 @@ def read_config(path: Path | None) -> dict[str, str]:
             f"{path}: {error.option} uses the variable {error.reference}, which is not set",
             hint=f"set {error.reference.upper()} in the environment",
         ) from None
-    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+    except (configparser.Error, OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
     if table != _YOYO_MIGRATION_TABLE:
         raise UsageError(

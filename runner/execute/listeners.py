@@ -91,10 +91,7 @@ class _Lines:
 
     def __call__(self, event: Event) -> None:
         if line := describe(event):
-            # A terminal or locale without Unicode still gets its line.
-            encoding = self._stream.encoding or "utf-8"
-            shown = line.encode(encoding, "backslashreplace").decode(encoding)
-            self._stream.write(shown + "\n")
+            self._stream.write(line + "\n")
             self._stream.flush()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -152,6 +153,8 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
 
 def _stray(path: Path, names: set[str]) -> str:
     """Why a file beside the migrations is a mistake, or would run behind the reader's back."""
+    if not _name(path).isprintable():
+        return f"its name {_name(path)!a} holds characters that cannot be shown"
     if path.name.startswith("post-apply") and path.suffix in (".sql", ".py"):
         return "yoyo runs a post-apply file after every run; trueup runs numbered SQL files only"
     if path.suffix == ".py" and not path.name.startswith("_tmp_yoyonew"):
@@ -166,6 +169,11 @@ def _stray(path: Path, names: set[str]) -> str:
     if "." in path.stem:
         return f"an id has no dot; a rollback file is named ID{ROLLBACK_SUFFIX}"
     return ""
+
+
+def _name(path: Path) -> str:
+    """A file's name read as UTF-8, whatever the locale says."""
+    return os.fsencode(path.name).decode("utf-8", "surrogateescape")
 
 
 def _service_name(source: Path) -> str:
@@ -194,10 +202,11 @@ def read_migration(path: Path, *, service: str = "", on_request: bool = False) -
     rollback_path = path.with_name(path.stem + ROLLBACK_SUFFIX)
     has_rollback = rollback_path.exists()
     header = parse_header(path, text)
-    number, _, rest = path.stem.partition("_")
+    id_ = _name(path).removesuffix(".sql")
+    number, _, rest = id_.partition("_")
     phase = rest.partition("_")[0]
     return Migration(
-        id=path.stem,
+        id=id_,
         number=number if number.isdigit() else "",
         phase=phase if phase in PHASES else "",
         service=service or _service_name(path.parent),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from psycopg import Connection, Error, sql
 
 from runner.errors import LockedError
+from runner.ledger.tables import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ def migration_lock(
     _poll(lambda: _try_advisory(connection), lambda: _advisory_holder(connection), give_up, waiting)
     try:
         prepare()
-        table = sql.Identifier(schema, "yoyo_lock")
+        table = in_schema(schema, "yoyo_lock")
         pid = connection.info.backend_pid
         _poll(
             lambda: _try_row(connection, table, pid),
@@ -120,9 +121,9 @@ def _advisory_holder(connection: Connection) -> str:
     )
 
 
-def _try_row(connection: Connection, table: sql.Identifier, pid: int) -> bool:
+def _try_row(connection: Connection, table: sql.SQL, pid: int) -> bool:
     with connection.transaction():
-        connection.execute(sql.SQL("DELETE FROM {} WHERE pid < 0").format(table))
+        connection.execute(sql.SQL("DELETE FROM {} WHERE pid < %s").format(table), [0])
         inserted = connection.execute(
             sql.SQL(
                 "INSERT INTO {} (locked, ctime, pid)"
@@ -134,8 +135,10 @@ def _try_row(connection: Connection, table: sql.Identifier, pid: int) -> bool:
     return inserted.rowcount == 1
 
 
-def _row_holder(connection: Connection, table: sql.Identifier) -> str:
-    row = connection.execute(sql.SQL("SELECT pid, ctime FROM {}").format(table)).fetchone()
+def _row_holder(connection: Connection, table: sql.SQL) -> str:
+    row = connection.execute(
+        sql.SQL("SELECT pid, ctime FROM {} WHERE pid > %s").format(table), [0]
+    ).fetchone()
     if row is None:
         return ""
     pid, since = row

@@ -12,12 +12,13 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, LiteralString
 
 from psycopg import Connection, errors, sql
 from psycopg.rows import class_row
 
 from runner.errors import LedgerError
+from runner.ledger.tables import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,10 +203,11 @@ class Recorder:
         # The same time in both tables tells later that yoyo did not apply it anew since.
         self.connection.execute(
             self._sql(
-                "INSERT INTO {}._yoyo_migration (migration_hash, migration_id, applied_at_utc)"
+                "_yoyo_migration",
+                "INSERT INTO {} (migration_hash, migration_id, applied_at_utc)"
                 " VALUES (%s, %s, %s AT TIME ZONE 'UTC')"
                 " ON CONFLICT (migration_hash) DO UPDATE SET applied_at_utc ="
-                " excluded.applied_at_utc"
+                " excluded.applied_at_utc",
             ),
             [migration.yoyo_hash, migration.id, finished_at],
         )
@@ -215,7 +217,7 @@ class Recorder:
         """Record that a migration is rolled back, in yoyo's tables and in trueup's."""
         self._finish(migration, "ROLLBACK", record)
         self.connection.execute(
-            self._sql("DELETE FROM {}._yoyo_migration WHERE migration_hash = %s"),
+            self._sql("_yoyo_migration", "DELETE FROM {} WHERE migration_hash = %s"),
             [migration.yoyo_hash],
         )
         self._log(migration, "rollback")
@@ -271,15 +273,16 @@ class Recorder:
     def _log(self, migration: Migration, operation: str) -> None:
         self.connection.execute(
             self._sql(
-                "INSERT INTO {}._yoyo_log (id, migration_hash, migration_id, operation,"
+                "_yoyo_log",
+                "INSERT INTO {} (id, migration_hash, migration_id, operation,"
                 " username, hostname, created_at_utc) VALUES (gen_random_uuid()::text,"
-                " %s, %s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC')"
+                " %s, %s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC')",
             ),
             [migration.yoyo_hash, migration.id, operation, os_user()[:255], host()[:255]],
         )
 
-    def _sql(self, query: str) -> sql.Composed:
-        return sql.SQL(query).format(sql.Identifier(self.schema))
+    def _sql(self, table: str, query: LiteralString) -> sql.Composed:
+        return sql.SQL(query).format(in_schema(self.schema, table))
 
 
 @cache

@@ -11,6 +11,7 @@ from psycopg import sql
 from runner.errors import UsageError
 from runner.ledger.audit import audit
 from runner.ledger.records import read_ledger
+from runner.ledger.tables import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +100,8 @@ def record_repairs(
             finding = repair.finding
             if finding.kind in ("renamed", "deleted"):
                 connection.execute(
-                    sql.SQL("DELETE FROM {}._yoyo_migration WHERE migration_id = %s").format(
-                        sql.Identifier(recorder.schema)
+                    sql.SQL("DELETE FROM {} WHERE migration_id = %s").format(
+                        in_schema(recorder.schema, "_yoyo_migration")
                     ),
                     [finding.migration],
                 )

@@ -9,6 +9,12 @@ from runner.errors import LedgerError
 _YOYO_VERSION = 2
 
 
+def in_schema(schema: str, table: str) -> sql.SQL:
+    """A qualified name for a query with parameters, where a % of the name must be doubled."""
+    name = sql.Identifier(schema, table).as_string().replace("%", "%%")
+    return sql.SQL(name)
+
+
 def create_tables(connection: Connection, schema: str) -> None:
     """Create yoyo's tables and trueup's, those that are missing.
 
@@ -27,7 +33,7 @@ def create_tables(connection: Connection, schema: str) -> None:
                 "SELECT to_regclass(%s || '._yoyo_version') IS NOT NULL"
                 " AND to_regclass(%s || '.yoyo_lock') IS NOT NULL,"
                 " to_regclass('trueup.ledger') IS NOT NULL",
-                [schema_literal := sql.Identifier(schema).as_string(connection), schema_literal],
+                [quoted := sql.Identifier(schema).as_string(), quoted],
             ).fetchone()
             assert present is not None
             # CREATE ... IF NOT EXISTS asks for the privilege even when there is nothing to do.

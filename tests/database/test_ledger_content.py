@@ -133,7 +133,8 @@ def test_repair_shows_the_change_and_records_what_is_named(database: str, source
     edit(source / f"{B}.sql")
     options = ("--sources", str(source))
     asked = run_trueup("repair", A, *options, dsn=database)
-    assert asked.returncode == 130
+    assert asked.returncode == UsageError.exit_code
+    assert "give --yes" in asked.stderr
     assert f"+++ now/{A}.sql" in asked.stdout
     assert "+SELECT 'edited';" in asked.stdout
     assert kinds(database, source) == [("edited", A), ("edited", B)]
