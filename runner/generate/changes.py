@@ -39,6 +39,7 @@ class ColumnChange:
     new_default: str | None = None
     check_name: str | None = None
     check: str | None = None
+    storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default
     parent: tuple[Name, str, str] | None = None  # new table, its column, its old column
 
     def new_from(self, value: str) -> str:
@@ -62,6 +63,10 @@ class IndexChange:
     converted: bool
     constraint: str | None  # "PRIMARY KEY", "UNIQUE" or None
     columns: tuple[str, ...]
+    comment: str | None = None
+    constraint_comment: str | None = None
+    clustered: bool = False
+    replica_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class ForeignKeyChange:
     referenced_columns: tuple[str, ...]
     options: str  # what follows the referenced columns: MATCH, ON DELETE, DEFERRABLE ...
     converted: bool
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +246,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         to_old="{}::text",
         not_null=column.not_null,
         refusals=tuple(refusals),
+        storage=_storage(column, is_text=True),
     )
 
 
@@ -285,7 +292,22 @@ def _enum_change(
         new_default=new_default,
         check_name=check,
         check=check_sql,
+        storage=_storage(column, is_text=is_text or column.is_array),
     )
+
+
+def _storage(column: Column, *, is_text: bool) -> tuple[str, ...]:
+    """What a change of type would make PostgreSQL forget about a column."""
+    if not is_text:
+        return ()
+    names = {"p": "PLAIN", "m": "MAIN", "e": "EXTERNAL"}
+    methods = {"p": "pglz", "l": "lz4"}
+    found = []
+    if column.storage in names:
+        found.append(f"SET STORAGE {names[column.storage]}")
+    if column.compression in methods:
+        found.append(f"SET COMPRESSION {methods[column.compression]}")
+    return tuple(found)
 
 
 def _enum_type(column: Column, enum: EnumStandard) -> str:
@@ -336,6 +358,7 @@ def _foreign_keys(
             referenced_columns=key.referenced_columns,
             options=_options(key),
             converted=any(here in own for here, _ in pairs),
+            comment=key.comment,
         )
 
 
@@ -386,6 +409,10 @@ def _indexes(
             converted=is_converted,
             constraint=kinds.get(constraint.kind) if constraint else None,
             columns=index.columns,
+            comment=index.comment,
+            constraint_comment=constraint.comment if constraint else None,
+            clustered=index.clustered,
+            replica_identity=index.replica_identity,
         )
 
 

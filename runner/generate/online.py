@@ -32,7 +32,7 @@ def toolkit(folder: str, phase: str) -> Draft:
 
 def check(table: TableView, folder: str, phase: str) -> Draft:
     """The refusal of data that cannot be converted, before anything changes."""
-    old = table.old.name
+    old, is_online = table.old.name, folder == "online"
     return Draft(
         key=f"check {table.new}",
         folder=folder,
@@ -42,14 +42,15 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
         title=f"Stop here when {old} holds a row that cannot be converted.",
         header={
             "does": f"reads {old} and names the column, the values, how many rows, and the query "
-            "that shows them; changes nothing",
+            "that shows them; changes nothing"
+            + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
             "locks": f"ACCESS SHARE on {old}, as any SELECT",
             "cost": f"reads {old} once for each rule",
             "undo": "nothing to undo",
         },
         rollback_title="no-op: the file changed nothing.",
         after=["toolkit"],
-        context={"t": table},
+        context={"t": table, "is_online": is_online},
     )
 
 
@@ -112,7 +113,7 @@ def _backfill(t: TableView, after: Sequence[str]) -> Draft:
         title=f"Fill the new columns of {t.new.name} for the rows that were there before.",
         header={
             "does": "converts all columns of a row in one UPDATE, in batches of pages, and commits "
-            "each; can be stopped and run again at any point",
+            "each; fires no trigger of the service; can be stopped and run again at any point",
             "locks": "the rows of one batch for some ms; never waits for one for more than 200 ms",
             "cost": "writes each row once; the table grows until VACUUM",
             "undo": "nothing to undo: the columns go with expand",

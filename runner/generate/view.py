@@ -14,7 +14,7 @@ from runner.generate.changes import (
     TableChange,
     short_type,
 )
-from runner.quoting import quote_ident, quote_name, shorten
+from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
 
 class TableView:
@@ -199,6 +199,8 @@ class TableView:
             name = quote_ident(column.name)
             if column.not_null and self._remade([column.name]):
                 clauses.append(f"ALTER COLUMN {name} SET NOT NULL")
+            if column.name in self.converted and self.converted[column.name].new_type == "uuid":
+                clauses += [f"ALTER COLUMN {name} {s}" for s in self.converted[column.name].storage]
             if column.default is not None and column.name in self.moved:
                 clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
         for k in self.relation.constraints:
@@ -237,6 +239,45 @@ class TableView:
             for k in self._foreign_keys
             if k.references == self.new and self._remade(k.referenced_columns)
         ]
+
+    # comments and settings of what is made again
+
+    @property
+    def remade_settings(self) -> list[str]:
+        """The statements for the old contract's indexes and CHECKs that were made again."""
+        found = [
+            statement
+            for i in self.indexes
+            if self._remade(i.columns)
+            for statement in self._index_settings(i, i.old_name)
+        ]
+        checks = (k for k in self.relation.constraints if k.kind == "c")
+        return found + [
+            self._constraint_comment(k.name, k.comment)
+            for k in checks
+            if k.comment is not None and self._remade(k.columns)
+        ]
+
+    @property
+    def new_settings(self) -> list[str]:
+        """The statements for the new contract's indexes, once the old ones are gone."""
+        return [s for i in self.converted_indexes for s in self._index_settings(i, i.name)]
+
+    def _index_settings(self, index: IndexChange, name: str) -> list[str]:
+        table, found = quote_name(self.new), []
+        if index.constraint_comment is not None:
+            found.append(self._constraint_comment(name, index.constraint_comment))
+        if index.comment is not None:
+            qualified = quote_name(Name(self.new.schema, name))
+            found.append(f"COMMENT ON INDEX {qualified} IS {quote_literal(index.comment)};")
+        if index.clustered:
+            found.append(f"ALTER TABLE {table} CLUSTER ON {quote_ident(name)};")
+        if index.replica_identity:
+            found.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {quote_ident(name)};")
+        return found
+
+    def _constraint_comment(self, name: str, comment: str) -> str:
+        return comment_on_constraint(self.new, name, comment)
 
     # names
 
@@ -334,6 +375,23 @@ class TableView:
             ),
         ]
 
+    @property
+    def unwindow_settings(self) -> list[str]:
+        """The comments of the CHECKs that the rewrite from new to old adds again."""
+        return [
+            comment_on_constraint(self.old, k.name, k.comment)
+            for k in self.relation.constraints
+            if k.kind == "c" and k.comment is not None and self._converts(k.columns)
+        ]
+
+
+def comment_on_constraint(table: Name, name: str, comment: str) -> str:
+    """The statement that gives a constraint its comment."""
+    return (
+        f"COMMENT ON CONSTRAINT {quote_ident(name)} ON {quote_name(table)}"
+        f" IS {quote_literal(comment)};"
+    )
+
 
 def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     name = quote_ident(column.name)
@@ -341,6 +399,8 @@ def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     value = column.new_from(name) if to_new else column.old_from(name)
     default = column.new_default if to_new else column.old_default
     clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
+    if type_name != "uuid":
+        clauses += [f"ALTER COLUMN {name} {storage}" for storage in column.storage]
     if default is not None:
         clauses.insert(0, f"ALTER COLUMN {name} DROP DEFAULT")
         clauses.append(f"ALTER COLUMN {name} SET DEFAULT {default}")

@@ -3,6 +3,9 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
 LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
+{% if t.moved %}
+CALL trueup.set_aside({{ t.new | n | lit }});
+{% endif %}
 
 {{ macros.old_names(t, t.contract_renames, t.kept_not_null) }}
 
@@ -36,8 +39,9 @@ ALTER TABLE {{ t.new | n }}
     ALTER COLUMN {{ name | q }} TYPE {{ type }} USING {{ source }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
-{{ macros.restore(t, t.new) }}
+CALL trueup.silence_triggers({{ t.new | n | lit }});
 
+{{ macros.restore(t, t.new) }}
 
 {% if t.moved %}
 CALL trueup.copy_columns({{ t.new | n | lit }}, '__moved');
@@ -58,6 +62,9 @@ ALTER TABLE {{ t.new | n }}
 
 {% for i in t.remade_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
+{% endfor %}
+{% for setting in t.remade_settings %}
+{{ setting }}
 {% endfor %}
 
 {% for c in t.columns %}
@@ -80,5 +87,6 @@ CALL trueup.name_not_nulls(
     {{ t.old.name | lit }},
     ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
 );
+CALL trueup.put_back({{ t.new | n | lit }});
 
 {{ macros.sync_trigger(t) }}

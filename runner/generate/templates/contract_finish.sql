@@ -18,3 +18,6 @@ ALTER TABLE {{ t.new | n }}
 {% for i in t.indexes if i.converted and not i.constraint and i.build_name != i.name %}
 ALTER INDEX {{ t.new.schema | q }}.{{ i.build_name | q }} RENAME TO {{ i.name | q }};
 {% endfor %}
+{% for setting in t.new_settings %}
+{{ setting }}
+{% endfor %}

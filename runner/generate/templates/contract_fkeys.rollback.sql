@@ -2,11 +2,13 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A reference is spelled as the key that it refers to.
 {% for child, column, parent, key in u.references %}
+CALL trueup.silence_triggers({{ child.new | n | lit }});
 UPDATE {{ child.new | n }} AS t
 SET {{ column.old_name | q }} = r.{{ key.old_name | q }}
 FROM {{ parent.reversal | n }} AS r
 WHERE t.{{ column.name | q }} = r.{{ key.name | q }}
     AND t.{{ column.old_name | q }} <> r.{{ key.old_name | q }};
+CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
 {% for k in u.foreign_keys %}
@@ -17,4 +19,8 @@ ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ u.fkey_build_name(k) | q }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
+COMMENT ON CONSTRAINT {{ u.fkey_build_name(k) | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
+{% endif %}
 {% endfor %}

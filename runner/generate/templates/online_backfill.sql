@@ -7,6 +7,9 @@ DECLARE
     pass integer := 0;
     pages constant bigint :=
         pg_relation_size({{ t.new | n | lit }}) / current_setting('block_size')::bigint;
+    -- The service's own triggers are not to see it: they would stamp or log every row.
+    has_triggers constant boolean :=
+        EXISTS (SELECT FROM trueup.waking_triggers({{ t.new | n | lit }}));
     page bigint := 0;
     tries integer := 0;
     converted bigint;
@@ -15,6 +18,9 @@ BEGIN
         -- An error rather than hidden rows; giving up rather than a client in a deadlock.
         PERFORM set_config('row_security', 'off', true);
         PERFORM set_config('lock_timeout', '200ms', true);
+        IF has_triggers THEN
+            PERFORM set_config('session_replication_role', 'replica', true);
+        END IF;
 
         BEGIN
             UPDATE {{ t.new | n }}

@@ -1,3 +1,7 @@
+{% if is_online %}
+CALL trueup.require_silence({{ t.old | n | lit }});
+
+{% endif %}
 {% for c in t.columns %}
 {% if c.new_type == "uuid" %}
 CALL trueup.require_uuids({{ t.old | n | lit }}, {{ c.name | lit }}, is_unique => {{ t.is_unique(c.name) | lower }});

@@ -15,8 +15,14 @@ BEGIN
     DROP PROCEDURE trueup.read_odometer;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
+    DROP PROCEDURE trueup.put_back;
+    DROP PROCEDURE trueup.silence_triggers;
+    DROP PROCEDURE trueup.set_aside;
     DROP PROCEDURE trueup.copy_columns;
+    DROP PROCEDURE trueup.copy_settings;
     DROP PROCEDURE trueup.copy_column;
+    DROP PROCEDURE trueup.require_silence;
+    DROP FUNCTION trueup.waking_triggers;
     DROP PROCEDURE trueup.require_uuids;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;

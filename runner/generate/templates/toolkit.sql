@@ -102,6 +102,59 @@ BEGIN
 END
 $$;
 
+-- The service's own triggers that an UPDATE of columns they do not know would fire.
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
+RETURNS TABLE (name name, enabled "char")
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT t.tgname, t.tgenabled
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND t.tgtype & 16 <> 0
+        AND t.tgattr::text = ''
+        AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+$$;
+
+-- Stops the file when the backfill would fire triggers of the service, which may change rows.
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
+    FROM trueup.waking_triggers(relation) AS t;
+
+    IF names IS NULL THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM trueup.waking_triggers(relation) AS t WHERE t.enabled <> 'O') THEN
+        RAISE EXCEPTION '%: the backfill would fire %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Triggers that are enabled as ALWAYS or REPLICA cannot be silenced: disable '
+                    'them until the backfill is done.';
+    END IF;
+    -- As the backfill will do it.
+    PERFORM set_config('session_replication_role', 'replica', true);
+    PERFORM set_config('session_replication_role', 'origin', true);
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '%: the backfill would fire %, which % may not silence',
+            relation, names, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format(
+                    'Run as a superuser, or, from PostgreSQL 15 on: '
+                    'GRANT SET ON PARAMETER session_replication_role TO %I;',
+                    current_user
+                );
+END
+$$;
+
 -- Gives a column the grants and the comment of another one.
 CREATE OR REPLACE PROCEDURE trueup.copy_column(
     source regclass,
@@ -142,7 +195,47 @@ BEGIN
 END
 $$;
 
--- Does so for every column `c` that has a namesake with the suffix: `c__old`.
+-- Tells the planner and the storage about a column what they were told about another one.
+CREATE OR REPLACE PROCEDURE trueup.copy_settings(
+    relation regclass,
+    source_column name,
+    target_column name
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    change text;
+BEGIN
+    FOR change IN
+        SELECT c.change
+        FROM pg_attribute AS s
+        JOIN pg_type AS st ON st.oid = s.atttypid
+        JOIN pg_attribute AS t ON t.attrelid = s.attrelid AND t.attname = target_column
+        JOIN pg_type AS tt ON tt.oid = t.atttypid
+        CROSS JOIN LATERAL (
+            VALUES
+                (s.attstattarget >= 0, format('SET STATISTICS %s', s.attstattarget)),
+                (s.attoptions IS NOT NULL, format('SET (%s)', array_to_string(s.attoptions, ', '))),
+                (
+                    s.attstorage <> st.typstorage AND tt.typlen = -1,
+                    'SET STORAGE ' || CASE s.attstorage
+                        WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN'
+                        WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED'
+                    END
+                ),
+                (
+                    s.attcompression <> '' AND tt.typlen = -1,
+                    'SET COMPRESSION ' || CASE s.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END
+                )
+        ) AS c (is_set, change)
+        WHERE s.attrelid = relation AND s.attname = source_column AND c.is_set
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I %s', relation, target_column, change);
+    END LOOP;
+END
+$$;
+
+-- Does both for every column `c` that has a namesake with the suffix: `c__old`.
 CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, suffix text)
 LANGUAGE plpgsql
 AS $$
@@ -158,6 +251,133 @@ BEGIN
             AND NOT c.attisdropped
     LOOP
         CALL trueup.copy_column(relation, pair.source, relation, pair.target);
+        CALL trueup.copy_settings(relation, pair.source, pair.target);
+    END LOOP;
+END
+$$;
+
+-- Lets the columns of a table be made again: takes the policies, the triggers on columns, the
+-- extended statistics and the sequences off them, and remembers them until the end of the
+-- transaction.
+CREATE OR REPLACE PROCEDURE trueup.set_aside(relation regclass)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS aside (
+        place integer GENERATED ALWAYS AS IDENTITY,
+        table_id oid,
+        drop_it text,
+        make_it text
+    ) ON COMMIT DROP;
+
+    INSERT INTO pg_temp.aside (table_id, drop_it, make_it)
+    SELECT
+        p.polrelid,
+        format('DROP POLICY %I ON %s', p.polname, relation),
+        concat_ws(
+            ' ',
+            format('CREATE POLICY %I ON %s', p.polname, relation),
+            CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
+            'FOR ' || CASE p.polcmd
+                WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
+                WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL'
+            END,
+            'TO ' || (
+                SELECT string_agg(coalesce(nullif(r, 0)::regrole::text, 'PUBLIC'), ', ')
+                FROM unnest(p.polroles) AS r
+            ),
+            'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+            'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
+        )
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation
+    UNION ALL
+    SELECT
+        t.tgrelid,
+        format('DROP TRIGGER %I ON %s', t.tgname, relation),
+        pg_get_triggerdef(t.oid) || ';' || CASE t.tgenabled
+            WHEN 'D' THEN format('ALTER TABLE %s DISABLE TRIGGER %I', relation, t.tgname)
+            WHEN 'R' THEN format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', relation, t.tgname)
+            WHEN 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, t.tgname)
+            ELSE ''
+        END
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND (t.tgattr <> '' OR t.tgqual IS NOT NULL)
+    UNION ALL
+    SELECT
+        s.stxrelid,
+        format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
+        pg_get_statisticsobjdef(s.oid)
+    FROM pg_statistic_ext AS s
+    JOIN pg_namespace AS n ON n.oid = s.stxnamespace
+    WHERE s.stxrelid = relation
+    UNION ALL
+    SELECT
+        d.refobjid,
+        format('ALTER SEQUENCE %s OWNED BY NONE', d.objid::regclass),
+        format('ALTER SEQUENCE %s OWNED BY %s.%I', d.objid::regclass, relation, a.attname)
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation
+        AND d.deptype = 'a';
+
+    FOR statement IN
+        SELECT a.drop_it FROM pg_temp.aside AS a WHERE a.table_id = relation ORDER BY a.place
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Keeps the service's own triggers from firing while values are put back.
+CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    silenced record;
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS aside (
+        place integer GENERATED ALWAYS AS IDENTITY,
+        table_id oid,
+        drop_it text,
+        make_it text
+    ) ON COMMIT DROP;
+
+    FOR silenced IN
+        SELECT
+            t.tgname,
+            CASE t.tgenabled WHEN 'R' THEN 'REPLICA ' WHEN 'A' THEN 'ALWAYS ' ELSE '' END AS mode
+        FROM pg_trigger AS t
+        WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+    LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', relation, silenced.tgname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format('ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname)
+        );
+    END LOOP;
+END
+$$;
+
+-- Makes again what was set aside, and lets silenced triggers fire again.
+CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        DELETE FROM pg_temp.aside AS a WHERE a.table_id = relation RETURNING a.make_it
+    LOOP
+        EXECUTE statement;
     END LOOP;
 END
 $$;
@@ -220,6 +440,12 @@ BEGIN
 
     -- A view reads its table as its owner, whom row security may not hold.
     IF base_table.relrowsecurity THEN
+        IF current_setting('server_version_num')::integer < 150000 THEN
+            RAISE EXCEPTION '% has row security, which a view cannot keep before PostgreSQL 15', base
+                USING
+                    ERRCODE = 'feature_not_supported',
+                    HINT = 'Use the window strategy, or upgrade the server first.';
+        END IF;
         EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', compat_view);
     END IF;
 END

@@ -21,6 +21,11 @@ ALTER TABLE {{ t.old | n }}
 {% for clause in t.unwindow_clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
+{% for setting in t.unwindow_settings %}
+{{ setting }}
+{% endfor %}
+
+CALL trueup.silence_triggers({{ t.old | n | lit }});
 
 {{ macros.restore(t, t.old) }}
 {% endif %}
@@ -33,12 +38,19 @@ SET {{ column.name | q }} = r.{{ key.old_name | q }}
 FROM {{ parent.reversal | n }} AS r
 WHERE t.{{ column.name | q }} = {{ key.old_from("r." ~ (key.name | q)) }};
 {% endfor %}
+
+{% for t in u.tables if t.columns %}
+CALL trueup.put_back({{ t.old | n | lit }});
+{% endfor %}
 {% for k in u.foreign_keys %}
 
 ALTER TABLE {{ u.old_name(k.table) | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ u.old_name(k.references) | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ u.old_name(k.table) | n }} IS {{ k.comment | lit }};
+{% endif %}
 {% endfor %}
 
 {% for t in u.tables if t.columns %}

@@ -45,4 +45,7 @@ ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.name | q }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
+{% endif %}
 {% endfor %}

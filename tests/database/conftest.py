@@ -1,0 +1,62 @@
+"""Legacy databases for tests: clones of each variant, with the migrations that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from support.databases import DatabaseFactory
+from support.variants import SHIPPED, MakeService, Service, Variant, write_generated
+
+ROLES = ("owner", "app", "report", "clerk", "deploy")
+
+
+@cache
+def _load(variant: Variant, filled: bool) -> Callable[[str], None]:
+    return partial(variant.load, filled=filled)
+
+
+@pytest.fixture(scope="session")
+def _generated() -> dict[Path, Path]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def roles(server_dsn: str, _session_databases: DatabaseFactory) -> Iterator[None]:
+    """The roles that production.sql grants to, `trueup_test_...`."""
+    names = [sql.Identifier(f"trueup_test_{role}") for role in ROLES]
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(name))
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        connection.execute("GRANT trueup_test_owner TO trueup_test_deploy")
+        yield
+        _session_databases.drop()
+        for name in names:
+            connection.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+@pytest.fixture
+def make_service(
+    database_factory: DatabaseFactory,
+    _generated: dict[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    roles: None,
+) -> MakeService:
+    """`make_service(variant, filled=True)` gives a new legacy database with its migrations."""
+
+    def make(variant: Variant, *, filled: bool = True) -> Service:
+        dsn = database_factory(_load(variant, filled))
+        if variant.is_shipped:
+            return Service(dsn, SHIPPED)
+        if variant.standard not in _generated:
+            folder = tmp_path_factory.mktemp(variant.name)
+            write_generated(variant.standard, dsn, folder)
+            _generated[variant.standard] = folder
+        return Service(dsn, _generated[variant.standard])
+
+    return make
