@@ -230,6 +230,32 @@ def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) ->
 
 
 @cli.command()
+@click.option("--role", required=True, help="The role that is to run the migrations.")
+@_options("dsn", "config", "service", "sources", "strategy", "json")
+def grants(role: str, as_json: bool, **where: Any) -> None:
+    """Print the SQL that gives a migration role what it needs, and nothing more.
+
+    What the role has already is printed as a comment. Reads only; an administrator runs the SQL.
+
+    \b
+    Example:
+      trueup grants --role deploy --service model_orchestration > grants.sql
+    """
+    from runner.execute.grants import role_needs
+
+    dsn, migrations = _resolve(**where)
+    found = role_needs(dsn, migrations, role, schema=config.ledger_schema(dsn))
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json([asdict(need) for need in found])
+        return
+    for need in found:
+        mark = "-- has already: " if need.held else ""
+        click.echo(f"{mark}{need.statement}  -- {need.why}")
+
+
+@cli.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
 @_options("dsn", "config", "service", "sources", "strategy", "deadline")
@@ -330,6 +356,39 @@ def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
     else:
         print_report(report, Console())
     if not report.ready:
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=_STANDARD)
+@_options("dsn", "config", "service", "sources", "json")
+def verify(standard_path: Path | None, as_json: bool, **where: Any) -> None:
+    """Tell whether the database is at the standard, and list each distance to it.
+
+    Reads the catalog only, and does not care who brought the database there: names, types,
+    CHECKs against their enums, defaults, keys, indexes, grants, leftovers. While both contracts
+    live it tells which phase still has to do what. Exits with 1 unless the distance is 0.
+
+    \b
+    Example:
+      trueup verify --service model_orchestration
+    """
+    from rich.console import Console
+
+    from runner.postgres.connect import connect
+    from runner.standard import load_standard
+    from runner.verify import verify
+    from runner.verify.render import as_json as verification_as_json
+    from runner.verify.render import print_verification
+
+    dsn, standard = _resolve_standard(standard_path, **where)
+    with connect(dsn, application_name="trueup verify") as connection:
+        verification = verify(connection, load_standard(standard))
+    if as_json:
+        _print_json(verification_as_json(verification))
+    else:
+        print_verification(verification, Console())
+    if not verification.at_standard:
         sys.exit(1)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
-from psycopg import Connection, IsolationLevel
-from psycopg.pq import TransactionStatus
+from psycopg import Connection
 
 from runner.catalog import Name, read_catalog
-from runner.errors import ConnectionFailedError, LockedError, StatementError, TrueupError
 from runner.preflight.access import check_server, check_tables
 from runner.preflight.data import read_table
 from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, references
+from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
 from runner.standard.model import Standard
 
@@ -45,7 +42,7 @@ def check(
         StatementError: the server refused a query, or its time ran out.
         ConnectionFailedError: the connection was lost.
     """
-    with _one_view(connection):
+    with read_only(connection, "check"):
         findings = list(check_server(connection, standard))
         catalog = read_catalog(connection, (standard.schema,))
         plan = make_plan(standard, catalog)
@@ -64,37 +61,3 @@ def check(
                 findings += found
     findings.sort(key=lambda f: f.severity is not Severity.STOPS)
     return Report(standard.service, tuple(findings), tuple(tables))
-
-
-@contextmanager
-def _one_view(connection: Connection[Any]) -> Iterator[None]:
-    """One read-only transaction with one snapshot, which the server itself holds to that."""
-    if connection.info.transaction_status is not TransactionStatus.IDLE:
-        raise TrueupError("a check needs a connection without an open transaction")
-    before = connection.read_only, connection.isolation_level
-    connection.read_only, connection.isolation_level = True, IsolationLevel.REPEATABLE_READ
-    try:
-        with connection.transaction():
-            # An error rather than hidden rows; no queue behind a strong lock; the queries are
-            # long and simple, and compiling them costs more than it gives.
-            connection.execute("SET LOCAL row_security = off")
-            connection.execute("SET LOCAL lock_timeout = '5s'")
-            connection.execute("SET LOCAL jit = off")
-            yield
-    except psycopg.errors.LockNotAvailable as error:
-        raise LockedError(
-            f"the check had to wait for a lock for 5 s: {error.diag.message_primary}",
-            hint="Somebody is changing a table's definition; check again when it is done.",
-        ) from None
-    except psycopg.errors.QueryCanceled as error:
-        raise StatementError(
-            f"the server ended the check: {error.diag.message_primary}",
-            hint="Give the role a longer statement_timeout: PGOPTIONS='-c statement_timeout=0'.",
-        ) from None
-    except psycopg.OperationalError as error:
-        raise ConnectionFailedError(f"the server ended the check: {error}") from None
-    except psycopg.Error as error:
-        raise StatementError(f"the server refused a query of the check: {error}") from None
-    finally:
-        if not connection.closed:
-            connection.read_only, connection.isolation_level = before

@@ -14,9 +14,9 @@ from psycopg import Connection, sql
 
 from runner.catalog import Name
 from runner.generate.changes import TableChange
+from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, Severity
 from runner.preflight.rules import as_text, is_uuid, same_uuid
-from runner.preflight.sqltext import expression, expressions, fetch_all, fetch_one, table
 from runner.quoting import quote_ident, quote_name
 
 

@@ -20,9 +20,9 @@ from psycopg import Connection, sql
 from runner.catalog import Catalog
 from runner.generate.changes import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans
+from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
 from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules
-from runner.preflight.sqltext import expression, expressions, fetch_all, fetch_one, table
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 

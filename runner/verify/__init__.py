@@ -1,0 +1,74 @@
+"""Whether a database is at its standard, however it came there, and what is left if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import Connection
+
+from runner.catalog import Catalog, Name, Relation, read_catalog
+from runner.preflight.reading import read_only
+from runner.standard.model import Standard, TableStandard
+from runner.verify.checks import own_functions
+from runner.verify.compat import compat_distances
+from runner.verify.report import Distance, State, Verification
+from runner.verify.tables import Verified, table_distances
+
+__all__ = ["Distance", "State", "Verification", "verify"]
+
+
+def verify(connection: Connection[Any], standard: Standard) -> Verification:
+    """Compare a database with its standard. It reads the catalog only, and changes nothing.
+
+    Args:
+        connection: any role that may connect; no transaction is open.
+        standard: the new contract.
+
+    Returns:
+        Each table's state, and every distance to the standard.
+
+    Raises:
+        StatementError: the server refused a query, or its time ran out.
+        ConnectionFailedError: the connection was lost.
+    """
+    with read_only(connection, "verify"):
+        catalog = read_catalog(connection, (standard.schema,))
+        found = [(table, *_find(table, catalog)) for table in standard.tables]
+        names = [relation.qualified for _, _, relation, _ in found if relation]
+        uncheckable = own_functions(connection, names)
+        states, distances = [], []
+        for table, state, relation, beside in found:
+            name = Name(table.schema, table.name)
+            states.append((name, state))
+            if relation is None:
+                distances.append(Distance(name, f"table {name}", "a table", "no such table"))
+                continue
+            verified = Verified(table, relation, catalog, uncheckable)
+            distances += table_distances(connection, verified)
+            distances += _beside(verified, beside)
+    return Verification(standard.service, tuple(states), tuple(distances))
+
+
+def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | None, Relation | None]:
+    """A table's state, the table itself, and what else has one of its names."""
+    old = catalog.relations.get(Name(table.schema, table.old))
+    new = catalog.relations.get(Name(table.schema, table.name))
+    if new is not None and new.kind in "rp":
+        if table.old == table.name or old is None:
+            return State.NEW, new, None
+        return (State.BOTH if old.kind == "v" else State.NEW), new, old
+    if old is not None and old.kind in "rp":
+        return State.OLD, old, new
+    return State.MISSING, None, None
+
+
+def _beside(table: Verified, other: Relation | None) -> Iterator[Distance]:
+    if other is None:
+        return
+    if other.kind == "v" and other.name == table.standard.old:
+        yield from compat_distances(table, other)
+    else:
+        kinds = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "S": "sequence"}
+        kind = kinds.get(other.kind, "relation")
+        yield table.distance(f"{kind} {other.qualified}", "gone", f"a {kind} of that name")

@@ -1,0 +1,80 @@
+"""What a CHECK lets pass: asked of the server, so that the way it is written does not matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import Connection, sql
+
+from runner.catalog import Column, Constraint, Name
+from runner.preflight.reading import expression, fetch_all
+
+_UNKNOWN = "TRUEUP-NO-SUCH-VALUE"
+
+
+def own_functions(connection: Connection[Any], tables: Iterable[Name]) -> frozenset[str]:
+    """The names of the tables' CHECKs that call a function which is not PostgreSQL's own.
+
+    Such a function could do anything, so these CHECKs are not evaluated.
+    """
+    rows = fetch_all(
+        connection,
+        sql.SQL(
+            """
+            SELECT DISTINCT k.conname
+            FROM pg_constraint AS k
+            JOIN pg_class AS c ON c.oid = k.conrelid
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+            WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+                AND n.nspname || '.' || c.relname = ANY ({})
+            """
+        ).format(sql.Literal([str(t) for t in tables])),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def accepted(
+    connection: Connection[Any], column: Column, constraint: Constraint, values: Iterable[str]
+) -> frozenset[str]:
+    """The values that a CHECK on one column lets pass.
+
+    Args:
+        connection: in a read-only transaction.
+        column: the column, varchar or an array of it.
+        constraint: the CHECK, which calls PostgreSQL's own functions only.
+        values: the enum's values.
+
+    Returns:
+        Those of the enum's values, of their other cases, of the CHECK's own literals and of a value
+        that nobody means, that pass.
+    """
+    candidates = set(values) | set(_literals(constraint.definition)) | {"", _UNKNOWN}
+    candidates |= {case for v in values for case in (v.lower(), v.title())}
+    value = sql.SQL("ARRAY[tried]::varchar[]" if column.is_array else "tried::varchar")
+    query = sql.SQL(
+        "SELECT tried FROM (SELECT tried, {} AS {} FROM unnest({}::text[]) AS tried) AS one_row"
+        " WHERE coalesce(({}), true)"
+    ).format(
+        value,
+        sql.Identifier(column.name),
+        sql.Literal(sorted(candidates)),
+        expression(_condition(constraint.definition)),
+    )
+    return frozenset(row[0] for row in fetch_all(connection, query))
+
+
+def _condition(definition: str) -> str:
+    """The expression in `CHECK (...)`, without what may follow it."""
+    return re.sub(
+        r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK ")
+    )
+
+
+def _literals(definition: str) -> list[str]:
+    texts = [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", definition)]
+    # `= ANY ('{A,B}'::text[])` is one literal with many values.
+    inner = [v for t in texts if t.startswith("{") for v in t.strip("{}").split(",")]
+    return [*texts, *inner]

@@ -1,0 +1,64 @@
+"""How far a database is from its standard, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from runner.catalog import Name
+
+
+class State(Enum):
+    """Which contracts a table serves."""
+
+    OLD = "old contract"
+    BOTH = "both contracts live"
+    NEW = "new contract"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """One thing that is not as the standard has it.
+
+    Args:
+        table: the table's name under the standard; None for what belongs to no table of it.
+        object: the thing.
+        expected: how it should be.
+        found: how it is.
+        left_for: the phase that still has to do it; None when no phase is known to.
+    """
+
+    table: Name | None
+    object: str
+    expected: str
+    found: str
+    left_for: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.object}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The state of each table of a standard, and every distance to it.
+
+    Args:
+        service: whose standard it is.
+        states: by the tables' names under the standard.
+        distances: empty when the database is at the standard. Who knows of more, such as drift
+            from the applied files, adds it with `dataclasses.replace`.
+    """
+
+    service: str
+    states: tuple[tuple[Name, State], ...]
+    distances: tuple[Distance, ...]
+
+    @property
+    def at_standard(self) -> bool:
+        """Whether nothing is left."""
+        return not self.distances
+
+    def of(self, table: Name | None) -> tuple[Distance, ...]:
+        """The distances of one table."""
+        return tuple(d for d in self.distances if d.table == table)

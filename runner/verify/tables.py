@@ -1,0 +1,289 @@
+"""A table against its standard: what holds whether or not trueup brought it there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from runner.catalog import Catalog, Column, Name, Relation
+from runner.generate.changes import follow, short_type
+from runner.quoting import quote_name, shorten
+from runner.standard.model import EnumStandard, TableStandard
+from runner.verify.checks import accepted
+from runner.verify.report import Distance
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A table that is looked at: its standard, what it is now, and where.
+
+    Args:
+        uncheckable: the CHECKs that may not be evaluated.
+    """
+
+    standard: TableStandard
+    relation: Relation
+    catalog: Catalog
+    uncheckable: frozenset[str]
+
+    @property
+    def new(self) -> Name:
+        """The table's name under the standard."""
+        return Name(self.standard.schema, self.standard.name)
+
+    @property
+    def old_sides(self) -> dict[str, str]:
+        """The columns that hold the old contract's values while both live, with their new names."""
+        columns = (*self.standard.uuids, *self.standard.enums)
+        present = {c.name for c in self.relation.columns}
+        return {old: c for c in columns if (old := shorten(c, "__old")) in present}
+
+    def distance(
+        self, object_: str, expected: str, found: str, left_for: str | None = None
+    ) -> Distance:
+        """A distance of this table."""
+        return Distance(self.new, object_, expected, found, left_for)
+
+    def column(self, name: str) -> str:
+        """A column as messages name it."""
+        return f"column {self.relation.qualified}.{name}"
+
+
+def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Distance]:
+    """List what in a table is not as the standard has it.
+
+    Args:
+        connection: in a read-only transaction.
+        table: an ordinary or partitioned table, under its old or its new name.
+    """
+    relation = table.relation
+    if relation.qualified != table.new:
+        yield table.distance(f"table {relation.qualified}", f"the name {table.new}", "its old name")
+    for name in table.standard.uuids:
+        yield from _uuid(table, name)
+    for name, enum in table.standard.enums.items():
+        yield from _enum(connection, table, name, enum)
+    yield from _key(table)
+    yield from _validity(table)
+    yield from _names(table)
+    yield from _leftovers(table)
+
+
+def _uuid(table: Verified, name: str) -> Iterator[Distance]:
+    column = table.relation.column(name)
+    if column is None:
+        yield table.distance(table.column(name), "uuid", "no such column")
+    elif column.type != "uuid":
+        yield table.distance(table.column(name), "uuid", short_type(column.type))
+
+
+def _enum(
+    connection: Connection[Any], table: Verified, name: str, enum: EnumStandard
+) -> Iterator[Distance]:
+    column = table.relation.column(name)
+    if column is None:
+        yield table.distance(table.column(name), "varchar", "no such column")
+        return
+    longest = max(map(len, enum.values))
+    varchar = re.fullmatch(r"character varying(?:\((\d+)\))?(\[\])?", column.type)
+    if varchar is None or (varchar[1] and int(varchar[1]) < longest):
+        yield table.distance(
+            table.column(name),
+            f"varchar{'[]' if column.is_array else ''} of at least {longest} characters",
+            short_type(column.type),
+        )
+    yield from _default(table, column, enum)
+    if varchar is None:
+        made = _check_name(table, name)
+        yield table.distance(f"constraint {made} on {table.relation.qualified}", "a CHECK", "none")
+    else:
+        yield from _check(connection, table, column, enum)
+
+
+def _check_name(table: Verified, column: str) -> str:
+    given = table.standard.checks.get(column)
+    return given or shorten(f"{table.standard.name}_{column}", "_check")
+
+
+def _default(table: Verified, column: Column, enum: EnumStandard) -> Iterator[Distance]:
+    if column.default is None or column.default.startswith("NULL::"):
+        return
+    literal = re.fullmatch(r"'((?:[^']|'')*)'::.*", column.default)
+    values = [literal[1].replace("''", "'")] if literal else []
+    if column.is_array and literal:
+        values = [v for v in literal[1].strip("{}").split(",") if v]
+    elif column.is_array:
+        values = re.findall(r"'((?:[^']|'')*)'", column.default)
+    if (not values and not (column.is_array and literal)) or set(values) - set(enum.values):
+        yield table.distance(
+            f"default of {table.column(column.name)}",
+            f"a value of {enum.name}",
+            short_type(column.default),
+        )
+
+
+def _check(
+    connection: Connection[Any], table: Verified, column: Column, enum: EnumStandard
+) -> Iterator[Distance]:
+    name, on = _check_name(table, column.name), f" on {table.relation.qualified}"
+    listed = ", ".join(enum.values)
+    found_by_name = False
+    same_elsewhere: str | None = None
+    for constraint in table.relation.constraints:
+        if constraint.kind != "c" or constraint.columns != (column.name,):
+            continue
+        if constraint.name in table.uncheckable:
+            if constraint.name == name:
+                found_by_name = True
+                yield table.distance(
+                    f"constraint {name}{on}", f"the values {listed}", constraint.definition
+                )
+            continue
+        passing = accepted(connection, column, constraint, enum.values)
+        refused = [v for v in enum.values if v not in passing]
+        more = sorted(passing - set(enum.values))
+        if constraint.name == name:
+            found_by_name = True
+            if refused or more:
+                yield table.distance(
+                    f"constraint {name}{on}",
+                    f"the values of {enum.name}: {listed}",
+                    " and ".join(
+                        f"{what} {', '.join(map(repr, values))}"
+                        for what, values in (("refuses", refused), ("also passes", more))
+                        if values
+                    ),
+                )
+        elif refused and len(refused) < len(enum.values):
+            yield table.distance(
+                f"constraint {constraint.name}{on}",
+                f"to pass every value of {enum.name}",
+                f"refuses {', '.join(map(repr, refused))}",
+            )
+        elif refused:
+            yield table.distance(
+                f"constraint {constraint.name}{on}", "gone", f"refuses every value of {enum.name}"
+            )
+        elif not more:
+            same_elsewhere = constraint.name
+    if not found_by_name:
+        yield table.distance(
+            f"constraint {name}{on}",
+            "a CHECK",
+            f"the same under the name {same_elsewhere}" if same_elsewhere else "none",
+        )
+
+
+def _key(table: Verified) -> Iterator[Distance]:
+    """A table without a primary key may be meant so, but not one with a uuid `id`."""
+    relation = table.relation
+    if relation.primary_key is None and "id" in table.standard.uuids:
+        yield table.distance(f"table {relation.qualified}", "a primary key on id", "none")
+        return
+    promoted = f"{table.standard.name}_pkey"
+    for index in relation.indexes:
+        if index.name == promoted and index.constraint is None:
+            yield table.distance(
+                f"index {promoted}", "the primary key", "a unique index", "contract"
+            )
+
+
+def _validity(table: Verified) -> Iterator[Distance]:
+    on = f" on {table.relation.qualified}"
+    for index in table.relation.indexes:
+        if not index.valid:
+            yield table.distance(f"index {index.name}{on}", "valid", "invalid")
+    kinds = {"c": "CHECK", "f": "foreign key", "n": "NOT NULL"}
+    for constraint in table.relation.constraints:
+        if not constraint.validated:
+            kind = kinds.get(constraint.kind, "constraint")
+            yield table.distance(
+                f"{kind} {constraint.name}{on}", "validated", "NOT VALID", "enforce"
+            )
+
+
+def _names(table: Verified) -> Iterator[Distance]:
+    """Names that hold the table's old name, unless the new one is taken by something else."""
+    relation, old, new = table.relation, table.standard.old, table.standard.name
+    if old == new:
+        return
+    here = [r for r in table.catalog.relations.values() if r.schema == relation.schema]
+    taken = {r.name for r in here} | {i.name for r in here for i in r.indexes}
+    sides = set(table.old_sides)
+    named = [("index", i.name) for i in relation.indexes if not sides.intersection(i.columns)]
+    named += [
+        ("constraint", k.name)
+        for k in relation.constraints
+        if k.kind in "fcx" and k.index is None and not sides.intersection(k.columns)
+    ]
+    named += [
+        ("sequence", r.name)
+        for r in here
+        if r.kind == "S" and (r.owned_by or "").startswith(f"{quote_name(relation.qualified)}.")
+    ]
+    for kind, name in named:
+        wanted = follow(name, old, new)
+        if wanted != name and (kind == "constraint" or wanted not in taken):
+            yield table.distance(f"{kind} {name}", f"the name {wanted}", "its old name", "contract")
+    # PostgreSQL 18 names them too: one line for all.
+    nulls = [
+        k.name
+        for k in relation.constraints
+        if k.kind == "n"
+        and not sides.intersection(k.columns)
+        and follow(k.name, old, new) != k.name
+    ]
+    if nulls:
+        rest = f" and {len(nulls) - 1} more" if len(nulls) > 1 else ""
+        yield table.distance(
+            f"NOT NULL constraints of {relation.qualified}",
+            f"the name {follow(nulls[0], old, new)}{rest}",
+            f"{nulls[0]}{rest}",
+            "contract",
+        )
+
+
+def _leftovers(table: Verified) -> Iterator[Distance]:
+    relation, on = table.relation, f" on {table.relation.qualified}"
+    converted = (*table.standard.uuids, *table.standard.enums)
+    filled = {shorten(f"{table.standard.name}_{c}", "_filled") for c in converted}
+    sides = set(table.old_sides)
+    for column in relation.columns:
+        if column.name in sides:
+            yield table.distance(
+                table.column(column.name), "gone", short_type(column.type), "contract"
+            )
+    for index in relation.indexes:
+        if sides.intersection(index.columns):
+            yield table.distance(
+                f"index {index.name}{on}", "gone", "the old columns' index", "contract"
+            )
+        elif index.name.endswith("__new"):
+            yield table.distance(
+                f"index {index.name}{on}", "its own name", "a name for the while", "contract"
+            )
+    for constraint in relation.constraints:
+        if constraint.name in filled:
+            yield table.distance(
+                f"constraint {constraint.name}{on}", "gone", constraint.definition, "enforce"
+            )
+        elif constraint.kind == "f" and sides.intersection(constraint.columns):
+            yield table.distance(
+                f"foreign key {constraint.name}{on}", "gone", "the old columns' key", "contract"
+            )
+        elif constraint.kind == "f" and constraint.name.endswith("__new"):
+            yield table.distance(
+                f"foreign key {constraint.name}{on}",
+                "its own name",
+                "a name for the while",
+                "contract",
+            )
+    for trigger in relation.triggers:
+        if trigger.name.startswith("zz_trueup_sync"):
+            yield table.distance(
+                f"trigger {trigger.name}{on}", "gone", "keeps both sides equal", "contract"
+            )
