@@ -46,9 +46,11 @@ class Mapping(Generic[E]):
         self.backend = backend
         self.mark = sql.SQL("%s") if backend == POSTGRESQL else sql.SQL("?")
         schema = declared.schema if backend == POSTGRESQL else None
-        self.relation = sql.SQL(".").join(identifier(name) for name in (schema, table) if name)
+        self.relation = sql.SQL(".").join(
+            identifier(name, backend) for name in (schema, table) if name
+        )
         self.columns = [(column, storages[column.field]) for column in declared.columns]
-        self.names = {column.field: identifier(column.name) for column in declared.columns}
+        self.names = {c.field: identifier(c.name, backend) for c in declared.columns}
         self.all_names = sql.SQL(", ").join(self.names.values())
         self.selected = self.select_list()
         self.make: Make[E] = row_maker(declared, self.columns)
@@ -61,7 +63,7 @@ class Mapping(Generic[E]):
         parts: list[sql.Composable] = []
         for column, storage in self.columns:
             name = self.names[column.field]
-            of_alias = sql.SQL(".").join([identifier(alias), name]) if alias else name
+            of_alias = sql.SQL(".").join([identifier(alias, self.backend), name]) if alias else name
             parts.append(
                 sql.SQL("{}::text AS {}").format(of_alias, name) if storage.as_text else of_alias
             )
@@ -113,9 +115,9 @@ class Mapping(Generic[E]):
         return made
 
 
-def identifier(name: str) -> sql.Composable:
-    """A name in a query with parameters, where a percent sign is written twice."""
-    return sql.Identifier(name.replace("%", "%%"))
+def identifier(name: str, backend: str = POSTGRESQL) -> sql.Composable:
+    """A name in a query with parameters, where psycopg wants a percent sign twice."""
+    return sql.Identifier(name.replace("%", "%%") if backend == POSTGRESQL else name)
 
 
 def declared_mapping(declared: Declaration[E]) -> Mapping[E]:

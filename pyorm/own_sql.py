@@ -22,7 +22,7 @@ from uuid import UUID
 from psycopg import sql
 
 from pyorm.enums import SharedEnum
-from pyorm.mapping import SQLITE, Mapping
+from pyorm.mapping import POSTGRESQL, SQLITE, Mapping
 from pyorm.queries import Statement
 from pyorm.storage import utc_text
 
@@ -64,7 +64,10 @@ def own_query(
         else:
             return found[0]
         filled = part.as_string(None)
-        return filled if parameters is not None else filled.replace("%%", "%")
+        doubled = mapping.backend == POSTGRESQL
+        if doubled and parameters is None:
+            return filled.replace("%%", "%")
+        return filled if doubled or parameters is None else filled.replace("%", "%%")
 
     def make() -> sql.Composable:
         filled = NAME.sub(fill, text)

@@ -91,7 +91,7 @@ def postgres(
             exact, check = None, _spelled(column.enum, labels)
     elif sql_type in ("json", "jsonb"):
         wrap = Jsonb if sql_type == "jsonb" else Json
-        exact, check = None, lambda value: wrap(_json(column, value), json_values.dumps)
+        exact, check = None, lambda value: wrap(json_values.dumps(_json(column, value)), _same)
         if is_dataclass(column.python):
             decode = lambda value: json_values.build(column.python, value)  # noqa: E731
     elif column.python in (str, int, float, datetime, Decimal):

@@ -1,0 +1,171 @@
+"""One set of tests for every place a repository can work on."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+from support.databases import DatabaseFactory
+
+from pyorm import AsyncRepository, Model, ProviderQuota, Repository, Request
+from pyorm.ddl import create_table
+from pyorm.entity import declaration
+
+from .entities import Author, Book
+
+E = TypeVar("E")
+
+LEGACY = Path("sql/model_orchestration/legacy/0001_baseline_legacy_schema.sql")
+ENTITIES = (Model, Request, ProviderQuota, Author, Book)
+OLD_AUTHORS = """
+    CREATE TABLE authors (
+        id varchar(36) PRIMARY KEY, "Name" varchar(40) NOT NULL, born date, balance numeric,
+        address json NOT NULL, tags varchar[] NOT NULL, moods varchar[], scans bigint NOT NULL,
+        picture bytea, active boolean NOT NULL, rating double precision,
+        since timestamptz NOT NULL
+    );
+    CREATE TABLE books (
+        shelf varchar(20) NOT NULL, number integer NOT NULL,
+        author_id varchar(36) NOT NULL REFERENCES authors (id), "100%%" varchar,
+        PRIMARY KEY (shelf, number)
+    )
+"""
+
+
+def load_new(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        for entity in ENTITIES:
+            connection.execute(create_table(entity).encode())
+
+
+def load_old(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(LEGACY.read_bytes())
+        connection.execute(OLD_AUTHORS.replace("%%", "%").encode())
+
+
+class Place:
+    """Where the repositories of a test work."""
+
+    def __init__(self, on: Any, contract: Any = "new", loop: Any = None) -> None:
+        self.on = on
+        self.contract = contract
+        self.loop = loop
+
+    def repository(self, entity: type[E]) -> Repository[E]:
+        if self.loop is None:
+            return Repository(entity, self.on, contract=self.contract)
+        repository = AsyncRepository(entity, self.on, contract=self.contract)
+        return Waiting(repository, self.loop)  # type: ignore[return-value]
+
+    def delete_all(self, entity: type[Any]) -> None:
+        declared = declaration(entity)
+        table = declared.old if self.contract != "new" else declared.table
+        deleting = self.on.execute(f"DELETE FROM {table}")
+        if self.loop and not self.is_sqlite:
+            self.loop.run_until_complete(deleting)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return isinstance(self.on, sqlite3.Connection)
+
+
+class Waiting:
+    """An async repository whose calls are waited for, so that the sync tests run on it."""
+
+    def __init__(self, repository: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._repository = repository
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self._repository, name)
+        if name == "entity":
+            return called
+        if name == "stream":
+            return lambda **wanted: self._stream(called(**wanted))
+        return lambda *args, **wanted: self._loop.run_until_complete(
+            self._await(called, args, wanted)
+        )
+
+    async def _await(self, called: Any, args: tuple[Any, ...], wanted: dict[str, Any]) -> Any:
+        return await called(*args, **wanted)
+
+    def _stream(self, rows: Any) -> Iterator[Any]:
+        try:
+            while True:
+                yield self._loop.run_until_complete(anext(rows))
+        except StopAsyncIteration:
+            return
+        finally:
+            self._loop.run_until_complete(rows.aclose())
+
+
+PLACES = ("postgresql", "old_contract", "auto_before", "async", "sqlite", "async_sqlite")
+
+
+@pytest.fixture(scope="session", params=PLACES)
+def _place(request: pytest.FixtureRequest, server_dsn: str) -> Iterator[Place]:
+    if request.param in ("sqlite", "async_sqlite"):
+        connection = sqlite_database()
+        loop = asyncio.new_event_loop() if request.param == "async_sqlite" else None
+        yield Place(connection, loop=loop)
+        if loop:
+            loop.close()
+        connection.close()
+        return
+    factory = DatabaseFactory(server_dsn)
+    old = request.param in ("old_contract", "auto_before")
+    dsn = factory(load_old if old else load_new)
+    if request.param == "async":
+        loop = asyncio.new_event_loop()
+        made = psycopg.AsyncConnection.connect(dsn, autocommit=True)
+        connection_async = loop.run_until_complete(made)
+        yield Place(connection_async, loop=loop)
+        loop.run_until_complete(connection_async.close())
+        loop.close()
+    else:
+        contract = {"postgresql": "new", "old_contract": "old", "auto_before": "auto"}
+        with psycopg.connect(dsn, autocommit=True) as connection_sync:
+            yield Place(connection_sync, contract[request.param])
+    factory.drop()
+
+
+@pytest.fixture
+def place(_place: Place) -> Iterator[Place]:
+    """A database with every entity's table, empty: each kind that a repository works on."""
+    yield _place
+    for entity in (Book, Author, Request, Model):
+        _place.delete_all(entity)
+
+
+def sqlite_database() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    for entity in ENTITIES:
+        connection.execute(create_table(entity, "sqlite"))
+    return connection
+
+
+@pytest.fixture
+def models(place: Place) -> Repository[Model]:
+    return place.repository(Model)
+
+
+@pytest.fixture
+def requests(place: Place) -> Repository[Request]:
+    return place.repository(Request)
+
+
+@pytest.fixture
+def authors(place: Place) -> Repository[Author]:
+    return place.repository(Author)
+
+
+@pytest.fixture
+def books(place: Place) -> Repository[Book]:
+    return place.repository(Book)

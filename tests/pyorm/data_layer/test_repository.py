@@ -1,0 +1,588 @@
+"""What a service does with a repository: the same on each contract and backend, sync and async."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from pyorm import (
+    Model,
+    ModelCapability,
+    ModelProvider,
+    ModelStatus,
+    Repository,
+    Request,
+    RequestType,
+    above,
+    at_least,
+    at_most,
+    below,
+    between,
+    contains,
+    not_,
+    one_of,
+)
+from pyorm.errors import (
+    CheckViolation,
+    ForeignKeyViolation,
+    InvalidCursor,
+    InvalidValue,
+    MappingError,
+    MultipleFound,
+    NotFound,
+    NotNullViolation,
+    StaleRow,
+    UniqueViolation,
+    UnknownEnumValue,
+)
+
+from .conftest import Place
+from .entities import Address, Author, Book, Mood, Street, a_model, a_request
+
+JULY = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
+
+
+class TestAddAndGet:
+    def test_what_was_added_comes_back_equal(self, models: Repository[Model]) -> None:
+        model = a_model(
+            capabilities=[ModelCapability.CHAT, ModelCapability.EMBEDDING],
+            status=ModelStatus.DEPRECATED,
+            configuration={"temperature": 0.5, "stop": ["\n", "ß"], "nested": {"a": None}},
+            cost_per_token=0.000002,
+            created_at=JULY,
+        )
+        assert models.add(model) == model
+        assert models.get(model.id) == model
+
+    def test_every_type_comes_back_as_itself(self, authors: Repository[Author]) -> None:
+        author = Author(
+            name="Ada",
+            born=date(1815, 12, 10),
+            balance=Decimal("12345678901234567890.10"),
+            address=Address(Street("Rue d'Alger", 7), date(1840, 1, 2), uuid4(), Mood.CROSS),
+            tags=["a", 'quote"', "comma, {brace}", ""],
+            moods=[Mood.CROSS, Mood.CALM],
+            scans=2**40,
+            picture=b"\x00\xff",
+            active=False,
+            rating=4.5,
+            since=JULY,
+        )
+        authors.add(author)
+        found = authors.get(author.id)
+        assert found == author
+        for field in Author.__slots__:  # type: ignore[attr-defined]
+            assert type(getattr(found, field)) is type(getattr(author, field)), field
+        assert str(found.balance) == str(author.balance)
+
+    def test_what_may_be_none_may_be_none(self, authors: Repository[Author]) -> None:
+        author = authors.add(Author(name="Nobody"))
+        assert authors.get(author.id) == author
+        assert (author.born, author.balance, author.moods, author.picture) == (None,) * 4
+
+    def test_a_uuid_goes_in_as_uuid_or_text_and_comes_out_as_uuid(
+        self, models: Repository[Model], requests: Repository[Request]
+    ) -> None:
+        id_ = uuid4()
+        model = a_model(id=str(id_))
+        models.add(model)
+        assert models.get(str(id_).upper()).id == models.get(id_.hex).id == id_
+        request = requests.add(a_request(model))
+        assert type(request.model_id) is UUID
+        assert request.model_id == models.one(id=str(id_)).id == id_
+
+    def test_a_time_comes_back_with_a_zone(self, models: Repository[Model]) -> None:
+        there = JULY.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        model = models.add(a_model(created_at=there))
+        assert model.created_at == JULY
+        assert model.created_at.utcoffset() is not None
+
+    def test_a_key_of_several_fields_is_a_tuple(
+        self, books: Repository[Book], authors: Repository[Author]
+    ) -> None:
+        author = authors.add(Author(name="Ada"))
+        book = books.add(Book(shelf="A", number=1, author_id=author.id, sold="50%"))
+        assert books.get(("A", 1)) == book
+        assert books.update(("A", 1), sold=None).sold is None
+        books.delete(("A", 1))
+        with pytest.raises(NotFound, match=r"no Book has the key \('A', 1\)"):
+            books.get(("A", 1))
+        with pytest.raises(InvalidValue, match=r"the key of Book is \(shelf, number\)"):
+            books.get("A")
+
+    def test_several_keys_keep_their_order(self, models: Repository[Model]) -> None:
+        first, _, third = (models.add(a_model()) for _ in range(3))
+        found = models.get_many([third.id, uuid4(), str(first.id)])
+        assert found == [third, first]
+        assert models.get_many([]) == []
+
+    def test_a_key_without_a_row_is_an_error(self, models: Repository[Model]) -> None:
+        missing = uuid4()
+        with pytest.raises(NotFound, match=f"no Model has the id {missing}") as caught:
+            models.get(missing)
+        assert (caught.value.entity, caught.value.field, caught.value.value) == (
+            "Model",
+            "id",
+            missing,
+        )
+
+
+class TestWhatIsRefused:
+    """Nothing is sent for a value that the field cannot hold, on any backend."""
+
+    @pytest.mark.parametrize("key", ["not-a-uuid", "", 5, None, b"x" * 16, 1.5])
+    def test_a_key_that_is_no_uuid(self, models: Repository[Model], key: Any) -> None:
+        for call in (models.get, models.delete, lambda key: models.get_many([key])):
+            with pytest.raises(InvalidValue) as caught:
+                call(key)
+            assert (caught.value.entity, caught.value.field) == ("Model", "id")
+        with pytest.raises(InvalidValue):
+            models.update(key, description="x")
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("id", "not-a-uuid"),
+            ("model_id", None),
+            ("model_id", 5),
+            ("model_id", "x" * 101),
+            ("model_id", "nul\0"),
+            ("status", "garbage"),
+            ("status", RequestType.CHAT),
+            ("status", None),
+            ("capabilities", ["garbage"]),
+            ("capabilities", "CHAT"),
+            ("capabilities", [None]),
+            ("max_tokens", 2**31),
+            ("max_tokens", "5"),
+            ("max_tokens", True),
+            ("cost_per_token", "1.0"),
+            ("configuration", [1]),
+            ("configuration", {"a": object()}),
+            ("configuration", {"a": float("nan")}),
+            ("created_at", JULY.replace(tzinfo=None)),
+            ("created_at", "2026-07-01"),
+        ],
+    )
+    def test_a_value_of_another_type(
+        self, models: Repository[Model], field: str, value: Any
+    ) -> None:
+        with pytest.raises(InvalidValue) as caught:
+            models.add(a_model(**{field: value}))
+        assert (caught.value.entity, caught.value.field) == ("Model", field)
+        assert f"Model.{field}" in str(caught.value)
+        with pytest.raises(InvalidValue):
+            models.add_many([a_model(), a_model(**{field: value})])
+        assert models.count() == 0
+
+    def test_an_enum_value_in_another_case_warns_and_is_written_in_uppercase(
+        self, models: Repository[Model]
+    ) -> None:
+        with pytest.warns(DeprecationWarning, match="write 'INACTIVE'") as seen:
+            model = models.add(a_model(status="inactive"))
+        assert seen[0].filename.endswith(("test_repository.py", "conftest.py"))
+        assert model.status is ModelStatus.INACTIVE
+
+    def test_an_unknown_enum_value_lists_the_valid_ones(self, models: Repository[Model]) -> None:
+        with pytest.raises(UnknownEnumValue, match="valid values: ACTIVE, INACTIVE, DEPRECATED"):
+            models.find(status="gone")  # type: ignore[arg-type]
+
+    def test_an_unknown_field_names_the_nearest(self, models: Repository[Model]) -> None:
+        calls: list[Any] = [models.find, models.count, models.exists, models.one, models.page]
+        for call in calls:
+            with pytest.raises(InvalidValue, match="no field 'statsu'; did you mean 'status'"):
+                call(statsu=1)
+        with pytest.raises(InvalidValue, match="did you mean 'created_at'"):
+            models.find(order="-createdat")
+
+    def test_a_filter_on_json(self, models: Repository[Model]) -> None:
+        models.add(a_model(configuration={"a": 1}))
+        assert models.count(configuration=not_(None)) == 1
+        assert models.count(configuration=None) == 0
+        with pytest.raises(InvalidValue, match=r"Model\.configuration is json"):
+            models.find(configuration={"a": 1})
+
+
+class TestFind:
+    @pytest.fixture(autouse=True)
+    def rows(self, models: Repository[Model]) -> None:
+        for number in range(1, 6):
+            models.add(
+                a_model(
+                    model_id=f"m{number}",
+                    max_tokens=number * 10 if number < 5 else None,
+                    status=ModelStatus.ACTIVE if number % 2 else ModelStatus.INACTIVE,
+                    capabilities=[ModelCapability.CHAT, ModelCapability.EMBEDDING][: number % 3],
+                    created_at=JULY + timedelta(days=number),
+                )
+            )
+
+    @pytest.mark.parametrize(
+        ("wanted", "names"),
+        [
+            ({}, "m1 m2 m3 m4 m5"),
+            ({"status": ModelStatus.ACTIVE}, "m1 m3 m5"),
+            ({"status": ModelStatus.ACTIVE, "max_tokens": 10}, "m1"),
+            ({"status": one_of(ModelStatus.ACTIVE, ModelStatus.INACTIVE)}, "m1 m2 m3 m4 m5"),
+            ({"status": one_of()}, ""),
+            ({"status": not_(ModelStatus.ACTIVE)}, "m2 m4"),
+            ({"model_id": one_of("m1", "m4", "m9")}, "m1 m4"),
+            ({"max_tokens": None}, "m5"),
+            ({"max_tokens": not_(None)}, "m1 m2 m3 m4"),
+            ({"max_tokens": not_(10)}, "m2 m3 m4 m5"),
+            ({"max_tokens": at_least(30)}, "m3 m4"),
+            ({"max_tokens": above(30)}, "m4"),
+            ({"max_tokens": at_most(20)}, "m1 m2"),
+            ({"max_tokens": below(20)}, "m1"),
+            ({"max_tokens": between(20, 30)}, "m2 m3"),
+            ({"created_at": above(JULY + timedelta(days=3))}, "m4 m5"),
+            ({"capabilities": contains(ModelCapability.CHAT)}, "m1 m2 m4 m5"),
+            ({"capabilities": contains(ModelCapability.EMBEDDING, ModelCapability.CHAT)}, "m2 m5"),
+            ({"capabilities": []}, "m3"),
+            ({"capabilities": [ModelCapability.CHAT]}, "m1 m4"),
+            ({"capabilities": not_([ModelCapability.CHAT])}, "m2 m3 m5"),
+        ],
+    )
+    def test_by_its_fields(
+        self, models: Repository[Model], wanted: dict[str, Any], names: str
+    ) -> None:
+        found = models.find(**wanted)
+        assert sorted(model.model_id for model in found) == names.split()
+        assert models.count(**wanted) == len(found)
+        assert models.exists(**wanted) is bool(found)
+
+    @pytest.mark.parametrize(
+        ("order", "names"),
+        [
+            ("model_id", "m1 m2 m3 m4 m5"),
+            ("-created_at", "m5 m4 m3 m2 m1"),
+            ("max_tokens", "m1 m2 m3 m4 m5"),
+            ("-max_tokens", "m5 m4 m3 m2 m1"),
+            (("status", "-model_id"), "m5 m3 m1 m4 m2"),
+        ],
+    )
+    def test_in_order(self, models: Repository[Model], order: Any, names: str) -> None:
+        assert [model.model_id for model in models.find(order=order)] == names.split()
+        first = models.find(order=order, limit=2)
+        assert [model.model_id for model in first] == names.split()[:2]
+
+    def test_a_limit_is_a_number(self, models: Repository[Model]) -> None:
+        assert models.find(limit=0) == []
+        for limit in (-1, "5", 1.5, True):
+            with pytest.raises(InvalidValue, match="a limit is a number of rows"):
+                models.find(limit=limit)  # type: ignore[arg-type]
+
+    def test_none_has_no_place_in_a_condition(self, models: Repository[Model]) -> None:
+        with pytest.raises(InvalidValue, match=r"one_of\(\) takes no None"):
+            models.find(max_tokens=one_of(1, None))
+
+    def test_exactly_one(self, models: Repository[Model]) -> None:
+        assert models.one(model_id="m1").model_id == "m1"
+        with pytest.raises(NotFound, match="no Model has model_id='m9'"):
+            models.one(model_id="m9")
+        with pytest.raises(MultipleFound, match="several rows of Model"):
+            models.one(status=ModelStatus.ACTIVE)
+
+    def test_streamed(self, models: Repository[Model]) -> None:
+        streamed = models.stream(order="-model_id", status=ModelStatus.ACTIVE)
+        assert [model.model_id for model in streamed] == ["m5", "m3", "m1"]
+
+    def test_a_stream_may_be_left(self, models: Repository[Model]) -> None:
+        for model in models.stream(order="model_id"):
+            assert model.model_id == "m1"
+            break
+        assert models.count() == 5
+
+
+class TestPages:
+    @pytest.mark.parametrize(
+        "order",
+        ["model_id", "-created_at", ("status", "-created_at"), ("-status", "model_id"), ()],
+    )
+    def test_every_row_is_on_one_page(self, models: Repository[Model], order: Any) -> None:
+        for number in range(13):
+            status = ModelStatus.ACTIVE if number % 2 else ModelStatus.INACTIVE
+            created_at = JULY + timedelta(minutes=number // 3)
+            models.add(a_model(model_id=f"m{number:02}", status=status, created_at=created_at))
+        seen: list[Model] = []
+        after = None
+        while True:
+            page = models.page(after, order=order, limit=4)
+            seen += page.items
+            after = page.next
+            if after is None:
+                break
+            assert len(page.items) == 4
+        expected = models.find(order=(*([order] if isinstance(order, str) else order),))
+        assert len({model.id for model in seen}) == 13
+        if order:
+            key = [(m.status, m.created_at) if order[0] == "status" else None for m in expected]
+            assert [(m.status, m.created_at) if order[0] == "status" else None for m in seen] == key
+
+    def test_rows_added_meanwhile_move_nothing(self, models: Repository[Model]) -> None:
+        for number in range(0, 20, 2):
+            models.add(a_model(model_id=f"m{number:02}"))
+        first = models.page(order="model_id", limit=5)
+        models.add(a_model(model_id="m01"))
+        second = models.page(first.next, order="model_id", limit=5)
+        assert [model.model_id for model in second.items] == ["m10", "m12", "m14", "m16", "m18"]
+        assert second.next is None
+
+    def test_a_filter_stays(self, models: Repository[Model]) -> None:
+        for number in range(6):
+            models.add(a_model(max_tokens=number))
+        page = models.page(max_tokens=at_least(2), limit=3)
+        rest = models.page(page.next, max_tokens=at_least(2), limit=3)
+        assert len(page.items) == 3
+        assert len(rest.items) == 1
+
+    def test_a_damaged_cursor_or_another_querys_is_refused(self, models: Repository[Model]) -> None:
+        for _ in range(3):
+            models.add(a_model())
+        cursor = models.page(order="model_id", limit=1).next
+        assert cursor is not None
+        for wrong in ("x", "", cursor[:-2], cursor + "AAAA", "ä"):
+            with pytest.raises(InvalidCursor, match="is no cursor of this query"):
+                models.page(wrong, order="model_id", limit=1)
+        with pytest.raises(InvalidCursor):
+            models.page(cursor, order="-model_id", limit=1)
+        with pytest.raises(InvalidCursor):
+            models.page(cursor, order="model_id", limit=1, description=None)
+
+    def test_what_may_be_null_orders_no_pages(self, models: Repository[Model]) -> None:
+        with pytest.raises(InvalidValue, match="which may be null"):
+            models.page(order="max_tokens")
+
+    def test_an_empty_table_has_one_empty_page(self, models: Repository[Model]) -> None:
+        page = models.page()
+        assert (page.items, page.next) == ([], None)
+
+
+class TestAddMany:
+    def test_adds_all_and_tells_how_many(
+        self, models: Repository[Model], authors: Repository[Author]
+    ) -> None:
+        rows = [a_model(capabilities=[ModelCapability.CHAT], configuration={"n": 1})] * 1
+        rows += [a_model() for _ in range(99)]
+        assert models.add_many(rows) == 100
+        assert models.get_many([row.id for row in rows]) == rows
+        written = [Author(name=f"a{i}", moods=[Mood.CALM], picture=b"x") for i in range(3)]
+        assert authors.add_many(author for author in written) == 3
+        assert authors.get_many([author.id for author in written]) == written
+
+    def test_of_nothing_is_nothing(self, models: Repository[Model]) -> None:
+        assert models.add_many([]) == 0
+
+    def test_adds_none_when_one_is_refused(self, models: Repository[Model]) -> None:
+        twin = a_model(model_id="twin")
+        with pytest.raises(UniqueViolation) as caught:
+            models.add_many([a_model(), twin, a_model(model_id="twin")])
+        assert caught.value.field == "model_id"
+        assert models.count() == 0
+
+
+class TestUpdate:
+    def test_changes_the_given_fields_only(self, models: Repository[Model]) -> None:
+        model = models.add(a_model(description="old", max_tokens=1))
+        changed = models.update(model.id, description=None, status=ModelStatus.INACTIVE)
+        assert (changed.description, changed.status) == (None, ModelStatus.INACTIVE)
+        assert (changed.max_tokens, changed.created_at) == (1, model.created_at)
+        assert changed.updated_at > model.updated_at
+        assert models.get(model.id) == changed
+
+    def test_of_a_row_as_read_is_refused_once_somebody_changed_it(
+        self, models: Repository[Model]
+    ) -> None:
+        read = models.add(a_model())
+        models.update(read, description="first")
+        with pytest.raises(StaleRow, match="changed or deleted since it was read"):
+            models.update(read, description="second")
+        assert models.get(read.id).description == "first"
+
+    def test_of_a_missing_row_is_an_error(self, models: Repository[Model]) -> None:
+        with pytest.raises(NotFound):
+            models.update(uuid4(), description="x")
+
+    def test_needs_a_field_that_may_change(self, models: Repository[Model]) -> None:
+        model = models.add(a_model())
+        with pytest.raises(InvalidValue, match="without a field"):
+            models.update(model.id)
+        with pytest.raises(InvalidValue, match="created_at stays what it was"):
+            models.update(model.id, created_at=JULY)
+        with pytest.raises(InvalidValue, match=r"one_of\(\) is for filters"):
+            models.update(model.id, status=one_of(ModelStatus.ACTIVE))
+        with pytest.raises(InvalidValue, match="no field 'limit'"):
+            models.update(model.id, limit=3)
+        with pytest.raises(InvalidValue, match=r"Model\.status takes no None"):
+            models.update(model.id, status=None)  # type: ignore[arg-type]
+
+    def test_of_a_row_as_read_needs_a_stamp(self, authors: Repository[Author]) -> None:
+        author = authors.add(Author(name="Ada"))
+        with pytest.raises(InvalidValue, match="nothing tells whether a Author changed"):
+            authors.update(author, name="Eve")
+
+
+class TestUpsert:
+    def test_adds_then_changes(self, models: Repository[Model]) -> None:
+        first = models.upsert(a_model(model_id="gpt-4", max_tokens=1), "model_id")
+        second = models.upsert(a_model(model_id="gpt-4", max_tokens=2), "model_id")
+        assert (second.id, second.created_at) == (first.id, first.created_at)
+        assert (second.max_tokens, models.count()) == (2, 1)
+
+    def test_by_the_key(self, models: Repository[Model]) -> None:
+        model = models.add(a_model())
+        model.description = "changed"
+        assert models.upsert(model, "id").description == "changed"
+
+    def test_names_the_conflict(self, models: Repository[Model]) -> None:
+        with pytest.raises(InvalidValue, match="names no field of the conflict"):
+            models.upsert(a_model())
+        with pytest.raises(InvalidValue, match="did you mean 'model_id'"):
+            models.upsert(a_model(), "modelid")
+
+
+class TestDelete:
+    def test_deletes_one_row(self, models: Repository[Model]) -> None:
+        kept, gone = models.add(a_model()), models.add(a_model())
+        models.delete(gone.id)
+        assert models.find() == [kept]
+        with pytest.raises(NotFound):
+            models.delete(gone.id)
+
+
+class TestWhatTheDatabaseRefuses:
+    def test_a_value_that_exists(self, models: Repository[Model]) -> None:
+        model = models.add(a_model(model_id="gpt-4"))
+        with pytest.raises(UniqueViolation, match=r"Model\.model_id 'gpt-4' exists") as caught:
+            models.add(a_model(model_id="gpt-4"))
+        error = caught.value
+        assert (error.entity, error.field, error.value) == ("Model", "model_id", "gpt-4")
+        assert error.__cause__ is not None
+        with pytest.raises(UniqueViolation) as caught:
+            models.add(a_model(id=model.id))
+        assert (caught.value.field, caught.value.value) == ("id", model.id)
+        other = models.add(a_model())
+        with pytest.raises(UniqueViolation) as caught:
+            models.update(other.id, model_id="gpt-4")
+        assert (caught.value.field, caught.value.value) == ("model_id", "gpt-4")
+
+    def test_a_reference_to_nothing(self, requests: Repository[Request]) -> None:
+        missing = a_model()
+        with pytest.raises(ForeignKeyViolation) as caught:
+            requests.add(a_request(missing))
+        error = caught.value
+        assert (error.entity, error.field, error.value) == ("Request", "model_id", missing.id)
+
+    def test_deleting_what_is_referred_to(
+        self, models: Repository[Model], requests: Repository[Request]
+    ) -> None:
+        model = models.add(a_model())
+        requests.add(a_request(model))
+        with pytest.raises(ForeignKeyViolation) as caught:
+            models.delete(model.id)
+        assert (caught.value.entity, caught.value.field) == ("Model", "id")
+        assert str(caught.value.value) == str(model.id)
+
+    def test_a_check(self, place: Place, models: Repository[Model]) -> None:
+        if place.is_sqlite or place.loop or place.contract != "new":
+            pytest.skip("a CHECK of the test's own, where it can be added")
+        check = "model_max_tokens_check"
+        place.on.execute(f"ALTER TABLE model ADD CONSTRAINT {check} CHECK (max_tokens > 0)")
+        with pytest.raises(CheckViolation) as caught:
+            models.add(a_model(max_tokens=0))
+        error = caught.value
+        assert (error.field, error.value) == ("max_tokens", 0)
+        assert error.constraint == check
+        place.on.execute(f"ALTER TABLE model DROP CONSTRAINT {check}")
+
+    def test_a_null_that_the_entity_does_not_know_of(
+        self, place: Place, models: Repository[Model]
+    ) -> None:
+        if place.is_sqlite or place.loop or place.contract != "new":
+            pytest.skip("a NOT NULL of the test's own, where it can be added")
+        place.on.execute("ALTER TABLE model ALTER description SET NOT NULL")
+        with pytest.raises(NotNullViolation) as caught:
+            models.add(a_model())
+        assert (caught.value.field, caught.value.value) == ("description", None)
+        place.on.execute("ALTER TABLE model ALTER description DROP NOT NULL")
+
+
+class TestOwnSql:
+    def test_gives_entities(self, models: Repository[Model], requests: Repository[Request]) -> None:
+        model = models.add(a_model(status=ModelStatus.INACTIVE))
+        request = requests.add(a_request(model, created_at=JULY))
+        requests.add(a_request(models.add(a_model())))
+        found = requests.query(
+            "SELECT {r.columns} FROM {table} AS r JOIN {Model} AS m ON m.id = r.model_id "
+            "WHERE m.status = %(status)s AND m.id = %(id)s AND r.created_at <= %(time)s",
+            {"status": ModelStatus.INACTIVE, "id": model.id, "time": JULY},
+            join=[Model],
+        )
+        assert found == [request]
+
+    def test_marks_by_position_and_without_any(self, models: Repository[Model]) -> None:
+        model = models.add(a_model(model_id="50%"))
+        by_name = "SELECT {columns} FROM {table} WHERE model_id = %s"
+        assert models.query(by_name, ("50%",)) == [model]
+        assert models.query("SELECT {columns} FROM {table} WHERE model_id LIKE '50%'") == [model]
+        with_mark = "SELECT {columns} FROM {table} WHERE model_id LIKE '5%%' AND provider = %s"
+        assert models.query(with_mark, [ModelProvider.OPENAI]) == [model]
+
+    def test_names_with_a_percent_sign(
+        self, books: Repository[Book], authors: Repository[Author]
+    ) -> None:
+        author = authors.add(Author(name="Ada"))
+        book = books.add(Book(shelf="A", number=1, author_id=author.id, sold="9%"))
+        assert books.query("SELECT {columns} FROM {table}") == [book]
+        assert books.query("SELECT {columns} FROM {table} WHERE number = %s", [1]) == [book]
+
+    def test_fields_with_a_default_may_be_left_out(self, books: Repository[Book]) -> None:
+        found = books.query("SELECT 'A' AS shelf, 1 AS number, %s AS author_id", [str(uuid4())])
+        assert found[0].sold is None
+        assert type(found[0].author_id) is UUID
+
+    def test_columns_that_are_not_the_entitys_are_refused(self, models: Repository[Model]) -> None:
+        for columns in ("id", "{columns}, 1 AS one", "{columns}, id"):
+            with pytest.raises(InvalidValue, match="the query gives the columns"):
+                models.query(f"SELECT {columns} FROM {{table}}")
+
+    def test_a_value_the_entity_cannot_hold_names_its_column_and_row(
+        self, books: Repository[Book]
+    ) -> None:
+        sql = "SELECT 'A' AS shelf, 7 AS number, 'nonsense' AS author_id"
+        with pytest.raises(
+            MappingError, match=r"Book\.author_id of the row with shelf=A, number=7"
+        ):
+            books.query(sql)
+        with pytest.raises(MappingError, match=r"Book\.shelf .*null"):
+            books.query("SELECT NULL AS shelf, 7 AS number, 'x' AS author_id")
+
+
+def test_rows_that_hold_an_unknown_value_name_the_column_and_the_key(
+    place: Place, models: Repository[Model]
+) -> None:
+    if place.loop or place.is_sqlite or place.contract == "new":
+        pytest.skip("only a table without a CHECK can hold one")
+    good, bad = models.add(a_model()), models.add(a_model())
+    place.on.execute("UPDATE models SET status = 'Archived' WHERE id = %s", [str(bad.id)])
+    place.on.execute("UPDATE models SET status = 'Active' WHERE id = %s", [str(good.id)])
+    assert models.get(good.id).status is ModelStatus.ACTIVE
+    with pytest.raises(MappingError) as caught:
+        models.find()
+    assert f"Model.status of the row with id={bad.id}: 'Archived' is no ModelStatus" in str(
+        caught.value
+    )
+
+
+def test_an_error_of_the_server_stays_the_drivers_own(
+    place: Place, models: Repository[Model]
+) -> None:
+    if place.is_sqlite:
+        pytest.skip("a server's error")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        models.query("SELECT {columns} FROM {table} WHERE 1 / 0 = 1")
