@@ -12,6 +12,7 @@ from runner.execute.session import Settings, hold_lock, open_session, require_wr
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
+from runner.ledger.privileges import require_privileges
 from runner.ledger.records import Recorder, read_ledger
 from runner.ledger.rules import check_files
 
@@ -129,6 +130,7 @@ def _run(
         if not checked:
             return Outcome(run, operation, (), time.monotonic() - begun)
         database, user = require_writable(connection)
+        require_privileges(connection, checked, schema=ledger.schema)
         with hold_lock(session, ledger.schema, settings, listener):
             # Another run may have come between.
             ledger = read_ledger(connection, schema=ledger.schema)
