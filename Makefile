@@ -31,7 +31,7 @@ format: $(STAMP) ## put the code into its style
 	@$(BIN)/ruff format
 
 bench: $(STAMP) ## measure (BENCH=full for all sizes)
-	@$(BIN)/python -m pytest -q -s tests/bench
+	@$(BIN)/python -m pytest -q -s -o addopts= tests/bench
 
 constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; needs uv
 	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \
