@@ -505,7 +505,10 @@ def _resolve(
 ) -> tuple[str, tuple[Migration, ...]]:
     from runner.ledger.files import read_migrations
 
-    values = config.read_config(config_path or config.find_config(Path.cwd()))
+    complete = (service or sources) and (dsn or any(map(os.environ.get, config.DSN_VARIABLES)))
+    # Reading a yoyo.ini costs more time than all the rest of a run with nothing to do.
+    path = config_path or (None if complete else config.find_config(Path.cwd()))
+    values = config.read_config(path)
     folders = config.resolve_sources(sources, service, values, strategy)
     found = read_migrations(folders.folders, on_request=folders.on_request)
     return config.resolve_dsn(dsn, values), found

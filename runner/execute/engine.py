@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.execute.events import FileStarted, Listener, RunDone, RunStarted, ignore
-from runner.execute.executor import Executor, Job, Operation
 from runner.execute.session import Settings, hold_lock, open_session, require_writable
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
@@ -19,6 +18,7 @@ from runner.ledger.rules import check_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runner.execute.executor import Operation
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
 
@@ -129,6 +129,9 @@ def _run(
         # Nothing to do is the usual case of a deployment: no lock, no write.
         if not checked:
             return Outcome(run, operation, (), time.monotonic() - begun)
+        # Imported late, for the runs that end above.
+        from runner.execute.executor import Executor, Job
+
         database, user = require_writable(connection)
         require_privileges(connection, checked, schema=ledger.schema)
         with hold_lock(session, ledger.schema, settings, listener):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_IDENTIFIER_START = r"A-Za-z_\u0080-\U0010ffff"
+# Written as what they are not: ASCII alone compiles ten times as fast as ranges of Unicode.
+_LETTER = r"[^\x00-@\[-^`{-\x7f]"
+_LETTER_DIGIT = r"[^\x00-/:-@\[-^`{-\x7f]"
+_LETTER_DIGIT_DOLLAR = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
 _TOKEN = re.compile(
     rf"""
       (?P<space>[ \t\n\r\f\v]+)
@@ -18,8 +21,8 @@ _TOKEN = re.compile(
     | (?P<escape_quote>[eE]')
     | (?P<quote>(?:[bBxXnN]|[uU]&)?')
     | (?P<name>(?:[uU]&)?")
-    | (?P<word>[{_IDENTIFIER_START}][{_IDENTIFIER_START}0-9$]*)
-    | (?P<dollar>\$(?:[{_IDENTIFIER_START}][{_IDENTIFIER_START}0-9]*)?\$)
+    | (?P<word>{_LETTER}{_LETTER_DIGIT_DOLLAR}*)
+    | (?P<dollar>\$(?:{_LETTER}{_LETTER_DIGIT}*)?\$)
     | (?P<end>;)
     | (?P<open>\()
     | (?P<close>\))
