@@ -86,6 +86,22 @@ class TableView:
         inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
         return f"coalesce({inner}{lookup},{inner}{column.old_from(value)}{outer})"
 
+    @property
+    def twin_keys(self) -> list[str]:
+        """Each key that an index of the old and one of the new contract guard, as text."""
+        found = []
+        for index in self.converted_indexes:
+            if index.unique:
+                parts = [f"NEW.{quote_ident(c)}" for c in index.columns]
+                value = parts[0] if len(parts) == 1 else f"ROW({', '.join(parts)})"
+                found.append(f"{value}::text")
+        return found
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether an old spelling is looked up in a parent."""
+        return any(c.parent for c in self.columns)
+
     # enforce
 
     def filled(self, column: ColumnChange) -> str:

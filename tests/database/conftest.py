@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -16,8 +16,13 @@ ROLES = ("owner", "app", "report", "clerk", "deploy")
 
 
 @cache
-def _load(variant: Variant, filled: bool) -> Callable[[str], None]:
-    return partial(variant.load, filled=filled)
+def _load(variant: Variant, filled: bool, at: str | None) -> Callable[[str], None]:
+    def load(dsn: str) -> None:
+        variant.load(dsn, filled=filled)
+        if at is not None:
+            Service(dsn, SHIPPED).up(at)
+
+    return load
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +52,13 @@ def make_service(
     tmp_path_factory: pytest.TempPathFactory,
     roles: None,
 ) -> MakeService:
-    """`make_service(variant, filled=True)` gives a new legacy database with its migrations."""
+    """`make_service(variant, filled=True)` gives a new legacy database with its migrations.
 
-    def make(variant: Variant, *, filled: bool = True) -> Service:
-        dsn = database_factory(_load(variant, filled))
+    `at` names a phase that it has been brought to; for variants of the shipped files.
+    """
+
+    def make(variant: Variant, *, filled: bool = True, at: str | None = None) -> Service:
+        dsn = database_factory(_load(variant, filled, at))
         if variant.is_shipped:
             return Service(dsn, SHIPPED)
         if variant.standard not in _generated:

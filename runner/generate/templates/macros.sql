@@ -26,6 +26,11 @@ CALL trueup.stand_in({{ t.old | n | lit }}, {{ t.new | n | lit }});
 CREATE FUNCTION {{ t.sync | n }}()
 RETURNS trigger
 LANGUAGE plpgsql
+{% if t.looks_up %}
+-- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+{% endif %}
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND {{ t.old_side_empty("NEW.") }} THEN
@@ -50,6 +55,14 @@ BEGIN
 {% endfor %}
     END IF;
 
+{% if t.twin_keys %}
+    IF TG_OP = 'INSERT' THEN
+{% for key in t.twin_keys %}
+        PERFORM trueup.hold_key({{ key }}, TG_RELID);
+{% endfor %}
+    END IF;
+
+{% endif %}
     RETURN NEW;
 END
 $$;

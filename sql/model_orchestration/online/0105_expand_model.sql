@@ -102,6 +102,10 @@ BEGIN
         END IF;
     END IF;
 
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
     RETURN NEW;
 END
 $$;

@@ -64,6 +64,9 @@ CALL trueup.stand_in('public.requests', 'public.request');
 CREATE FUNCTION trueup.request_sync()
 RETURNS trigger
 LANGUAGE plpgsql
+-- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
@@ -107,6 +110,10 @@ BEGIN
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := lower(NEW.provider);
         END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
     END IF;
 
     RETURN NEW;

@@ -15,6 +15,7 @@ BEGIN
     DROP PROCEDURE trueup.require_unused;
     DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
+    DROP FUNCTION trueup.hold_key;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.put_back;

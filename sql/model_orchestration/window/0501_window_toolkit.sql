@@ -483,6 +483,23 @@ BEGIN
 END
 $$;
 
+-- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
+-- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
+-- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
+CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
+BEGIN
+    IF held < 50 THEN
+        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
+        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
+    END IF;
+END
+$$;
+
 -- Writes down what the odometer of a compat view shows now.
 CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
 LANGUAGE sql
