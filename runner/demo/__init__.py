@@ -1,0 +1,1 @@
+"""The demo: a live service is brought to the standard, back, and there again."""
