@@ -112,10 +112,10 @@ class EmbeddedServer:
         """Let the server outlive this process; `stop_kept` stops it."""
         self._ask("keep")
 
-    def keep_instructions(self) -> str:
+    def keep_instructions(self, dbname: str = "postgres") -> str:
         """How to look around in a server that was kept, and how to stop it: lines to print."""
         own_psql = self.binaries.directory / "psql"
-        psql = [str(own_psql) if own_psql.exists() else "psql", self.dsn()]
+        psql = [str(own_psql) if own_psql.exists() else "psql", self.dsn(dbname)]
         return (
             f"look around:  {shlex.join(psql)}\n"
             f"its log:      {self.log}\n"
