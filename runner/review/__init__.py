@@ -1,0 +1,1 @@
+"""What a DBA sees before, instead of guessing: plan, rehearsal, lint, report."""
