@@ -1,8 +1,9 @@
 """Clients of the old or of the new contract, in a process of their own.
 
 `python -m runner.demo.clients`: they read, join, insert, upsert, lock and count with prepared
-statements until they get SIGTERM, then write one line of JSON for each transaction: when it ended, how long it took, what it was,
-and the error if it failed. A value in the other contract's spelling is a failure too.
+statements until they get SIGTERM, then write one line of JSON for each transaction: when it
+ended, how long it took, what it was, and the error if it failed. A value in the other contract's
+spelling is a failure too.
 """
 
 from __future__ import annotations
