@@ -68,3 +68,18 @@ def make_service(
         return Service(dsn, _generated[variant.standard])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def share_service(server_dsn: str, roles: None) -> Iterator[Callable[[Variant, str], Service]]:
+    """`share_service(variant, at)` gives a database that tests share: they commit nothing."""
+    factory = DatabaseFactory(server_dsn)
+
+    @cache
+    def share(variant: Variant, at: str) -> Service:
+        service = Service(factory(), SHIPPED)
+        _load(variant, True, at)(service.dsn)
+        return service
+
+    yield share
+    factory.drop()

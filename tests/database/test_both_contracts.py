@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
-from support.variants import LIVE, MakeService, Service
+from support.variants import LIVE, MakeService, Service, Variant
 
 from runner.execute.engine import Settings
 
@@ -73,6 +73,11 @@ class Client:
         ((value,),) = self.run(statement, *values)
         return value
 
+    def refuses(self, error: type[psycopg.Error], statement: str, *values: object) -> None:
+        """Expect an error, and go on in the same transaction."""
+        with pytest.raises(error), self.connection.transaction():
+            self.run(statement, *values)
+
 
 @contextmanager
 def client(service: Service, side: Side, role: str = "trueup_test_app") -> Iterator[Client]:
@@ -82,15 +87,15 @@ def client(service: Service, side: Side, role: str = "trueup_test_app") -> Itera
 
 
 @pytest.fixture
-def live(make_service: MakeService, phase: str) -> Service:
-    """A filled database in some phase."""
-    return make_service(LIVE, at=phase)
+def live(share_service: Callable[[Variant, str], Service], phase: str) -> Service:
+    """A filled database in some phase, which the test leaves as it is."""
+    return share_service(LIVE, phase)
 
 
 @pytest.fixture
 def app(live: Service, side: Side) -> Iterator[Client]:
-    """A client of one side."""
-    with client(live, side) as app:
+    """A client of one side, in a transaction that ends with the test."""
+    with client(live, side) as app, app.connection.transaction(force_rollback=True):
         yield app
 
 
@@ -119,7 +124,6 @@ def test_join_aggregate_and_window_function(app: Client) -> None:
 
 @any_client
 def test_for_update_and_skip_locked(app: Client, live: Service) -> None:
-    app.run("BEGIN")
     app.run("SELECT FROM {models} WHERE model_id = 'gpt-4' FOR UPDATE")
     with client(live, app.side) as other:
         names = other.run("SELECT model_id FROM {models} FOR NO KEY UPDATE SKIP LOCKED")
@@ -127,16 +131,13 @@ def test_for_update_and_skip_locked(app: Client, live: Service) -> None:
         assert ("gpt-4",) not in names
         with pytest.raises(errors.LockNotAvailable):
             other.run("SELECT FROM {models} WHERE model_id = 'gpt-4' FOR UPDATE NOWAIT")
-    app.run("COMMIT")
 
 
 @any_client
 def test_cursor(app: Client) -> None:
-    app.run("BEGIN READ ONLY")
     app.run("DECLARE c SCROLL CURSOR FOR SELECT model_id FROM {models} ORDER BY model_id")
     assert app.run("FETCH 2 FROM c") == [("claude-1",), ("claude-3",)]
     assert app.run("FETCH PRIOR FROM c") == [("claude-1",)]
-    app.run("COMMIT")
 
 
 @any_client
@@ -181,13 +182,14 @@ def test_insert(app: Client) -> None:
 
 @any_client
 def test_insert_of_null_is_refused_where_there_is_a_default(app: Client) -> None:
-    with pytest.raises(errors.NotNullViolation):
-        app.run(
-            "INSERT INTO {models} (id, model_id, provider, capabilities, status)"
-            f" VALUES ('{ID}1', 'm1', '<openai>', '{{}}', NULL)"
-        )
-    with pytest.raises(errors.NotNullViolation):
-        app.run("UPDATE {models} SET status = NULL WHERE model_id = 'gpt-4'")
+    app.refuses(
+        errors.NotNullViolation,
+        "INSERT INTO {models} (id, model_id, provider, capabilities, status)"
+        f" VALUES ('{ID}1', 'm1', '<openai>', '{{}}', NULL)",
+    )
+    app.refuses(
+        errors.NotNullViolation, "UPDATE {models} SET status = NULL WHERE model_id = 'gpt-4'"
+    )
 
 
 @any_client
@@ -197,8 +199,7 @@ def test_insert_twice_is_a_unique_violation(app: Client) -> None:
         f" VALUES ('{ID}1', %s, '<openai>', '{{}}')"
     )
     app.run(insert, "m1")
-    with pytest.raises(errors.UniqueViolation):
-        app.run(insert, "m2")
+    app.refuses(errors.UniqueViolation, insert, "m2")
 
 
 @any_client
@@ -283,10 +284,11 @@ def test_merge(app: Client) -> None:
 
 @any_client
 def test_a_foreign_key_holds(app: Client) -> None:
-    with pytest.raises(errors.ForeignKeyViolation):
-        app.run("DELETE FROM {models} WHERE model_id = 'gpt-4'")
-    with pytest.raises(errors.ForeignKeyViolation):
-        app.run(f"UPDATE {{requests}} SET model_id = '{ID}9' WHERE request_id = 'req_1'")
+    app.refuses(errors.ForeignKeyViolation, "DELETE FROM {models} WHERE model_id = 'gpt-4'")
+    app.refuses(
+        errors.ForeignKeyViolation,
+        f"UPDATE {{requests}} SET model_id = '{ID}9' WHERE request_id = 'req_1'",
+    )
 
 
 @any_client
