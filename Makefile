@@ -30,8 +30,8 @@ format: $(STAMP) ## put the code into its style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(STAMP) ## measure (BENCH=full for all sizes)
-	@$(BIN)/python -m pytest -q -s -o addopts= tests/bench
+bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
+	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
 
 constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; needs uv
 	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \

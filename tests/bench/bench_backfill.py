@@ -1,0 +1,102 @@
+"""The backfill of requests against one plain UPDATE, and the whole online chain against window."""
+
+from __future__ import annotations
+
+import time
+from typing import LiteralString
+
+import psycopg
+
+from bench.bench_window import run_window
+from bench.support import Bench, migrations
+from runner.execute import engine
+from runner.execute.events import Event, FileDone
+
+PLAIN: LiteralString = """
+    UPDATE public.request
+    SET id = id__old::uuid, request_type = upper(request_type__old),
+        model_id = model_id__old::uuid, provider = upper(provider__old)
+    WHERE id IS NULL
+"""
+FILE = "0202_backfill_request"
+
+
+def measure(bench: Bench) -> None:
+    """Bar 3 of issue 4."""
+    requests = bench.size(full=2_000_000, small=200_000)
+    ours, plain, grown, plain_grown, hot, chain, window = [], [], [], [], [], [], []
+    for _ in range(2):
+        with bench.database(requests=requests) as dsn:
+            engine.apply(dsn, migrations("online"), to="expand")
+            before = _size(dsn)
+            plain.append(_execute(dsn, PLAIN))
+            plain_grown.append(_size(dsn) / before)
+        with bench.database(requests=requests) as dsn:
+            files = _chain(dsn, "expand")
+            before = _size(dsn)
+            files |= _chain(dsn, "backfill")
+            ours.append(files[FILE])
+            grown.append(_size(dsn) / before)
+            hot.append(_hot_share(dsn))
+            files |= _chain(dsn, "contract")
+            chain.append(sum(files.values()))
+        with bench.database(requests=requests) as dsn:
+            window.append(sum(run_window(dsn).values()))
+    bench.at_least(
+        f"backfill, {requests:,} requests, to one plain UPDATE",
+        min(plain) / min(ours),
+        1.4,
+        "x",
+        f"{requests / min(ours):,.0f} rows/s to {requests / min(plain):,.0f};"
+        f" {max(hot):.0%} of the updates HOT",
+    )
+    bench.at_most(
+        "the table after the backfill",
+        max(grown),
+        1.6,
+        "x",
+        f"heap; after the plain UPDATE {max(plain_grown):.2f} x",
+    )
+    bench.at_most(
+        "online chain to window chain",
+        min(chain) / min(window),
+        3,
+        "x",
+        f"expand to contract, {min(chain):.2f} s to {min(window):.2f} s",
+    )
+
+
+def _chain(dsn: str, to: str) -> dict[str, float]:
+    taken: dict[str, float] = {}
+
+    def listen(event: Event) -> None:
+        if isinstance(event, FileDone):
+            taken[event.migration] = event.seconds
+
+    settings = engine.Settings(waiting_period="0")
+    engine.apply(dsn, migrations("online"), to=to, settings=settings, listener=listen)
+    return taken
+
+
+def _execute(dsn: str, statement: LiteralString) -> float:
+    begun = time.perf_counter()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(statement)
+    return time.perf_counter() - begun
+
+
+def _size(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT pg_relation_size('public.request')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _hot_share(dsn: str) -> float:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT n_tup_hot_upd::float / greatest(n_tup_upd, 1) FROM pg_stat_user_tables"
+            " WHERE relid = 'public.request'::regclass"
+        ).fetchone()
+    assert row is not None
+    return float(row[0])

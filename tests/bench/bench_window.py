@@ -1,0 +1,141 @@
+"""The window strategy against the physical limit, and against the step-by-step plan."""
+
+from __future__ import annotations
+
+import time
+from typing import LiteralString
+
+import psycopg
+
+from bench.support import Bench, migrations
+from runner.execute import engine
+from runner.execute.events import Event, FileDone
+
+# What a rewrite cannot do without: every row read, converted and written once, and its indexes.
+LIMIT: tuple[LiteralString, ...] = (
+    "SET maintenance_work_mem = '1GB'",
+    "SET max_parallel_maintenance_workers = 4",
+    """
+    CREATE TABLE public.model AS
+    SELECT id::uuid AS id, model_id, upper(provider)::varchar(50) AS provider, display_name,
+        description, upper(capabilities::text)::varchar[] AS capabilities,
+        upper(status)::varchar(50) AS status, max_tokens, token_limit, cost_per_token,
+        configuration, model_metadata, created_at, updated_at
+    FROM public.models
+    """,
+    """
+    CREATE TABLE public.request AS
+    SELECT id::uuid AS id, request_id, upper(request_type)::varchar(50) AS request_type,
+        model_id::uuid AS model_id, upper(provider)::varchar(50) AS provider, user_id, project_id,
+        task_id, request_data, response_data, prompt_tokens, completion_tokens, total_tokens,
+        latency_ms, cost, success, error_message, error_code, created_at, completed_at
+    FROM public.requests
+    """,
+    "CREATE UNIQUE INDEX ON public.model (id)",
+    "CREATE UNIQUE INDEX ON public.model (model_id)",
+    "CREATE UNIQUE INDEX ON public.request (id)",
+    "CREATE UNIQUE INDEX ON public.request (request_id)",
+    "CREATE INDEX ON public.request (model_id)",
+    "CREATE INDEX ON public.request (created_at)",
+    "CREATE INDEX ON public.request (provider, success)",
+)
+
+# As the guides tell it, in one transaction: one UPDATE a column, CHECKs, one ALTER a column.
+STEPS: tuple[LiteralString, ...] = (
+    "BEGIN",
+    "ALTER TABLE public.models RENAME TO model",
+    "ALTER TABLE public.requests RENAME TO request",
+    "UPDATE public.model SET provider = upper(provider)",
+    "UPDATE public.model SET status = upper(status)",
+    "UPDATE public.model SET capabilities = upper(capabilities::text)::varchar[]",
+    "UPDATE public.request SET request_type = upper(request_type)",
+    "UPDATE public.request SET provider = upper(provider)",
+    """
+    ALTER TABLE public.model ADD CONSTRAINT model_provider_check
+        CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))
+    """,
+    """
+    ALTER TABLE public.model ADD CONSTRAINT model_status_check
+        CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'))
+    """,
+    """
+    ALTER TABLE public.model ADD CONSTRAINT model_capabilities_check
+        CHECK (capabilities <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION',
+            'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[])
+    """,
+    """
+    ALTER TABLE public.request ADD CONSTRAINT request_request_type_check
+        CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION',
+            'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION'))
+    """,
+    """
+    ALTER TABLE public.request ADD CONSTRAINT request_provider_check
+        CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'))
+    """,
+    "ALTER TABLE public.request DROP CONSTRAINT requests_model_id_fkey",
+    "ALTER TABLE public.model ALTER COLUMN id TYPE uuid USING id::uuid",
+    "ALTER TABLE public.request ALTER COLUMN id TYPE uuid USING id::uuid",
+    "ALTER TABLE public.request ALTER COLUMN model_id TYPE uuid USING model_id::uuid",
+    """
+    ALTER TABLE public.request ADD CONSTRAINT request_model_id_fkey
+        FOREIGN KEY (model_id) REFERENCES public.model (id)
+    """,
+    "ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE'",
+    "COMMIT",
+)
+
+
+def measure(bench: Bench) -> None:
+    """Bar 1 of issue 4."""
+    requests = bench.size(full=2_000_000, small=150_000)
+    window, rewrite, limit, steps = [], [], [], []
+    for turn in range(2 if bench.full else 3):
+        with bench.database(requests=requests) as dsn:
+            limit.append(_run(dsn, LIMIT))
+        with bench.database(requests=requests) as dsn:
+            files = run_window(dsn)
+            window.append(sum(files.values()))
+            rewrite.append(files["0505_window_model_and_request"])
+        if turn == 0 or not bench.full:
+            with bench.database(requests=requests) as dsn:
+                steps.append(_run(dsn, STEPS))
+    bench.at_most(
+        f"window, {requests:,} requests, to CREATE TABLE AS + indexes",
+        min(window) / min(limit),
+        1.15,
+        "x",
+        f"{min(window):.2f} s, {min(rewrite):.2f} s of it under lock, to {min(limit):.2f} s",
+    )
+    bench.figure(
+        "window's file under lock to CREATE TABLE AS + indexes",
+        min(rewrite) / min(limit),
+        "x",
+        "conversion, CHECKs, foreign key; the rest checks the rows before and samples them after",
+    )
+    bench.at_least(
+        "step-by-step plan to window",
+        min(steps) / min(window),
+        8,
+        "x",
+        f"{min(steps):.2f} s to {min(window):.2f} s",
+    )
+
+
+def run_window(dsn: str) -> dict[str, float]:
+    """Apply the window strategy; seconds by file."""
+    taken: dict[str, float] = {}
+
+    def listen(event: Event) -> None:
+        if isinstance(event, FileDone):
+            taken[event.migration] = event.seconds
+
+    engine.apply(dsn, migrations("window"), listener=listen)
+    return taken
+
+
+def _run(dsn: str, statements: tuple[LiteralString, ...]) -> float:
+    begun = time.perf_counter()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return time.perf_counter() - begun

@@ -1,0 +1,269 @@
+"""What every measurement uses: the lines it reports, a server, and filled databases.
+
+A module named bench_*.py, here or in a folder below, has one function `measure(bench: Bench)`. It
+measures and calls `bench.at_most`, `bench.at_least`, `bench.exactly` or `bench.figure` once for
+each line of the table.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from runner import config
+from runner.ledger.files import Migration, read_migrations
+from runner.postgres.embedded import EmbeddedServer, start_server
+
+SERVICE = Path(__file__).parents[2] / "sql" / "model_orchestration"
+# A small production server rather than PostgreSQL's defaults, which are for a very small one.
+SERVER_SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "maintenance_work_mem": "256MB",
+    "synchronous_commit": "on",
+    "log_lock_waits": "on",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table.
+
+    Args:
+        name: what was measured.
+        measured: the figure.
+        unit: of the figure and of the bar, empty for a count.
+        bar: what it is held to, None when it is told for information.
+        sign: `<=`, `>=` or `=`: how the figure must stand to the bar.
+        note: what the figure was made of.
+    """
+
+    name: str
+    measured: float
+    unit: str
+    bar: float | None
+    sign: str
+    note: str
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the figure keeps its bar, None without one."""
+        if self.bar is None:
+            return None
+        if self.sign == "<=":
+            return self.measured <= self.bar
+        return self.measured >= self.bar if self.sign == ">=" else self.measured == self.bar
+
+
+@dataclass
+class Bench:
+    """One run of the measurements.
+
+    Args:
+        full: the sizes of issue 4 instead of small ones.
+        report: called with each line as soon as it is known.
+    """
+
+    full: bool
+    report: Callable[[Line], None]
+    lines: list[Line] = field(default_factory=list)
+    _templates: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def at_most(
+        self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
+    ) -> None:
+        """Report a figure that must not be above its bar."""
+        self._add(Line(name, measured, unit, bar, "<=", note))
+
+    def at_least(
+        self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
+    ) -> None:
+        """Report a figure that must not be below its bar."""
+        self._add(Line(name, measured, unit, bar, ">=", note))
+
+    def exactly(
+        self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
+    ) -> None:
+        """Report a count that must be its bar."""
+        self._add(Line(name, measured, unit, bar, "=", note))
+
+    def figure(self, name: str, measured: float, unit: str = "", note: str = "") -> None:
+        """Report a figure without a bar."""
+        self._add(Line(name, measured, unit, None, "", note))
+
+    def _add(self, line: Line) -> None:
+        self.lines.append(line)
+        self.report(line)
+
+    def size(self, *, full: int, small: int) -> int:
+        """How many rows to measure with."""
+        return full if self.full else small
+
+    @cached_property
+    def server(self) -> EmbeddedServer:
+        """The server of this run; started when it is first asked for, stopped by close."""
+        return start_server(settings=SERVER_SETTINGS)
+
+    @contextmanager
+    def database(self, *, models: int = 7, requests: int = 0) -> Iterator[str]:
+        """A database at the old contract, dropped afterwards.
+
+        Args:
+            models, requests: how many rows of each; the same numbers are filled once and cloned.
+
+        Returns:
+            The DSN.
+        """
+        template = self._templates.get((models, requests))
+        if template is None:
+            template = self._create(None)
+            fill(self.server.dsn(template), models=models, requests=requests)
+            self._templates[models, requests] = template
+        name = self._create(template)
+        dsn = self.server.dsn(name)
+        # As after a while of use: in the cache, no write of the clone's making outstanding.
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("SELECT count(*) FROM public.requests")
+            connection.execute("CHECKPOINT")
+        try:
+            yield dsn
+        finally:
+            self.server.drop_database(name)
+
+    def empty_database(self) -> str:
+        """The name of a new empty database."""
+        return self._create(None)
+
+    def _create(self, template: str | None) -> str:
+        name = f"bench_{uuid.uuid4().hex[:12]}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            if self.server.version >= (15, 0):
+                statement += sql.SQL(" STRATEGY FILE_COPY")
+        with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
+            connection.execute(statement)
+        return name
+
+    def close(self) -> None:
+        """Stop the server, if one was started."""
+        if "server" in self.__dict__:
+            self.server.stop()
+
+
+def migrations(strategy: str) -> tuple[Migration, ...]:
+    """Model Orchestration's migrations of a strategy, contract included."""
+    sources = config.resolve_sources((), str(SERVICE), {}, strategy)
+    return read_migrations(sources.folders, on_request=sources.on_request)
+
+
+def fill(dsn: str, *, models: int, requests: int) -> None:
+    """Make the old contract and its rows: ids at random, as a service makes them."""
+    from runner.execute import engine
+
+    engine.apply(dsn, migrations("window"), to="baseline")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            """
+            INSERT INTO public.models (id, model_id, provider, capabilities, status, display_name)
+            SELECT gen_random_uuid(), 'model-' || n,
+                (ARRAY['openai', 'anthropic', 'ollama', 'custom'])[n %% 4 + 1],
+                CASE WHEN n %% 3 = 0 THEN '{embedding}' ELSE '{chat,completion}' END::varchar[],
+                CASE WHEN n %% 9 = 0 THEN 'deprecated' ELSE 'active' END, 'Model ' || n
+            FROM generate_series(1, %s) AS n
+            """,
+            [models],
+        )
+        connection.execute(
+            """
+            INSERT INTO public.requests
+                (id, request_id, request_type, model_id, provider, user_id, request_data,
+                 response_data, prompt_tokens, completion_tokens, total_tokens, latency_ms, cost,
+                 success, error_code, created_at)
+            SELECT gen_random_uuid(), 'req-' || n,
+                (ARRAY['chat', 'chat', 'completion', 'embedding'])[n %% 4 + 1], m.id, m.provider,
+                'user-' || n %% 500, json_build_object('prompt', repeat('x', n %% 200)),
+                json_build_object('text', repeat('y', n %% 300)),
+                n %% 900, n %% 700, n %% 900 + n %% 700, 80 + n %% 4000, (n %% 700) * 1e-5,
+                n %% 50 <> 0, CASE WHEN n %% 50 = 0 THEN 'rate_limit_exceeded' END,
+                now() - n * interval '7 seconds'
+            FROM generate_series(1, %s) AS n
+            JOIN (SELECT *, row_number() OVER () - 1 AS place FROM public.models) AS m
+                ON m.place = n %% %s
+            """,
+            [requests, models],
+        )
+        connection.execute(
+            """
+            INSERT INTO public.provider_quotas (id, provider, daily_tokens_used,
+                monthly_tokens_used, daily_cost_used, monthly_cost_used)
+            SELECT gen_random_uuid(), provider, 0, 0, 0, 0
+            FROM unnest(ARRAY['openai', 'anthropic', 'ollama', 'custom']) AS provider
+            """
+        )
+        connection.execute("VACUUM (FREEZE, ANALYZE)")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a process took: seconds of its processor time, and seconds on the clock."""
+
+    process: float
+    clock: float
+
+
+def run_python(*arguments: str, dsn: str = "") -> Spent:
+    """Run a Python process, and tell what it took; it must exit with 0."""
+    environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | {"TRUEUP_DSN": dsn}
+    with tempfile.TemporaryFile() as output:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        taken = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{arguments}: {output.read().decode()[-2000:]}")
+    return Spent(usage.ru_utime + usage.ru_stime, taken)
+
+
+def machine(server: EmbeddedServer | None) -> list[tuple[str, str]]:
+    """What the figures were measured on."""
+    found = [
+        ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
+        ("RAM", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"),
+        ("system", f"{platform.system()} {platform.machine()}"),
+        ("Python", platform.python_version()),
+    ]
+    if server is not None:
+        settings = ", ".join(f"{name} {value}" for name, value in SERVER_SETTINGS.items())
+        found += [("PostgreSQL", f"{server.version[0]}.{server.version[1]} ({settings})")]
+    return found
+
+
+__all__ = [
+    "SERVICE",
+    "Bench",
+    "Line",
+    "Spent",
+    "fill",
+    "machine",
+    "migrations",
+    "run_python",
+]
