@@ -74,3 +74,7 @@ class StandardError(TrueupError):
     """A standard.toml says what cannot be, or does not fit the database."""
 
     exit_code = 2
+
+
+class RehearsalError(TrueupError):
+    """A rehearsal is missing, failed, or was of something else."""
