@@ -149,6 +149,8 @@ class EmbeddedServer:
         try:
             self._control.sendall(request)
             answer = _hear(self._control)
+        except ConnectionError:
+            answer = None
         except OSError as error:
             raise ServerStartError(f"the embedded server does not answer: {error}") from error
         if answer is None and self._process is None:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -215,6 +217,25 @@ class TestTwoUsersAtOnce:
             connect(server.dsn(), application_name="test") as connection,
         ):
             connection.execute("SELECT FROM t")
+
+    def test_one_who_comes_while_the_server_stops_gets_a_new_one(self, base: Path) -> None:
+        data = base / "data"
+        with start_server(data=data) as server:
+            record = (data / "postmaster.pid").read_text().splitlines()
+            record[4] = str(base / "ending")
+        # A supervisor that stops: its socket takes a visitor, and closes without an answer.
+        (base / "ending").mkdir()
+        with socket.socket(socket.AF_UNIX) as ending:
+            ending.bind(str(base / "ending" / "control"))
+            ending.listen()
+            (data / "postmaster.pid").write_text("\n".join([*record, ""]))
+            owner = data.stat()
+            os.chown(data / "postmaster.pid", owner.st_uid, owner.st_gid)
+            closing = threading.Timer(0.3, ending.close)
+            closing.start()
+            with start_server(data=data) as server:
+                assert answers(server.dsn())
+            closing.join()
 
 
 class TestAKeptServer:
