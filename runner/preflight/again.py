@@ -165,9 +165,7 @@ def _compared(change: TableChange, keys: tuple[str, ...]) -> tuple[list[str], li
             continue
         converted = change.converted[name]
         if converted.new_type == "uuid":
-            column = change.relation.column(name)
-            assert column is not None, name
-            text = as_text(converted, column)
+            text = as_text(converted)
             columns.append(same_uuid(text))
             conditions[-1] = is_uuid(text)
         else:

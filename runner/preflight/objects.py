@@ -52,6 +52,8 @@ SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
         THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
         ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS object,
     coalesce(g.tgisinternal, false) AS internal,
+    coalesce(g.tgenabled <> 'D' AND g.tgtype & 16 <> 0 AND g.tgattr::text = '', false) AS wakes,
+    coalesce(g.tgenabled, 'O') AS enabled,
     f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
 FROM dependent AS d
 JOIN pg_class AS c ON c.oid = d.classid
@@ -59,6 +61,15 @@ LEFT JOIN pg_rewrite AS w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.ob
 LEFT JOIN pg_trigger AS g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
 LEFT JOIN pg_proc AS f ON f.oid = g.tgfoid
 ORDER BY d.schema, d.name, c.relname, object
+"""
+
+_MAY_SILENCE: LiteralString = """
+SELECT current_user AS role,
+    has_parameter_privilege('session_replication_role', 'SET') AS may_silence
+"""
+
+_IS_SUPERUSER: LiteralString = """
+SELECT rolname AS role, rolsuper AS may_silence FROM pg_roles WHERE rolname = current_user
 """
 
 _FUNCTIONS: LiteralString = """
@@ -97,7 +108,7 @@ _INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index, am.amname AS method,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisexclusion AS exclusion, x.indisreplident AS identifies, x.indisvalid AS valid,
+    x.indisexclusion AS exclusion, x.indisvalid AS valid,
     ARRAY(
         SELECT a.attname::text
         FROM unnest(x.indkey::int2[], x.indclass::oid[], x.indcollation::oid[])
@@ -143,8 +154,10 @@ def check_objects(
     tables = {c.old: c for c in changes}
     wanted = {"schemas": [n.schema for n in tables], "names": [n.name for n in tables]}
     with connection.cursor(row_factory=dict_row) as cursor:
+        may = cursor.execute(_MAY_SILENCE if catalog.version >= 15 else _IS_SUPERUSER).fetchone()
+        assert may is not None
         for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
-            yield from _dependent(tables[Name(row["schema"], row["name"])], row)
+            yield from _dependent(tables[Name(row["schema"], row["name"])], row, may)
         for row in cursor.execute(_REFERENCES, wanted).fetchall():
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
@@ -164,7 +177,7 @@ def _converted(change: TableChange, columns: Iterable[str] | None) -> str:
     return ", ".join(c for c in columns or () if c in change.converted)
 
 
-def _dependent(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) -> Iterator[Finding]:
     named = _converted(change, row["columns"])
     old, kind, object_ = str(change.old), row["catalog"], row["object"]
     if row["internal"]:
@@ -199,7 +212,7 @@ def _dependent(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]
             hint="Prepare the subscribers' table before expand.",
         )
     elif kind == "pg_trigger":
-        yield from _trigger(change, row)
+        yield from _trigger(change, row | may)
     else:
         yield Finding(
             Severity.KNOW,
@@ -209,7 +222,23 @@ def _dependent(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]
 
 
 def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+    may_silence, role = row["may_silence"], row["role"]
     columns = [c for c in change.converted if row["body"] and _mentions(row["body"], c)]
+    if row["wakes"] and row["enabled"] != "O":
+        yield Finding(
+            Severity.STOPS,
+            row["object"],
+            "is enabled as ALWAYS or REPLICA: the backfill of the online strategy would fire it",
+            hint="Disable it until the backfill is done.",
+        )
+    elif row["wakes"] and not may_silence:
+        yield Finding(
+            Severity.STOPS,
+            row["object"],
+            "would be fired by the backfill of the online strategy: the role may not silence it",
+            hint="Migrate as a superuser, or, from PostgreSQL 15 on: GRANT SET ON PARAMETER"
+            f" session_replication_role TO {quote_ident(role)};",
+        )
     if columns:
         yield Finding(
             Severity.KNOW,
@@ -272,13 +301,6 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Severity.STOPS, name, "is an exclusion constraint on converted columns", hint=_REMAKE
         )
-    if indexed and indexed.converted and row["identifies"]:
-        yield Finding(
-            Severity.KNOW,
-            name,
-            f"is the replica identity of {change.old}, which falls back to none when it goes",
-            hint=f"After contract: ALTER TABLE {quote_name(change.new)} REPLICA IDENTITY ...",
-        )
 
 
 def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
@@ -299,6 +321,7 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
             Severity.STOPS,
             old,
             "has row security, which a compat view keeps from PostgreSQL 15 on only",
+            hint="Use the window strategy, or upgrade the server first.",
         )
     names = {c.name for c in relation.columns}
     for column in relation.columns:

@@ -18,6 +18,8 @@ from psycopg.rows import tuple_row
 from runner.catalog import Name
 from runner.errors import ConnectionFailedError, LockedError, StatementError, TrueupError
 
+LOCK_TIMEOUT = "5s"
+
 
 def expression(text: str) -> sql.SQL:
     """An expression that runner.generate or runner.preflight.rules wrote."""
@@ -67,12 +69,12 @@ def read_only(connection: Connection[Any], verb: str) -> Iterator[None]:
             # An error rather than hidden rows; no queue behind a strong lock; the queries are
             # long and simple, and compiling them costs more than it gives.
             connection.execute("SET LOCAL row_security = off")
-            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             connection.execute("SET LOCAL jit = off")
             yield
     except psycopg.errors.LockNotAvailable as error:
         raise LockedError(
-            f"{verb} had to wait for a lock for 5 s: {error.diag.message_primary}",
+            f"{verb} had to wait for a lock for {LOCK_TIMEOUT}: {error.diag.message_primary}",
             hint="Somebody is changing a table's definition; try again when it is done.",
         ) from None
     except psycopg.errors.QueryCanceled as error:

@@ -66,7 +66,9 @@ def print_report(report: Report, console: Console) -> None:
         )
     if not report.tables:
         print_line(console, "no table was read", style="dim")
-    if report.ready:
+    if report.ready and not report.tables:
+        verdict, style = "ready: nothing is left to read before", "bold green"
+    elif report.ready:
         verdict, style = "ready: nothing stops", "bold green"
     else:
         count = len(report.stops)

@@ -58,13 +58,9 @@ class ColumnRules:
     rules: tuple[Rule, ...]
 
 
-def as_text(change: ColumnChange, column: Column, prefix: str = "") -> str:
-    """SQL for a column's value as the conversion's input function meets it."""
-    name = prefix + quote_ident(change.name)
-    # A cast to text strips the blanks that pad a character(n); its way to uuid does not.
-    if column.type.startswith("character("):
-        return f"concat({name})"
-    return name if column.type.startswith(("character varying", "text")) else f"{name}::text"
+def as_text(change: ColumnChange) -> str:
+    """SQL for the text that a column's conversion gives to uuid's input function."""
+    return change.new_from(quote_ident(change.name)).removesuffix("::uuid")
 
 
 def is_canonical(text: str) -> str:
@@ -98,12 +94,12 @@ def column_rules(
             compare with.
     """
     if change.new_type == "uuid":
-        return _uuid_rules(change, column)
+        return _uuid_rules(change)
     return _enum_rules(change, column, values, tuple(spellings))
 
 
-def _uuid_rules(change: ColumnChange, column: Column) -> ColumnRules:
-    name, text = quote_ident(change.name), as_text(change, column)
+def _uuid_rules(change: ColumnChange) -> ColumnRules:
+    name, text = quote_ident(change.name), as_text(change)
 
     def spelled(condition: str, spelling: str, shape: str) -> Rule:
         return Rule(
@@ -166,7 +162,7 @@ def _enum_rules(
             f"{name} IS DISTINCT FROM {again}",
             Severity.KNOW,
             "holds values in another case; the reversal table keeps how they were spelled",
-            buckets=8,
+            buckets=16,
             spelling=OTHER_SPELLING,
         ),
     )
