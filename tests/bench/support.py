@@ -36,6 +36,7 @@ SERVER_SETTINGS = {
     "maintenance_work_mem": "256MB",
     "synchronous_commit": "on",
     "log_lock_waits": "on",
+    "log_line_prefix": "%n [%p] %a ",
 }
 
 
