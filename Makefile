@@ -9,10 +9,10 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench constraints clean
+.PHONY: help demo test test-matrix lint format bench constraints clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name text; do printf 'make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(STAMP) ## see a live service brought to the standard and back
@@ -20,6 +20,9 @@ demo: $(STAMP) ## see a live service brought to the standard and back
 
 test: $(STAMP) ## run all tests, against real servers (TESTS=path for a part, WORKERS=n)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(TESTS)
+
+test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that is here
+	@$(BIN)/python tests/matrix/run.py
 
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check

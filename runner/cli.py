@@ -304,7 +304,7 @@ def status(as_json: bool, **where: Any) -> None:
     dsn, migrations = _resolve(**where)
     with connect(dsn, application_name="trueup status") as connection:
         ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
-    lines = read_status(migrations, ledger)
+        lines = read_status(connection, migrations, ledger)
     if as_json:
         _print_json([asdict(line) for line in lines])
         return
@@ -313,8 +313,8 @@ def status(as_json: bool, **where: Any) -> None:
         when = f"  {line.applied_at} UTC" if line.applied_at else ""
         by = f"  {line.by}" if line.by else ""
         click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
-        if line.standing == "UNFINISHED" and line.error:
-            click.echo(f"            {line.error}")
+        for note in line.notes:
+            click.echo(f"            {note}")
 
 
 @cli.command()

@@ -17,7 +17,6 @@ from psycopg import Connection, Error
 from psycopg.pq import TransactionStatus
 
 from runner.errors import ConnectionFailedError, LockedError, RunInterruptedError
-from runner.execute.concurrent_index import drop_index, find_invalid_index, is_concurrent
 from runner.execute.events import (
     AttemptFailed,
     Event,
@@ -30,6 +29,7 @@ from runner.execute.failure import statement_error
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
 from runner.execute.session import Session, Settings, reset
+from runner.ledger.concurrent_index import drop_index, find_invalid_index, is_concurrent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
 
 Operation = Literal["APPLY", "ROLLBACK"]
+
+LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Executor:
             observer: Observer | None = None
             if not migration.transactional:
                 record = self.recorder.started(migration, operation)
-                observer = stack.enter_context(self._observer(migration))
+                observer = stack.enter_context(self._observer(migration, after=LONG_FILE))
             while True:
                 try:
                     if record is None:
@@ -214,13 +216,14 @@ class Executor:
             failed.error, path=job.path, text=job.text, statement=failed.statement, hint=hint
         )
 
-    def _observer(self, migration: Migration) -> Observer:
+    def _observer(self, migration: Migration, *, after: float = 0.0) -> Observer:
         return Observer(
             self.session.dsn,
             run=self.session.run,
             backend_pid=self._connection.info.backend_pid,
             migration=migration.id,
             report=self._emit,
+            after=after,
         )
 
     def _server_time(self) -> object:

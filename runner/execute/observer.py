@@ -30,6 +30,7 @@ class Observer:
         backend_pid: server process of the session that works.
         migration: id of the file that it runs.
         report: called with Progress, from the observer's thread.
+        after: seconds before it connects; a file that is done by then costs no connection.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Observer:
         backend_pid: int,
         migration: str,
         report: Callable[[Progress], None],
+        after: float = 0.0,
     ) -> None:
         """Prepare to watch; entering the context begins it."""
+        self._after = after
         self._dsn = dsn
         self._run = run
         self._pid = backend_pid
@@ -65,6 +68,8 @@ class Observer:
         self._thread.join(timeout=5)
 
     def _watch(self) -> None:
+        if self._stop.wait(self._after):
+            return
         try:
             with connect(self._dsn, application_name=f"{self._run} observer") as connection:
                 self._look_on(connection)

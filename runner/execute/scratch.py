@@ -105,7 +105,7 @@ def _scratch_database(dsn: str) -> Iterator[str]:
 def _catalog_of_database(dsn: str) -> Catalog:
     with connect(dsn, application_name="trueup verify") as connection:
         catalog = read_catalog(connection, _schemas(connection))
-    relations = {n: r for n, r in catalog.relations.items() if not _is_record(n)}
+    relations = {n: r for n, r in catalog.relations.items() if not is_record(n)}
     return Catalog(catalog.version, catalog.schemas, relations, catalog.functions, catalog.types)
 
 
@@ -117,7 +117,8 @@ def _schemas(connection: Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _is_record(name: Name) -> bool:
+def is_record(name: Name) -> bool:
+    """Whether a relation is one of yoyo's or trueup's records, which every run changes."""
     return name.name in _RECORDS or (
-        name.schema == "trueup" and name.name in ("ledger", "ledger_id_seq")
+        name.schema == "trueup" and name.name in ("ledger", "ledger_id_seq", "rehearsal")
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from runner.ledger.audit import audit
+from runner.ledger.concurrent_index import find_invalid_index
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from psycopg import Connection
 
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
 
-Standing = Literal["APPLIED", "PENDING", "ON_REQUEST", "UNFINISHED"]
+Standing = Literal["APPLIED", "PENDING", "ON_REQUEST", "UNFINISHED", "MISSING"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,11 @@ class MigrationStatus:
         migration: id.
         phase: its phase, or empty.
         standing: ON_REQUEST is pending too, but applied only when it is named; UNFINISHED was
-            begun, and the next run goes on with it.
+            begun, and the next run goes on with it; MISSING is applied and has no file.
         applied_at: UTC in ISO format, empty when it is not applied.
         by: role and host of the last run that trueup recorded, else empty.
         seconds: how long that run took, None when trueup did not run it.
-        error: why its last run failed, else empty.
+        notes: what to look at: why it failed, what it left, how file and record differ.
     """
 
     migration: str
@@ -35,42 +40,77 @@ class MigrationStatus:
     applied_at: str
     by: str
     seconds: float | None
-    error: str
+    notes: tuple[str, ...]
 
 
-def read_status(migrations: Iterable[Migration], ledger: Ledger) -> list[MigrationStatus]:
-    """Bring files and ledger together.
+def read_status(
+    connection: Connection, migrations: Sequence[Migration], ledger: Ledger
+) -> list[MigrationStatus]:
+    """Bring files, records and what is left in the database together; reads only.
 
     Args:
+        connection: to the database.
         migrations: all that the sources hold, in the order of read_migrations.
         ledger: of the database.
 
     Returns:
-        One entry a migration, in order.
+        One entry a migration, in order; those without a file last.
     """
-    return [_status(migration, ledger) for migration in migrations]
+    notes: dict[str, list[str]] = {}
+    for finding in audit(migrations, ledger):
+        notes.setdefault(finding.migration, []).append(finding.message)
+    for migration in migrations:
+        notes.setdefault(migration.id, []).extend(_unfinished(connection, migration, ledger))
+    ids = {migration.id: migration.phase for migration in migrations}
+    missing = [id_ for id_ in notes if id_ not in ids]
+    on_request = {migration.id for migration in migrations if migration.on_request}
+    return [
+        _status(id_, ids.get(id_, ""), ledger, id_ in on_request, id_ in missing, notes[id_])
+        for id_ in (*ids, *missing)
+    ]
 
 
-def _status(migration: Migration, ledger: Ledger) -> MigrationStatus:
-    applied_at = ledger.applied.get(migration.id)
-    record = ledger.latest.get(migration.id)
-    unfinished = record is not None and record.state != "DONE"
+def _unfinished(connection: Connection, migration: Migration, ledger: Ledger) -> list[str]:
+    if not _is_unfinished(migration.id, ledger):
+        return []
+    record = ledger.latest[migration.id]
+    notes = [record.error or f"begun on {record.started_at:%Y-%m-%d %H:%M %Z} and not finished"]
+    for statement in migration.statements:
+        if index := find_invalid_index(connection, statement):
+            notes.append(f"index {index} is invalid; the next run drops it and builds it again")
+    return notes
+
+
+def _is_unfinished(migration: str, ledger: Ledger) -> bool:
+    record = ledger.latest.get(migration)
+    if record is None or record.state == "DONE":
+        return False
+    return record.operation == "ROLLBACK" or migration not in ledger.applied
+
+
+def _status(
+    id_: str, phase: str, ledger: Ledger, on_request: bool, missing: bool, notes: list[str]
+) -> MigrationStatus:
+    applied_at = ledger.applied.get(id_)
+    record = ledger.latest.get(id_)
     standing: Standing
-    if unfinished and record is not None and (record.operation == "ROLLBACK" or not applied_at):
+    if missing:
+        standing = "MISSING"
+    elif _is_unfinished(id_, ledger):
         standing = "UNFINISHED"
     elif applied_at:
         standing = "APPLIED"
     else:
-        standing = "ON_REQUEST" if migration.on_request else "PENDING"
+        standing = "ON_REQUEST" if on_request else "PENDING"
     seconds = None
     if record is not None and record.finished_at is not None:
         seconds = round((record.finished_at - record.started_at).total_seconds(), 3)
     return MigrationStatus(
-        migration.id,
-        migration.phase,
+        id_,
+        phase,
         standing,
         applied_at.isoformat(sep=" ", timespec="seconds") if applied_at else "",
         f"{record.database_user} on {record.host}" if record else "",
         seconds,
-        (record.error or "") if record else "",
+        tuple(notes),
     )

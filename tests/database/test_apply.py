@@ -338,6 +338,23 @@ def test_a_stopped_transactional_file_leaves_nothing(database: str, tmp_path: Pa
     assert (applied(database), tables(database)) == ([], [])
 
 
+@pytest.mark.parametrize("transactional", [True, False])
+def test_a_session_that_the_server_ends_is_told_and_taken_up_again(
+    database: str, tmp_path: Path, transactional: bool
+) -> None:
+    body = "DO $$ BEGIN CREATE TABLE IF NOT EXISTS t (id int); {} PERFORM pg_sleep(3); END $$;"
+    sql = body.format("" if transactional else "COMMIT;")
+    write_migration(tmp_path, "0001_expand_a", sql, transactional=transactional)
+    with start_trueup("apply", "--sources", str(tmp_path), dsn=database) as process:
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %'"
+        wait_for(lambda: bool(query(database, ended)))
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "the connection was lost in 0001_expand_a.sql" in errors
+    assert (applied(database), tables(database)) == ([], [] if transactional else ["t"])
+    assert apply(database, read_migrations([tmp_path])).migrations == ("0001_expand_a",)
+
+
 def query_or_nothing(dsn: str, statement: LiteralString) -> list[tuple[object, ...]]:
     try:
         return query(dsn, statement)
