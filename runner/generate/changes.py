@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runner.catalog import Catalog, Column, Constraint, Name, Relation
+from runner.catalog import Catalog, Column, Constraint, Index, Name, Relation
 from runner.errors import StandardError
+from runner.generate.predicates import convert_literals
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
@@ -18,6 +19,23 @@ class Refusal:
 
     condition: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What a converted reference refers to.
+
+    Args:
+        table: the parent's new name.
+        name: the parent's column.
+        old_name: the same column on the old side.
+        pairs: all columns of the foreign key, each with the parent's.
+    """
+
+    table: Name
+    name: str
+    old_name: str
+    pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +58,8 @@ class ColumnChange:
     check_name: str | None = None
     check: str | None = None
     storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default
-    parent: tuple[Name, str, str] | None = None  # new table, its column, its old column
+    values: tuple[str, ...] = ()  # of its enum
+    parent: Parent | None = None
 
     def new_from(self, value: str) -> str:
         """The new value as SQL, from SQL that gives the old one."""
@@ -59,7 +78,8 @@ class IndexChange:
     build_name: str  # while the old one lives
     name: str
     unique: bool
-    method: str
+    method: str  # the old definition from USING on
+    new_method: str  # the same for the new contract's values
     converted: bool
     constraint: str | None  # "PRIMARY KEY", "UNIQUE" or None
     columns: tuple[str, ...]
@@ -159,7 +179,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 new=new,
                 relation=relation,
                 columns=changed,
-                indexes=tuple(_indexes(relation, new, {c.name for c in changed}, catalog)),
+                indexes=tuple(_indexes(relation, new, changed, catalog)),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
                 marker=shorten(name.name, "_used"),
@@ -292,6 +312,7 @@ def _enum_change(
         new_default=new_default,
         check_name=check,
         check=check_sql,
+        values=enum.values,
         storage=_storage(column, is_text=is_text or column.is_array),
     )
 
@@ -380,17 +401,21 @@ def _with_parent(
 ) -> ColumnChange:
     """A reference's old spelling is its parent's, not one that is derived."""
     old_names = {new: old for old, new in new_names.items()}
-    for key in keys:
+    for key in sorted(keys, key=lambda k: len(k.columns)):
         if key.converted and change.name in key.columns:
-            far = key.referenced_columns[key.columns.index(change.name)]
+            pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
+            far = dict(pairs)[change.name]
             parent = next(c for c in columns[old_names[key.references]] if c.name == far)
-            return replace(change, parent=(key.references, parent.name, parent.old_name))
+            return replace(
+                change, parent=Parent(key.references, parent.name, parent.old_name, pairs)
+            )
     return change
 
 
 def _indexes(
-    relation: Relation, new: Name, converted: set[str], catalog: Catalog
+    relation: Relation, new: Name, changes: Sequence[ColumnChange], catalog: Catalog
 ) -> Iterable[IndexChange]:
+    converted = {c.name for c in changes}
     taken = {i.name for r in catalog.relations.values() for i in r.indexes}
     taken |= {r.name for r in catalog.relations.values() if r.schema == relation.schema}
     kinds = {"p": "PRIMARY KEY", "u": "UNIQUE"}
@@ -406,6 +431,7 @@ def _indexes(
             name=name,
             unique=index.unique,
             method=index.method,
+            new_method=_new_method(index, relation, changes) if is_converted else index.method,
             converted=is_converted,
             constraint=kinds.get(constraint.kind) if constraint else None,
             columns=index.columns,
@@ -414,6 +440,24 @@ def _indexes(
             clustered=index.clustered,
             replica_identity=index.replica_identity,
         )
+
+
+def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange]) -> str:
+    mentioned = [c for c in changes if c.name in index.columns]
+    enums = [c for c in mentioned if c.check]
+    types = {c.name: c.type for c in relation.columns}
+    return convert_literals(
+        index.method,
+        what=f"the index {index.name}",
+        values={v for c in enums for v in c.values},
+        native_types={types[c.name] for c in enums} - {"text", "character varying"},
+        text_columns={
+            name
+            for name in index.columns
+            if name not in {c.name for c in mentioned} and types[name].startswith(("char", "text"))
+        },
+        uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+    )
 
 
 def follow(name: str, old: str, new: str) -> str:

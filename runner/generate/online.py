@@ -292,7 +292,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             context={"t": t},
         )
     for t in u.tables:
-        if not t.columns:
+        if not t.keeps_spellings:
             continue
         kept.append(f"reversal {t.new}")
         yield Draft(

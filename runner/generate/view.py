@@ -78,10 +78,13 @@ class TableView:
         value = f"{row}{quote_ident(column.name)}"
         if column.parent is None:
             return column.old_from(value)
-        table, name, old_name = column.parent
+        parent = column.parent
+        match = " AND ".join(
+            f"p.{quote_ident(far)} = {row}{quote_ident(here)}" for here, far in parent.pairs
+        )
         lookup = (
-            f"(SELECT p.{quote_ident(old_name)} FROM {quote_name(table)} AS p"
-            f" WHERE p.{quote_ident(name)} = {value})"
+            f"(SELECT p.{quote_ident(parent.old_name)} FROM {quote_name(parent.table)} AS p"
+            f" WHERE {match})"
         )
         inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
         return f"coalesce({inner}{lookup},{inner}{column.old_from(value)}{outer})"
@@ -124,6 +127,11 @@ class TableView:
         """The indexes that are built on new columns."""
         return [i for i in self.indexes if i.converted]
 
+    @property
+    def respelled_indexes(self) -> list[IndexChange]:
+        """The indexes whose definition holds values: an ALTER TABLE cannot convert them."""
+        return [i for i in self.indexes if i.new_method != i.method]
+
     def fkey_build_name(self, key: ForeignKeyChange) -> str:
         """The name of a new foreign key while the old one lives."""
         return shorten(key.name, "__new") if key.name == key.old_name else key.name
@@ -134,6 +142,16 @@ class TableView:
     def reversible(self) -> list[ColumnChange]:
         """The columns whose old spelling the reversal table keeps; a reference has its parent's."""
         return [c for c in self.columns if c.parent is None]
+
+    @property
+    def keeps_spellings(self) -> bool:
+        """Whether the table has a reversal table."""
+        return bool(self.reversible and self.key)
+
+    @property
+    def unkept(self) -> list[ColumnChange]:
+        """The columns whose old spelling nothing could restore, for want of a key."""
+        return [] if self.key else self.reversible
 
     @property
     def reversal_key(self) -> list[str]:
@@ -453,11 +471,23 @@ class UnitView:
 
     @property
     def references(self) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
-        """Each converted reference: the child and its column, the parent and its column."""
-        found = []
-        for child in self.tables:
-            for column in child.columns:
-                if column.parent is not None:
-                    parent = self.table(column.parent[0])
-                    found.append((child, column, parent, parent.converted[column.parent[1]]))
-        return found
+        """Each converted reference: the child and its column, and the key at the root of it."""
+        return [
+            (child, column, *self._root(column))
+            for child in self.tables
+            for column in child.columns
+            if column.parent is not None and self._root(column)[0].keeps_spellings
+        ]
+
+    def _root(self, column: ColumnChange) -> tuple[TableView, ColumnChange]:
+        """The key that a reference refers to, through references of references."""
+        seen: set[tuple[Name, str]] = set()
+        parent = column.parent
+        assert parent is not None
+        while True:
+            table = self.table(parent.table)
+            column = table.converted[parent.name]
+            if column.parent is None or (table.new, column.name) in seen:
+                return table, column
+            seen.add((table.new, column.name))
+            parent = column.parent

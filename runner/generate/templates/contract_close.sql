@@ -1,4 +1,12 @@
 CALL trueup.require_unused({{ t.old | n | lit }});
+{% for c in t.unkept %}
+CALL trueup.refuse_rows(
+    {{ t.new | n | lit }},
+    {{ c.old_name | lit }},
+    $${{ c.old_name | q }} IS DISTINCT FROM {{ c.old_from(c.name | q) }}$$,
+    'could not be restored, because the table has no primary key'
+);
+{% endfor %}
 
 SET LOCAL lock_timeout = '200ms';
 

@@ -55,10 +55,12 @@ ALTER TABLE {{ t.new | n }}
 {% endfor %}
 
 {% endif %}
+{% if t.remade_clauses %}
 ALTER TABLE {{ t.new | n }}
 {% for clause in t.remade_clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
+{% endif %}
 
 {% for i in t.remade_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
@@ -73,7 +75,7 @@ ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ t.new_name(c.name) | q }} TO {{ c.n
 {% endfor %}
 
 {% for i in t.demoted_indexes %}
-CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.method }};
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
 {% endfor %}
 
 {% for k in t.referring if not k.converted %}
@@ -82,11 +84,13 @@ ALTER TABLE {{ k.table | n }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
 {% endfor %}
+{% if t.remade_not_null %}
 CALL trueup.name_not_nulls(
     {{ t.new | n | lit }},
     {{ t.old.name | lit }},
     ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
 );
+{% endif %}
 CALL trueup.put_back({{ t.new | n | lit }});
 
 {{ macros.sync_trigger(t) }}

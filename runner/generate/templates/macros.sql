@@ -99,6 +99,7 @@ DROP FUNCTION {{ t.sync | n }}();
 {%- endmacro %}
 
 {% macro restore(t, table) -%}
+{% if t.keeps_spellings %}
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE {{ table | n }} AS t
 SET
@@ -111,6 +112,7 @@ SET
 {% endfor %}
 FROM {{ t.reversal | n }} AS r
 WHERE {{ t.same_key }};
+{% endif %}
 {%- endmacro %}
 
 {% macro new_names(t, renames, not_null) -%}

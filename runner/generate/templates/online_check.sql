@@ -18,3 +18,12 @@ CALL trueup.refuse_rows(
 {% endfor %}
 {% endif %}
 {% endfor %}
+{% for c in t.unkept %}
+CALL trueup.refuse_rows(
+    {{ t.old | n | lit }},
+    {{ c.name | lit }},
+    $${{ c.name | q }} IS DISTINCT FROM {{ c.old_from(c.new_from(c.name | q)) }}$$,
+    'could not be restored, because the table has no primary key'
+);
+
+{% endfor %}

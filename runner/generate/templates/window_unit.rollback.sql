@@ -16,10 +16,16 @@ ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
 {% if t.columns %}
 
+{% for i in t.respelled_indexes %}
+DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
 {% for clause in t.unwindow_clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+{% for i in t.respelled_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
 {% endfor %}
 {% for setting in t.unwindow_settings %}
 {{ setting }}
@@ -53,6 +59,6 @@ COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ u.old_name(k.table) | n }} IS {
 {% endif %}
 {% endfor %}
 
-{% for t in u.tables if t.columns %}
+{% for t in u.tables if t.keeps_spellings %}
 DROP TABLE {{ t.reversal | n }};
 {% endfor %}

@@ -11,6 +11,7 @@ ALTER TABLE {{ u.old_name(k.table) | n }} DROP CONSTRAINT {{ k.old_name | q }};
 {% for t in u.tables %}
 
 {% if t.columns %}
+{% if t.keeps_spellings %}
 -- The spellings that cannot be derived back.
 CREATE TABLE {{ t.reversal | n }} AS
 SELECT
@@ -27,10 +28,17 @@ WHERE
     {{ "OR " if not loop.first }}{{ c.name | q }} IS DISTINCT FROM {{ c.old_from(c.new_from(c.name | q)) }}{{ ";" if loop.last }}
 {% endfor %}
 
+{% endif %}
+{% for i in t.respelled_indexes %}
+DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
 {% for clause in t.window_clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+{% for i in t.respelled_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.new_method }};
 {% endfor %}
 
 {% endif %}
