@@ -361,18 +361,34 @@ def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
 
 @cli.command()
 @click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=_STANDARD)
-@_options("dsn", "config", "service", "sources", "json")
-def verify(standard_path: Path | None, as_json: bool, **where: Any) -> None:
+@click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
+@click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")
+@_options("dsn", "config", "service", "sources", "strategy", "json")
+def verify(
+    standard_path: Path | None,
+    drift: bool,
+    scratch: str | None,
+    strategy: str,
+    as_json: bool,
+    **where: Any,
+) -> None:
     """Tell whether the database is at the standard, and list each distance to it.
 
     Reads the catalog only, and does not care who brought the database there: names, types,
     CHECKs against their enums, defaults, keys, indexes, grants, leftovers. While both contracts
     live it tells which phase still has to do what. Exits with 1 unless the distance is 0.
 
+    With --drift the applied files are run on a scratch database, and what was changed past them
+    is listed object by object.
+
     \b
     Example:
       trueup verify --service model_orchestration
+      trueup verify --service model_orchestration --drift
     """
+    if drift:
+        _verify_drift(scratch, as_json=as_json, strategy=strategy, **where)
+        return
     from rich.console import Console
 
     from runner.postgres.connect import connect
@@ -532,6 +548,23 @@ def _resolve_standard(
             "no standard.toml stands beside the migrations", hint="name it: --standard FILE"
         )
     return config.resolve_dsn(dsn, values), named
+
+
+def _verify_drift(scratch: str | None, *, as_json: bool, **where: Any) -> None:
+    from dataclasses import asdict
+
+    from runner.execute.scratch import drift
+
+    dsn, migrations = _resolve(**where)
+    found = drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
+    if as_json:
+        _print_json([asdict(difference) for difference in found])
+    else:
+        for difference in found:
+            click.echo(str(difference))
+        click.echo(f"changed past the files: {len(found)}")
+    if found:
+        sys.exit(1)
 
 
 def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from runner.execute.record import baseline
 from runner.execute.scratch import drift
 from runner.ledger.files import read_migrations
 
+ROOT = Path(__file__).parents[2]
 LEGACY = """CREATE TABLE public.models (
     id varchar(36) PRIMARY KEY,
     name varchar(100) NOT NULL,
@@ -121,3 +122,14 @@ def test_what_was_changed_past_the_files_is_listed_object_by_object(
         ("models_name_idx", "exists"),
         ("public.f()", "exists"),
     ]
+    listed = run_trueup("verify", "--drift", "--sources", str(source), dsn=database)
+    assert (listed.returncode, listed.stdout.splitlines()[-1]) == (1, "changed past the files: 4")
+
+
+def test_the_shipped_files_leave_no_drift(database: str) -> None:
+    options = ("--service", "model_orchestration", "--dsn", database)
+    for phase in ("enforce", "contract"):
+        applied_ = run_trueup("apply", "--to", phase, "--waiting-period", "0", *options, cwd=ROOT)
+        assert applied_.returncode == 0, applied_.stderr
+        listed = run_trueup("verify", "--drift", *options, cwd=ROOT)
+        assert (listed.returncode, listed.stdout) == (0, "changed past the files: 0\n")

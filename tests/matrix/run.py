@@ -124,9 +124,7 @@ def python_with_trueup(version: str) -> Path:
     """A virtual environment of a Python version with trueup in it, made when need be."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
-    base = shutil.which(f"python{version}")
-    if base is None:
-        raise SkippedError(f"python{version} is not on PATH")
+    base = _find_python(version)
     folder = CACHE / f"python-{version}"
     python = folder / "bin" / "python"
     if not (folder / ".installed").exists():
@@ -134,6 +132,19 @@ def python_with_trueup(version: str) -> Path:
         _run([str(python), "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"])
         (folder / ".installed").touch()
     return python
+
+
+def _find_python(version: str) -> str:
+    """A Python that runs: on PATH, or among pyenv's, whose entry on PATH may only complain."""
+    installed = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
+    for candidate in (shutil.which(f"python{version}"), *map(str, reversed(installed))):
+        if candidate is not None:
+            try:
+                _run([candidate, "-c", "import ensurepip, venv"])
+            except SkippedError:
+                continue
+            return candidate
+    raise SkippedError(f"python{version} is not here, or has no venv")
 
 
 def _platform() -> str:
