@@ -271,7 +271,9 @@ def _contract(u: UnitView) -> Iterator[Draft]:
     enforced = [_enforced(t) for t in u.tables]
     enforced += [f"validate {u.fkey_build_name(k)} {k.table}" for k in u.foreign_keys]
     closed, kept = [], []
-    for t in u.tables:
+    for position, t in enumerate(u.tables):
+        still_open = u.tables[position:]
+        names = ", ".join(x.old.name for x in still_open)
         closed.append(f"close {t.new}")
         yield Draft(
             key=closed[-1],
@@ -281,15 +283,16 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             template="contract_close.sql",
             title=f"Take the old name {t.old.name} away, once nobody uses it.",
             header={
-                "does": "drops the compat view; refuses while the odometer does not prove that it "
-                "was unused for the waiting period (trueup.waiting_period, 24 hours)",
+                "does": "drops the compat view; refuses while the odometers do not prove that "
+                f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
+                "(trueup.waiting_period, 24 hours)",
                 "locks": f"ACCESS EXCLUSIVE on the view {t.old.name} {_BRIEF}",
                 "cost": "none",
                 "undo": "instant",
             },
             rollback_title=f"Brings the old name {t.old.name} back: instant.",
             after=enforced,
-            context={"t": t},
+            context={"t": t, "still_open": still_open},
         )
     for t in u.tables:
         if not t.keeps_spellings:

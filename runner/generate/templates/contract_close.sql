@@ -1,4 +1,6 @@
-CALL trueup.require_unused({{ t.old | n | lit }});
+{% for open in still_open %}
+CALL trueup.require_unused({{ open.old | n | lit }});
+{% endfor %}
 {% for c in t.unkept %}
 CALL trueup.refuse_rows(
     {{ t.new | n | lit }},

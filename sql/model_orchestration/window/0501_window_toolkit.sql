@@ -127,19 +127,19 @@ AS $$
 $$;
 
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
-CREATE OR REPLACE PROCEDURE trueup.require_silence(relation regclass)
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
 LANGUAGE plpgsql
 AS $$
 DECLARE
     names text;
 BEGIN
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
-    FROM trueup.waking_triggers(relation) AS t;
+    FROM trueup.waking_triggers(relation::regclass) AS t;
 
     IF names IS NULL THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM trueup.waking_triggers(relation) AS t WHERE t.enabled <> 'O') THEN
+    IF EXISTS (SELECT FROM trueup.waking_triggers(relation::regclass) AS t WHERE t.enabled <> 'O') THEN
         RAISE EXCEPTION '%: the backfill would fire %', relation, names
             USING
                 ERRCODE = 'object_not_in_prerequisite_state',

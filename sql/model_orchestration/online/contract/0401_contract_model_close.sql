@@ -1,7 +1,7 @@
 -- Take the old name models away, once nobody uses it.
 --
--- does:    drops the compat view; refuses while the odometer does not prove that it was unused for
---          the waiting period (trueup.waiting_period, 24 hours)
+-- does:    drops the compat view; refuses while the odometers do not prove that models, requests
+--          were unused for the waiting period (trueup.waiting_period, 24 hours)
 -- locks:   ACCESS EXCLUSIVE on the view models for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    none
@@ -9,6 +9,7 @@
 -- depends: 0305_enforce_model_not_null 0312_enforce_request_not_null 0320_enforce_request_model_id_fkey_validate
 
 CALL trueup.require_unused('public.models');
+CALL trueup.require_unused('public.requests');
 
 SET LOCAL lock_timeout = '200ms';
 

@@ -1,7 +1,7 @@
 -- Take the old name requests away, once nobody uses it.
 --
--- does:    drops the compat view; refuses while the odometer does not prove that it was unused for
---          the waiting period (trueup.waiting_period, 24 hours)
+-- does:    drops the compat view; refuses while the odometers do not prove that requests was unused
+--          for the waiting period (trueup.waiting_period, 24 hours)
 -- locks:   ACCESS EXCLUSIVE on the view requests for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    none
