@@ -124,9 +124,13 @@ class TestARefusal:
 
     def test_by_a_full_server_says_to_try_again(self) -> None:
         few = {**FAST, "max_connections": "4", "superuser_reserved_connections": "0"}
+        refusals = []
         with start_server(settings=few) as server, contextlib.ExitStack() as opened:
-            for _ in range(4):
-                opened.enter_context(connect(server.dsn(), application_name="test"))
-            with pytest.raises(ConnectionFailedError) as caught:
-                connect(server.dsn(), application_name="test")
-        assert caught.value.hint == "try again later"
+            # How many get in depends on how soon the server forgets a closed connection.
+            for _ in range(10):
+                try:
+                    opened.enter_context(connect(server.dsn(), application_name="test"))
+                except ConnectionFailedError as refusal:
+                    refusals.append(refusal.hint)
+                    break
+        assert refusals == ["try again later"]
