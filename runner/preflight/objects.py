@@ -277,16 +277,22 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             "is invalid: a CREATE INDEX CONCURRENTLY that did not finish left it",
             hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
         )
+    indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and _mentions(row[part], c)]
-        if named:
+        if not named or indexed is None:
+            continue
+        kind = "a predicate" if part == "predicate" else "an expression"
+        has = f"has {kind} on {', '.join(named)}"
+        if re.search(r"\b(?:lower|initcap)\(.*'", row[part]):
             yield Finding(
                 Severity.STOPS,
                 name,
-                f"has {'a predicate' if part == 'predicate' else 'an expression'} on "
-                f"{', '.join(named)}, which means something else in the new contract: {row[part]}",
+                f"{has}, which means something else for the new values: {row[part]}",
                 hint=_REMAKE,
             )
+        elif indexed.new_method != indexed.method:
+            yield Finding(Severity.KNOW, name, f"{has}: it becomes {indexed.new_method}")
     uuids = {c.name for c in change.columns if c.new_type == "uuid"}
     if special := [c for c in row["special"] if c in uuids]:
         yield Finding(
@@ -296,7 +302,6 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             f"(method {row['method']})",
             hint=_REMAKE,
         )
-    indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
     if indexed and indexed.converted and row["exclusion"]:
         yield Finding(
             Severity.STOPS, name, "is an exclusion constraint on converted columns", hint=_REMAKE

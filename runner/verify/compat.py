@@ -97,28 +97,28 @@ def _new_side(table: Verified, view: Relation) -> Iterator[Distance]:
             yield table.distance(table.column(new), "NOT NULL", "nullable", "enforce")
         if shown is not None and shown.default is not None and after.default is None:
             yield table.distance(f"default of {table.column(new)}", "one, as before", "none")
-    built = {(i.unique, i.method) for i in relation.indexes if i.valid}
+    # By columns: their predicates name other values.
+    built = {(i.unique, frozenset(i.columns)) for i in relation.indexes if i.valid}
     for index in relation.indexes:
-        if sides.keys() & set(index.columns):
-            method = index.method
-            for old, new in sides.items():
-                method = method.replace(quote_ident(old), quote_ident(new))
-            if (index.unique, method) not in built:
-                yield table.distance(
-                    f"index on {relation.qualified} {method}",
-                    f"built, as {index.name} is",
-                    "none",
-                    "enforce",
-                )
+        if not sides.keys() & set(index.columns):
+            continue
+        columns = [sides.get(c, c) for c in index.columns]
+        if (index.unique, frozenset(columns)) not in built:
+            yield table.distance(
+                f"index on {relation.qualified} ({', '.join(columns)})",
+                f"built, as {index.name} is",
+                "none",
+                "enforce",
+            )
     keys = {_key(k) for k in relation.constraints if k.kind == "f"}
     for constraint in relation.constraints:
         if constraint.kind != "f" or not sides.keys() & set(constraint.columns):
             continue
-        columns = tuple(sides.get(c, c) for c in constraint.columns)
+        near = tuple(sides.get(c, c) for c in constraint.columns)
         far = tuple(_base(c) for c in constraint.referenced_columns)
-        if (columns, constraint.references, far) not in keys:
+        if (near, constraint.references, far) not in keys:
             yield table.distance(
-                f"foreign key of {relation.qualified} ({', '.join(columns)})",
+                f"foreign key of {relation.qualified} ({', '.join(near)})",
                 f"to {constraint.references} ({', '.join(far)})",
                 "none",
                 "enforce",

@@ -97,7 +97,7 @@ def _enum(
             short_type(column.type),
         )
     yield from _default(table, column, enum)
-    if varchar is None:
+    if varchar is None and column.type not in ("text", "text[]"):
         made = _check_name(table, name)
         yield table.distance(f"constraint {made} on {table.relation.qualified}", "a CHECK", "none")
     else:
