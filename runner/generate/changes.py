@@ -42,7 +42,8 @@ class Parent:
 class ColumnChange:
     """A column that is converted: in type, in value, or in both.
 
-    `to_new` and `to_old` are SQL expressions in which `{}` stands for the value.
+    `to_new` and `to_old` are SQL expressions in which `{}` stands for the value. `kept` names the
+    new column that keeps the old value, when the standard wants one.
     """
 
     name: str
@@ -60,14 +61,21 @@ class ColumnChange:
     storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default
     values: tuple[str, ...] = ()  # of its enum
     parent: Parent | None = None
+    kept: str | None = None
 
     def new_from(self, value: str) -> str:
         """The new value as SQL, from SQL that gives the old one."""
         return self.to_new.replace("{}", value)
 
-    def old_from(self, value: str) -> str:
-        """The old value as SQL, derived from SQL that gives the new one."""
-        return self.to_old.replace("{}", value)
+    def old_from(self, value: str, original: str | None = None) -> str:
+        """The old value as SQL, from SQL that gives the new one and what was kept of the old."""
+        derived = self.to_old.replace("{}", value)
+        if original is None:
+            return derived
+        return (
+            f"CASE WHEN {self.new_from(original)} = {value}"
+            f" THEN {original}::{self.old_type} ELSE {derived} END"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ class TableChange:
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
     marker: str
+    integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
 
     @property
     def converted(self) -> Mapping[str, ColumnChange]:
@@ -159,6 +168,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         StandardError: the standard does not fit the catalog.
     """
     tables = [t for t in standard.tables if not _is_converted(t, catalog)]
+    standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
     columns = {Name(t.schema, t.old): _columns(t, _relation(t, catalog), catalog) for t in tables}
     foreign_keys = {
@@ -183,6 +193,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
                 marker=shorten(name.name, "_used"),
+                integer_checks=tuple(_integer_checks(standards[name], relation)),
             )
         )
     return tuple(changes)
@@ -206,7 +217,7 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",
         )
-    for column in (*table.uuids, *table.enums):
+    for column in (*table.uuids, *table.enums, *table.keep_original, *table.integers):
         if relation.column(column) is None:
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
@@ -227,7 +238,14 @@ def _columns(
             )
             native = catalog.types.get(column.type_name) if column.type_name else None
             labels = native.labels if native else ()
-            changes.append(_enum_change(column, table.enums[column.name], check, labels))
+            change = _enum_change(column, table.enums[column.name], check, labels)
+            kept = table.keep_original.get(column.name)
+            if kept is not None and relation.column(kept) is not None:
+                raise StandardError(
+                    f"{relation.qualified} has a column {kept} already, which is to keep the old "
+                    f"values of {column.name}"
+                )
+            changes.append(replace(change, kept=kept))
     return tuple(changes)
 
 
@@ -280,12 +298,21 @@ def _enum_change(
     as_text = "{}" if is_text and not column.is_array else "{}::text"
     uppercase = any(labels) and all(label == label.upper() for label in labels)
     to_new, to_old = f"upper({as_text})", as_text if uppercase else f"lower({as_text})"
+    if enum.mapping:
+        if column.is_array:
+            raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
+        to_new = _case(f"upper({as_text})", enum.mapping, otherwise=f"upper({as_text})")
+    back = _values_back(enum, labels, uppercase=uppercase)
+    if back:
+        to_old = _case("{}", back, otherwise=to_old)
     if column.is_array:
         to_new, to_old = f"{to_new}::{new_type}", f"{to_old}::{old_type}"
         check_sql = f"{name} <@ ARRAY[{values}]::{new_type}"
         refused = f"NOT {to_new.replace('{}', name)} <@ ARRAY[{values}]::{new_type}"
     else:
-        to_old = to_old if is_text else to_old.replace("::text", "") + f"::{old_type}"
+        if not is_text:
+            plain = to_old.replace("::text", "")
+            to_old = (f"({plain})" if back else plain) + f"::{old_type}"
         check_sql = f"{name} IN ({values})"
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
@@ -296,7 +323,7 @@ def _enum_change(
             raise StandardError(
                 f"the default of {column.name} is {old_default}: only a constant can be converted"
             )
-        value = literal[1].upper()
+        value = enum.mapping.get(literal[1].upper(), literal[1].upper())
         new_default = f"'{value}'" + ("::" + new_type if column.is_array else "")
         old_default = f"'{literal[1]}'" + ("" if is_text else f"::{old_type}")
     return ColumnChange(
@@ -315,6 +342,31 @@ def _enum_change(
         values=enum.values,
         storage=_storage(column, is_text=is_text or column.is_array),
     )
+
+
+def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:
+    whens = " ".join(f"WHEN {quote_literal(a)} THEN {quote_literal(b)}" for a, b in pairs.items())
+    return f"CASE {value} {whens} ELSE {otherwise} END"
+
+
+def _values_back(enum: EnumStandard, labels: tuple[str, ...], *, uppercase: bool) -> dict[str, str]:
+    """The old value of each new one that is not the same word."""
+    back = {}
+    for new in enum.values:
+        sources = [old for old, mapped in enum.mapping.items() if mapped == new]
+        if new in enum.back:
+            back[new] = enum.back[new]
+        elif sources and new not in {label.upper() for label in labels}:
+            back[new] = sources[0] if uppercase else sources[0].lower()
+    return back
+
+
+def _integer_checks(table: TableStandard, relation: Relation) -> Iterable[tuple[str, str, str]]:
+    """The CHECKs of integer columns that have none yet."""
+    for column, values in table.integers.items():
+        if not any(k.kind == "c" and k.columns == (column,) for k in relation.constraints):
+            name = table.checks.get(column) or shorten(f"{table.name}_{column}", "_check")
+            yield column, name, f"{quote_ident(column)} IN ({', '.join(map(str, values))})"
 
 
 def _storage(column: Column, *, is_text: bool) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from runner.generate.changes import (
     ForeignKeyChange,
     IndexChange,
     TableChange,
+    follow,
     short_type,
 )
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
@@ -77,7 +78,8 @@ class TableView:
         """The old value for a new one; a reference takes its parent's spelling."""
         value = f"{row}{quote_ident(column.name)}"
         if column.parent is None:
-            return column.old_from(value)
+            kept = f"{row}{quote_ident(column.kept)}" if column.kept else None
+            return column.old_from(value, kept)
         parent = column.parent
         match = " AND ".join(
             f"p.{quote_ident(far)} = {row}{quote_ident(here)}" for here, far in parent.pairs
@@ -107,20 +109,30 @@ class TableView:
 
     # enforce
 
+    @property
+    def keeping(self) -> list[ColumnChange]:
+        """The columns whose old value another column keeps."""
+        return [c for c in self.columns if c.kept]
+
     def filled(self, column: ColumnChange) -> str:
         """The name of the CHECK that stands for NOT NULL until it is set."""
         return shorten(f"{self.new.name}_{column.name}", "_filled")
 
     @cached_property
+    def enum_checks(self) -> list[tuple[str, str]]:
+        """The CHECKs that stay: of integer enums, then of the converted ones."""
+        found = [(c.check_name, c.check) for c in self.columns if c.check_name and c.check]
+        return [(name, check) for _, name, check in self.change.integer_checks] + found
+
+    @cached_property
     def checks(self) -> list[tuple[str, str]]:
-        """The CHECKs of enforce: the enums' own, then those that stand for NOT NULL."""
-        enums = [(c.check_name, c.check) for c in self.columns if c.check_name and c.check]
+        """The CHECKs of enforce: those that stay, then those that stand for NOT NULL."""
         filled = [
             (self.filled(c), f"{quote_ident(c.name)} IS NOT NULL")
             for c in self.columns
             if c.not_null
         ]
-        return enums + filled
+        return self.enum_checks + filled
 
     @property
     def converted_indexes(self) -> list[IndexChange]:
@@ -140,8 +152,11 @@ class TableView:
 
     @cached_property
     def reversible(self) -> list[ColumnChange]:
-        """The columns whose old spelling the reversal table keeps; a reference has its parent's."""
-        return [c for c in self.columns if c.parent is None]
+        """The columns whose old spelling the reversal table keeps.
+
+        A reference has its parent's, and another column may keep it anyway.
+        """
+        return [c for c in self.columns if c.parent is None and c.kept is None]
 
     @property
     def keeps_spellings(self) -> bool:
@@ -195,7 +210,8 @@ class TableView:
         for column in self.relation.columns:
             change = self.converted.get(column.name)
             if change:
-                source = change.old_from(quote_ident(self.new_name(column.name)))
+                kept = quote_ident(change.kept) if change.kept else None
+                source = change.old_from(quote_ident(self.new_name(column.name)), kept)
                 columns.append((column.name, change.old_type, source))
             elif column.name in self.moved:
                 source = quote_ident(self.moved_name(column.name))
@@ -240,6 +256,9 @@ class TableView:
         for k in self.relation.constraints:
             if k.kind in "puxc" and self._remade(k.columns):
                 clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {k.definition}")
+        for column_name, check_name, check in self.change.integer_checks:
+            if column_name in self.moved:
+                clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
         for key in self.change.foreign_keys:
             if not key.converted and self._moved(key.columns):
                 clauses.append(self.add_fkey(key, key.old_name))
@@ -357,10 +376,19 @@ class TableView:
 
     @property
     def _constraint_renames(self) -> list[tuple[str, str, str]]:
+        checks = [
+            ("constraint", k.name, follow(k.name, self.old.name, self.new.name))
+            for k in self.relation.constraints
+            if k.kind == "c" and not self._converts(k.columns)
+        ]
+        foreign_keys = [
+            ("constraint", k.old_name, k.name) for k in self.change.foreign_keys if not k.converted
+        ]
+        taken = {name for name, _ in self.enum_checks}
         return [
-            ("constraint", k.old_name, k.name)
-            for k in self.change.foreign_keys
-            if not k.converted and k.name != k.old_name
+            (kind, old, new)
+            for kind, old, new in checks + foreign_keys
+            if old != new and new not in taken
         ]
 
     def rename(self, kind: str, table: Name, old: str, new: str) -> str:
@@ -391,9 +419,13 @@ class TableView:
             *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self._old_checks),
             *(clause for c in self.columns for clause in _in_place(c, to_new=True)),
             *(
-                f"ADD CONSTRAINT {quote_ident(c.check_name)} CHECK ({c.check})"
-                for c in self.columns
-                if c.check_name
+                f"ALTER COLUMN {quote_ident(c.kept or '')} TYPE varchar"
+                f" USING {quote_ident(c.name)}::text"
+                for c in self.keeping
+            ),
+            *(
+                f"ADD CONSTRAINT {quote_ident(name)} CHECK ({check})"
+                for name, check in self.enum_checks
             ),
         ]
 
@@ -401,7 +433,7 @@ class TableView:
     def unwindow_clauses(self) -> list[str]:
         """The clauses of the one rewrite from new to old."""
         return [
-            *(f"DROP CONSTRAINT {quote_ident(c.check_name)}" for c in self.columns if c.check_name),
+            *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self.enum_checks),
             *(clause for c in self.columns for clause in _in_place(c, to_new=False)),
             *(
                 f"ADD CONSTRAINT {quote_ident(n)} {definition}"
@@ -430,7 +462,8 @@ def comment_on_constraint(table: Name, name: str, comment: str) -> str:
 def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     name = quote_ident(column.name)
     type_name = column.new_type if to_new else column.old_type
-    value = column.new_from(name) if to_new else column.old_from(name)
+    kept = quote_ident(column.kept) if column.kept else None
+    value = column.new_from(name) if to_new else column.old_from(name, kept)
     default = column.new_default if to_new else column.old_default
     clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
     if type_name != "uuid":

@@ -12,7 +12,7 @@ from typing import Any
 from runner.errors import StandardError
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
-_TABLE_KEYS = {"name", "uuids", "enums", "checks"}
+_TABLE_KEYS = {"name", "uuids", "enums", "checks", "keep_original", "integers"}
 _SERVICE_KEYS = {"name", "schema", "enums"}
 
 
@@ -98,8 +98,23 @@ class _Reader:
             except StandardError as error:
                 raise self._error(module, error.message, hint=error.hint) from error
         for name, paragraph in listed.items():
-            self._only(paragraph, {"values"}, f"[enum.{name}]")
-            enums[name] = EnumStandard(name, self._texts(paragraph, "values"))
+            self._only(paragraph, {"values", "map", "back"}, f"[enum.{name}]")
+            known = enums.get(name)
+            if known is None and "values" not in paragraph:
+                raise self._error(
+                    f"enum.{name}",
+                    f"[enum.{name}] has no values, and the enums module has no {name}",
+                )
+            values = self._texts(paragraph, "values") or (known.values if known else ())
+            mapping = {
+                old.upper(): new for old, new in self._pairs(paragraph, "map", values).items()
+            }
+            back = {
+                new: old
+                for new, old in self._pairs(paragraph, "back", None).items()
+                if self._is_value(new, values)
+            }
+            enums[name] = EnumStandard(name, values, mapping, back)
         return enums
 
     def _table(
@@ -121,8 +136,37 @@ class _Reader:
             name=self._text(paragraph, "name", default=old),
             uuids=self._texts(paragraph, "uuids"),
             enums=columns,
-            checks=dict(paragraph.get("checks", {})),
+            checks=self._pairs(paragraph, "checks", None),
+            keep_original=self._pairs(paragraph, "keep_original", None),
+            integers=self._integers(paragraph),
         )
+
+    def _pairs(
+        self, paragraph: Mapping[str, Any], key: str, values: tuple[str, ...] | None
+    ) -> dict[str, str]:
+        """A table of texts, whose values must be among those given."""
+        pairs = paragraph.get(key, {})
+        if not isinstance(pairs, dict) or not all(isinstance(v, str) for v in pairs.values()):
+            raise self._error(key, f"{key} must be a table of texts, not {pairs!r}")
+        if values is not None:
+            for value in pairs.values():
+                self._is_value(value, values)
+        return dict(pairs)
+
+    def _is_value(self, value: str, values: tuple[str, ...]) -> bool:
+        if value not in values:
+            raise self._error(
+                value, f"{value} is not a value of the enum", hint=f"Values: {', '.join(values)}."
+            )
+        return True
+
+    def _integers(self, paragraph: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        found = paragraph.get("integers", {})
+        if not isinstance(found, dict) or not all(
+            isinstance(v, list) and v and all(type(i) is int for i in v) for v in found.values()
+        ):
+            raise self._error("integers", f"integers must be lists of integers, not {found!r}")
+        return {column: tuple(values) for column, values in found.items()}
 
     def _text(self, paragraph: Mapping[str, Any], key: str, default: str = "") -> str:
         value = paragraph.get(key, default)

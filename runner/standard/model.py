@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class EnumStandard:
-    """A shared enum as the database sees it: its name and its uppercase values in order."""
+    """A shared enum as the database sees it.
+
+    Args:
+        name: its name.
+        values: its uppercase values in order.
+        mapping: the new value of each old one, in upper case, that does not stay what it is.
+        back: the old value, as the old contract spells it, that stands for a new one to which
+            several old ones, or none, are mapped.
+    """
 
     name: str
     values: tuple[str, ...]
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    back: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,8 @@ class TableStandard:
         uuids: the columns that become native `uuid`.
         enums: the columns that become uppercase text with a CHECK, each with its enum.
         checks: names of CHECKs that do not follow `{table}_{column}_check`, by column.
+        keep_original: by enum column, the new column that keeps the old value.
+        integers: the integer columns that get a CHECK, each with its values.
     """
 
     schema: str
@@ -32,6 +44,8 @@ class TableStandard:
     uuids: tuple[str, ...] = ()
     enums: Mapping[str, EnumStandard] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
+    keep_original: Mapping[str, str] = field(default_factory=dict)
+    integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

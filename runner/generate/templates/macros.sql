@@ -43,13 +43,25 @@ BEGIN
         PERFORM FROM {{ t.marker | n }};
 {% for c in t.columns %}
         NEW.{{ c.name | q }} := {{ c.new_from("NEW." ~ (c.old_name | q)) }};
+{% if c.kept %}
+        NEW.{{ c.kept | q }} := NEW.{{ c.old_name | q }};
+{% endif %}
 {% endfor %}
     ELSE
         -- The side that changed wins.
 {% for c in t.columns %}
         IF NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }} THEN
             NEW.{{ c.name | q }} := {{ c.new_from("NEW." ~ (c.old_name | q)) }};
-        ELSIF NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }} THEN
+{% if c.kept %}
+            NEW.{{ c.kept | q }} := NEW.{{ c.old_name | q }};
+{% endif %}
+        ELSIF NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }}
+{%- if c.kept %}
+
+            OR NEW.{{ c.kept | q }} IS DISTINCT FROM OLD.{{ c.kept | q }}
+        THEN
+{% else %} THEN
+{% endif %}
             NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12) }};
         END IF;
 {% endfor %}
@@ -86,6 +98,9 @@ WHEN (
     OR {{ t.converted_row("OLD.") }} AND (
 {% for c in t.columns %}
         {{ "OR " if not loop.first }}NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }}
+{% endfor %}
+{% for c in t.keeping %}
+        OR NEW.{{ c.kept | q }} IS DISTINCT FROM OLD.{{ c.kept | q }}
 {% endfor %}
     )
 )

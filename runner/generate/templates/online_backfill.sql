@@ -26,6 +26,9 @@ BEGIN
             UPDATE {{ t.new | n }}
             SET
 {% for c in t.columns %}
+{% if c.kept %}
+                {{ c.kept | q }} = {{ c.old_name | q }},
+{% endif %}
                 {{ c.name | q }} = {{ c.new_from(c.old_name | q) }}{{ "," if not loop.last }}
 {% endfor %}
             WHERE ctid >= format('(%s,0)', page)::tid

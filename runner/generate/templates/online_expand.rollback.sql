@@ -11,6 +11,9 @@ DELETE FROM trueup.odometer WHERE compat_view = {{ t.old | n | lit }};
 {% if t.columns %}
 ALTER TABLE {{ t.new | n }}
 {% for c in t.columns %}
+{% if c.kept %}
+    DROP COLUMN {{ c.kept | q }},
+{% endif %}
     DROP COLUMN {{ c.name | q }}{{ ";" if loop.last else "," }}
 {% endfor %}
 

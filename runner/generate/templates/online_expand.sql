@@ -17,6 +17,9 @@ ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.old_name | q }} DROP DEFAULT;
 
 ALTER TABLE {{ t.new | n }}
 {% for c in t.columns %}
+{% if c.kept %}
+    ADD COLUMN {{ c.kept | q }} varchar,
+{% endif %}
     ADD COLUMN {{ c.name | q }} {{ c.new_type }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for c in t.columns if c.new_default is not none %}

@@ -27,6 +27,9 @@ ALTER TABLE {{ t.old | n }}
 {% for i in t.respelled_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
 {% endfor %}
+{% for c in t.keeping %}
+ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
+{% endfor %}
 {% for setting in t.unwindow_settings %}
 {{ setting }}
 {% endfor %}

@@ -32,6 +32,9 @@ WHERE
 {% for i in t.respelled_indexes %}
 DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
 {% endfor %}
+{% for c in t.keeping %}
+ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
+{% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
 {% for clause in t.window_clauses %}
