@@ -20,7 +20,7 @@ def dumps(value: Any) -> str:
         ValueError: when it holds what JSON cannot.
     """
     try:
-        return json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
+        return _encoder.encode(value)
     except TypeError as error:
         raise ValueError(str(error)) from error
 
@@ -34,6 +34,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")
+
+
+_encoder = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False)
 
 
 def build(wanted: Any, value: Any) -> Any:

@@ -143,23 +143,43 @@ def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> 
         IntegrityViolation: what the database refused.
     """
     alone = connection.transaction_status == TransactionStatus.IDLE
-    attempts_left = ATTEMPTS
-    while True:
-        mapping = source.current()
-        others: list[Mapping[Any]] = []
-        if mapping is None or operation.join:
-            mapping, *others = yield from _mappings((source, *operation.join))
+    for attempts_left in reversed(range(ATTEMPTS)):
+        mapping, *others = yield from _mappings((source, *operation.join))
         try:
             return operation.finish((yield operation.step(mapping, *others)))
         except psycopg.Error as error:
-            attempts_left -= 1
             explained = attempts_left and source.explains(error)
             if explained and (yield from _moved(source, mapping, connection, alone, error)):
                 continue
-            violation = violation_of_postgres(error, source.declared, operation.written)
-            if violation is None:
-                raise
-            raise violation from error
+            raise_violation(error, source, operation)
+            raise
+    raise AssertionError
+
+
+def run_again(
+    source: Source[Any],
+    operation: Operation[T],
+    mapping: Mapping[Any],
+    connection: HasStatus,
+    alone: bool,
+    error: psycopg.Error,
+) -> Steps[T]:
+    """Go on as `run` does after an operation's step failed.
+
+    Raises:
+        psycopg.Error: the error, when nothing of pyorm's explains it.
+    """
+    if source.explains(error) and (yield from _moved(source, mapping, connection, alone, error)):
+        return (yield from run(source, operation, connection))
+    raise_violation(error, source, operation)
+    raise error
+
+
+def raise_violation(error: psycopg.Error, source: Source[Any], operation: Operation[Any]) -> None:
+    """Raise what the database refused, if that is what the error tells."""
+    violation = violation_of_postgres(error, source.declared, operation.written)
+    if violation is not None:
+        raise violation from error
 
 
 def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[Mapping[Any]]]:

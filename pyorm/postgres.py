@@ -30,6 +30,7 @@ from pyorm.operation import (
     Step,
     Steps,
     run,
+    run_again,
 )
 from pyorm.rows import Make
 
@@ -71,9 +72,24 @@ class PostgresSession:
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
         if isinstance(self._on, Connection):
-            return self._drive(self._on, run(source, operation, self._on.pgconn))
+            return self._run(self._on, source, operation)
         with self._on.connection() as connection:
+            return self._run(connection, source, operation)
+
+    def _run(self, connection: Connection[Any], source: Source[Any], operation: Operation[T]) -> T:
+        mapping = source.current()
+        if mapping is None or operation.join:
             return self._drive(connection, run(source, operation, connection.pgconn))
+        # Nearly every call ends here, so the first try is spared the generator.
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        try:
+            step = operation.step(mapping)
+            if isinstance(step, Execute):
+                return operation.finish(self._execute(connection, step))
+            return operation.finish(self._take(connection, step))
+        except psycopg.Error as error:
+            steps = run_again(source, operation, mapping, connection.pgconn, alone, error)
+            return self._drive(connection, steps)
 
     def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
         """Read rows as they are wanted; a server-side cursor needs a transaction."""
@@ -134,12 +150,15 @@ class PostgresSession:
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
         cursor = Cursor(connection, row_factory=tuple_row)
         cursor.execute(step.statement, step.parameters, binary=True)
-        rowcount, result = cursor.rowcount, cursor.pgresult
-        if result is None or not result.nfields:
-            return Outcome([], rowcount)
-        make = step.make or (step.make_of(column_names(result)) if step.make_of else None)
+        rowcount = cursor.rowcount
+        make = step.make
         if make is None:
-            return Outcome(cursor.fetchall(), rowcount)
+            result = cursor.pgresult
+            if result is None or not result.nfields:
+                return Outcome([], rowcount)
+            if step.make_of is None:
+                return Outcome(cursor.fetchall(), rowcount)
+            make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
             return Outcome(make(cursor.fetchall()), rowcount)
         made: list[Any] = []

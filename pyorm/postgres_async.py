@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import pause_for
@@ -24,6 +25,7 @@ from pyorm.operation import (
     Step,
     Steps,
     run,
+    run_again,
 )
 from pyorm.postgres import CHUNK, column_names, cursor_numbers, needs_transaction
 from pyorm.rows import Make
@@ -60,9 +62,26 @@ class AsyncPostgresSession:
     async def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
         if isinstance(self._on, AsyncConnection):
-            return await self._drive(self._on, run(source, operation, self._on.pgconn))
+            return await self._run(self._on, source, operation)
         async with self._on.connection() as connection:
+            return await self._run(connection, source, operation)
+
+    async def _run(
+        self, connection: AsyncConnection[Any], source: Source[Any], operation: Operation[T]
+    ) -> T:
+        mapping = source.current()
+        if mapping is None or operation.join:
             return await self._drive(connection, run(source, operation, connection.pgconn))
+        # Nearly every call ends here, so the first try is spared the generator.
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        try:
+            step = operation.step(mapping)
+            if isinstance(step, Execute):
+                return operation.finish(await self._execute(connection, step))
+            return operation.finish(await self._take(connection, step))
+        except psycopg.Error as error:
+            steps = run_again(source, operation, mapping, connection.pgconn, alone, error)
+            return await self._drive(connection, steps)
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
@@ -126,12 +145,15 @@ class AsyncPostgresSession:
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
         cursor = AsyncCursor(connection, row_factory=tuple_row)
         await cursor.execute(step.statement, step.parameters, binary=True)
-        rowcount, result = cursor.rowcount, cursor.pgresult
-        if result is None or not result.nfields:
-            return Outcome([], rowcount)
-        make = step.make or (step.make_of(column_names(result)) if step.make_of else None)
+        rowcount = cursor.rowcount
+        make = step.make
         if make is None:
-            return Outcome(await cursor.fetchall(), rowcount)
+            result = cursor.pgresult
+            if result is None or not result.nfields:
+                return Outcome([], rowcount)
+            if step.make_of is None:
+                return Outcome(await cursor.fetchall(), rowcount)
+            make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
             return Outcome(make(await cursor.fetchall()), rowcount)
         made: list[Any] = []

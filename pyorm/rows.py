@@ -3,12 +3,15 @@
     def make(rows):
         made = []
         add = made.append
-        for v0, v1, v2 in rows:
-            o = new(cls)
-            o.id = v0
-            o.model_id = v1
-            o.status = d2[v2]
-            add(o)
+        try:
+            for v0, v1, v2 in rows:
+                o = new(cls)
+                o.id = v0
+                o.model_id = v1
+                o.status = d2[v2]
+                add(o)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise explain(rows) or error from error
         return made
 
 It costs one call for many rows instead of a constructor's call for each. An entity whose
@@ -77,27 +80,23 @@ def row_maker(
         lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
         if frozen:
             lines.append("o.__class__ = cls")
-    unpacked = "".join(f"v{i}, " for i in range(len(columns)))
-    body = "\n        ".join(lines)
+    names["explain"] = lambda rows: _explanation(declared, columns, rows, strict)
+    body = "\n            ".join(lines)
     exec(
         f"def make(rows):\n"
         f"    made = []\n"
         f"    add = made.append\n"
-        f"    for {unpacked} in rows:\n"
-        f"        {body}\n"
-        f"        add(o)\n"
+        f"    try:\n"
+        f"        for {_commas('v', len(columns))} in rows:\n"
+        f"            {body}\n"
+        f"            add(o)\n"
+        f"    except (ValueError, TypeError, KeyError, AttributeError) as error:\n"
+        f"        raise explain(rows) or error from error\n"
         f"    return made\n",
         names,
     )
     make: Make[E] = names["make"]
-
-    def make_or_explain(rows: Rows) -> list[E]:
-        try:
-            return make(rows)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _explanation(declared, columns, rows, strict) or error from error
-
-    return make_or_explain
+    return make
 
 
 def _explanation(
@@ -146,14 +145,21 @@ def entity_encoder(
         The function; it raises InvalidValue.
     """
     names: dict[str, Any] = {"__name__": __name__}
-    parts = []
+    lines = []
     for i, (column, storage) in enumerate(columns):
         names[f"e{i}"] = storage.encode
-        if storage.exact is None:
-            parts.append(f"e{i}(o.{column.field})")
-        else:
-            names[f"t{i}"] = storage.exact
-            parts.append(f"v if type(v := o.{column.field}) is t{i} else e{i}(v)")
-    exec(f"def encode(o):\n    return ({', '.join(f'({part})' for part in parts)},)\n", names)
+        stored = f"e{i}(v)"
+        if quick := storage.quick:
+            names[f"t{i}"] = quick.python
+            stored = f"{quick.stored} if type(v) is t{i} and {quick.test} else e{i}(v)"
+        if column.nullable:
+            stored = f"None if v is None else {stored}"
+        lines += [f"v = o.{column.field}", f"p{i} = {stored}"]
+    body = "\n    ".join(lines)
+    exec(f"def encode(o):\n    {body}\n    return ({_commas('p', len(columns))})\n", names)
     encode: Callable[[Any], tuple[Any, ...]] = names["encode"]
     return encode
+
+
+def _commas(letter: str, count: int) -> str:
+    return "".join(f"{letter}{i}, " for i in range(count))

@@ -29,12 +29,27 @@ TEXT_TYPES = ("text", "character varying", "character", "varchar")
 
 
 @dataclass(frozen=True, slots=True)
+class Quick:
+    """When a value needs no call of encode, as Python source about the value `v`.
+
+    Args:
+        python: it is exactly of this type,
+        test: and this holds,
+        stored: and the driver takes this.
+    """
+
+    python: type[Any]
+    test: str = "True"
+    stored: str = "v"
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """How one column's values are stored.
 
     Args:
         sql_type: the column's SQL type here, `varchar[]` for an array.
-        exact: a value of this type goes to the driver as it is; None when each needs encode.
+        quick: what spares the common value a call of encode; None when nothing does.
         encode: checks a value and returns what the driver takes; raises InvalidValue.
         element: encodes one element of an array; the same as encode for no array.
         decode: turns what the driver gave into the value: a function, a table of all values,
@@ -43,7 +58,7 @@ class Storage:
     """
 
     sql_type: str
-    exact: type[Any] | None
+    quick: Quick | None
     encode: Check
     element: Check
     decode: Callable[[Any], Any] | Mapping[Any, Any] | None
@@ -81,22 +96,20 @@ def postgres(
     """
     sql_type = found or column.sql_type.split("(")[0]
     check = _check(column)
-    exact: type[Any] | None = column.python
+    quick = _quick(column)
     decode: Any = None
     if column.python is UUID and sql_type != "uuid":
-        exact, check, decode = None, lambda value: str(to_uuid(value)), UUID
+        quick, check, decode = None, lambda value: str(to_uuid(value)), UUID
     elif column.enum:
         decode = _members(column.enum, column.nullable)
         if old or labels:
-            exact, check = None, _spelled(column.enum, labels)
+            quick, check = None, _spelled(column.enum, labels)
     elif sql_type in ("json", "jsonb"):
         wrap = Jsonb if sql_type == "jsonb" else Json
-        exact, check = None, lambda value: wrap(json_values.dumps(_json(column, value)), _same)
+        quick, check = None, lambda value: wrap(json_values.dumps(_json(column, value)), _same)
         if is_dataclass(column.python):
             decode = lambda value: json_values.build(column.python, value)  # noqa: E731
-    elif column.python in (str, int, float, datetime, Decimal):
-        exact = None
-    return _storage(entity, column, sql_type, exact, check, decode, list, bool(labels))
+    return _storage(entity, column, sql_type, quick, check, decode, list, bool(labels))
 
 
 def sqlite(entity: str, column: Column) -> Storage:
@@ -137,7 +150,7 @@ def _storage(
     entity: str,
     column: Column,
     sql_type: str,
-    exact: type[Any] | None,
+    quick: Quick | None,
     check: Check,
     decode: Any,
     array: Callable[[Any], Any],
@@ -145,7 +158,7 @@ def _storage(
 ) -> Storage:
     element = _encoder(entity, column, check, nullable=column.nullable and not column.array)
     if not column.array:
-        return Storage(sql_type, exact, element, element, decode, as_text)
+        return Storage(sql_type, quick, element, element, decode, as_text)
 
     def encode_all(value: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
@@ -235,11 +248,27 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
+def _quick(column: Column) -> Quick | None:
+    """What every value of a column is, but for those that need a closer look."""
+    python = column.python
+    if column.enum:
+        return Quick(python, stored="v._value_")
+    if python is str:
+        length = f"len(v) <= {column.length} and " if column.length is not None else ""
+        return Quick(str, f"{length}'\\0' not in v")
+    if python is int:
+        limit = 1 << INTEGER.get(column.sql_type, 63)
+        return Quick(int, f"{-limit} <= v < {limit}")
+    if python is datetime:
+        return Quick(datetime, "v.tzinfo is not None")
+    return Quick(python) if python in (UUID, bool, float, date, Decimal, bytes) else None
+
+
 def _check(column: Column) -> Check:
     """What is right for a column on every backend."""
     python = column.python
-    if column.enum:
-        return column.enum
+    if enum := column.enum:
+        return lambda value: enum(value).value
     if python is UUID:
         return to_uuid
     if python is str:
