@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.variants import (
+    LIVE,
     NATIVE_LOWER,
     NATIVE_UPPER,
     ODD,
     PRODUCTION,
     TEXT,
     MakeService,
+    Service,
     Variant,
     describe,
 )
@@ -101,3 +108,64 @@ def assert_same(
     differences = describe(diff(expected[0], found[0], column_order=column_order))
     assert not differences, differences
     assert found[1] == expected[1]
+
+
+@pytest.mark.parametrize("last", ["enforce", "contract", "window"])
+def test_a_rollback_keeps_what_new_clients_wrote(make_service: MakeService, last: str) -> None:
+    service = make_service(ODD)
+    before = old_values(service)
+    service.up(last)
+    new = uuid.UUID(int=7)
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        client.execute("UPDATE model SET status = 'DEPRECATED' WHERE model_id = 'gpt-4'")
+        client.execute("UPDATE model SET display_name = 'Three' WHERE model_id = 'claude-3'")
+        client.execute(
+            "INSERT INTO model (id, model_id, provider, capabilities)"
+            " VALUES (%s, 'new', 'OLLAMA', '{CHAT}')",
+            [new],
+        )
+        client.execute("UPDATE request SET model_id = %s WHERE request_id = 'req_1'", [new])
+        client.execute(
+            "UPDATE request SET model_id = (SELECT id FROM model WHERE model_id = 'claude-3')"
+            " WHERE request_id = 'req_2'"
+        )
+        client.execute("DELETE FROM request WHERE request_id = 'req_3'")
+    service.down("window" if last == "window" else "online")
+
+    after = old_values(service)
+    assert after.pop("new") == (str(new), "ollama", ["chat"], "active")
+    assert after.pop("gpt-4") == (*before.pop("gpt-4")[:3], "deprecated")
+    assert after == before
+    with psycopg.connect(service.dsn) as client:
+        assert client.execute(
+            "SELECT request_id, model_id FROM requests"
+            " WHERE request_id IN ('req_1', 'req_2', 'req_3') ORDER BY 1"
+        ).fetchall() == [("req_1", str(new)), ("req_2", after["claude-3"][0])]
+
+
+def old_values(service: Service) -> dict[str, tuple[Any, ...]]:
+    with psycopg.connect(service.dsn) as client:
+        rows = client.execute("SELECT model_id, id, provider, capabilities, status FROM models")
+        return {row[0]: row[1:] for row in rows}
+
+
+@pytest.mark.parametrize(("strategy", "last"), [("online", "contract"), ("window", "window")])
+def test_a_role_that_owns_the_tables_through_membership_is_enough(
+    make_service: MakeService, strategy: str, last: str
+) -> None:
+    service = make_service(LIVE)
+    with psycopg.connect(service.dsn, autocommit=True) as owner:
+        # What a deployment's role has: the right to make schemas and to write yoyo's tables.
+        owner.execute("GRANT USAGE, CREATE ON SCHEMA public TO trueup_test_deploy")
+        owner.execute(
+            "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO trueup_test_deploy',"
+            " current_database()); END $$"
+        )
+        owner.execute("DROP SCHEMA IF EXISTS trueup CASCADE")
+        for table in ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"):
+            owner.execute(f"ALTER TABLE {table} OWNER TO trueup_test_deploy".encode())
+    before = service.state("public")
+    deploy = Service(make_conninfo(service.dsn, user="trueup_test_deploy"), service.folder)
+    deploy.apply(strategy, last)
+    deploy.down(strategy)
+    assert_same(before, service.state("public"))
