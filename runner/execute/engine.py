@@ -11,6 +11,7 @@ from runner.execute.session import Settings, hold_lock, open_session, require_wr
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
+from runner.ledger.lock import remove_stale_row
 from runner.ledger.privileges import require_privileges
 from runner.ledger.records import Recorder, read_ledger
 from runner.ledger.rules import check_files
@@ -128,6 +129,8 @@ def _run(
         check_files(checked)
         # Nothing to do is the usual case of a deployment: no lock, no write.
         if not checked:
+            if ledger.exists:
+                remove_stale_row(connection, schema=ledger.schema)
             return Outcome(run, operation, (), time.monotonic() - begun)
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
@@ -139,7 +142,8 @@ def _run(
             ledger = read_ledger(connection, schema=ledger.schema)
             refuse(audit(migrations, ledger), accepted)
             chosen = choose(ledger)
-            check_files(m for m in chosen if m not in checked)
+            known = {migration.id for migration in checked}
+            check_files(m for m in chosen if m.id not in known)
             ids = tuple(migration.id for migration in chosen)
             listener(RunStarted(run, operation, database, user, ids))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.ledger.records import Ledger, Record
 
 Kind = Literal["edited", "deleted", "renamed", "out-of-order", "by-yoyo"]
+MOST_SHOWN = 10
 # What a run goes on with when it is named; a renamed file would run a second time.
 ACCEPTABLE: tuple[Kind, ...] = ("edited", "deleted", "out-of-order")
 
@@ -69,9 +70,13 @@ def refuse(findings: Sequence[Finding], accepted: Collection[str] = ()) -> None:
         return
     kinds = list(dict.fromkeys(f.kind for f in refused))
     allowed = " ".join(f"--accept {kind}" for kind in kinds if kind in ACCEPTABLE)
+    lines = [finding.message for finding in refused[:MOST_SHOWN]]
+    if len(refused) > MOST_SHOWN:
+        lines.append(f"and {len(refused) - MOST_SHOWN} more; `trueup status` lists all")
+    places = ", name the folder or the --strategy that holds them" if "deleted" in kinds else ""
     raise LedgerError(
-        "\n".join(finding.message for finding in refused),
-        hint="restore the files, or `trueup repair ID` to record them as they are now"
+        "\n".join(lines),
+        hint=f"restore the files{places}, or `trueup repair ID` to record them as they are now"
         + (f", or {allowed} to go on all the same" if allowed else ""),
     )
 
@@ -113,7 +118,7 @@ def _missing(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Findin
             message = f"{id_} was renamed to {now}, which would run a second time"
             yield Finding("renamed", id_, message, now)
         else:
-            message = f"{id_} was deleted: it is applied, and no file of the sources has it"
+            message = f"{id_} is applied, and no file of the sources has it"
             yield Finding("deleted", id_, message)
 
 

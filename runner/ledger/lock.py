@@ -70,6 +70,26 @@ def migration_lock(
             connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [ADVISORY_KEY])
 
 
+def remove_stale_row(connection: Connection, *, schema: str) -> None:
+    """Remove the row of a run that was killed after its last record: it would keep yoyo out.
+
+    Args:
+        connection: a session in autocommit mode; one that may not write leaves the row.
+        schema: the schema of yoyo's tables.
+    """
+    table = in_schema(schema, "yoyo_lock")
+    with suppress(Error):
+        found = connection.execute(
+            sql.SQL("SELECT FROM {} WHERE pid < %s").format(table), [0]
+        ).fetchone()
+        if found is None or not _try_advisory(connection):
+            return
+        try:
+            connection.execute(sql.SQL("DELETE FROM {} WHERE pid < %s").format(table), [0])
+        finally:
+            connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [ADVISORY_KEY])
+
+
 def _poll(
     attempt: Callable[[], bool],
     holder: Callable[[], str],

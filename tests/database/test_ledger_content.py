@@ -72,7 +72,7 @@ def test_a_deleted_file_is_refused(database: str, source: Path) -> None:
     for path in source.glob(f"{B}*"):
         path.unlink()
     assert kinds(database, source) == [("deleted", B)]
-    with pytest.raises(LedgerError, match=f"{B} was deleted"):
+    with pytest.raises(LedgerError, match=f"{B} is applied, and no file"):
         apply(database, read_migrations([source]))
 
 
@@ -184,3 +184,13 @@ def test_a_file_that_is_edited_between_plan_and_apply_runs_as_it_was_read(
     apply(database, migrations)
     assert query(database, "SELECT to_regclass('planned') IS NOT NULL") == [(True,)]
     assert kinds(database, tmp_path) == [("edited", A)]
+
+
+def test_the_other_strategy_is_refused_once_one_has_begun(database: str) -> None:
+    root = Path(__file__).parents[2]
+    options = ("--service", "model_orchestration", "--dsn", database)
+    assert run_trueup("apply", "--to", "expand", *options, cwd=root).returncode == 0
+    other = run_trueup("apply", "--strategy", "window", *options, cwd=root)
+    assert other.returncode == 1
+    assert "is applied, and no file of the sources has it" in other.stderr
+    assert "name the folder or the --strategy that holds them" in other.stderr
