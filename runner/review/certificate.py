@@ -1,0 +1,515 @@
+"""The certificate of a rehearsal: what was measured, bound to the schema, files and versions.
+
+It is plain JSON. `fingerprint` covers all of it, so that an edited certificate is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection, errors
+from psycopg.types.json import Jsonb
+
+from runner.catalog import Catalog, Function, Name, NamedType, read_catalog
+from runner.errors import RehearsalError
+from runner.execute.scratch import is_record
+from runner.ledger.files import Migration, chain_checksums
+from runner.ledger.records import runner_version
+from runner.review.trace import Touch
+
+FORMAT = 1
+FILENAME = "trueup-rehearsal.json"
+# What an environment decides, not a migration file.
+_NOT_OF_THE_FILES = ("owner", "acl", "publications", "statistics_target")
+_AGAIN = "rehearse again: trueup rehearse"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure at the live size, and the range that the measurements leave open."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LockCost:
+    """A lock that a statement took first, until its transaction ended.
+
+    Args:
+        relation: schema-qualified name, as it was when the file began.
+        table: its name before the first file ran, empty when the files made it.
+        mode: the strongest, as PostgreSQL's manual writes it.
+        held: seconds, measured at the largest sample.
+        at_live: seconds at the live size, None when that is not known.
+    """
+
+    relation: str
+    table: str
+    mode: str
+    held: float
+    at_live: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCost:
+    """What one statement costs, measured without clients at the largest sample.
+
+    Args:
+        line: its first line in the file.
+        sql: its text, cut.
+        seconds: how long it ran.
+        at_live: seconds at the live size, None when that is not known.
+        per_million: seconds for each million rows more, None when it does not grow.
+        locks: locks that it took first.
+        touches: tables whose rows it read one after the other, wrote, or rewrote.
+        wal_bytes: WAL written.
+        wal_at_live: the same at the live size.
+        temp_bytes: temporary files, None when the server does not tell.
+        dead_tuples: old versions of rows that it left.
+        sampled: it ran outside a transaction and was watched from another session.
+    """
+
+    line: int
+    sql: str
+    seconds: float
+    at_live: Estimate | None
+    per_million: float | None
+    locks: tuple[LockCost, ...]
+    touches: tuple[Touch, ...]
+    wal_bytes: int
+    wal_at_live: Estimate | None
+    temp_bytes: int | None
+    dead_tuples: int
+    sampled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileCost:
+    """What one direction of a migration costs.
+
+    Args:
+        migration: id.
+        phase: its phase, or empty.
+        direction: "up" or "down".
+        seconds: without clients, at the largest sample.
+        at_live: at the live size, None when that is not known.
+        attempts: tries it took while the clients ran.
+        failed: client queries that failed while it ran.
+        slowest: seconds of the slowest client query that ended while it ran.
+        statements: in their order.
+    """
+
+    migration: str
+    phase: str
+    direction: str
+    seconds: float
+    at_live: Estimate | None
+    attempts: int
+    failed: int
+    slowest: float
+    statements: tuple[StatementCost, ...]
+
+    @property
+    def locks(self) -> tuple[LockCost, ...]:
+        """The strongest lock on each relation, the longest first."""
+        from runner.review.trace import MODES
+
+        best: dict[str, LockCost] = {}
+        for lock in (lock for statement in self.statements for lock in statement.locks):
+            known = best.get(lock.relation)
+            if known is None or MODES.index(lock.mode) > MODES.index(known.mode):
+                best[lock.relation] = lock
+        return tuple(sorted(best.values(), key=lambda k: (-MODES.index(k.mode), k.relation)))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """When a file ran, in seconds since the clients began."""
+
+    migration: str
+    phase: str
+    direction: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class LockSpan:
+    """When a lock was held, in seconds since the clients began."""
+
+    migration: str
+    direction: str
+    line: int
+    relation: str
+    mode: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The client queries that ended in one stretch of time; latencies in seconds."""
+
+    at: float
+    queries: int
+    failed: int
+    median: float
+    p95: float
+    slowest: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClientError:
+    """Client queries that failed alike: the message, how often, and while which file ran first."""
+
+    message: str
+    count: int
+    migration: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the clients saw while the files ran up and down.
+
+    Args:
+        clients: connections.
+        rate: queries a second that they try for.
+        queries: that were run.
+        errors: those that failed.
+        width: seconds of one bucket.
+        calm: the queries before the first file ran.
+        buckets: all of them, over time.
+        files: when each file ran.
+        locks: when each lock was held.
+    """
+
+    clients: int
+    rate: float
+    queries: int
+    errors: tuple[ClientError, ...]
+    width: float
+    calm: Bucket
+    buckets: tuple[Bucket, ...]
+    files: tuple[FileSpan, ...]
+    locks: tuple[LockSpan, ...]
+
+    @property
+    def failed(self) -> int:
+        """How many queries failed."""
+        return sum(error.count for error in self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """A table's rows in the live database, and in each sample from the smallest."""
+
+    relation: str
+    live_rows: int | None
+    live_bytes: int | None
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractColumn:
+    """A column as a client sees it, with what guards its values."""
+
+    name: str
+    type: str
+    not_null: bool
+    key: bool
+    guard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractTable:
+    """A table as a client sees it; `oid` tells which table of the other contract it was."""
+
+    oid: int
+    name: str
+    columns: tuple[ContractColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a rehearsal proved and measured.
+
+    Args:
+        service: the service, or the folder.
+        created_at: UTC, ISO format.
+        trueup: version of trueup.
+        server: PostgreSQL's version that it ran on, such as 180006.
+        live_server: the live server's, None when no database was named.
+        schema_from: where schema and rows came from, in words.
+        problems: why it did not pass; empty when it passed.
+        notes: what to know about it.
+        files: chain checksum by id of each file that was rehearsed, in order.
+        schemas: fingerprint of the schema before each file, by id.
+        live_schema: fingerprint of the live schema, None when no database was named.
+        sizes: of the tables.
+        costs: of the files, up then down.
+        load: what the clients saw, None when they were stopped.
+        before: the old contract.
+        after: the new contract.
+    """
+
+    service: str
+    created_at: str
+    trueup: str
+    server: int
+    live_server: int | None
+    schema_from: str
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    files: Mapping[str, str]
+    schemas: Mapping[str, str]
+    live_schema: str | None
+    sizes: tuple[TableSize, ...]
+    costs: tuple[FileCost, ...]
+    load: Load | None
+    before: tuple[ContractTable, ...]
+    after: tuple[ContractTable, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything ran both ways, twice, and no client failed."""
+        return not self.problems
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all of it, in hex."""
+        return _sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))
+
+    def cost(self, migration: str, direction: str = "up") -> FileCost | None:
+        """What a direction of a migration costs, None when it was not rehearsed."""
+        found = (c for c in self.costs if (c.migration, c.direction) == (migration, direction))
+        return next(found, None)
+
+
+def to_json(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as JSON has it, its fingerprint and verdict included."""
+    return {
+        "format": FORMAT,
+        "fingerprint": certificate.fingerprint,
+        "passed": certificate.passed,
+        **asdict(certificate),
+    }
+
+
+def from_json(value: Any, origin: str) -> Certificate:
+    """Read a certificate.
+
+    Args:
+        value: what `to_json` gave.
+        origin: where it comes from, for errors.
+
+    Raises:
+        RehearsalError: it is none, or was changed since.
+    """
+    try:
+        found = value["format"]
+        if found != FORMAT:
+            raise RehearsalError(
+                f"{origin}: the certificate has format {found}, this trueup reads {FORMAT}",
+                hint=_AGAIN,
+            )
+        certificate: Certificate = _build(Certificate, value)
+    except (KeyError, TypeError, ValueError):
+        raise RehearsalError(f"{origin} is no certificate of a rehearsal", hint=_AGAIN) from None
+    if certificate.fingerprint != value.get("fingerprint"):
+        raise RehearsalError(f"{origin}: the certificate was changed by hand", hint=_AGAIN)
+    return certificate
+
+
+def read_file(path: Path) -> Certificate:
+    """Read a certificate from a file.
+
+    Raises:
+        RehearsalError: the file cannot be read, or holds no certificate.
+    """
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise RehearsalError(f"{path} cannot be read: {error.strerror}", hint=_AGAIN) from None
+    except ValueError:
+        raise RehearsalError(f"{path} is no certificate of a rehearsal", hint=_AGAIN) from None
+
+
+def write_file(certificate: Certificate, path: Path) -> None:
+    """Write a certificate to a file.
+
+    Raises:
+        RehearsalError: the file cannot be written.
+    """
+    text = json.dumps(to_json(certificate), indent=1, ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RehearsalError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def store(connection: Connection[Any], certificate: Certificate) -> None:
+    """Keep a certificate in the database's schema trueup, for `apply --require-rehearsal`.
+
+    Raises:
+        RehearsalError: the role may not create or write trueup.rehearsal.
+    """
+    try:
+        with connection.transaction():
+            present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
+            if not present or present[0] is None:
+                connection.execute("CREATE SCHEMA IF NOT EXISTS trueup")
+                connection.execute(
+                    "CREATE TABLE trueup.rehearsal (fingerprint text PRIMARY KEY,"
+                    " stored_at timestamptz NOT NULL DEFAULT now(), certificate jsonb NOT NULL)"
+                )
+            connection.execute(
+                "INSERT INTO trueup.rehearsal (fingerprint, certificate) VALUES (%s, %s)"
+                " ON CONFLICT (fingerprint) DO UPDATE SET stored_at = now()",
+                [certificate.fingerprint, Jsonb(to_json(certificate))],
+            )
+    except errors.InsufficientPrivilege as error:
+        raise RehearsalError(
+            f"the certificate cannot be stored: {error.diag.message_primary}",
+            hint="hand its file to the one who applies: trueup apply --require-rehearsal FILE",
+        ) from None
+
+
+def load_stored(connection: Connection[Any]) -> Certificate | None:
+    """The certificate that was stored last in the database, None when there is none."""
+    present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
+    if not present or present[0] is None:
+        return None
+    try:
+        row = connection.execute(
+            "SELECT certificate FROM trueup.rehearsal ORDER BY stored_at DESC LIMIT 1"
+        ).fetchone()
+    except errors.InsufficientPrivilege as error:
+        raise RehearsalError(
+            f"the stored certificate cannot be read: {error.diag.message_primary}"
+        ) from None
+    return from_json(row[0], "trueup.rehearsal") if row else None
+
+
+def require(
+    certificate: Certificate | None,
+    connection: Connection[Any],
+    chosen: Sequence[Migration],
+    migrations: Sequence[Migration],
+) -> None:
+    """Refuse to apply what was not rehearsed as it is now.
+
+    Args:
+        certificate: of the rehearsal; None when there is none.
+        connection: to the live database.
+        chosen: what is about to be applied.
+        migrations: all that the sources hold, in the order of read_migrations.
+
+    Raises:
+        RehearsalError: files, schema or versions are not those of the rehearsal, or it failed.
+    """
+    if not chosen:
+        return
+    if certificate is None:
+        raise RehearsalError("no rehearsal is stored in the database", hint=_AGAIN + " --record")
+    if not certificate.passed:
+        raise RehearsalError(f"the rehearsal failed: {certificate.problems[0]}", hint=_AGAIN)
+    if certificate.trueup != runner_version():
+        raise RehearsalError(
+            f"the rehearsal was made by trueup {certificate.trueup}, this is {runner_version()}",
+            hint=_AGAIN,
+        )
+    now = connection.info.server_version // 10000
+    then = (certificate.live_server or certificate.server) // 10000
+    if now != then:
+        raise RehearsalError(
+            f"the rehearsal was for PostgreSQL {then}, the database runs on {now}", hint=_AGAIN
+        )
+    chain = chain_checksums(migrations)
+    for migration in chosen:
+        rehearsed = certificate.files.get(migration.id)
+        if rehearsed != chain[migration.id]:
+            how = "was not rehearsed" if rehearsed is None else "or a file before it changed since"
+            raise RehearsalError(f"{migration.id} {how}", hint=_AGAIN)
+    first = chosen[0].id
+    expected = {certificate.schemas.get(first)}
+    if first == next(iter(certificate.files)) and certificate.live_schema:
+        expected.add(certificate.live_schema)
+    if schema_fingerprint(service_catalog(connection)) not in expected:
+        raise RehearsalError(
+            f"the schema is not the one that {first} was rehearsed on: it changed since",
+            hint=_AGAIN,
+        )
+
+
+def service_catalog(connection: Connection[Any]) -> Catalog:
+    """What a database holds, but for the records of yoyo and trueup."""
+    rows = connection.execute(
+        "SELECT nspname FROM pg_catalog.pg_namespace"
+        " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname"
+    ).fetchall()
+    catalog = read_catalog(connection, [row[0] for row in rows])
+    relations = {name: r for name, r in catalog.relations.items() if not is_record(name)}
+    return Catalog(catalog.version, catalog.schemas, relations, catalog.functions, catalog.types)
+
+
+def schema_fingerprint(catalog: Catalog) -> str:
+    """SHA-256 of a schema, in hex: of what clients and files depend on.
+
+    Owners, grants and the order of columns do not count, nor does what PostgreSQL 18 writes into
+    its catalog about NOT NULL beside the column itself.
+    """
+    parts: list[str] = []
+    for name, relation in sorted(catalog.relations.items()):
+        values = {k: v for k, v in asdict(relation).items() if k not in _NOT_OF_THE_FILES}
+        for part in ("columns", "constraints", "indexes", "triggers", "policies"):
+            kept = [x for x in values[part] if part != "constraints" or x["kind"] != "n"]
+            for entry in kept:
+                for key in ("acl", "statistics_target"):
+                    entry.pop(key, None)
+            values[part] = sorted(kept, key=lambda entry: str(entry["name"]))
+        parts.append(f"{name} {json.dumps(values, sort_keys=True, default=str)}")
+    things: list[tuple[Name, Function | NamedType]] = [
+        *sorted(catalog.functions.items()),
+        *sorted(catalog.types.items()),
+    ]
+    for name, thing in things:
+        values = {k: v for k, v in asdict(thing).items() if k not in _NOT_OF_THE_FILES}
+        parts.append(f"{name} {json.dumps(values, sort_keys=True, default=str)}")
+    return _sha256("\n".join(parts))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """A dataclass, tuple or mapping of them from what JSON made of it."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{f.name: _build(hints[f.name], value[f.name]) for f in fields(kind)})
+    if origin in (types.UnionType, typing.Union):
+        inner = next(a for a in arguments if a is not types.NoneType)
+        return None if value is None else _build(inner, value)
+    if origin is tuple:
+        return tuple(_build(arguments[0], item) for item in _items(value))
+    if origin is Mapping:
+        return {str(k): _build(arguments[1], v) for k, v in value.items()}
+    # JSON has one kind of number; 1.0 comes back as 1 from other programs.
+    return float(value) if kind is float else value
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value

@@ -1,0 +1,457 @@
+"""Makes the scratch copies, runs the files on them, and writes the certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Connection, Error
+
+from runner.catalog import Name
+from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
+from runner.execute import engine
+from runner.ledger import selection
+from runner.ledger.files import Migration, chain_checksums
+from runner.ledger.records import read_ledger, runner_version
+from runner.postgres.connect import connect
+from runner.review.certificate import (
+    Certificate,
+    ContractTable,
+    Load,
+    TableSize,
+    schema_fingerprint,
+    service_catalog,
+)
+from runner.review.rehearse import costs, synthetic
+from runner.review.rehearse.costs import Measured
+from runner.review.rehearse.load import Clients, Query, Sample, queries_of, summarize
+from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
+from runner.review.rehearse.sample import Size, copy_sample, read_sizes
+from runner.review.rehearse.scratch import (
+    Schema,
+    ScratchServer,
+    dump_schema,
+    load_schema,
+    scratch_server,
+)
+from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.standard.model import Standard
+
+_NAME = "trueup rehearsal"
+_CALM_SECONDS = 1.5
+_SMALL = 4  # the small sample has a fourth of the rows
+
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a rehearsal is done.
+
+    Args:
+        rows: rows of each table in the large sample.
+        scratch: a database of a server for the scratch copies; None for the embedded server.
+        backup: a database that was restored from a backup, rehearsed on as it is.
+        made_up: make rows up from statistics, and read none.
+        clients: run clients.
+        base: without a live database, the last phase or id that counts as applied.
+    """
+
+    rows: int = 20_000
+    scratch: str | None = None
+    backup: str | None = None
+    made_up: bool = False
+    clients: bool = True
+    base: str = "baseline"
+
+
+@dataclass
+class _Live:
+    """What is known of the live database; nothing when none is named."""
+
+    server: int | None = None
+    schema: str | None = None
+    sizes: dict[Name, Size] = field(default_factory=dict)
+    pending: list[Migration] = field(default_factory=list)
+    applied: list[Migration] = field(default_factory=list)
+
+
+@dataclass
+class _Findings:
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        if text not in self.problems:
+            self.problems.append(text)
+
+
+def rehearse(
+    dsn: str | None,
+    migrations: Sequence[Migration],
+    *,
+    to: str | None = None,
+    options: Options | None = None,
+    standard: Standard | None = None,
+    listener: Listener = lambda _: None,
+) -> Certificate:
+    """Run every pending file up, down, up and down on scratch copies, and measure each statement.
+
+    Args:
+        dsn: the live database, only read; None to take the schema from the files.
+        migrations: all that the sources hold, in the order of read_migrations.
+        to: the last phase or id to rehearse; None for all, those on request too.
+        options: how it is done.
+        standard: helps to make rows up.
+        listener: told what is done now.
+
+    Returns:
+        The certificate; it says whether the rehearsal passed.
+
+    Raises:
+        TrueupError: the rehearsal could not be done.
+    """
+    options = options or Options()
+    live = _look(dsn, migrations, to, options)
+    listener("reading the schema")
+    with scratch_server(options.scratch) as server:
+        rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
+        return rehearsal.run()
+
+
+def _look(
+    dsn: str | None, migrations: Sequence[Migration], to: str | None, options: Options
+) -> _Live:
+    live = _Live()
+    last = to or (migrations[-1].id if migrations else "")
+    if dsn is None:
+        base = selection.to_apply(migrations, (), to=options.base)
+        applied = {m.id for m in base}
+    else:
+        with connect(dsn, application_name=_NAME) as connection:
+            live.server = connection.info.server_version
+            applied = set(read_ledger(connection).applied)
+            catalog = service_catalog(connection)
+            live.schema = schema_fingerprint(catalog)
+            live.sizes = read_sizes(connection, catalog)
+    live.applied = [m for m in migrations if m.id in applied]
+    live.pending = selection.to_apply(migrations, applied, to=last) if last else []
+    if not live.pending:
+        raise UsageError("nothing is pending, so there is nothing to rehearse")
+    return live
+
+
+class _Rehearsal:
+    def __init__(
+        self,
+        server: ScratchServer,
+        dsn: str | None,
+        migrations: Sequence[Migration],
+        live: _Live,
+        options: Options,
+        standard: Standard | None,
+        listener: Listener,
+    ) -> None:
+        self._server, self._dsn, self._migrations = server, dsn, migrations
+        self._live, self._options, self._standard = live, options, standard
+        self._tell = listener
+        self._pending = live.pending
+        self._found = _Findings()
+        self._schemas: dict[str, str] = {}
+        self._measured: list[Measured] = []
+        self._after: tuple[ContractTable, ...] = ()
+        self._new_queries: list[Query] = []
+        self._load: Load | None = None
+        self._loaded: dict[tuple[str, str], FileRun] = {}
+        self._samples: list[Sample] = []
+        self._begun = 0.0
+        clients_stopped = any(m.phase == "window" for m in self._pending)
+        self._clients = options.clients and not clients_stopped
+        if clients_stopped:
+            self._found.notes.append("the clients were stopped, as the window strategy wants it")
+        for migration in self._pending:
+            if migration.rollback_path is None:
+                self._found.problem(
+                    f"{migration.id} has no rollback file: nothing proves a way back"
+                )
+
+    def run(self) -> Certificate:
+        bases, described = self._bases()
+        sizes = [self._count(base) for base in bases]
+        before = contract_of(bases[-1])
+        for index, base in enumerate(bases):
+            large = index == len(bases) - 1
+            label = f"{max(sizes[index].values(), default=0):,} rows"
+            self._cycles(base, sizes[index], label, large=large)
+        with connect(bases[-1], application_name=_NAME) as connection:
+            version = connection.info.server_version
+        chain = chain_checksums(self._migrations)
+        names = sorted(set().union(*sizes, self._live.sizes))
+        return Certificate(
+            service=self._pending[0].service,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            trueup=runner_version(),
+            server=version,
+            live_server=self._live.server,
+            schema_from=described,
+            problems=tuple(self._found.problems),
+            notes=tuple(self._found.notes),
+            files={m.id: chain[m.id] for m in self._pending},
+            schemas=self._schemas,
+            live_schema=self._live.schema,
+            sizes=tuple(
+                TableSize(
+                    str(name),
+                    known.rows if (known := self._live.sizes.get(name)) else None,
+                    known.bytes if known else None,
+                    tuple(size.get(name, 0) for size in sizes),
+                )
+                for name in names
+            ),
+            costs=costs.assemble(
+                self._measured,
+                self._pending,
+                live={str(name): size.rows for name, size in self._live.sizes.items()},
+                loaded=self._loaded,
+                load=self._load,
+                samples=self._samples,
+                begun=self._begun,
+            ),
+            load=self._load,
+            before=before,
+            after=self._after,
+        )
+
+    def _bases(self) -> tuple[list[str], str]:
+        """The databases that are cloned for each run, from the smallest sample to the largest."""
+        if self._options.backup:
+            return [self._options.backup], "a restored backup, at its full size"
+        rows = self._options.rows
+        if self._dsn is None:
+            described = f"the files up to {self._options.base}, with made-up rows"
+        else:
+            made = "made-up rows" if self._options.made_up else "sampled rows"
+            described = f"the schema of the live database, with {made}"
+        if self._server.own:
+            self._found.notes.append(
+                "measured on the embedded server of this machine, which does not wait for the disk"
+            )
+        schema = dump_schema(self._dsn, owners=self._server.own) if self._dsn else None
+        large = self._make(schema, lambda dsn: self._fill(dsn, rows))
+        if rows < _SMALL or max(self._count(large).values(), default=0) <= rows // _SMALL:
+            return [large], described
+        small = self._make(schema, lambda dsn: self._copy(large, dsn, rows // _SMALL))
+        return [small, large], described
+
+    def _make(self, schema: Schema | None, rows: Callable[[str], None]) -> str:
+        dsn = self._server.create()
+        if schema is None:
+            self._tell("applying the files that make the schema")
+            if self._live.applied:
+                engine.apply(dsn, self._live.applied, to=self._live.applied[-1].id)
+            rows(dsn)
+        else:
+            failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
+            for failure in failures:
+                note = f"not in the scratch copy: {failure}"
+                if note not in self._found.notes:
+                    self._found.notes.append(note)
+        with connect(dsn, application_name=_NAME) as connection:
+            for (name,) in connection.execute(
+                "SELECT oid::regclass::text FROM pg_catalog.pg_class"
+                " WHERE relkind = 'm' AND NOT relispopulated"
+            ).fetchall():
+                connection.execute(f"REFRESH MATERIALIZED VIEW {name}".encode())
+            connection.execute("VACUUM ANALYZE")
+        return dsn
+
+    def _fill(self, dsn: str, rows: int) -> None:
+        if self._dsn is not None and not self._options.made_up:
+            self._tell("sampling rows of the live database")
+            self._copy(self._dsn, dsn, rows)
+            return
+        self._tell("making rows up")
+        hints = synthetic.hints_of_standard(self._standard) if self._standard else synthetic.Hints()
+        if self._dsn is not None:
+            with connect(self._dsn, application_name=_NAME) as connection:
+                hints = synthetic.hints_of_statistics(connection, hints)
+            hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
+        with _unchecked(dsn) as target:
+            catalog = service_catalog(target)
+            self._found.notes += synthetic.fill(target, catalog, rows, hints)
+
+    def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
+        with connect(source_dsn, application_name=_NAME) as source, _unchecked(dsn) as target:
+            source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            catalog = service_catalog(source)
+            try:
+                copy_sample(source, target, catalog, rows)
+            except Error as error:
+                raise RehearsalError(
+                    f"rows cannot be sampled: {error.diag.message_primary or error}",
+                    hint="give the role SELECT, or use --made-up-rows, which reads none",
+                ) from None
+
+    def _count(self, dsn: str) -> dict[Name, int]:
+        return {name: count for name, (count, _) in read_state(dsn).rows.items()}
+
+    def _cycles(self, base: str, sizes: Mapping[Name, int], label: str, *, large: bool) -> None:
+        """Up and down twice; the second time the clients of the large sample run."""
+        backup = base == self._options.backup
+        before = read_state(base)
+        work = base if backup else self._server.create(template=base)
+        try:
+            for cycle in (1, 2):
+                loaded = large and cycle == 2 and self._clients
+                first = large and cycle == 1
+                whole = self._cycle(work, before, sizes, label, loaded=loaded, first=first)
+                if whole == "stuck":
+                    return
+                if whole == "changed" and cycle == 1:
+                    if backup:
+                        self._found.notes.append("once only: the backup is not as it was any more")
+                        return
+                    self._server.drop(work)
+                    work = self._server.create(template=base)
+        finally:
+            if not backup:
+                self._server.drop(work)
+
+    def _cycle(
+        self,
+        dsn: str,
+        before: State,
+        sizes: Mapping[Name, int],
+        label: str,
+        *,
+        loaded: bool,
+        first: bool,
+    ) -> str:
+        """One time up and down; returns "same", "changed" or "stuck"."""
+        with connect(dsn, application_name=_NAME) as connection:
+            origins = relation_names(connection)
+            old_queries = queries_of(connection, before.catalog) if loaded else []
+        crowd = _Crowd(dsn, old_queries, self._new_queries)
+        runs: list[FileRun] = []
+        try:
+            if loaded:
+                self._begun = time.monotonic()
+                crowd.old()
+                time.sleep(_CALM_SECONDS)
+            for direction in ("up", "down"):
+                for migration in in_order(self._pending, direction):
+                    if direction == "down" and migration.rollback_path is None:
+                        return "changed"
+                    self._tell(
+                        f"{label}{', with clients' if loaded else ''}: {direction} {migration.id}"
+                    )
+                    if loaded:
+                        crowd.fit(migration)
+                    if first and direction == "up":
+                        with connect(dsn, application_name=_NAME) as connection:
+                            found = service_catalog(connection)
+                        self._schemas[migration.id] = schema_fingerprint(found)
+                    runs.append(run_file(dsn, migration, direction))
+                if first and direction == "up":
+                    self._after = contract_of(dsn)
+                    with connect(dsn, application_name=_NAME) as connection:
+                        self._new_queries = queries_of(connection, service_catalog(connection))
+            if loaded:
+                time.sleep(_CALM_SECONDS / 3)
+        except TrueupError as error:
+            way = "" if isinstance(error, StatementError) else f"{direction} {migration.id}: "
+            self._found.problem(f"{way}{error.message}")
+            return "stuck" if direction == "up" else "changed"
+        finally:
+            crowd.stop()
+            if loaded:
+                self._keep_load(runs, crowd.samples)
+            else:
+                self._measured.append(
+                    Measured(runs, {str(n): count for n, count in sizes.items()}, origins)
+                )
+        lines = differences(before, read_state(dsn))
+        for line in lines[:MOST_SHOWN]:
+            self._found.problem(f"after the way down: {line}")
+        if len(lines) > MOST_SHOWN:
+            self._found.problem(f"after the way down: {len(lines) - MOST_SHOWN} differences more")
+        return "changed" if lines else "same"
+
+    def _keep_load(self, runs: Sequence[FileRun], samples: list[Sample]) -> None:
+        self._samples = samples
+        self._loaded = {(run.migration.id, run.direction): run for run in runs}
+        files, locks = costs.spans(runs, self._begun)
+        self._load = summarize(samples, self._begun, files, locks)
+        if self._load.failed:
+            worst = self._load.errors[0]
+            self._found.problem(
+                f"{self._load.failed:,} of {self._load.queries:,} client queries failed, first in"
+                f" {worst.direction} {worst.migration}: {worst.message}"
+            )
+
+
+class _Crowd:
+    """The clients of the release that is live while a file runs.
+
+    The old release is retired before contract; until then every client is of the old one.
+    """
+
+    def __init__(self, dsn: str, old: list[Query], new: list[Query]) -> None:
+        self._dsn, self._old, self._new = dsn, old, new
+        self._now = ""
+        self._clients: Clients | None = None
+        self.samples: list[Sample] = []
+
+    def old(self) -> None:
+        """Have the old release's clients run."""
+        self._switch("old", self._old)
+
+    def fit(self, migration: Migration) -> None:
+        """Have the clients run that are there when a file runs."""
+        contract = migration.phase == "contract" or migration.on_request
+        if contract and self._now != "new":
+            self._switch("new", self._new)
+            self._rest_odometers()
+        elif not contract:
+            self._switch("old", self._old)
+
+    def stop(self) -> None:
+        """Stop them all."""
+        if self._clients is not None:
+            self._clients.stop()
+            self.samples += self._clients.samples
+            self._clients = None
+
+    def _switch(self, release: str, queries: list[Query]) -> None:
+        if self._now == release:
+            return
+        self.stop()
+        self._now, self._clients = release, Clients(self._dsn, queries)
+        self._clients.start()
+
+    def _rest_odometers(self) -> None:
+        """Read the odometers anew, as an operator does once the old release is gone."""
+        with connect(self._dsn, application_name=_NAME) as connection:
+            found = connection.execute("SELECT to_regclass('trueup.odometer')").fetchone()
+            if found and found[0] is not None:
+                connection.execute(
+                    "UPDATE trueup.odometer SET read_at = now(),"
+                    " queries = coalesce(pg_stat_get_numscans(to_regclass(marker)), 0)"
+                )
+
+
+@contextmanager
+def _unchecked(dsn: str) -> Iterator[Connection[Any]]:
+    """A connection that fires no trigger and checks no foreign key."""
+    with connect(
+        dsn, application_name=_NAME, settings={"session_replication_role": "replica"}
+    ) as connection:
+        yield connection
