@@ -151,7 +151,7 @@ def test_a_dump_does_not_count(service: Service) -> None:
         pytest.skip("this PostgreSQL installation has no pg_dump")
     before = shown(service)
     values = {k: str(v) for k, v in conninfo_to_dict(service.dsn).items()}
-    command = [pg_dump, "-h", values["host"], "-p", values["port"], "-U", values["user"]]
+    command = [str(pg_dump), "-h", values["host"], "-p", values["port"], "-U", values["user"]]
     run = subprocess.run(
         [*command, values["dbname"]],
         env={**os.environ, "PGPASSWORD": values.get("password", "")},
