@@ -24,6 +24,9 @@ test: $(STAMP) ## run all tests, against real servers (TESTS=path for a part, WO
 test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that is here
 	@$(BIN)/python tests/matrix/run.py
 
+test-faults: $(STAMP) ## end runs at every boundary of every file, in every way (minutes)
+	@FAULTS=full $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults
+
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check

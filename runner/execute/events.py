@@ -84,7 +84,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True)
 class InvalidIndexDropped:
-    """An index that a failed CREATE INDEX CONCURRENTLY left behind was dropped.
+    """An index that an unfinished CREATE INDEX CONCURRENTLY left behind was dropped.
 
     Args:
         migration: id of the file that builds it again.

@@ -29,7 +29,12 @@ from runner.execute.failure import statement_error
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
 from runner.execute.session import Session, Settings, reset
-from runner.ledger.concurrent_index import drop_index, find_invalid_index, is_concurrent
+from runner.ledger.concurrent_index import (
+    drop_index,
+    find_invalid_index,
+    find_unrecorded_index,
+    is_concurrent,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +141,7 @@ class Executor:
 
     def _attempt_autocommit(self, job: Job, record: int, *, concurrent: bool) -> None:
         statement: Statement | None = None
+        finished = False
         try:
             if concurrent:
                 self._connection.execute(
@@ -143,14 +149,22 @@ class Executor:
                     [f"{round(self.settings.deadline * 1000)}ms"],
                 )
             for statement in job.statements:
-                if index := find_invalid_index(self._connection, statement):
+                if index := find_invalid_index(
+                    self._connection, statement
+                ) or find_unrecorded_index(self._connection, statement, record):
                     drop_index(self._connection, index)
                     self._emit(InvalidIndexDropped(job.migration.id, str(index)))
                 self._connection.execute(statement.text.encode())
+            finished = True
             with self._connection.transaction():
                 self._record(job, record)
         except BaseException as error:
             self._undo()
+            # The work is done: without its record the next run would find it and not know it.
+            if finished and isinstance(error, KeyboardInterrupt):
+                with suppress(Error), self._connection.transaction():
+                    if not self.recorder.is_done(record):
+                        self._record(job, record)
             raise self._explained(error, job, statement) from None
 
     def _record(self, job: Job, record: int | None) -> None:

@@ -69,7 +69,7 @@ def describe(event: Event) -> str:
             line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
         case InvalidIndexDropped():
-            return f"    dropped index {event.index}, left invalid by a failed build"
+            return f"    dropped index {event.index}, left by a build that did not end"
         case Noticed():
             return f"    {event.severity}: {event.message}"
         case Progress():

@@ -110,7 +110,7 @@ def _poll(
         time.sleep(min(POLL_SECONDS, max(0.0, give_up - time.monotonic())))
 
 
-_HINT_YOYO = "wait for it; if it is dead for certain, run `yoyo break-lock`"
+_HINT_YOYO = "wait for it; when it is dead, `yoyo break-lock` removes its lock"
 
 
 def _try_advisory(connection: Connection) -> bool:
@@ -162,7 +162,7 @@ def _row_holder(connection: Connection, table: sql.SQL) -> str:
     if row is None:
         return ""
     pid, since = row
-    alive = "is running" if _process_runs(pid) else "is not running"
+    alive = "is running" if _process_runs(pid) else "is not running: if it ran here, it is dead"
     return (
         f"plain yoyo (process {pid} of its host, since {since:%Y-%m-%d %H:%M:%S} UTC;"
         f" on this host such a process {alive})"

@@ -191,9 +191,16 @@ class Recorder:
         """Record that a begun file failed, and why."""
         self.connection.execute(
             "UPDATE trueup.ledger SET state = 'FAILED', finished_at = clock_timestamp(),"
-            " error = %s WHERE id = %s",
+            " error = %s WHERE id = %s AND state <> 'DONE'",
             [error, record],
         )
+
+    def is_done(self, record: int) -> bool:
+        """Whether a begun file has been recorded as done."""
+        row = self.connection.execute(
+            "SELECT FROM trueup.ledger WHERE id = %s AND state = 'DONE'", [record]
+        ).fetchone()
+        return row is not None
 
     def applied(
         self, migration: Migration, operation: Operation = "APPLY", *, record: int | None = None

@@ -1,0 +1,44 @@
+"""Legacy databases, the files that migrate them as they are now, and runs that fail on order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.databases import DatabaseFactory
+from support.variants import ODD, SHIPPED, Service
+
+from faults.failing_runs import FailingRuns
+
+COMPLETE = os.environ.get("FAULTS") == "full"
+
+
+@pytest.fixture(scope="session")
+def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of Model Orchestration: a chain must not change while it is walked."""
+    return Path(shutil.copytree(SHIPPED, tmp_path_factory.mktemp("service") / SHIPPED.name))
+
+
+@pytest.fixture(scope="session")
+def failing_runs() -> Iterator[FailingRuns]:
+    """The runs that fail on order."""
+    with FailingRuns() as runs:
+        yield runs
+
+
+@pytest.fixture(scope="session")
+def load() -> Callable[[str], None]:
+    """Fills a database at the old contract, odd spellings included."""
+    return partial(ODD.load, filled=True)
+
+
+@pytest.fixture
+def service(
+    database_factory: DatabaseFactory, load: Callable[[str], None], service_folder: Path
+) -> Service:
+    """A database at the old contract with its migrations."""
+    return Service(database_factory(load), service_folder)
