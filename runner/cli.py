@@ -14,8 +14,10 @@ from runner import config
 from runner.errors import TrueupError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
+
+    from psycopg import Connection
 
     from runner.execute.dry_run import Trial
     from runner.execute.engine import Outcome
@@ -119,11 +121,21 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     help="How long the old contract must be unused before contract removes it, such as 24h.",
 )
 @click.option("--dry-run", "dry", is_flag=True, help="Try it, and undo it in any case.")
+@click.option(
+    "--require-rehearsal",
+    "rehearsal",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="Refuse unless the files passed a rehearsal on this schema: the certificate in FILE, or"
+    " the one that `trueup rehearse --record` left in the database.",
+)
 @_options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
     waiting_period: str | None,
     dry: bool,
+    rehearsal: str | None,
     accept: tuple[str, ...],
     deadline: str,
     as_json: bool,
@@ -149,6 +161,7 @@ def apply(
         waiting_period=waiting_period,
         schema=config.ledger_schema(dsn),
         accept=frozenset(accept),
+        approve=None if rehearsal is None else _rehearsed(rehearsal, migrations),
     )
     if dry:
         from runner.execute.dry_run import dry_run
@@ -409,6 +422,49 @@ def verify(
 
 
 @cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration; else all of them.")
+@click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
+@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
+@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
+@click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
+@click.option(
+    "--base",
+    default="baseline",
+    show_default=True,
+    metavar="PHASE|ID",
+    help="Without a database: the last phase or migration that makes the schema.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("trueup-rehearsal.json"),
+    show_default=True,
+    help="The certificate's file.",
+)
+@click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
+@_options("dsn", "config", "service", "sources", "strategy", "json")
+def rehearse(as_json: bool, **options: Any) -> None:
+    """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
+
+    Takes the schema and a sample of rows from the live database, which is only read; without a
+    database, the schema of the baseline files with made-up rows. Measures each statement: locks,
+    rewrites, scans, rows, WAL, time, and what they will be at the live size. Exits with 1 when a
+    file fails, a way back does not lead back, or a client query failed.
+
+    \b
+    Example:
+      trueup rehearse --service model_orchestration
+      trueup apply    --service model_orchestration --require-rehearsal trueup-rehearsal.json
+    """
+    from runner.review.rehearse.command import run
+
+    dsn, migrations, standard = _resolve_for_review(options)
+    if not run(dsn, migrations, standard, as_json=as_json, **options):
+        sys.exit(1)
+
+
+@cli.command()
 @click.argument("service")
 @click.option("--dsn", help="A live database of the service; it is only read.")
 @click.option("--dump", type=click.Path(path_type=Path), help="A dump in SQL, instead of --dsn.")
@@ -528,6 +584,38 @@ def _resolve(
     folders = config.resolve_sources(sources, service, values, strategy)
     found = read_migrations(folders.folders, on_request=folders.on_request)
     return config.resolve_dsn(dsn, values), found
+
+
+def _resolve_for_review(
+    options: dict[str, Any],
+) -> tuple[str | None, tuple[Migration, ...], Path | None]:
+    """Take the place of things out of a verb's options; nothing need name a database."""
+    from runner.ledger.files import read_migrations
+
+    values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
+    folders = config.resolve_sources(
+        options.pop("sources"), options.pop("service"), values, options.pop("strategy")
+    )
+    found = read_migrations(folders.folders, on_request=folders.on_request)
+    standard = next(
+        (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
+    )
+    return config.find_dsn(options.pop("dsn"), values), found, standard
+
+
+def _rehearsed(
+    named: str, migrations: tuple[Migration, ...]
+) -> Callable[[Connection, Sequence[Migration]], None]:
+    """What `apply --require-rehearsal` asks before it runs."""
+    from runner.review import certificate
+
+    of_file = certificate.read_file(Path(named)) if named else None
+
+    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
+        found = of_file or certificate.load_stored(connection)
+        certificate.require(found, connection, chosen, migrations)
+
+    return approve
 
 
 def _resolve_standard(

@@ -102,16 +102,26 @@ def resolve_dsn(
     Raises:
         UsageError: when none of them names a database.
     """
+    found = find_dsn(dsn, config, environment)
+    if found is None:
+        raise UsageError(
+            "no database is named",
+            hint="give --dsn postgresql://user@host/name, or set TRUEUP_DSN",
+        )
+    return found
+
+
+def find_dsn(
+    dsn: str | None, config: Mapping[str, str], environment: Mapping[str, str] = os.environ
+) -> str | None:
+    """As resolve_dsn, for a verb that can do without a database: None when none is named."""
     named = [dsn, *(environment.get(name) for name in DSN_VARIABLES), config.get("database")]
     for value in named:
         if value:
             return value
     if any(environment.get(name) for name in ("PGHOST", "PGDATABASE", "PGSERVICE")):
         return ""
-    raise UsageError(
-        "no database is named",
-        hint="give --dsn postgresql://user@host/name, or set TRUEUP_DSN",
-    )
+    return None
 
 
 def ledger_schema(dsn: str) -> str | None:

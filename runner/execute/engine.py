@@ -144,6 +144,8 @@ def _run(
             chosen = choose(ledger)
             known = {migration.id for migration in checked}
             check_files(m for m in chosen if m.id not in known)
+            if settings.approve:
+                settings.approve(connection, chosen)
             ids = tuple(migration.id for migration in chosen)
             listener(RunStarted(run, operation, database, user, ids))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PROGRESS_SECONDS = 0.5
+# Often enough to see who outlasts a lock_timeout; too often for hours, as each look takes the
+# lock manager's own locks.
 BLOCKERS_SECONDS = 0.05
 
 
@@ -30,7 +32,8 @@ class Observer:
         backend_pid: server process of the session that works.
         migration: id of the file that it runs.
         report: called with Progress, from the observer's thread.
-        after: seconds before it connects; a file that is done by then costs no connection.
+        after: seconds before it connects; a file that is done by then costs no connection. A
+            file that may take long is also looked at less often.
     """
 
     def __init__(
@@ -81,7 +84,8 @@ class Observer:
         assert row is not None
         begun, first = row[0], None
         next_progress = 0.0
-        while not self._stop.wait(BLOCKERS_SECONDS):
+        pause = PROGRESS_SECONDS if self._after else BLOCKERS_SECONDS
+        while not self._stop.wait(pause):
             if seen := _blockers(connection, self._pid):
                 self.blockers = seen
             if time.monotonic() < next_progress:

@@ -17,7 +17,9 @@ from runner.ledger.tables import create_tables
 from runner.postgres.connect import connect, parse_dsn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from runner.ledger.files import Migration
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Settings:
             a PostgreSQL interval; None leaves it to the files.
         schema: the schema of yoyo's tables, None to look for them.
         accept: kinds of runner.ledger.audit.ACCEPTABLE that do not stop the run.
+        approve: called under the lock with what is about to run; stops the run by raising.
     """
 
     deadline: float = 600.0
@@ -39,6 +42,7 @@ class Settings:
     waiting_period: str | None = None
     schema: str | None = None
     accept: frozenset[str] = frozenset()
+    approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 
 @dataclass(frozen=True)
