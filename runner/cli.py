@@ -547,6 +547,65 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]))
+@click.option("--layout", help="yoyo, dbmate, goose, flyway, sqitch, up-down or plain; else found.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
+@click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
+@click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
+@click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
+@click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
+@_options("config", "service", "sources", "json")
+def lint(
+    paths: tuple[Path, ...],
+    form: str | None,
+    layout: str | None,
+    strict: bool,
+    trace: bool,
+    schema: Path | None,
+    squawk: bool | None,
+    rules: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Find what could hurt a live database in migration files, trueup's own or not.
+
+    PATH is a file or a folder; without one, the folders of --service or yoyo.ini are read. It needs
+    no database. Exits with 1 when there is an error.
+
+    \b
+    Example:
+      trueup lint migrations/
+      trueup lint --trace --format github migrations/0042_add_status.sql
+    """
+    from runner.review.lint.command import list_rules, run_lint
+
+    if rules:
+        click.echo(list_rules())
+        return
+    report, text = run_lint(
+        paths or _lint_folders(**where),
+        form="json" if as_json else form or "text",
+        layout=layout,
+        squawk=squawk,
+        traced=trace,
+        schema=schema,
+    )
+    click.echo(text)
+    if report.failed(strict=strict):
+        sys.exit(1)
+
+
+def _lint_folders(
+    *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
+) -> list[Path]:
+    values = config.read_config(config_path or config.find_config(Path.cwd()))
+    found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
+    folders = [path for each in found for path in (*each.folders, *each.on_request)]
+    return [path for path in dict.fromkeys(folders) if path.is_dir()]
+
+
+@cli.command()
 @click.option("--rows", default=200_000, show_default=True, help="How many requests it has.")
 @click.option("--keep", is_flag=True, help="Leave the server running, and print how to use it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

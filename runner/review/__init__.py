@@ -1,1 +1,1 @@
-"""What a DBA sees before, instead of guessing: plan, rehearsal, lint, report."""
+"""What a DBA sees before a migration runs: plan, rehearsal, lint and report."""

@@ -1,0 +1,88 @@
+"""The rollback leaves something behind."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runner.review.lint import tree
+from runner.review.lint.model import Hit, Rule
+from runner.review.lint.work import former_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.review.lint.context import Context
+    from runner.review.lint.steps import Step
+
+_MADE = {
+    "Create": "TABLE",
+    "View": "VIEW",
+    "AddColumn": "COLUMN",
+    "AddConstraint": "CONSTRAINT",
+    "Index": "INDEX",
+    "CreateTrig": "TRIGGER",
+    "CreateEnum": "TYPE",
+}
+
+
+def _check(context: Context) -> Iterator[Hit]:
+    up, down = context.script, context.pair.down
+    if down is None or not down.steps:
+        return
+    text = down.text.lower()
+    dropped = {s.table for s in down.steps if s.verb == "Drop"}
+    gone = {s.table for s in up.steps if s.verb == "Drop"}
+    names = {former_name(table, context) for table in dropped} | dropped
+    cascades = "cascade" in text
+    for step in up.steps:
+        made = _MADE.get(step.verb)
+        if made is None or step.hidden or cascades:
+            continue
+        if step.verb == "View" and step.node.replace:
+            continue
+        name = (step.name or step.table).rpartition(".")[2]
+        if (
+            not name
+            or step.table in names
+            or step.table in gone
+            or re.search(rf"\b{re.escape(name.lower())}\b", text)
+        ):
+            continue
+        if step.verb == "AddConstraint" and _goes_with_column(step, text):
+            continue
+        yield Hit(
+            f"the rollback does not mention {made.lower()} {name}, which this creates",
+            step=step,
+            names={"kind": made, "name": name},
+        )
+
+
+def _goes_with_column(step: Step, text: str) -> bool:
+    """A constraint goes with its column."""
+    node = getattr(step.node, "def").constraint
+    columns = set(tree.strings(node.fk_attrs)) | set(tree.strings(node.keys))
+    columns |= tree.columns_of(node.raw_expr) if node.HasField("raw_expr") else frozenset()
+    return any(
+        re.search(rf"\bdrop column (?:if exists )?\"?{re.escape(c)}\b", text) for c in columns
+    )
+
+
+RULE = Rule(
+    name="rollback-incomplete",
+    level="warning",
+    title="The rollback leaves something behind",
+    why="What stays behind makes the next apply fail (it exists) or keeps its lock and its"
+    " cost. The names are compared; `trueup lint --trace` applies and rolls back on a server"
+    " of its own and compares the schemas.",
+    instead="""DROP {kind} {name};  -- in the rollback""",
+    flagged=(
+        "-- migrate:up\nCREATE TABLE a (n int);\nCREATE TABLE b (n int);\n"
+        "-- migrate:down\nDROP TABLE a;",
+    ),
+    passed=(
+        "-- migrate:up\nCREATE TABLE a (n int);\nCREATE INDEX i ON a (n);\n"
+        "-- migrate:down\nDROP TABLE a;",
+    ),
+    script=_check,
+)

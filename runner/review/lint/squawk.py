@@ -1,0 +1,96 @@
+"""Generic rules of Squawk, for what no rule of ours looks at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.review.lint.model import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runner.review.lint.layouts import Script
+    from runner.review.lint.model import Rule
+
+_SECONDS = 60
+_FILES_AT_ONCE = 500
+# Taste, or advice that the safe idioms contradict: IF NOT EXISTS hides an invalid index, and the
+# end of an expand and contract is a DROP.
+_LEFT_OUT = frozenset(
+    """
+    ban-drop-constraint ban-drop-domain ban-drop-extension ban-drop-function ban-drop-index
+    ban-drop-policy ban-drop-sequence ban-drop-trigger ban-drop-type ban-drop-view
+    prefer-robust-stmts require-statement-timeout require-table-schema unused-ignore
+    """.split()
+)
+_WHY = "Found by Squawk: https://squawkhq.com/docs/{rule}"
+
+
+def find_program() -> str | None:
+    """The squawk program beside this Python or on PATH; None when it is not installed."""
+    beside = Path(sys.executable).with_name("squawk")
+    return str(beside) if beside.is_file() else shutil.which("squawk")
+
+
+def squawk(
+    program: str, scripts: Iterable[Script], rules: Sequence[Rule]
+) -> tuple[list[Finding], str]:
+    """Run Squawk on forward scripts, and keep what our rules do not look at.
+
+    Args:
+        program: of find_program.
+        scripts: rollbacks are left out.
+        rules: ours; each names the rules of Squawk that it makes superfluous.
+
+    Returns:
+        The findings, and why there are none when Squawk did not run.
+    """
+    ours = _LEFT_OUT.union(*(rule.squawk for rule in rules))
+    by_path = {str(script.path): script for script in scripts if script.up}
+    paths = sorted(by_path)
+    found: list[Finding] = []
+    for start in range(0, len(paths), _FILES_AT_ONCE):
+        command = [program, "--reporter", "json", "--exclude", ",".join(sorted(ours))]
+        try:
+            done = subprocess.run(
+                [*command, *paths[start : start + _FILES_AT_ONCE]],
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+                text=True,
+            )
+            items = json.loads(done.stdout or "[]")
+        except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+            return [], f"squawk did not run: {error}"
+        for item in items:
+            script = by_path.get(item["file"])
+            if script is not None and item["rule_name"] not in ours and _is_forward(script, item):
+                found.append(_finding(script, item))
+    return found, ""
+
+
+def _is_forward(script: Script, item: dict[str, int]) -> bool:
+    lines = script.text.split("\n")
+    last = item.get("line_end", item["line"])
+    return any(line.strip() for line in lines[item["line"] : last + 1])
+
+
+def _finding(script: Script, item: dict[str, str | int]) -> Finding:
+    rule = str(item["rule_name"])
+    return Finding(
+        rule=f"squawk-{rule}",
+        level="error" if str(item["level"]).lower() == "error" else "warning",
+        path=script.path,
+        line=int(item["line"]) + 1,
+        column=int(item["column"]) + 1,
+        end_line=int(item.get("line_end", item["line"])) + 1,
+        message=str(item["message"]),
+        why=_WHY.format(rule=rule),
+        instead=f"-- {item['help']}" if item.get("help") else "",
+        source="squawk",
+    )

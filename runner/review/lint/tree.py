@@ -1,0 +1,285 @@
+"""PostgreSQL's own parse tree, from libpg_query by way of postgast, and questions asked of it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A protobuf message of postgast. Its fields are those of PostgreSQL's parsenodes.h.
+Node = Any
+
+_VOLATILE = frozenset(
+    """
+    clock_timestamp currval gen_random_bytes gen_random_uuid gen_salt lastval lo_create nextval
+    pg_backend_pid pg_sleep random random_normal setseed setval timeofday txid_current
+    pg_current_xact_id uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 uuid_generate_v6
+    uuid_generate_v7 uuidv4 uuidv7
+    """.split()
+)
+# Built in, and not volatile: what stands in the defaults of real schemas.
+_STEADY = frozenset(
+    """
+    abs age array_fill array_append array_cat array_to_json btrim ceil char_length chr concat
+    concat_ws convert_from convert_to current_database current_schema current_setting date
+    date_part date_trunc daterange decode encode floor format greatest hashtext inet_client_addr
+    int4range int8range json_build_array json_build_object json_object jsonb_build_array
+    jsonb_build_object jsonb_object left length lower lpad ltrim make_date make_interval make_time
+    make_timestamp make_timestamptz md5 mod now numrange power regexp_replace repeat replace
+    right round rpad rtrim session_user sha224 sha256 sha384 sha512 split_part
+    statement_timestamp string_to_array strpos substr substring timezone to_char to_date to_json
+    to_jsonb to_number to_timestamp to_tsvector transaction_timestamp translate trim trunc
+    tsrange tstzrange upper user xmlparse
+    """.split()
+)
+_CATALOG_TYPES = {
+    "bool": "boolean",
+    "bpchar": "char",
+    "float4": "real",
+    "float8": "double precision",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "timetz": "time with time zone",
+}
+_WITH_TYPMOD = re.compile(r"[( ]")
+
+
+class GrammarError(ValueError):
+    """Text that PostgreSQL's grammar refuses.
+
+    Args:
+        message: what the grammar says.
+        offset: characters before the place, in the text that was parsed.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        """Keep the place beside the message."""
+        super().__init__(message)
+        self.offset = offset
+
+
+@cache
+def _parser() -> Any:
+    try:
+        # Its type stubs are no valid Python to mypy, so it stays untyped.
+        return import_module("postgast")
+    except ImportError:
+        raise UsageError(
+            "trueup lint needs PostgreSQL's parser, the Python package postgast",
+            hint="pip install 'trueup[lint]'",
+        ) from None
+
+
+def parse(sql: str) -> list[tuple[Node, int, int]]:
+    """Parse SQL text.
+
+    Args:
+        sql: any number of statements.
+
+    Returns:
+        For each statement its tree, and where it begins and ends in the text.
+
+    Raises:
+        GrammarError: when the grammar of PostgreSQL 18 refuses it.
+    """
+    postgast = _parser()
+    try:
+        result = postgast.parse(sql)
+    except postgast.PgQueryError as error:
+        raise GrammarError(error.message, characters(sql, max(0, error.cursorpos - 1))) from None
+    except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
+        raise GrammarError(f"the parser gave up: {type(error).__name__}", 0) from None
+    found = []
+    for raw in result.stmts:
+        start = characters(sql, raw.stmt_location)
+        end = characters(sql, raw.stmt_location + raw.stmt_len) if raw.stmt_len else len(sql)
+        found.append((inner(raw.stmt), start, end))
+    return found
+
+
+def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
+    """Parse a DO block or a PL/pgSQL function; an empty list when it cannot be parsed."""
+    postgast = _parser()
+    try:
+        parsed: list[dict[str, Any]] = postgast.parse_plpgsql(sql)
+    except (postgast.PgQueryError, ValueError, RecursionError):
+        return []
+    return parsed
+
+
+def characters(text: str, offset: int) -> int:
+    """Turn an offset in UTF-8 bytes, as the parser counts, into one in characters."""
+    if text.isascii():
+        return offset
+    return len(text.encode()[:offset].decode(errors="ignore"))
+
+
+def inner(node: Node) -> Node:
+    """The message that a Node wraps; the node itself when it is none."""
+    if node.DESCRIPTOR.name == "Node":
+        which = node.WhichOneof("node")
+        return getattr(node, which) if which else node
+    return node
+
+
+def kind(node: Node) -> str:
+    """The node's type in parsenodes.h, such as AlterTableStmt."""
+    return str(node.DESCRIPTOR.name)
+
+
+def enum_name(node: Node, field: str) -> str:
+    """The name of an enumeration field's value, such as OBJECT_TABLE."""
+    descriptor = node.DESCRIPTOR.fields_by_name[field]
+    return str(descriptor.enum_type.values_by_number[getattr(node, field)].name)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all nodes below it, from the top."""
+    node = inner(node)
+    yield node
+    for descriptor, value in node.ListFields():
+        if descriptor.message_type is None:
+            continue
+        if descriptor.is_repeated:
+            for item in value:
+                yield from walk(item)
+        else:
+            yield from walk(value)
+
+
+def table_key(schema: str, name: str) -> str:
+    """How a table is called in findings and compared: without the schema public."""
+    return name if schema in ("", "public") else f"{schema}.{name}"
+
+
+def relation(range_var: Node) -> str:
+    """The table, view or sequence that a RangeVar names."""
+    return table_key(range_var.schemaname, range_var.relname)
+
+
+def dotted(items: Any) -> str:
+    """A name that the tree holds as a list of strings."""
+    parts = [inner(item).sval for item in items]
+    return table_key(parts[-2] if len(parts) > 1 else "", parts[-1]) if parts else ""
+
+
+def strings(items: Any) -> tuple[str, ...]:
+    """The texts of a list of String nodes."""
+    return tuple(inner(item).sval for item in items)
+
+
+def type_name(node: Node) -> str:
+    """A TypeName as one would write it: varchar(36), numeric(10,2), text[]."""
+    names = strings(node.names)
+    if not names:
+        return ""
+    name = (
+        names[-1]
+        if names[0] == "pg_catalog"
+        else table_key(names[-2] if names[1:] else "", names[-1])
+    )
+    name = _CATALOG_TYPES.get(name, name)
+    mods = [str(inner(inner(m).ival).ival) for m in node.typmods if kind(inner(m)) == "A_Const"]
+    if mods and name != "interval":
+        name += f"({','.join(mods)})"
+    return name + "[]" * len(node.array_bounds)
+
+
+def base_type(type_: str) -> str:
+    """A type without its length, precision or array bounds."""
+    return _WITH_TYPMOD.split(type_, maxsplit=1)[0] if "(" in type_ else type_.rstrip("[]")
+
+
+def function_name(call: Node) -> str:
+    """The function that a FuncCall calls, without pg_catalog."""
+    parts = strings(call.funcname)
+    return parts[-1] if parts[0] == "pg_catalog" else ".".join(parts)
+
+
+def volatile_call(expression: Node, steady: frozenset[str] = frozenset()) -> str:
+    """The first function in an expression that may give each row another value.
+
+    Args:
+        expression: a column's default.
+        steady: functions that the chain itself defines as immutable or stable.
+
+    Returns:
+        Its name, empty when the expression is the same for all rows.
+    """
+    for node in walk(expression):
+        if kind(node) == "FuncCall":
+            name = function_name(node)
+            if name in _VOLATILE or (name not in _STEADY and name not in steady):
+                return name
+    return ""
+
+
+def constant(node: Node) -> Any:
+    """The value of a constant, through casts; None when it is no constant or is NULL."""
+    node = inner(node)
+    while kind(node) == "TypeCast":
+        node = inner(node.arg)
+    if kind(node) != "A_Const" or node.isnull:
+        return None
+    which = node.WhichOneof("val")
+    value = getattr(node, which)
+    if which == "ival":
+        return value.ival
+    if which == "boolval":
+        return value.boolval
+    if which == "fval":
+        return float(value.fval)
+    return getattr(value, value.DESCRIPTOR.fields[0].name)
+
+
+def same(left: Node, right: Node) -> bool:
+    """Whether two expressions are written alike."""
+    return _without_places(left) == _without_places(right)
+
+
+def _without_places(node: Node) -> list[Any]:
+    shape: list[Any] = []
+    for item in walk(node):
+        shape.append(kind(item))
+        for descriptor, value in item.ListFields():
+            if descriptor.message_type is None and descriptor.name != "location":
+                shape.append((descriptor.name, value if isinstance(value, str) else str(value)))
+    return shape
+
+
+def column(node: Node) -> str:
+    """The column that a ColumnRef names, without its table; empty for any other node."""
+    node = inner(node)
+    while kind(node) == "TypeCast":
+        node = inner(node.arg)
+    if kind(node) != "ColumnRef" or not node.fields:
+        return ""
+    last = inner(node.fields[-1])
+    return last.sval if kind(last) == "String" else ""
+
+
+def option(options: Any, name: str) -> Node | None:
+    """The DefElem of that name in a list of options."""
+    return next((o for o in map(inner, options) if o.defname.lower() == name), None)
+
+
+def columns_of(expression: Node) -> frozenset[str]:
+    """All columns that an expression names."""
+    return frozenset(column(n) for n in walk(expression) if kind(n) == "ColumnRef") - {""}
+
+
+def proves_not_null(expression: Node) -> frozenset[str]:
+    """The columns that a CHECK shows to be NOT NULL, alone or joined by AND."""
+    node = inner(expression)
+    if kind(node) == "NullTest" and enum_name(node, "nulltesttype") == "IS_NOT_NULL":
+        return frozenset({column(node.arg)} - {""})
+    if kind(node) == "BoolExpr" and enum_name(node, "boolop") == "AND_EXPR":
+        return frozenset[str]().union(*(proves_not_null(arg) for arg in node.args))
+    return frozenset()

@@ -1,0 +1,489 @@
+"""What is known of the database while the files of a chain are read: tables, keys, views."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.review.lint import tree
+from runner.review.lint.steps import block_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.review.lint.layouts import Script
+    from runner.review.lint.steps import Step
+    from runner.review.lint.tree import Node
+
+_RAISES = re.compile(r"\bRAISE\s+EXCEPTION\b|\bASSERT\b|1\s*/\s*0", re.IGNORECASE)
+_GUARD_NAME = re.compile(
+    r"(?:^|[._])(?:require|assert|ensure|refuse|check|verify|guard)", re.IGNORECASE
+)
+_SERIAL = {
+    "serial": "integer",
+    "serial4": "integer",
+    "bigserial": "bigint",
+    "serial8": "bigint",
+    "smallserial": "smallint",
+    "serial2": "smallint",
+}
+
+
+@dataclass
+class Column:
+    """A column: its type as written, whether it is NOT NULL, and the file that made it."""
+
+    type: str = ""
+    not_null: bool = False
+    born: Script | None = None
+    renamed: bool = False
+
+
+@dataclass
+class Constraint:
+    """A constraint.
+
+    Args:
+        name: empty when the file leaves it to PostgreSQL.
+        kind: PRIMARY, UNIQUE, CHECK, FOREIGN, EXCLUSION or NOTNULL.
+        columns: those it covers; of a CHECK those it proves to be NOT NULL.
+        validated: False for NOT VALID.
+        references: the table that a foreign key points at, and its columns.
+        step: the step that made it.
+        mentions: all columns of a CHECK.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    validated: bool
+    references: tuple[str, tuple[str, ...]]
+    step: Step
+    script: Script
+    mentions: frozenset[str] = frozenset()
+
+
+@dataclass
+class Index:
+    """An index: its leading plain columns, and whether it is partial."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    partial: bool
+    unique: bool
+
+
+@dataclass
+class Table:
+    """A table.
+
+    Args:
+        known: True when the chain created it, so that all its columns and indexes are known.
+        born: the file that created it.
+        partitioned: whether it was created with PARTITION BY.
+    """
+
+    name: str
+    known: bool = False
+    born: Script | None = None
+    partitioned: bool = False
+    columns: dict[str, Column] = field(default_factory=dict)
+    constraints: list[Constraint] = field(default_factory=list)
+
+    def column(self, name: str) -> Column:
+        """The column, made known by being asked for."""
+        return self.columns.setdefault(name, Column())
+
+    def proves_not_null(self, column: str) -> bool:
+        """Whether a validated constraint keeps NULL out of a column."""
+        return any(
+            k.validated and column in k.columns and k.kind in ("CHECK", "NOTNULL", "PRIMARY")
+            for k in self.constraints
+        )
+
+
+@dataclass
+class View:
+    """A view.
+
+    Args:
+        stands_for: the table's new name, when the view has the name that the table had before.
+        granted: whether grants were given to it, or copied.
+    """
+
+    name: str
+    step: Step
+    script: Script
+    tables: frozenset[str]
+    stands_for: str = ""
+    granted: bool = False
+    dropped: bool = False
+
+
+@dataclass
+class World:
+    """The database as far as the steps so far tell.
+
+    Args:
+        renamed: for each former name of a table, its name now.
+        enum_types: native enum types that the chain created.
+        functions: bodies of the functions and procedures that it created.
+        steady: those that it declared immutable or stable.
+        routines_raise: whether a function may refuse to go on.
+    """
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
+    past_views: list[View] = field(default_factory=list)
+    indexes: dict[str, Index] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    enum_types: set[str] = field(default_factory=set)
+    new_types: dict[str, Script] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    steady: set[str] = field(default_factory=set)
+
+    def table(self, name: str) -> Table:
+        """The table, made known by being asked for."""
+        return self.tables.setdefault(name, Table(name))
+
+    def is_new(self, name: str, script: Script) -> bool:
+        """Whether the same file created the table: nobody else can see it before it is done."""
+        table = self.tables.get(name)
+        return table is not None and table.born is script
+
+    def foreign_keys(self) -> Iterator[tuple[Table, Constraint]]:
+        """All foreign keys."""
+        for table in self.tables.values():
+            for constraint in table.constraints:
+                if constraint.kind == "FOREIGN":
+                    yield table, constraint
+
+    def primary_key(self, table: str) -> tuple[str, ...]:
+        """The columns of a table's primary key."""
+        for constraint in self.table(table).constraints:
+            if constraint.kind == "PRIMARY":
+                return constraint.columns
+        return ()
+
+    def index_covers(self, table: str, columns: tuple[str, ...]) -> bool:
+        """Whether an index begins with these columns, in any order."""
+        keys = [i.columns for i in self.indexes.values() if i.table == table and not i.partial]
+        keys += [
+            k.columns for k in self.table(table).constraints if k.kind in ("PRIMARY", "UNIQUE")
+        ]
+        return any(set(key[: len(columns)]) == set(columns) for key in keys)
+
+    def may_refuse(self, step: Step) -> bool:
+        """Whether a step is a guard: it can stop the file before anything is lost."""
+        if step.verb == "Do":
+            return _RAISES.search(block_text(step.node)) is not None
+        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
+        if step.verb not in ("Call", "Select"):
+            return False
+        return any(
+            _RAISES.search(self.functions[name])
+            if name in self.functions
+            else _GUARD_NAME.search(name)
+            for name in called
+        ) or (step.verb == "Select" and _RAISES.search(step.statement.text) is not None)
+
+    def apply(self, step: Step, script: Script) -> None:
+        """Remember what a step does."""
+        handler = _HANDLERS.get(step.verb)
+        if handler is not None:
+            handler(self, step, script)
+
+
+def index_columns(parameters: object) -> tuple[str, ...]:
+    """The columns of an index; an expression stands as an empty name."""
+    return tuple(tree.inner(p).name for p in parameters)  # type: ignore[attr-defined]
+
+
+def column_type(definition: Node) -> str:
+    """The type of a column, serial as what it is."""
+    type_ = tree.type_name(definition.type_name)
+    return _SERIAL.get(type_, type_)
+
+
+def is_serial(definition: Node) -> bool:
+    """Whether a column is a serial or an identity."""
+    return tree.type_name(definition.type_name) in _SERIAL or any(
+        tree.enum_name(tree.inner(k), "contype") == "CONSTR_IDENTITY"
+        for k in definition.constraints
+    )
+
+
+def contype(constraint: Node) -> str:
+    """PRIMARY, UNIQUE, CHECK, FOREIGN, NOTNULL, DEFAULT, IDENTITY, GENERATED, EXCLUSION."""
+    return tree.enum_name(constraint, "contype").removeprefix("CONSTR_")
+
+
+def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Constraint | None:
+    kind = contype(node)
+    if kind not in ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUSION", "NOTNULL"):
+        return None
+    columns = tree.strings(node.fk_attrs if kind == "FOREIGN" else node.keys) or (column,)
+    references: tuple[str, tuple[str, ...]] = ("", ())
+    mentions: frozenset[str] = frozenset()
+    if kind == "CHECK":
+        columns = tuple(sorted(tree.proves_not_null(node.raw_expr)))
+        mentions = tree.columns_of(node.raw_expr)
+    elif kind == "FOREIGN":
+        references = (tree.relation(node.pktable), tree.strings(node.pk_attrs))
+    return Constraint(
+        node.conname,
+        kind,
+        columns,
+        not node.skip_validation,
+        references,
+        step,
+        script,
+        mentions,
+    )
+
+
+def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
+    column = Column(column_type(definition), is_serial(definition), script)
+    table.columns[definition.colname] = column
+    for item in definition.constraints:
+        part = tree.inner(item)
+        constraint = _constraint(part, step, script, definition.colname)
+        if constraint is None:
+            continue
+        if constraint.kind in ("NOTNULL", "PRIMARY"):
+            column.not_null = True
+        if constraint.kind != "NOTNULL":
+            _add(table, constraint)
+
+
+def _add(table: Table, constraint: Constraint) -> None:
+    if not constraint.name:
+        parts = [table.name.rpartition(".")[2]]
+        if constraint.kind != "PRIMARY":
+            parts += (
+                sorted(constraint.mentions)[:1]
+                if constraint.kind == "CHECK"
+                else constraint.columns
+            )
+        ending = {"PRIMARY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN": "fkey"}
+        constraint.name = "_".join([*parts, ending.get(constraint.kind, "excl")])
+    table.constraints.append(constraint)
+    if constraint.kind == "PRIMARY":
+        for name in constraint.columns:
+            table.column(name).not_null = True
+
+
+def _create(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
+        return
+    table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    for item in node.inh_relations:
+        parent = world.tables.get(tree.relation(tree.inner(item)))
+        if parent is not None:
+            table.columns |= parent.columns
+            table.known = parent.known
+    world.tables[step.table] = table
+    for item in [*node.table_elts, *node.constraints]:
+        part = tree.inner(item)
+        if tree.kind(part) == "ColumnDef":
+            _define_column(table, part, step, script)
+        elif tree.kind(part) == "Constraint":
+            constraint = _constraint(part, step, script)
+            if constraint is not None:
+                _add(table, constraint)
+        elif tree.kind(part) == "TableLikeClause":
+            table.known = False
+
+
+def _create_as(world: World, step: Step, script: Script) -> None:
+    world.tables[step.table] = Table(step.table, known=False, born=script)
+
+
+def _add_column(world: World, step: Step, script: Script) -> None:
+    _define_column(world.table(step.table), getattr(step.node, "def").column_def, step, script)
+
+
+def _add_constraint(world: World, step: Step, script: Script) -> None:
+    node = getattr(step.node, "def").constraint
+    constraint = _constraint(node, step, script)
+    if constraint is None:
+        return
+    table = world.table(step.table)
+    if node.indexname and (index := world.indexes.get(node.indexname)):
+        constraint.columns = index.columns
+    if constraint.kind == "NOTNULL" and constraint.validated:
+        table.column(constraint.columns[0]).not_null = True
+    _add(table, constraint)
+
+
+def _validate(world: World, step: Step, script: Script) -> None:
+    for constraint in world.table(step.table).constraints:
+        if constraint.name == step.name:
+            constraint.validated = True
+
+
+def _drop_constraint(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    table.constraints = [k for k in table.constraints if k.name != step.name]
+
+
+def _drop_column(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    table.columns.pop(step.name, None)
+    table.constraints = [
+        k for k in table.constraints if step.name not in k.columns and step.name not in k.mentions
+    ]
+    for name in [
+        n for n, i in world.indexes.items() if i.table == step.table and step.name in i.columns
+    ]:
+        del world.indexes[name]
+
+
+def _set_not_null(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).column(step.name).not_null = True
+
+
+def _drop_not_null(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).column(step.name).not_null = False
+
+
+def _alter_type(world: World, step: Step, script: Script) -> None:
+    definition = getattr(step.node, "def").column_def
+    world.table(step.table).column(step.name).type = tree.type_name(definition.type_name)
+
+
+def _index(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    columns = index_columns(node.index_params)
+    name = node.idxname or "_".join([step.table, *columns, "idx"])
+    world.indexes[name] = Index(
+        name, step.table, columns, node.HasField("where_clause"), node.unique
+    )
+
+
+def _drop(world: World, step: Step, script: Script) -> None:
+    if step.target == "INDEX":
+        world.indexes.pop(step.name.rpartition(".")[2], None)
+    elif step.target == "VIEW":
+        if view := world.views.pop(step.table, None):
+            view.dropped = True
+    elif step.target in ("TABLE", "MATVIEW"):
+        world.tables.pop(step.table, None)
+
+
+def _rename(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    if step.target == "TABLE":
+        new = tree.table_key(step.table.rpartition(".")[0], node.newname)
+        _move(world, step.table, new)
+    elif step.target == "COLUMN":
+        table = world.table(step.table)
+        column = table.columns.pop(node.subname, Column())
+        column.renamed = True
+        table.columns[node.newname] = column
+        swap = {node.subname: node.newname}
+        for constraint in table.constraints:
+            constraint.columns = tuple(swap.get(c, c) for c in constraint.columns)
+        for index in world.indexes.values():
+            if index.table == step.table:
+                index.columns = tuple(swap.get(c, c) for c in index.columns)
+    elif step.target == "TABCONSTRAINT":
+        for constraint in world.table(step.table).constraints:
+            if constraint.name == node.subname:
+                constraint.name = node.newname
+    elif step.target == "INDEX" and (
+        renamed := world.indexes.pop(step.table.rpartition(".")[2], None)
+    ):
+        renamed.name = node.newname
+        world.indexes[node.newname] = renamed
+
+
+def _move(world: World, old: str, new: str) -> None:
+    table = world.tables.pop(old, None) or Table(old)
+    table.name = new
+    world.tables[new] = table
+    world.renamed[old] = new
+    for index in world.indexes.values():
+        if index.table == old:
+            index.table = new
+    for _, key in world.foreign_keys():
+        if key.references[0] == old:
+            key.references = (new, key.references[1])
+
+
+def _set_schema(world: World, step: Step, script: Script) -> None:
+    if step.target == "TABLE":
+        name = step.table.rpartition(".")[2]
+        _move(world, step.table, tree.table_key(step.name, name))
+
+
+def _view(world: World, step: Step, script: Script) -> None:
+    tables = frozenset(
+        tree.relation(n) for n in tree.walk(step.node.query) if tree.kind(n) == "RangeVar"
+    )
+    stands_for = world.renamed.get(step.table, "")
+    before = world.views.get(step.table)
+    view = View(step.table, step, script, tables, stands_for if stands_for in tables else "")
+    view.granted = before is not None and before.granted
+    world.views[step.table] = view
+    world.past_views.append(view)
+
+
+def _grant(world: World, step: Step, script: Script) -> None:
+    if step.node.is_grant and step.table in world.views:
+        world.views[step.table].granted = True
+    if step.node.is_grant and tree.enum_name(step.node, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA":
+        for view in world.views.values():
+            view.granted = True
+
+
+def _routine_call(world: World, step: Step, script: Script) -> None:
+    """A routine that is given a view's name may copy the table's grants to it."""
+    body = block_text(step.node) if step.verb == "Do" else step.statement.text
+    for name, body_of in world.functions.items():
+        if name in body:
+            body += body_of
+    if not re.search(r"\bGRANT\b", body, re.IGNORECASE):
+        return
+    for view in world.views.values():
+        if re.search(rf"\b{re.escape(view.name)}\b", body):
+            view.granted = True
+
+
+def _create_function(world: World, step: Step, script: Script) -> None:
+    world.functions[step.table] = block_text(step.node)
+    volatility = tree.option(step.node.options, "volatility")
+    if volatility is not None and tree.inner(volatility.arg).sval in ("immutable", "stable"):
+        world.steady.add(step.table)
+
+
+def _enum(world: World, step: Step, script: Script) -> None:
+    world.enum_types.add(step.table)
+    world.new_types[step.table] = script
+
+
+_HANDLERS = {
+    "Create": _create,
+    "CreateTableAs": _create_as,
+    "AddColumn": _add_column,
+    "AddConstraint": _add_constraint,
+    "ValidateConstraint": _validate,
+    "DropConstraint": _drop_constraint,
+    "DropColumn": _drop_column,
+    "SetNotNull": _set_not_null,
+    "DropNotNull": _drop_not_null,
+    "AlterColumnType": _alter_type,
+    "Index": _index,
+    "Drop": _drop,
+    "Rename": _rename,
+    "SetSchema": _set_schema,
+    "View": _view,
+    "Grant": _grant,
+    "Call": _routine_call,
+    "Do": _routine_call,
+    "CreateFunction": _create_function,
+    "CreateEnum": _enum,
+}

@@ -1,0 +1,60 @@
+"""Every rule flags its own bad examples and lets its good ones pass."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from lint.example_files import write_example
+
+from runner.review.lint import all_rules, lint
+from runner.review.lint.model import Rule
+
+RULES = all_rules()
+FLAGGED = [(rule, example) for rule in RULES for example in rule.flagged]
+PASSED = [(rule, example) for rule in RULES for example in rule.passed]
+
+
+def _id(value: object) -> str:
+    return value.name if isinstance(value, Rule) else ""
+
+
+def _rules_that_speak(folder: Path, example: str) -> set[str]:
+    write_example(folder, example)
+    return {finding.rule for finding in lint([folder]).findings}
+
+
+@pytest.mark.parametrize(("rule", "example"), FLAGGED, ids=_id)
+def test_a_rule_flags_its_bad_example(rule: Rule, example: str, tmp_path: Path) -> None:
+    assert rule.name in _rules_that_speak(tmp_path, example)
+
+
+@pytest.mark.parametrize(("rule", "example"), PASSED, ids=_id)
+def test_a_rule_lets_its_good_example_pass(rule: Rule, example: str, tmp_path: Path) -> None:
+    assert rule.name not in _rules_that_speak(tmp_path, example)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=_id)
+def test_a_rule_is_complete(rule: Rule) -> None:
+    module = rule.name.replace("-", "_")
+    assert (Path("runner/review/lint/rules") / f"{module}.py").is_file()
+    assert rule.flagged
+    assert rule.passed
+    assert rule.why.endswith(".")
+    assert rule.step or rule.script or rule.chain
+    assert bool(rule.step) == bool(rule.verbs)
+
+
+@pytest.mark.parametrize(("rule", "example"), FLAGGED, ids=_id)
+def test_the_safe_way_names_the_objects(rule: Rule, example: str, tmp_path: Path) -> None:
+    write_example(tmp_path, example)
+    for finding in lint([tmp_path]).findings:
+        assert not re.search(r"\{[a-z]+\}", finding.instead), finding.instead
+
+
+def test_the_house_sql_passes_without_a_suppression() -> None:
+    report = lint([Path("sql")])
+    assert report.files > 90
+    assert [f"{f.path}:{f.line} {f.rule} {f.message}" for f in report.findings] == []
+    assert not [p for p in Path("sql").rglob("*.sql") if "trueup: ignore" in p.read_text("utf-8")]
