@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import psycopg
-from psycopg import sql
 
 from pyorm.entity import Column, Declaration
 from pyorm.errors import DeclarationError
@@ -46,9 +45,26 @@ EXPLAINED = frozenset(
 )
 """SQLSTATEs of statements that a changed contract lets fail; a failed statement wrote nothing."""
 
+# All from the query's one snapshot: to_regclass() would already find a table under the name that
+# another session just gave it, which pg_class as this query sees it does not have yet.
 LOOK = b"""
+    WITH named AS (
+        SELECT DISTINCT ON (c.relname) c.oid, c.relname, c.relkind
+        FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE
+                    WHEN %(schema)s::name IS NULL THEN current_schemas(true)
+                    ELSE ARRAY[%(schema)s::name]
+                END AS path
+        ) AS searched
+        WHERE c.relname IN (%(new)s, %(old)s) AND n.nspname = ANY (searched.path)
+            AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        ORDER BY c.relname, array_position(searched.path, n.nspname)
+    )
     SELECT
-        c.oid IS NOT DISTINCT FROM to_regclass(%(new)s) AS is_new,
+        c.relname = %(new)s AS is_new,
         c.relkind IN ('v', 'm') AS is_view,
         a.attname::text AS name,
         format_type(e.oid, NULL) AS type,
@@ -62,12 +78,11 @@ LOOK = b"""
             SELECT l.enumlabel::text FROM pg_enum AS l
             WHERE l.enumtypid = e.oid ORDER BY l.enumsortorder
         ) AS labels
-    FROM pg_class AS c
+    FROM named AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
     JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-    WHERE c.oid IN (to_regclass(%(new)s), to_regclass(%(old)s))
-    ORDER BY c.oid, a.attnum
+    ORDER BY is_new, a.attnum
 """
 
 
@@ -175,11 +190,12 @@ class Auto(Generic[E]):
 
     def look(self) -> Statement:
         """Read both tables' columns from the catalog."""
-        names = {
-            "new": _regclass(self.declared, self.declared.table),
-            "old": _regclass(self.declared, self.declared.old or self.declared.table),
+        declared = self.declared
+        return LOOK, {
+            "schema": declared.schema,
+            "new": declared.table,
+            "old": declared.old or declared.table,
         }
-        return LOOK, names  # type: ignore[return-value]
 
     def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Choose the mapping.
@@ -269,7 +285,3 @@ def _old(declared: Declaration[E]) -> Mapping[E]:
         storages[column.field] = postgres(declared.name, column, text, old=True)
     # It may be a compat view; what works there works on the table too.
     return Mapping(declared, declared.old, storages, is_view=True, is_old=True)
-
-
-def _regclass(declared: Declaration[Any], table: str) -> str:
-    return sql.Identifier(*(name for name in (declared.schema, table) if name)).as_string(None)

@@ -13,7 +13,7 @@ from pyorm.filters import Match
 from pyorm.mapping import Mapping
 
 E = TypeVar("E")
-Statement = tuple[bytes, tuple[Any, ...]]
+Statement = tuple[bytes, Any]
 
 
 def get(mapping: Mapping[Any], key: Any) -> Statement:

@@ -1,0 +1,1 @@
+"""A small service on pyorm, driven over HTTP through a whole migration."""
