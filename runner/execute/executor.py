@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Literal
 from psycopg import Connection, Error
 from psycopg.pq import TransactionStatus
 
-from runner.errors import ConnectionFailedError, LockedError, RunInterruptedError
+from runner.errors import (
+    ConnectionFailedError,
+    LedgerError,
+    LockedError,
+    RunInterruptedError,
+)
 from runner.execute.events import (
     AttemptFailed,
     Event,
@@ -104,9 +109,9 @@ class Executor:
                 except _FailedError as failed:
                     advanced = record is not None and self._advanced(migration, started)
                     pause = patience.next_pause(advanced=advanced)
-                    if pause is None or not retryable(failed.error):
-                        raise self._final(job, failed, record, patience) from None
                     blockers = observer.blockers if observer else ()
+                    if pause is None or not retryable(failed.error):
+                        raise self._final(job, failed, record, patience, blockers) from None
                     if observer is None:
                         observer = stack.enter_context(self._observer(migration))
                     self._emit(
@@ -207,7 +212,12 @@ class Executor:
         )
 
     def _final(
-        self, job: Job, failed: _FailedError, record: int | None, patience: Patience
+        self,
+        job: Job,
+        failed: _FailedError,
+        record: int | None,
+        patience: Patience,
+        blockers: tuple[str, ...],
     ) -> Exception:
         reason = failed.error.diag.message_primary or str(failed.error)
         hint = "correct the cause and run the same command again"
@@ -219,13 +229,16 @@ class Executor:
             ):
                 hint = f"index {index} is invalid now; the next run drops it and builds it again"
         if retryable(failed.error):
+            tries = f"{patience.attempts} tries within {self.settings.deadline:g} s"
+            seen = "".join(f"\n    in the way: {blocker}" for blocker in blockers)
             return LockedError(
-                f"{job.path.name}: {reason}; {patience.attempts} tries within"
-                f" {self.settings.deadline:g} s",
+                f"{job.path.name}: {reason}; {tries}{seen}",
                 hint="see who holds locks on its tables, then run the same command again",
             )
+        if failed.error.sqlstate == "57014" and "statement timeout" in reason:
+            hint = "set another for this run in the DSN: options='-c statement_timeout=0'"
         if failed.statement is None:
-            return failed.error
+            return LedgerError(f"{job.path.name}: {reason}", hint=hint)
         return statement_error(
             failed.error, path=job.path, text=job.text, statement=failed.statement, hint=hint
         )

@@ -10,6 +10,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.migration_files import write_migration, write_tables
 from support.runs import applied, query, start_trueup, tables
 
@@ -174,8 +175,11 @@ def test_the_deadline_ends_the_tries(database: str, tmp_path: Path) -> None:
     apply(database, migrations, to="0001_expand_a")
     with psycopg.connect(database) as client:
         client.execute("SELECT FROM t")
-        with pytest.raises(LockedError, match=r"0002_expand_b\.sql: .*lock timeout; \d+ tries"):
+        with pytest.raises(
+            LockedError, match=r"0002_expand_b\.sql: .*lock timeout; \d+ tries"
+        ) as e:
             apply(database, migrations, settings=HURRY)
+        assert f"in the way: process {client.info.backend_pid} " in e.value.message
     assert applied(database) == ["0001_expand_a"]
     apply(database, migrations, settings=HURRY)
     assert applied(database) == ["0001_expand_a", "0002_expand_b"]
@@ -336,6 +340,16 @@ def test_a_stopped_transactional_file_leaves_nothing(database: str, tmp_path: Pa
     assert process.returncode == 130
     assert "stopped in 0001_expand_a.sql: nothing of it stays" in errors
     assert (applied(database), tables(database)) == ([], [])
+
+
+def test_a_statement_timeout_of_the_role_is_told_with_the_way_around(
+    database: str, tmp_path: Path
+) -> None:
+    write_migration(tmp_path, "0001_expand_a", "SELECT pg_sleep(5);")
+    strict = make_conninfo(database, options="-c statement_timeout=100ms")
+    with pytest.raises(StatementError, match="statement timeout") as raised:
+        apply(strict, read_migrations([tmp_path]))
+    assert "statement_timeout=0" in raised.value.hint
 
 
 @pytest.mark.parametrize("transactional", [True, False])
