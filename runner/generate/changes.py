@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runner.catalog import Catalog, Column, Constraint, Index, Name, Relation
 from runner.errors import StandardError
-from runner.generate.predicates import convert_literals
+from runner.generate.predicates import convert_literals, restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
@@ -124,6 +124,8 @@ class TableChange:
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
     marker: str
+    renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
+    sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
 
     @property
@@ -148,8 +150,8 @@ class TableChange:
 
         Rolling back contract makes them again too, so that the old physical order comes back.
         """
-        converted = self.converted
-        first = next(i for i, c in enumerate(self.relation.columns) if c.name in converted)
+        converted, columns = self.converted, self.relation.columns
+        first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
         return tuple(c for c in self.relation.columns[first:] if c.name not in converted)
 
 
@@ -181,7 +183,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         changed = tuple(
             _with_parent(c, foreign_keys[name], new_names, columns) for c in columns[name]
         )
-        if not changed and name == new:
+        if not changed and name == new and not standards[name].columns:
             continue
         changes.append(
             TableChange(
@@ -193,6 +195,8 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
                 marker=shorten(name.name, "_used"),
+                renamed=standards[name].columns,
+                sequences=tuple(_sequences(relation, new, catalog)),
                 integer_checks=tuple(_integer_checks(standards[name], relation)),
             )
         )
@@ -217,10 +221,23 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",
         )
-    for column in (*table.uuids, *table.enums, *table.keep_original, *table.integers):
+    named = (*table.uuids, *table.enums, *table.columns, *table.keep_original, *table.integers)
+    for column in named:
         if relation.column(column) is None:
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
+            )
+    for old, new in table.columns.items():
+        if old in table.uuids or old in table.enums:
+            raise StandardError(f"{name}.{old} cannot get another name and be converted at once")
+        if relation.column(new) is not None:
+            raise StandardError(f"{name}.{old} cannot become {new}: the table has such a column")
+        if any(
+            old in i.columns and {*table.uuids, *table.enums} & {*i.columns}
+            for i in relation.indexes
+        ):
+            raise StandardError(
+                f"{name}.{old} cannot become {new}: an index holds it with a converted column"
             )
     return relation
 
@@ -361,6 +378,16 @@ def _values_back(enum: EnumStandard, labels: tuple[str, ...], *, uppercase: bool
     return back
 
 
+def _sequences(relation: Relation, new: Name, catalog: Catalog) -> Iterable[tuple[str, str]]:
+    """The sequences of the table's columns that are named after the table."""
+    owners = {f"{quote_name(relation.qualified)}.{c.name}" for c in relation.columns}
+    for sequence in catalog.relations.values():
+        if sequence.kind == "S" and sequence.owned_by in owners:
+            name = follow(sequence.name, relation.name, new.name)
+            if name != sequence.name and Name(sequence.schema, name) not in catalog.relations:
+                yield sequence.name, name
+
+
 def _integer_checks(table: TableStandard, relation: Relation) -> Iterable[tuple[str, str, str]]:
     """The CHECKs of integer columns that have none yet."""
     for column, values in table.integers.items():
@@ -482,8 +509,10 @@ def _indexes(
             build_name=shorten(name, "__new") if name in taken else name,
             name=name,
             unique=index.unique,
-            method=index.method,
-            new_method=_new_method(index, relation, changes) if is_converted else index.method,
+            method=restate(index.method),
+            new_method=_new_method(index, relation, changes)
+            if is_converted
+            else restate(index.method),
             converted=is_converted,
             constraint=kinds.get(constraint.kind) if constraint else None,
             columns=index.columns,
@@ -498,7 +527,7 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
     mentioned = [c for c in changes if c.name in index.columns]
     enums = [c for c in mentioned if c.check]
     types = {c.name: c.type for c in relation.columns}
-    return convert_literals(
+    converted = convert_literals(
         index.method,
         what=f"the index {index.name}",
         values={v for c in enums for v in c.values},
@@ -510,6 +539,7 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
         },
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
     )
+    return restate(converted)
 
 
 def follow(name: str, old: str, new: str) -> str:

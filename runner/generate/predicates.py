@@ -64,3 +64,30 @@ def convert_literals(
         return f"'{value.upper()}'::{type_name}"
 
     return _LITERAL.sub(convert, definition)
+
+
+_VARCHAR_LIST = re.compile(
+    r"""\(\((?P<column>"(?:[^"]|"")+"|\w+)\)::text (?P<operator>= ANY|<> ALL)"""
+    r""" \(\(ARRAY\[(?P<values>(?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]\)\)"""
+)
+
+
+def restate(definition: str) -> str:
+    """Give a definition that PostgreSQL printed the form in which it prints it again.
+
+    What PostgreSQL prints for `column IN ('a', 'b')` on a varchar column, it reads as something
+    else than it printed; every other form that it prints is stable.
+
+    Args:
+        definition: of pg_get_constraintdef() or pg_get_indexdef().
+
+    Returns:
+        The same definition, with such lists as IN and NOT IN.
+    """
+
+    def convert(match: re.Match[str]) -> str:
+        values = match["values"].replace("::character varying", "")
+        operator = "IN" if match["operator"] == "= ANY" else "NOT IN"
+        return f"({match['column']} {operator} ({values}))"
+
+    return _VARCHAR_LIST.sub(convert, definition)

@@ -15,6 +15,7 @@ from runner.generate.changes import (
     follow,
     short_type,
 )
+from runner.generate.predicates import restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
 
@@ -27,6 +28,7 @@ class TableView:
         self.relation = change.relation
         self.columns, self.converted = change.columns, change.converted
         self.indexes, self.key = change.indexes, change.key
+        self.renamed = change.renamed
         self.marker = Name("trueup", change.marker)
         self.sync = Name("trueup", shorten(self.new.name, "_sync"))
         self.reversal = Name("trueup", shorten(self.new.name, "_reversal"))
@@ -36,6 +38,8 @@ class TableView:
         """A column of the compat view: `id__old AS id`."""
         change = self.converted.get(column)
         name = quote_ident(column)
+        if column in self.renamed:
+            return f"{quote_ident(self.renamed[column])} AS {name}"
         return f"{quote_ident(change.old_name)} AS {name}" if change else name
 
     def is_unique(self, column: str) -> bool:
@@ -255,7 +259,7 @@ class TableView:
                 clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
         for k in self.relation.constraints:
             if k.kind in "puxc" and self._remade(k.columns):
-                clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {k.definition}")
+                clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}")
         for column_name, check_name, check in self.change.integer_checks:
             if column_name in self.moved:
                 clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
@@ -351,12 +355,8 @@ class TableView:
 
     @property
     def remade_not_null(self) -> list[str]:
-        """The NOT NULL columns that the rollback of contract makes again, as enforce names them."""
-        return [
-            self.converted[name].old_name if name in self.converted else name
-            for name in self.not_null
-            if self._remade([name])
-        ]
+        """The NOT NULL columns that the rollback of contract makes again."""
+        return [name for name in self.not_null if self._remade([name])]
 
     @property
     def contract_renames(self) -> list[tuple[str, str, str]]:
@@ -391,12 +391,16 @@ class TableView:
             if old != new and new not in taken
         ]
 
+    @property
+    def sequence_renames(self) -> list[tuple[str, str, str]]:
+        """The sequences that change their name: kind, old name, new name."""
+        return [("sequence", old, new) for old, new in self.change.sequences]
+
     def rename(self, kind: str, table: Name, old: str, new: str) -> str:
-        """The statement that renames an index or a constraint of the table."""
-        if kind == "index":
-            return (
-                f"ALTER INDEX {quote_name(Name(table.schema, old))} RENAME TO {quote_ident(new)};"
-            )
+        """The statement that renames an index, a sequence or a constraint of the table."""
+        if kind != "constraint":
+            qualified = quote_name(Name(table.schema, old))
+            return f"ALTER {kind.upper()} {qualified} RENAME TO {quote_ident(new)};"
         return (
             f"ALTER TABLE {quote_name(table)} RENAME CONSTRAINT {quote_ident(old)}"
             f" TO {quote_ident(new)};"
@@ -407,7 +411,7 @@ class TableView:
     @property
     def _old_checks(self) -> list[tuple[str, str]]:
         return [
-            (k.name, k.definition)
+            (k.name, restate(k.definition))
             for k in self.relation.constraints
             if k.kind == "c" and self._converts(k.columns)
         ]

@@ -12,7 +12,7 @@ from typing import Any
 from runner.errors import StandardError
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
-_TABLE_KEYS = {"name", "uuids", "enums", "checks", "keep_original", "integers"}
+_TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers"}
 _SERVICE_KEYS = {"name", "schema", "enums"}
 
 
@@ -137,6 +137,7 @@ class _Reader:
             uuids=self._texts(paragraph, "uuids"),
             enums=columns,
             checks=self._pairs(paragraph, "checks", None),
+            columns=self._pairs(paragraph, "columns", None),
             keep_original=self._pairs(paragraph, "keep_original", None),
             integers=self._integers(paragraph),
         )

@@ -34,6 +34,7 @@ class TableStandard:
         uuids: the columns that become native `uuid`.
         enums: the columns that become uppercase text with a CHECK, each with its enum.
         checks: names of CHECKs that do not follow `{table}_{column}_check`, by column.
+        columns: the columns that only get another name, each with it.
         keep_original: by enum column, the new column that keeps the old value.
         integers: the integer columns that get a CHECK, each with its values.
     """
@@ -44,6 +45,7 @@ class TableStandard:
     uuids: tuple[str, ...] = ()
     enums: Mapping[str, EnumStandard] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     keep_original: Mapping[str, str] = field(default_factory=dict)
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -3,12 +3,17 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
 LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
+{% for kind, old, new in t.sequence_renames %}
+{{ t.rename(kind, t.new, new, old) }}
+{% endfor %}
 {% if t.moved %}
 CALL trueup.set_aside({{ t.new | n | lit }});
 {% endif %}
 
+{{ macros.rename_columns_back(t, t.new) }}
 {{ macros.old_names(t, t.contract_renames, t.kept_not_null) }}
 
+{% if t.columns %}
 {% for k in t.referring %}
 ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
@@ -69,10 +74,20 @@ CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} 
 {{ setting }}
 {% endfor %}
 
+{% if t.remade_not_null %}
+CALL trueup.name_not_nulls(
+    {{ t.new | n | lit }},
+    {{ t.old.name | lit }},
+    ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
+);
+{% endif %}
+
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ t.new_name(c.name) | q }} TO {{ c.name | q }};
 {% endfor %}
+
+{{ macros.rename_columns(t, t.new) }}
 
 {% for i in t.demoted_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
@@ -84,13 +99,9 @@ ALTER TABLE {{ k.table | n }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
 {% endfor %}
-{% if t.remade_not_null %}
-CALL trueup.name_not_nulls(
-    {{ t.new | n | lit }},
-    {{ t.old.name | lit }},
-    ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
-);
-{% endif %}
 CALL trueup.put_back({{ t.new | n | lit }});
 
 {{ macros.sync_trigger(t) }}
+{% else %}
+{{ macros.rename_columns(t, t.new) }}
+{% endif %}

@@ -155,3 +155,15 @@ CALL trueup.name_not_nulls(
 );
 {% endif %}
 {%- endmacro %}
+
+{% macro rename_columns(t, table) -%}
+{% for old, new in t.renamed.items() %}
+ALTER TABLE {{ table | n }} RENAME COLUMN {{ old | q }} TO {{ new | q }};
+{% endfor %}
+{%- endmacro %}
+
+{% macro rename_columns_back(t, table) -%}
+{% for old, new in t.renamed.items() %}
+ALTER TABLE {{ table | n }} RENAME COLUMN {{ new | q }} TO {{ old | q }};
+{% endfor %}
+{%- endmacro %}

@@ -25,6 +25,7 @@ ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_d
 {% endfor %}
 
 {% endif %}
+{{ macros.rename_columns_back(t, t.new) }}
 {% if t.old != t.new %}
 ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}

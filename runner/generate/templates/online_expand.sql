@@ -5,6 +5,7 @@ SET LOCAL lock_timeout = '200ms';
 ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
 
 {% endif %}
+{{ macros.rename_columns(t, t.new) }}
 {% if t.columns %}
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};

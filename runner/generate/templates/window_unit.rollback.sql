@@ -10,7 +10,8 @@ ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
 {% for t in u.tables %}
 
-{{ macros.old_names(t, t.window_renames, t.not_null) }}
+{{ macros.rename_columns_back(t, t.new) }}
+{{ macros.old_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
 {% if t.old != t.new %}
 ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}

@@ -48,7 +48,8 @@ CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} 
 {% if t.old != t.new %}
 ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
 {% endif %}
-{{ macros.new_names(t, t.window_renames, t.not_null) }}
+{{ macros.rename_columns(t, t.new) }}
+{{ macros.new_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
 {% endfor %}
 {% for k in u.foreign_keys %}
 

@@ -47,6 +47,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT model_status_check CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'));
 
 ALTER TABLE public.models RENAME TO model;
+
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
 ALTER INDEX public.models_pkey RENAME TO model_pkey;
 CALL trueup.name_not_nulls(
@@ -80,6 +81,7 @@ ALTER TABLE public.requests
     ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 
 ALTER TABLE public.requests RENAME TO request;
+
 ALTER INDEX public.requests_created_at_idx RENAME TO request_created_at_idx;
 ALTER INDEX public.requests_model_id_idx RENAME TO request_model_id_idx;
 ALTER INDEX public.requests_pkey RENAME TO request_pkey;

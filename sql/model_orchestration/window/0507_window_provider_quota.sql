@@ -33,6 +33,7 @@ ALTER TABLE public.provider_quotas
     ADD CONSTRAINT provider_quota_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;
+
 ALTER INDEX public.provider_quotas_pkey RENAME TO provider_quota_pkey;
 ALTER INDEX public.provider_quotas_provider_idx RENAME TO provider_quota_provider_idx;
 CALL trueup.name_not_nulls(

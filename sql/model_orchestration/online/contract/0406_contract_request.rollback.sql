@@ -142,6 +142,12 @@ CREATE INDEX requests_created_at_idx ON public.request USING btree (created_at);
 CREATE INDEX requests_model_id_idx ON public.request USING btree (model_id);
 CREATE INDEX requests_provider_success_idx ON public.request USING btree (provider, success);
 
+CALL trueup.name_not_nulls(
+    'public.request',
+    'requests',
+    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
+);
+
 ALTER TABLE public.request RENAME COLUMN id TO id__old;
 ALTER TABLE public.request RENAME COLUMN id__new TO id;
 ALTER TABLE public.request RENAME COLUMN request_type TO request_type__old;
@@ -154,11 +160,6 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 CREATE UNIQUE INDEX request_pkey ON public.request USING btree (id);
 CREATE INDEX request_provider_success_idx ON public.request USING btree (provider, success);
 
-CALL trueup.name_not_nulls(
-    'public.request',
-    'requests',
-    ARRAY['id__old', 'request_id', 'request_type__old', 'model_id__old', 'provider__old', 'request_data', 'success', 'created_at']::name[]
-);
 CALL trueup.put_back('public.request');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old

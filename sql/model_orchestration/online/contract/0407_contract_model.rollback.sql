@@ -117,6 +117,12 @@ ALTER TABLE public.model
     ADD CONSTRAINT models_model_id_key UNIQUE (model_id),
     ADD CONSTRAINT models_pkey PRIMARY KEY (id);
 
+CALL trueup.name_not_nulls(
+    'public.model',
+    'models',
+    ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
+);
+
 ALTER TABLE public.model RENAME COLUMN id TO id__old;
 ALTER TABLE public.model RENAME COLUMN id__new TO id;
 ALTER TABLE public.model RENAME COLUMN provider TO provider__old;
@@ -128,11 +134,6 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 
 CREATE UNIQUE INDEX model_pkey ON public.model USING btree (id);
 
-CALL trueup.name_not_nulls(
-    'public.model',
-    'models',
-    ARRAY['id__old', 'model_id', 'provider__old', 'capabilities__old', 'status__old', 'created_at', 'updated_at']::name[]
-);
 CALL trueup.put_back('public.model');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old

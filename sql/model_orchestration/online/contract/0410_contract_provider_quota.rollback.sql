@@ -107,6 +107,12 @@ ALTER TABLE public.provider_quota
 
 CREATE INDEX provider_quotas_provider_idx ON public.provider_quota USING btree (provider);
 
+CALL trueup.name_not_nulls(
+    'public.provider_quota',
+    'provider_quotas',
+    ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
+);
+
 ALTER TABLE public.provider_quota RENAME COLUMN id TO id__old;
 ALTER TABLE public.provider_quota RENAME COLUMN id__new TO id;
 ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__old;
@@ -114,11 +120,6 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 
 CREATE UNIQUE INDEX provider_quota_pkey ON public.provider_quota USING btree (id);
 
-CALL trueup.name_not_nulls(
-    'public.provider_quota',
-    'provider_quotas',
-    ARRAY['id__old', 'provider__old', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
-);
 CALL trueup.put_back('public.provider_quota');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
