@@ -46,5 +46,6 @@ def version(number: int) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """`1 file`, `2 files`, `3 queries`."""
+    many = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else many}"

@@ -26,6 +26,7 @@ from runner.review.certificate import (
     schema_fingerprint,
     service_catalog,
 )
+from runner.review.figures import plural
 from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.load import Clients, Query, Sample, queries_of, summarize
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _NAME = "trueup rehearsal"
 _CALM_SECONDS = 1.5
+_BREATH_SECONDS = 0.1  # after each file, so that clients meet what it left
 _SMALL = 4  # the small sample has a fourth of the rows
 
 Listener = Callable[[str], None]
@@ -360,12 +362,14 @@ class _Rehearsal:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
                     runs.append(run_file(dsn, migration, direction))
+                    if loaded:
+                        time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
                     self._after = contract_of(dsn)
                     with connect(dsn, application_name=_NAME) as connection:
                         self._new_queries = queries_of(connection, service_catalog(connection))
-            if loaded:
-                time.sleep(_CALM_SECONDS / 3)
+                if loaded:
+                    time.sleep(_CALM_SECONDS / 3)
         except TrueupError as error:
             way = "" if isinstance(error, StatementError) else f"{direction} {migration.id}: "
             self._found.problem(f"{way}{error.message}")
@@ -390,11 +394,10 @@ class _Rehearsal:
         self._loaded = {(run.migration.id, run.direction): run for run in runs}
         files, locks = costs.spans(runs, self._begun)
         self._load = summarize(samples, self._begun, files, locks)
-        if self._load.failed:
-            worst = self._load.errors[0]
+        for error in self._load.errors[:MOST_SHOWN]:
             self._found.problem(
-                f"{self._load.failed:,} of {self._load.queries:,} client queries failed, first in"
-                f" {worst.direction} {worst.migration}: {worst.message}"
+                f"{plural(error.count, 'client query')} failed, from {error.direction}"
+                f" {error.migration} on: {error.message}"
             )
 
 

@@ -1,0 +1,2 @@
+DROP INDEX orders_channel;
+ALTER TABLE orders DROP COLUMN channel;

@@ -1,0 +1,273 @@
+"""Rehearsing migrations before they meet a live database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.databases import DatabaseFactory
+from support.migration_files import write_migration
+from support.runs import query, run_trueup
+
+from runner.errors import RehearsalError
+from runner.ledger.files import Migration, chain_checksums, read_migrations
+from runner.review import certificate as certificates
+from runner.review.certificate import Certificate
+from runner.review.rehearse import Options, rehearse
+
+SHOP = """
+CREATE TABLE public."Order" (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    parent uuid REFERENCES public."Order",
+    "50% off" boolean NOT NULL DEFAULT false,
+    state text NOT NULL CHECK (state IN ('open', 'shut'))
+);
+CREATE TABLE public.item (
+    "order" uuid NOT NULL REFERENCES public."Order",
+    line integer NOT NULL,
+    name text,
+    PRIMARY KEY ("order", line)
+);
+"""
+ROWS = """
+CREATE FUNCTION pg_temp.key(n integer) RETURNS uuid LANGUAGE sql AS $$
+    SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid
+$$;
+INSERT INTO public."Order" (id, parent, state)
+SELECT pg_temp.key(n), CASE WHEN n % 10 > 0 THEN pg_temp.key(n - 1) END, 'open'
+FROM generate_series(0, 3999) AS n;
+INSERT INTO public.item SELECT id, 1, 'x' FROM public."Order";
+ANALYZE;
+"""
+
+
+@pytest.fixture
+def live(database_factory: DatabaseFactory) -> str:
+    """A live shop whose orders reference each other."""
+
+    def load(dsn: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(SHOP)
+            connection.execute(ROWS.encode())
+
+    return database_factory(load)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Two files that are safe, and lead back."""
+    folder = tmp_path / "migrations"
+    write_migration(
+        folder,
+        "0001_expand_note",
+        'ALTER TABLE public."Order" ADD COLUMN note text;',
+        'ALTER TABLE public."Order" DROP COLUMN note;',
+    )
+    write_migration(
+        folder,
+        "0002_enforce_name",
+        "CREATE INDEX CONCURRENTLY item_name ON public.item (name);",
+        "DROP INDEX CONCURRENTLY IF EXISTS public.item_name;",
+        depends="0001_expand_note",
+        transactional=False,
+    )
+    return folder
+
+
+def rehearsed(live: str, files: Path, server_dsn: str) -> Certificate:
+    return rehearse(live, read_migrations([files]), options=Options(rows=1000, scratch=server_dsn))
+
+
+def test_a_rehearsal_on_a_sample_measures_and_extrapolates_to_the_live_size(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    before = query(live, "SELECT count(*) FROM pg_class")
+    found = rehearsed(live, files, server_dsn)
+    assert found.problems == ()
+    assert query(live, "SELECT count(*) FROM pg_class") == before
+
+    sizes = {size.relation: size for size in found.sizes}
+    assert sizes["public.item"].live_rows == 4000
+    small, large = sizes["public.item"].rows
+    assert 0 < small < large < 4000
+
+    added = found.cost("0001_expand_note")
+    assert added is not None
+    assert [(k.table, k.mode) for k in added.locks] == [("public.Order", "ACCESS EXCLUSIVE")]
+    assert added.at_live is not None
+
+    built = found.cost("0002_enforce_name")
+    assert built is not None
+    (statement,) = built.statements
+    assert statement.sampled
+    assert statement.at_live is not None
+    assert statement.at_live.low <= statement.at_live.likely <= statement.at_live.high
+    assert statement.locks[0].mode == "SHARE UPDATE EXCLUSIVE"
+    assert found.cost("0002_enforce_name", "down") is not None
+
+
+def test_the_clients_of_the_rehearsal_see_no_failure_of_safe_files(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    load = rehearsed(live, files, server_dsn).load
+    assert load is not None
+    assert load.queries > 50
+    assert load.errors == ()
+    assert [span.direction for span in load.files] == ["up", "up", "down", "down"]
+
+
+def test_rows_are_made_up_where_none_may_be_read(live: str, files: Path, server_dsn: str) -> None:
+    options = Options(rows=500, scratch=server_dsn, made_up=True)
+    found = rehearse(live, read_migrations([files]), options=options)
+    assert found.problems == ()
+    assert "made-up" in found.schema_from
+    assert max(size.rows[-1] for size in found.sizes) == 500
+
+
+def test_each_hazard_of_a_hand_made_project_is_found(hazardous: Certificate) -> None:
+    problems = "\n".join(hazardous.problems)
+    assert 'relation "public.customers" does not exist' in problems
+    assert "column note: type is 'character varying(150)', expected 'character varying(200)'" in (
+        problems
+    )
+    filled = hazardous.cost("0002_add_order_channel")
+    assert filled is not None
+    update = filled.statements[1]
+    assert update.dead_tuples == 2000
+    assert update.per_million is not None
+    # The lock of the first statement lasts through the UPDATE and the index.
+    (lock,) = filled.statements[0].locks
+    assert lock.mode == "ACCESS EXCLUSIVE"
+    assert lock.held > update.seconds
+    rewritten = hazardous.cost("0004_shorten_note")
+    assert rewritten is not None
+    assert rewritten.statements[0].touches[0].rewritten
+    assert not hazardous.passed
+
+
+def test_a_file_that_fails_is_reported_with_its_place(
+    tmp_path: Path, live: str, server_dsn: str
+) -> None:
+    write_migration(tmp_path, "0001_expand_wrong", "ALTER TABLE public.item DROP COLUMN nam;")
+    found = rehearsed(live, tmp_path, server_dsn)
+    assert not found.passed
+    assert '0001_expand_wrong.sql:3:1: column "nam" of relation "item"' in found.problems[0]
+
+
+def test_a_missing_rollback_is_a_problem(tmp_path: Path, live: str, server_dsn: str) -> None:
+    write_migration(tmp_path, "0001_expand_a", "CREATE TABLE public.a ();", rollback=None)
+    found = rehearsed(live, tmp_path, server_dsn)
+    assert found.problems == ("0001_expand_a has no rollback file: nothing proves a way back",)
+
+
+def test_rows_that_do_not_come_back_are_a_problem(
+    tmp_path: Path, live: str, server_dsn: str
+) -> None:
+    write_migration(tmp_path, "0001_backfill_lost", "UPDATE public.item SET name = 'lost';")
+    found = rehearsed(live, tmp_path, server_dsn)
+    assert found.problems == (
+        "after the way down: table public.item: rows have other values than before",
+    )
+
+
+def test_a_certificate_survives_its_file_and_is_bound_to_its_content(
+    hazardous: Certificate, tmp_path: Path
+) -> None:
+    path = tmp_path / "certificate.json"
+    certificates.write_file(hazardous, path)
+    assert certificates.read_file(path) == hazardous
+
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "problems": []}))
+    with pytest.raises(RehearsalError, match="was changed by hand"):
+        certificates.read_file(path)
+    path.write_text("{}")
+    with pytest.raises(RehearsalError, match="no certificate"):
+        certificates.read_file(path)
+
+
+def check(found: Certificate | None, live: str, migrations: tuple[Migration, ...]) -> None:
+    with psycopg.connect(live, autocommit=True) as connection:
+        certificates.require(found, connection, migrations, migrations)
+
+
+def test_apply_refuses_what_was_not_rehearsed_as_it_is(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    migrations = read_migrations([files])
+    found = rehearsed(live, files, server_dsn)
+    check(found, live, migrations)
+
+    with pytest.raises(RehearsalError, match="no rehearsal is stored"):
+        check(None, live, migrations)
+    with pytest.raises(RehearsalError, match="the rehearsal failed: it broke"):
+        check(replace(found, problems=("it broke",)), live, migrations)
+    with pytest.raises(RehearsalError, match=r"made by trueup 0\.0"):
+        check(replace(found, trueup="0.0"), live, migrations)
+    with pytest.raises(RehearsalError, match="was for PostgreSQL 9"):
+        check(replace(found, live_server=90600), live, migrations)
+
+    write_migration(files, "0003_expand_more", "SELECT 1;", depends="0002_enforce_name")
+    with pytest.raises(RehearsalError, match="0003_expand_more was not rehearsed"):
+        check(found, live, read_migrations([files]))
+
+    write_migration(files, "0001_expand_note", "SELECT 1;")
+    edited = read_migrations([files])
+    assert chain_checksums(edited) != chain_checksums(migrations)
+    with pytest.raises(RehearsalError, match="0001_expand_note or a file before it changed since"):
+        check(found, live, edited)
+
+    query(live, "CREATE INDEX late ON public.item (line)")
+    with pytest.raises(RehearsalError, match="the schema is not the one"):
+        check(found, live, migrations)
+
+
+def test_the_command_rehearses_records_and_applies(live: str, files: Path, server_dsn: str) -> None:
+    where = ("--sources", str(files))
+    refused = run_trueup("apply", *where, "--require-rehearsal", dsn=live)
+    assert refused.returncode == 1
+    assert "no rehearsal is stored in the database" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+    certificate = files / "certificate.json"
+    done = run_trueup(
+        *("rehearse", *where, "--rows", "500", "--scratch", server_dsn),
+        *("--output", str(certificate), "--record"),
+        dsn=live,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: up, down, up and down" in done.stdout
+
+    # A part of it, then the rest: the schema between is known too.
+    first = ("--to", "0001_expand_note")
+    applied = run_trueup("apply", *where, *first, "--require-rehearsal", dsn=live)
+    assert applied.returncode == 0, applied.stderr
+    rest = run_trueup("apply", *where, "--require-rehearsal", str(certificate), dsn=live)
+    assert rest.returncode == 0, rest.stderr
+    assert query(live, "SELECT to_regclass('public.item_name') IS NOT NULL") == [(True,)]
+
+
+def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(
+    tmp_path: Path, live: str, server_dsn: str
+) -> None:
+    files = tmp_path / "migrations"
+    write_migration(files, "0001_expand_wrong", "SELECT wrong;")
+    output = tmp_path / "certificate.json"
+    done = run_trueup(
+        *("rehearse", "--sources", str(files), "--scratch", server_dsn),
+        *("--output", str(output)),
+        dsn=live,
+    )
+    assert done.returncode == 1
+    assert 'column "wrong" does not exist' in done.stdout
+    assert not certificates.read_file(output).passed
+
+
+def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:
+    write_migration(tmp_path, "0001_baseline_all", "SELECT 1;")
+    done = run_trueup("rehearse", "--sources", str(tmp_path), "--scratch", server_dsn)
+    assert done.returncode == 2
+    assert "nothing is pending" in done.stderr
