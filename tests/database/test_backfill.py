@@ -67,6 +67,7 @@ def test_a_trigger_that_silences_the_update_stops_the_backfill(filled: str) -> N
             BEGIN RETURN NULL; END $$;
             CREATE TRIGGER silence BEFORE UPDATE ON public.model
             FOR EACH ROW WHEN (OLD.model_id = 'model-7') EXECUTE FUNCTION public.silence();
+                ALTER TABLE public.model ENABLE ALWAYS TRIGGER silence;
             """
         )
     with pytest.raises(Exception, match="could not convert") as refusal:
