@@ -32,12 +32,13 @@ _SERIAL = {
 
 @dataclass
 class Column:
-    """A column: its type as written, whether it is NOT NULL, and the file that made it."""
+    """A column: its type as written, whether it is NOT NULL, the file that made it, its changes."""
 
     type: str = ""
     not_null: bool = False
     born: Script | None = None
     renamed: bool = False
+    converted: bool = False
 
 
 @dataclass
@@ -352,7 +353,8 @@ def _drop_not_null(world: World, step: Step, script: Script) -> None:
 
 def _alter_type(world: World, step: Step, script: Script) -> None:
     definition = getattr(step.node, "def").column_def
-    world.table(step.table).column(step.name).type = tree.type_name(definition.type_name)
+    column = world.table(step.table).column(step.name)
+    column.type, column.converted = tree.type_name(definition.type_name), True
 
 
 def _index(world: World, step: Step, script: Script) -> None:

@@ -1,0 +1,2 @@
+-- expect: server-settings
+ALTER SYSTEM SET max_connections = 500;

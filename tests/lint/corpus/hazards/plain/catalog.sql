@@ -1,0 +1,2 @@
+-- expect: catalog-write
+UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'orders'::regclass AND attname = 'note';

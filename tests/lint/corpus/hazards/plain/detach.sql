@@ -1,0 +1,3 @@
+-- expect: detach-partition
+SET lock_timeout = '200ms';
+ALTER TABLE measurement DETACH PARTITION measurement_2019;

@@ -1,0 +1,3 @@
+-- expect: disable-trigger
+SET lock_timeout = '200ms';
+ALTER TABLE orders DISABLE TRIGGER ALL;

@@ -1,0 +1,2 @@
+-- expect: syntax
+ALTER TYPE order_state DROP VALUE 'canceled';

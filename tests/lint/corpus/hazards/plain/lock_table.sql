@@ -1,0 +1,5 @@
+-- expect: lock-table
+BEGIN;
+LOCK orders;
+INSERT INTO kinds (name) VALUES ('a');
+COMMIT;

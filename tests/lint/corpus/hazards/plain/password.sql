@@ -1,0 +1,2 @@
+-- expect: role-change
+CREATE ROLE shop LOGIN PASSWORD 'correct horse';

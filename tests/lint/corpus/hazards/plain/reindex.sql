@@ -1,0 +1,3 @@
+-- expect: reindex
+SET lock_timeout = '1s';
+REINDEX TABLE orders;

@@ -1,0 +1,2 @@
+-- expect: identifier
+CREATE TABLE "order" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, placed_at timestamptz);

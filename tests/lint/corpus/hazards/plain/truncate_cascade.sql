@@ -1,0 +1,3 @@
+-- expect: truncate drop-cascade
+SET lock_timeout = '200ms';
+TRUNCATE TABLE orders RESTART IDENTITY CASCADE;

@@ -1,0 +1,3 @@
+-- expect: rewrite-storage
+SET lock_timeout = '200ms';
+ALTER TABLE orders SET UNLOGGED;

@@ -1,0 +1,2 @@
+-- expect: update-whole-table
+UPDATE users SET email = lower(email);

@@ -1,0 +1,2 @@
+-- Revert shop:add_index from pg
+DROP INDEX CONCURRENTLY IF EXISTS orders_paid_idx;

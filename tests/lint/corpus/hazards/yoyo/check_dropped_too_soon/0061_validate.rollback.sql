@@ -1,0 +1,1 @@
+-- no-op: a constraint stays validated

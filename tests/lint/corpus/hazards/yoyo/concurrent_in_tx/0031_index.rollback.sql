@@ -1,0 +1,1 @@
+-- no-op: the index goes with the next file

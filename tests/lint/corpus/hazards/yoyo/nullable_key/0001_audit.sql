@@ -1,0 +1,3 @@
+-- expect: safe
+-- depends:
+CREATE TABLE audit (id bigint, what text NOT NULL);

@@ -1,0 +1,3 @@
+-- expect: safe
+SET lock_timeout = '1s';
+ALTER TABLE ${schema}.users ALTER COLUMN bio TYPE text;

@@ -1,0 +1,4 @@
+-- expect: safe
+CREATE TABLE measurement_2030 (LIKE measurement INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+SET lock_timeout = '200ms';
+ALTER TABLE measurement ATTACH PARTITION measurement_2030 FOR VALUES FROM ('2030-01-01') TO ('2031-01-01');

@@ -1,0 +1,1 @@
+-- no-op: the values are equal for every reader
