@@ -83,6 +83,21 @@ class AttemptFailed:
 
 
 @dataclass(frozen=True)
+class TableHeld:
+    """A long transaction holds a table; the run waits for it without queueing for a lock.
+
+    Args:
+        migration: id of the file that waits.
+        holders: the sessions, oldest transaction first.
+        remaining: seconds until the run gives up.
+    """
+
+    migration: str
+    holders: tuple[str, ...]
+    remaining: float
+
+
+@dataclass(frozen=True)
 class InvalidIndexDropped:
     """An index that an unfinished CREATE INDEX CONCURRENTLY left behind was dropped.
 
@@ -170,6 +185,7 @@ Event = (
     | LockAwaited
     | FileStarted
     | AttemptFailed
+    | TableHeld
     | InvalidIndexDropped
     | Noticed
     | Progress

@@ -29,8 +29,10 @@ from runner.execute.events import (
     InvalidIndexDropped,
     Listener,
     Noticed,
+    TableHeld,
 )
 from runner.execute.failure import statement_error
+from runner.execute.holders import long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
 from runner.execute.session import Session, Settings, reset
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 Operation = Literal["APPLY", "ROLLBACK"]
 
+HOLDER_POLL = 0.1  # seconds between two looks at who holds a table
 LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
 
 
@@ -97,6 +100,7 @@ class Executor:
             while True:
                 try:
                     if record is None:
+                        self._await_holders(job, patience)
                         self._attempt_transactional(job)
                     else:
                         started = self._server_time()
@@ -131,6 +135,25 @@ class Executor:
         self._emit(
             FileDone(migration.id, migration.phase, time.monotonic() - begun, patience.attempts + 1)
         )
+
+    def _await_holders(self, job: Job, patience: Patience) -> None:
+        """Wait until no long transaction holds a table that the file locks against everyone."""
+        tables = strongly_locked(job.statements)
+        told: set[int] = set()
+        while tables and (holders := long_holders(self._connection, tables)):
+            patience.begin()
+            described = tuple(holder.description for holder in holders)
+            if patience.remaining() <= 0:
+                seen = "".join(f"\n    in the way: {holder}" for holder in described)
+                raise LockedError(
+                    f"{job.path.name}: its tables were never free within"
+                    f" {self.settings.deadline:g} s{seen}",
+                    hint="end these transactions or wait, then run the same command again",
+                )
+            if told != {holder.pid for holder in holders}:
+                told = {holder.pid for holder in holders}
+                self._emit(TableHeld(job.migration.id, described, patience.remaining()))
+            self._sleep(HOLDER_POLL, job)
 
     def _attempt_transactional(self, job: Job) -> None:
         statement = job.statements[0] if job.statements else None

@@ -23,6 +23,7 @@ from runner.execute.events import (
     Progress,
     RunDone,
     RunStarted,
+    TableHeld,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def describe(event: Event) -> str:
         case AttemptFailed():
             line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
+        case TableHeld():
+            return "\n".join(f"    waiting, not queueing: {holder}" for holder in event.holders)
         case InvalidIndexDropped():
             return f"    dropped index {event.index}, left by a build that did not end"
         case Noticed():

@@ -26,13 +26,18 @@ class Patience:
     """How long one file goes on trying: exponential backoff with full jitter, and an end.
 
     Args:
-        deadline: seconds from the first failed try to giving up.
+        deadline: seconds from the first failed try, or the first wait, to giving up.
     """
 
     deadline: float
     attempts: int = 0
     _since: float | None = field(default=None, init=False)
     _pause: float = field(default=FIRST_PAUSE, init=False)
+
+    def begin(self) -> None:
+        """Let the deadline run from now, unless it runs already."""
+        if self._since is None:
+            self._since = time.monotonic()
 
     def next_pause(self, *, advanced: bool = False) -> float | None:
         """Count a failed try.
@@ -44,9 +49,9 @@ class Patience:
         Returns:
             Seconds to wait before the next try, None when there is to be none.
         """
-        now = time.monotonic()
-        if advanced or self._since is None:
-            self._since, self._pause = now, FIRST_PAUSE
+        if advanced:
+            self._since, self._pause = None, FIRST_PAUSE
+        self.begin()
         self.attempts += 1
         if self.remaining() <= 0:
             return None

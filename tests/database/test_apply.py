@@ -15,7 +15,7 @@ from support.migration_files import write_migration, write_tables
 from support.runs import applied, query, start_trueup, tables
 
 from runner.errors import LockedError, StatementError, UsageError
-from runner.execute import events
+from runner.execute import events, holders
 from runner.execute.engine import Settings, apply
 from runner.ledger.files import read_migrations
 
@@ -146,7 +146,9 @@ def test_what_a_file_sets_for_the_session_ends_with_the_file(database: str, tmp_
     assert query(database, "SELECT * FROM seen") == [('"$user", public', True, "50ms")]
 
 
-def test_a_locked_table_is_tried_again_until_it_is_free(database: str, tmp_path: Path) -> None:
+def test_a_locked_table_is_tried_again_until_it_is_free(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_migration(tmp_path, "0001_expand_a", "CREATE TABLE t (id int);")
     write_migration(tmp_path, "0002_expand_b", "ALTER TABLE t ADD COLUMN n int;")
     migrations = read_migrations([tmp_path])
@@ -154,6 +156,7 @@ def test_a_locked_table_is_tried_again_until_it_is_free(database: str, tmp_path:
     heard: list[events.Event] = []
     with psycopg.connect(database, application_name="a client") as client:
         client.execute("SELECT FROM t")
+        monkeypatch.setattr(holders, "LONG_SECONDS", 3600)
 
         def listen(event: events.Event) -> None:
             heard.append(event)
@@ -168,7 +171,48 @@ def test_a_locked_table_is_tried_again_until_it_is_free(database: str, tmp_path:
     assert applied(database) == ["0001_expand_a", "0002_expand_b"]
 
 
-def test_the_deadline_ends_the_tries(database: str, tmp_path: Path) -> None:
+def test_a_long_transaction_is_waited_for_without_queueing(database: str, tmp_path: Path) -> None:
+    write_migration(tmp_path, "0001_expand_a", "CREATE TABLE t (id int);")
+    write_migration(tmp_path, "0002_expand_b", "ALTER TABLE t ADD COLUMN n int;")
+    migrations = read_migrations([tmp_path])
+    apply(database, migrations, to="0001_expand_a")
+    heard: list[events.Event] = []
+    with psycopg.connect(database, application_name="a report") as client:
+        client.execute("SELECT FROM t")
+        time.sleep(holders.LONG_SECONDS)
+
+        def listen(event: events.Event) -> None:
+            heard.append(event)
+            if isinstance(event, events.TableHeld):
+                client.commit()
+
+        apply(database, migrations, listener=listen)
+    (held,) = [event for event in heard if isinstance(event, events.TableHeld)]
+    assert "a report" in held.holders[0]
+    assert "holds t" in held.holders[0]
+    assert not [event for event in heard if isinstance(event, events.AttemptFailed)]
+
+
+def test_a_long_transaction_that_does_not_end_is_named_at_the_deadline(
+    database: str, tmp_path: Path
+) -> None:
+    write_migration(tmp_path, "0001_expand_a", "CREATE TABLE t (id int);")
+    write_migration(tmp_path, "0002_expand_b", "ALTER TABLE t ADD COLUMN n int;")
+    migrations = read_migrations([tmp_path])
+    apply(database, migrations, to="0001_expand_a")
+    with psycopg.connect(database) as client:
+        client.execute("SELECT FROM t")
+        time.sleep(holders.LONG_SECONDS)
+        with pytest.raises(LockedError, match="its tables were never free within 1 s") as raised:
+            apply(database, migrations, settings=HURRY)
+        assert f"process {client.info.backend_pid} " in raised.value.message
+    assert applied(database) == ["0001_expand_a"]
+
+
+def test_the_deadline_ends_the_tries(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holders, "LONG_SECONDS", 3600)
     write_migration(tmp_path, "0001_expand_a", "CREATE TABLE t (id int);")
     write_migration(tmp_path, "0002_expand_b", "ALTER TABLE t ADD COLUMN n int;")
     migrations = read_migrations([tmp_path])
