@@ -103,6 +103,19 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependent:
+    """An object that uses a column: a view, a policy, a trigger, a function in SQL.
+
+    Args:
+        name: what PostgreSQL calls it, such as `view public.v`.
+        column: the column that it uses.
+    """
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A table, view, materialized view, sequence or foreign table."""
 
@@ -130,6 +143,7 @@ class Relation:
     policies: tuple[Policy, ...] = ()
     rules: tuple[str, ...] = ()
     statistics: tuple[str, ...] = ()
+    dependents: tuple[Dependent, ...] = ()
 
     @property
     def qualified(self) -> Name:

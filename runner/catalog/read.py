@@ -19,6 +19,7 @@ from runner.catalog.model import (
     Catalog,
     Column,
     Constraint,
+    Dependent,
     Function,
     Index,
     Name,
@@ -204,6 +205,25 @@ WHERE n.nspname = ANY (%(schemas)s)
 ORDER BY s.stxrelid, s.stxname
 """
 
+_DEPENDENTS: LiteralString = """
+SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
+    CASE
+        WHEN r.oid IS NOT NULL THEN pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+        ELSE pg_describe_object(d.classid, d.objid, 0)
+    END AS name
+FROM pg_depend AS d
+JOIN pg_class AS c ON c.oid = d.refobjid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype = 'n'
+    AND d.classid = ANY (
+        ARRAY['pg_rewrite', 'pg_policy', 'pg_trigger', 'pg_proc']::regclass[]
+    )
+ORDER BY 1, 3, 2
+"""
+
 _FUNCTIONS: LiteralString = """
 SELECT n.nspname AS schema,
     p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS signature,
@@ -263,6 +283,7 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
             "policies": parts(Policy, _POLICIES),
             "rules": parts(_Definition, _RULES),
             "statistics": parts(_Definition, _STATISTICS),
+            "dependents": parts(Dependent, _DEPENDENTS),
         }
         relation_acl = _ACL.format(
             acl="coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from runner.catalog import Catalog
 from runner.generate import online, window
-from runner.generate.changes import TableChange, plan_changes
+from runner.generate.changes import plan_changes
+from runner.generate.model import TableChange
 from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
 from runner.standard.model import Standard

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.catalog import Name
-from runner.generate.changes import (
+from runner.generate.attached import follow
+from runner.generate.columns import short_type
+from runner.generate.model import (
     ColumnChange,
     ForeignKeyChange,
     IndexChange,
     TableChange,
-    follow,
-    short_type,
 )
 from runner.generate.predicates import restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten

@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
 from runner.catalog import Name
-from runner.generate.changes import TableChange
+from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_name
 from runner.standard.model import Standard

@@ -18,7 +18,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from runner.catalog import Catalog
-from runner.generate.changes import TableChange
+from runner.generate.model import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
@@ -27,10 +27,12 @@ from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
 _CLASS = 32  # an outcome is 0 for a fine value, else its class times this, plus a bucket
+_OUTCOMES = 256  # more than there are of one key
+_PACKED = 7  # so many keys share one bigint: one number is hashed faster than seven
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class Key:
     """One outcome of the scan: the SQL that gives it, the value to sample, the rules behind it."""
 
     value: str
@@ -76,7 +78,7 @@ def read_table(
     """
     started = time.monotonic()
     keys = [
-        *_column_keys(connection, change, standard, catalog),
+        *column_keys(connection, change, standard, catalog),
         *(_reference_key(r, position) for position, r in enumerate(references)),
     ]
     groups = _scan(connection, change, references, keys)
@@ -93,34 +95,42 @@ def read_table(
     return TableRead(change.old, change.new, rows, int(size[0]), seconds), findings
 
 
-def scan_query(
-    change: TableChange, references: Sequence[Reference], keys: Sequence[_Key]
+def _scan_query(
+    change: TableChange, references: Sequence[Reference], keys: Sequence[Key]
 ) -> sql.Composed:
     """The one pass over a table: outcomes, rows, least and greatest value of each outcome."""
-    outcomes = sql.SQL(", ").join(sql.Identifier(f"k{i}") for i in range(len(keys)))
-    bounds = [
-        sql.SQL('{}({} COLLATE "C") FILTER (WHERE {} > 0)').format(
-            sql.SQL(aggregate), sql.Identifier(f"v{i}"), sql.Identifier(f"k{i}")
-        )
-        for i in range(len(keys))
-        for aggregate in ("min", "max")
-    ]
+    packs = range(-(-len(keys) // _PACKED))
+    numbers = sql.SQL(", ").join(sql.Identifier(f"k{pack}") for pack in packs)
     judged = [
-        sql.SQL("{} AS {}, left({}, {}) AS {}").format(
-            expression(key.outcome),
-            sql.Identifier(f"k{i}"),
-            expression(key.value),
-            sql.Literal(SHOWN),
-            sql.Identifier(f"v{i}"),
+        sql.SQL("{} AS {}").format(
+            expressions(
+                (
+                    f"({key.outcome})::bigint * {_OUTCOMES**place}"
+                    for place, key in enumerate(keys[pack * _PACKED : (pack + 1) * _PACKED])
+                ),
+                " + ",
+            ),
+            sql.Identifier(f"k{pack}"),
         )
-        for i, key in enumerate(keys)
+        for pack in packs
     ]
+    bounds = []
+    for i, key in enumerate(keys):
+        value, pack = sql.Identifier(f"v{i}"), sql.Identifier(f"k{i // _PACKED}")
+        shown = sql.SQL("left({}, {}) AS {}").format(
+            expression(key.value), sql.Literal(SHOWN), value
+        )
+        judged.append(shown)
+        bounds += [
+            sql.SQL('{}({} COLLATE "C") FILTER (WHERE {} > 0)').format(aggregate, value, pack)
+            for aggregate in (sql.SQL("min"), sql.SQL("max"))
+        ]
     return sql.SQL("SELECT {}, count(*), {} FROM (SELECT {} FROM {}) AS judged GROUP BY {}").format(
-        outcomes,
+        numbers,
         sql.SQL(", ").join(bounds),
         sql.SQL(", ").join(judged),
         _joined(change, references),
-        outcomes,
+        numbers,
     )
 
 
@@ -128,17 +138,20 @@ def _scan(
     connection: Connection[Any],
     change: TableChange,
     references: Sequence[Reference],
-    keys: Sequence[_Key],
+    keys: Sequence[Key],
 ) -> list[_Group]:
     if not keys:
         query = sql.SQL("SELECT count(*) FROM {}").format(table(change.old))
         return [_Group(int(fetch_one(connection, query)[0]), (), ())]
-    width = len(keys)
+    packs = -(-len(keys) // _PACKED)
     groups = []
-    for row in fetch_all(connection, scan_query(change, references, keys)):
-        bounds = row[width + 1 :]
+    for row in fetch_all(connection, _scan_query(change, references, keys)):
+        outcomes = tuple(
+            row[i // _PACKED] // _OUTCOMES ** (i % _PACKED) % _OUTCOMES for i in range(len(keys))
+        )
+        bounds = row[packs + 1 :]
         pairs = tuple(zip(bounds[::2], bounds[1::2], strict=True))
-        groups.append(_Group(row[width], row[:width], pairs))
+        groups.append(_Group(row[packs], outcomes, pairs))
     return groups
 
 
@@ -167,9 +180,10 @@ def _joined(change: TableChange, references: Sequence[Reference]) -> sql.Compose
     return joined
 
 
-def _column_keys(
+def column_keys(
     connection: Connection[Any], change: TableChange, standard: TableStandard, catalog: Catalog
-) -> Iterator[_Key]:
+) -> Iterator[Key]:
+    """What the scan evaluates for each converted column."""
     for converted in change.columns:
         column = change.relation.column(converted.name)
         assert column is not None, converted.name
@@ -180,7 +194,7 @@ def _column_keys(
             derived = [converted.old_from(literal) for literal in quoted]
             spellings = _spellings(connection, derived, is_array=column.is_array)
         rules = column_rules(converted, column, enum.values if enum else (), spellings)
-        yield _Key(rules.value, _outcome(rules), converted.name, rules.rules)
+        yield Key(rules.value, _outcome(rules), converted.name, rules.rules)
 
 
 def _spellings(
@@ -202,12 +216,12 @@ def _outcome(rules: ColumnRules) -> str:
     return f"CASE {' '.join(cases)} ELSE 0 END"
 
 
-def _reference_key(reference: Reference, position: int) -> _Key:
+def _reference_key(reference: Reference, position: int) -> Key:
     values = [f"t.{quote_ident(c)}" for c in reference.columns]
     missing = " AND ".join(
         [*(f"{v} IS NOT NULL" for v in values), f"p{position}.p{position}_0 IS NULL"]
     )
-    return _Key(
+    return Key(
         f"{values[0]}::text",
         f"CASE WHEN {missing} THEN {_CLASS} ELSE 0 END",
         reference.columns[0],
@@ -234,7 +248,7 @@ def _fold(position: int, groups: Sequence[_Group]) -> dict[int, _Counted]:
 
 
 def _findings(
-    change: TableChange, keys: Sequence[_Key], counted: Sequence[Mapping[int, _Counted]]
+    change: TableChange, keys: Sequence[Key], counted: Sequence[Mapping[int, _Counted]]
 ) -> Iterator[Finding]:
     for key, classes in zip(keys, counted, strict=True):
         for number, rule in enumerate(key.rules, 1):
@@ -254,7 +268,7 @@ def _findings(
 
 
 def _respelled(
-    keys: Sequence[_Key], counted: Sequence[Mapping[int, _Counted]], rows: int
+    keys: Sequence[Key], counted: Sequence[Mapping[int, _Counted]], rows: int
 ) -> frozenset[str]:
     """The columns in which different texts may become one value.
 

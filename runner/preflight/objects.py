@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog, Name
-from runner.generate.changes import TableChange
+from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
@@ -223,7 +223,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
 
 def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
     may_silence, role = row["may_silence"], row["role"]
-    columns = [c for c in change.converted if row["body"] and _mentions(row["body"], c)]
+    columns = [c for c in change.converted if row["body"] and mentions(row["body"], c)]
     if row["wakes"] and row["enabled"] != "O":
         yield Finding(
             Severity.STOPS,
@@ -279,7 +279,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
     for part in ("expressions", "predicate"):
-        named = [c for c in change.converted if row[part] and _mentions(row[part], c)]
+        named = [c for c in change.converted if row[part] and mentions(row[part], c)]
         if not named or indexed is None:
             continue
         kind = "a predicate" if part == "predicate" else "an expression"
@@ -330,7 +330,7 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
         )
     names = {c.name for c in relation.columns}
     for column in relation.columns:
-        named = [c for c in change.converted if column.generated and _mentions(column.generated, c)]
+        named = [c for c in change.converted if column.generated and mentions(column.generated, c)]
         if named:
             yield Finding(
                 Severity.STOPS,
@@ -400,7 +400,7 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
     named = [
         str(n)
         for n, change in tables.items()
-        if _mentions(row["body"], n.name) and change.old != change.new
+        if mentions(row["body"], n.name) and change.old != change.new
     ]
     if named:
         yield Finding(
@@ -418,7 +418,7 @@ def _signature(description: str) -> str:
     return description.partition(" ")[2]
 
 
-def _mentions(text: str, name: str) -> bool:
+def mentions(text: str, name: str) -> bool:
     """Whether SQL names an identifier, as far as its text tells."""
     code = re.sub(r"'(?:[^']|'')*'|--[^\n]*", "", text)
     quoted = quote_ident(name)

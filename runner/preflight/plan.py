@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog, Name, Relation
 from runner.errors import StandardError
-from runner.generate.changes import TableChange, plan_changes
+from runner.generate.changes import plan_changes
+from runner.generate.model import TableChange
 from runner.preflight.again import Reference
 from runner.preflight.report import Finding, Severity
 from runner.standard.model import Standard, TableStandard

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.catalog import Column
-from runner.generate.changes import ColumnChange
+from runner.generate.model import ColumnChange
 from runner.preflight.report import Severity
 from runner.quoting import quote_ident
 

@@ -10,7 +10,8 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Column, Name, Relation
-from runner.generate.changes import follow, short_type
+from runner.generate.attached import follow
+from runner.generate.columns import short_type
 from runner.quoting import quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
 from runner.verify.checks import accepted
