@@ -321,6 +321,8 @@ def _check_fields(declared: Declaration[Any]) -> None:
     if isinstance(annotation, str):
         module = inspect.getmodule(typed)
         annotation = eval(annotation, vars(module) if module else {})
+    if not get_args(annotation):
+        return  # Any: nothing is told
     told = {name for argument in get_args(annotation) for name in argument.__annotations__}
     told -= set(Fields.__annotations__)
     fields = {column.field for column in declared.columns}

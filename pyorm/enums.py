@@ -94,13 +94,15 @@ def _frames_to_caller() -> int:
     """Count the frames from warnings.warn in _missing_ to the code that gave the value."""
     level = 1
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
-        "enum",
-        "pyorm",
-    ):
+    while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
         level += 1
     return level
+
+
+def _is_between(module: str) -> bool:
+    # pydantic reads for somebody: the line that is to be changed is theirs.
+    return module.partition(".")[0] in ("enum", "pyorm", "pydantic")
 
 
 class ModelStatus(SharedEnum):

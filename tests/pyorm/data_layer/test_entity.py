@@ -1,0 +1,149 @@
+"""Declaring an entity, and what is refused at the declaration rather than later."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from datetime import datetime
+from typing import Any, Unpack
+from uuid import UUID, uuid4
+
+import pytest
+
+from pyorm import Fields, Model, Repository, column, entity
+from pyorm import model_orchestration as shipped
+from pyorm.ddl import create_table
+from pyorm.entity import declaration
+from pyorm.errors import DeclarationError, InvalidValue
+from pyorm.fields import field_types
+
+from .entities import Author, Book, a_model
+
+
+def test_an_entity_is_a_plain_dataclass_with_slots() -> None:
+    model = a_model()
+    assert dataclasses.is_dataclass(model)
+    assert not hasattr(model, "__dict__")
+    assert dataclasses.replace(model, description="x").description == "x"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Author(name="Ada").name = "Eve"  # type: ignore[misc]
+
+
+def test_a_declaration_says_what_the_table_is() -> None:
+    declared = declaration(Model)
+    assert (declared.schema, declared.table, declared.old) == ("public", "model", "models")
+    assert declared.key == ("id",)
+    capabilities = declared.column("capabilities")
+    assert (capabilities.array, capabilities.nullable) == (True, False)
+    assert declaration(Author).column("name").name == "Name"
+
+
+def test_a_class_that_is_no_entity_is_refused() -> None:
+    class NoEntity:
+        id: UUID
+
+    with pytest.raises(DeclarationError, match="is no entity"):
+        Repository(NoEntity, None)  # type: ignore[arg-type]
+
+
+def test_a_field_that_no_column_can_hold_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="is no type of a column"):
+
+        @entity("thing")
+        class Thing:
+            id: UUID
+            other: set[int]
+
+
+def test_a_field_named_as_an_argument_of_find_is_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"call the field limit_ = column\(name='limit'\)"):
+
+        @entity("thing")
+        class Thing:
+            id: UUID
+            limit: int
+
+
+def test_a_key_that_is_no_field_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="Thing has no field 'id'"):
+
+        @entity("thing")
+        class Thing:
+            name: str
+
+
+class ThingFields(Fields, total=False):
+    id: UUID | str
+    nam: str
+
+
+def test_field_types_that_differ_from_the_entity_are_refused() -> None:
+    with pytest.raises(DeclarationError, match="those of __fields__ differ: nam, name"):
+
+        @entity("thing")
+        class Thing:
+            id: UUID
+            name: str
+
+            def __fields__(self, **fields: Unpack[ThingFields]) -> None: ...
+
+
+@pytest.mark.parametrize("name", ["Model", "Request", "ProviderQuota"])
+def test_the_field_types_of_the_shipped_entities_are_as_printed(name: str) -> None:
+    typed = getattr(shipped, f"{name}Fields")
+    printed: dict[str, Any] = {}
+    exec(field_types(getattr(shipped, name)), vars(shipped) | {}, printed)
+    assert printed[f"{name}Fields"].__annotations__.keys() == typed.__annotations__.keys()
+    got = {key: str(value) for key, value in printed[f"{name}Fields"].__annotations__.items()}
+    for key, value in typed.__annotations__.items():
+        wanted = getattr(value, "__forward_arg__", str(value))
+        assert wanted in got[key] or key in Fields.__annotations__, key
+
+
+def test_field_types_are_printed_by_a_command() -> None:
+    command = [sys.executable, "-m", "pyorm.fields"]
+    done = subprocess.run(
+        [*command, "pyorm.model_orchestration:Model"], capture_output=True, text=True, check=True
+    )
+    assert "    status: ModelStatus\n" in done.stdout
+    for wrong in ("pyorm:Nothing", "nothing:Model", "pyorm.enums:ModelStatus"):
+        refused = subprocess.run([*command, wrong], capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert wrong in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_constructor_that_does_more_is_called(database: str) -> None:
+    import psycopg
+
+    @entity("stamp")
+    class Stamp:
+        id: UUID = column(default_factory=uuid4)
+        at: datetime | None = None
+        note: str = ""
+
+        def __post_init__(self) -> None:
+            self.note = self.note.strip()
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(create_table(Stamp).encode())
+        stamps = Repository(Stamp, connection)
+        stamp = stamps.add(Stamp(note="a"))
+        connection.execute("UPDATE stamp SET note = ' b '")
+        assert stamps.get(stamp.id).note == "b"
+
+
+def test_the_create_table_of_an_entity() -> None:
+    assert create_table(Book) == (
+        'CREATE TABLE "book" (\n'
+        '    "shelf" varchar(20) NOT NULL,\n'
+        '    "number" integer NOT NULL,\n'
+        '    "author_id" uuid NOT NULL,\n'
+        '    "100%" varchar,\n'
+        '    CONSTRAINT "book_pkey" PRIMARY KEY ("shelf", "number"),\n'
+        '    CONSTRAINT "book_author_id_fkey" FOREIGN KEY ("author_id") REFERENCES author (id)\n'
+        ")"
+    )

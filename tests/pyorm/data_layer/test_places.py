@@ -1,0 +1,201 @@
+"""On a connection, on a pool, in a transaction: nothing is committed that is not ours."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from support.databases import DatabaseFactory
+
+from pyorm import AsyncRepository, Model, Repository, Request, collector
+from pyorm.errors import UniqueViolation
+
+from .conftest import load_new, load_old, sqlite_database
+from .entities import a_model, a_request
+
+
+@pytest.fixture
+def dsn(database_factory: DatabaseFactory) -> str:
+    return database_factory(load_new)
+
+
+def committed(dsn: str) -> int:
+    with psycopg.connect(dsn) as other:
+        return Repository(Model, other).count()
+
+
+def test_on_a_connection_the_caller_commits(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        models = Repository(Model, connection)
+        models.add(a_model())
+        models.add_many([a_model(), a_model()])
+        assert len(list(models.stream())) == 3
+        assert committed(dsn) == 0
+        connection.rollback()
+        models.add(a_model())
+        connection.commit()
+    assert committed(dsn) == 1
+
+
+def test_in_a_transaction_the_block_commits(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        models = Repository(Model, connection)
+        with connection.transaction(force_rollback=True):
+            models.add(a_model())
+            models.add_many([a_model(), a_model()])
+            assert len(list(models.stream())) == 3
+        assert committed(dsn) == 0
+        with connection.transaction():
+            models.add(a_model(model_id="gpt-4"))
+            with pytest.raises(UniqueViolation), connection.transaction():
+                models.add(a_model(model_id="gpt-4"))
+        assert committed(dsn) == 1
+
+
+def test_with_autocommit_each_call_stands_alone(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
+        models: Repository[Model] = Repository(Model, connection)
+        models.add(a_model())
+        assert committed(dsn) == 1
+        with pytest.raises(UniqueViolation):
+            models.add_many([a_model(model_id="twin"), a_model(model_id="twin")])
+        assert committed(dsn) == 1
+
+
+@pytest.mark.parametrize("contract", ["new", "old"])
+def test_add_many_through_a_view_is_all_or_none(
+    database_factory: DatabaseFactory, contract: Any
+) -> None:
+    loaded = database_factory(load_old if contract == "old" else load_new)
+    with psycopg.connect(loaded, autocommit=True) as connection:
+        models = Repository(Model, connection, contract=contract)
+        twins = [a_model(), a_model(model_id="twin"), a_model(model_id="twin")]
+        with pytest.raises(UniqueViolation):
+            models.add_many(iter(twins))
+        assert models.count() == 0
+
+
+def test_on_a_pool_each_call_is_committed(dsn: str) -> None:
+    with ConnectionPool(dsn, min_size=1, max_size=2, open=True) as pool:
+        models = Repository(Model, pool)
+        models.add(a_model())
+        models.add_many([a_model(), a_model()])
+        with pytest.raises(UniqueViolation):
+            models.add(a_model(model_id=models.find(limit=1)[0].model_id))
+        assert len(list(models.stream())) == 3
+    assert committed(dsn) == 3
+
+
+async def use(dsn: str) -> list[Model]:
+    async with AsyncConnectionPool(dsn, min_size=1, open=False) as pool:
+        models = AsyncRepository(Model, pool)
+        await models.add(a_model())
+        assert [model async for model in models.stream()] == await models.find()
+        return await models.find()
+
+
+def test_on_an_async_pool_each_call_is_committed(dsn: str) -> None:
+    import asyncio
+
+    assert len(asyncio.run(use(dsn))) == 1
+    assert committed(dsn) == 1
+
+
+def test_sqlite_leaves_its_transaction_to_the_caller() -> None:
+    connection = sqlite_database()
+    connection.isolation_level = "DEFERRED"
+    models = Repository(Model, connection)
+    models.add_many([a_model(), a_model()])
+    assert connection.in_transaction
+    with pytest.raises(UniqueViolation):
+        models.add_many([a_model(), a_model(model_id="twin"), a_model(model_id="twin")])
+    assert models.count() == 2
+    connection.rollback()
+    assert models.count() == 0
+
+
+class TestTheGarbageCollector:
+    @pytest.fixture
+    def requests(self, dsn: str) -> Iterator[Repository[Request]]:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            model = Repository(Model, connection).add(a_model())
+            requests = Repository(Request, connection)
+            requests.add_many(a_request(model) for _ in range(collector.LARGE + 1))
+            yield requests
+
+    @pytest.fixture
+    def states(self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """Whether the collector was on, each time a chunk of rows was made."""
+        states: list[bool] = []
+        mapping = requests._source.current()
+        assert mapping is not None
+        make = mapping.make
+
+        def noting(rows: Any) -> list[Request]:
+            states.append(gc.isenabled())
+            return make(rows)
+
+        monkeypatch.setattr(mapping, "make", noting)
+        return states
+
+    def test_is_paused_for_a_large_result_only(
+        self, requests: Repository[Request], states: list[bool]
+    ) -> None:
+        requests.find(limit=collector.LARGE - 1)
+        assert set(states) == {True}
+        states.clear()
+        requests.find()
+        assert set(states) == {False}
+        assert gc.isenabled()
+
+    def test_stays_on_when_that_is_asked_for(
+        self, requests: Repository[Request], states: list[bool]
+    ) -> None:
+        on: Any = requests._on
+        Repository(Request, on, pause_collector=False).find()
+        assert set(states) == {True}
+
+    def test_stays_off_when_it_was_off(self, requests: Repository[Request]) -> None:
+        gc.disable()
+        try:
+            requests.find()
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+
+    def test_is_on_again_after_an_error(
+        self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mapping = requests._source.current()
+
+        def failing(rows: Any) -> list[Request]:
+            raise RuntimeError
+
+        monkeypatch.setattr(mapping, "make", failing)
+        with pytest.raises(RuntimeError):
+            requests.find()
+        assert gc.isenabled()
+
+    def test_is_on_again_when_the_last_of_several_threads_is_done(self) -> None:
+        first, second = collector.Pause(), collector.Pause()
+        inside, leave = threading.Event(), threading.Event()
+
+        def other() -> None:
+            with second:
+                inside.set()
+                leave.wait(10)
+
+        thread = threading.Thread(target=other)
+        with first:
+            thread.start()
+            assert inside.wait(10)
+        assert not gc.isenabled()
+        leave.set()
+        thread.join(10)
+        assert gc.isenabled()
