@@ -104,6 +104,11 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         type=click.Choice(["edited", "deleted", "out-of-order"]),
         help="Go on although files were edited, deleted or come out of order since.",
     ),
+    "rehearsal": click.option(
+        "--rehearsal",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
+    ),
     "deadline": click.option(
         "--deadline",
         default="10m",
@@ -422,6 +427,43 @@ def verify(
 
 
 @cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
+@_options("rehearsal", "dsn", "config", "service", "sources", "strategy")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown", "json"]),
+    default="terminal",
+    show_default=True,
+    help="markdown: for a pull request.",
+)
+def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> None:
+    """Tell what apply will do, in order: files, locks, times, the way back, who is in the way.
+
+    Locks and times come from the rehearsal of these very files; where there was none, the headers
+    speak. Reads only. Without a database, every file that the baseline does not hold is planned.
+
+    \b
+    Example:
+      trueup plan --service model_orchestration
+      trueup plan --service model_orchestration --format markdown > plan.md
+    """
+    from rich.console import Console
+
+    from runner.review import plan_show
+    from runner.review.plan import make_plan
+
+    dsn, migrations, _ = _resolve_for_review(where)
+    found = make_plan(dsn, migrations, to=to, rehearsal=rehearsal)
+    if form == "json":
+        _print_json(plan_show.as_json(found))
+    elif form == "markdown":
+        click.echo(plan_show.as_markdown(found), nl=False)
+    else:
+        plan_show.print_plan(found, Console())
+
+
+@cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration; else all of them.")
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
@@ -516,7 +558,7 @@ def propose(
 
 @cli.command()
 @click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
-@click.option("--dsn", help="A database at the old contract; else legacy/ on the embedded server.")
+@click.option("--dsn", help="A database at the old contract, where there is no legacy/ to read.")
 @click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
@@ -532,7 +574,10 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
 
     from runner.generate.write import generate_service
 
-    written = generate_service(config.service_folder(service), dsn=dsn, dry=dry)
+    folder = config.service_folder(service)
+    if dsn is None and not (folder / "legacy").is_dir():
+        dsn = config.resolve_dsn(None, {})
+    written = generate_service(folder, dsn=dsn, dry=dry)
     if as_json:
         _print_json(asdict(written))
     else:

@@ -153,7 +153,9 @@ def resolve_sources(
     """
     if service is not None:
         folder = service_folder(service)
-        folders = [folder / "legacy", folder / strategy]
+        # A service whose old schema was never written down as a migration has no legacy/.
+        legacy = [folder / "legacy"] if (folder / "legacy").is_dir() else []
+        folders = [*legacy, folder / strategy]
     else:
         folders = [Path(source) for source in named or config.get("sources", "").split()]
         if not folders:
