@@ -183,13 +183,13 @@ def _read_state(connection: Connection[Any], pid: int, *, inside: bool) -> _Stat
     wal, locks, relations, counters = row
     return _State(
         wal,
-        frozenset((oid, _mode(mode)) for oid, mode in locks or ()),
+        frozenset((oid, mode_name(mode)) for oid, mode in locks or ()),
         {int(o): (f"{s}.{n}", kind, node) for o, (s, n, kind, node) in (relations or {}).items()},
         {int(oid): tuple(values) for oid, values in (counters or {}).items()},
     )
 
 
-def _mode(mode: str) -> str:
+def mode_name(mode: str) -> str:
     """`AccessExclusiveLock` as the manual writes it."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
 
@@ -383,4 +383,4 @@ class _Sampler:
             " WHERE pid = %s AND locktype = 'relation' AND granted",
             [self._pid],
         ).fetchall()
-        return {(oid, _mode(mode)) for oid, mode in rows}
+        return {(oid, mode_name(mode)) for oid, mode in rows}
