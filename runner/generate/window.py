@@ -39,6 +39,8 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             after=[f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"],
             context={"u": u},
         )
+        if not any(t.columns for t in u.tables):
+            continue
         yield Draft(
             key=f"analyze {key}",
             folder="window",
