@@ -95,7 +95,7 @@ def lint(
         raise UsageError("squawk is not installed", hint="pip install 'trueup[lint]'")
     if program:
         every = [script for parts in scripts.values() for script in parts]
-        generic, problem = squawk(program, every, all_rules())
+        generic, problem = squawk(program, every)
         found |= {(*finding.place, finding.message): finding for finding in generic}
         notes += [problem] if problem else []
     if traced:

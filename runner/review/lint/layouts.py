@@ -207,6 +207,7 @@ def _read_folder(folder: Path, texts: dict[str, str], layout: str | None) -> lis
         and (
             any(name.endswith(ROLLBACK_SUFFIX) for name in texts)
             or any(_YOYO_DIRECTIVE.search(text) for text in texts.values())
+            or "yoyo" in folder.name.lower()
             or _in_yoyo_ini(folder)
         )
     )

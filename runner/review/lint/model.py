@@ -55,7 +55,7 @@ class Rule:
         new_tables: looks at tables that the same file created, too.
         window: looks at files of the phase window, too, which stop the clients on purpose.
         rollback: looks at rollback files, too.
-        squawk: rules of Squawk that find the same with less knowledge; they are left out.
+        squawk: rules of Squawk that find the same, with less knowledge of the other files.
     """
 
     name: str

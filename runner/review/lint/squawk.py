@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING
 from runner.review.lint.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from runner.review.lint.layouts import Script
-    from runner.review.lint.model import Rule
 
 _SECONDS = 60
 _FILES_AT_ONCE = 500
-# Taste, or advice that the safe idioms contradict: IF NOT EXISTS hides an invalid index, and the
-# end of an expand and contract is a DROP.
-_LEFT_OUT = frozenset(
+# The rest is looked at by rules of ours, which know the other files, or contradicts the safe
+# idioms: IF NOT EXISTS hides an invalid index, and the end of an expand and contract is a DROP.
+_TAKEN = frozenset(
     """
-    ban-drop-constraint ban-drop-domain ban-drop-extension ban-drop-function ban-drop-index
-    ban-drop-policy ban-drop-sequence ban-drop-trigger ban-drop-type ban-drop-view
-    prefer-robust-stmts require-statement-timeout require-table-schema unused-ignore
+    ban-add-composite-attribute ban-alter-generated-expression ban-alter-identity
+    ban-create-domain-with-constraint ban-detach-inheritance ban-drop-domain ban-drop-extension
+    ban-drop-generated-expression ban-replica-identity ban-revoke
     """.split()
 )
 _WHY = "Found by Squawk: https://squawkhq.com/docs/{rule}"
@@ -37,25 +36,20 @@ def find_program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("squawk")
 
 
-def squawk(
-    program: str, scripts: Iterable[Script], rules: Sequence[Rule]
-) -> tuple[list[Finding], str]:
-    """Run Squawk on forward scripts, and keep what our rules do not look at.
+def squawk(program: str, scripts: Iterable[Script]) -> tuple[list[Finding], str]:
+    """Run Squawk on forward scripts, and keep what no rule of ours looks at.
 
     Args:
         program: of find_program.
         scripts: rollbacks are left out.
-        rules: ours; each names the rules of Squawk that it makes superfluous.
 
     Returns:
         The findings, and why there are none when Squawk did not run.
     """
-    ours = _LEFT_OUT.union(*(rule.squawk for rule in rules))
     by_path = {str(script.path): script for script in scripts if script.up}
     paths = sorted(by_path)
     found: list[Finding] = []
     for start in range(0, len(paths), _FILES_AT_ONCE):
-        # Rules are left out below: --exclude stops at a name that this version does not know.
         command = [program, "--reporter", "json"]
         try:
             done = subprocess.run(
@@ -70,7 +64,7 @@ def squawk(
             return [], f"squawk did not run: {error}"
         for item in items:
             script = by_path.get(item["file"])
-            if script is not None and item["rule_name"] not in ours and _is_forward(script, item):
+            if script is not None and item["rule_name"] in _TAKEN and _is_forward(script, item):
                 found.append(_finding(script, item))
     return found, ""
 

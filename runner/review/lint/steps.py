@@ -212,6 +212,11 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
     else:
         table, name, lock, target = _single(kind, node)
         yield Step(verb, table, name, node, statement, statement.offset, lock, target)
+        if kind in ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+            for item in node.with_clause.ctes:
+                query = tree.inner(tree.inner(item).ctequery)
+                if tree.kind(query) in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+                    yield from _steps(query, statement)
 
 
 def _single(kind: str, node: Node) -> tuple[str, str, str, str]:

@@ -32,11 +32,18 @@ def reach(step: Step, table: Table | None) -> Reach:
         joined = node.from_clause if step.verb == "Update" else node.using_clause
         return "open" if joined else "all"
     where = node.where_clause
+    if any(_limited(tree.inner(item)) for item in node.with_clause.ctes):
+        return "bounded"
     if truth(where, table) is True:
         return "always"
     if _bounded(where, step) or _joins_values_only(step):
         return "bounded"
     return "open"
+
+
+def _limited(cte: Node) -> bool:
+    query = tree.inner(cte.ctequery)
+    return tree.kind(query) == "SelectStmt" and query.HasField("limit_count")
 
 
 def _joins_values_only(step: Step) -> bool:

@@ -22,7 +22,8 @@ LOCKING_VERBS = frozenset(
     DisableTrigAll EnableTrigAll EnableTrigUser DisableTrigUser EnableRowSecurity
     DisableRowSecurity ForceRowSecurity NoForceRowSecurity ReplicaIdentity AlterConstraint
     Rename SetSchema Drop Truncate Lock Cluster RefreshMatView Reindex Index CreateTrig
-    CreatePolicy AlterPolicy Rule
+    CreatePolicy AlterPolicy Rule SetStorage SetCompression AddInherit DropInherit ChangeOwner
+    AddOf DropOf SetAccessMethod
     """.split()
 )
 
@@ -50,6 +51,19 @@ def _reads_a_table(step: Step, context: Context) -> bool:
     if query.HasField("where_clause") and _by_key(query.where_clause):
         return False
     return bool(joins) or any(not context.is_new(table) for table in tables)
+
+
+def copied_table(step: Step, context: Context) -> str:
+    """The table that an INSERT copies from its first row to its last; empty when it does not."""
+    query = tree.inner(step.node.select_stmt)
+    if tree.kind(query) != "SelectStmt" or len(query.from_clause) != 1:
+        return ""
+    source = tree.inner(query.from_clause[0])
+    part = query.HasField("where_clause") or query.HasField("limit_count") or query.group_clause
+    calls = any(tree.kind(n) == "FuncCall" for t in query.target_list for n in tree.walk(t))
+    if tree.kind(source) != "RangeVar" or part or calls or context.is_new(tree.relation(source)):
+        return ""
+    return tree.relation(source)
 
 
 def _by_key(where: object) -> bool:

@@ -39,6 +39,7 @@ class Column:
     born: Script | None = None
     renamed: bool = False
     converted: bool = False
+    default: object = None
 
 
 @dataclass
@@ -197,6 +198,20 @@ class World:
             handler(self, step, script)
 
 
+def allowed_values(step: Step, column: str) -> frozenset[str]:
+    """The texts that a CHECK (column IN (...)) lets in; empty for any other CHECK."""
+    definition = getattr(step.node, "def", None) if step.verb == "AddConstraint" else None
+    if definition is None:
+        return frozenset()
+    test = tree.inner(definition.constraint.raw_expr)
+    if tree.kind(test) != "A_Expr" or tree.column(test.lexpr) != column:
+        return frozenset()
+    if tree.enum_name(test, "kind") != "AEXPR_IN" or tree.strings(test.name) != ("=",):
+        return frozenset()
+    values = [tree.constant(item) for item in tree.inner(test.rexpr).items]
+    return frozenset(value for value in values if isinstance(value, str))
+
+
 def index_columns(parameters: object) -> tuple[str, ...]:
     """The columns of an index; an expression stands as an empty name."""
     return tuple(tree.inner(p).name for p in parameters)  # type: ignore[attr-defined]
@@ -257,6 +272,10 @@ def _define_column(table: Table, definition: Node, step: Step, script: Script) -
             column.not_null = True
         if constraint.kind != "NOTNULL":
             _add(table, constraint)
+    for item in definition.constraints:
+        part = tree.inner(item)
+        if contype(part) == "DEFAULT":
+            column.default = tree.constant(part.raw_expr)
 
 
 def _add(table: Table, constraint: Constraint) -> None:
@@ -349,6 +368,12 @@ def _set_not_null(world: World, step: Step, script: Script) -> None:
 
 def _drop_not_null(world: World, step: Step, script: Script) -> None:
     world.table(step.table).column(step.name).not_null = False
+
+
+def _set_default(world: World, step: Step, script: Script) -> None:
+    default = getattr(step.node, "def") if step.node.HasField("def") else None
+    column = world.table(step.table).column(step.name)
+    column.default = tree.constant(default) if default is not None else None
 
 
 def _alter_type(world: World, step: Step, script: Script) -> None:
@@ -478,6 +503,7 @@ _HANDLERS = {
     "SetNotNull": _set_not_null,
     "DropNotNull": _drop_not_null,
     "AlterColumnType": _alter_type,
+    "ColumnDefault": _set_default,
     "Index": _index,
     "Drop": _drop,
     "Rename": _rename,

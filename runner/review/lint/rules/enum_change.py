@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     node = step.node
     if step.verb == "Rename":
-        if step.target == "TYPE" and step.table in context.world.enum_types:
-            yield Hit(f"clients that cast to {step.table} fail at once")
+        if step.target == "TYPE":
+            yield Hit(f"clients that cast to {step.table} fail at once", names={"value": "GONE"})
         return
     if context.world.new_types.get(step.table) is context.script:
         return
@@ -46,6 +46,7 @@ ALTER TABLE the_table VALIDATE CONSTRAINT the_check;  -- in the next file""",
     flagged=(
         "ALTER TYPE mood ADD VALUE 'calm';",
         "ALTER TYPE mood RENAME VALUE 'sad' TO 'SAD';",
+        "ALTER TYPE mood RENAME TO feeling;",
     ),
     passed=("CREATE TYPE mood AS ENUM ('SAD', 'CALM');",),
     step=_check,

@@ -20,7 +20,6 @@ _TOOLS = frozenset({"yoyo", "dbmate", "goose", "flyway", "up-down"})
 def _check(context: Context) -> Iterator[Hit]:
     script = context.script
     begun: Step | None = None
-    committed: Step | None = None
     for step in script.steps:
         if step.hidden:
             continue
@@ -48,12 +47,9 @@ def _check(context: Context) -> Iterator[Hit]:
             begun = step
         elif word == "ROLLBACK":
             yield Hit("ROLLBACK undoes the file, and the tool records it as applied", step=step)
-            begun, committed = None, step
-        elif begun is None:
-            if committed is None:
-                yield Hit(f"{word} without BEGIN does nothing but warn", step=step)
+            begun = None
         else:
-            begun, committed = None, step
+            begun = None  # Without a BEGIN it may end a transaction that the caller has begun.
     if begun is not None:
         yield Hit("this transaction is never committed: all of it is undone at the end", step=begun)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.review.lint import tree
 from runner.review.lint.model import Hit, Rule
 from runner.review.lint.where import reach
+from runner.review.lint.work import copied_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,15 @@ _MESSAGES = {
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "Merge":
+        source = tree.inner(step.node.source_relation)
+        if tree.kind(source) == "RangeVar" and not context.is_new(tree.relation(source)):
+            yield Hit(f"all rows of {tree.relation(source)} are merged in one transaction")
+        return
+    if step.verb == "Insert":
+        if copied := copied_table(step, context):
+            yield Hit(f"all rows of {copied} are copied in one transaction")
+        return
     reached = reach(step, context.world.tables.get(step.table))
     if reached == "bounded" and not (step.loop and not step.commits):
         return
@@ -57,9 +68,12 @@ END $$;""",
         "DELETE FROM users WHERE 1 = 1;",
         "UPDATE users SET status = upper(status) WHERE id IS NOT NULL;",
         "UPDATE users SET full_name = first || last WHERE full_name IS NULL;",
+        "INSERT INTO user_copy SELECT id, email FROM users;",
+        "WITH gone AS (DELETE FROM users RETURNING id) SELECT count(*) FROM gone;",
         "DELETE FROM events WHERE created_at < now() - interval '1 year';",
     ),
     passed=(
+        "INSERT INTO kind (name) VALUES ('a') ON CONFLICT DO NOTHING;",
         "UPDATE settings SET value = 'on' WHERE name = 'beta';",
         "UPDATE users SET a = b WHERE id BETWEEN 1 AND 1000;",
         "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE gone LIMIT 500);",
@@ -68,6 +82,6 @@ END $$;""",
         " END LOOP; END $$;",
     ),
     step=_check,
-    verbs=frozenset({"Update", "Delete"}),
+    verbs=frozenset({"Update", "Delete", "Insert", "Merge"}),
     window=False,
 )

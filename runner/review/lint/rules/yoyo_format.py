@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runner.ledger.scanner import ScanError, split
 from runner.review.lint import tree
 from runner.review.lint.model import Hit, Rule
 
@@ -12,12 +13,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.review.lint.context import Context
+    from runner.review.lint.layouts import Script
 
 _DIRECTIVE = re.compile(
     r"^[ \t]*(?:--+|/\*+|\*+)?[ \t]*(transactional|depends)[ \t]*:[ \t]*(.*)$", re.M | re.I
 )
 _STREAM = re.compile(r"\bFROM\s+STDIN\b|\bTO\s+STDOUT\b", re.IGNORECASE)
 _MANY = 10_000
+
+
+# What sqlparse, with which yoyo splits, is known to read otherwise.
+_MISLEADING = re.compile(r"/\*(?:(?!\*/).)*/\*|\\'|BEGIN\s+ATOMIC", re.DOTALL | re.IGNORECASE)
+
+
+def _split_elsewhere(script: Script) -> Iterator[Hit]:
+    import sqlparse
+
+    expected = iter(split(script.content))
+    for piece in sqlparse.split(script.content):
+        try:
+            parts = split(piece)
+        except ScanError:
+            parts = None
+        if parts == []:
+            continue
+        statement = next(expected, None)
+        if not parts or len(parts) > 1 or statement is None or parts[0].text != statement.text:
+            yield Hit(
+                "yoyo would split this statement at another place than PostgreSQL does",
+                offset=statement.offset if statement else 0,
+            )
+            return
 
 
 def _check(context: Context) -> Iterator[Hit]:
@@ -56,6 +82,8 @@ def _check(context: Context) -> Iterator[Hit]:
             " rollback statements paired from the end, which may be the wrong ones",
             offset=script.statements[1].offset,
         )
+    if _MISLEADING.search(text) and not script.problem[0]:
+        yield from _split_elsewhere(script)
     if script.transactional and len(script.statements) > _MANY:
         yield Hit(
             f"{len(script.statements):,} statements: yoyo makes a savepoint for each and never"
@@ -75,6 +103,7 @@ RULE = Rule(
 CREATE INDEX CONCURRENTLY i ON t (a);  -- one statement a file outside a transaction""",
     flagged=(
         "-- depends: 0000_base\nSELECT 1;\n-- transactional: false\nSELECT 2;",
+        "-- depends: 0000_base\nINSERT INTO t VALUES ('C:\\');\nINSERT INTO t VALUES ('b');",
         "-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS i;\n"
         "CREATE INDEX CONCURRENTLY i ON t (a);",
     ),
