@@ -13,6 +13,7 @@ from support.databases import DatabaseFactory
 from support.variants import ODD, SHIPPED, Service
 
 from faults.failing_runs import FailingRuns
+from faults.outcome import State, state_of
 
 COMPLETE = os.environ.get("FAULTS") == "full"
 
@@ -42,3 +43,17 @@ def service(
 ) -> Service:
     """A database at the old contract with its migrations."""
     return Service(database_factory(load), service_folder)
+
+
+@pytest.fixture(scope="module")
+def make_expected(
+    _session_databases: DatabaseFactory, load: Callable[[str], None], service_folder: Path
+) -> Callable[[str], State]:
+    """`make_expected(to)` gives the state after an undisturbed run up to a phase or id."""
+
+    def make(to: str) -> State:
+        service = Service(_session_databases(load), service_folder)
+        service.apply("online", to)
+        return state_of(service)
+
+    return make

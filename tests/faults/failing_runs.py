@@ -172,8 +172,10 @@ def _child(order: Order, told: int, errors: int) -> None:
 
 
 def _serve() -> None:
-    from runner.execute import dry_run, engine, listeners  # noqa: F401 (imported once, for all)
-    from runner.ledger import concurrent_index  # noqa: F401
+    # Imported once, for all runs.
+    from runner import cli  # noqa: F401
+    from runner.execute import engine, executor, listeners  # noqa: F401
+    from runner.ledger import lock, selection  # noqa: F401
 
     for line in sys.stdin:
         order = Order(**json.loads(line))

@@ -27,12 +27,10 @@ from runner.postgres.databases import create_database, drop_database
 
 Direction = Literal["apply", "rollback"]
 IDS = [m.id for m in migrations_of(SHIPPED, "online") if m.phase != "baseline"]
-# One of each kind: many statements, batches, an index, a file that cannot simply be repeated.
+# One of each kind: many statements, an index, a rollback that restores rows.
 REDUCED = [
     ("0105_expand_model", "apply"),
-    ("0201_backfill_model", "apply"),
     ("0302_enforce_model_pkey", "apply"),
-    ("0407_contract_model", "apply"),
     ("0407_contract_model", "rollback"),
 ]
 ALL = [(i, "apply") for i in IDS] + [(i, "rollback") for i in reversed(IDS)]
@@ -54,7 +52,9 @@ class Walk:
 
     def move_before(self, migration: str, direction: Direction) -> None:
         """Go to where this file is the next one in that direction."""
-        at = len(query(self.service.dsn, "SELECT FROM _yoyo_migration")) - 1  # without the baseline
+        at = (
+            len(query(self.service.dsn, "SELECT 1 FROM _yoyo_migration")) - 1
+        )  # without the baseline
         wanted = IDS.index(migration) + (direction == "rollback")
         if wanted > at:
             self.service.apply("online", IDS[wanted - 1])
@@ -102,7 +102,7 @@ def test_a_run_that_ends_at_any_boundary_is_taken_up(
         expected = state_of(service)
         assert_at_rest(service.dsn)
     # What comes before the first file is the same for all of them.
-    first = 0 if (migration, direction) in (CASES[0], CASES[-1]) else whole.first_file
+    first = 0 if (migration, direction) == CASES[0] else whole.first_file
     ahead = [(call, fault) for call in range(first, whole.calls) for fault in faults_at(call)]
     while ahead:
         with walk.copy() as service:
@@ -128,7 +128,7 @@ def _sessions(dsn: str) -> bool:
     return bool(
         query(
             dsn,
-            "SELECT FROM pg_stat_activity"
+            "SELECT 1 FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'",
         )
