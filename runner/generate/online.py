@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runner.generate.remake import Remake
 from runner.generate.render import Draft
 from runner.generate.view import TableView, UnitView
 
@@ -360,6 +361,6 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             },
             rollback_title=f"Makes the old side of {t.new.name} again: one rewrite under the lock.",
             after=previous,
-            context={"t": t},
+            context={"t": t, "r": Remake(t)},
         )
         previous = [key]

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from runner.catalog import Name
 from runner.generate.attached import follow
-from runner.generate.columns import short_type
 from runner.generate.model import (
     ColumnChange,
     ForeignKeyChange,
@@ -32,7 +31,7 @@ class TableView:
         self.marker = Name("trueup", change.marker)
         self.sync = Name("trueup", shorten(self.new.name, "_sync"))
         self.reversal = Name("trueup", shorten(self.new.name, "_reversal"))
-        self._foreign_keys = foreign_keys
+        self.all_foreign_keys = foreign_keys
 
     def shown(self, column: str) -> str:
         """A column of the compat view: `id__old AS id`."""
@@ -194,136 +193,22 @@ class TableView:
             pairs.append(f"t.{column} = {right}")
         return "\n    AND ".join(pairs)
 
-    @cached_property
-    def moved(self) -> tuple[str, ...]:
-        """The unconverted columns that the rollback of contract makes again."""
-        return tuple(c.name for c in self.change.moved)
-
-    def new_name(self, column: str) -> str:
-        """The name of a new column while its old one is made again."""
-        return shorten(column, "__new")
-
-    def moved_name(self, column: str) -> str:
-        """The name of an unconverted column while it is made again."""
-        return shorten(column, "__moved")
-
-    @property
-    def remade(self) -> list[tuple[str, str, str]]:
-        """Each column that is made again, in the old order: its name, its type, its source."""
-        columns = []
-        for column in self.relation.columns:
-            change = self.converted.get(column.name)
-            if change:
-                kept = quote_ident(change.kept) if change.kept else None
-                source = change.old_from(quote_ident(self.new_name(column.name)), kept)
-                columns.append((column.name, change.old_type, source))
-            elif column.name in self.moved:
-                source = quote_ident(self.moved_name(column.name))
-                columns.append((column.name, short_type(column.type), source))
-        return columns
-
-    def _remade(self, columns: Iterable[str]) -> bool:
-        return any(c in self.moved or c in self.converted for c in columns)
-
-    def _moved(self, columns: Iterable[str]) -> bool:
-        return any(c in self.moved for c in columns)
-
-    @property
-    def dropped(self) -> list[tuple[str, str]]:
-        """What the rollback of contract drops before it makes the columns again: kind and name."""
-        found = []
-        for i in self.indexes:
-            if i.converted and (i.constraint or self._moved(i.columns)):
-                found.append(("constraint" if i.constraint else "index", i.name))
-            elif not i.converted and self._moved(i.columns):
-                found.append(("constraint" if i.constraint else "index", i.old_name))
-        for k in self.relation.constraints:
-            if k.kind in "cf" and self._moved(k.columns) and not self._converts(k.columns):
-                found.append(("constraint", k.name))
-        return found
-
-    def _converts(self, columns: Iterable[str]) -> bool:
+    def converts(self, columns: Iterable[str]) -> bool:
+        """Whether one of the columns is converted."""
         return any(c in self.converted for c in columns)
 
-    @property
-    def remade_clauses(self) -> list[str]:
-        """The clauses that give the columns that were made again what they had."""
-        clauses = []
-        for column in self.relation.columns:
-            name = quote_ident(column.name)
-            if column.not_null and self._remade([column.name]):
-                clauses.append(f"ALTER COLUMN {name} SET NOT NULL")
-            if column.name in self.converted and self.converted[column.name].new_type == "uuid":
-                clauses += [f"ALTER COLUMN {name} {s}" for s in self.converted[column.name].storage]
-            if column.default is not None and column.name in self.moved:
-                clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
-        for k in self.relation.constraints:
-            if k.kind in "puxc" and self._remade(k.columns):
-                clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}")
-        for column_name, check_name, check in self.change.integer_checks:
-            if column_name in self.moved:
-                clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
-        for key in self.change.foreign_keys:
-            if not key.converted and self._moved(key.columns):
-                clauses.append(self.add_fkey(key, key.old_name))
-        return clauses
-
-    @staticmethod
-    def add_fkey(key: ForeignKeyChange, name: str) -> str:
-        """The clause that adds a foreign key under a name."""
-        columns = ", ".join(map(quote_ident, key.columns))
-        referenced = ", ".join(map(quote_ident, key.referenced_columns))
-        return (
-            f"ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({columns})"
-            f" REFERENCES {quote_name(key.references)} ({referenced}){key.options}"
-        )
-
-    @property
-    def remade_indexes(self) -> list[IndexChange]:
-        """The old contract's indexes on columns that were made again."""
-        return [i for i in self.indexes if i.constraint is None and self._remade(i.columns)]
-
-    @property
-    def demoted_indexes(self) -> list[IndexChange]:
-        """The new contract's indexes that must be built again beside the old ones."""
-        return [i for i in self.indexes if i.converted and (i.constraint or self._moved(i.columns))]
-
-    @property
-    def referring(self) -> list[ForeignKeyChange]:
-        """The foreign keys that rest on columns that are made again."""
-        return [
-            k
-            for k in self._foreign_keys
-            if k.references == self.new and self._remade(k.referenced_columns)
-        ]
-
-    # comments and settings of what is made again
-
-    @property
-    def remade_settings(self) -> list[str]:
-        """The statements for the old contract's indexes and CHECKs that were made again."""
-        found = [
-            statement
-            for i in self.indexes
-            if self._remade(i.columns)
-            for statement in self._index_settings(i, i.old_name)
-        ]
-        checks = (k for k in self.relation.constraints if k.kind == "c")
-        return found + [
-            self._constraint_comment(k.name, k.comment)
-            for k in checks
-            if k.comment is not None and self._remade(k.columns)
-        ]
+    # comments and settings of indexes
 
     @property
     def new_settings(self) -> list[str]:
         """The statements for the new contract's indexes, once the old ones are gone."""
-        return [s for i in self.converted_indexes for s in self._index_settings(i, i.name)]
+        return [s for i in self.converted_indexes for s in self.index_settings(i, i.name)]
 
-    def _index_settings(self, index: IndexChange, name: str) -> list[str]:
+    def index_settings(self, index: IndexChange, name: str) -> list[str]:
+        """The statements that give an index under a name what it has beside its definition."""
         table, found = quote_name(self.new), []
         if index.constraint_comment is not None:
-            found.append(self._constraint_comment(name, index.constraint_comment))
+            found.append(self.constraint_comment(name, index.constraint_comment))
         if index.comment is not None:
             qualified = quote_name(Name(self.new.schema, name))
             found.append(f"COMMENT ON INDEX {qualified} IS {quote_literal(index.comment)};")
@@ -333,7 +218,8 @@ class TableView:
             found.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {quote_ident(name)};")
         return found
 
-    def _constraint_comment(self, name: str, comment: str) -> str:
+    def constraint_comment(self, name: str, comment: str) -> str:
+        """The statement that comments on a constraint."""
         return comment_on_constraint(self.new, name, comment)
 
     # names
@@ -347,16 +233,6 @@ class TableView:
     def unconverted_not_null(self) -> list[str]:
         """The unconverted columns that are NOT NULL."""
         return [name for name in self.not_null if name not in self.converted]
-
-    @property
-    def kept_not_null(self) -> list[str]:
-        """The NOT NULL columns that the rollback of contract leaves in their place."""
-        return [name for name in self.unconverted_not_null if name not in self.moved]
-
-    @property
-    def remade_not_null(self) -> list[str]:
-        """The NOT NULL columns that the rollback of contract makes again."""
-        return [name for name in self.not_null if self._remade([name])]
 
     @property
     def contract_renames(self) -> list[tuple[str, str, str]]:
@@ -379,7 +255,7 @@ class TableView:
         checks = [
             ("constraint", k.name, follow(k.name, self.old.name, self.new.name))
             for k in self.relation.constraints
-            if k.kind == "c" and not self._converts(k.columns)
+            if k.kind == "c" and not self.converts(k.columns)
         ]
         foreign_keys = [
             ("constraint", k.old_name, k.name) for k in self.change.foreign_keys if not k.converted
@@ -413,7 +289,7 @@ class TableView:
         return [
             (k.name, restate(k.definition))
             for k in self.relation.constraints
-            if k.kind == "c" and self._converts(k.columns)
+            if k.kind == "c" and self.converts(k.columns)
         ]
 
     @property
@@ -451,7 +327,7 @@ class TableView:
         return [
             comment_on_constraint(self.old, k.name, k.comment)
             for k in self.relation.constraints
-            if k.kind == "c" and k.comment is not None and self._converts(k.columns)
+            if k.kind == "c" and k.comment is not None and self.converts(k.columns)
         ]
 
 

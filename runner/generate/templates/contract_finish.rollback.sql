@@ -6,18 +6,18 @@ LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
 {% for kind, old, new in t.sequence_renames %}
 {{ t.rename(kind, t.new, new, old) }}
 {% endfor %}
-{% if t.moved %}
+{% if r.moved %}
 CALL trueup.set_aside({{ t.new | n | lit }});
 {% endif %}
 
 {{ macros.rename_columns_back(t, t.new) }}
-{{ macros.old_names(t, t.contract_renames, t.kept_not_null) }}
+{{ macros.old_names(t, t.contract_renames, r.kept_not_null) }}
 
 {% if t.columns %}
-{% for k in t.referring %}
+{% for k in r.referring %}
 ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
-{% for kind, name in t.dropped %}
+{% for kind, name in r.dropped %}
 {% if kind == "constraint" %}
 ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ name | q }};
 {% else %}
@@ -27,20 +27,20 @@ DROP INDEX {{ t.new.schema | q }}.{{ name | q }};
 
 -- The columns from the first converted one on are made again, so that the old order comes back.
 {% for c in t.columns %}
-ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ t.new_name(c.name) | q }};
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ r.new_name(c.name) | q }};
 {% endfor %}
-{% for c in t.moved %}
-ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c | q }} TO {{ t.moved_name(c) | q }};
+{% for c in r.moved %}
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c | q }} TO {{ r.moved_name(c) | q }};
 {% endfor %}
 
 ALTER TABLE {{ t.new | n }}
-{% for name, type, _ in t.remade %}
+{% for name, type, _ in r.columns %}
     ADD COLUMN {{ name | q }} {{ type }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
 -- One rewrite fills them all.
 ALTER TABLE {{ t.new | n }}
-{% for name, type, source in t.remade %}
+{% for name, type, source in r.columns %}
     ALTER COLUMN {{ name | q }} TYPE {{ type }} USING {{ source }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
@@ -48,52 +48,52 @@ CALL trueup.silence_triggers({{ t.new | n | lit }});
 
 {{ macros.restore(t, t.new) }}
 
-{% if t.moved %}
+{% if r.moved %}
 CALL trueup.copy_columns({{ t.new | n | lit }}, '__moved');
 {% endif %}
 CALL trueup.copy_columns({{ t.new | n | lit }}, '__new');
 
-{% if t.moved %}
+{% if r.moved %}
 ALTER TABLE {{ t.new | n }}
-{% for c in t.moved %}
-    DROP COLUMN {{ t.moved_name(c) | q }}{{ ";" if loop.last else "," }}
+{% for c in r.moved %}
+    DROP COLUMN {{ r.moved_name(c) | q }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
 {% endif %}
-{% if t.remade_clauses %}
+{% if r.clauses %}
 ALTER TABLE {{ t.new | n }}
-{% for clause in t.remade_clauses %}
+{% for clause in r.clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% endif %}
 
-{% for i in t.remade_indexes %}
+{% for i in r.old_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
 {% endfor %}
-{% for setting in t.remade_settings %}
+{% for setting in r.settings %}
 {{ setting }}
 {% endfor %}
 
-{% if t.remade_not_null %}
+{% if r.not_null %}
 CALL trueup.name_not_nulls(
     {{ t.new | n | lit }},
     {{ t.old.name | lit }},
-    ARRAY[{{ t.remade_not_null | map("lit") | join(", ") }}]::name[]
+    ARRAY[{{ r.not_null | map("lit") | join(", ") }}]::name[]
 );
 {% endif %}
 
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};
-ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ t.new_name(c.name) | q }} TO {{ c.name | q }};
+ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ r.new_name(c.name) | q }} TO {{ c.name | q }};
 {% endfor %}
 
 {{ macros.rename_columns(t, t.new) }}
 
-{% for i in t.demoted_indexes %}
+{% for i in r.new_indexes %}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
 {% endfor %}
 
-{% for k in t.referring if not k.converted %}
+{% for k in r.referring if not k.converted %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
     FOREIGN KEY ({{ k.columns | qs }})

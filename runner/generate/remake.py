@@ -1,0 +1,160 @@
+"""What the rollback of contract makes again: the old side of a table, in its old order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from runner.generate.columns import short_type
+from runner.generate.model import ForeignKeyChange, IndexChange
+from runner.generate.predicates import restate
+from runner.generate.view import TableView
+from runner.quoting import quote_ident, quote_name, shorten
+
+
+class Remake:
+    """The columns from the first converted one on, and all that stands on them.
+
+    PostgreSQL adds columns at a table's end, so the unconverted ones behind the first converted one
+    are made again too.
+    """
+
+    def __init__(self, table: TableView) -> None:
+        self._table = table
+
+    @cached_property
+    def moved(self) -> tuple[str, ...]:
+        """The unconverted columns that the rollback of contract makes again."""
+        return tuple(c.name for c in self._table.change.moved)
+
+    def new_name(self, column: str) -> str:
+        """The name of a new column while its old one is made again."""
+        return shorten(column, "__new")
+
+    def moved_name(self, column: str) -> str:
+        """The name of an unconverted column while it is made again."""
+        return shorten(column, "__moved")
+
+    @property
+    def columns(self) -> list[tuple[str, str, str]]:
+        """Each column that is made again, in the old order: its name, its type, its source."""
+        columns = []
+        for column in self._table.relation.columns:
+            change = self._table.converted.get(column.name)
+            if change:
+                kept = quote_ident(change.kept) if change.kept else None
+                source = change.old_from(quote_ident(self.new_name(column.name)), kept)
+                columns.append((column.name, change.old_type, source))
+            elif column.name in self.moved:
+                source = quote_ident(self.moved_name(column.name))
+                columns.append((column.name, short_type(column.type), source))
+        return columns
+
+    def _is_remade(self, columns: Iterable[str]) -> bool:
+        return any(c in self.moved or c in self._table.converted for c in columns)
+
+    def _is_moved(self, columns: Iterable[str]) -> bool:
+        return any(c in self.moved for c in columns)
+
+    @property
+    def dropped(self) -> list[tuple[str, str]]:
+        """What the rollback of contract drops before it makes the columns again: kind and name."""
+        found = []
+        for i in self._table.indexes:
+            if i.converted and (i.constraint or self._is_moved(i.columns)):
+                found.append(("constraint" if i.constraint else "index", i.name))
+            elif not i.converted and self._is_moved(i.columns):
+                found.append(("constraint" if i.constraint else "index", i.old_name))
+        for k in self._table.relation.constraints:
+            if k.kind in "cf" and self._is_moved(k.columns) and not self._table.converts(k.columns):
+                found.append(("constraint", k.name))
+        return found
+
+    @property
+    def clauses(self) -> list[str]:
+        """The clauses that give the columns that were made again what they had."""
+        clauses = []
+        for column in self._table.relation.columns:
+            name = quote_ident(column.name)
+            if column.not_null and self._is_remade([column.name]):
+                clauses.append(f"ALTER COLUMN {name} SET NOT NULL")
+            if (
+                column.name in self._table.converted
+                and self._table.converted[column.name].new_type == "uuid"
+            ):
+                clauses += [
+                    f"ALTER COLUMN {name} {s}" for s in self._table.converted[column.name].storage
+                ]
+            if column.default is not None and column.name in self.moved:
+                clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
+        for k in self._table.relation.constraints:
+            if k.kind in "puxc" and self._is_remade(k.columns):
+                clauses.append(f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}")
+        for column_name, check_name, check in self._table.change.integer_checks:
+            if column_name in self.moved:
+                clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
+        for key in self._table.change.foreign_keys:
+            if not key.converted and self._is_moved(key.columns):
+                clauses.append(self.add_fkey(key, key.old_name))
+        return clauses
+
+    @staticmethod
+    def add_fkey(key: ForeignKeyChange, name: str) -> str:
+        """The clause that adds a foreign key under a name."""
+        columns = ", ".join(map(quote_ident, key.columns))
+        referenced = ", ".join(map(quote_ident, key.referenced_columns))
+        return (
+            f"ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({columns})"
+            f" REFERENCES {quote_name(key.references)} ({referenced}){key.options}"
+        )
+
+    @property
+    def old_indexes(self) -> list[IndexChange]:
+        """The old contract's indexes on columns that were made again."""
+        return [
+            i for i in self._table.indexes if i.constraint is None and self._is_remade(i.columns)
+        ]
+
+    @property
+    def new_indexes(self) -> list[IndexChange]:
+        """The new contract's indexes that must be built again beside the old ones."""
+        return [
+            i
+            for i in self._table.indexes
+            if i.converted and (i.constraint or self._is_moved(i.columns))
+        ]
+
+    @property
+    def referring(self) -> list[ForeignKeyChange]:
+        """The foreign keys that rest on columns that are made again."""
+        return [
+            k
+            for k in self._table.all_foreign_keys
+            if k.references == self._table.new and self._is_remade(k.referenced_columns)
+        ]
+
+    @property
+    def settings(self) -> list[str]:
+        """The statements for the old contract's indexes and CHECKs that were made again."""
+        found = [
+            statement
+            for i in self._table.indexes
+            if self._is_remade(i.columns)
+            for statement in self._table.index_settings(i, i.old_name)
+        ]
+        checks = (k for k in self._table.relation.constraints if k.kind == "c")
+        return found + [
+            self._table.constraint_comment(k.name, k.comment)
+            for k in checks
+            if k.comment is not None and self._is_remade(k.columns)
+        ]
+
+    @property
+    def kept_not_null(self) -> list[str]:
+        """The NOT NULL columns that the rollback of contract leaves in their place."""
+        return [name for name in self._table.unconverted_not_null if name not in self.moved]
+
+    @property
+    def not_null(self) -> list[str]:
+        """The NOT NULL columns that the rollback of contract makes again."""
+        return [name for name in self._table.not_null if self._is_remade([name])]
