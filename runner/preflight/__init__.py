@@ -55,9 +55,12 @@ def check(
         for change, table in plan.changes:
             if change.old in readable:
                 on_table(change.old)
-                known = tuple(references(change, plan, readable))
+                known = tuple(references(change, plan, catalog, readable))
                 read, found = read_table(connection, change, table, catalog, known)
                 tables.append(read)
                 findings += found
+    # Whatever else the generator does not take.
+    if plan.refusal and not any(f.severity is Severity.STOPS for f in findings):
+        findings.append(plan.refusal)
     findings.sort(key=lambda f: f.severity is not Severity.STOPS)
     return Report(standard.service, tuple(findings), tuple(tables))

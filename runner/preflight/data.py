@@ -22,7 +22,7 @@ from runner.generate.model import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
-from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules
+from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules, integer_rules
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
@@ -195,6 +195,9 @@ def column_keys(
             spellings = _spellings(connection, derived, is_array=column.is_array)
         rules = column_rules(converted, column, enum.values if enum else (), spellings)
         yield Key(rules.value, _outcome(rules), converted.name, rules.rules)
+    for name, _, condition in change.integer_checks:
+        rules = integer_rules(name, condition)
+        yield Key(rules.value, _outcome(rules), name, rules.rules)
 
 
 def _spellings(

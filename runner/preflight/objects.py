@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from runner.catalog import Catalog, Name
+from runner.catalog import Catalog, Column, Name
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
@@ -309,7 +309,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
-    relation, old = change.relation, str(change.old)
+    relation, old = catalog.relations[change.old], str(change.old)
     if relation.kind == "p" or relation.parents:
         yield Finding(
             Severity.STOPS,
@@ -329,15 +329,10 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
             hint="Use the window strategy, or upgrade the server first.",
         )
     names = {c.name for c in relation.columns}
+    behind = False
     for column in relation.columns:
-        named = [c for c in change.converted if column.generated and mentions(column.generated, c)]
-        if named:
-            yield Finding(
-                Severity.STOPS,
-                f"{old}.{column.name}",
-                f"is generated from {', '.join(named)}: the old column cannot be dropped",
-                hint="Make it an ordinary column before.",
-            )
+        behind = behind or column.name in change.converted
+        yield from _made_by_the_server(change, column, behind=behind)
         if column.collation and column.name in change.converted:
             yield Finding(
                 Severity.KNOW,
@@ -359,6 +354,22 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
                 f" {quote_ident(converted.name)} TYPE varchar({longest});",
             )
     yield from _checks(change)
+
+
+def _made_by_the_server(change: TableChange, column: Column, *, behind: bool) -> Iterator[Finding]:
+    name, hint = f"{change.old}.{column.name}", "Make it a plain column, with a default, before."
+    sources = [c for c in change.converted if column.generated and mentions(column.generated, c)]
+    if sources:
+        problem = f"is generated from {', '.join(sources)}: the old column cannot be dropped"
+    elif behind and (column.identity or column.generated):
+        kind = "an identity" if column.identity else "a generated"
+        problem = (
+            f"is {kind} column behind a converted one: rolling back contract could not make it "
+            "again"
+        )
+    else:
+        return
+    yield Finding(Severity.STOPS, name, problem, hint=hint)
 
 
 def _checks(change: TableChange) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog, Name, Relation
@@ -16,14 +16,24 @@ from runner.standard.model import Standard, TableStandard
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The tables that can be read, with their standard, and what was found on the way."""
+    """What can be read.
+
+    Args:
+        changes: the tables that are at the old contract, each with its standard.
+        findings: what was found on the way.
+        refusal: why the generator would write no files, None when it would.
+    """
 
     changes: tuple[tuple[TableChange, TableStandard], ...]
     findings: tuple[Finding, ...]
+    refusal: Finding | None
 
 
 def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     """Plan what can be planned, and turn each error into a finding.
+
+    The generator refuses at the first object that is in the way. So that the rest is looked at
+    too, it is shown the tables without these objects: check_objects finds them all.
 
     Args:
         standard: the new contract.
@@ -34,8 +44,9 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     """
     findings: list[Finding] = []
     old = [t for t in standard.tables if not (_standing(t, catalog, findings))]
+    bare = _with(catalog, _bare)
     # Without foreign keys an error is about the table itself.
-    alone = _without_foreign_keys(catalog)
+    alone = _with(bare, _without_foreign_keys)
     good = []
     for table in old:
         try:
@@ -45,14 +56,19 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
             findings.append(_stopped(f"{table.schema}.{table.old}", error))
     part = replace(standard, tables=tuple(good))
     try:
-        changes = plan_changes(part, catalog)
+        changes = plan_changes(part, bare)
     except StandardError as error:
         # The partner of a key is not there: say so only when that is news.
         if len(good) == len(standard.tables):
             findings.append(_stopped(standard.schema, error))
         changes = plan_changes(part, alone)
+    refusal = None
+    try:
+        plan_changes(replace(standard, tables=tuple(old)), catalog)
+    except StandardError as error:
+        refusal = _stopped(standard.schema, error)
     tables = {Name(t.schema, t.old): t for t in good}
-    return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings))
+    return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
 
 
 def _stopped(name: str, error: StandardError) -> Finding:
@@ -76,18 +92,33 @@ def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -
     return True
 
 
-def _without_foreign_keys(catalog: Catalog) -> Catalog:
-    def strip(relation: Relation) -> Relation:
-        kept = tuple(k for k in relation.constraints if k.kind != "f")
-        return replace(relation, constraints=kept)
-
-    return replace(catalog, relations={n: strip(r) for n, r in catalog.relations.items()})
+def _with(catalog: Catalog, change: Callable[[Relation], Relation]) -> Catalog:
+    return replace(catalog, relations={n: change(r) for n, r in catalog.relations.items()})
 
 
-def references(change: TableChange, plan: Plan, readable: frozenset[Name]) -> Iterator[Reference]:
+def _without_foreign_keys(relation: Relation) -> Relation:
+    kept = tuple(k for k in relation.constraints if k.kind != "f")
+    return replace(relation, constraints=kept)
+
+
+def _bare(relation: Relation) -> Relation:
+    """A table without what makes the generator refuse it."""
+    return replace(
+        relation,
+        kind="r" if relation.kind == "p" else relation.kind,
+        parents=(),
+        dependents=(),
+        constraints=tuple(k for k in relation.constraints if k.kind != "x"),
+        columns=tuple(replace(c, identity="", generated="") for c in relation.columns),
+    )
+
+
+def references(
+    change: TableChange, plan: Plan, catalog: Catalog, readable: frozenset[Name]
+) -> Iterator[Reference]:
     """What a table's converted columns must be found in: by foreign keys, else by their names."""
     known: set[str] = set()
-    for key in change.relation.constraints:
+    for key in catalog.relations[change.old].constraints:
         if key.kind != "f" or key.references is None:
             continue
         known.update(key.columns)

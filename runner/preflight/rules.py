@@ -146,6 +146,7 @@ def _enum_rules(
     name = quote_ident(change.name)
     listed = ", ".join(values)
     again = change.old_from(change.new_from(name))
+    keeper = f"the column {change.kept}" if change.kept else "the reversal table"
     unknown = f"holds {'lists with ' if column.is_array else ''}values that are not one of {listed}"
     rules = (
         *_null_rule(change),
@@ -161,7 +162,7 @@ def _enum_rules(
         Rule(
             f"{name} IS DISTINCT FROM {again}",
             Severity.KNOW,
-            "holds values in another case; the reversal table keeps how they were spelled",
+            f"holds values that the new contract cannot give back; {keeper} keeps them",
             buckets=16,
             spelling=OTHER_SPELLING,
         ),
@@ -173,6 +174,13 @@ def _enum_rules(
     else:
         fine = f"{name} IN ({', '.join(spellings)})"
     return ColumnRules(change.name, f"{name}::text", fine, rules)
+
+
+def integer_rules(column: str, condition: str) -> ColumnRules:
+    """The rules for an integer column that only gets a CHECK."""
+    problem = f"holds values that its new CHECK refuses: {condition}"
+    rule = Rule(f"NOT ({condition})", Severity.STOPS, problem, buckets=16)
+    return ColumnRules(column, f"{quote_ident(column)}::text", condition, (rule,))
 
 
 def _null_rule(change: ColumnChange) -> tuple[Rule, ...]:
