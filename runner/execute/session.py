@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg import Connection, DataError
+from psycopg import Connection, DataError, Error
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ConnectionFailedError
@@ -69,7 +69,7 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
         settings: how the run behaves.
 
     Raises:
-        ConnectionFailedError: when the database cannot be reached.
+        ConnectionFailedError: when the database cannot be reached, or is lost within the context.
     """
     run = f"trueup-{uuid.uuid4()}"
     variables = {"lock_timeout": settings.lock_timeout, "trueup.run": run}
@@ -80,6 +80,13 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
     try:
         reset(connection)
         yield Session(dsn, run, connection)
+    except Error as error:
+        if not (connection.closed or error.sqlstate is None):
+            raise
+        raise ConnectionFailedError(
+            f"the connection was lost: {str(error).strip()}",
+            hint="run the same command again: it goes on where the records say it is",
+        ) from None
     finally:
         connection.close()
 
