@@ -464,6 +464,36 @@ def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> Non
 
 
 @cli.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("trueup-report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
+@_options("rehearsal", "dsn", "config", "service", "sources", "strategy")
+def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -> None:
+    """Write one HTML file that shows the whole migration to those who approve it.
+
+    The old and the new contract, the locks and what clients saw during the rehearsal, the state of
+    the data, every file beside its rollback with its costs and lint findings, the certificate. It
+    needs no network. Reads only.
+
+    \b
+    Example:
+      trueup report --service model_orchestration --output review.html
+    """
+    from runner.review.report.command import write_report
+
+    dsn, migrations, standard = _resolve_for_review(where)
+    write_report(
+        dsn, migrations, standard, rehearsal=rehearsal, with_check=not no_check, output=output
+    )
+    click.echo(f"wrote {output}")
+
+
+@cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration; else all of them.")
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")

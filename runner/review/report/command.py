@@ -1,0 +1,100 @@
+"""What `trueup report` does around the report: gathers what there is, writes the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection, Error
+
+from runner.errors import UsageError
+from runner.ledger.files import Migration
+from runner.postgres.connect import connect
+from runner.preflight import check
+from runner.preflight.report import Report
+from runner.review.lint.engine import lint
+from runner.review.plan import find_certificate, read_blockers
+from runner.review.report.build import Facts, Odometer, render
+from runner.review.report.listing import Remark
+from runner.standard import load_standard
+
+_NAME = "trueup report"
+
+
+def write_report(
+    dsn: str | None,
+    migrations: Sequence[Migration],
+    standard: Path | None,
+    *,
+    rehearsal: Path | None,
+    with_check: bool,
+    output: Path,
+) -> None:
+    """Gather what is known of a service's migrations and write the report.
+
+    Args:
+        dsn: the live database, which is only read; None for the files and the rehearsal alone.
+        migrations: all that the sources hold.
+        standard: the standard.toml beside them, if there is one.
+        rehearsal: a certificate's file; else it is looked for.
+        with_check: read the data as `trueup check` does.
+        output: the HTML file.
+
+    Raises:
+        TrueupError: something cannot be read, or the file cannot be written.
+    """
+    facts: dict[str, Any] = {}
+    if dsn is None:
+        found = find_certificate(rehearsal, None)
+    else:
+        with connect(dsn, application_name=_NAME) as connection:
+            found = find_certificate(rehearsal, connection)
+            facts = {
+                "database": connection.info.dbname,
+                "sessions": read_blockers(connection),
+                "odometers": _odometers(connection),
+                "preflight": _check(connection, standard) if with_check else None,
+            }
+    shown = [m for m in migrations if m.phase != "baseline"]
+    if found is not None:
+        shown = [m for m in migrations if m.id in found.files] or shown
+    html = render(
+        Facts(shown, found, remarks=_remarks(migrations), **facts),
+    )
+    try:
+        output.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from None
+
+
+def _remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
+    """What lint says, by the paths of the migrations."""
+    folders = {migration.path.parent: None for migration in migrations}
+    known = {p.resolve(): p for m in migrations for p in (m.path, m.rollback_path) if p}
+    remarks: dict[Path, list[Remark]] = {}
+    for finding in lint(list(folders)).findings:
+        path = known.get(finding.path.resolve())
+        if path is not None:
+            remarks.setdefault(path, []).append(
+                Remark(finding.rule, finding.level, finding.line, finding.message, finding.instead)
+            )
+    return remarks
+
+
+def _check(connection: Connection[Any], standard: Path | None) -> Report | None:
+    return check(connection, load_standard(standard)) if standard else None
+
+
+def _odometers(connection: Connection[Any]) -> list[Odometer]:
+    """What each compat view's odometer shows; none when there is no compat view."""
+    with suppress(Error):
+        rows = connection.execute(
+            "SELECT o.compat_view, coalesce(pg_stat_get_numscans(to_regclass(o.marker)), 0),"
+            " to_char(trueup.unused_since(o.compat_view) AT TIME ZONE 'UTC',"
+            " 'YYYY-MM-DD HH24:MI \"UTC\"')"
+            " FROM trueup.odometer AS o WHERE to_regclass(o.marker) IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        return [Odometer(view, queries, since or "") for view, queries, since in rows]
+    return []
