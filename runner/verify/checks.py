@@ -54,6 +54,26 @@ def accepted(
     candidates = set(values) | set(_literals(constraint.definition)) | {"", _UNKNOWN}
     candidates |= {case for v in values for case in (v.lower(), v.title())}
     value = sql.SQL("ARRAY[tried]::varchar[]" if column.is_array else "tried::varchar")
+    return _passing(connection, column, constraint, value, candidates)
+
+
+def accepted_integers(
+    connection: Connection[Any], column: Column, constraint: Constraint, values: Iterable[int]
+) -> frozenset[int]:
+    """The same for the CHECK of an integer column; tried are its numbers and their neighbours."""
+    known = {*values, *map(int, re.findall(r"-?\b\d{1,9}\b", constraint.definition))}
+    candidates = {str(number + step) for number in known | {0} for step in (-1, 0, 1)}
+    passing = _passing(connection, column, constraint, sql.SQL("tried::bigint"), candidates)
+    return frozenset(map(int, passing))
+
+
+def _passing(
+    connection: Connection[Any],
+    column: Column,
+    constraint: Constraint,
+    value: sql.SQL,
+    candidates: Iterable[str],
+) -> frozenset[str]:
     query = sql.SQL(
         "SELECT tried FROM (SELECT tried, {} AS {} FROM unnest({}::text[]) AS tried) AS one_row"
         " WHERE coalesce(({}), true)"

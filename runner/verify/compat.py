@@ -29,7 +29,13 @@ def compat_distances(table: Verified, view: Relation) -> Iterator[Distance]:
 def _view(table: Verified, view: Relation) -> Iterator[Distance]:
     relation, sides = table.relation, table.old_sides
     name = f"view {view.qualified}"
-    wanted = {sides.get(c.name, c.name) for c in relation.columns}
+    old_names = {new: old for old, new in table.standard.columns.items()}
+    kept = set(table.standard.keep_original.values())
+    wanted = {
+        sides.get(c.name, old_names.get(c.name, c.name))
+        for c in relation.columns
+        if c.name not in kept
+    }
     if lacking := sorted(wanted - {c.name for c in view.columns}):
         yield table.distance(name, f"the columns of {relation.qualified}", _lacks(lacking))
     if view.owner != relation.owner:
@@ -47,7 +53,7 @@ def _grants(table: Verified, view: Relation) -> Iterator[Distance]:
     pairs = [(f"grants on view {view.qualified}", relation.acl, view.acl)]
     for column in view.columns:
         # The old side's grants went to the new column, and to the view's.
-        there = relation.column(column.name)
+        there = relation.column(table.standard.columns.get(column.name, column.name))
         if there is not None:
             pairs.append(
                 (f"grants on column {view.qualified}.{column.name}", there.acl, column.acl)

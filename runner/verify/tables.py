@@ -14,7 +14,7 @@ from runner.generate.attached import follow
 from runner.generate.columns import short_type
 from runner.quoting import quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
-from runner.verify.checks import accepted
+from runner.verify.checks import accepted, accepted_integers
 from runner.verify.report import Distance
 
 
@@ -68,6 +68,9 @@ def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Di
         yield from _uuid(table, name)
     for name, enum in table.standard.enums.items():
         yield from _enum(connection, table, name, enum)
+    for name, values in table.standard.integers.items():
+        yield from _integer(connection, table, name, values)
+    yield from _other_columns(table)
     yield from _key(table)
     yield from _validity(table)
     yield from _names(table)
@@ -180,6 +183,45 @@ def _check(
         )
 
 
+def _integer(
+    connection: Connection[Any], table: Verified, name: str, values: tuple[int, ...]
+) -> Iterator[Distance]:
+    column, listed = table.relation.column(name), ", ".join(map(str, values))
+    if column is None or column.type not in ("smallint", "integer", "bigint"):
+        found = short_type(column.type) if column else "no such column"
+        yield table.distance(table.column(name), "an integer", found)
+        return
+    object_, expected = f"CHECK on {table.column(name)}", f"the values {listed}"
+    checks = [k for k in table.relation.constraints if k.kind == "c" and k.columns == (name,)]
+    known = [k for k in checks if k.name not in table.uncheckable]
+    if not known:
+        shown = checks[0].definition if checks else "none"
+        yield table.distance(object_, expected, shown, "enforce" if table.old_sides else None)
+        return
+    passing = frozenset.intersection(
+        *(accepted_integers(connection, column, k, values) for k in known)
+    )
+    if passing != set(values):
+        shown = ", ".join(map(str, sorted(passing))) or "none"
+        yield table.distance(object_, expected, f"among its neighbours {shown}")
+
+
+def _other_columns(table: Verified) -> Iterator[Distance]:
+    """Columns that only get another name, and those that keep an original."""
+    relation = table.relation
+    for old, new in table.standard.columns.items():
+        if relation.column(new) is None:
+            found = "its old name" if relation.column(old) else "no such column"
+            yield table.distance(table.column(old), f"the name {new}", found)
+        elif relation.column(old) is not None:
+            yield table.distance(table.column(old), f"gone: it is {new}", "both")
+    for name, kept in table.standard.keep_original.items():
+        if relation.column(kept) is None:
+            yield table.distance(
+                table.column(kept), f"to keep the old values of {name}", "no such column"
+            )
+
+
 def _key(table: Verified) -> Iterator[Distance]:
     """A table without a primary key may be meant so, but not one with a uuid `id`."""
     relation = table.relation
@@ -201,7 +243,7 @@ def _validity(table: Verified) -> Iterator[Distance]:
             yield table.distance(f"index {index.name}{on}", "valid", "invalid")
     kinds = {"c": "CHECK", "f": "foreign key", "n": "NOT NULL"}
     # One on other columns is the service's own affair.
-    converted = {*table.standard.uuids, *table.standard.enums}
+    converted = {*table.standard.uuids, *table.standard.enums, *table.standard.integers}
     for constraint in table.relation.constraints:
         if not constraint.validated and converted.intersection(constraint.columns):
             kind = kinds.get(constraint.kind, "constraint")

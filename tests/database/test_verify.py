@@ -24,6 +24,7 @@ from runner.standard import Standard, load_standard
 from runner.verify import State, Verification, verify
 
 STANDARD = load_standard(SHIPPED / "standard.toml")
+SERVICES = Path(__file__).parents[1] / "services"
 AT_STANDARD = Path(__file__).parents[1] / "support" / "check_at_standard.sql"
 
 
@@ -362,3 +363,59 @@ def test_the_command_prints_json(make_service: MakeService) -> None:
     assert told["distance"] == len(told["distances"])
     assert told["tables"][0] == {"name": "public.model", "state": "old contract"}
     assert query(dsn, "SELECT count(*) FROM models") != [(0,)]
+
+
+# Another service
+
+
+PLANNING = Variant(
+    "planning",
+    SERVICES / "planning" / "schema.sql",
+    SERVICES / "planning" / "standard.toml",
+    (),
+)
+
+
+@pytest.mark.parametrize("phase", ["window", "contract"])
+def test_mapped_values_kept_originals_integers_and_renamed_columns(
+    make_service: MakeService, phase: str
+) -> None:
+    service = make_service(PLANNING)
+    standard = load_standard(PLANNING.standard)
+
+    before = [str(d) for d in run(service.dsn, standard).distances]
+    service.up(phase)
+
+    assert (
+        "column public.plans.metadata: expected the name plan_metadata, found its old name"
+        in before
+    )
+    assert [str(d) for d in run(service.dsn, standard).distances] == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "object_"),
+    [
+        ("ALTER TABLE plan RENAME plan_metadata TO metadata", "column public.plan.metadata"),
+        ("ALTER TABLE plan DROP COLUMN state_detail", "column public.plan.state_detail"),
+        (
+            "ALTER TABLE task DROP CONSTRAINT task_priority_check,"
+            " ADD CONSTRAINT task_priority_check CHECK (priority BETWEEN 1 AND 5)",
+            "CHECK on column public.task.priority",
+        ),
+        (
+            "ALTER TABLE task DROP CONSTRAINT task_priority_check",
+            "CHECK on column public.task.priority",
+        ),
+    ],
+)
+def test_their_damage_is_one_distance(
+    make_service: MakeService, statement: str, object_: str
+) -> None:
+    service = make_service(PLANNING)
+    service.up("window")
+    execute(service.dsn, statement)
+
+    found = run(service.dsn, load_standard(PLANNING.standard)).distances
+
+    assert [d.object for d in found] == [object_]
