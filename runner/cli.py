@@ -611,9 +611,9 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     if as_json:
         _print_json(asdict(written))
     else:
-        for folder in dict.fromkeys(path.rpartition("/")[0] for path in written.added):
-            count = sum(path.rpartition("/")[0] == folder for path in written.added)
-            click.echo(f"{'missing' if dry else 'added'}: {count} files in {folder}/")
+        for place in dict.fromkeys(path.rpartition("/")[0] for path in written.added):
+            count = sum(path.rpartition("/")[0] == place for path in written.added)
+            click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
         for path in written.differing:
             click.echo(f"differs: {path}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
