@@ -138,15 +138,12 @@ def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
             )
     for context in downs:
         yield from _lint_script(context, names, places)
+    scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
     for rule in all_rules():
-        if rule.chain is not None:
-            for hit in rule.chain(chain):
-                assert hit.path is not None
-                script = next(
-                    s for p in chain.pairs for s in (p.up, p.down) if s and s.path == hit.path
-                )
-                if hit.path in names:
-                    yield places.finding(rule, hit, script)
+        for hit in rule.chain(chain) if rule.chain is not None else ():
+            assert hit.path is not None
+            if hit.path in names:
+                yield places.finding(rule, hit, scripts[hit.path])
 
 
 def _transaction(script: Script) -> Transaction:

@@ -38,7 +38,7 @@ _OUTSIDE_ONLY = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Script:
     """One direction of one migration.
 
@@ -89,7 +89,7 @@ class Script:
         return tuple(step for statement in self.statements for step in steps(statement))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """A migration: its forward script and the one that undoes it.
 

@@ -40,7 +40,7 @@ _TRIGGER_CHANGES = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statement:
     """A statement of a file.
 
@@ -69,7 +69,7 @@ class Statement:
         return self.shift + tree.characters(self.source, location)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One thing that a statement does to one object.
 

@@ -188,8 +188,9 @@ class _Tracer:
         ]
         if script.path in self._wanted:
             new = [(oid, mode) for oid, mode in locks - held if oid in before and mode in STRONG]
+            by_strength = sorted(new, key=lambda item: STRONG.index(item[1]))
             tables = {
-                before[oid].name: mode for oid, mode in sorted(new) if before[oid].kind in "rmp"
+                before[oid].name: mode for oid, mode in by_strength if before[oid].kind in "rmp"
             }
             if opaque and tables:
                 shown = ", ".join(f"{mode} on {name}" for name, mode in tables.items())

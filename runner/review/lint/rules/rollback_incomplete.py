@@ -1,4 +1,4 @@
-"""The rollback leaves something behind."""
+"""The rollback leaves something behind, or drops what is not its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.review.lint.context import Context
+    from runner.review.lint.layouts import Script
     from runner.review.lint.steps import Step
 
 _MADE = {
@@ -31,6 +32,7 @@ def _check(context: Context) -> Iterator[Hit]:
     if down is None or not down.steps:
         return
     text = down.text.lower()
+    yield from _unrelated(up, down)
     dropped = {s.table for s in down.steps if s.verb == "Drop"}
     gone = {s.table for s in up.steps if s.verb == "Drop"}
     names = {former_name(table, context) for table in dropped} | dropped
@@ -58,6 +60,24 @@ def _check(context: Context) -> Iterator[Hit]:
         )
 
 
+def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
+    """What the rollback drops and the file never spoke of."""
+    for step in down.steps:
+        if step.verb == "DropColumn":
+            name, what = step.name, "column"
+        elif step.verb == "Drop" and step.target == "TABLE":
+            name, what = step.table.rpartition(".")[2], "table"
+        else:
+            continue
+        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+        if not word.search(up.text) and len(word.findall(down.text)) == 1:
+            yield Hit(
+                f"the rollback drops {what} {name}, which this file does not speak of:"
+                " what it holds is lost",
+                names={"kind": what.upper(), "name": name},
+            )
+
+
 def _goes_with_column(step: Step, text: str) -> bool:
     """A constraint goes with its column."""
     node = getattr(step.node, "def").constraint
@@ -71,16 +91,19 @@ def _goes_with_column(step: Step, text: str) -> bool:
 RULE = Rule(
     name="rollback-incomplete",
     level="warning",
-    title="The rollback leaves something behind",
+    title="The rollback leaves something behind, or drops what is not its own",
     why="What stays behind makes the next apply fail (it exists) or keeps its lock and its"
     " cost. The names are compared; `trueup lint --trace` applies and rolls back on a server"
     " of its own and compares the schemas.",
     instead="""DROP {kind} {name};  -- in the rollback""",
     flagged=(
+        "-- migrate:up\nCREATE TABLE a (n int);\n-- migrate:down\n"
+        "DROP TABLE a;\nDROP TABLE customers;",
         "-- migrate:up\nCREATE TABLE a (n int);\nCREATE TABLE b (n int);\n"
         "-- migrate:down\nDROP TABLE a;",
     ),
     passed=(
+        "-- migrate:up\nALTER TABLE a RENAME TO b;\n-- migrate:down\nALTER TABLE b RENAME TO a;",
         "-- migrate:up\nCREATE TABLE a (n int);\nCREATE INDEX i ON a (n);\n"
         "-- migrate:down\nDROP TABLE a;",
     ),

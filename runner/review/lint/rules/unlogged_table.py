@@ -22,8 +22,8 @@ RULE = Rule(
     name="unlogged-table",
     level="warning",
     title="An unlogged table loses its rows",
-    why="What is written there is not in the write-ahead log: a crash empties the table, and neither"
-    " a replica nor a backup by archive ever has it.",
+    why="What is written there is not in the write-ahead log: a crash empties the table, and"
+    " neither a replica nor a backup by archive ever has it.",
     instead="""CREATE TABLE {table} (...);""",
     flagged=("CREATE UNLOGGED TABLE jobs (id bigint);",),
     passed=("CREATE TABLE jobs (id bigint);", "CREATE TEMP TABLE jobs (id bigint);"),

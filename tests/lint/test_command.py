@@ -1,0 +1,144 @@
+"""The verb: forms of output, exit codes, Squawk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from runner.cli import cli
+from runner.errors import UsageError
+from runner.review.lint import all_rules, lint
+from runner.review.lint.docs import document
+from runner.review.lint.squawk import find_program
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.sql"
+    path.write_text("SET lock_timeout = '1s';\n\nDROP TABLE users;\n", encoding="utf-8")
+    return path
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, ["lint", "--no-squawk", *arguments])
+    return result.exit_code, result.output
+
+
+def test_text_says_where_why_and_what_instead(bad: Path) -> None:
+    code, text = run(str(bad))
+    assert code == 1
+    assert f"{bad}:3:1: error: drop-table" in text
+    assert "why:" in text
+    assert "ALTER TABLE users RENAME TO users_unused;" in text
+    assert text.endswith("1 error, 0 warnings in 1 file\n")
+
+
+def test_a_clean_file_exits_with_0(tmp_path: Path) -> None:
+    (tmp_path / "good.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    assert run(str(tmp_path)) == (0, "0 errors, 0 warnings in 1 file\n")
+
+
+def test_a_warning_fails_only_with_strict(tmp_path: Path) -> None:
+    path = tmp_path / "warning.sql"
+    path.write_text("ALTER TABLE t ADD COLUMN a int;\n", encoding="utf-8")
+    assert run(str(path))[0] == 0
+    assert run("--strict", str(path))[0] == 1
+
+
+def test_json_holds_all_there_is(bad: Path) -> None:
+    _, text = run("--format", "json", str(bad))
+    value = json.loads(text)
+    (finding,) = value["findings"]
+    assert (finding["rule"], finding["line"], finding["column"]) == ("drop-table", 3, 1)
+    assert finding["file"] == str(bad)
+    assert finding["instead"]
+    assert run("--json", str(bad))[1] == text
+
+
+def test_sarif_has_rules_and_results(bad: Path) -> None:
+    _, text = run("--format", "sarif", str(bad))
+    (sarif,) = json.loads(text)["runs"]
+    (rule,) = sarif["tool"]["driver"]["rules"]
+    (result,) = sarif["results"]
+    assert rule["id"] == result["ruleId"] == "drop-table"
+    assert result["level"] == "error"
+    region: dict[str, Any] = result["locations"][0]["physicalLocation"]["region"]
+    assert region == {"startLine": 3, "startColumn": 1, "endLine": 3}
+
+
+def test_github_annotations_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "a,b.sql"
+    path.write_text("SET lock_timeout = '1s';\nDROP TABLE \"100%\";\n", encoding="utf-8")
+    _, text = run("--format", "github", str(path))
+    line = text.splitlines()[0]
+    assert line.startswith(f"::error file={tmp_path}/a%2Cb.sql,line=2,endLine=2,col=1,title=drop-")
+    assert "100%25" in line
+
+
+def test_mistakes_on_the_command_line_are_told(tmp_path: Path) -> None:
+    for arguments, message in (
+        (["--layout", "rails", "."], "there is no layout 'rails'"),
+        (["--schema", "x.sql", "."], "--schema is for --trace"),
+        ([str(tmp_path / "none")], "does not exist"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "runner", "lint", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_rules_are_listed() -> None:
+    code, text = run("--rules")
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == [rule.name for rule in all_rules()]
+
+
+def test_squawk_adds_what_no_rule_of_ours_looks_at(tmp_path: Path) -> None:
+    assert find_program() is not None, "the extra lint is part of the development tools"
+    path = tmp_path / "domain.sql"
+    path.write_text("CREATE DOMAIN email AS text CHECK (VALUE LIKE '%@%');\n", encoding="utf-8")
+    (finding,) = lint([path], with_squawk=True).findings
+    assert finding.rule == "squawk-ban-create-domain-with-constraint"
+    assert (finding.source, finding.line) == ("squawk", 1)
+    assert lint([path], with_squawk=False).findings == ()
+
+
+def test_squawk_reports_nothing_twice_and_nothing_of_a_rollback(tmp_path: Path) -> None:
+    path = tmp_path / "1_a.sql"
+    path.write_text(
+        "-- migrate:up\nCREATE INDEX i ON t (a);\n-- migrate:down\n"
+        "DROP INDEX i;\nCREATE DOMAIN email AS text CHECK (VALUE LIKE '%@%');\n",
+        encoding="utf-8",
+    )
+    found = {finding.rule for finding in lint([path], with_squawk=True).findings}
+    assert found == {"create-index", "missing-lock-timeout"}
+
+
+def test_squawk_that_is_missing_is_told(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.review.lint.engine.find_program", lambda: None)
+    with pytest.raises(UsageError, match="squawk is not installed"):
+        lint([bad], with_squawk=True)
+
+
+def test_the_documentation_is_what_the_rules_say() -> None:
+    page = (ROOT / "docs" / "lint.md").read_text("utf-8")
+    assert page == document(), "run: python -m runner.review.lint.docs > docs/lint.md"
+
+
+def test_the_pre_commit_hook_runs_lint() -> None:
+    hook = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
+    assert "entry: trueup lint\n" in hook
