@@ -11,13 +11,13 @@ _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def seconds(value: float) -> str:
-    """A duration: `3 ms`, `1.2 s`, `4 min`, `2.5 h`."""
-    if value < 0.0005:
-        return "0 ms"
+    """A duration: `0.4 ms`, `3 ms`, `1.2 s`, `4 min`, `2.5 h`."""
+    if value < 0.00095:
+        return f"{value * 1000:.1f} ms"
     if value < 0.9995:
         return f"{value * 1000:.0f} ms"
     if value < 90:
-        return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
+        return f"{value:.1f} s".replace(".0 ", " ") if value < 9.95 else f"{value:.0f} s"
     return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
 
 

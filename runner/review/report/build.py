@@ -200,18 +200,17 @@ def _figures(facts: Facts, shown: Sequence[File]) -> list[Figure]:
 
 def _longest_block(found: Certificate) -> Figure:
     """The longest time that a lock on the way up keeps clients from reading a table."""
-    longest = max(
-        (
-            lock.at_live.likely if lock.at_live else lock.held
-            for cost in found.costs
-            if cost.direction == "up"
-            for lock in cost.locks
-            if lock.table and lock.mode == MODES[-1]
-        ),
-        default=0.0,
-    )
+    blocks = [
+        lock
+        for cost in found.costs
+        if cost.direction == "up"
+        for lock in cost.locks
+        if lock.table and lock.mode == MODES[-1]
+    ]
+    known = all(lock.at_live for lock in blocks)
+    longest = max((k.at_live.likely if k.at_live else k.held for k in blocks), default=0.0)
+    kind = "bad" if longest >= 1 else "good" if known else ""
+    where = "" if known else ", on the sample"
     return Figure(
-        figures.seconds(longest),
-        "is the longest that a table cannot be read on the way up",
-        "bad" if longest >= 1 else "good",
+        figures.seconds(longest), f"is the longest that nobody can read a table{where}", kind
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from runner.review.certificate import ContractColumn, ContractTable
+from runner.review.figures import plural
 
 WIDTH = 1120
 _LEFT, _RIGHT, _OLD_WIDTH, _NEW_WIDTH = 0, 500, 400, 620
@@ -80,12 +81,14 @@ def summary(found: Sequence[Pair]) -> str:
     changed = sum(row.kind == "changed" for p in found for row in p.rows)
     added = sum(row.kind == "added" for p in found for row in p.rows)
     removed = sum(row.kind == "removed" for p in found for row in p.rows)
+    tables = sum(pair.old is not None for pair in found)
     parts = [
-        f"{len(renamed)} of {sum(p.old is not None for p in found)} tables get a new name",
-        f"{changed} columns change",
+        f"{len(renamed)} of {plural(tables, 'table')} {'gets' if len(renamed) == 1 else 'get'}"
+        " a new name",
+        f"{plural(changed, 'column')} {'changes' if changed == 1 else 'change'}",
     ]
-    parts += [f"{added} are added"] if added else []
-    parts += [f"{removed} are removed"] if removed else []
+    parts += [f"{added} {'is' if added == 1 else 'are'} added"] if added else []
+    parts += [f"{removed} {'is' if removed == 1 else 'are'} removed"] if removed else []
     return ", ".join(parts)
 
 
@@ -110,7 +113,7 @@ def draw(found: Sequence[Pair]) -> Markup:
     label = escape(f"Old and new contract: {summary(found)}")
     return Markup(
         '<svg class="contract" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
-    ).format(WIDTH, y, label, heads, Markup("").join(body))
+    ).format(WIDTH, y - _GAP, label, heads, Markup("").join(body))
 
 
 def short_type(name: str) -> str:
@@ -150,8 +153,7 @@ def _pair(pair: Pair, y: int, height: int) -> Iterator[Markup]:
             yield _arrow(row_y + _ROW // 2, "changed")
         row_y += _ROW
     if pair.unchanged:
-        count = len(pair.unchanged)
-        words = f"{count} column{'' if count == 1 else 's'} unchanged"
+        words = f"{plural(len(pair.unchanged), 'column')} unchanged"
         title = Markup("<title>{}</title>").format(", ".join(pair.unchanged))
         for table, x in ((pair.old, _LEFT), (pair.new, _RIGHT)):
             if table is not None:

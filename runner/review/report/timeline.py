@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from markupsafe import Markup
 
@@ -194,11 +194,17 @@ def _latency(load: Load, scale: _Scale, top: float) -> Iterator[Markup]:
             _X, _RIGHT, at, at
         )
         yield Markup('<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
-            _X - 8, at + 4, seconds(10.0**decade) if decade > -4 else "0.1 ms"
+            _X - 8, at + 4, seconds(10.0**decade)
         )
-    if load.buckets:
-        points = [f"{scale(b.at + load.width / 2):.1f} {y(b.median):.1f}" for b in load.buckets]
-        yield Markup('<path class="median" d="M{}"/>').format("L".join(points))
+    yield Markup('<path class="median" d="{}"/>').format(
+        "".join(
+            # No line over a time in which no query came back.
+            f"{'L' if before and bucket.at - before.at < load.width * 1.5 else 'M'}"
+            f"{scale(bucket.at + load.width / 2):.1f} {y(bucket.median):.1f}"
+            for before, bucket in pairwise([None, *load.buckets])
+            if bucket
+        )
+    )
     for bucket in load.buckets:
         x = scale(bucket.at + load.width / 2)
         failed = f", {bucket.failed} failed" if bucket.failed else ""
