@@ -67,21 +67,21 @@ class Script:
     header: int = 0
 
     @cached_property
-    def problem(self) -> tuple[str, int]:
-        """Why the text cannot be split into statements, and where; empty when it can."""
+    def _read(self) -> tuple[tuple[Statement, ...], str, int]:
         try:
-            statements(self.text)
+            return tuple(statements(self.text)), "", 0
         except ScanError as error:
-            return str(error), error.offset
-        return "", 0
+            return (), str(error), error.offset
 
-    @cached_property
+    @property
     def statements(self) -> tuple[Statement, ...]:
         """The statements; none when the text cannot be split."""
-        try:
-            return tuple(statements(self.text))
-        except ScanError:
-            return ()
+        return self._read[0]
+
+    @property
+    def problem(self) -> tuple[str, int]:
+        """Why the text cannot be split into statements, and where; empty when it can."""
+        return self._read[1:]
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

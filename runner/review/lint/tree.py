@@ -154,6 +154,15 @@ def walk(node: Node) -> Iterator[Node]:
             yield from walk(value)
 
 
+@cache
+def must_be_quoted(word: str) -> bool:
+    """Whether a name is a key word that cannot name a table or a column without quotes."""
+    if not (word.isascii() and word.isidentifier() and word.islower()):
+        return False
+    token = _parser().scan(word).tokens[0]
+    return enum_name(token, "keyword_kind") in ("RESERVED_KEYWORD", "TYPE_FUNC_NAME_KEYWORD")
+
+
 def table_key(schema: str, name: str) -> str:
     """How a table is called in findings and compared: without the schema public."""
     return name if schema in ("", "public") else f"{schema}.{name}"

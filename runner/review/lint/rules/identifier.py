@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.quoting import quote_ident
 from runner.review.lint import tree
 from runner.review.lint.model import Hit, Rule
 
@@ -43,7 +42,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 " the next name that starts so is a duplicate",
                 names={"name": name[:20]},
             )
-        elif name and quote_ident(name) != name and name.islower() and name.isidentifier():
+        elif tree.must_be_quoted(name):
             if step.verb in ("Index", "AddConstraint", "CreateTrig"):
                 continue
             yield Hit(
@@ -71,7 +70,11 @@ RULE = Rule(
         'ALTER TABLE t ADD COLUMN "order" int;',
         "CREATE INDEX CONCURRENTLY " + "a" * 70 + " ON t (a);",
     ),
-    passed=("CREATE TABLE app_user (id bigint);", "ALTER TABLE t ADD COLUMN status text;"),
+    passed=(
+        "CREATE TABLE mark (position int, time timestamptz, name text, value text);",
+        "CREATE TABLE app_user (id bigint);",
+        "ALTER TABLE t ADD COLUMN status text;",
+    ),
     step=_check,
     verbs=frozenset(
         {
