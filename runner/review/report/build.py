@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -52,6 +52,7 @@ class Facts:
         odometers: of the live database, None when no database was named.
         sessions: open transactions in the live database.
         database: its name, empty when none was named.
+        stale: ids of files that changed since the rehearsal; its costs are not theirs.
     """
 
     migrations: Sequence[Migration]
@@ -61,6 +62,7 @@ class Facts:
     odometers: Sequence[Odometer] | None = None
     sessions: Sequence[Blocker] = ()
     database: str = ""
+    stale: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _resource(name: str) -> str:
 
 
 def _file(migration: Migration, facts: Facts) -> File:
-    found = facts.certificate
+    found = facts.certificate if migration.id not in facts.stale else None
     up = found.cost(migration.id) if found else None
     down = found.cost(migration.id, "down") if found else None
     remarks = facts.remarks or {}

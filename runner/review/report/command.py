@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import Connection, Error
 
 from runner.errors import UsageError
-from runner.ledger.files import Migration
+from runner.ledger.files import Migration, chain_checksums
 from runner.postgres.connect import connect
 from runner.preflight import check
 from runner.preflight.report import Report
@@ -60,9 +60,9 @@ def write_report(
     shown = [m for m in migrations if m.phase != "baseline"]
     if found is not None:
         shown = [m for m in migrations if m.id in found.files] or shown
-    html = render(
-        Facts(shown, found, remarks=_remarks(migrations), **facts),
-    )
+    chain = chain_checksums(migrations)
+    stale = [m.id for m in shown if found is not None and found.files.get(m.id) != chain[m.id]]
+    html = render(Facts(shown, found, remarks=_remarks(migrations), stale=stale, **facts))
     try:
         output.write_text(html, encoding="utf-8")
     except OSError as error:

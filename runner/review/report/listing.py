@@ -16,6 +16,8 @@ from runner.review.certificate import FileCost, StatementCost
 from runner.review.figures import count, seconds, size, span
 from runner.review.report.timeline import kind_of
 
+_FEW = 100  # rows that need no word
+_SHORT = 0.01  # seconds that need no word
 # What has no colour needs no element.
 _PLAIN = re.compile(r'<span class="(?:w|n|p|o)">([^<]*)</span>')
 
@@ -97,28 +99,31 @@ def listing(
 
 
 def _chips(cost: StatementCost) -> list[Chip]:
-    chips = [Chip(span(cost.at_live) if cost.at_live else seconds(cost.seconds), "time")]
+    chips = []
     for lock in cost.locks:
         if lock.table and kind_of(lock.mode) != "weak":
             held = span(lock.at_live) if lock.at_live else seconds(lock.held)
             chips.append(Chip(f"{lock.mode} on {lock.relation}, {held}", kind_of(lock.mode)))
     for touch in cost.touches:
+        written = touch.inserted + touch.updated + touch.deleted
         if touch.rewritten:
             chips.append(Chip(f"rewrites {touch.relation}", "stops-all"))
-        elif touch.read:
+        elif touch.read >= _FEW:
             chips.append(Chip(f"scans {touch.relation}: {count(touch.read)} rows"))
-        written = touch.inserted + touch.updated + touch.deleted
-        if written:
+        if written >= _FEW:
             chips.append(Chip(f"writes {touch.relation}: {count(written)} rows"))
-    if cost.per_million is not None and cost.at_live is None:
+    if cost.per_million is not None and cost.at_live is None and cost.seconds >= _SHORT:
         chips.append(Chip(f"+{seconds(cost.per_million)} for each million rows", "time"))
     if cost.wal_bytes >= 100_000:
         wal = cost.wal_at_live.likely if cost.wal_at_live else cost.wal_bytes
         chips.append(Chip(f"{size(wal)} WAL"))
     if cost.temp_bytes:
         chips.append(Chip(f"{size(cost.temp_bytes)} temporary files"))
-    if cost.dead_tuples:
+    if cost.dead_tuples >= _FEW:
         chips.append(Chip(f"{count(cost.dead_tuples)} dead rows"))
     if cost.sampled:
         chips.append(Chip("sampled"))
+    # What takes no time and does nothing to others needs no word.
+    if chips or cost.seconds >= _SHORT:
+        chips.insert(0, Chip(span(cost.at_live) if cost.at_live else seconds(cost.seconds), "time"))
     return chips
