@@ -135,12 +135,34 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     help="Refuse unless the files passed a rehearsal on this schema: the certificate in FILE, or"
     " the one that `trueup rehearse --record` left in the database.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    help="How many sessions walk a backfill's pages side by side.",
+)
+@click.option(
+    "--max-lag",
+    default="10s",
+    show_default=True,
+    help="A backfill waits while a standby is further behind than this.",
+)
+@click.option(
+    "--pause",
+    default="0s",
+    show_default=True,
+    help="How long a backfill rests after each stretch of about half a second.",
+)
 @_options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    jobs: int,
+    max_lag: str,
+    pause: str,
     accept: tuple[str, ...],
     deadline: str,
     as_json: bool,
@@ -155,7 +177,7 @@ def apply(
 
     \b
     Example:
-      trueup apply --service model_orchestration --to enforce
+      trueup apply --service model_orchestration --to enforce --jobs 2 --max-lag 5s
       trueup apply --service model_orchestration --to contract --waiting-period 24h
     """
     from runner.execute import engine, listeners
@@ -166,6 +188,9 @@ def apply(
         waiting_period=waiting_period,
         schema=config.ledger_schema(dsn),
         accept=frozenset(accept),
+        jobs=jobs,
+        max_lag=config.parse_seconds(max_lag),
+        pause=config.parse_seconds(pause),
         approve=None if rehearsal is None else _rehearsed(rehearsal, migrations),
     )
     if dry:

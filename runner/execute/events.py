@@ -98,6 +98,19 @@ class TableHeld:
 
 
 @dataclass(frozen=True)
+class BackfillHeld:
+    """A backfill waits because the database is behind.
+
+    Args:
+        migration: id of the file that waits.
+        reason: what it waits for.
+    """
+
+    migration: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class InvalidIndexDropped:
     """An index that an unfinished CREATE INDEX CONCURRENTLY left behind was dropped.
 
@@ -186,6 +199,7 @@ Event = (
     | FileStarted
     | AttemptFailed
     | TableHeld
+    | BackfillHeld
     | InvalidIndexDropped
     | Noticed
     | Progress

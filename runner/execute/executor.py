@@ -35,7 +35,7 @@ from runner.execute.failure import statement_error
 from runner.execute.holders import long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
-from runner.execute.session import Session, Settings, reset
+from runner.execute.session import Session, Settings, open_job, reset
 from runner.ledger.concurrent_index import (
     drop_index,
     find_invalid_index,
@@ -182,7 +182,7 @@ class Executor:
                 ) or find_unrecorded_index(self._connection, statement, record):
                     drop_index(self._connection, index)
                     self._emit(InvalidIndexDropped(job.migration.id, str(index)))
-                self._connection.execute(statement.text.encode())
+                self._run_statement(job, statement)
             finished = True
             with self._connection.transaction():
                 self._record(job, record)
@@ -194,6 +194,24 @@ class Executor:
                     if not self.recorder.is_done(record):
                         self._record(job, record)
             raise self._explained(error, job, statement) from None
+
+    def _run_statement(self, job: Job, statement: Statement) -> None:
+        walk = None
+        if job.migration.phase == "backfill" and job.operation == "APPLY":
+            from runner.execute.backfill import Backfill, read_walk
+
+            walk = read_walk(statement)
+        if walk is None:
+            self._connection.execute(statement.text.encode())
+            return
+        Backfill(
+            job.migration.id,
+            walk,
+            self._connection,
+            self.settings,
+            lambda number: open_job(self.session, self.settings, number),
+            self._emit,
+        ).run()
 
     def _record(self, job: Job, record: int | None) -> None:
         # The file may have taken another role, which need not know the ledger.

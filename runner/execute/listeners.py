@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.execute.events import (
     AttemptFailed,
+    BackfillHeld,
     Event,
     FileDone,
     FileStarted,
@@ -71,6 +72,8 @@ def describe(event: Event) -> str:
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
         case TableHeld():
             return "\n".join(f"    waiting, not queueing: {holder}" for holder in event.holders)
+        case BackfillHeld():
+            return f"    waiting: {event.reason}"
         case InvalidIndexDropped():
             return f"    dropped index {event.index}, left by a build that did not end"
         case Noticed():

@@ -34,6 +34,9 @@ class Settings:
             a PostgreSQL interval; None leaves it to the files.
         schema: the schema of yoyo's tables, None to look for them.
         accept: kinds of runner.ledger.audit.ACCEPTABLE that do not stop the run.
+        jobs: how many sessions walk a backfill's pages side by side.
+        max_lag: seconds that a standby may be behind while a backfill works.
+        pause: seconds between two stretches of a backfill.
         approve: called under the lock with what is about to run; stops the run by raising.
     """
 
@@ -42,6 +45,9 @@ class Settings:
     waiting_period: str | None = None
     schema: str | None = None
     accept: frozenset[str] = frozenset()
+    jobs: int = 1
+    max_lag: float = 10.0
+    pause: float = 0.0
     approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 
@@ -89,6 +95,16 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
         ) from None
     finally:
         connection.close()
+
+
+def open_job(session: Session, settings: Settings, number: int) -> Connection:
+    """A further session of a run, in autocommit mode; the caller closes it."""
+    variables = {"lock_timeout": settings.lock_timeout, "trueup.run": session.run}
+    name = f"{session.run} job {number}"
+    values = {**parse_dsn(session.dsn), "client_encoding": "utf8", "application_name": name}
+    connection = connect(make_conninfo(**values), application_name=name, settings=variables)
+    reset(connection)
+    return connection
 
 
 def reset(connection: Connection) -> None:

@@ -1,0 +1,234 @@
+"""Walks a backfill file's page ranges at a pace that the database can bear.
+
+The file's own block does the work: here it gets a first page, an end and a batch size in the place
+of its own, so the same rows are converted by the same expressions as under plain yoyo. A file that
+does not have the block's shape is not touched, and runs as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from psycopg import Connection, Error, errors
+
+from runner.execute.events import BackfillHeld
+from runner.execute.health import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.execute.session import Settings
+    from runner.ledger.scanner import Statement
+
+BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one of its rows
+CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
+SMALLEST_BATCH = 8  # pages
+
+_BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
+_PASSES = re.compile(r"\bpasses constant integer := (\d+);")
+_PAGES = re.compile(
+    r"(\bpages constant bigint :=\s*)"
+    r"(pg_relation_size\('((?:[^']|'')+)'\) / current_setting\('block_size'\)::bigint);"
+)
+_FIRST = re.compile(r"(\bpage bigint := )0;")
+_COUNT = re.compile(r"\bpage = excluded\.page,(\s*)pages = excluded\.pages,")
+_LOOP_END = re.compile(r"(\n    END LOOP;\n)")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A backfill file whose pages can be walked range by range.
+
+    Args:
+        text: the file's statement.
+        table: the table, as SQL names it.
+        batch_pages: how many pages the file converts at a time.
+        passes: how many batches that takes.
+    """
+
+    text: str
+    table: str
+    batch_pages: int
+    passes: int
+
+    def over(self, first: int, end: int, batch_pages: int) -> str:
+        """The file's block for the pages from first up to end, without its last check."""
+        text = _BATCH.sub(rf"\g<1>{batch_pages};", self.text)
+        text = _PAGES.sub(rf"\g<1>{end};", text)
+        text = _FIRST.sub(rf"\g<1>{first};", text)
+        # Ranges end in any order; who hands them out writes down how far all are.
+        text = _COUNT.sub(r"page = p.page,\1pages = p.pages,", text)
+        return _LOOP_END.sub(r"\1    RETURN;\n", text)
+
+    def finish(self) -> str:
+        """The file's last check alone."""
+        return _FIRST.sub(r"\g<1>pages;", self.text)
+
+
+def read_walk(statement: Statement) -> Walk | None:
+    """Recognise the block of a generated backfill file.
+
+    Args:
+        statement: the file's one statement.
+
+    Returns:
+        The walk, None for a file of another shape.
+    """
+    text = statement.text
+    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _LOOP_END)
+    found = [pattern.findall(text) for pattern in shape]
+    if any(len(matches) != 1 for matches in found):
+        return None
+    return Walk(text, found[2][0][2].replace("''", "'"), int(found[0][0][1]), int(found[1][0]))
+
+
+@dataclass
+class Backfill:
+    """One walk of one file.
+
+    Args:
+        migration: its id, the key of its row in trueup.progress.
+        walk: the file.
+        connection: the run's session; the first job works on it.
+        settings: jobs, max_lag and pause.
+        connect: opens a session for each further job.
+        emit: called with BackfillHeld.
+    """
+
+    migration: str
+    walk: Walk
+    connection: Connection
+    settings: Settings
+    connect: Callable[[int], Connection]
+    emit: Callable[[BackfillHeld], None]
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
+    _batch_pages: int = field(default=0, init=False)
+    _chunk: int = field(default=0, init=False)
+
+    def run(self) -> None:
+        """Convert all pages that are not done yet, then check that no row is left."""
+        self._batch_pages = self._chunk = self.walk.batch_pages
+        first, pages = self._begin()
+        self._walk(first, pages)
+        try:
+            self._finish()
+        except errors.RaiseException:
+            if first == 0:
+                raise
+            # What the record says was done is not there any more: begin anew.
+            self._walk(0, pages)
+            self._finish()
+
+    def _begin(self) -> tuple[int, int]:
+        """The first page that is not done, and how many there are."""
+        row = self.connection.execute(
+            """
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            SELECT %s, %s, 0, 0,
+                pg_catalog.pg_relation_size(%s::regclass)
+                    / current_setting('block_size')::bigint
+            ON CONFLICT (file) DO UPDATE
+            SET
+                page = CASE WHEN p.page < p.pages THEN p.page ELSE 0 END,
+                pages = excluded.pages,
+                updated_at = clock_timestamp()
+            RETURNING page, pages
+            """,
+            [self.migration, self.walk.table, self.walk.table],
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def _finish(self) -> None:
+        self.connection.execute(self.walk.finish().encode())
+
+    def _walk(self, first: int, pages: int) -> None:
+        watch = Watch(self.connection, self.settings.max_lag)
+        if self.settings.jobs > 1:
+            with ExitStack() as stack:
+                numbers = range(1, self.settings.jobs + 1)
+                hands = [stack.enter_context(self.connect(number)) for number in numbers]
+                self._share(hands, watch, first, pages)
+            return
+        while first < pages:
+            end = min(first + self._chunk, pages)
+            self._convert(self.connection, first, end)
+            first = end
+            self._done_to(first)
+            self._breathe(watch)
+
+    def _share(self, hands: list[Connection], watch: Watch, first: int, pages: int) -> None:
+        """Hand out the pages in order to sessions that work side by side.
+
+        The run's own session only looks on, so that it can be interrupted.
+        """
+        self._stopped.clear()
+        pids = [hand.info.backend_pid for hand in hands]
+        busy: dict[Future[None], tuple[Connection, int]] = {}
+        free = list(hands)
+        with ThreadPoolExecutor(len(hands), thread_name_prefix="backfill") as pool:
+            try:
+                while first < pages or busy:
+                    while free and first < pages:
+                        hand, end = free.pop(), min(first + self._chunk, pages)
+                        busy[pool.submit(self._convert, hand, first, end)] = (hand, first)
+                        first = end
+                    done, _ = wait(busy, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        free.append(busy.pop(future)[0])
+                        future.result()
+                    if done:
+                        self._done_to(min((begun for _, begun in busy.values()), default=first))
+                        self._breathe(watch)
+                    if watch.clients_waiting(pids):
+                        self._batch_pages = max(SMALLEST_BATCH, self._batch_pages // 2)
+            except BaseException:
+                self._stopped.set()
+                for hand in hands:
+                    with suppress(Error):
+                        hand.cancel_safe(timeout=5)
+                raise
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _convert(self, worker: Connection, first: int, end: int) -> None:
+        """Convert a range, and learn from the time it took."""
+        if self._stopped.is_set():
+            return
+        batch = self._batch_pages
+        begun = time.monotonic()
+        worker.execute(self.walk.over(first, end, batch).encode())
+        taken = time.monotonic() - begun
+        batches = -(-(end - first) // batch) * self.walk.passes
+        each = max(taken / batches, 1e-6)
+        # Never more than the file says: that is what its readers agreed to.
+        self._batch_pages = max(
+            SMALLEST_BATCH, min(self.walk.batch_pages, int(batch * min(2.0, BATCH_SECONDS / each)))
+        )
+        grown = int((end - first) * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
+        self._chunk = max(self._batch_pages, grown // self._batch_pages * self._batch_pages)
+
+    def _done_to(self, page: int) -> None:
+        self.connection.execute(
+            "UPDATE trueup.progress SET page = %s, updated_at = clock_timestamp() WHERE file = %s",
+            [page, self.migration],
+        )
+
+    def _breathe(self, watch: Watch) -> None:
+        """Wait while the database is behind."""
+        if self.settings.pause:
+            time.sleep(self.settings.pause)
+        told = ""
+        while reason := watch.behind():
+            if reason.kind != told:
+                told = reason.kind
+                self.emit(BackfillHeld(self.migration, reason.text))
+            time.sleep(reason.pause)
+            if reason.once:
+                return
