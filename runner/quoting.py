@@ -5,6 +5,7 @@ Code that runs against a database composes with `psycopg.sql` instead.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from runner.catalog.model import Name
@@ -57,6 +58,14 @@ def quote_literal(value: str) -> str:
 
 
 def shorten(name: str, suffix: str = "") -> str:
-    """Cut a name so that it and its suffix fit PostgreSQL's 63 bytes."""
+    """Make a name and its suffix fit PostgreSQL's 63 bytes.
+
+    Args:
+        name: the name; when it must be cut, four digits of its hash keep it apart from others.
+        suffix: what stands whole behind it.
+    """
     room = 63 - len(suffix.encode())
-    return name.encode()[:room].decode(errors="ignore") + suffix
+    if len(name.encode()) > room:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:4]
+        name = name.encode()[: room - 5].decode(errors="ignore") + "_" + digest
+    return name + suffix

@@ -125,6 +125,12 @@ class Remake:
         ]
 
     @property
+    def kept_indexes(self) -> list[IndexChange]:
+        """The new contract's indexes that stay."""
+        made = {i.name for i in self.new_indexes}
+        return [i for i in self._table.converted_indexes if i.name not in made]
+
+    @property
     def referring(self) -> list[ForeignKeyChange]:
         """The foreign keys that rest on columns that are made again."""
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import textwrap
 from collections import Counter
@@ -79,7 +80,7 @@ def number(
         StandardError: the numbers of the files that are there leave no room.
     """
     taken = {name.partition("_")[2]: name.partition("_")[0] for name in existing}
-    names = {draft.key: f"{draft.phase}_{draft.subject}" for draft in drafts}
+    names = _file_names(drafts)
     needed = Counter(draft.phase for draft in drafts)
     step = 100
     while max(needed.values(), default=0) >= step:
@@ -103,6 +104,18 @@ def number(
         ids[draft.key] = f"{taken[name]}_{name}"
     files = [_file(draft, ids, baseline) for draft in drafts]
     return sorted(files, key=lambda f: f.id)
+
+
+def _file_names(drafts: Sequence[Draft]) -> dict[str, str]:
+    """A name for each draft that any file system and yoyo's `depends` take."""
+    names: dict[str, str] = {}
+    for draft in drafts:
+        subject = re.sub(r"[^a-z0-9]+", "_", draft.subject.lower()).strip("_")
+        name = f"{draft.phase}_{subject or 'table'}"
+        if name in names.values():
+            name += "_" + hashlib.sha256(draft.key.encode()).hexdigest()[:4]
+        names[draft.key] = name
+    return names
 
 
 def _file(draft: Draft, ids: Mapping[str, str], baseline: str | None) -> File:

@@ -41,6 +41,11 @@ class TableView:
             return f"{quote_ident(self.renamed[column])} AS {name}"
         return f"{quote_ident(change.old_name)} AS {name}" if change else name
 
+    def cut_names(self, suffix: str) -> list[tuple[str, str]]:
+        """The columns whose name had to be cut to take a suffix: that name and their own."""
+        names = ((shorten(c.name, suffix), c.name) for c in self.relation.columns)
+        return [(cut, name) for cut, name in names if cut != name + suffix]
+
     def is_unique(self, column: str) -> bool:
         """Whether the column alone is a key."""
         return any(i.unique and i.columns == (column,) for i in self.indexes)
@@ -233,6 +238,15 @@ class TableView:
     def unconverted_not_null(self) -> list[str]:
         """The unconverted columns that are NOT NULL."""
         return [name for name in self.not_null if name not in self.converted]
+
+    @property
+    def crowded_not_null(self) -> list[str]:
+        """The converted NOT NULL columns whose constraint's name PostgreSQL must cut."""
+        return [
+            name
+            for name in self.not_null
+            if name in self.converted and len(f"{self.old.name}{name}".encode()) > 53
+        ]
 
     @property
     def contract_renames(self) -> list[tuple[str, str, str]]:

@@ -25,6 +25,10 @@ DROP INDEX {{ t.new.schema | q }}.{{ name | q }};
 {% endif %}
 {% endfor %}
 
+{% for i in r.kept_indexes if i.build_name != i.name %}
+ALTER INDEX {{ t.new.schema | q }}.{{ i.name | q }} RENAME TO {{ i.build_name | q }};
+{% endfor %}
+
 -- The columns from the first converted one on are made again, so that the old order comes back.
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ r.new_name(c.name) | q }};
@@ -49,9 +53,9 @@ CALL trueup.silence_triggers({{ t.new | n | lit }});
 {{ macros.restore(t, t.new) }}
 
 {% if r.moved %}
-CALL trueup.copy_columns({{ t.new | n | lit }}, '__moved');
+{{ macros.copy_columns(t, "__moved") }}
 {% endif %}
-CALL trueup.copy_columns({{ t.new | n | lit }}, '__new');
+{{ macros.copy_columns(t, "__new") }}
 
 {% if r.moved %}
 ALTER TABLE {{ t.new | n }}

@@ -18,6 +18,12 @@ WHERE EXISTS (SELECT FROM {{ t.marker | n }}){{ "\nWITH CASCADED CHECK OPTION" i
 ALTER VIEW {{ t.old | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_default }};
 {% endfor %}
 CALL trueup.stand_in({{ t.old | n | lit }}, {{ t.new | n | lit }});
+{% for old, name in t.cut_names("__old") %}
+CALL trueup.copy_column({{ t.new | n | lit }}, {{ old | lit }}, {{ t.old | n | lit }}, {{ name | lit }});
+{% endfor %}
+{% for old, name in t.renamed.items() %}
+CALL trueup.copy_column({{ t.new | n | lit }}, {{ name | lit }}, {{ t.old | n | lit }}, {{ old | lit }});
+{% endfor %}
 {%- endmacro %}
 
 {% macro sync_trigger(t) -%}
@@ -165,5 +171,12 @@ ALTER TABLE {{ table | n }} RENAME COLUMN {{ old | q }} TO {{ new | q }};
 {% macro rename_columns_back(t, table) -%}
 {% for old, new in t.renamed.items() %}
 ALTER TABLE {{ table | n }} RENAME COLUMN {{ new | q }} TO {{ old | q }};
+{% endfor %}
+{%- endmacro %}
+
+{% macro copy_columns(t, suffix) -%}
+CALL trueup.copy_columns({{ t.new | n | lit }}, {{ suffix | lit }});
+{% for source, target in t.cut_names(suffix) %}
+CALL trueup.copy_column({{ t.new | n | lit }}, {{ source | lit }}, {{ t.new | n | lit }}, {{ target | lit }});
 {% endfor %}
 {%- endmacro %}

@@ -29,3 +29,12 @@ ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_d
 {% if t.old != t.new %}
 ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
+{% if t.crowded_not_null %}
+
+-- Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes.
+CALL trueup.name_not_nulls(
+    {{ t.old | n | lit }},
+    {{ t.old.name | lit }},
+    ARRAY[{{ t.crowded_not_null | map("lit") | join(", ") }}]::name[]
+);
+{% endif %}

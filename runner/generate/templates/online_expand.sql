@@ -27,7 +27,7 @@ ALTER TABLE {{ t.new | n }}
 ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.new_default }};
 {% endfor %}
 
-CALL trueup.copy_columns({{ t.new | n | lit }}, '__old');
+{{ macros.copy_columns(t, "__old") }}
 
 {% endif %}
 {{ macros.compat_view(t) }}

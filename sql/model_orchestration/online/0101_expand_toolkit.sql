@@ -176,6 +176,12 @@ DECLARE
     granted record;
     note text;
 BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = target AND attname = target_column
+    ) THEN
+        RETURN;
+    END IF;
+
     FOR granted IN
         SELECT
             acl.privilege_type,
@@ -465,18 +471,33 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     item record;
+    table_part text;
+    column_part text;
+    new_name text;
 BEGIN
     FOR item IN
-        SELECT
-            k.conname AS old_name,
-            format('%s_%s_not_null', table_name, regexp_replace(a.attname, '__old$', '')) AS name
+        SELECT k.conname AS old_name, a.attname AS column_name
         FROM pg_constraint AS k
         JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
         WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = ANY (columns)
     LOOP
-        IF item.name <> item.old_name AND octet_length(item.name) <= 63 THEN
+        -- As PostgreSQL does it: of a name that is too long, the longer part is cut.
+        table_part := table_name;
+        column_part := item.column_name;
+        WHILE octet_length(table_part) + octet_length(column_part) > 53 LOOP
+            IF octet_length(table_part) > octet_length(column_part) THEN
+                table_part := left(table_part, -1);
+            ELSE
+                column_part := left(column_part, -1);
+            END IF;
+        END LOOP;
+        new_name := format('%s_%s_not_null', table_part, column_part);
+
+        IF NOT EXISTS (
+            SELECT FROM pg_constraint AS k WHERE k.conrelid = relation AND k.conname = new_name
+        ) THEN
             EXECUTE format(
-                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, item.old_name, item.name
+                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, item.old_name, new_name
             );
         END IF;
     END LOOP;

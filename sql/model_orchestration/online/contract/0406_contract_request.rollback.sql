@@ -105,6 +105,7 @@ FROM trueup.request_reversal AS r
 WHERE t.id = r.id::text;
 
 CALL trueup.copy_columns('public.request', '__moved');
+
 CALL trueup.copy_columns('public.request', '__new');
 
 ALTER TABLE public.request

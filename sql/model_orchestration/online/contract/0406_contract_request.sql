@@ -29,5 +29,5 @@ ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
 CALL trueup.name_not_nulls(
     'public.request',
     'request',
-    ARRAY['request_id', 'request_data', 'success', 'created_at']::name[]
+    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
 );

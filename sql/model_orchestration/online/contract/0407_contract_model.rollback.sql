@@ -90,6 +90,7 @@ FROM trueup.model_reversal AS r
 WHERE t.id = r.id::text;
 
 CALL trueup.copy_columns('public.model', '__moved');
+
 CALL trueup.copy_columns('public.model', '__new');
 
 ALTER TABLE public.model

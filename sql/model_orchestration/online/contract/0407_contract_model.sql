@@ -28,5 +28,5 @@ ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
 CALL trueup.name_not_nulls(
     'public.model',
     'model',
-    ARRAY['model_id', 'created_at', 'updated_at']::name[]
+    ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
 );

@@ -76,6 +76,7 @@ FROM trueup.provider_quota_reversal AS r
 WHERE t.id = r.id::text;
 
 CALL trueup.copy_columns('public.provider_quota', '__moved');
+
 CALL trueup.copy_columns('public.provider_quota', '__new');
 
 ALTER TABLE public.provider_quota

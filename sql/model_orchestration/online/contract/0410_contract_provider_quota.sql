@@ -26,5 +26,5 @@ ALTER TABLE public.provider_quota
 CALL trueup.name_not_nulls(
     'public.provider_quota',
     'provider_quota',
-    ARRAY['daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
+    ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
 );
