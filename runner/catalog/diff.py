@@ -24,7 +24,13 @@ class Difference:
         return f"{self.object}: {self.property} is {self.found!r}, expected {self.expected!r}"
 
 
-_PARTS = ("columns", "constraints", "indexes", "triggers", "policies")
+_PARTS = {
+    "columns": "column",
+    "constraints": "constraint",
+    "indexes": "index",
+    "triggers": "trigger",
+    "policies": "policy",
+}
 
 
 def diff(
@@ -67,7 +73,7 @@ def _compare(
         left, right = {x.name: x for x in before}, {x.name: x for x in after}
         for part in sorted(left.keys() | right.keys()):
             yield from _compare(
-                f"{label} {name.removesuffix('s')} {part}",
+                f"{label} {_PARTS[name]} {part}",
                 left.get(part),
                 right.get(part),
                 skipped,
