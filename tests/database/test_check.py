@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -34,6 +35,8 @@ from runner.preflight.rules import UUID_PATTERN, is_canonical, is_uuid, same_uui
 from runner.standard import Standard, load_standard
 
 STANDARD = load_standard(SHIPPED / "standard.toml")
+SERVICE = Path(__file__).parents[1] / "services" / "planning"
+PLANNING = Variant("planning", SERVICE / "schema.sql", SERVICE / "standard.toml", ())
 
 
 def run(dsn: str, standard: Standard = STANDARD) -> Report:
@@ -233,6 +236,26 @@ def test_a_uuid_is_what_the_servers_input_function_takes(database: str, text: st
 def test_the_files_and_the_check_know_the_same_uuids() -> None:
     toolkit = (SHIPPED / "online" / "0101_expand_toolkit.sql").read_text(encoding="utf-8")
     assert UUID_PATTERN in toolkit
+
+
+def test_values_of_integers_and_maps_and_what_keeps_their_originals(
+    make_service: MakeService,
+) -> None:
+    dsn = make_service(PLANNING).dsn
+    execute(
+        dsn,
+        "ALTER TABLE tasks DROP CONSTRAINT tasks_priority_check",
+        "UPDATE tasks SET priority = 9 WHERE title = 'Task 3'",
+    )
+
+    report = run(dsn, load_standard(PLANNING.standard))
+
+    assert [f.object for f in report.stops] == ["public.tasks.priority"]
+    assert about(report, "public.tasks.priority").samples[0].value == "9"
+    assert "the column state_detail keeps them" in about(report, "public.plans.state").problem
+    for finding in report.findings:
+        if finding.rows is not None:
+            assert shown_rows(dsn, finding) == finding.rows, finding
 
 
 # References
