@@ -134,6 +134,19 @@ def test_squawk_that_is_missing_is_told(bad: Path, monkeypatch: pytest.MonkeyPat
         lint([bad], with_squawk=True)
 
 
+def test_without_the_parser_the_way_on_is_told(bad: Path) -> None:
+    program = "import sys; sys.modules['postgast'] = None; from runner.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "lint", str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'trueup[lint]'" in done.stderr
+
+
 def test_the_documentation_is_what_the_rules_say() -> None:
     page = (ROOT / "docs" / "lint.md").read_text("utf-8")
     assert page == document(), "run: python -m runner.review.lint.docs > docs/lint.md"

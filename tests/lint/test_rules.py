@@ -10,6 +10,8 @@ from lint.example_files import write_example
 
 from runner.review.lint import all_rules, lint
 from runner.review.lint.model import Rule
+from runner.review.lint.rules.alter_column_type import keeps_rows
+from runner.review.lint.tree import must_be_quoted
 
 RULES = all_rules()
 FLAGGED = [(rule, example) for rule in RULES for example in rule.flagged]
@@ -51,6 +53,54 @@ def test_the_safe_way_names_the_objects(rule: Rule, example: str, tmp_path: Path
     write_example(tmp_path, example)
     for finding in lint([tmp_path]).findings:
         assert not re.search(r"\{[a-z]+\}", finding.instead), finding.instead
+
+
+@pytest.mark.parametrize(
+    "reserved", ["order", "user", "group", "table", "left", "end", "desc", "analyse"]
+)
+def test_names_that_need_quotes(reserved: str) -> None:
+    assert must_be_quoted(reserved)
+
+
+@pytest.mark.parametrize("free", ["position", "time", "name", "value", "Order", "zwölf", "a b", ""])
+def test_names_that_need_none_are_not_called_key_words(free: str) -> None:
+    assert not must_be_quoted(free)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("varchar(50)", "varchar(100)"),
+        ("varchar(50)", "varchar"),
+        ("varchar(50)", "text"),
+        ("text", "varchar"),
+        ("numeric(10,2)", "numeric(12,2)"),
+        ("numeric(10,2)", "numeric"),
+        ("timestamptz(3)", "timestamptz(6)"),
+        ("timestamp(0)", "timestamp"),
+        ("cidr", "inet"),
+    ],
+)
+def test_types_that_change_in_the_catalog_alone(old: str, new: str) -> None:
+    assert keeps_rows(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("varchar(50)", "varchar(20)"),
+        ("text", "varchar(50)"),
+        ("numeric(10,2)", "numeric(12,4)"),
+        ("numeric", "numeric(12,4)"),
+        ("integer", "bigint"),
+        ("timestamp", "timestamptz"),
+        ("timestamptz(6)", "timestamptz(3)"),
+        ("char(5)", "text"),
+        ("inet", "cidr"),
+    ],
+)
+def test_types_that_rewrite_the_table(old: str, new: str) -> None:
+    assert not keeps_rows(old, new)
 
 
 def test_the_house_sql_passes_without_a_suppression() -> None:

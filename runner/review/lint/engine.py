@@ -127,36 +127,35 @@ def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, lis
 
 
 def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
-    places = Places()
     downs: list[Context] = []
     for pair in chain.pairs:
         context = Context(chain, pair, pair.up, chain.world, _transaction(pair.up))
-        yield from _lint_script(context, names, places)
+        yield from _lint_script(context, names)
         if pair.down is not None:
             downs.append(
                 Context(chain, pair, pair.down, copy(chain.world), _transaction(pair.down))
             )
     for context in downs:
-        yield from _lint_script(context, names, places)
+        yield from _lint_script(context, names)
     scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
     for rule in all_rules():
         for hit in rule.chain(chain) if rule.chain is not None else ():
             assert hit.path is not None
             if hit.path in names:
-                yield places.finding(rule, hit, scripts[hit.path])
+                yield _finding(rule, hit, scripts[hit.path])
 
 
 def _transaction(script: Script) -> Transaction:
     return Transaction(single=not script.transactional)
 
 
-def _lint_script(context: Context, names: set[Path], places: Places) -> Iterator[Finding]:
+def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
     script, world = context.script, context.world
     reported = script.path in names
     for rule in all_rules():
         if rule.script is not None and reported and _applies(rule, script):
             for hit in rule.script(context):
-                yield places.finding(rule, hit, script)
+                yield _finding(rule, hit, script)
     for step in script.steps:
         context.follow(step)
         if reported:
@@ -166,7 +165,7 @@ def _lint_script(context: Context, names: set[Path], places: Places) -> Iterator
                 if not rule.new_tables and step.table and context.is_new(step.table):
                     continue
                 for hit in rule.step(step, context):
-                    yield places.finding(rule, hit, script, step)
+                    yield _finding(rule, hit, script, step)
         context.transaction.steps.append(step)
         if script.up:
             world.apply(step, script)
@@ -188,45 +187,32 @@ def _applies(rule: Rule, script: Script) -> bool:
     return rule.window or script.phase != "window"
 
 
-class Places:
-    """Turns places in files into lines and columns."""
-
-    def finding(self, rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> Finding:
-        """Make a finding of what a rule tells.
-
-        Args:
-            rule: the rule.
-            hit: what it tells.
-            script: the file.
-            step: the step that it was asked about.
-
-        Returns:
-            The finding with its line, and the safe way with the names filled in.
-        """
-        step = hit.step or step
-        offset = hit.offset if hit.offset is not None else (step.offset if step else 0)
-        text = script.content
-        line = text.count("\n", 0, offset) + 1
-        column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-        end = offset
-        if step is not None:
-            end = max(offset, step.statement.offset + len(step.statement.text.rstrip()))
-        values = {"table": "the_table", "column": "the_column", "name": "the_name"}
-        if step is not None:
-            values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
-            values |= {"column": step.name} if step.name else {}
-        values |= hit.names
-        return Finding(
-            rule=rule.name,
-            level=rule.level,
-            path=script.path,
-            line=line,
-            column=column,
-            end_line=line + text.count("\n", offset, end),
-            message=hit.message,
-            why=rule.why,
-            instead=_filled(rule.instead, values),
-        )
+def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> Finding:
+    """A finding of what a rule tells, its line found and the safe way filled in."""
+    step = hit.step or step
+    offset = hit.offset if hit.offset is not None else (step.offset if step else 0)
+    text = script.content
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    end = offset
+    if step is not None:
+        end = max(offset, step.statement.offset + len(step.statement.text.rstrip()))
+    values = {"table": "the_table", "column": "the_column", "name": "the_name"}
+    if step is not None:
+        values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
+        values |= {"column": step.name} if step.name else {}
+    values |= hit.names
+    return Finding(
+        rule=rule.name,
+        level=rule.level,
+        path=script.path,
+        line=line,
+        column=column,
+        end_line=line + text.count("\n", offset, end),
+        message=hit.message,
+        why=rule.why,
+        instead=_filled(rule.instead, values),
+    )
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

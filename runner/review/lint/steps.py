@@ -242,7 +242,7 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
         case "ClusterStmt":
             return tree.relation(node.relation), node.indexname, "ACCESS EXCLUSIVE", "TABLE"
         case "RefreshMatViewStmt":
-            lock = "EXCLUSIVE" if node.concurrent else "ACCESS EXCLUSIVE"
+            lock = "" if node.concurrent else "ACCESS EXCLUSIVE"
             return tree.relation(node.relation), "", lock, "MATVIEW"
         case "ReindexStmt":
             lock = "" if tree.option(node.params, "concurrently") is not None else "SHARE"

@@ -156,6 +156,9 @@ def _bounded(where: Node, step: Step) -> bool:
             subject = next((c for c in (name, tree.column(node.rexpr)) if c), "")
             direction = operator[0] if name else {"<": ">", ">": "<"}[operator[0]]
             sides.add((subject, direction))
+            # Keys count up from 1: an upper limit is a range.
+            if direction == "<" and name and isinstance(tree.constant(node.rexpr), int):
+                return True
     return any((subject, "<") in sides and (subject, ">") in sides for subject, _ in sides)
 
 

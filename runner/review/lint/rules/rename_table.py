@@ -35,16 +35,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 
 
 def _swapped_in(step: Step, context: Context) -> bool:
-    """Whether a table that nobody used takes a name that was made free."""
-    if step.verb != "Rename":
-        return False
-    new = step.node.newname
-    born = context.world.table(step.table).born
-    used = any(
-        other.verb == "Rename" and other.target == "TABLE" and other.table.rpartition(".")[2] == new
+    """Whether the table takes a name that the file has made free."""
+    return step.verb == "Rename" and any(
+        other.verb == "Rename"
+        and other.target == "TABLE"
+        and other.table.rpartition(".")[2] == step.node.newname
         for other in context.earlier(step)
     )
-    return used and born is not None
 
 
 RULE = Rule(
@@ -65,6 +62,7 @@ COMMIT;""",
         "ALTER VIEW active_users RENAME TO users_active;",
     ),
     passed=(
+        "ALTER TABLE t RENAME TO t_old;\nALTER TABLE t_new RENAME TO t;",
         "ALTER TABLE users RENAME TO app_user;\nCREATE VIEW users AS SELECT id FROM app_user;\n"
         "GRANT SELECT ON users TO app;",
     ),

@@ -37,6 +37,7 @@ def _check(context: Context) -> Iterator[Hit]:
     gone = {s.table for s in up.steps if s.verb == "Drop"}
     names = {former_name(table, context) for table in dropped} | dropped
     cascades = "cascade" in text
+    yield from _data_left(up, context, text)
     for step in up.steps:
         made = _MADE.get(step.verb)
         if made is None or step.hidden or cascades:
@@ -78,6 +79,20 @@ def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
             )
 
 
+def _data_left(up: Script, context: Context, text: str) -> Iterator[Hit]:
+    """Values that the file replaces and the rollback does not speak of."""
+    for step in up.steps:
+        if step.verb != "Update" or step.hidden or context.is_new(step.table):
+            continue
+        columns = [tree.inner(target).name for target in step.node.target_list]
+        if not any(re.search(rf"\b{re.escape(c.lower())}\b", text) for c in columns):
+            yield Hit(
+                f"the rollback leaves {', '.join(columns)} of {step.table} as this UPDATE sets it",
+                step=step,
+                names={"kind": "the old values of", "name": f"{step.table}.{columns[0]}"},
+            )
+
+
 def _goes_with_column(step: Step, text: str) -> bool:
     """A constraint goes with its column."""
     node = getattr(step.node, "def").constraint
@@ -95,8 +110,9 @@ RULE = Rule(
     why="What stays behind makes the next apply fail (it exists) or keeps its lock and its"
     " cost. The names are compared; `trueup lint --trace` applies and rolls back on a server"
     " of its own and compares the schemas.",
-    instead="""DROP {kind} {name};  -- in the rollback""",
+    instead="""-- in the rollback: what puts {kind} {name} back as it was""",
     flagged=(
+        "-- migrate:up\nUPDATE a SET state = 'NEW' WHERE id = 1;\n-- migrate:down\nSELECT 1;",
         "-- migrate:up\nCREATE TABLE a (n int);\n-- migrate:down\n"
         "DROP TABLE a;\nDROP TABLE customers;",
         "-- migrate:up\nCREATE TABLE a (n int);\nCREATE TABLE b (n int);\n"
