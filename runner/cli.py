@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.execute.engine import Outcome
     from runner.ledger.files import Migration
     from runner.ledger.repair import Repair
+    from runner.ledger.status import MigrationStatus
 
 EXIT_CODES = """\b
 Exit codes:
@@ -330,27 +331,63 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None
 
 
 @cli.command()
+@click.option("--watch", is_flag=True, help="Look again every second, until interrupted.")
+@click.option(
+    "--waiting-period",
+    default="24h",
+    show_default=True,
+    help="How long an old name must be unused before contract.",
+)
 @_options("dsn", "config", "service", "sources", "strategy", "json")
-def status(as_json: bool, **where: Any) -> None:
-    """Tell which migrations are applied, pending or unfinished. Reads only, takes no lock.
+def status(watch: bool, waiting_period: str, as_json: bool, **where: Any) -> None:
+    """Tell what is applied, how far backfills are, and who uses the old names.
+
+    Reads only, takes no lock.
 
     \b
     Example:
       trueup status --service model_orchestration
+      trueup status --service model_orchestration --watch
     """
+    import time
     from dataclasses import asdict
+    from datetime import timedelta
 
+    from runner.execute import underway
     from runner.ledger.records import read_ledger
     from runner.ledger.status import read_status
     from runner.postgres.connect import connect
 
     dsn, migrations = _resolve(**where)
+    period = timedelta(seconds=config.parse_seconds(waiting_period))
     with connect(dsn, application_name="trueup status") as connection:
-        ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
-        lines = read_status(connection, migrations, ledger)
-    if as_json:
-        _print_json([asdict(line) for line in lines])
-        return
+        while True:
+            ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
+            lines = read_status(connection, migrations, ledger)
+            backfills = underway.read_backfills(connection)
+            old_names = underway.read_old_names(connection, period)
+            if as_json:
+                _print_json(
+                    {
+                        "migrations": [asdict(line) for line in lines],
+                        "backfills": [asdict(backfill) for backfill in backfills],
+                        "old_names": [asdict(name) for name in old_names],
+                    }
+                )
+            else:
+                if watch:
+                    click.clear()
+                _show_status(lines)
+                for backfill in backfills:
+                    click.echo(underway.describe_backfill(backfill))
+                for name in old_names:
+                    click.echo("\n".join(underway.describe_old_name(name)))
+            if not watch:
+                return
+            time.sleep(1)
+
+
+def _show_status(lines: list[MigrationStatus]) -> None:
     width = max(len(line.migration) for line in lines)
     for line in lines:
         when = f"  {line.applied_at} UTC" if line.applied_at else ""
@@ -516,6 +553,53 @@ def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -
         dsn, migrations, standard, rehearsal=rehearsal, with_check=not no_check, output=output
     )
     click.echo(f"wrote {output}")
+
+
+@cli.command()
+@click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
+@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
+@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--base",
+    default="baseline",
+    show_default=True,
+    metavar="PHASE|ID",
+    help="Without a database: the last phase or migration that makes the schema.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder for the files; else this one.",
+)
+@_options("dsn", "config", "service", "sources", "strategy")
+def review(
+    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+) -> None:
+    """Lint, rehearse, plan and report in one go: what a pull request needs.
+
+    Writes trueup-review.md to post, trueup-report.html to keep, and the certificate
+    trueup-rehearsal.json for `apply --require-rehearsal`. Needs no database. Exits with 1 when
+    lint finds an error or the rehearsal fails.
+
+    \b
+    Example:
+      trueup review --service model_orchestration
+    """
+    from rich.console import Console
+
+    from runner.review import pull_request
+    from runner.review.rehearse import Options
+
+    dsn, migrations, standard = _resolve_for_review(where)
+    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    with Console(stderr=True).status("reviewing") as status:
+        passed = pull_request.review(
+            dsn, migrations, standard, folder=output, options=options, listener=status.update
+        )
+    click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
+    if not passed:
+        sys.exit(1)
 
 
 @cli.command()
@@ -842,7 +926,7 @@ def _show_trials(trials: list[Trial], *, as_json: bool) -> None:
 def _print_json(value: object) -> None:
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def main() -> NoReturn:

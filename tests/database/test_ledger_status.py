@@ -37,7 +37,7 @@ def service(tmp_path: Path) -> Path:
 def status(dsn: str, service: Path) -> list[dict[str, object]]:
     done = run_trueup("status", "--service", str(service), "--json", dsn=dsn)
     assert done.returncode == 0, done.stderr
-    lines: list[dict[str, object]] = json.loads(done.stdout)
+    lines: list[dict[str, object]] = json.loads(done.stdout)["migrations"]
     return lines
 
 

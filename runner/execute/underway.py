@@ -1,0 +1,176 @@
+"""What an operator looks at while a conversion is under way: backfills and old names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import errors
+from psycopg.rows import class_row
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from psycopg import Connection
+
+
+@dataclass(frozen=True)
+class BackfillStatus:
+    """How far a backfill is.
+
+    Args:
+        file: id of its migration.
+        table_name: the table.
+        rows_done: rows converted so far.
+        share: of its pages, from 0 to 1.
+        seconds: from its begin to its last batch.
+        dead_rows: what VACUUM would free now, as the server estimates it.
+        growth: the table's size to what it was when the walk began, 1.0 for as large.
+        hot_share: of all updates of the table since its statistics began, how many spared the
+            indexes, from 0 to 1.
+    """
+
+    file: str
+    table_name: str
+    rows_done: int
+    share: float
+    seconds: float
+    dead_rows: int
+    growth: float
+    hot_share: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate, None while nothing is known."""
+        if self.share <= 0:
+            return None
+        return self.seconds * (1 - self.share) / self.share
+
+
+@dataclass(frozen=True)
+class OldName:
+    """How much an old name is used.
+
+    Args:
+        name: the compat view.
+        queries: how many queries went through it, as far as the statistics go back.
+        last_use: when, None for never or when the server (before 16) does not tell.
+        unused_since: since when the server can prove that nobody used it, None when it was used
+            since its odometer was read.
+        allowed_from: when contract may remove it if nobody uses it until then, None likewise.
+        users: sessions whose last query names it: `application (role)`, with how many.
+    """
+
+    name: str
+    queries: int
+    last_use: datetime | None
+    unused_since: datetime | None
+    allowed_from: datetime | None
+    users: tuple[str, ...]
+
+
+def read_backfills(connection: Connection) -> list[BackfillStatus]:
+    """Read how far the backfills are; none before expand and after contract's rollback files.
+
+    Args:
+        connection: to the database.
+
+    Returns:
+        One entry for each backfill that has begun.
+    """
+    with connection.cursor(row_factory=class_row(BackfillStatus)) as cursor:
+        try:
+            return cursor.execute(
+                """
+                SELECT p.file, p.table_name, p.rows_done,
+                    CASE WHEN p.pages = 0 THEN 1.0
+                        ELSE least(1.0, p.page::float8 / p.pages) END AS share,
+                    extract(epoch FROM p.updated_at - p.started_at)::float8 AS seconds,
+                    coalesce(s.n_dead_tup, 0) AS dead_rows,
+                    coalesce(pg_relation_size(s.relid)::float8
+                        / greatest(p.pages * current_setting('block_size')::bigint, 1), 1.0)
+                        AS growth,
+                    coalesce(s.n_tup_hot_upd::float8 / greatest(s.n_tup_upd, 1), 0.0) AS hot_share
+                FROM trueup.progress p
+                LEFT JOIN pg_catalog.pg_stat_user_tables s
+                    ON s.relid = pg_catalog.to_regclass(p.table_name)
+                ORDER BY p.file
+                """
+            ).fetchall()
+        except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
+            return []
+
+
+def read_old_names(connection: Connection, waiting_period: timedelta) -> list[OldName]:
+    """Read who uses the old contract.
+
+    Args:
+        connection: to the database.
+        waiting_period: how long an old name must be unused before contract removes it.
+
+    Returns:
+        One entry for each compat view; sessions of other roles show their query to a superuser
+        or a member of pg_read_all_stats only.
+    """
+    try:
+        rows = connection.execute(
+            """
+            SELECT o.compat_view, coalesce(s.seq_scan, 0),
+                (to_jsonb(s) ->> 'last_seq_scan')::timestamptz, u.since, u.since + %s,
+                ARRAY(
+                    SELECT format('%%s (%%s), sessions: %%s',
+                        coalesce(nullif(a.application_name, ''), 'no application name'),
+                        a.usename, count(*))
+                    FROM pg_catalog.pg_stat_activity a
+                    WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+                        AND a.application_name NOT LIKE 'trueup%%'
+                        AND a.query ~* ('\\m' || regexp_replace(
+                            (parse_ident(o.compat_view))[2], '([^[:alnum:]_])', '\\\\\\1', 'g')
+                            || '\\M')
+                    GROUP BY a.application_name, a.usename
+                    ORDER BY count(*) DESC, 1
+                )
+            FROM trueup.odometer o
+            CROSS JOIN LATERAL (SELECT trueup.unused_since(o.compat_view) AS since) u
+            LEFT JOIN pg_catalog.pg_stat_user_tables s
+                ON s.relid = pg_catalog.to_regclass(o.marker)
+            ORDER BY o.compat_view
+            """,
+            [waiting_period],
+        ).fetchall()
+    except (
+        errors.UndefinedTable,
+        errors.InvalidSchemaName,
+        errors.UndefinedFunction,
+        errors.InsufficientPrivilege,
+    ):
+        return []
+    return [
+        OldName(name, queries, last, since, allowed, tuple(users))
+        for name, queries, last, since, allowed, users in rows
+    ]
+
+
+def describe_backfill(status: BackfillStatus) -> str:
+    """A backfill as a line of text."""
+    rate = status.rows_done / status.seconds if status.seconds > 0 else 0.0
+    left = status.seconds_left
+    coming = "" if status.share >= 1 or left is None else f", {left:.0f} s left"
+    return (
+        f"{status.file}: {status.share:.0%} of {status.table_name}, {status.rows_done:,} rows,"
+        f" {rate:,.0f} rows/s{coming}; {status.dead_rows:,} dead rows,"
+        f" table {status.growth:.2f} times its size, {status.hot_share:.0%} HOT"
+    )
+
+
+def describe_old_name(name: OldName) -> list[str]:
+    """The use of an old name as lines of text."""
+    used = f", last used {name.last_use:%Y-%m-%d %H:%M:%S %Z}" if name.last_use else ""
+    if name.allowed_from is None:
+        when = "used since its odometer was read, so contract is not allowed"
+    else:
+        when = (
+            f"contract allowed from {name.allowed_from:%Y-%m-%d %H:%M:%S %Z} if unused until then"
+        )
+    head = f"{name.name}: {name.queries:,} queries{used}; {when}"
+    return [head, *(f"  by {user}" for user in name.users)]
