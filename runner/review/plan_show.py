@@ -25,31 +25,31 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def as_markdown(plan: Plan) -> str:
     """The plan as a pull request shows it: a table of the files, the statements folded."""
-    lines = [f"## Plan for {_cell(plan.service)}: {plural(len(plan.files), 'file')}", ""]
+    lines = [f"## Plan for {cell(plan.service)}: {plural(len(plan.files), 'file')}", ""]
     if plan.certificate:
         verdict = "passed" if plan.passed else "**failed**"
         lines.append(f"The rehearsal {verdict} (certificate `{plan.certificate[:12]}`).")
-    lines += [f"- {_cell(note)}" for note in plan.notes]
+    lines += [f"- {cell(note)}" for note in plan.notes]
     if not plan.files:
         return "\n".join([*lines, "Nothing is pending."]) + "\n"
     lines += ["", "| file | stops | time | way back |", "| --- | --- | --- | --- |"]
     for file in plan.files:
         name = f"`{file.migration}`" + (" (on request)" if file.on_request else "")
         lines.append(
-            f"| {name}<br>{_cell(file.title)} | {_cell('; '.join(_stops(file)) or 'nobody')} |"
-            f" {_cell(_time(file))} | {_cell(_back(file))} |"
+            f"| {name}<br>{cell(file.title)} | {cell('; '.join(_stops(file)) or 'nobody')} |"
+            f" {cell(_time(file))} | {cell(_back(file))} |"
         )
     blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
     if blocked:
         lines += ["", "**In the way now**", ""]
-        lines += [f"- `{f.migration}`: {_cell(_blocker(b))}" for f, b in blocked]
+        lines += [f"- `{f.migration}`: {cell(_blocker(b))}" for f, b in blocked]
     lines += ["", "<details><summary>Every statement</summary>", ""]
     for file in plan.files:
         lines += [f"**{file.migration}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
         for statement in file.statements:
-            shown = _cell(_first_line(statement).replace("`", "'"))
-            locks = _cell(", ".join(map(_lock, statement.locks)))
-            lines.append(f"| {statement.line} | `{shown}` | {locks} | {_cell(_cost(statement))} |")
+            shown = cell(_first_line(statement).replace("`", "'"))
+            locks = cell(", ".join(map(_lock, statement.locks)))
+            lines.append(f"| {statement.line} | `{shown}` | {locks} | {cell(_cost(statement))} |")
         lines.append("")
     return "\n".join([*lines, "</details>"]) + "\n"
 
@@ -164,6 +164,6 @@ def _first_line(statement: PlannedStatement) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that stays in its cell and is no markup."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -62,15 +62,19 @@ def write_report(
         shown = [m for m in migrations if m.id in found.files] or shown
     chain = chain_checksums(migrations)
     stale = [m.id for m in shown if found is not None and found.files.get(m.id) != chain[m.id]]
-    html = render(Facts(shown, found, remarks=_remarks(migrations), stale=stale, **facts))
+    html = render(Facts(shown, found, remarks=read_remarks(migrations), stale=stale, **facts))
     try:
         output.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from None
 
 
-def _remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
-    """What lint says, by the paths of the migrations."""
+def read_remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
+    """What lint says, by the paths of the migrations.
+
+    Args:
+        migrations: whose folders are linted.
+    """
     folders = {migration.path.parent: None for migration in migrations}
     known = {p.resolve(): p for m in migrations for p in (m.path, m.rollback_path) if p}
     remarks: dict[Path, list[Remark]] = {}

@@ -1,0 +1,78 @@
+"""The review of a pull request in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.migration_files import write_migration
+from support.runs import run_trueup
+
+from runner.ledger.files import Migration
+from runner.review.certificate import Certificate, read_file
+from runner.review.pull_request import verdict
+from runner.review.report.listing import Remark
+
+HAZARDS = Path(__file__).parent / "hazards" / "migrations"
+
+
+@pytest.fixture
+def safe(tmp_path: Path) -> Path:
+    """A project whose second file is safe."""
+    folder = tmp_path / "migrations"
+    write_migration(
+        folder,
+        "0001_baseline_item",
+        "CREATE TABLE public.item (id integer PRIMARY KEY, name text);",
+        "DROP TABLE public.item;",
+    )
+    write_migration(
+        folder,
+        "0002_expand_note",
+        "SET LOCAL lock_timeout = '200ms';\nALTER TABLE public.item ADD COLUMN note text;",
+        "SET LOCAL lock_timeout = '200ms';\nALTER TABLE public.item DROP COLUMN note;",
+        depends="0001_baseline_item",
+    )
+    return folder
+
+
+def test_one_command_writes_all_that_a_pull_request_needs(
+    safe: Path, tmp_path: Path, server_dsn: str
+) -> None:
+    done = run_trueup(
+        *("review", "--sources", str(safe), "--rows", "400", "--scratch", server_dsn),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.startswith("# ✅ Migration review: migrations")
+    assert "- **Rehearsal**: passed" in done.stdout
+    assert "| `0002_expand_note`" in done.stdout
+    assert (tmp_path / "trueup-review.md").read_text() == done.stdout
+    assert "<!doctype html>" in (tmp_path / "trueup-report.html").read_text()
+    assert read_file(tmp_path / "trueup-rehearsal.json").passed
+
+
+def test_hazards_fail_it_and_stand_first(
+    hazards: tuple[Migration, ...], hazardous: Certificate
+) -> None:
+    remarks = {
+        hazards[1].path: [
+            Remark("style-rule", "style", 1, "a | b", ""),
+            Remark("big-rule", "error", 5, "<b>", ""),
+        ]
+    }
+    text = verdict(hazardous, remarks)
+    assert text.startswith("# ❌ Migration review")
+    assert "- **Lint**: 1 error, 1 lesser finding" in text
+    assert "- **Problem**: " in text
+    assert text.index("big-rule") < text.index("style-rule")
+    assert "a \\| b" in text
+    assert "&lt;b>" in text
+
+
+def test_a_folder_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
+    done = run_trueup(
+        "review", "--sources", str(HAZARDS), "--output", str(tmp_path / "none"), cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "is no folder" in done.stderr
