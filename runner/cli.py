@@ -137,6 +137,11 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     " the one that `trueup rehearse --record` left in the database.",
 )
 @click.option(
+    "--cancel-blockers",
+    metavar="WAIT",
+    help="Cancel queries that hold a table which a file needs, after waiting for so long: 30s.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, 32),
     default=1,
@@ -161,6 +166,7 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    cancel_blockers: str | None,
     jobs: int,
     max_lag: str,
     pause: str,
@@ -189,6 +195,7 @@ def apply(
         waiting_period=waiting_period,
         schema=config.ledger_schema(dsn),
         accept=frozenset(accept),
+        cancel_blockers=None if cancel_blockers is None else config.parse_seconds(cancel_blockers),
         jobs=jobs,
         max_lag=config.parse_seconds(max_lag),
         pause=config.parse_seconds(pause),
@@ -553,53 +560,6 @@ def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -
         dsn, migrations, standard, rehearsal=rehearsal, with_check=not no_check, output=output
     )
     click.echo(f"wrote {output}")
-
-
-@cli.command()
-@click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
-@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
-@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
-@click.option(
-    "--base",
-    default="baseline",
-    show_default=True,
-    metavar="PHASE|ID",
-    help="Without a database: the last phase or migration that makes the schema.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="The folder for the files; else this one.",
-)
-@_options("dsn", "config", "service", "sources", "strategy")
-def review(
-    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
-) -> None:
-    """Lint, rehearse, plan and report in one go: what a pull request needs.
-
-    Writes trueup-review.md to post, trueup-report.html to keep, and the certificate
-    trueup-rehearsal.json for `apply --require-rehearsal`. Needs no database. Exits with 1 when
-    lint finds an error or the rehearsal fails.
-
-    \b
-    Example:
-      trueup review --service model_orchestration
-    """
-    from rich.console import Console
-
-    from runner.review import pull_request
-    from runner.review.rehearse import Options
-
-    dsn, migrations, standard = _resolve_for_review(where)
-    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
-    with Console(stderr=True).status("reviewing") as status:
-        passed = pull_request.review(
-            dsn, migrations, standard, folder=output, options=options, listener=status.update
-        )
-    click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
-    if not passed:
-        sys.exit(1)
 
 
 @cli.command()

@@ -98,6 +98,19 @@ class TableHeld:
 
 
 @dataclass(frozen=True)
+class BlockerCancelled:
+    """What a session ran was cancelled, because it held a table that a file needs.
+
+    Args:
+        migration: id of the file that waits.
+        blocker: the session and its query.
+    """
+
+    migration: str
+    blocker: str
+
+
+@dataclass(frozen=True)
 class BackfillHeld:
     """A backfill waits because the database is behind.
 
@@ -199,6 +212,7 @@ Event = (
     | FileStarted
     | AttemptFailed
     | TableHeld
+    | BlockerCancelled
     | BackfillHeld
     | InvalidIndexDropped
     | Noticed

@@ -22,8 +22,10 @@ from runner.errors import (
     LockedError,
     RunInterruptedError,
 )
+from runner.execute.blockers import cancel_autovacuum, cancel_queries
 from runner.execute.events import (
     AttemptFailed,
+    BlockerCancelled,
     Event,
     FileDone,
     InvalidIndexDropped,
@@ -153,7 +155,16 @@ class Executor:
             if told != {holder.pid for holder in holders}:
                 told = {holder.pid for holder in holders}
                 self._emit(TableHeld(job.migration.id, described, patience.remaining()))
+            self._clear_the_way(job, [holder.pid for holder in holders], patience)
             self._sleep(HOLDER_POLL, job)
+
+    def _clear_the_way(self, job: Job, pids: list[int], patience: Patience) -> None:
+        cancelled = cancel_autovacuum(self._connection, pids)
+        after = self.settings.cancel_blockers
+        if after is not None and patience.deadline - patience.remaining() >= after:
+            cancelled += cancel_queries(self._connection, pids)
+        for blocker in cancelled:
+            self._emit(BlockerCancelled(job.migration.id, blocker))
 
     def _attempt_transactional(self, job: Job) -> None:
         statement = job.statements[0] if job.statements else None

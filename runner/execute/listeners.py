@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from runner.execute.events import (
     AttemptFailed,
     BackfillHeld,
+    BlockerCancelled,
     Event,
     FileDone,
     FileStarted,
@@ -72,6 +73,8 @@ def describe(event: Event) -> str:
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
         case TableHeld():
             return "\n".join(f"    waiting, not queueing: {holder}" for holder in event.holders)
+        case BlockerCancelled():
+            return f"    cancelled {event.blocker}"
         case BackfillHeld():
             return f"    waiting: {event.reason}"
         case InvalidIndexDropped():

@@ -34,6 +34,7 @@ class Settings:
             a PostgreSQL interval; None leaves it to the files.
         schema: the schema of yoyo's tables, None to look for them.
         accept: kinds of runner.ledger.audit.ACCEPTABLE that do not stop the run.
+        cancel_blockers: seconds after which queries that hold a table are cancelled; None: never.
         jobs: how many sessions walk a backfill's pages side by side.
         max_lag: seconds that a standby may be behind while a backfill works.
         pause: seconds between two stretches of a backfill.
@@ -45,6 +46,7 @@ class Settings:
     waiting_period: str | None = None
     schema: str | None = None
     accept: frozenset[str] = frozenset()
+    cancel_blockers: float | None = None
     jobs: int = 1
     max_lag: float = 10.0
     pause: float = 0.0
