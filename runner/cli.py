@@ -137,6 +137,19 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     " the one that `trueup rehearse --record` left in the database.",
 )
 @click.option(
+    "--fleet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Do so on every database that a TOML file names, canaries first.",
+)
+@click.option(
+    "-j",
+    "parallel",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="How many databases of a fleet at a time.",
+)
+@click.option(
     "--cancel-blockers",
     metavar="WAIT",
     help="Cancel queries that hold a table which a file needs, after waiting for so long: 30s.",
@@ -166,6 +179,8 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    fleet: Path | None,
+    parallel: int,
     cancel_blockers: str | None,
     jobs: int,
     max_lag: str,
@@ -186,7 +201,11 @@ def apply(
     Example:
       trueup apply --service model_orchestration --to enforce --jobs 2 --max-lag 5s
       trueup apply --service model_orchestration --to contract --waiting-period 24h
+      trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
     """
+    if fleet is not None:
+        _apply_to_fleet(fleet, parallel, as_json=as_json)
+        return
     from runner.execute import engine, listeners
 
     dsn, migrations = _resolve(**where)
@@ -732,6 +751,8 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
         for path in written.differing:
             click.echo(f"differs: {path}")
+        for table in written.only_window:
+            click.echo(f"{table} keeps its name: only the window strategy can convert it")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):
         sys.exit(1)
@@ -902,6 +923,48 @@ def _verify_drift(scratch: str | None, *, as_json: bool, **where: Any) -> None:
             click.echo(str(difference))
         click.echo(f"changed past the files: {len(found)}")
     if found:
+        sys.exit(1)
+
+
+def _apply_to_fleet(path: Path, parallel: int, *, as_json: bool) -> None:
+    """Give the command's own options to one run for each database of a fleet."""
+    from dataclasses import asdict
+
+    from runner.fleet import Result, read_fleet, run_fleet
+
+    context = click.get_current_context()
+    arguments = ["apply"]
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in ("fleet", "parallel", "as_json", "log_format"):
+            continue
+        if source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        if option.name == "dsn":
+            raise UsageError("--dsn and --fleet exclude each other")
+        value = context.params[option.name or ""]
+        name = option.opts[-1]
+        if isinstance(value, bool):
+            arguments.append(name)
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                arguments += [name, str(one)]
+    members = read_fleet(path)
+    width = max(len(member.name) for member in members)
+
+    def show(result: Result) -> None:
+        if not as_json:
+            standing = {None: "left", 0: "done"}.get(result.exit_code, "failed")
+            line = f"{result.name:<{width}}  {standing:<6}  {result.seconds:6.1f} s"
+            click.echo(f"{line}  {result.message}")
+
+    results = run_fleet(members, arguments, parallel=parallel, report=show)
+    done = sum(result.exit_code == 0 for result in results)
+    if as_json:
+        _print_json([asdict(result) for result in results])
+    else:
+        click.echo(f"fleet: {done} of {len(results)} databases done")
+    if done < len(results):
         sys.exit(1)
 
 

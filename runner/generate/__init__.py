@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from runner.catalog import Catalog
 from runner.generate import online, window
-from runner.generate.changes import plan_changes
-from runner.generate.model import TableChange
+from runner.generate.attached import require_convertible
+from runner.generate.changes import outside_references, plan_changes
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
 from runner.standard.model import Standard
@@ -27,21 +28,26 @@ def generate(
         existing: ids of the service's files that are there; they keep their numbers.
 
     Returns:
-        The files, deterministic: the same standard and catalog give the same text.
+        The files, deterministic: the same standard and catalog give the same text. A unit with a
+        table that keeps its name has files for the window strategy alone: one name cannot show
+        both contracts.
 
     Raises:
         StandardError: the standard does not fit the catalog.
     """
-    units = _units(plan_changes(standard, catalog))
+    changes = plan_changes(standard, catalog)
+    for change in changes:
+        require_convertible(change.relation, change.columns)
+    units = _units(changes, outside_references(standard, catalog))
     known = list(existing)
     return [
-        *number(list(online.drafts(units)), baseline, known),
+        *number(list(online.drafts([u for u in units if not u.keeps_a_name])), baseline, known),
         *number(list(window.drafts(units)), baseline, known),
     ]
 
 
-def _units(changes: Sequence[TableChange]) -> list[UnitView]:
-    foreign_keys = [k for c in changes for k in c.foreign_keys]
+def _units(changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange]) -> list[UnitView]:
+    foreign_keys = [*(k for c in changes for k in c.foreign_keys), *outside]
     views: dict[int, list[TableView]] = {}
     for change in changes:
         views.setdefault(change.unit, []).append(TableView(change, foreign_keys))

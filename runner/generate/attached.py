@@ -129,6 +129,7 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
             if name not in {c.name for c in mentioned} and types[name].startswith(("char", "text"))
         },
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+        enum_columns={c.name for c in enums},
     )
     return restate(converted)
 

@@ -9,7 +9,6 @@ from runner.errors import StandardError
 from runner.generate.attached import (
     foreign_key_changes,
     index_changes,
-    require_convertible,
     sequence_renames,
     with_parent,
 )
@@ -39,8 +38,6 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     columns = {
         Name(t.schema, t.old): column_changes(t, _relation(t, catalog), catalog) for t in tables
     }
-    for name, changed in columns.items():
-        require_convertible(catalog.relations[name], changed)
     foreign_keys = {
         name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
         for name in columns
@@ -53,6 +50,11 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
             with_parent(c, foreign_keys[name], new_names, columns) for c in columns[name]
         )
         if not changed and name == new and not standards[name].columns:
+            if standards[name].integers:
+                raise StandardError(
+                    f"{name} gets nothing but CHECKs of integers",
+                    hint="Add them in a migration of your own; trueup converts tables.",
+                )
             continue
         changes.append(
             TableChange(
@@ -70,6 +72,30 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
             )
         )
     return tuple(changes)
+
+
+def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyChange]:
+    """The foreign keys of tables that the standard leaves alone, to tables that it changes.
+
+    Raises:
+        StandardError: one of them refers to a column that is converted.
+    """
+    tables = {Name(t.schema, t.old): t for t in standard.tables if not _is_converted(t, catalog)}
+    new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
+    columns = {
+        name: column_changes(t, _relation(t, catalog), catalog) for name, t in tables.items()
+    }
+    return [
+        key
+        for relation in catalog.tables
+        if relation.qualified not in tables
+        for key in foreign_key_changes(
+            relation,
+            {**new_names, relation.qualified: relation.qualified},
+            {**columns, relation.qualified: ()},
+        )
+        if key.references in new_names.values()
+    ]
 
 
 def _is_converted(table: TableStandard, catalog: Catalog) -> bool:

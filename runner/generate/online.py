@@ -57,6 +57,8 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
 
 def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     """The files of the online strategy, in their order."""
+    if not units:
+        return
     yield toolkit("online", "expand")
     tables = [t for u in units for t in u.tables]
     for t in tables:

@@ -132,11 +132,17 @@ class Remake:
 
     @property
     def referring(self) -> list[ForeignKeyChange]:
-        """The foreign keys that rest on columns that are made again."""
+        """The foreign keys of the new contract that rest on columns that are made again."""
+        new = self._table.new
         return [
             k
             for k in self._table.all_foreign_keys
-            if k.references == self._table.new and self._is_remade(k.referenced_columns)
+            if (
+                k.references == new
+                and self._is_remade(k.referenced_columns)
+                and (k.converted or k.table != new)
+            )
+            or (k.table == new and k.converted and self._is_moved(k.columns))
         ]
 
     @property

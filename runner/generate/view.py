@@ -375,6 +375,11 @@ class UnitView:
     tables: tuple[TableView, ...]
 
     @property
+    def keeps_a_name(self) -> bool:
+        """Whether a table's old name is its new one."""
+        return any(t.old == t.new for t in self.tables)
+
+    @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
         """The converted foreign keys within the unit."""
         return [k for t in self.tables for k in t.change.foreign_keys if k.converted]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.catalog import Catalog, read_catalog
@@ -26,11 +26,13 @@ class Written:
         added: paths below the service's folder that were not there.
         unchanged: paths that were there and say the same.
         differing: paths that were there and say something else; they were left as they are.
+        only_window: tables that keep their name, so that only the window strategy converts them.
     """
 
     added: tuple[str, ...]
     unchanged: tuple[str, ...]
     differing: tuple[str, ...]
+    only_window: tuple[str, ...] = ()
 
 
 def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
@@ -53,7 +55,8 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
     legacy = sorted(_ids(folder / "legacy"))
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
     files = generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
-    written = _compare(folder, files)
+    same_name = tuple(t.old for t in standard.tables if t.old == t.name)
+    written = replace(_compare(folder, files), only_window=same_name)
     if written.differing and not dry:
         raise StandardError(
             f"{len(written.differing)} files say something else than what would be generated, and "

@@ -64,7 +64,7 @@ STEPS: tuple[LiteralString, ...] = (
             'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[])
     """,
     """
-    ALTER TABLE public.request ADD CONSTRAINT request_request_type_check
+    ALTER TABLE public.request ADD CONSTRAINT request_type_check
         CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION',
             'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION'))
     """,

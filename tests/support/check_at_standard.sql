@@ -23,7 +23,7 @@ CREATE TABLE request (
     request_type varchar(50) NOT NULL,
     model_id uuid NOT NULL CONSTRAINT request_model_id_fkey REFERENCES model,
     provider varchar(50),
-    CONSTRAINT request_request_type_check CHECK (
+    CONSTRAINT request_type_check CHECK (
         request_type = ANY ('{CHAT,COMPLETION,EMBEDDING,IMAGE_GENERATION,AUDIO_TRANSCRIPTION,AUDIO_TRANSLATION}')
     ),
     CONSTRAINT request_provider_check CHECK (

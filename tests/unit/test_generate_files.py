@@ -156,5 +156,11 @@ def test_names_are_quoted_only_where_they_must_be(name: str, quoted: str) -> Non
 
 
 def test_a_name_never_grows_over_63_bytes() -> None:
-    assert shorten("é" * 40, "__old").endswith("é__old")
-    assert len(shorten("é" * 40, "__old").encode()) <= 63
+    cut = shorten("é" * 40, "__old")
+    assert cut.startswith("éé")
+    assert cut.endswith("__old")
+    assert len(cut.encode()) <= 63
+
+
+def test_two_names_that_are_cut_stay_two_names() -> None:
+    assert shorten("x" * 60 + "a", "__old") != shorten("x" * 60 + "b", "__old")

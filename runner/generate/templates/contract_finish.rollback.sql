@@ -97,11 +97,14 @@ ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ r.new_name(c.name) | q }} TO {{ c.n
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
 {% endfor %}
 
-{% for k in r.referring if not k.converted %}
+{% for k in r.referring %}
 ALTER TABLE {{ k.table | n }}
-    ADD CONSTRAINT {{ k.old_name | q }}
+    ADD CONSTRAINT {{ k.name | q }}
     FOREIGN KEY ({{ k.columns | qs }})
     REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
+{% endif %}
 {% endfor %}
 CALL trueup.put_back({{ t.new | n | lit }});
 

@@ -11,16 +11,15 @@ WHERE t.{{ column.name | q }} = r.{{ key.name | q }}
 CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
+{% for k in u.foreign_keys if u.fkey_build_name(k) != k.name %}
+ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ u.fkey_build_name(k) | q }};
+{% endfor %}
 {% for k in u.foreign_keys %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
     FOREIGN KEY ({{ u.old_columns(k.table, k.columns) | qs }})
-    REFERENCES {{ k.references | n }} ({{ u.old_columns(k.references, k.referenced_columns) | qs }}){{ k.options }},
-    ADD CONSTRAINT {{ u.fkey_build_name(k) | q }}
-    FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+    REFERENCES {{ k.references | n }} ({{ u.old_columns(k.references, k.referenced_columns) | qs }}){{ k.options }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
-COMMENT ON CONSTRAINT {{ u.fkey_build_name(k) | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}
 {% endfor %}

@@ -3,7 +3,7 @@
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request
-    DROP CONSTRAINT request_request_type_check,
+    DROP CONSTRAINT request_type_check,
     DROP CONSTRAINT request_provider_check,
     DROP CONSTRAINT request_id_filled,
     DROP CONSTRAINT request_request_type_filled,

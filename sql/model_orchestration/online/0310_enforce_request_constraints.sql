@@ -9,7 +9,7 @@
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request
-    ADD CONSTRAINT request_request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')) NOT VALID,
+    ADD CONSTRAINT request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')) NOT VALID,
     ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
     ADD CONSTRAINT request_id_filled CHECK (id IS NOT NULL) NOT VALID,
     ADD CONSTRAINT request_request_type_filled CHECK (request_type IS NOT NULL) NOT VALID,

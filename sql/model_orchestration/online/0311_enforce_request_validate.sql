@@ -9,7 +9,7 @@
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.request
-    VALIDATE CONSTRAINT request_request_type_check,
+    VALIDATE CONSTRAINT request_type_check,
     VALIDATE CONSTRAINT request_provider_check,
     VALIDATE CONSTRAINT request_id_filled,
     VALIDATE CONSTRAINT request_request_type_filled,

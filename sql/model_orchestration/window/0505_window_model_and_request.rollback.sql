@@ -73,7 +73,7 @@ ALTER TABLE public.request RENAME TO requests;
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests
-    DROP CONSTRAINT request_request_type_check,
+    DROP CONSTRAINT request_type_check,
     DROP CONSTRAINT request_provider_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
     ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type),

@@ -77,7 +77,7 @@ ALTER TABLE public.requests
     ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type),
     ALTER COLUMN model_id TYPE uuid USING model_id::uuid,
     ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
-    ADD CONSTRAINT request_request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')),
+    ADD CONSTRAINT request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')),
     ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 
 ALTER TABLE public.requests RENAME TO request;

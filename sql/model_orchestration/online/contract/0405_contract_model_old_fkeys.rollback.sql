@@ -14,7 +14,4 @@ CALL trueup.put_back('public.request');
 ALTER TABLE public.request
     ADD CONSTRAINT requests_model_id_fkey
     FOREIGN KEY (model_id__old)
-    REFERENCES public.model (id__old),
-    ADD CONSTRAINT request_model_id_fkey
-    FOREIGN KEY (model_id)
-    REFERENCES public.model (id);
+    REFERENCES public.model (id__old);

@@ -135,6 +135,10 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 
 CREATE UNIQUE INDEX model_pkey ON public.model USING btree (id);
 
+ALTER TABLE public.request
+    ADD CONSTRAINT request_model_id_fkey
+    FOREIGN KEY (model_id)
+    REFERENCES public.model (id);
 CALL trueup.put_back('public.model');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
