@@ -25,6 +25,7 @@ def measure(bench: Bench) -> None:
     """Bar 3 of issue 4."""
     requests = bench.size(full=2_000_000, small=200_000)
     ours, plain, grown, plain_grown, hot, chain, window = [], [], [], [], [], [], []
+    side_by_side = []
     for _ in range(2):
         with bench.database(requests=requests) as dsn:
             engine.apply(dsn, migrations("online"), to="expand")
@@ -41,6 +42,9 @@ def measure(bench: Bench) -> None:
             files |= _chain(dsn, "contract")
             chain.append(sum(files.values()))
         with bench.database(requests=requests) as dsn:
+            _chain(dsn, "expand")
+            side_by_side.append(_chain(dsn, "backfill", jobs=2)[FILE])
+        with bench.database(requests=requests) as dsn:
             window.append(sum(run_window(dsn).values()))
     bench.at_least(
         f"backfill, {requests:,} requests, to one plain UPDATE",
@@ -49,6 +53,13 @@ def measure(bench: Bench) -> None:
         "x",
         f"{requests / min(ours):,.0f} rows/s to {requests / min(plain):,.0f};"
         f" {max(hot):.0%} of the updates HOT",
+    )
+    bench.at_least(
+        "backfill by two jobs to one",
+        min(ours) / min(side_by_side),
+        1.25,
+        "x",
+        f"{requests / min(side_by_side):,.0f} rows/s",
     )
     bench.at_most(
         "the table after the backfill",
@@ -66,14 +77,14 @@ def measure(bench: Bench) -> None:
     )
 
 
-def _chain(dsn: str, to: str) -> dict[str, float]:
+def _chain(dsn: str, to: str, jobs: int = 1) -> dict[str, float]:
     taken: dict[str, float] = {}
 
     def listen(event: Event) -> None:
         if isinstance(event, FileDone):
             taken[event.migration] = event.seconds
 
-    settings = engine.Settings(waiting_period="0")
+    settings = engine.Settings(waiting_period="0", jobs=jobs)
     engine.apply(dsn, migrations("online"), to=to, settings=settings, listener=listen)
     return taken
 

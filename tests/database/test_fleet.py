@@ -1,0 +1,152 @@
+"""The same files on many databases."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.databases import DatabaseFactory
+from support.migration_files import write_migration, write_tables
+from support.processes import eventually
+from support.runs import query, run_trueup, tables
+
+from runner.errors import UsageError
+from runner.fleet import read_fleet
+
+
+def write_fleet(path: Path, dsns: list[str], canaries: int = 0) -> Path:
+    path.write_text(
+        "".join(
+            f'[[database]]\nname = "db{n}"\ndsn = "{dsn}"\ncanary = {str(n < canaries).lower()}\n'
+            for n, dsn in enumerate(dsns)
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """Three migrations."""
+    write_tables(tmp_path / "files", 3)
+    return tmp_path / "files"
+
+
+def test_every_database_gets_the_files_and_a_line(
+    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+) -> None:
+    dsns = [database_factory() for _ in range(3)]
+    fleet = write_fleet(tmp_path / "fleet.toml", dsns, canaries=1)
+    done = run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet), "-j", "2")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("db0  done")
+    assert all("applied: 3 files" in line for line in lines[:3])
+    assert lines[3] == "fleet: 3 of 3 databases done"
+    assert [tables(dsn) for dsn in dsns] == [["t1", "t2", "t3"]] * 3
+
+    again = run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet))
+    assert again.stdout.count("nothing to do") == 3
+
+
+def test_a_database_that_fails_does_not_stop_the_others_and_is_taken_up_later(
+    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+) -> None:
+    dsns = [database_factory() for _ in range(3)]
+    query(dsns[1], "CREATE TABLE public.t2 ()")
+    fleet = write_fleet(tmp_path / "fleet.toml", dsns)
+    arguments = ("apply", "--sources", str(sources), "--fleet", str(fleet), "--json")
+    failed = run_trueup(*arguments)
+    assert failed.returncode == 1
+    results = {r["name"]: r for r in json.loads(failed.stdout)}
+    assert [results[f"db{n}"]["exit_code"] for n in range(3)] == [0, 5, 0]
+    assert 'relation "t2" already exists' in results["db1"]["message"]
+    query(dsns[1], "DROP TABLE public.t2")
+    assert run_trueup(*arguments).returncode == 0
+    assert tables(dsns[1]) == ["t1", "t2", "t3"]
+
+
+def test_a_canary_that_fails_spares_the_others(
+    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+) -> None:
+    dsns = [database_factory() for _ in range(2)]
+    query(dsns[0], "CREATE TABLE public.t1 ()")
+    fleet = write_fleet(tmp_path / "fleet.toml", dsns, canaries=1)
+    done = run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet))
+    assert done.returncode == 1
+    assert "db1  left" in done.stdout
+    assert "not begun: db0 failed" in done.stdout
+    assert tables(dsns[1]) == []
+
+
+def test_options_reach_each_run(
+    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+) -> None:
+    dsns = [database_factory() for _ in range(2)]
+    fleet = write_fleet(tmp_path / "fleet.toml", dsns)
+    to = ("--to", "0002_expand_table", "--jobs", "2")
+    run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet), *to)
+    assert [tables(dsn) for dsn in dsns] == [["t1", "t2"]] * 2
+
+
+def test_an_interrupt_stops_every_run(database_factory: DatabaseFactory, tmp_path: Path) -> None:
+    write_migration(tmp_path / "files", "0001_expand_a", "SELECT pg_sleep(60);")
+    dsns = [database_factory() for _ in range(2)]
+    fleet = write_fleet(tmp_path / "fleet.toml", dsns)
+    sleeping = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event = 'PgSleep'"
+    )
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "runner", "apply", "--sources", str(tmp_path / "files")),
+            *("--fleet", str(fleet)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        eventually(lambda: all(query(dsn, sleeping) for dsn in dsns))
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    eventually(lambda: not any(query(dsn, sleeping) for dsn in dsns))
+
+
+def test_a_dsn_can_stand_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text('[[database]]\nname = "one"\ndsn_variable = "ONE_DSN"\n')
+    with pytest.raises(UsageError, match="ONE_DSN is not set"):
+        read_fleet(path)
+    monkeypatch.setenv("ONE_DSN", "dbname=one password=secret")
+    (member,) = read_fleet(path)
+    assert member.dsn == "dbname=one password=secret"
+    assert "secret" not in repr(member)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "names no database"),
+        ("x = [", "cannot be read"),
+        ("[[database]]\ndsn = 'dbname=a'", "database 1 has no name"),
+        ("[[database]]\nname = 'a'", "neither dsn nor dsn_variable"),
+        ("[[database]]\nname = 'a'\ndsn = 'x'\nfast = 1", "unknown key fast"),
+        (
+            "[[database]]\nname = 'a'\ndsn = 'x'\n[[database]]\nname = 'a'\ndsn = 'y'",
+            "more than once",
+        ),
+        ("database = [1]", "database 1 is no table"),
+    ],
+)
+def test_what_is_wrong_in_a_fleet_file_is_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=told):
+        read_fleet(path)
