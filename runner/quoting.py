@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
-from runner.catalog.model import Name
+if TYPE_CHECKING:
+    from runner.catalog.model import Name
+
 
 # Every key word that is not "unreserved" in any of PostgreSQL 14 to 18: what quote_ident() quotes.
 _KEYWORDS = frozenset(
