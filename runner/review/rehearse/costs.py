@@ -149,6 +149,7 @@ def _statement(
         wal.append(Point(rows, float(one.traces[index].wal_bytes)))
     size = live.get(table, 0) if live else None
     at_live = at_size(points, size)
+    largest = [p.value for p in points if p.rows == points[-1].rows]
     held = {(h.relation, h.mode): h.seconds for h in run.held if h.statement == index}
     locks = tuple(
         LockCost(
@@ -163,7 +164,7 @@ def _statement(
     return StatementCost(
         line=statement.line,
         sql=statement.text[:_SHOWN],
-        seconds=trace.seconds,
+        seconds=sum(largest) / len(largest),
         at_live=at_live,
         per_million=per_million(points) if table else None,
         locks=locks,

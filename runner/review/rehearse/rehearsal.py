@@ -306,18 +306,19 @@ class _Rehearsal:
         return {name: count for name, (count, _) in read_state(dsn).rows.items()}
 
     def _cycles(self, base: str, sizes: Mapping[Name, int], label: str, *, large: bool) -> None:
-        """Up and down twice; the second time the clients of the large sample run."""
+        """Up and down twice, and on the large sample once more among clients."""
         backup = base == self._options.backup
         before = read_state(base)
         work = base if backup else self._server.create(template=base)
         try:
-            for cycle in (1, 2):
-                loaded = large and cycle == 2 and self._clients
+            cycles = 3 if large and self._clients else 2
+            for cycle in range(1, cycles + 1):
+                loaded = cycle == 3
                 first = large and cycle == 1
                 whole = self._cycle(work, before, sizes, label, loaded=loaded, first=first)
                 if whole == "stuck":
                     return
-                if whole == "changed" and cycle == 1:
+                if whole == "changed" and cycle < cycles:
                     if backup:
                         self._found.notes.append("once only: the backup is not as it was any more")
                         return
