@@ -137,6 +137,12 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     " the one that `trueup rehearse --record` left in the database.",
 )
 @click.option(
+    "--force",
+    multiple=True,
+    metavar="NAME",
+    help="Let contract remove this old name although it may be in use; several times for several.",
+)
+@click.option(
     "--fleet",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Do so on every database that a TOML file names, canaries first.",
@@ -179,6 +185,7 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    force: tuple[str, ...],
     fleet: Path | None,
     parallel: int,
     cancel_blockers: str | None,
@@ -211,14 +218,14 @@ def apply(
     dsn, migrations = _resolve(**where)
     settings = engine.Settings(
         deadline=config.parse_seconds(deadline),
-        waiting_period=waiting_period,
+        waiting_period="0" if force else waiting_period,
         schema=config.ledger_schema(dsn),
         accept=frozenset(accept),
         cancel_blockers=None if cancel_blockers is None else config.parse_seconds(cancel_blockers),
         jobs=jobs,
         max_lag=config.parse_seconds(max_lag),
         pause=config.parse_seconds(pause),
-        approve=None if rehearsal is None else _rehearsed(rehearsal, migrations),
+        approve=_approval(rehearsal, force, waiting_period, migrations),
     )
     if dry:
         from runner.execute.dry_run import dry_run
@@ -872,6 +879,28 @@ def _resolve_for_review(
         (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
     )
     return config.find_dsn(options.pop("dsn"), values), found, standard
+
+
+def _approval(
+    rehearsal: str | None,
+    force: tuple[str, ...],
+    waiting_period: str | None,
+    migrations: tuple[Migration, ...],
+) -> Callable[[Connection, Sequence[Migration]], None] | None:
+    """What must agree, under the lock, to what is about to run."""
+    asked = []
+    if rehearsal is not None:
+        asked.append(_rehearsed(rehearsal, migrations))
+    if force:
+        from runner.execute.gate import forced
+
+        asked.append(forced(force, waiting_period))
+
+    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
+        for ask in asked:
+            ask(connection, chosen)
+
+    return approve if asked else None
 
 
 def _rehearsed(
