@@ -37,7 +37,7 @@ def generate(
     """
     changes = plan_changes(standard, catalog)
     for change in changes:
-        require_convertible(change.relation, change.columns)
+        require_convertible(change)
     units = _units(changes, outside_references(standard, catalog))
     known = list(existing)
     return [

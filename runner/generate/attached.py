@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from runner.catalog import Catalog, Constraint, Index, Name, Relation
 from runner.errors import StandardError
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, Parent
-from runner.generate.predicates import convert_literals, restate
+from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, Parent, TableChange
+from runner.generate.predicates import calls_function_on, convert_literals, restate
 from runner.quoting import quote_name, shorten
 
 
@@ -129,7 +129,6 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
             if name not in {c.name for c in mentioned} and types[name].startswith(("char", "text"))
         },
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
-        enum_columns={c.name for c in enums},
     )
     return restate(converted)
 
@@ -149,19 +148,19 @@ def follow(name: str, old: str, new: str) -> str:
     return shorten(re.sub(rf"(?<![^_]){re.escape(old)}(?![^_])", lambda _: new, name, count=1))
 
 
-def require_convertible(relation: Relation, changes: Sequence[ColumnChange]) -> None:
+def require_convertible(change: TableChange) -> None:
     """Refuse a table that holds what neither strategy can bring through unharmed.
 
     Args:
-        relation: the table at the old contract.
-        changes: its converted columns.
+        change: the table and its changes.
 
     Raises:
         StandardError: it names the object and what to do about it.
     """
-    if not changes:
+    relation, converted = change.relation, set(change.converted)
+    if not converted:
         return
-    table, converted = relation.qualified, {c.name for c in changes}
+    table = relation.qualified
     if relation.kind == "p" or relation.parents:
         raise StandardError(
             f"{table} is {'partitioned' if relation.kind == 'p' else 'a partition or child table'},"
@@ -178,6 +177,15 @@ def require_convertible(relation: Relation, changes: Sequence[ColumnChange]) -> 
         if constraint.kind == "x" and converted.intersection(constraint.columns):
             raise StandardError(
                 f"{table}: the exclusion constraint {constraint.name} holds a converted column",
+                hint="Drop it before, and make it again for the new contract afterwards.",
+            )
+    for index in change.indexes:
+        if index.new_method != index.method and any(
+            calls_function_on(index.method, column) for column in converted
+        ):
+            raise StandardError(
+                f"the index {index.old_name} calls a function on a column whose values change: "
+                f"{index.method}",
                 hint="Drop it before, and make it again for the new contract afterwards.",
             )
     behind = False

@@ -23,7 +23,6 @@ def convert_literals(
     native_types: Collection[str],
     text_columns: Collection[str],
     uuid_columns: Collection[str],
-    enum_columns: Collection[str] = (),
 ) -> str:
     """Rewrite the values in a definition that PostgreSQL printed.
 
@@ -34,7 +33,6 @@ def convert_literals(
         native_types: the native enum types of these columns, as PostgreSQL prints them.
         text_columns: the unconverted text columns that it mentions: a literal could be theirs.
         uuid_columns: the columns it mentions that become uuid.
-        enum_columns: the converted enum columns that it mentions.
 
     Returns:
         The definition with its values in upper case, and without casts to the native types.
@@ -47,15 +45,6 @@ def convert_literals(
             raise StandardError(
                 f"{what} uses {column} as text, which becomes uuid: {definition}",
                 hint="Drop it before, and make it again for uuid afterwards.",
-            )
-
-    for column in enum_columns:
-        if re.search(
-            rf"\b(?!ANY|ALL|btree|hash|gin|gist|brin)\w+\(\(?{re.escape(column)}\b", definition
-        ):
-            raise StandardError(
-                f"{what} calls a function on {column}, whose values change: {definition}",
-                hint="Drop it before, and make it again for the new values afterwards.",
             )
 
     def convert(match: re.Match[str]) -> str:
@@ -102,3 +91,9 @@ def restate(definition: str) -> str:
         return f"({match['column']} {operator} ({values}))"
 
     return _VARCHAR_LIST.sub(convert, definition)
+
+
+def calls_function_on(definition: str, column: str) -> bool:
+    """Whether a definition calls a function on a column: `lower((status)::text)`."""
+    call = rf"\b(?!ANY|ALL|btree|hash|gin|gist|brin)\w+\(\(?{re.escape(column)}\b"
+    return re.search(call, definition) is not None
