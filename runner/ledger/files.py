@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PHASES = ("baseline", "expand", "backfill", "enforce", "contract", "window")
 ROLLBACK_SUFFIX = ".rollback.sql"
-LARGEST_FILE = 2_000_000  # bytes; yoyo takes three seconds to split each million
+LARGEST_FILE = 5_000_000  # bytes; yoyo takes three seconds to split each million
 
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
 _METADATA = re.compile(r"^--\s?([a-z][a-z_]*):\s*(.*)$")
