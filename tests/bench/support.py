@@ -111,8 +111,10 @@ class Bench:
         self.report(line)
 
     def size(self, *, full: int, small: int) -> int:
-        """How many rows to measure with."""
-        return full if self.full else small
+        """How many rows to measure with; BENCH_ROWS overrides the small size."""
+        if self.full:
+            return full
+        return int(os.environ.get("BENCH_ROWS") or small)
 
     @cached_property
     def server(self) -> EmbeddedServer:
