@@ -45,7 +45,8 @@ _CONFLICTS = {
     "EXCLUSIVE": {1, 2, 3, 4, 5, 6, 7},
     "ACCESS EXCLUSIVE": {0, 1, 2, 3, 4, 5, 6, 7},
 }
-SAMPLING_SECONDS = 0.002
+SAMPLING_SECONDS = 0.005
+_CLOSE_SECONDS = 0.1  # at first it looks without a pause: a short statement is gone in no time
 _TEMPORARY_FILE = re.compile(r"^\D+pgsql_tmp\S*\D+(\d+)$")
 
 # Settings of a session whose statements are traced: the server tells of each temporary file.
@@ -360,6 +361,7 @@ class _Sampler:
 
     def _watch(self) -> None:
         since: dict[tuple[int, str], float] = {}
+        begun = time.perf_counter()
         try:
             with connect(self._dsn, application_name="trueup trace") as connection:
                 while not self._stop.is_set():
@@ -367,11 +369,12 @@ class _Sampler:
                     now = time.perf_counter()
                     self._ready.set()
                     since = {key: since.get(key, now) for key in seen}
-                    for key, begun in since.items():
+                    pause = SAMPLING_SECONDS if now - begun > _CLOSE_SECONDS else 0.0
+                    for key, first in since.items():
                         # A lock that was seen once lasted about one pause.
-                        held = now - begun + SAMPLING_SECONDS
+                        held = now - first + pause
                         self.longest[key] = max(self.longest.get(key, 0.0), held)
-                    self._stop.wait(SAMPLING_SECONDS)
+                    self._stop.wait(pause)
         except (Error, TrueupError):
             return  # the statement itself meets the same trouble and says so
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.databases import DatabaseFactory
 from support.migration_files import write_migration
 from support.runs import query, run_trueup
@@ -125,6 +126,53 @@ def test_rows_are_made_up_where_none_may_be_read(live: str, files: Path, server_
     assert found.problems == ()
     assert "made-up" in found.schema_from
     assert max(size.rows[-1] for size in found.sizes) == 500
+
+
+def test_a_restored_backup_is_rehearsed_on_as_it_is(
+    live: str, files: Path, server_dsn: str, database_factory: DatabaseFactory
+) -> None:
+    backup = database_factory()
+    with psycopg.connect(backup, autocommit=True) as connection:
+        connection.execute(SHOP)
+        connection.execute(ROWS.encode())
+    options = Options(scratch=server_dsn, backup=backup)
+    found = rehearse(live, read_migrations([files]), options=options)
+    assert found.problems == ()
+    assert {size.relation: size.rows for size in found.sizes} == {
+        "public.Order": (4000,),
+        "public.item": (4000,),
+    }
+    # It was given for that, and it is not dropped.
+    assert query(backup, "SELECT count(*) FROM item") == [(4000,)]
+
+
+def test_the_files_of_the_base_need_no_rollback(tmp_path: Path, server_dsn: str) -> None:
+    write_migration(tmp_path, "0001_a", "CREATE TABLE public.a (id int PRIMARY KEY);", None)
+    write_migration(
+        tmp_path,
+        "0002_b",
+        "ALTER TABLE public.a ADD COLUMN b int;",
+        "ALTER TABLE public.a DROP COLUMN b;",
+        depends="0001_a",
+    )
+    options = Options(rows=100, scratch=server_dsn, base="0001_a")
+    found = rehearse(None, read_migrations([tmp_path]), options=options)
+    assert found.problems == ()
+    assert list(found.files) == ["0002_b"]
+
+
+def test_a_scratch_server_without_the_rights_is_one_clear_error(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        connection.execute("CREATE ROLE trueup_test_plain LOGIN")
+    try:
+        plain = make_conninfo(server_dsn, user="trueup_test_plain")
+        with pytest.raises(RehearsalError, match="no superuser"):
+            rehearse(live, read_migrations([files]), options=Options(scratch=plain))
+    finally:
+        with psycopg.connect(server_dsn, autocommit=True) as connection:
+            connection.execute("DROP ROLE trueup_test_plain")
 
 
 def test_each_hazard_of_a_hand_made_project_is_found(hazardous: Certificate) -> None:
@@ -264,6 +312,12 @@ def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(
     assert done.returncode == 1
     assert 'column "wrong" does not exist' in done.stdout
     assert not certificates.read_file(output).passed
+
+
+def test_a_certificate_cannot_be_recorded_nowhere(files: Path) -> None:
+    done = run_trueup("rehearse", "--sources", str(files), "--record")
+    assert done.returncode == 2
+    assert "none is named" in done.stderr
 
 
 def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:

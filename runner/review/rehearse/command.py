@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
@@ -50,6 +51,8 @@ def run(
     Returns:
         Whether it passed.
     """
+    if record and dsn is None:
+        raise UsageError("--record keeps the certificate in a database, and none is named")
     options = Options(rows, scratch, backup, made_up_rows, not no_clients, base)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(

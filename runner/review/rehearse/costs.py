@@ -150,7 +150,13 @@ def _statement(
     size = live.get(table, 0) if live else None
     at_live = at_size(points, size)
     largest = [p.value for p in points if p.rows == points[-1].rows]
-    held = {(h.relation, h.mode): h.seconds for h in run.held if h.statement == index}
+    # What was seen in one run belongs to the statement, whatever another run's sampling missed.
+    held = {
+        (h.relation, h.mode): h.seconds
+        for _, one in pairs
+        for h in one.held
+        if h.statement == index
+    }
     locks = tuple(
         LockCost(
             relation,

@@ -13,7 +13,6 @@ from psycopg import Connection, Error
 
 from runner.catalog import Name
 from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
-from runner.execute import engine
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
@@ -124,9 +123,15 @@ def rehearse(
     options = options or Options()
     live = _look(dsn, migrations, to, options)
     listener("reading the schema")
-    with scratch_server(options.scratch) as server:
-        rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
-        return rehearsal.run()
+    try:
+        with scratch_server(options.scratch) as server:
+            rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
+            return rehearsal.run()
+    except Error as error:
+        raise RehearsalError(
+            f"the rehearsal broke off: {error.diag.message_primary or str(error).strip()}",
+            hint="the live database was only read; run the same command again",
+        ) from None
 
 
 def _look(
@@ -257,8 +262,8 @@ class _Rehearsal:
         dsn = self._server.create()
         if schema is None:
             self._tell("applying the files that make the schema")
-            if self._live.applied:
-                engine.apply(dsn, self._live.applied, to=self._live.applied[-1].id)
+            for migration in self._live.applied:
+                run_file(dsn, migration, "up")
             rows(dsn)
         else:
             failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
