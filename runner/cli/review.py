@@ -1,0 +1,267 @@
+"""The verbs for who reviews before it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner import config
+from runner.cli.root import cli, options, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import Connection
+
+    from runner.ledger.files import Migration
+
+
+@cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
+@options("rehearsal", "dsn", "config", "service", "sources", "strategy")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown", "json"]),
+    default="terminal",
+    show_default=True,
+    help="markdown: for a pull request.",
+)
+def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> None:
+    """Tell what apply will do, in order: files, locks, times, the way back, who is in the way.
+
+    Locks and times come from the rehearsal of these very files; where there was none, the headers
+    speak. Reads only. Without a database, every file that the baseline does not hold is planned.
+
+    \b
+    Example:
+      trueup plan --service model_orchestration
+      trueup plan --service model_orchestration --format markdown > plan.md
+    """
+    from rich.console import Console
+
+    from runner.review import plan_show
+    from runner.review.plan import make_plan
+
+    dsn, migrations, _ = resolve_for_review(where)
+    found = make_plan(dsn, migrations, to=to, rehearsal=rehearsal)
+    if form == "json":
+        print_json(plan_show.as_json(found))
+    elif form == "markdown":
+        click.echo(plan_show.as_markdown(found), nl=False)
+    else:
+        plan_show.print_plan(found, Console())
+
+
+@cli.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("trueup-report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
+@options("rehearsal", "dsn", "config", "service", "sources", "strategy")
+def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -> None:
+    """Write one HTML file that shows the whole migration to those who approve it.
+
+    The old and the new contract, the locks and what clients saw during the rehearsal, the state of
+    the data, every file beside its rollback with its costs and lint findings, the certificate. It
+    needs no network. Reads only.
+
+    \b
+    Example:
+      trueup report --service model_orchestration --output review.html
+    """
+    from runner.review.report.command import write_report
+
+    dsn, migrations, standard = resolve_for_review(where)
+    write_report(
+        dsn, migrations, standard, rehearsal=rehearsal, with_check=not no_check, output=output
+    )
+    click.echo(f"wrote {output}")
+
+
+@cli.command()
+@click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
+@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
+@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--base",
+    default="baseline",
+    show_default=True,
+    metavar="PHASE|ID",
+    help="Without a database: the last phase or migration that makes the schema.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder for the files; else this one.",
+)
+@options("dsn", "config", "service", "sources", "strategy")
+def review(
+    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+) -> None:
+    """Lint, rehearse, plan and report in one go: what a pull request needs.
+
+    Writes trueup-review.md to post, trueup-report.html to keep, and the certificate
+    trueup-rehearsal.json for `apply --require-rehearsal`. Needs no database. Exits with 1 when
+    lint finds an error or the rehearsal fails.
+
+    \b
+    Example:
+      trueup review --service model_orchestration
+    """
+    from rich.console import Console
+
+    from runner.review import pull_request
+    from runner.review.rehearse import Options
+
+    dsn, migrations, standard = resolve_for_review(where)
+    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    with Console(stderr=True).status("reviewing") as status:
+        passed = pull_request.review(
+            dsn, migrations, standard, folder=output, options=options, listener=status.update
+        )
+    click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
+    if not passed:
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration; else all of them.")
+@click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
+@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
+@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
+@click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
+@click.option(
+    "--base",
+    default="baseline",
+    show_default=True,
+    metavar="PHASE|ID",
+    help="Without a database: the last phase or migration that makes the schema.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("trueup-rehearsal.json"),
+    show_default=True,
+    help="The certificate's file.",
+)
+@click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
+@options("dsn", "config", "service", "sources", "strategy", "json")
+def rehearse(as_json: bool, **options: Any) -> None:
+    """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
+
+    Takes the schema and a sample of rows from the live database, which is only read; without a
+    database, the schema of the baseline files with made-up rows. Measures each statement: locks,
+    rewrites, scans, rows, WAL, time, and what they will be at the live size. Exits with 1 when a
+    file fails, a way back does not lead back, or a client query failed.
+
+    \b
+    Example:
+      trueup rehearse --service model_orchestration
+      trueup apply    --service model_orchestration --require-rehearsal trueup-rehearsal.json
+    """
+    from runner.review.rehearse.command import run
+
+    dsn, migrations, standard = resolve_for_review(options)
+    if not run(dsn, migrations, standard, as_json=as_json, **options):
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]))
+@click.option("--layout", help="yoyo, dbmate, goose, flyway, sqitch, up-down or plain; else found.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
+@click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
+@click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
+@click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
+@click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
+@options("config", "service", "sources", "json")
+def lint(
+    paths: tuple[Path, ...],
+    form: str | None,
+    layout: str | None,
+    strict: bool,
+    trace: bool,
+    schema: Path | None,
+    squawk: bool | None,
+    rules: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Find what could hurt a live database in migration files, trueup's own or not.
+
+    PATH is a file or a folder; without one, the folders of --service or yoyo.ini are read. It needs
+    no database. Exits with 1 when there is an error.
+
+    \b
+    Example:
+      trueup lint migrations/
+      trueup lint --trace --format github migrations/0042_add_status.sql
+    """
+    from runner.review.lint.command import list_rules, run_lint
+
+    if rules:
+        click.echo(list_rules())
+        return
+    report, text = run_lint(
+        paths or _lint_folders(**where),
+        form="json" if as_json else form or "text",
+        layout=layout,
+        squawk=squawk,
+        traced=trace,
+        schema=schema,
+    )
+    click.echo(text)
+    if report.failed(strict=strict):
+        sys.exit(1)
+
+
+def _lint_folders(
+    *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
+) -> list[Path]:
+    values = config.read_config(config_path or config.find_config(Path.cwd()))
+    found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
+    folders = [path for each in found for path in (*each.folders, *each.on_request)]
+    return [path for path in dict.fromkeys(folders) if path.is_dir()]
+
+
+def resolve_for_review(
+    options: dict[str, Any],
+) -> tuple[str | None, tuple[Migration, ...], Path | None]:
+    """Take the place of things out of a verb's options; nothing need name a database."""
+    from runner.ledger.files import read_migrations
+
+    values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
+    folders = config.resolve_sources(
+        options.pop("sources"), options.pop("service"), values, options.pop("strategy")
+    )
+    found = read_migrations(folders.folders, on_request=folders.on_request)
+    standard = next(
+        (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
+    )
+    return config.find_dsn(options.pop("dsn"), values), found, standard
+
+
+def rehearsed(
+    named: str, migrations: tuple[Migration, ...]
+) -> Callable[[Connection, Sequence[Migration]], None]:
+    """What `apply --require-rehearsal` asks before it runs."""
+    from runner.review import certificate
+
+    of_file = certificate.read_file(Path(named)) if named else None
+
+    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
+        found = of_file or certificate.load_stored(connection)
+        certificate.require(found, connection, chosen, migrations)
+
+    return approve

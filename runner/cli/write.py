@@ -1,0 +1,98 @@
+"""The verbs that write files: the standard and its SQL."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from runner import config
+from runner.cli.root import cli, print_json
+
+
+@cli.command()
+@click.argument("service")
+@click.option("--dsn", help="A live database of the service; it is only read.")
+@click.option("--dump", type=click.Path(path_type=Path), help="A dump in SQL, instead of --dsn.")
+@click.option("--schema", default="public", show_default=True, help="The schema of its tables.")
+@click.option("--enums", "enums_module", metavar="MODULE", help="The module of its shared enums.")
+@click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+def propose(
+    service: str,
+    dsn: str | None,
+    dump: Path | None,
+    schema: str,
+    enums_module: str | None,
+    no_scan: bool,
+    output: Path | None,
+) -> None:
+    """Propose a standard.toml for SERVICE from its live database or from a dump.
+
+    What is sure comes as an entry with its evidence, the rest as a comment with the reason: a
+    person decides.
+
+    \b
+    Example:
+      trueup propose planning --dump schema.sql --output sql/planning/standard.toml
+    """
+    from runner.standard import source
+
+    if output is not None and output.exists():
+        raise click.UsageError(f"{output} is there already: remove it, or name another file")
+    failures: list[str] = []
+    if dump is not None:
+        text, failures = source.propose_from_dump(
+            dump, service, schema=schema, enums_module=enums_module
+        )
+    else:
+        database = config.resolve_dsn(dsn, config.read_config(config.find_config(Path.cwd())))
+        text = source.propose_from_database(
+            database, service, schema=schema, enums_module=enums_module, scan=not no_scan
+        )
+    for failure in failures:
+        click.echo(f"not loaded: {failure}", err=True)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {output}")
+
+
+@cli.command()
+@click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
+@click.option("--dsn", help="A database at the old contract, where there is no legacy/ to read.")
+@click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
+    """Write the SQL files of both strategies from a service's standard.toml.
+
+    Adds the files that are missing, and never edits one that is there.
+
+    \b
+    Example:
+      trueup generate --service model_orchestration --check
+    """
+    from dataclasses import asdict
+
+    from runner.generate.write import generate_service
+
+    folder = config.service_folder(service)
+    if dsn is None and not (folder / "legacy").is_dir():
+        dsn = config.resolve_dsn(None, {})
+    written = generate_service(folder, dsn=dsn, dry=dry)
+    if as_json:
+        print_json(asdict(written))
+    else:
+        for place in dict.fromkeys(path.rpartition("/")[0] for path in written.added):
+            count = sum(path.rpartition("/")[0] == place for path in written.added)
+            click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
+        for path in written.differing:
+            click.echo(f"differs: {path}")
+        for table in written.only_window:
+            click.echo(f"{table} keeps its name: only the window strategy can convert it")
+        click.echo(f"{len(written.unchanged)} files are as they would be generated")
+    if dry and (written.added or written.differing):
+        sys.exit(1)
