@@ -80,8 +80,8 @@ def assemble(
             ended = [
                 s for s in samples if during and during.begun <= s.ended <= during.ended + 0.05
             ]
-            statements = _statements(pairs, live)
             commit = pairs[-1][1].commit
+            statements = _statements(pairs, live, commit)
             parts = [s.at_live for s in statements]
             found.append(
                 FileCost(
@@ -120,13 +120,13 @@ def spans(
 
 
 def _statements(
-    pairs: Sequence[tuple[Measured, FileRun]], live: Mapping[str, int]
+    pairs: Sequence[tuple[Measured, FileRun]], live: Mapping[str, int], commit: float
 ) -> tuple[StatementCost, ...]:
     _, last = pairs[-1]
     found: list[StatementCost] = []
+    # From the last to the first, as a lock lasts through all that follows it.
     for index in reversed(range(len(last.traces))):
-        rest = [s.at_live for s in found]
-        found.insert(0, _statement(pairs, index, live, rest))
+        found.insert(0, _statement(pairs, index, live, found, commit))
     return tuple(found)
 
 
@@ -134,7 +134,8 @@ def _statement(
     pairs: Sequence[tuple[Measured, FileRun]],
     index: int,
     live: Mapping[str, int],
-    rest: Sequence[Estimate | None],
+    later: Sequence[StatementCost],
+    commit: float,
 ) -> StatementCost:
     measured, run = pairs[-1]
     trace, statement = run.traces[index], run.statements[index]
@@ -150,6 +151,9 @@ def _statement(
     size = live.get(table, 0) if live else None
     at_live = at_size(points, size)
     largest = [p.value for p in points if p.rows == points[-1].rows]
+    ran = sum(largest) / len(largest)
+    until_commit = ran + sum(s.seconds for s in later) + commit
+    rest = [s.at_live for s in later]
     # What was seen in one run belongs to the statement, whatever another run's sampling missed.
     held = {
         (h.relation, h.mode): h.seconds
@@ -162,15 +166,15 @@ def _statement(
             relation,
             measured.origin(run, relation),
             mode,
-            seconds,
-            _held_at_live(seconds, trace.seconds, at_live, rest, sampled=trace.sampled),
+            seconds if trace.sampled else until_commit,
+            _held_at_live(seconds, ran, at_live, rest, sampled=trace.sampled),
         )
         for (relation, mode), seconds in held.items()
     )
     return StatementCost(
         line=statement.line,
         sql=statement.text[:_SHOWN],
-        seconds=sum(largest) / len(largest),
+        seconds=ran,
         at_live=at_live,
         per_million=per_million(points) if table else None,
         locks=locks,
