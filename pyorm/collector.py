@@ -4,6 +4,9 @@ Every few hundred new objects the collector walks the young ones, and now and th
 200,000 rows are more than a million new objects, none of which can be in a cycle: it finds nothing
 and takes half of the time. A pause is for the whole process, so it is only taken for large results,
 never spans a wait for the server, and ends with the last thread that asked for it.
+
+After it all objects count as old: a cycle among them that is garbage waits for the next full
+collection, which Python starts when their number has grown by a quarter.
 """
 
 from __future__ import annotations
@@ -43,7 +46,16 @@ class Pause:
         with _lock:
             _pausing -= 1
             if _pausing == 0 and _was_on:
+                _make_old()
                 gc.enable()
+
+
+def _make_old() -> None:
+    """Let all objects count as old: else the next collection would walk every new one after all."""
+    # What somebody froze, as a server does before it forks, must stay frozen.
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
+        gc.unfreeze()
 
 
 class NoPause:

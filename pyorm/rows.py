@@ -11,7 +11,7 @@
                 o.status = d2[v2]
                 add(o)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise explain(rows) or error from error
+            return try_again(rows, error)
         return made
 
 It costs one call for many rows instead of a constructor's call for each. An entity whose
@@ -50,6 +50,7 @@ def row_maker(
     cls = declared.entity
     names: dict[str, Any] = {"new": object.__new__, "cls": cls, "__name__": __name__}
     values, lines = [], []
+    tables: list[tuple[dict[Any, Any], Mapping[Any, Any]]] = []
     for i, (column, storage) in enumerate(columns):
         decode = storage.decode
         if strict and decode is None and column.python is UUID and not column.array:
@@ -61,6 +62,9 @@ def row_maker(
             continue
         names[f"d{i}"] = decode
         if isinstance(decode, Mapping):
+            # A plain dict is the fastest table; what it lacks the table may know.
+            names[f"d{i}"] = known = dict(decode)
+            tables.append((known, decode))
             values.append(f"d{i}[v{i}]")
         elif column.nullable:
             values.append(f"None if v{i} is None else d{i}(v{i})")
@@ -80,7 +84,18 @@ def row_maker(
         lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
         if frozen:
             lines.append("o.__class__ = cls")
-    names["explain"] = lambda rows: _explanation(declared, columns, rows, strict)
+
+    def try_again(rows: Rows, error: Exception) -> list[E]:
+        problem = _explanation(declared, columns, rows, strict)
+        if problem is not None:
+            raise problem from error
+        # The tables read other spellings in any case; each new one comes by here once.
+        learned = [known.update(table) for known, table in tables if len(known) < len(table)]
+        if not learned:
+            raise error
+        return make(rows)
+
+    names["try_again"] = try_again
     body = "\n            ".join(lines)
     exec(
         f"def make(rows):\n"
@@ -91,7 +106,7 @@ def row_maker(
         f"            {body}\n"
         f"            add(o)\n"
         f"    except (ValueError, TypeError, KeyError, AttributeError) as error:\n"
-        f"        raise explain(rows) or error from error\n"
+        f"        return try_again(rows, error)\n"
         f"    return made\n",
         names,
     )
