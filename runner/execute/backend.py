@@ -18,6 +18,14 @@ from yoyo.scripts.main import InvalidArgument
 
 from runner.config import ledger_schema
 from runner.errors import TrueupError
+from runner.execute.events import (
+    AttemptFailed,
+    Event,
+    InvalidIndexDropped,
+    Listener,
+    LockAwaited,
+    Noticed,
+)
 from runner.execute.executor import Executor, Job
 from runner.execute.listeners import text_listener
 from runner.execute.session import Settings, hold_lock, open_session
@@ -32,6 +40,16 @@ if TYPE_CHECKING:
     from yoyo.migrations import Migration
 
     from runner.execute.executor import Operation
+
+
+def _what_matters(listener: Listener) -> Listener:
+    """Tell what went otherwise than planned; the stock command says nothing of the rest."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, AttemptFailed | InvalidIndexDropped | LockAwaited | Noticed):
+            listener(event)
+
+    return listen
 
 
 class LedgerBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
@@ -121,7 +139,9 @@ class LedgerBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             recorder = Recorder(
                 self.connection, self._schema, self._session.run, chain_checksums(migrations)
             )
-            executor = Executor(self._session, recorder, Settings(), text_listener(sys.stderr))
+            executor = Executor(
+                self._session, recorder, Settings(), _what_matters(text_listener(sys.stderr))
+            )
             executor.execute(Job.of(migrations[-1], operation))
 
 
