@@ -23,7 +23,7 @@ FILE = "0202_backfill_request"
 
 def measure(bench: Bench) -> None:
     """Bar 3 of issue 4."""
-    requests = bench.size(full=2_000_000, small=200_000)
+    requests = bench.size(full=2_000_000, small=100_000)
     ours, plain, grown, plain_grown, hot, chain, window = [], [], [], [], [], [], []
     side_by_side = []
     for _ in range(2):

@@ -17,6 +17,7 @@ from runner.execute import engine
 from runner.execute.events import Event, FileDone, FileStarted
 
 RATE = 300.0
+NEW_RATE = 100.0  # of the new contract's clients, beside the old one's
 CONNECTIONS = 6
 
 
@@ -32,8 +33,8 @@ class FileRun:
 
 def measure(bench: Bench) -> None:
     """Bar 2 of issue 4."""
-    models = bench.size(full=1_000_000, small=20_000)
-    requests = bench.size(full=2_000_000, small=100_000)
+    models = bench.size(full=1_000_000, small=10_000)
+    requests = bench.size(full=2_000_000, small=50_000)
     quiet = 60 if bench.full else 12
     with (
         bench.database(models=models, requests=requests) as dsn,
@@ -64,25 +65,30 @@ def measure(bench: Bench) -> None:
 
 
 def _run(dsn: str, folder: Path, quiet: float) -> tuple[list[Sample], list[Sample], list[FileRun]]:
-    """Samples before the chain and during it, and the chain's files."""
+    """Samples of quiet times and of the chain, and the chain's files.
+
+    It is quiet before the chain, and once more with clients of both contracts: what they do to
+    each other is not the migration's doing.
+    """
     files: list[FileRun] = []
     with clients("old", dsn, folder, rate=RATE, connections=CONNECTIONS) as old:
         time.sleep(quiet)
         begun = time.monotonic()
         _apply(dsn, "backfill", files)
-        with clients("new", dsn, folder, rate=RATE, connections=CONNECTIONS) as new:
-            _apply(dsn, "enforce", files)
+        with clients("new", dsn, folder, rate=NEW_RATE, connections=CONNECTIONS // 2) as new:
             time.sleep(2)
+            _apply(dsn, "enforce", files)
+            rest = time.monotonic()
+            time.sleep(quiet)
+            rested = time.monotonic()
             old.stop()
             time.sleep(2)  # the odometer's counters lag by a second
             _apply(dsn, "contract", files)
-            time.sleep(2)
+            time.sleep(1)
     seen = _settled(old) + _settled(new)
-    return (
-        [s for s in seen if s.ended < begun],
-        [s for s in seen if s.ended >= begun],
-        files,
-    )
+    calm = [s for s in seen if s.ended < begun or rest < s.ended < rested]
+    known = set(map(id, calm))
+    return calm, [s for s in seen if id(s) not in known], files
 
 
 def _settled(load: Clients) -> list[Sample]:
@@ -120,12 +126,12 @@ def _report(
         0,
         note=f"of {len(before) + len(during):,}; {failed[0].error}"
         if failed
-        else f"of {len(before) + len(during):,}, {RATE:.0f} a second from each contract's clients",
+        else f"of {len(before) + len(during):,}; old clients {RATE:.0f} a second, new {NEW_RATE:.0f}",
     )
     worst = max(during, key=lambda s: s.seconds)
     usual = max(s.seconds for s in before)
     bench.at_most(
-        "worst client latency above the same clients' worst before",
+        "worst client latency above the worst of the same clients without a migration",
         (worst.seconds - usual) * 1000,
         50,
         "ms",
@@ -133,7 +139,7 @@ def _report(
         f" in {_file_at(files, worst)}",
     )
     bench.at_most(
-        "p99 to the same clients' p99 before",
+        "p99 to the p99 of the same clients without a migration",
         _p99(during) / _p99(before),
         2,
         "x",

@@ -13,7 +13,7 @@ from support.migration_files import write_tables
 
 from bench.support import Bench, Spent, run_python
 
-TIMES = 7
+TIMES = 5
 
 
 def measure(bench: Bench) -> None:
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> None:
         "s",
         f"{again.clock:.2f} s on the clock; {libraries}",
     )
-    few, many = (1000, 5000) if bench.full else (300, 1500)
+    few, many = (1000, 5000) if bench.full else (200, 1000)
     small, _ = _apply(bench, few, times=2)
     large, idle = _apply(bench, many, times=2)
     growth = (large.process - again.process) / (small.process - again.process) / (many / few)

@@ -87,16 +87,16 @@ STEPS: tuple[LiteralString, ...] = (
 
 def measure(bench: Bench) -> None:
     """Bar 1 of issue 4."""
-    requests = bench.size(full=2_000_000, small=150_000)
+    requests = bench.size(full=2_000_000, small=100_000)
     window, rewrite, limit, steps = [], [], [], []
-    for turn in range(2 if bench.full else 3):
+    for turn in range(2):
         with bench.database(requests=requests) as dsn:
             limit.append(_run(dsn, LIMIT))
         with bench.database(requests=requests) as dsn:
             files = run_window(dsn)
             window.append(sum(files.values()))
             rewrite.append(files["0505_window_model_and_request"])
-        if turn == 0 or not bench.full:
+        if turn == 0:
             with bench.database(requests=requests) as dsn:
                 steps.append(_run(dsn, STEPS))
     bench.at_most(
