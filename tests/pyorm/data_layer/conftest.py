@@ -15,6 +15,7 @@ from support.databases import DatabaseFactory
 from pyorm import AsyncRepository, Model, ProviderQuota, Repository, Request
 from pyorm.ddl import create_table
 from pyorm.entity import declaration
+from pyorm.testing import sqlite_database
 
 from .entities import Author, Book
 
@@ -111,7 +112,7 @@ PLACES = ("postgresql", "old_contract", "auto_before", "async", "sqlite", "async
 @pytest.fixture(scope="session", params=PLACES)
 def _place(request: pytest.FixtureRequest, server_dsn: str) -> Iterator[Place]:
     if request.param in ("sqlite", "async_sqlite"):
-        connection = sqlite_database()
+        connection = sqlite_database(*ENTITIES)
         loop = asyncio.new_event_loop() if request.param == "async_sqlite" else None
         yield Place(connection, loop=loop)
         if loop:
@@ -141,14 +142,6 @@ def place(_place: Place) -> Iterator[Place]:
     yield _place
     for entity in (Book, Author, Request, Model):
         _place.delete_all(entity)
-
-
-def sqlite_database() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    for entity in ENTITIES:
-        connection.execute(create_table(entity, "sqlite"))
-    return connection
 
 
 @pytest.fixture

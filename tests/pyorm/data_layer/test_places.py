@@ -15,8 +15,9 @@ from support.databases import DatabaseFactory
 
 from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.errors import UniqueViolation
+from pyorm.testing import sqlite_database
 
-from .conftest import load_new, load_old, sqlite_database
+from .conftest import ENTITIES, load_new, load_old
 from .entities import a_model, a_request
 
 
@@ -108,7 +109,7 @@ def test_on_an_async_pool_each_call_is_committed(dsn: str) -> None:
 
 
 def test_sqlite_leaves_its_transaction_to_the_caller() -> None:
-    connection = sqlite_database()
+    connection = sqlite_database(*ENTITIES)
     connection.isolation_level = "DEFERRED"
     models = Repository(Model, connection)
     models.add_many([a_model(), a_model()])
