@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ FORMAT = 1
 FILENAME = "trueup-rehearsal.json"
 # What an environment decides, not a migration file.
 _NOT_OF_THE_FILES = ("owner", "acl", "publications", "statistics_target")
+_QUALIFIER = re.compile(r'(?<!FROM )(?<!JOIN )(?<![\w".])(?:\w+|"(?:[^"]|"")+")\.(?=[\w"])')
 _AGAIN = "rehearse again: trueup rehearse"
 
 
@@ -465,8 +467,9 @@ def service_catalog(connection: Connection[Any]) -> Catalog:
 def schema_fingerprint(catalog: Catalog) -> str:
     """SHA-256 of a schema, in hex: of what clients and files depend on.
 
-    Owners, grants and the order of columns do not count, nor does what PostgreSQL 18 writes into
-    its catalog about NOT NULL beside the column itself.
+    Owners, grants and the order of columns do not count, nor does what depends on the server's
+    version: NOT NULL constraints beside the column itself (18), and the table's name before each
+    column of a view (before 16).
     """
     parts: list[str] = []
     for name, relation in sorted(catalog.relations.items()):
@@ -478,6 +481,7 @@ def schema_fingerprint(catalog: Catalog) -> str:
                 for key in ("acl", "statistics_target"):
                     entry.pop(key, None)
             values[part] = sorted(kept, key=lambda entry: str(entry["name"]))
+        values["definition"] = _QUALIFIER.sub("", relation.definition or "")
         parts.append(f"{name} {json.dumps(values, sort_keys=True, default=str)}")
     things: list[tuple[Name, Function | NamedType]] = [
         *sorted(catalog.functions.items()),
