@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner.catalog import Catalog, Column, Constraint, Index, Name, Relation
-from runner.review.certificate import schema_fingerprint
+from runner.review.fingerprint import schema_fingerprint
 
 TABLE = Relation(
     schema="public",

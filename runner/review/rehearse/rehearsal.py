@@ -22,13 +22,13 @@ from runner.review.certificate import (
     ContractTable,
     Load,
     TableSize,
-    schema_fingerprint,
-    service_catalog,
 )
 from runner.review.figures import plural
+from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
-from runner.review.rehearse.load import Clients, Query, Sample, queries_of, summarize
+from runner.review.rehearse.crowd import Crowd
+from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
 from runner.review.rehearse.sample import Size, copy_sample, read_sizes
 from runner.review.rehearse.scratch import (
@@ -347,7 +347,7 @@ class _Rehearsal:
         with connect(dsn, application_name=_NAME) as connection:
             origins = relation_names(connection)
             old_queries = queries_of(connection, before.catalog) if loaded else []
-        crowd = _Crowd(dsn, old_queries, self._new_queries)
+        crowd = Crowd(dsn, old_queries, self._new_queries)
         runs: list[FileRun] = []
         try:
             if loaded:
@@ -405,56 +405,6 @@ class _Rehearsal:
                 f"{plural(error.count, 'client query')} failed, from {error.direction}"
                 f" {error.migration} on: {error.message}"
             )
-
-
-class _Crowd:
-    """The clients of the release that is live while a file runs.
-
-    The old release is retired before contract; until then every client is of the old one.
-    """
-
-    def __init__(self, dsn: str, old: list[Query], new: list[Query]) -> None:
-        self._dsn, self._old, self._new = dsn, old, new
-        self._now = ""
-        self._clients: Clients | None = None
-        self.samples: list[Sample] = []
-
-    def old(self) -> None:
-        """Have the old release's clients run."""
-        self._switch("old", self._old)
-
-    def fit(self, migration: Migration) -> None:
-        """Have the clients run that are there when a file runs."""
-        contract = migration.phase == "contract" or migration.on_request
-        if contract and self._now != "new":
-            self._switch("new", self._new)
-            self._rest_odometers()
-        elif not contract:
-            self._switch("old", self._old)
-
-    def stop(self) -> None:
-        """Stop them all."""
-        if self._clients is not None:
-            self._clients.stop()
-            self.samples += self._clients.samples
-            self._clients = None
-
-    def _switch(self, release: str, queries: list[Query]) -> None:
-        if self._now == release:
-            return
-        self.stop()
-        self._now, self._clients = release, Clients(self._dsn, queries)
-        self._clients.start()
-
-    def _rest_odometers(self) -> None:
-        """Read the odometers anew, as an operator does once the old release is gone."""
-        with connect(self._dsn, application_name=_NAME) as connection:
-            found = connection.execute("SELECT to_regclass('trueup.odometer')").fetchone()
-            if found and found[0] is not None:
-                connection.execute(
-                    "UPDATE trueup.odometer SET read_at = now(),"
-                    " queries = coalesce(pg_stat_get_numscans(to_regclass(marker)), 0)"
-                )
 
 
 @contextmanager
