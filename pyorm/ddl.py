@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from psycopg import sql
@@ -9,6 +10,9 @@ from psycopg import sql
 from pyorm.entity import Column, Declaration, declaration
 from pyorm.enums import check_constraint
 from pyorm.mapping import POSTGRESQL, SQLITE
+
+DECIMAL = "pyorm_decimal"
+"""The collation of numbers that SQLite keeps as text; pyorm.testing.sqlite_database knows it."""
 
 
 def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
@@ -60,6 +64,8 @@ def _column(declared: Declaration[Any], column: Column, backend: str) -> str:
         affinity = "REAL"
     elif not column.array and column.python is bytes:
         affinity = "BLOB"
+    elif not column.array and column.python is Decimal:
+        affinity = f"TEXT COLLATE {DECIMAL}"
     return f"{_quote(column.name)} {affinity}{not_null}"
 
 

@@ -17,6 +17,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -24,7 +25,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pyorm.ddl import create_table
+from pyorm.ddl import DECIMAL, create_table
 from pyorm.mapping import SQLITE
 from pyorm.model_orchestration import Model, ProviderQuota, Request
 
@@ -102,9 +103,15 @@ def sqlite_database(*entities: type[Any]) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.create_collation(DECIMAL, _compare_decimals)
     for entity in entities:
         connection.execute(create_table(entity, SQLITE))
     return connection
+
+
+def _compare_decimals(a: str, b: str) -> int:
+    first, second = Decimal(a), Decimal(b)
+    return (first > second) - (first < second)
 
 
 def _create(server: str, template: str | None = None) -> str:

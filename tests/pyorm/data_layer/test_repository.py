@@ -80,6 +80,14 @@ class TestAddAndGet:
             assert type(getattr(found, field)) is type(getattr(author, field)), field
         assert str(found.balance) == str(author.balance)
 
+    def test_decimals_are_compared_as_numbers(self, authors: Repository[Author]) -> None:
+        for balance in ("10.0", "9.5", "2.50"):
+            authors.add(Author(name=balance, balance=Decimal(balance)))
+        assert [author.name for author in authors.find(order="balance")] == ["2.50", "9.5", "10.0"]
+        assert authors.one(balance=Decimal("2.5")).name == "2.50"
+        assert authors.one(balance=one_of(Decimal("10"))).name == "10.0"
+        assert authors.one(balance=above(Decimal("9.5"))).name == "10.0"
+
     def test_what_may_be_none_may_be_none(self, authors: Repository[Author]) -> None:
         author = authors.add(Author(name="Nobody"))
         assert authors.get(author.id) == author
