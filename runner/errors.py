@@ -1,4 +1,4 @@
-"""Every error that trueup raises on purpose: one hierarchy, each naming its object and the way on."""
+"""Every error that trueup raises on purpose: each names its object and the way on."""
 
 from __future__ import annotations
 

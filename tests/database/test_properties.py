@@ -96,7 +96,9 @@ def make(connection: psycopg.Connection[Any], schema: list[Table]) -> None:
         name = sql.Identifier("public", table.name + "s")
         parts: list[sql.Composable] = [sql.SQL("id varchar(36) PRIMARY KEY")]
         for c in table.columns:
-            part: sql.Composable = sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(TYPES[c.kind]))
+            part: sql.Composable = sql.SQL("{} {}").format(
+                sql.Identifier(c.name), sql.SQL(TYPES[c.kind])
+            )
             if c.not_null:
                 part += sql.SQL(" NOT NULL")
             if c.default:

@@ -103,7 +103,11 @@ def test_a_run_that_ends_at_any_boundary_is_taken_up(
         assert_at_rest(service.dsn)
     # What comes before the first file is the same for all of them.
     first = 0 if (migration, direction) == CASES[0] else whole.first_file
-    ahead = [(call, fault) for call in range(first, whole.calls) for fault in faults_at(call, whole.first_file)]
+    ahead = [
+        (call, fault)
+        for call in range(first, whole.calls)
+        for fault in faults_at(call, whole.first_file)
+    ]
     while ahead:
         with walk.copy() as service:
             # A run that failed before its COMMIT leaves the next one to fail where it began.
