@@ -28,6 +28,8 @@ BEGIN
         -- An error rather than hidden rows; giving up rather than a client in a deadlock.
         PERFORM set_config('row_security', 'off', true);
         PERFORM set_config('lock_timeout', '200ms', true);
+        -- A crash may lose the last batches, not the record that all of them are done.
+        PERFORM set_config('synchronous_commit', 'off', true);
         IF has_triggers THEN
             PERFORM set_config('session_replication_role', 'replica', true);
         END IF;
