@@ -47,9 +47,25 @@ def serving(dsn: str) -> Iterator[str]:
 
 
 def trueup(*arguments: str, dsn: str) -> None:
-    command = [sys.executable, "-m", "runner", *arguments, "--dsn", dsn, "--service", str(SERVICE)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = run_trueup(*arguments, dsn=dsn)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run_trueup(*arguments: str, dsn: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runner", *arguments, "--dsn", dsn, "--service", str(SERVICE)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def contract_once_allowed(dsn: str) -> None:
+    """Ask again, as an operator does, until the odometer rests: the service left the old names."""
+    deadline = time.monotonic() + 30
+    while True:
+        done = run_trueup("apply", "--to", "contract", "--waiting-period", "1s", dsn=dsn)
+        if done.returncode == 0:
+            return
+        assert "SQLSTATE 55006" in done.stderr, done.stderr
+        assert time.monotonic() < deadline, f"still in use: {done.stderr}"
+        time.sleep(0.5)
 
 
 class Clients:
@@ -151,5 +167,5 @@ def there_and_back(strategy: str, dsn: str) -> Iterator[Callable[[], None]]:
     yield lambda: trueup("apply", "--to", "enforce", dsn=dsn)
     yield lambda: trueup("rollback", "--to", "baseline", dsn=dsn)
     yield lambda: trueup("apply", "--to", "enforce", dsn=dsn)
-    yield lambda: trueup("apply", "--to", "contract", "--waiting-period", "1s", dsn=dsn)
+    yield lambda: contract_once_allowed(dsn)
     yield lambda: trueup("rollback", "--to", "baseline", dsn=dsn)
