@@ -335,9 +335,9 @@ def _contract(u: UnitView) -> Iterator[Draft]:
                 "does": "drops them; the foreign keys of the new columns stay",
                 "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {_BRIEF}",
                 "cost": "none",
-                "undo": "adds and proves both again: reads the tables under the lock",
+                "undo": "adds and proves them again: reads the tables under the lock",
             },
-            rollback_title="Adds the foreign keys of both sides again: reads the tables.",
+            rollback_title="Adds the foreign keys of the old columns again: reads the tables.",
             after=previous,
             context={"u": u},
         )
@@ -359,7 +359,8 @@ def _contract(u: UnitView) -> Iterator[Draft]:
                 "locks": f"ACCESS EXCLUSIVE on {t.new.name} {_BRIEF}",
                 "cost": "no rewrite, no scan",
                 "undo": "makes the old columns again in their old order: one rewrite of the table "
-                "under ACCESS EXCLUSIVE, so plan a window",
+                "under ACCESS EXCLUSIVE, and the foreign keys to it are proven again, so plan a "
+                "window",
             },
             rollback_title=f"Makes the old side of {t.new.name} again: one rewrite under the lock.",
             after=previous,

@@ -1,4 +1,4 @@
--- Adds the foreign keys of both sides again: reads the tables.
+-- Adds the foreign keys of the old columns again: reads the tables.
 
 SET LOCAL lock_timeout = '200ms';
 

@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    none
--- undo:    adds and proves both again: reads the tables under the lock
+-- undo:    adds and proves them again: reads the tables under the lock
 -- depends: 0403_contract_model_reversal 0404_contract_request_reversal
 
 SET LOCAL lock_timeout = '200ms';

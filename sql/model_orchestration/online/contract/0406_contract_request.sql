@@ -5,7 +5,7 @@
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
---          EXCLUSIVE, so plan a window
+--          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
 -- depends: 0405_contract_model_old_fkeys
 
 SET LOCAL lock_timeout = '200ms';

@@ -6,7 +6,7 @@
 --          again
 -- cost:    no rewrite, no scan
 -- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
---          EXCLUSIVE, so plan a window
+--          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
 -- depends: 0409_contract_provider_quota_reversal
 
 SET LOCAL lock_timeout = '200ms';
