@@ -91,8 +91,8 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
         for path in written.differing:
             click.echo(f"differs: {path}")
-        for table in written.only_window:
-            click.echo(f"{table} keeps its name: only the window strategy can convert it")
+        for reason in written.only_window:
+            click.echo(f"only the window strategy: {reason}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):
         sys.exit(1)

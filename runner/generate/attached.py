@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from runner.catalog import Catalog, Constraint, Index, Name, Relation
 from runner.errors import StandardError
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, Parent, TableChange
+from runner.generate.model import (
+    ColumnChange,
+    ForeignKeyChange,
+    IndexChange,
+    Obstacle,
+    Parent,
+    TableChange,
+)
 from runner.generate.predicates import calls_function_on, convert_literals, restate
 from runner.quoting import quote_name, shorten
 
@@ -148,52 +155,55 @@ def follow(name: str, old: str, new: str) -> str:
     return shorten(re.sub(rf"(?<![^_]){re.escape(old)}(?![^_])", lambda _: new, name, count=1))
 
 
-def require_convertible(change: TableChange) -> None:
-    """Refuse a table that holds what neither strategy can bring through unharmed.
+def obstacles(change: TableChange) -> Iterator[Obstacle]:
+    """What a table holds that cannot be brought through unharmed.
 
     Args:
         change: the table and its changes.
-
-    Raises:
-        StandardError: it names the object and what to do about it.
     """
     relation, converted = change.relation, set(change.converted)
+    table = relation.qualified
+    if change.old == change.new:
+        yield Obstacle(
+            f"{table} keeps its name, and one name cannot show both contracts",
+            "Give it another name in standard.toml for the online strategy.",
+            online_only=True,
+        )
     if not converted:
         return
-    table = relation.qualified
     if relation.kind == "p" or relation.parents:
-        raise StandardError(
+        yield Obstacle(
             f"{table} is {'partitioned' if relation.kind == 'p' else 'a partition or child table'},"
             " and such a table cannot be converted yet",
-            hint="Leave its paragraph out of standard.toml.",
+            "Leave its paragraph out of standard.toml.",
         )
     for dependent in relation.dependents:
         if dependent.column in converted:
-            raise StandardError(
+            yield Obstacle(
                 f"{dependent.name} uses {table}.{dependent.column}, which is to be converted",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                "Drop it before, and make it again for the new contract afterwards.",
             )
     for constraint in relation.constraints:
         if constraint.kind == "x" and converted.intersection(constraint.columns):
-            raise StandardError(
+            yield Obstacle(
                 f"{table}: the exclusion constraint {constraint.name} holds a converted column",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                "Drop it before, and make it again for the new contract afterwards.",
             )
     for index in change.indexes:
         if index.new_method != index.method and any(
             calls_function_on(index.method, column) for column in converted
         ):
-            raise StandardError(
+            yield Obstacle(
                 f"the index {index.old_name} calls a function on a column whose values change: "
                 f"{index.method}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                "Drop it before, and make it again for the new contract afterwards.",
             )
     behind = False
     for column in relation.columns:
         behind = behind or column.name in converted
         if behind and (column.identity or column.generated):
-            raise StandardError(
+            yield Obstacle(
                 f"{table}.{column.name} is {'an identity' if column.identity else 'a generated'} "
                 "column behind a converted one: rolling back contract could not make it again",
-                hint="Turn it into a plain column with a default before.",
+                "Turn it into a plain column with a default before.",
             )

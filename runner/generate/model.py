@@ -17,6 +17,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a table from being converted unharmed.
+
+    Args:
+        reason: it names the object.
+        hint: what to do about it.
+        online_only: whether the window strategy can convert the table all the same.
+    """
+
+    reason: str
+    hint: str
+    online_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Parent:
     """What a converted reference refers to.
 

@@ -373,11 +373,7 @@ class UnitView:
     """A closure of tables that converted keys tie together, as the templates see it."""
 
     tables: tuple[TableView, ...]
-
-    @property
-    def keeps_a_name(self) -> bool:
-        """Whether a table's old name is its new one."""
-        return any(t.old == t.new for t in self.tables)
+    only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
 
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:

@@ -26,7 +26,7 @@ class Written:
         added: paths below the service's folder that were not there.
         unchanged: paths that were there and say the same.
         differing: paths that were there and say something else; they were left as they are.
-        only_window: tables that keep their name, so that only the window strategy converts them.
+        only_window: why some units of tables have files for the window strategy alone.
     """
 
     added: tuple[str, ...]
@@ -54,9 +54,11 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     legacy = sorted(_ids(folder / "legacy"))
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
-    files = generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
-    same_name = tuple(t.old for t in standard.tables if t.old == t.name)
-    written = replace(_compare(folder, files), only_window=same_name)
+    generated = generate(
+        standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing
+    )
+    files = generated.files
+    written = replace(_compare(folder, files), only_window=generated.only_window)
     if written.differing and not dry:
         raise StandardError(
             f"{len(written.differing)} files say something else than what would be generated, and "

@@ -206,7 +206,7 @@ def test_any_schema_goes_there_and_back(
     before = {dsn: (catalog(dsn), rows(dsn, schema, new=False)) for dsn in (online, window)}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for file in generate(standard(schema), before[online][0], baseline=None):
+        for file in generate(standard(schema), before[online][0], baseline=None).files:
             (folder / file.folder).mkdir(parents=True, exist_ok=True)
             (folder / file.folder / f"{file.id}.sql").write_text(file.sql)
             (folder / file.folder / f"{file.id}.rollback.sql").write_text(file.rollback)

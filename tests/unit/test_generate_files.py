@@ -67,7 +67,8 @@ def catalog(*relations: Relation) -> Catalog:
 
 
 def files(*tables: TableStandard, relations: tuple[Relation, ...] = (PARENT, CHILD)) -> list[File]:
-    return generate(Standard("s", "public", tables), catalog(*relations), baseline="0001_baseline")
+    standard = Standard("s", "public", tables)
+    return list(generate(standard, catalog(*relations), baseline="0001_baseline").files)
 
 
 def committed() -> list[Path]:

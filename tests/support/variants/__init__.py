@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,17 @@ def run_files(dsn: str, *paths: Path) -> None:
             connection.execute(path.read_text(encoding="utf-8"))
 
 
-def write_generated(standard: Path, dsn: str, folder: Path, baseline: str | None = None) -> None:
+def write_generated(
+    standard: Path,
+    dsn: str,
+    folder: Path,
+    baseline: str | None = None,
+    schemas: Sequence[str] = ("public",),
+) -> None:
     """Generate the files for a database, and write them below a folder."""
     with psycopg.connect(dsn) as connection:
-        catalog = read_catalog(connection)
-    for file in generate(load_standard(standard), catalog, baseline=baseline):
+        catalog = read_catalog(connection, schemas)
+    for file in generate(load_standard(standard), catalog, baseline=baseline).files:
         target = folder / file.folder
         target.mkdir(parents=True, exist_ok=True)
         (target / f"{file.id}.sql").write_text(file.sql, encoding="utf-8")

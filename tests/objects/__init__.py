@@ -1,0 +1,1 @@
+"""What a real schema holds comes through unharmed: a kind of object a file."""
