@@ -12,6 +12,8 @@ from runner.catalog.model import (
     NamedType,
     Policy,
     Relation,
+    Rule,
+    Statistics,
     Trigger,
 )
 from runner.catalog.read import read_catalog
@@ -28,6 +30,8 @@ __all__ = [
     "NamedType",
     "Policy",
     "Relation",
+    "Rule",
+    "Statistics",
     "Trigger",
     "diff",
     "read_catalog",

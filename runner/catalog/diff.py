@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from runner.catalog.model import Catalog
+from runner.catalog.model import Catalog, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ _PARTS = {
     "indexes": "index",
     "triggers": "trigger",
     "policies": "policy",
+    "rules": "rule",
+    "statistics": "statistics",
 }
 
 
@@ -67,6 +69,8 @@ def _compare(
         before, after = getattr(old, name), getattr(new, name)
         if name in skipped or before == after:
             continue
+        if not column_order and isinstance(old, Statistics) and name == "definition":
+            continue  # it lists the columns in their physical order
         if name not in _PARTS:
             yield Difference(label, name, before, after)
             continue

@@ -100,19 +100,49 @@ class Policy:
     roles: tuple[str, ...]
     using: str | None
     with_check: str | None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rewrite rule, but for the one that makes a view."""
+
+    name: str
+    definition: str
+    enabled: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """An extended statistics object."""
+
+    schema: str
+    name: str
+    definition: str
+    columns: tuple[str, ...]
+    owner: str
+    target: int | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """An object that uses a column: a view, a policy, a trigger, a function in SQL.
+    """An object that uses a relation.
 
     Args:
-        name: what PostgreSQL calls it, such as `view public.v`.
-        column: the column that it uses.
+        kind: view, materialized view, rule, policy, trigger, statistics or function.
+        host: the relation that it is, or that it belongs to; None for a function.
+        name: its own name when it belongs to a relation.
+        description: what PostgreSQL calls it, such as `view public.v`.
+        column: the column that it uses, None for the relation as such.
     """
 
+    kind: str
+    host: Name | None
     name: str
-    column: str
+    description: str
+    column: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +157,7 @@ class Relation:
     comment: str | None = None
     options: tuple[str, ...] = ()
     persistence: str = "p"
+    populated: bool = True
     row_security: bool = False
     force_row_security: bool = False
     replica_identity: str = "d"
@@ -141,8 +172,8 @@ class Relation:
     indexes: tuple[Index, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     policies: tuple[Policy, ...] = ()
-    rules: tuple[str, ...] = ()
-    statistics: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    statistics: tuple[Statistics, ...] = ()
     dependents: tuple[Dependent, ...] = ()
 
     @property

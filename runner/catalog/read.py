@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, LiteralString, TypeVar
 
 from psycopg import Connection
@@ -26,15 +26,12 @@ from runner.catalog.model import (
     NamedType,
     Policy,
     Relation,
+    Rule,
+    Statistics,
     Trigger,
 )
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Definition:
-    definition: str
 
 
 _ACL: LiteralString = """
@@ -52,6 +49,7 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
     {acl} AS acl,
     obj_description(c.oid, 'pg_class') AS comment,
     coalesce(c.reloptions, '{{}}') AS options, c.relpersistence::text AS persistence,
+    c.relispopulated AS populated,
     c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
     c.relreplident::text AS replica_identity,
     CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
@@ -179,7 +177,8 @@ SELECT p.polrelid AS relation, p.polname AS name, p.polcmd::text AS command,
         FROM unnest(p.polroles) AS r ORDER BY 1
     ) AS roles,
     pg_get_expr(p.polqual, p.polrelid) AS using,
-    pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+    pg_get_expr(p.polwithcheck, p.polrelid) AS with_check,
+    obj_description(p.oid, 'pg_policy') AS comment
 FROM pg_policy AS p
 JOIN pg_class AS c ON c.oid = p.polrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -188,7 +187,8 @@ ORDER BY p.polrelid, p.polname
 """
 
 _RULES: LiteralString = """
-SELECT r.ev_class AS relation, pg_get_ruledef(r.oid) AS definition
+SELECT r.ev_class AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition,
+    r.ev_enabled::text AS enabled, obj_description(r.oid, 'pg_rewrite') AS comment
 FROM pg_rewrite AS r
 JOIN pg_class AS c ON c.oid = r.ev_class
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -197,8 +197,18 @@ ORDER BY r.ev_class, r.rulename
 """
 
 _STATISTICS: LiteralString = """
-SELECT s.stxrelid AS relation, pg_get_statisticsobjdef(s.oid) AS definition
+SELECT s.stxrelid AS relation, sn.nspname AS schema, s.stxname AS name,
+    pg_get_statisticsobjdef(s.oid) AS definition, pg_get_userbyid(s.stxowner) AS owner,
+    nullif(s.stxstattarget, -1)::integer AS target,
+    obj_description(s.oid, 'pg_statistic_ext') AS comment,
+    ARRAY(
+        SELECT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid AND d.refobjsubid > 0
+        ORDER BY 1
+    ) AS columns
 FROM pg_statistic_ext AS s
+JOIN pg_namespace AS sn ON sn.oid = s.stxnamespace
 JOIN pg_class AS c ON c.oid = s.stxrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s)
@@ -208,20 +218,40 @@ ORDER BY s.stxrelid, s.stxname
 _DEPENDENTS: LiteralString = """
 SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
     CASE
-        WHEN r.oid IS NOT NULL THEN pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+        WHEN r.rulename = '_RETURN' AND h.relkind = 'm' THEN 'materialized view'
+        WHEN r.rulename = '_RETURN' THEN 'view'
+        WHEN r.oid IS NOT NULL THEN 'rule'
+        WHEN p.oid IS NOT NULL THEN 'policy'
+        WHEN t.oid IS NOT NULL THEN 'trigger'
+        WHEN s.oid IS NOT NULL THEN 'statistics'
+        ELSE 'function'
+    END AS kind,
+    CASE WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname] END AS host,
+    coalesce(nullif(r.rulename, '_RETURN'), p.polname, t.tgname, s.stxname, '') AS name,
+    CASE
+        WHEN r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, h.oid, 0)
         ELSE pg_describe_object(d.classid, d.objid, 0)
-    END AS name
+    END AS description
 FROM pg_depend AS d
 JOIN pg_class AS c ON c.oid = d.refobjid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_attribute AS a
+    ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
 LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
-    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype = 'n'
+LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+LEFT JOIN pg_trigger AS t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+LEFT JOIN pg_statistic_ext AS s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid
+LEFT JOIN pg_class AS h ON h.oid = coalesce(r.ev_class, p.polrelid, t.tgrelid, s.stxrelid)
+LEFT JOIN pg_namespace AS hn ON hn.oid = h.relnamespace
+WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm')
+    AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('n', 'a')
     AND d.classid = ANY (
-        ARRAY['pg_rewrite', 'pg_policy', 'pg_trigger', 'pg_proc']::regclass[]
+        ARRAY[
+            'pg_rewrite', 'pg_policy', 'pg_trigger', 'pg_statistic_ext', 'pg_proc'
+        ]::regclass[]
     )
-ORDER BY 1, 3, 2
+    AND (t.oid IS NULL OR NOT t.tgisinternal)
+ORDER BY 1, 6, 2
 """
 
 _FUNCTIONS: LiteralString = """
@@ -281,8 +311,8 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
             "indexes": parts(Index, _INDEXES),
             "triggers": parts(Trigger, _TRIGGERS),
             "policies": parts(Policy, _POLICIES),
-            "rules": parts(_Definition, _RULES),
-            "statistics": parts(_Definition, _STATISTICS),
+            "rules": parts(Rule, _RULES),
+            "statistics": parts(Statistics, _STATISTICS),
             "dependents": parts(Dependent, _DEPENDENTS),
         }
         relation_acl = _ACL.format(
@@ -292,8 +322,6 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
         relations = {}
         for row in cursor.execute(_RELATIONS.format(acl=relation_acl), wanted):
             of = {kind: tuple(groups.get(row["oid"], ())) for kind, groups in by_relation.items()}
-            for kind in ("rules", "statistics"):
-                of[kind] = tuple(x.definition for x in of[kind])
             relation = _build(Relation, row | of)
             relations[relation.qualified] = relation
         function_acl = _ACL.format(acl="coalesce(p.proacl, acldefault('f', p.proowner))")
@@ -320,4 +348,4 @@ def _build(part: type[_T], row: Mapping[str, Any]) -> _T:
     return part(**values)
 
 
-_NAMES = {"type_name", "function", "references"}
+_NAMES = {"type_name", "function", "references", "host"}

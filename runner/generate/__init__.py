@@ -10,6 +10,7 @@ from runner.errors import StandardError
 from runner.generate import online, window
 from runner.generate.attached import obstacles
 from runner.generate.changes import outside_references, plan_changes
+from runner.generate.dependents import Dependents
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
@@ -50,7 +51,8 @@ def generate(
             strategy can bring through unharmed.
     """
     changes = plan_changes(standard, catalog)
-    units = list(_units(changes, outside_references(standard, catalog)))
+    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
+    units = list(_units(changes, outside_references(standard, catalog), dependents))
     known = list(existing)
     online_units = [u for u in units if not u.only_window]
     return Generated(
@@ -63,18 +65,21 @@ def generate(
 
 
 def _units(
-    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange]
+    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], dependents: Dependents
 ) -> Iterator[UnitView]:
     foreign_keys = [*(k for c in changes for k in c.foreign_keys), *outside]
     units: dict[int, list[TableChange]] = {}
     for change in changes:
         units.setdefault(change.unit, []).append(change)
     for tables in units.values():
+        names = frozenset(change.old for change in tables)
         in_the_way = [o for change in tables for o in obstacles(change)]
+        in_the_way += dependents.obstacles(names)
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
             tuple(TableView(change, foreign_keys) for change in tables),
             tuple(o.reason for o in in_the_way),
+            dependents.changes(names),
         )
 
 

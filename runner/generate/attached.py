@@ -136,6 +136,8 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
             if name not in {c.name for c in mentioned} and types[name].startswith(("char", "text"))
         },
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+        mapping={old: new for c in enums for old, new in c.mapping.items()},
+        enum_columns={c.name for c in enums},
     )
     return restate(converted)
 
@@ -177,12 +179,6 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
             " and such a table cannot be converted yet",
             "Leave its paragraph out of standard.toml.",
         )
-    for dependent in relation.dependents:
-        if dependent.column in converted:
-            yield Obstacle(
-                f"{dependent.name} uses {table}.{dependent.column}, which is to be converted",
-                "Drop it before, and make it again for the new contract afterwards.",
-            )
     for constraint in relation.constraints:
         if constraint.kind == "x" and converted.intersection(constraint.columns):
             yield Obstacle(

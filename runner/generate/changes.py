@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runner.catalog import Catalog, Name, Relation
 from runner.errors import StandardError
@@ -13,6 +13,7 @@ from runner.generate.attached import (
     with_parent,
 )
 from runner.generate.columns import column_changes, integer_checks
+from runner.generate.dependents import Dependents
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
 from runner.quoting import shorten
 from runner.standard.model import Standard, TableStandard
@@ -42,7 +43,8 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
         for name in columns
     }
-    units = _units(foreign_keys, new_names)
+    dependents = Dependents(catalog, columns)
+    units = _units(foreign_keys, new_names, dependents.ties)
     changes = []
     for name in _parents_first(columns, foreign_keys, new_names):
         relation, new = catalog.relations[name], new_names[name]
@@ -138,9 +140,11 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
 
 
 def _units(
-    foreign_keys: Mapping[Name, tuple[ForeignKeyChange, ...]], new_names: Mapping[Name, Name]
+    foreign_keys: Mapping[Name, tuple[ForeignKeyChange, ...]],
+    new_names: Mapping[Name, Name],
+    ties: Iterable[frozenset[Name]],
 ) -> dict[Name, int]:
-    """Number the closures of tables that converted foreign keys tie together."""
+    """Number the closures of tables that converted foreign keys or one object tie together."""
     old_names = {new: old for old, new in new_names.items()}
     root = {name: name for name in foreign_keys}
 
@@ -154,6 +158,9 @@ def _units(
         for key in keys:
             if key.converted:
                 root[find(name)] = find(old_names[key.references])
+    for first, *others in map(sorted, ties):
+        for other in others:
+            root[find(first)] = find(other)
     numbers: dict[Name, int] = {}
     return {name: numbers.setdefault(find(name), len(numbers)) for name in foreign_keys}
 

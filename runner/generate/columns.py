@@ -129,6 +129,7 @@ def _enum_change(
         check_name=check,
         check=check_sql,
         values=enum.values,
+        mapping=enum.mapping,
         storage=_storage(column, is_text=is_text or column.is_array),
     )
 

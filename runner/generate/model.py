@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from runner.catalog import Column, Name, Relation
+from runner.quoting import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,14 @@ class ColumnChange:
     check: str | None = None
     storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default
     values: tuple[str, ...] = ()  # of its enum
+    mapping: Mapping[str, str] = field(default_factory=dict)  # of its enum's old values
     parent: Parent | None = None
     kept: str | None = None
+
+    @property
+    def aside(self) -> str:
+        """Its name while the old column has it for a moment."""
+        return shorten(self.name, "__aside")
 
     def new_from(self, value: str) -> str:
         """The new value as SQL, from SQL that gives the old one."""
@@ -123,6 +131,66 @@ class ForeignKeyChange:
 
 
 @dataclass(frozen=True, slots=True)
+class DependentChange:
+    """An object on columns that are replaced, which is made again on the new ones, and back.
+
+    Its statements call every table and column by its old name.
+
+    Args:
+        kind: view, materialized view, rule, policy, trigger or statistics.
+        label: the kind and the name, for people.
+        name: of a view, else of the table that it belongs to.
+        own_name: of what belongs to a table.
+        tables: the tables of the standard that it stands on or belongs to, by their old names.
+        uses: the relations that it names, each with a column or as such.
+        is_converted: False when it stands on no converted column, only on ones that the rollback
+            of contract makes again.
+        drop: drops it; `{}` stands for its table.
+        old: make it on the old columns.
+        new: make it on the new ones.
+        old_query: a view's query on the old columns.
+        new_query: a view's query, or a policy's condition, on the new columns.
+        build: make a materialized view empty, and under another name, beside the old one.
+        settle: give it its name, owner and grants once the old one is gone.
+        unsettle: take it aside again.
+        is_filled: whether a materialized view holds data.
+    """
+
+    kind: str
+    label: str
+    name: Name
+    own_name: str
+    tables: frozenset[Name]
+    uses: frozenset[tuple[Name, str | None]]
+    is_converted: bool
+    drop: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    old_query: str = ""
+    new_query: str = ""
+    build: tuple[str, ...] = ()
+    settle: tuple[str, ...] = ()
+    unsettle: tuple[str, ...] = ()
+    is_filled: bool = True
+
+    def made(
+        self, drop: str, old: Iterable[str], new: Iterable[str], **more: Any
+    ) -> DependentChange:
+        """The same object with its statements."""
+        return replace(self, drop=drop, old=tuple(old), new=tuple(new), **more)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view of one or the other kind."""
+        return self.kind in ("view", "materialized view")
+
+    @property
+    def build_name(self) -> Name:
+        """A materialized view's name while it is filled beside the old one."""
+        return Name("trueup", shorten(self.name.name, "__next"))
+
+
+@dataclass(frozen=True, slots=True)
 class TableChange:
     """A table on its way from the old to the new contract."""
 
@@ -160,6 +228,11 @@ class TableChange:
 
         Rolling back contract makes them again too, so that the old physical order comes back.
         """
-        converted, columns = self.converted, self.relation.columns
-        first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
-        return tuple(c for c in self.relation.columns[first:] if c.name not in converted)
+        return moved_columns(self.relation, self.columns)
+
+
+def moved_columns(relation: Relation, changes: Iterable[ColumnChange]) -> tuple[Column, ...]:
+    """A table's unconverted columns that stand behind the first converted one."""
+    converted, columns = {c.name for c in changes}, relation.columns
+    first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
+    return tuple(c for c in columns[first:] if c.name not in converted)

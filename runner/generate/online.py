@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from runner.generate.model import DependentChange
 from runner.generate.remake import Remake
 from runner.generate.render import Draft
 from runner.generate.view import TableView, UnitView
@@ -55,6 +56,30 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
     )
 
 
+def dependents_check(u: UnitView, folder: str, phase: str) -> Draft:
+    """The refusal of what could not be made on the new columns, before anything changes."""
+    labels = listed(d.label for d in u.dependents)
+    return Draft(
+        key=f"check dependents {u.tables[0].new}",
+        folder=folder,
+        phase=phase,
+        subject=f"{u.tables[0].new.name}_dependents_check",
+        template="dependents_check.sql",
+        title="Stop here when what stands on converted columns would not stand on the new ones.",
+        header={
+            "does": "makes views of the tables as both contracts show them, and on these, in the "
+            f"words of each: {labels}; compares how many rows views show; drops it all again",
+            "locks": f"ACCESS SHARE on {listed(t.old.name for t in u.beneath(u.dependents))}, as "
+            "any SELECT",
+            "cost": "runs the query of each view twice",
+            "undo": "nothing to undo",
+        },
+        rollback_title="no-op: the file changed nothing.",
+        after=["toolkit"],
+        context={"u": u},
+    )
+
+
 def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     """The files of the online strategy, in their order."""
     if not units:
@@ -65,7 +90,11 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
         if t.columns:
             yield check(t, "online", "expand")
     for u in units:
+        if u.can_be_tried:
+            yield dependents_check(u, "online", "expand")
+    for u in units:
         checks = [f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]
+        checks += [f"check dependents {u.tables[0].new}"] if u.can_be_tried else []
         for t in u.tables:
             yield _expand(t, checks)
     for u in units:
@@ -320,6 +349,12 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             context={"t": t},
         )
     previous = kept or closed
+    for d in u.stored:
+        yield from _stored(u, d, previous)
+    if u.dependents:
+        after = [f"{'fill' if d.is_filled else 'build'} {d.name}" for d in u.stored] or previous
+        yield _dependents(u, after)
+        previous = [f"dependents {u.tables[0].new}"]
     if u.foreign_keys:
         names = " and ".join(dict.fromkeys(k.old_name for k in u.foreign_keys))
         tables = dict.fromkeys(n.name for k in u.foreign_keys for n in (k.table, k.references))
@@ -364,6 +399,76 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             },
             rollback_title=f"Makes the old side of {t.new.name} again: one rewrite under the lock.",
             after=previous,
-            context={"t": t, "r": Remake(t)},
+            context={"t": t, "r": Remake(t), "u": u},
         )
         previous = [key]
+
+
+def _stored(u: UnitView, d: DependentChange, after: Sequence[str]) -> Iterator[Draft]:
+    name = d.name.name
+    yield Draft(
+        key=f"build {d.name}",
+        folder=_CONTRACT,
+        phase="contract",
+        subject=f"{name}_build",
+        template="contract_build.sql",
+        title=f"Make the materialized view {name} for the new contract, empty, beside the old one.",
+        header={
+            "does": f"makes {d.build_name} with its indexes; for a moment the tables have their "
+            "old names again, in which its query is written",
+            "locks": f"ACCESS EXCLUSIVE on {listed(t.new.name for t in u.beneath([d]))} {_BRIEF}",
+            "cost": "none",
+            "undo": "drops it",
+        },
+        rollback_title="Drops the new materialized view, if it does not serve yet.",
+        after=after,
+        context={"u": u, "d": d},
+    )
+    if not d.is_filled:
+        return
+    yield Draft(
+        key=f"fill {d.name}",
+        folder=_CONTRACT,
+        phase="contract",
+        subject=f"{name}_fill",
+        template="contract_fill.sql",
+        title=f"Fill the new {name}.",
+        header={
+            "does": "runs its query; the old one goes on serving",
+            "locks": "ACCESS SHARE on what it reads, as any SELECT",
+            "cost": "that of REFRESH MATERIALIZED VIEW",
+            "undo": "nothing to undo: it goes with the file that made it",
+        },
+        rollback_title="no-op: it goes with the file that made it.",
+        after=[f"build {d.name}"],
+        context={"d": d},
+    )
+
+
+def _dependents(u: UnitView, after: Sequence[str]) -> Draft:
+    labels = listed(d.label for d in u.dependents)
+    return Draft(
+        key=f"dependents {u.tables[0].new}",
+        folder=_CONTRACT,
+        phase="contract",
+        subject=f"{u.tables[0].new.name}_dependents",
+        template="contract_dependents.sql",
+        title="Let what stands on the old columns stand on the new ones.",
+        header={
+            "does": f"makes again, with the same owner, grants and comments: {labels}; who uses "
+            "them sees the new contract from now on",
+            "locks": "ACCESS EXCLUSIVE on them and on "
+            f"{listed(t.new.name for t in u.beneath(u.dependents))} {_BRIEF}",
+            "cost": "none",
+            "undo": "makes them on the old columns again"
+            + ("; fills the materialized views under the lock" if u.stored else ""),
+        },
+        rollback_title="Lets it all stand on the old columns again.",
+        after=after,
+        context={"u": u},
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a header lists them."""
+    return ", ".join(dict.fromkeys(names))

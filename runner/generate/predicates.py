@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from runner.errors import StandardError
+from runner.quoting import quote_ident
 
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.
@@ -23,6 +25,8 @@ def convert_literals(
     native_types: Collection[str],
     text_columns: Collection[str],
     uuid_columns: Collection[str],
+    mapping: Mapping[str, str] | None = None,
+    enum_columns: Collection[str] = (),
 ) -> str:
     """Rewrite the values in a definition that PostgreSQL printed.
 
@@ -31,8 +35,11 @@ def convert_literals(
         what: the object's name, for errors.
         values: the new values of the converted enum columns that the definition mentions.
         native_types: the native enum types of these columns, as PostgreSQL prints them.
-        text_columns: the unconverted text columns that it mentions: a literal could be theirs.
+        text_columns: the unconverted text columns that it mentions: a literal could be theirs,
+            unless it is compared with one column.
         uuid_columns: the columns it mentions that become uuid.
+        mapping: what becomes of old values, in upper case, that do not stay what they are.
+        enum_columns: the converted enum columns that the definition mentions.
 
     Returns:
         The definition with its values in upper case, and without casts to the native types.
@@ -49,12 +56,23 @@ def convert_literals(
 
     def convert(match: re.Match[str]) -> str:
         value, type_name = match[1].replace("''", "'"), match[2]
+        is_text = type_name.partition("(")[0] in _TEXT_TYPES
+        target = (mapping or {}).get(value.upper(), value.upper())
+        if target != value.upper() and (is_text or type_name in native_types):
+            raise StandardError(
+                f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
+                hint="Drop it before, and make it again for the new values afterwards.",
+            )
         if type_name in native_types:
             return "'" + value.upper().replace("'", "''") + "'"
-        if type_name.partition("(")[0] not in _TEXT_TYPES or not values:
+        if not is_text or value.upper() not in values:
             return match[0]
-        if value.upper() not in values:
-            return match[0]
+        beside = _compared_column(definition[: match.start()])
+        if beside in text_columns:
+            if beside not in enum_columns:
+                return match[0]
+        elif beside in enum_columns:
+            return f"'{value.upper()}'::{type_name}"
         if text_columns:
             raise StandardError(
                 f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
@@ -66,8 +84,22 @@ def convert_literals(
     return _LITERAL.sub(convert, definition)
 
 
+_COMPARED = re.compile(
+    r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying))?"""
+    r""" (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL) \(*(?:ARRAY\[)?"""
+    r"""(?:'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
+)
+
+
+def _compared_column(before: str) -> str | None:
+    """The column with which what comes next is compared."""
+    match = _COMPARED.search(before)
+    return match["name"].strip('"').replace('""', '"') if match else None
+
+
 _VARCHAR_LIST = re.compile(
-    r"""\(\((?P<column>"(?:[^"]|"")+"|\w+)\)::text (?P<operator>= ANY|<> ALL)"""
+    r"""\(\((?P<column>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+))\)::text"""
+    r""" (?P<operator>= ANY|<> ALL)"""
     r""" \(\(ARRAY\[(?P<values>(?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]\)\)"""
 )
 
@@ -97,3 +129,92 @@ def calls_function_on(definition: str, column: str) -> bool:
     """Whether a definition calls a function on a column: `lower((status)::text)`."""
     call = rf"\b(?!ANY|ALL|btree|hash|gin|gist|brin)\w+\(\(?{re.escape(column)}\b"
     return re.search(call, definition) is not None
+
+
+# What changes the case or the parts of a value, so that a literal beside it is no value.
+_RESHAPING = (
+    r"(?:lower|initcap|translate|replace|left|right|substr|substring|md5|reverse|split_part)"
+)
+_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
+_SETTING = (
+    r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
+    r"(?: AS \w+\))?"
+)
+_UUID_TEXT = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a definition that PostgreSQL printed, and what they become.
+
+    Args:
+        what: the object's name, for errors.
+        values, mapping, native_types, text_columns: as for convert_literals.
+        enum_columns: the converted enum columns that it mentions.
+        uuid_columns: the columns it mentions that become uuid, if their names are no others'.
+    """
+
+    what: str
+    values: Collection[str] = ()
+    mapping: Mapping[str, str] | None = None
+    native_types: Collection[str] = ()
+    enum_columns: Collection[str] = ()
+    text_columns: Collection[str] = ()
+    uuid_columns: Collection[str] = ()
+
+    def restated(self, definition: str) -> str:
+        """The definition in a form that PostgreSQL prints as it reads it."""
+        return restate(definition)
+
+    def converted(self, definition: str) -> str:
+        """The definition for the new contract.
+
+        Raises:
+            StandardError: it cannot be told what it would mean afterwards.
+        """
+        text = convert_literals(
+            definition,
+            what=self.what,
+            values=self.values,
+            native_types=self.native_types,
+            text_columns=self.text_columns,
+            uuid_columns=(),
+            mapping=self.mapping,
+            enum_columns=self.enum_columns,
+        )
+        for column in self.enum_columns:
+            call = rf"\b{_RESHAPING}\(\(?(?:{_NAME}\.)?{re.escape(quote_ident(column))}\b"
+            if text != definition and re.search(call, definition):
+                raise StandardError(
+                    f"{self.what} calls a function on {column}, whose values change: {definition}",
+                    hint="Drop it before, and make it again for the new contract afterwards.",
+                )
+        return restate(self._as_uuids(text))
+
+    def _as_uuids(self, text: str) -> str:
+        """Compare uuids as such: as text no index would serve, and the spelling would count."""
+        if not self.uuid_columns:
+            return text
+        names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.uuid_columns))
+        column = rf"(?:{_NAME}\.)?(?:{names})"
+        # PostgreSQL compares varchar as text, and says so.
+        side = rf"(?:\((?P<{{0}}>{column})\)::text|(?P<{{1}}>{column}))"
+        left, right = side.format("a", "b"), side.format("c", "d")
+
+        def both(match: re.Match[str]) -> str:
+            return f"({match['a'] or match['b']} {match['op']} {match['c'] or match['d']})"
+
+        def literal(match: re.Match[str]) -> str:
+            return f"({match['a'] or match['b']} {match['op']} {match['value'].lower()}::uuid)"
+
+        def setting(match: re.Match[str]) -> str:
+            own = match["a"] or match["b"]
+            return f"({own} {match['op']} (NULLIF({match['value']}, ''::text))::uuid)"
+
+        operator = "(?P<op>=|<>)"
+        text = re.sub(rf"\({left} {operator} {right}\)", both, text)
+        text = re.sub(
+            rf"\({left} {operator} (?P<value>{_UUID_TEXT})::(?:text|bpchar)\)", literal, text
+        )
+        text = re.sub(rf"\({left} {operator} (?P<value>{_SETTING})\)", setting, text)
+        return re.sub(rf"\((?P<value>{_SETTING}) {operator} {left}\)", setting, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from runner.catalog import Name
 from runner.generate.attached import follow
 from runner.generate.model import (
     ColumnChange,
+    DependentChange,
     ForeignKeyChange,
     IndexChange,
     TableChange,
@@ -227,6 +229,20 @@ class TableView:
         """The statement that comments on a constraint."""
         return comment_on_constraint(self.new, name, comment)
 
+    def as_old(self, column: str) -> str:
+        """A column of the old table in the old contract's own spelling."""
+        change = self.converted.get(column)
+        name = quote_ident(column)
+        if change is None:
+            return name
+        return f"({change.old_from(change.new_from(name))})::{change.old_type} AS {name}"
+
+    def as_new(self, column: str) -> str:
+        """A column of the old table as the new contract will show it, under its old name."""
+        change = self.converted.get(column)
+        name = quote_ident(column)
+        return f"({change.new_from(name)})::{change.new_type} AS {name}" if change else name
+
     # names
 
     @property
@@ -374,11 +390,64 @@ class UnitView:
 
     tables: tuple[TableView, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
+    standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
 
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
         """The converted foreign keys within the unit."""
         return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
+
+    @property
+    def dependents(self) -> list[DependentChange]:
+        """What stands on converted columns, in the order in which it can be made."""
+        return [d for d in self.standing if d.is_converted]
+
+    @property
+    def stored(self) -> list[DependentChange]:
+        """The materialized views among them, which are filled beside the old ones."""
+        return [d for d in self.dependents if d.build]
+
+    def remade_with(self, table: TableView) -> list[DependentChange]:
+        """What must be off the columns of a table that the rollback of contract makes again.
+
+        The table's own objects are set aside by the file itself.
+        """
+        moved = {c.name for c in table.change.moved}
+        found: list[DependentChange] = []
+        for d in self.standing:
+            on_it = any(relation == table.old and c in moved for relation, c in d.uses)
+            views = {x.name for x in found if x.is_view}
+            if (on_it and (d.is_view or d.name != table.old)) or views & {r for r, _ in d.uses}:
+                found.append(d)
+        return found
+
+    def drop(self, dependent: DependentChange, *, old: bool) -> str:
+        """The statement that drops an object, while the tables have their old or new names."""
+        host = dependent.name
+        if not old and not dependent.is_view:
+            host = next((t.new for t in self.tables if t.old == host), host)
+        return dependent.drop.replace("{}", quote_name(host))
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether views in one schema can stand for all tables and views."""
+        names = [t.old.name for t in self.beneath(self.dependents)]
+        names += [d.name.name for d in self.dependents if d.is_view]
+        return bool(names) and len(names) == len(set(names))
+
+    def moved(self, text: str, schema: str) -> str:
+        """A definition in which views in a schema stand for the tables and views of their names."""
+        names = [t.old for t in self.beneath(self.dependents)]
+        names += [d.name for d in self.dependents if d.is_view]
+        for name in names:
+            qualified = rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""
+            text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)
+        return text
+
+    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
+        """The tables that objects stand on or belong to."""
+        names = {name for d in dependents for name in d.tables}
+        return [t for t in self.tables if t.old in names]
 
     def table(self, new: Name) -> TableView:
         """The table of that new name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.generate.online import check, toolkit
+from runner.generate.online import check, dependents_check, listed, toolkit
 from runner.generate.render import Draft
 from runner.generate.view import UnitView
 
@@ -16,6 +16,8 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
         for t in u.tables:
             if t.columns:
                 yield check(t, "window", "window")
+        if u.can_be_tried:
+            yield dependents_check(u, "window", "window")
     for u in units:
         key = f"unit {u.tables[0].new}"
         new = [t.new.name for t in u.tables]
@@ -29,14 +31,22 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
             header={
                 "does": "converts every column of a table in one ALTER TABLE; keeps the spellings "
-                "that cannot be derived back in a reversal table",
+                "that cannot be derived back in a reversal table"
+                + (
+                    f"; makes again: {listed(d.label for d in u.dependents)}"
+                    if u.dependents
+                    else ""
+                ),
                 "locks": f"ACCESS EXCLUSIVE on {', '.join(old)} until it is done; gives up after "
                 "200 ms when it cannot have them",
                 "cost": "rewrites each table and its indexes once",
                 "undo": "the same again in the other direction, byte for byte",
             },
             rollback_title=f"Turns {', '.join(new)} back into {', '.join(old)}, byte for byte.",
-            after=[f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"],
+            after=[
+                *([f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]),
+                *([f"check dependents {u.tables[0].new}"] if u.can_be_tried else []),
+            ],
             context={"u": u},
         )
         if not any(t.columns for t in u.tables):

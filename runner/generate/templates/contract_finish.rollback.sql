@@ -6,6 +6,10 @@ LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
 {% for kind, old, new in t.sequence_renames %}
 {{ t.rename(kind, t.new, new, old) }}
 {% endfor %}
+{% set standing = u.remade_with(t) %}
+{% for d in standing | reverse %}
+{{ u.drop(d, old=false) }}
+{% endfor %}
 {% if r.moved %}
 CALL trueup.set_aside({{ t.new | n | lit }});
 {% endif %}
@@ -109,6 +113,18 @@ COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | li
 CALL trueup.put_back({{ t.new | n | lit }});
 
 {{ macros.sync_trigger(t) }}
+{% if standing %}
+
+{{ macros.old_look(u.beneath(standing)) }}
+{% for d in standing %}
+
+{% for statement in d.new %}
+{{ statement }}
+{% endfor %}
+{% endfor %}
+
+{{ macros.end_old_look(u.beneath(standing)) }}
+{% endif %}
 {% else %}
 {{ macros.rename_columns(t, t.new) }}
 {% endif %}

@@ -174,6 +174,27 @@ ALTER TABLE {{ table | n }} RENAME COLUMN {{ new | q }} TO {{ old | q }};
 {% endfor %}
 {%- endmacro %}
 
+{% macro old_look(tables) -%}
+-- The definitions below were written when the tables had their old names: they have them again
+-- until the end of this file.
+LOCK TABLE {{ tables | map(attribute="new") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
+{% for t in tables %}
+{{ rename_columns_back(t, t.new) }}
+{%- if t.old != t.new %}
+ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
+{% endif %}
+{% endfor %}
+{%- endmacro %}
+
+{% macro end_old_look(tables) -%}
+{% for t in tables %}
+{% if t.old != t.new %}
+ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
+{% endif %}
+{{ rename_columns(t, t.new) }}
+{%- endfor %}
+{%- endmacro %}
+
 {% macro copy_columns(t, suffix) -%}
 CALL trueup.copy_columns({{ t.new | n | lit }}, {{ suffix | lit }});
 {% for source, target in t.cut_names(suffix) %}

@@ -16,6 +16,8 @@ BEGIN
     DROP FUNCTION trueup.hold_key;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
+    DROP PROCEDURE trueup.require_as_many;
+    DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.put_back;
     DROP PROCEDURE trueup.silence_triggers;
     DROP PROCEDURE trueup.set_aside;

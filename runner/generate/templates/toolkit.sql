@@ -388,6 +388,48 @@ BEGIN
 END
 $$;
 
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
+END
+$$;
+
+-- Stops the file when a view would not show as many rows under the new contract as now.
+CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    old_rows bigint;
+    new_rows bigint;
+BEGIN
+    EXECUTE format(
+        'SELECT (SELECT count(*) FROM trueup_before.%1$s), (SELECT count(*) FROM trueup_after.%1$s)',
+        name
+    )
+    INTO old_rows, new_rows;
+
+    IF old_rows <> new_rows THEN
+        RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
+            shown, old_rows, new_rows
+            USING
+                ERRCODE = 'check_violation',
+                HINT = 'Drop it before, and make it again for the new contract afterwards.';
+    END IF;
+END
+$$;
+
 -- Makes a view stand in for its table: the same owner, grants, comments and row security.
 CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
 LANGUAGE plpgsql
@@ -401,14 +443,7 @@ BEGIN
     EXECUTE format('ALTER VIEW %s OWNER TO %s', compat_view, base_table.relowner::regrole);
 
     -- Default privileges may have given the view what the table never gave.
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
-        FROM pg_class AS c
-        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
-        WHERE c.oid = compat_view AND acl.grantee <> c.relowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', compat_view, granted.grantee);
-    END LOOP;
+    CALL trueup.revoke_all(compat_view);
 
     FOR granted IN
         SELECT

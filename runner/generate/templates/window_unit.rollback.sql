@@ -5,6 +5,9 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE {{ u.tables | map(attribute="new") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
 
+{% for d in u.dependents | reverse %}
+{{ u.drop(d, old=false) }}
+{% endfor %}
 {% for k in u.foreign_keys %}
 ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
@@ -61,6 +64,13 @@ ALTER TABLE {{ u.old_name(k.table) | n }}
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ u.old_name(k.table) | n }} IS {{ k.comment | lit }};
 {% endif %}
+{% endfor %}
+
+{% for d in u.dependents %}
+
+{% for statement in d.old %}
+{{ statement }}
+{% endfor %}
 {% endfor %}
 
 {% for t in u.tables if t.keeps_spellings %}

@@ -5,6 +5,9 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE {{ u.tables | map(attribute="old") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
 
+{% for d in u.dependents | reverse %}
+{{ u.drop(d, old=true) }}
+{% endfor %}
 {% for k in u.foreign_keys %}
 ALTER TABLE {{ u.old_name(k.table) | n }} DROP CONSTRAINT {{ k.old_name | q }};
 {% endfor %}
@@ -61,3 +64,15 @@ ALTER TABLE {{ k.table | n }}
 COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}
 {% endfor %}
+{% if u.dependents %}
+
+{{ macros.old_look(u.beneath(u.dependents)) }}
+{% for d in u.dependents %}
+
+{% for statement in d.new %}
+{{ statement }}
+{% endfor %}
+{% endfor %}
+
+{{ macros.end_old_look(u.beneath(u.dependents)) }}
+{% endif %}

@@ -1,0 +1,1 @@
+DROP MATERIALIZED VIEW {{ d.build_name | n }};

@@ -1,0 +1,1 @@
+REFRESH MATERIALIZED VIEW {{ d.build_name | n }};

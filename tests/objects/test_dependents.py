@@ -1,0 +1,160 @@
+"""What stands on a table's columns: views, policies, triggers, rules, statistics, functions."""
+
+from __future__ import annotations
+
+import pytest
+from support.journey import Journey
+
+from objects.things import PARTS, STANDARD, things
+
+PART_TABLE = """
+    CREATE TABLE parts (
+        id varchar(36) PRIMARY KEY DEFAULT gen_random_uuid()::varchar,
+        thing_id varchar(36) NOT NULL REFERENCES things,
+        n integer NOT NULL DEFAULT 1
+    );
+    INSERT INTO parts (thing_id, n) SELECT id, 2 FROM things;
+"""
+
+VIEWS = {
+    "of a value": things(
+        "n integer DEFAULT 1",
+        then="CREATE VIEW open_things AS SELECT * FROM things WHERE status = 'open';",
+    ),
+    "of a list of values": things(
+        then="CREATE VIEW listed AS SELECT id FROM things WHERE status IN ('open', 'OPEN');"
+    ),
+    "of other columns": things(
+        "n integer DEFAULT 1", then="CREATE VIEW numbers AS SELECT n FROM things;"
+    ),
+    "of a view": things(
+        "n integer DEFAULT 1",
+        then="""
+            CREATE VIEW a AS SELECT id AS thing, status, n FROM things;
+            CREATE VIEW b AS SELECT thing, n FROM a WHERE status <> 'closed';
+            CREATE VIEW c AS SELECT count(*) FROM b;
+        """,
+    ),
+    "with all that a view has": things(
+        then="""
+            CREATE VIEW shown WITH (security_barrier) AS
+                SELECT id, status FROM things WHERE status <> 'gone' WITH LOCAL CHECK OPTION;
+            COMMENT ON VIEW shown IS 'What clerks see';
+            COMMENT ON COLUMN shown.status IS 'Open or not';
+            ALTER VIEW shown ALTER COLUMN status SET DEFAULT 'closed';
+            GRANT SELECT ON shown TO PUBLIC;
+            GRANT UPDATE (status) ON shown TO PUBLIC;
+            CREATE RULE quiet AS ON DELETE TO shown DO INSTEAD NOTHING;
+        """
+    ),
+    "of two tables": things(
+        then=PART_TABLE
+        + """
+            CREATE VIEW both_kinds AS
+                SELECT t.id, t.status, p.n FROM things AS t JOIN parts AS p ON p.thing_id = t.id
+                WHERE t.status = 'open' AND p.id <> '00000000-0000-0000-0000-000000000000';
+        """
+    ),
+    "materialized": things(
+        "n integer DEFAULT 1",
+        then="""
+            CREATE MATERIALIZED VIEW open_things AS
+                SELECT id, status, n FROM things WHERE status = 'open';
+            CREATE UNIQUE INDEX open_things_id_idx ON open_things (id);
+            CREATE INDEX ON open_things (n) WHERE status = 'open';
+            COMMENT ON MATERIALIZED VIEW open_things IS 'Refreshed every night';
+            COMMENT ON INDEX open_things_id_idx IS 'For REFRESH CONCURRENTLY';
+            ALTER MATERIALIZED VIEW open_things ALTER COLUMN n SET STATISTICS 200;
+            CREATE VIEW of_it AS SELECT id FROM open_things;
+        """,
+    ),
+    "materialized, not filled": things(
+        then="CREATE MATERIALIZED VIEW m AS SELECT status FROM things WITH NO DATA;"
+    ),
+}
+
+OTHERS = {
+    "policy of a value": things(
+        then="""
+            ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY open_only ON things USING (status = 'open');
+            CREATE POLICY no_gone ON things AS RESTRICTIVE FOR UPDATE
+                USING (status IN ('open', 'closed')) WITH CHECK (status <> 'closed');
+            COMMENT ON POLICY open_only ON things IS 'Guests see what is open';
+        """
+    ),
+    "policy of an id": things(
+        then="""
+            ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY own ON things USING (id = current_setting('app.thing', true));
+        """
+    ),
+    "policy that looks into another table": things(
+        then=PART_TABLE
+        + """
+            ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY of_open ON parts USING (
+                EXISTS (SELECT FROM things AS t WHERE t.id = thing_id AND t.status = 'open')
+            );
+        """
+    ),
+    "trigger with a condition": things(
+        then="""
+            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            CREATE TRIGGER opened AFTER INSERT OR UPDATE ON things
+                FOR EACH ROW WHEN (NEW.status = 'open') EXECUTE FUNCTION f();
+            ALTER TABLE things DISABLE TRIGGER opened;
+            COMMENT ON TRIGGER opened ON things IS 'Tells the others';
+        """
+    ),
+    "statistics": things(
+        "n integer",
+        then="""
+            CREATE STATISTICS things_s (mcv) ON status, n FROM things;
+            ALTER STATISTICS things_s SET STATISTICS 300;
+            COMMENT ON STATISTICS things_s IS 'They go together';
+        """,
+    ),
+}
+
+ONLY_IN_A_WINDOW = {
+    "trigger of a column": things(
+        then="""
+            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            CREATE TRIGGER changed AFTER UPDATE OF status ON things
+                FOR EACH ROW WHEN (NEW.status = 'open') EXECUTE FUNCTION f();
+        """
+    ),
+    "rule": things(
+        then="""
+            CREATE TABLE log (status text);
+            CREATE RULE log_it AS ON DELETE TO things
+                DO ALSO INSERT INTO log VALUES (OLD.status);
+        """
+    ),
+    "view filled from views": things(
+        then="""
+            CREATE VIEW v AS SELECT * FROM things WHERE status = 'open';
+            CREATE MATERIALIZED VIEW m AS SELECT id FROM v;
+        """
+    ),
+}
+
+
+def standard_for(schema: str) -> str:
+    return STANDARD + (PARTS if "TABLE parts" in schema else "")
+
+
+@pytest.mark.parametrize("schema", VIEWS.values(), ids=VIEWS)
+def test_a_view_comes_through(journey: Journey, schema: str) -> None:
+    journey.there_and_back(schema, standard_for(schema))
+
+
+@pytest.mark.parametrize("schema", OTHERS.values(), ids=OTHERS)
+def test_what_stands_on_columns_comes_through(journey: Journey, schema: str) -> None:
+    journey.there_and_back(schema, standard_for(schema))
+
+
+@pytest.mark.parametrize("schema", ONLY_IN_A_WINDOW.values(), ids=ONLY_IN_A_WINDOW)
+def test_what_cannot_serve_both_contracts_needs_a_window(journey: Journey, schema: str) -> None:
+    journey.there_and_back(schema, STANDARD, strategies=["window"])
