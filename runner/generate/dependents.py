@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner.catalog import Catalog, Dependent, Name, Relation
+from runner.errors import StandardError
 from runner.generate.model import ColumnChange, DependentChange, Obstacle, moved_columns
 from runner.generate.predicates import Wording
 from runner.generate.statements import (
@@ -127,9 +128,11 @@ class Dependents:
         """What stands on converted columns of these tables and cannot be made again."""
         for key in sorted(self._converted, key=str):
             if self._tables(key) & tables:
-                yield from self._obstacles(self._objects[key])
+                o = self._objects[key]
+                for obstacle in self._obstacles(key, o):
+                    yield replace(obstacle, object=o.dependent.description)
 
-    def _obstacles(self, o: _Object) -> Iterator[Obstacle]:
+    def _obstacles(self, key: _Key, o: _Object) -> Iterator[Obstacle]:
         d = o.dependent
         used = sorted(f"{relation}.{c}" for relation, c in o.uses if self._converts(relation, c))
         what = (
@@ -141,7 +144,8 @@ class Dependents:
         if host is None:
             unread = "" if d.kind == "function" else ", and lies in a schema that was not read"
             yield Obstacle(what + unread, _AGAIN)
-        elif d.kind == "rule":
+            return
+        if d.kind == "rule":
             yield Obstacle(f"{what}: a rule sees only what a query names", _AGAIN, online_only=True)
         elif d.kind == "trigger" and not _serves_both(host, d.name):
             yield Obstacle(
@@ -162,6 +166,11 @@ class Dependents:
             yield Obstacle(
                 f"{d.description} shows whole rows of {whole}, whose columns change", _AGAIN
             )
+
+        try:
+            self._change(key)
+        except StandardError as error:
+            yield Obstacle(error.message, error.hint or _AGAIN)
 
     def _stands_on_a_view(self, o: _Object) -> bool:
         """Whether it uses a view that is made again."""

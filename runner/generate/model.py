@@ -26,11 +26,13 @@ class Obstacle:
         reason: it names the object.
         hint: what to do about it.
         online_only: whether the window strategy can convert the table all the same.
+        object: what is in the way, when it is not the table itself.
     """
 
     reason: str
     hint: str
     online_only: bool = False
+    object: str = ""
 
 
 @dataclass(frozen=True, slots=True)

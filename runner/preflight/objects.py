@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog, Column, Name
+from runner.generate.dependents import Dependents
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
@@ -44,7 +45,8 @@ WITH target AS (
     JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
     WHERE d.deptype = 'n'
         AND (d.classid = 'pg_proc'::regclass
-            OR d.classid = 'pg_class'::regclass AND d.objsubid > 0)
+            OR d.classid = 'pg_class'::regclass AND d.objsubid > 0
+                AND (SELECT relkind FROM pg_class WHERE oid = d.objid) NOT IN ('v', 'm'))
 )
 SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
     coalesce(w.ev_class <> d.oid, false) AS is_view,
@@ -162,6 +164,7 @@ def check_objects(
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
+        yield from _standing(changes, catalog)
         for change in changes:
             yield from _table(change, catalog)
         named = {
@@ -189,14 +192,8 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             f"uses the row type of {old}, whose columns change",
             hint=_REMAKE,
         )
-    elif kind == "pg_statistic_ext":
-        if named:
-            yield Finding(
-                Severity.KNOW,
-                object_,
-                f"names {named} of {old}, and goes with the old columns",
-                hint="Make it again on the new columns.",
-            )
+    elif kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
+        return  # _standing() tells
     elif named:
         yield Finding(
             Severity.STOPS,
@@ -219,6 +216,30 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             object_,
             f"names {old}, and follows it when it becomes {change.new}",
         )
+
+
+def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
+    """What stands on converted columns: made again on the new ones, or in the way."""
+    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
+    tables = frozenset(c.old for c in changes)
+    told = set()
+    refused = False
+    for obstacle in dependents.obstacles(tables):
+        problem = obstacle.reason.removeprefix(obstacle.object).lstrip(": ")
+        if obstacle.online_only:
+            problem = f"{problem}: only the window strategy can convert it"
+        told.add(obstacle.object)
+        refused = refused or not obstacle.online_only
+        severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
+        yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
+    for change in () if refused else dependents.changes(tables):
+        if change.is_converted and change.label not in told:
+            yield Finding(
+                Severity.KNOW,
+                change.label,
+                "is made again on the new columns, with its owner and grants, by contract or in "
+                "the window: who uses it sees the new contract from then on",
+            )
 
 
 def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:

@@ -318,14 +318,9 @@ def test_a_key_from_outside_the_standard_stops_it(make_service: MakeService) -> 
 # What depends on the tables
 
 STOPPING = {
-    "view public.names": "CREATE VIEW names AS SELECT status FROM models",
-    "materialized view public.seen": "CREATE MATERIALIZED VIEW seen AS SELECT id FROM models",
-    "policy mine on table public.models": "CREATE POLICY mine ON models USING (status = 'active')",
-    "trigger t on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
-    " 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE UPDATE OF status ON models FOR EACH ROW"
-    " EXECUTE FUNCTION f()",
-    "rule r on table public.models": "CREATE RULE r AS ON UPDATE TO models WHERE NEW.status = 'x'"
-    " DO INSTEAD NOTHING",
+    "view public.whole": "CREATE VIEW whole AS SELECT m, m.status FROM models AS m",
+    "view public.lowered": "CREATE VIEW lowered AS SELECT id FROM models"
+    " WHERE lower(status) = 'active'",
     "function public.f()": "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql"
     " BEGIN ATOMIC SELECT count(*) FROM models WHERE status = 'active'; END",
     "function public.rows()": "CREATE FUNCTION rows() RETURNS SETOF models LANGUAGE sql"
@@ -363,6 +358,14 @@ def test_what_conversion_would_break_stops_it(make_service: MakeService, object_
 
 
 KNOWN = {
+    "view public.names": "CREATE VIEW names AS SELECT status FROM models",
+    "materialized view public.seen": "CREATE MATERIALIZED VIEW seen AS SELECT id FROM models",
+    "policy mine on table public.models": "CREATE POLICY mine ON models USING (status = 'active')",
+    "trigger o on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RETURN NEW; END'; CREATE TRIGGER o BEFORE UPDATE OF status ON models FOR EACH ROW"
+    " EXECUTE FUNCTION f()",
+    "rule r on table public.models": "CREATE RULE r AS ON UPDATE TO models WHERE NEW.status = 'x'"
+    " DO INSTEAD NOTHING",
     "view public.v": "CREATE VIEW v AS SELECT display_name FROM models",
     "function public.f()": "CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql AS"
     " 'BEGIN RETURN (SELECT count(*) FROM models); END'",
