@@ -1,0 +1,143 @@
+"""Who uses views and policies meanwhile: served by the old contract, then by the new one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from support.journey import Journey
+from support.variants import Service
+
+from objects.things import STANDARD, things
+from runner.errors import StandardError, StatementError
+from runner.quoting import quote_ident
+
+
+def rows(service: Service, query: LiteralString, role: str | None = None) -> list[Any]:
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        if role:
+            client.execute(f"SET ROLE {quote_ident(role)}".encode())
+        cursor = client.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def guest(server_dsn: str) -> str:
+    """A role that row security holds."""
+    name = f"trueup_test_guest_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name}".encode())
+    return name
+
+
+def test_a_view_shows_the_rows_of_both_contracts(journey: Journey) -> None:
+    service = journey.start(
+        things(then="CREATE VIEW open_things AS SELECT * FROM things WHERE status = 'open';"),
+        STANDARD,
+    )
+    service.up("enforce")
+    rows(service, "INSERT INTO things (status) VALUES ('open')")
+    rows(service, "INSERT INTO thing (id, status) VALUES (gen_random_uuid(), 'OPEN')")
+    rows(service, "INSERT INTO open_things (status) VALUES ('open')")
+    # One row has said 'OPEN' all along: the old contract's readers never saw it.
+    assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(4,)]
+
+    service.up("contract")
+    assert rows(service, "SELECT DISTINCT status, pg_typeof(id)::text FROM open_things") == [
+        ("OPEN", "uuid")
+    ]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(5,)]
+    rows(service, "INSERT INTO open_things (id, status) VALUES (gen_random_uuid(), 'OPEN')")
+
+    service.down("online")
+    assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(5,)]
+
+
+def test_a_policy_holds_both_contracts(journey: Journey, guest: str) -> None:
+    service = journey.start(
+        things(
+            "n integer DEFAULT 0",
+            then="""
+                ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY open_only ON things USING (status = 'open');
+            """,
+        ),
+        STANDARD,
+    )
+    try:
+        rows(service, f"GRANT ALL ON things TO {guest}")
+        assert rows(service, "SELECT status FROM things", guest) == [("open",)]
+        service.up("enforce")
+        assert rows(service, "SELECT status FROM things", guest) == [("open",)]
+        assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)]
+        rows(service, "INSERT INTO thing (id, status) VALUES (gen_random_uuid(), 'OPEN')", guest)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            rows(service, "UPDATE thing SET status = 'CLOSED'", guest)
+        service.up("contract")
+        # The row that said 'OPEN' from the beginning is open for everyone now.
+        assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)] * 3
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            rows(service, "UPDATE thing SET status = 'CLOSED'", guest)
+        service.down("online")
+        assert rows(service, "SELECT status FROM things", guest) == [("open",)] * 2
+    finally:
+        rows(service, f"DROP OWNED BY {guest}; DROP ROLE {guest}")
+
+
+def test_a_policy_of_an_id_takes_it_in_any_spelling_afterwards(
+    journey: Journey, guest: str
+) -> None:
+    service = journey.start(
+        things(
+            then="""
+                ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY own ON things USING (id = current_setting('app.thing', true));
+            """
+        ),
+        STANDARD,
+    )
+    try:
+        rows(service, f"GRANT ALL ON things TO {guest}")
+        service.up("contract")
+        with psycopg.connect(service.dsn, autocommit=True) as client:
+            (id_,) = client.execute("SELECT id FROM thing LIMIT 1").fetchone() or ()
+            client.execute(f"SET ROLE {guest}".encode())
+            assert client.execute("SELECT id FROM thing").fetchall() == []
+            client.execute("SELECT set_config('app.thing', %s, false)", [str(id_).upper()])
+            assert client.execute("SELECT id FROM thing").fetchall() == [(id_,)]
+            client.execute("SELECT set_config('app.thing', '', false)")
+            assert client.execute("SELECT id FROM thing").fetchall() == []
+    finally:
+        rows(service, f"DROP OWNED BY {guest}; DROP ROLE {guest}")
+
+
+def test_a_view_that_would_show_other_rows_stops_it_before_anything_changes(
+    journey: Journey,
+) -> None:
+    service = journey.start(
+        things(then="CREATE VIEW v AS SELECT id FROM things WHERE status LIKE 'op%';"), STANDARD
+    )
+    before = service.state()
+    with pytest.raises(StatementError, match=r"public\.v: shows 2 rows now, and would show 0"):
+        service.up("enforce")
+    service.down("online")
+    assert service.state() == before
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        ("SELECT id FROM things WHERE lower(status) = 'open'", "calls a function on status"),
+        ("SELECT id FROM things WHERE coalesce(kind, status) = 'open'", "may be a value of kind"),
+        ("SELECT t, t.status FROM things AS t", "shows whole rows of public.things"),
+    ],
+)
+def test_a_view_whose_words_cannot_be_told_is_refused(
+    journey: Journey, view: str, message: str
+) -> None:
+    with pytest.raises(StandardError, match=message):
+        journey.start(things("kind text", then=f"CREATE VIEW v AS {view};"), STANDARD)
