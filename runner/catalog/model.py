@@ -132,14 +132,14 @@ class Dependent:
 
     Args:
         kind: view, materialized view, rule, policy, trigger, statistics or function.
-        host: the relation that it is, or that it belongs to; None for a function.
+        host: the relation or function that it is, or the relation that it belongs to.
         name: its own name when it belongs to a relation.
         description: what PostgreSQL calls it, such as `view public.v`.
         column: the column that it uses, None for the relation as such.
     """
 
     kind: str
-    host: Name | None
+    host: Name
     name: str
     description: str
     column: str | None

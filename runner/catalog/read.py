@@ -226,7 +226,12 @@ SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
         WHEN s.oid IS NOT NULL THEN 'statistics'
         ELSE 'function'
     END AS kind,
-    CASE WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname] END AS host,
+    CASE
+        WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname]
+        ELSE ARRAY[
+            fn.nspname, f.proname || '(' || pg_get_function_identity_arguments(f.oid) || ')'
+        ]
+    END AS host,
     coalesce(nullif(r.rulename, '_RETURN'), p.polname, t.tgname, s.stxname, '') AS name,
     CASE
         WHEN r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, h.oid, 0)
@@ -241,6 +246,8 @@ LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.ob
 LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
 LEFT JOIN pg_trigger AS t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
 LEFT JOIN pg_statistic_ext AS s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid
+LEFT JOIN pg_proc AS f ON d.classid = 'pg_proc'::regclass AND f.oid = d.objid
+LEFT JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
 LEFT JOIN pg_class AS h ON h.oid = coalesce(r.ev_class, p.polrelid, t.tgrelid, s.stxrelid)
 LEFT JOIN pg_namespace AS hn ON hn.oid = h.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm')

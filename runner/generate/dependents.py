@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runner.catalog import Catalog, Dependent, Name, Relation
+from runner.catalog import Catalog, Dependent, Function, Name, Relation
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, DependentChange, Obstacle, moved_columns
 from runner.generate.predicates import Wording
@@ -13,6 +14,7 @@ from runner.generate.statements import (
     Reword,
     create_indexes,
     create_view,
+    function_parts,
     index_settings,
     policy_statements,
     rule_statements,
@@ -23,7 +25,7 @@ from runner.generate.statements import (
 )
 from runner.quoting import quote_ident, quote_name
 
-_Key = tuple[str, Name | None, str, str]
+_Key = tuple[str, Name, str, str]
 _AGAIN = "Drop it before, and make it again for the new contract afterwards."
 
 
@@ -77,14 +79,14 @@ class Dependents:
             self._closure(
                 key
                 for key, o in self._objects.items()
-                if any(use in moved and (o.view or o.dependent.host != use[0]) for use in o.uses)
+                if any(use in moved and o.dependent.host != use[0] for use in o.uses)
             )
             - self._converted
         )
 
     def _is_part_of_a_view(self, d: Dependent) -> bool:
         """A view's own rules and triggers are made with it."""
-        host = self._catalog.relations.get(d.host) if d.host else None
+        host = self._catalog.relations.get(d.host)
         return d.kind in ("rule", "trigger", "statistics") and bool(host and host.kind in "vm")
 
     def _converts(self, relation: Name, column: str | None) -> bool:
@@ -107,7 +109,7 @@ class Dependents:
         o = self._objects[key]
         found: set[Name] = set()
         waiting = [relation for relation, _ in o.uses]
-        waiting += [o.dependent.host] if o.dependent.host else []
+        waiting += [] if o.dependent.kind == "function" else [o.dependent.host]
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -140,14 +142,13 @@ class Dependents:
             if used
             else (f"{d.description} stands on a view of converted columns")
         )
-        host = self._catalog.relations.get(d.host) if d.host else None
-        if host is None:
-            unread = "" if d.kind == "function" else ", and lies in a schema that was not read"
-            yield Obstacle(what + unread, _AGAIN)
+        host = self._catalog.relations.get(d.host)
+        if d.host not in self._catalog.functions and host is None:
+            yield Obstacle(f"{what}, and lies in a schema that was not read", _AGAIN)
             return
         if d.kind == "rule":
             yield Obstacle(f"{what}: a rule sees only what a query names", _AGAIN, online_only=True)
-        elif d.kind == "trigger" and not _serves_both(host, d.name):
+        elif host and d.kind == "trigger" and not _serves_both(host, d.name):
             yield Obstacle(
                 f"{what}: while both contracts live it would not fire for both",
                 _AGAIN,
@@ -160,8 +161,14 @@ class Dependents:
                 _AGAIN,
                 online_only=True,
             )
-        elif host.kind in "vm" and (
-            whole := next((c.type_name for c in host.columns if c.type_name in self._columns), None)
+        elif (
+            host
+            and host.kind in "vm"
+            and (
+                whole := next(
+                    (c.type_name for c in host.columns if c.type_name in self._columns), None
+                )
+            )
         ):
             yield Obstacle(
                 f"{d.description} shows whole rows of {whole}, whose columns change", _AGAIN
@@ -204,7 +211,7 @@ class Dependents:
 
     def _change(self, key: _Key) -> DependentChange:
         o = self._objects[key]
-        d, host = o.dependent, self._catalog.relations[o.dependent.host or Name("", "")]
+        d = o.dependent
         is_converted = key in self._converted
         wording = self._wording(key) if is_converted else Wording(d.description)
         old, new = wording.restated, wording.converted if is_converted else wording.restated
@@ -212,7 +219,7 @@ class Dependents:
         change = DependentChange(
             kind=d.kind,
             label=d.description,
-            name=host.qualified,
+            name=d.host,
             own_name=d.name,
             tables=self._tables(key),
             uses=frozenset(o.uses),
@@ -221,6 +228,9 @@ class Dependents:
             old=(),
             new=(),
         )
+        if d.kind == "function":
+            return self._function(change, self._catalog.functions[d.host], old, new)
+        host = self._catalog.relations[d.host]
         if o.view:
             return self._view(change, host, old, new)
         if d.kind == "policy":
@@ -294,6 +304,26 @@ class Dependents:
             if stored
             else (),
             is_filled=view.populated,
+        )
+
+    def _function(
+        self, change: DependentChange, function: Function, old: Reword, new: Reword
+    ) -> DependentChange:
+        """A function with a parsed body: it is replaced, so that it keeps its owner and grants.
+
+        Raises:
+            StandardError: its arguments or its result have the type of a table's rows.
+        """
+        head, body = function_parts(function)
+        if any(re.search(rf"\b{re.escape(quote_name(t))}\b", head) for t in change.tables):
+            raise StandardError(f"{change.label} takes or gives whole rows, whose columns change")
+        definition = new(head) + new(body)
+        name = f"{quote_ident(function.schema)}."
+        return change.made(
+            f"SET LOCAL check_function_bodies = off;\n{head}\nAS 'made again below';",
+            [f"{old(function.definition).strip()};"],
+            [f"{definition.strip()};"],
+            new_query=definition.strip().replace(name, "trueup_after.", 1),
         )
 
     def _wording(self, key: _Key) -> Wording:

@@ -141,7 +141,7 @@ class DependentChange:
     Args:
         kind: view, materialized view, rule, policy, trigger or statistics.
         label: the kind and the name, for people.
-        name: of a view, else of the table that it belongs to.
+        name: of a view or function, else of the table that it belongs to.
         own_name: of what belongs to a table.
         tables: the tables of the standard that it stands on or belongs to, by their old names.
         uses: the relations that it names, each with a column or as such.
@@ -151,7 +151,7 @@ class DependentChange:
         old: make it on the old columns.
         new: make it on the new ones.
         old_query: a view's query on the old columns.
-        new_query: a view's query, or a policy's condition, on the new columns.
+        new_query: a view's query, a policy's condition or a function, on the new columns.
         build: make a materialized view empty, and under another name, beside the old one.
         settle: give it its name, owner and grants once the old one is gone.
         unsettle: take it aside again.
@@ -185,6 +185,11 @@ class DependentChange:
     def is_view(self) -> bool:
         """Whether it is a view of one or the other kind."""
         return self.kind in ("view", "materialized view")
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it belongs to no table."""
+        return self.is_view or self.kind == "function"
 
     @property
     def build_name(self) -> Name:

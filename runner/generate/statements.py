@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
-from runner.catalog import Index, Name, Policy, Relation, Rule, Statistics, Trigger
+from runner.catalog import Function, Index, Name, Policy, Relation, Rule, Statistics, Trigger
+from runner.errors import StandardError
 from runner.quoting import quote_ident, quote_literal, quote_name
 
 Reword = Callable[[str], str]
@@ -169,3 +171,15 @@ def statistics_statements(statistics: Statistics) -> Iterator[str]:
         yield f"ALTER STATISTICS {name} SET STATISTICS {statistics.target};"
     if statistics.comment is not None:
         yield f"COMMENT ON STATISTICS {name} IS {quote_literal(statistics.comment)};"
+
+
+def function_parts(function: Function) -> tuple[str, str]:
+    """What stands before a function's parsed body, and the body.
+
+    Raises:
+        StandardError: its body is a text, which PostgreSQL does not read before it is called.
+    """
+    match = re.search(r"\n(?:BEGIN ATOMIC\n|RETURN )", function.definition)
+    if match is None:
+        raise StandardError(f"function {function.schema}.{function.signature} has no parsed body")
+    return function.definition[: match.start()], function.definition[match.start() :]

@@ -417,14 +417,16 @@ class UnitView:
         for d in self.standing:
             on_it = any(relation == table.old and c in moved for relation, c in d.uses)
             views = {x.name for x in found if x.is_view}
-            if (on_it and (d.is_view or d.name != table.old)) or views & {r for r, _ in d.uses}:
+            if (on_it and (d.stands_alone or d.name != table.old)) or views & {
+                r for r, _ in d.uses
+            }:
                 found.append(d)
         return found
 
     def drop(self, dependent: DependentChange, *, old: bool) -> str:
         """The statement that drops an object, while the tables have their old or new names."""
         host = dependent.name
-        if not old and not dependent.is_view:
+        if not old and not dependent.stands_alone:
             host = next((t.new for t in self.tables if t.old == host), host)
         return dependent.drop.replace("{}", quote_name(host))
 

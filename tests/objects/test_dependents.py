@@ -107,6 +107,18 @@ OTHERS = {
             COMMENT ON TRIGGER opened ON things IS 'Tells the others';
         """
     ),
+    "function with a parsed body": things(
+        "n integer",
+        then="""
+            CREATE FUNCTION open_things(wanted varchar DEFAULT 'open') RETURNS bigint
+                LANGUAGE sql STABLE
+                BEGIN ATOMIC SELECT count(*) FROM things WHERE status = wanted; END;
+            COMMENT ON FUNCTION open_things IS 'How many';
+            REVOKE ALL ON FUNCTION open_things FROM PUBLIC;
+            CREATE VIEW v AS SELECT open_things() AS of_function, n FROM things;
+            CREATE FUNCTION sum_n() RETURNS bigint LANGUAGE sql RETURN (SELECT sum(n) FROM v);
+        """,
+    ),
     "statistics": things(
         "n integer",
         then="""

@@ -25,6 +25,8 @@ CREATE VIEW trueup_before.{{ d.name.name | q }} AS
 CREATE VIEW trueup_after.{{ d.name.name | q }} AS
 {{ u.moved(d.new_query, "trueup_after") }};
 CALL trueup.require_as_many({{ d.name | n | lit }}, {{ d.name.name | q | lit }});
+{% elif d.kind == "function" %}
+{{ u.moved(d.new_query, "trueup_after") }};
 {% else %}
 DO $check$
 BEGIN
