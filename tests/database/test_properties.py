@@ -2,170 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from psycopg import sql
 from support.databases import DatabaseFactory
+from support.random_schemas import Table, make, tables, write_files
+from support.variants import AT_ONCE, migrations_of
 
 from runner.catalog import Catalog, diff, read_catalog
 from runner.execute import engine
-from runner.generate import generate
-from runner.ledger.files import read_migrations
-from runner.standard import EnumStandard, Standard, TableStandard
-
-STATES = EnumStandard("State", ("OPEN", "CLOSED", "ON_HOLD"))
-AT_ONCE = engine.Settings(deadline=20.0, waiting_period="0 seconds")
-# Odd names are normal input.
-WORDS = ("plan", "Plan", "order", "two words", 'quo"ted', "per%cent", "ünï", "x" * 58)
-
-
-@dataclass(frozen=True)
-class Column:
-    kind: str
-    name: str
-    not_null: bool
-    default: bool
-    indexed: str
-
-
-@dataclass(frozen=True)
-class Table:
-    name: str
-    columns: tuple[Column, ...]
-    parent: int | None
-    on_delete: str
-    keyed: bool
-    rows: int
-
-
-def columns() -> st.SearchStrategy[tuple[Column, ...]]:
-    column = st.builds(
-        Column,
-        kind=st.sampled_from(["text", "int", "state", "native", "states", "note"]),
-        name=st.sampled_from(WORDS),
-        not_null=st.booleans(),
-        default=st.booleans(),
-        indexed=st.sampled_from(["", "plain", "partial", "covering"]),
-    )
-    return st.lists(column, max_size=4, unique_by=lambda c: c.name).map(tuple)
-
-
-def tables() -> st.SearchStrategy[list[Table]]:
-    table = st.builds(
-        Table,
-        name=st.sampled_from(WORDS),
-        columns=columns(),
-        parent=st.none() | st.integers(0, 2),
-        on_delete=st.sampled_from(["NO ACTION", "CASCADE", "SET NULL"]),
-        keyed=st.booleans(),
-        rows=st.integers(0, 12),
-    )
-    return st.lists(table, min_size=1, max_size=3, unique_by=lambda t: t.name)
-
-
-TYPES = {
-    "text": "varchar(40)",
-    "int": "integer",
-    "state": "varchar(20)",
-    "native": "public.state",
-    "states": "varchar[]",
-    "note": "text",
-}
-DEFAULTS = {
-    "text": "'x'",
-    "int": "7",
-    "state": "'open'",
-    "native": "'open'",
-    "states": "'{open}'",
-    "note": "now()::text",
-}
-
-
-def make(connection: psycopg.Connection[Any], schema: list[Table]) -> None:
-    """Make the tables and fill them; ids are spelled in three ways."""
-    connection.execute("CREATE TYPE public.state AS ENUM ('open', 'closed', 'on_hold')")
-    ids: dict[int, list[str]] = {}
-    for number, table in enumerate(schema):
-        name = sql.Identifier("public", table.name + "s")
-        parts: list[sql.Composable] = [sql.SQL("id varchar(36) PRIMARY KEY")]
-        for c in table.columns:
-            part: sql.Composable = sql.SQL("{} {}").format(
-                sql.Identifier(c.name), sql.SQL(TYPES[c.kind])
-            )
-            if c.not_null:
-                part += sql.SQL(" NOT NULL")
-            if c.default:
-                part += sql.SQL(" DEFAULT " + DEFAULTS[c.kind])
-            parts.append(part)
-        parent = table.parent if table.parent is not None and table.parent <= number else None
-        if parent is not None:
-            parts.append(
-                sql.SQL("parent_id varchar(36) REFERENCES {} (id) ON DELETE {}").format(
-                    sql.Identifier("public", schema[parent].name + "s"),
-                    sql.SQL(table.on_delete),
-                )
-            )
-        connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join(parts)))
-        connection.execute(
-            sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal("it's " + table.name))
-        )
-        for c in table.columns:
-            if not c.indexed or c.kind in {"states"}:
-                continue
-            tail = sql.SQL("({})").format(sql.Identifier(c.name))
-            if c.indexed == "covering":
-                tail += sql.SQL(" INCLUDE (id)")
-            if c.indexed == "partial" and c.kind in {"state", "native"}:
-                tail += sql.SQL(" WHERE {} <> 'closed'").format(sql.Identifier(c.name))
-            connection.execute(sql.SQL("CREATE INDEX ON {} {}").format(name, tail))
-        ids[number] = []
-        for row in range(table.rows):
-            key = uuid.uuid4()
-            ids[number].append((str(key), key.hex, str(key).upper())[row % 3])
-            values: dict[str, object] = {"id": ids[number][-1]}
-            for c in table.columns:
-                value: dict[str, object] = {
-                    "text": f"t{row}",
-                    "int": row,
-                    "state": ("open", "Closed", "ON_HOLD")[row % 3],
-                    "native": ("open", "closed", "on_hold")[row % 3],
-                    "states": [["open", "Closed"], []][row % 2],
-                    "note": "n" * row,
-                }
-                values[c.name] = value[c.kind] if c.not_null or row % 4 else None
-            if parent is not None and ids[parent]:
-                values["parent_id"] = ids[parent][row % len(ids[parent])] if row % 5 else None
-            connection.execute(
-                sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-                    name,
-                    sql.SQL(", ").join(map(sql.Identifier, values)),
-                    sql.SQL(", ").join(map(sql.Literal, values.values())),
-                )
-            )
-
-
-def standard(schema: list[Table]) -> Standard:
-    return Standard(
-        "random",
-        "public",
-        tuple(
-            TableStandard(
-                "public",
-                t.name + "s",
-                t.name,
-                ("id", "parent_id") if t.parent is not None and t.parent <= number else ("id",),
-                {c.name: STATES for c in t.columns if c.kind in {"state", "native", "states"}},
-            )
-            for number, t in enumerate(schema)
-        ),
-    )
 
 
 def rows(dsn: str, schema: list[Table], *, new: bool) -> list[list[str]]:
@@ -206,16 +55,8 @@ def test_any_schema_goes_there_and_back(
     before = {dsn: (catalog(dsn), rows(dsn, schema, new=False)) for dsn in (online, window)}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for file in generate(standard(schema), before[online][0], baseline=None).files:
-            (folder / file.folder).mkdir(parents=True, exist_ok=True)
-            (folder / file.folder / f"{file.id}.sql").write_text(file.sql)
-            (folder / file.folder / f"{file.id}.rollback.sql").write_text(file.rollback)
-        ways = {
-            online: read_migrations(
-                [folder / "online"], on_request=[folder / "online" / "contract"]
-            ),
-            window: read_migrations([folder / "window"]),
-        }
+        write_files(folder, schema, before[online][0])
+        ways = {online: migrations_of(folder, "online"), window: migrations_of(folder, "window")}
         for dsn, to in ((online, "contract"), (window, "window")):
             engine.apply(dsn, ways[dsn], to=to, settings=AT_ONCE)
         assert own(diff(catalog(window), catalog(online), column_order=False)) == []
