@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
+from support.processes import eventually
 from support.runs import query, run_yoyo
 
 from runner import config
 from runner.execute import backfill, engine
 from runner.execute.events import BackfillHeld, Event
-from runner.execute.health import Reason, Watch
+from runner.execute.health import Watch
 from runner.ledger.files import Migration, read_migrations
 
 SERVICE = Path(__file__).parents[2] / "sql" / "model_orchestration"
 FILE = "0202_backfill_request"
 ROWS = 6000
+HOLD_THE_FIRST_BATCH: LiteralString = """
+    CREATE SEQUENCE public.batches;
+    CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF nextval('public.batches') = 1 THEN
+            PERFORM pg_sleep(1);
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER hold AFTER UPDATE OF rows_done ON trueup.progress
+        FOR EACH ROW EXECUTE FUNCTION public.hold()
+"""
 
 
 def migrations() -> tuple[Migration, ...]:
@@ -106,13 +119,11 @@ def test_a_walk_goes_on_at_the_first_page_that_is_not_done(
     firsts: list[int] = []
     convert = backfill.Backfill._convert
 
-    def stop_at_the_third(
-        self: backfill.Backfill, worker: psycopg.Connection, first: int, end: int
-    ) -> None:
-        firsts.append(first)
+    def stop_at_the_third(self: backfill.Backfill, chunk: backfill._Chunk) -> float:
+        firsts.append(chunk.first)
         if len(firsts) == 3:
             raise KeyboardInterrupt
-        convert(self, worker, first, end)
+        return convert(self, chunk)
 
     monkeypatch.setattr(backfill.Backfill, "_convert", stop_at_the_third)
     with pytest.raises(Exception, match="stopped in"):
@@ -149,28 +160,35 @@ def test_a_standby_that_is_behind_holds_the_backfill_until_it_has_caught_up(
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 
 
-def test_a_client_that_waits_for_a_batch_is_seen(filled: str) -> None:
-    with (
-        psycopg.connect(filled) as holder,
-        psycopg.connect(filled, autocommit=True) as looker,
-    ):
-        holder.execute("UPDATE public.models SET updated_at = now()")
-        watch = Watch(looker, 10)
-        pids = [holder.info.backend_pid]
-        assert not watch.clients_waiting(pids)
+def test_batches_become_smaller_when_a_client_waits_for_one(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.apply(filled, migrations(), to="0201_backfill_model")
+    monkeypatch.setattr(backfill, "BATCH_SECONDS", 1000)  # time alone never makes them smaller
+    sizes: list[int] = []
+    over = backfill.Walk.over
 
-        def wait() -> None:
-            query(filled, "UPDATE public.models SET updated_at = now()")
+    def note(self: backfill.Walk, first: int, end: int, batch_pages: int) -> str:
+        sizes.append(batch_pages)
+        return over(self, first, end, batch_pages)
 
-        client = threading.Thread(target=wait)
-        client.start()
-        end = time.monotonic() + 10
-        while not watch.clients_waiting(pids):
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        holder.rollback()
-        client.join(timeout=10)
-        assert not watch.clients_waiting(pids)
+    monkeypatch.setattr(backfill.Walk, "over", note)
+    query(filled, HOLD_THE_FIRST_BATCH)
+
+    def wait_for_its_rows() -> None:
+        eventually(
+            lambda: query(filled, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        )
+        query(filled, "SELECT FROM public.request WHERE ctid < '(8,0)' FOR UPDATE")
+
+    client = threading.Thread(target=wait_for_its_rows)
+    client.start()
+    engine.apply(filled, migrations(), to=FILE)
+    client.join(timeout=30)
+    assert sizes[:2] == [128, 64]
+    # Nobody waits any more.
+    assert sizes[-1] == 128
+    assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 
 
 def test_health_is_read_on_every_server(database: str) -> None:
