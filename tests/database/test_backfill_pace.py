@@ -8,18 +8,15 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from support.backfills import FILE, ROWS, load, migrations, progress_of, rows_of
 from support.processes import eventually
 from support.runs import query, run_yoyo
+from support.variants import SHIPPED
 
-from runner import config
 from runner.execute import backfill, engine
-from runner.execute.events import BackfillHeld, Event
 from runner.execute.health import Watch
-from runner.ledger.files import Migration, read_migrations
+from runner.ledger.files import read_migrations
 
-SERVICE = Path(__file__).parents[2] / "sql" / "model_orchestration"
-FILE = "0202_backfill_request"
-ROWS = 6000
 HOLD_THE_FIRST_BATCH: LiteralString = """
     CREATE SEQUENCE public.batches;
     CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -34,51 +31,11 @@ HOLD_THE_FIRST_BATCH: LiteralString = """
 """
 
 
-def migrations() -> tuple[Migration, ...]:
-    sources = config.resolve_sources((), str(SERVICE), {}, "online")
-    return read_migrations(sources.folders, on_request=sources.on_request)
-
-
-def load(dsn: str) -> None:
-    engine.apply(dsn, migrations(), to="baseline")
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(
-            """
-            INSERT INTO public.models (id, model_id, provider, capabilities)
-            VALUES (gen_random_uuid(), 'gpt-4', 'openai', '{chat}')
-            """
-        )
-        connection.execute(
-            """
-            INSERT INTO public.requests
-                (id, request_id, request_type, model_id, provider, request_data, success)
-            SELECT md5(n::text)::uuid, 'req-' || n, 'chat', m.id, 'openai',
-                json_build_object('prompt', repeat('x', 300)), true
-            FROM generate_series(1, %s) AS n, public.models AS m
-            """,
-            [ROWS],
-        )
-    engine.apply(dsn, migrations(), to="expand")
-
-
 @pytest.fixture
 def filled(database: str) -> str:
     """A database before its backfill; its requests fill some hundred pages."""
     load(database)
     return database
-
-
-def rows_of(dsn: str) -> list[tuple[object, ...]]:
-    return query(
-        dsn,
-        "SELECT count(*), count(id), count(*) FILTER (WHERE id = id__old::uuid"
-        " AND request_type = 'CHAT' AND provider = 'OPENAI' AND model_id = model_id__old::uuid)"
-        " FROM public.request",
-    )
-
-
-def progress_of(dsn: str) -> list[tuple[object, ...]]:
-    return query(dsn, "SELECT rows_done, page = pages FROM trueup.progress WHERE file = %s", FILE)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
@@ -106,7 +63,7 @@ def test_a_file_of_another_shape_runs_as_it_stands(database: str, tmp_path: Path
 
 
 def test_plain_yoyo_and_trueup_convert_alike(filled: str) -> None:
-    sources = (str(SERVICE / "legacy"), str(SERVICE / "online"))
+    sources = (str(SHIPPED / "legacy"), str(SHIPPED / "online"))
     run_yoyo("apply", *sources, "-r", FILE, dsn=filled)
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 
@@ -142,21 +99,6 @@ def test_a_record_of_pages_that_are_not_done_does_not_stop_the_walk(filled: str)
         FILE,
     )
     engine.apply(filled, migrations(), to=FILE)
-    assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
-
-
-def test_a_standby_that_is_behind_holds_the_backfill_until_it_has_caught_up(
-    filled: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A real standby is not at hand: the query's answer is, and what is made of it.
-    monkeypatch.setattr(backfill, "CHUNK_SECONDS", 0.0001)
-    answers = [Reason("lag", "standby s is 12.0 s behind, more than 10 s", 0.01)] * 3
-    behind = Watch.behind
-    monkeypatch.setattr(Watch, "behind", lambda self: answers.pop() if answers else behind(self))
-    heard: list[Event] = []
-    engine.apply(filled, migrations(), to=FILE, listener=heard.append)
-    held = [event.reason for event in heard if isinstance(event, BackfillHeld)]
-    assert held == ["standby s is 12.0 s behind, more than 10 s"]
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 
 
