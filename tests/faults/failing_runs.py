@@ -175,7 +175,7 @@ def _serve() -> None:
     # Imported once, for all runs.
     from runner import cli  # noqa: F401
     from runner.execute import engine, executor, listeners  # noqa: F401
-    from runner.ledger import lock, selection  # noqa: F401
+    from runner.ledger import lock, privileges, rules, selection  # noqa: F401
 
     for line in sys.stdin:
         order = Order(**json.loads(line))
