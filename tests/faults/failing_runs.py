@@ -99,7 +99,7 @@ class FailingRuns:
 
 
 class _Counter:
-    """Counts round trips of the run's session, and makes the fault happen.
+    """Counts round trips of the run's sessions, and makes the fault happen.
 
     Args:
         order: which fault, and when.
@@ -119,7 +119,7 @@ class _Counter:
 
         def wait(connection: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:
             name = connection.info.parameter_status("application_name") or ""
-            if name.startswith("trueup-") and " " not in name:
+            if name.startswith("trueup-") and not name.endswith(" observer"):
                 counter.before_call(connection)
             return counter._wait(connection, *arguments, **options)
 

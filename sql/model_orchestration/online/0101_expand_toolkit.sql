@@ -86,7 +86,6 @@ CREATE OR REPLACE PROCEDURE trueup.require_clean(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    odd_spelling constant text := '%1$I::text::uuid::text <> %1$I::text';
     conditions text[] := '{}';
     found boolean[];
     rule text[];
@@ -94,7 +93,13 @@ DECLARE
     place integer := 0;
 BEGIN
     FOREACH uuid_column IN ARRAY uuids LOOP
-        conditions := conditions || format(odd_spelling, uuid_column);
+        -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
+        conditions := conditions || format(
+            CASE WHEN uuid_column = ANY (keys)
+                THEN '%1$I::text::uuid::text <> %1$I::text' ELSE '%1$I::text::uuid IS NULL'
+            END,
+            uuid_column
+        );
     END LOOP;
     FOREACH rule SLICE 1 IN ARRAY rules LOOP
         conditions := conditions || rule[2];
