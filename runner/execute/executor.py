@@ -233,6 +233,12 @@ class Executor:
             self.recorder.rolled_back(job.migration, record=record)
 
     def _undo(self) -> None:
+        # ^C at a bad moment leaves psycopg in a statement whose end it has not read.
+        if self._connection.info.transaction_status == TransactionStatus.ACTIVE:
+            with suppress(Error):
+                self._connection.cancel_safe(timeout=5)
+                while self._connection.pgconn.get_result():
+                    pass
         if self._connection.info.transaction_status in (
             TransactionStatus.INTRANS,
             TransactionStatus.INERROR,
