@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from runner.execute.events import BackfillHeld
 from runner.execute.health import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from runner.execute.session import Settings
     from runner.ledger.scanner import Statement
@@ -89,15 +89,33 @@ def read_walk(statement: Statement) -> Walk | None:
 
 
 @dataclass
+class _Chunk:
+    """Pages that a job works on, and how.
+
+    Args:
+        first, end: the pages.
+        batch_pages: how many it converts at a time.
+        hand: the job's session.
+        in_the_way: whether a client was seen to wait for one of its rows.
+    """
+
+    first: int
+    end: int
+    batch_pages: int
+    hand: Connection
+    in_the_way: bool = False
+
+
+@dataclass
 class Backfill:
     """One walk of one file.
 
     Args:
         migration: its id, the key of its row in trueup.progress.
         walk: the file.
-        connection: the run's session; the first job works on it.
+        connection: the run's session, which looks on while the jobs work.
         settings: jobs, max_lag and pause.
-        connect: opens a session for each further job.
+        connect: opens a session for each job.
         emit: called with BackfillHeld.
     """
 
@@ -109,31 +127,24 @@ class Backfill:
     emit: Callable[[BackfillHeld], None]
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     _batch_pages: int = field(default=0, init=False)
-    _chunk: int = field(default=0, init=False)
+    _chunk_pages: int = field(default=0, init=False)
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then check that no row is left."""
-        self._batch_pages = self._chunk = self.walk.batch_pages
+        self._batch_pages = self._chunk_pages = self.walk.batch_pages
         first, pages = self._begin()
-        with self._without_waiting_for_the_disk():
-            self._walk(first, pages)
-            try:
-                self._finish()
-            except errors.RaiseException:
-                if first == 0:
-                    raise
-                # What the record says was done is not there any more: begin anew.
-                self._walk(0, pages)
-                self._finish()
-
-    @contextmanager
-    def _without_waiting_for_the_disk(self) -> Iterator[None]:
-        """Commit batches as they come; the file's own record, which follows, waits for all of them.
-
-        What a crash of the server loses is a batch and the count of its rows alike.
-        """
+        # What a crash loses, batches and their count alike, is done again; the file's own record,
+        # which follows, waits for the disk.
         self.connection.execute("SET synchronous_commit = off")
-        yield
+        self._walk(first, pages)
+        try:
+            self._finish()
+        except errors.RaiseException:
+            if first == 0:
+                raise
+            # What the record says was done is not there any more: begin anew.
+            self._walk(0, pages)
+            self._finish()
         self.connection.execute("RESET synchronous_commit")
 
     def _begin(self) -> tuple[int, int]:
@@ -160,47 +171,38 @@ class Backfill:
         self.connection.execute(self.walk.finish().encode())
 
     def _walk(self, first: int, pages: int) -> None:
-        watch = Watch(self.connection, self.settings.max_lag)
-        if self.settings.jobs > 1:
-            with ExitStack() as stack:
-                numbers = range(1, self.settings.jobs + 1)
-                hands = [stack.enter_context(self.connect(number)) for number in numbers]
-                for hand in hands:
-                    hand.execute("SET synchronous_commit = off")
-                self._share(hands, watch, first, pages)
-            return
-        while first < pages:
-            end = min(first + self._chunk, pages)
-            self._convert(self.connection, first, end)
-            first = end
-            self._done_to(first)
-            self._breathe(watch)
+        """Hand out the pages in order to jobs that work side by side.
 
-    def _share(self, hands: list[Connection], watch: Watch, first: int, pages: int) -> None:
-        """Hand out the pages in order to sessions that work side by side.
-
-        The run's own session only looks on, so that it can be interrupted.
+        The run's own session only looks on: so it can be interrupted, and sees who waits.
         """
-        self._stopped.clear()
-        pids = [hand.info.backend_pid for hand in hands]
-        busy: dict[Future[None], tuple[Connection, int]] = {}
-        free = list(hands)
-        with ThreadPoolExecutor(len(hands), thread_name_prefix="backfill") as pool:
+        if first >= pages:
+            return
+        watch = Watch(self.connection, self.settings.max_lag)
+        busy: dict[Future[float], _Chunk] = {}
+        with ExitStack() as stack:
+            numbers = range(1, self.settings.jobs + 1)
+            hands = [stack.enter_context(self.connect(number)) for number in numbers]
+            pids = [hand.info.backend_pid for hand in hands]
+            free = list(hands)
+            pool = ThreadPoolExecutor(len(hands), thread_name_prefix="backfill")
             try:
                 while first < pages or busy:
                     while free and first < pages:
-                        hand, end = free.pop(), min(first + self._chunk, pages)
-                        busy[pool.submit(self._convert, hand, first, end)] = (hand, first)
+                        end = min(first + self._chunk_pages, pages)
+                        chunk = _Chunk(first, end, self._batch_pages, free.pop())
+                        busy[pool.submit(self._convert, chunk)] = chunk
                         first = end
                     done, _ = wait(busy, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        free.append(busy.pop(future)[0])
-                        future.result()
-                    if done:
-                        self._done_to(min((begun for _, begun in busy.values()), default=first))
-                        self._breathe(watch)
                     if watch.clients_waiting(pids):
-                        self._batch_pages = max(SMALLEST_BATCH, self._batch_pages // 2)
+                        for chunk in busy.values():
+                            chunk.in_the_way = True
+                    for future in done:
+                        chunk = busy.pop(future)
+                        free.append(chunk.hand)
+                        self._learn(chunk, future.result())
+                    if done:
+                        self._done_to(min((c.first for c in busy.values()), default=first))
+                        self._breathe(watch)
             except BaseException:
                 self._stopped.set()
                 for hand in hands:
@@ -210,22 +212,29 @@ class Backfill:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _convert(self, worker: Connection, first: int, end: int) -> None:
-        """Convert a range, and learn from the time it took."""
-        if self._stopped.is_set():
-            return
-        batch = self._batch_pages
+    def _convert(self, chunk: _Chunk) -> float:
+        """Convert a chunk; the seconds it took."""
         begun = time.monotonic()
-        worker.execute(self.walk.over(first, end, batch).encode())
-        taken = time.monotonic() - begun
-        batches = -(-(end - first) // batch) * self.walk.passes
-        each = max(taken / batches, 1e-6)
+        if not self._stopped.is_set():
+            text = self.walk.over(chunk.first, chunk.end, chunk.batch_pages)
+            chunk.hand.execute(text.encode())
+        return time.monotonic() - begun
+
+    def _learn(self, chunk: _Chunk, taken: float) -> None:
+        """Choose the next batch and the next chunk by what the last ones did."""
+        pages = chunk.end - chunk.first
+        batches = -(-pages // chunk.batch_pages) * self.walk.passes
+        wanted = BATCH_SECONDS / max(taken / batches, 1e-6)
         # Never more than the file says: that is what its readers agreed to.
         self._batch_pages = max(
-            SMALLEST_BATCH, min(self.walk.batch_pages, int(batch * min(2.0, BATCH_SECONDS / each)))
+            SMALLEST_BATCH,
+            min(
+                self.walk.batch_pages,
+                int(chunk.batch_pages * min(0.5 if chunk.in_the_way else 2.0, wanted)),
+            ),
         )
-        grown = int((end - first) * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
-        self._chunk = max(self._batch_pages, grown // self._batch_pages * self._batch_pages)
+        grown = int(pages * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
+        self._chunk_pages = max(self._batch_pages, grown // self._batch_pages * self._batch_pages)
 
     def _done_to(self, page: int) -> None:
         self.connection.execute(

@@ -12,9 +12,7 @@ from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
-from runner.ledger.privileges import require_privileges
 from runner.ledger.records import Recorder, read_ledger
-from runner.ledger.rules import check_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +124,6 @@ def _run(
         ledger = read_ledger(connection, schema=settings.schema)
         refuse(audit(migrations, ledger), accepted)
         checked = choose(ledger)
-        check_files(checked)
         # Nothing to do is the usual case of a deployment: no lock, no write.
         if not checked:
             if ledger.exists:
@@ -134,7 +131,10 @@ def _run(
             return Outcome(run, operation, (), time.monotonic() - begun)
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
+        from runner.ledger.privileges import require_privileges
+        from runner.ledger.rules import check_files
 
+        check_files(checked)
         database, user = require_writable(connection)
         require_privileges(connection, checked, schema=ledger.schema)
         with hold_lock(session, ledger.schema, settings, listener):

@@ -233,6 +233,12 @@ class Executor:
             self.recorder.rolled_back(job.migration, record=record)
 
     def _undo(self) -> None:
+        # ^C at a bad moment leaves psycopg in a statement whose end it has not read.
+        if self._connection.info.transaction_status == TransactionStatus.ACTIVE:
+            with suppress(Error):
+                self._connection.cancel_safe(timeout=5)
+                while self._connection.pgconn.get_result():
+                    pass
         if self._connection.info.transaction_status in (
             TransactionStatus.INTRANS,
             TransactionStatus.INERROR,
@@ -247,7 +253,8 @@ class Executor:
             return self._interrupted(job)
         if not isinstance(error, Error):
             return error
-        if self._connection.closed or error.sqlstate is None:
+        # A session that the server ends (57P01 and the like) may be one of the run's jobs.
+        if self._connection.closed or (error.sqlstate or "57P0").startswith("57P0"):
             return ConnectionFailedError(
                 f"the connection was lost in {job.path.name}: {str(error).strip()}",
                 hint="run the same command again: it goes on where the records say it is",
@@ -299,7 +306,6 @@ class Executor:
         return Observer(
             self.session.dsn,
             run=self.session.run,
-            backend_pid=self._connection.info.backend_pid,
             migration=migration.id,
             report=self._emit,
             after=after,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class Watch:
         """Remember how many checkpoints were forced so far."""
         self._connection = connection
         self._max_lag = max_lag
+        self._standing: dict[int, tuple[str, float]] = {}
         self._forced = self._forced_checkpoints()
 
     def behind(self) -> Reason | None:
@@ -63,20 +65,34 @@ class Watch:
         return bool(row and row[0])
 
     def _lag(self) -> Reason | None:
-        row = self._row(
+        # What its last message told is not enough: a standby that receives nothing sends none. A
+        # receiver that only keeps the WAL never replays, and its replay_lag grows for ever.
+        rows = self._rows(
             """
-            SELECT application_name,
-                extract(epoch FROM greatest(write_lag, flush_lag, replay_lag))::float8 AS lag
-            FROM pg_catalog.pg_stat_replication
-            WHERE state = 'streaming'
-            ORDER BY lag DESC NULLS LAST LIMIT 1
+            SELECT pid, application_name, at::text, extract(epoch FROM greatest(
+                write_lag,
+                CASE WHEN flush_lsn IS NOT NULL THEN flush_lag END,
+                CASE WHEN replay_lsn IS NOT NULL THEN replay_lag END
+            ))::float8
+            FROM pg_catalog.pg_stat_replication,
+                coalesce(replay_lsn, flush_lsn, write_lsn, '0/0') AS at
+            WHERE state IN ('streaming', 'catchup')
+                AND at < pg_catalog.pg_current_wal_flush_lsn()
             """
         )
-        if row is None or row[1] is None or row[1] <= self._max_lag:
+        now = time.monotonic()
+        before, self._standing = self._standing, {}
+        worst, name = 0.0, ""
+        for pid, application, position, told in rows:
+            known, since = before.get(pid, ("", now))
+            since = since if known == position else now
+            self._standing[pid] = position, since
+            worst, name = max((worst, name), (max(told or 0.0, now - since), application))
+        if worst <= self._max_lag:
             return None
         return Reason(
-            f"lag of {row[0]}",
-            f"standby {row[0] or '?'} is {row[1]:.1f} s behind, more than {self._max_lag:g} s",
+            f"lag of {name}",
+            f"standby {name or '?'} is {worst:.1f} s behind, more than {self._max_lag:g} s",
             0.5,
         )
 
@@ -112,8 +128,12 @@ class Watch:
     def _row(
         self, query: LiteralString, values: list[object] | None = None
     ) -> tuple[Any, ...] | None:
+        return next(iter(self._rows(query, values)), None)
+
+    def _rows(
+        self, query: LiteralString, values: list[object] | None = None
+    ) -> list[tuple[Any, ...]]:
         try:
-            row = self._connection.execute(query, values).fetchone()
+            return self._connection.execute(query, values).fetchall()
         except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.UndefinedColumn):
-            return None
-        return row
+            return []

@@ -1,4 +1,4 @@
-"""Watches a session from a second connection: how far a long file is, and who is in its way."""
+"""Watches a run from a connection of its own: how far a long file is, and who is in its way."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ BLOCKERS_SECONDS = 0.05
 
 
 class Observer:
-    """Looks on while another session works; what it cannot see it leaves out.
+    """Looks on while a run's other sessions work; what it cannot see it leaves out.
 
     Args:
         dsn: the database.
-        run: id of the run, for its own application_name.
-        backend_pid: server process of the session that works.
+        run: id of the run, with which the application_name of its sessions begins.
         migration: id of the file that it runs.
         report: called with Progress, from the observer's thread.
         after: seconds before it connects; a file that is done by then costs no connection. A
@@ -41,7 +40,6 @@ class Observer:
         dsn: str,
         *,
         run: str,
-        backend_pid: int,
         migration: str,
         report: Callable[[Progress], None],
         after: float = 0.0,
@@ -50,7 +48,6 @@ class Observer:
         self._after = after
         self._dsn = dsn
         self._run = run
-        self._pid = backend_pid
         self._migration = migration
         self._report = report
         self._stop = threading.Event()
@@ -86,7 +83,7 @@ class Observer:
         next_progress = 0.0
         pause = PROGRESS_SECONDS if self._after else BLOCKERS_SECONDS
         while not self._stop.wait(pause):
-            if seen := _blockers(connection, self._pid):
+            if seen := _blockers(connection, self._run):
                 self.blockers = seen
             if time.monotonic() < next_progress:
                 continue
@@ -110,14 +107,18 @@ class Observer:
             )
 
 
-def _blockers(connection: Connection, pid: int) -> tuple[str, ...]:
+def _blockers(connection: Connection, run: str) -> tuple[str, ...]:
     rows = connection.execute(
         """
         SELECT pid, usename, application_name, state, now() - xact_start, left(query, 60)
         FROM pg_catalog.pg_stat_activity
-        WHERE pid = ANY (pg_catalog.pg_blocking_pids(%s)) AND pid <> %s
+        WHERE NOT starts_with(application_name, %s) AND pid IN (
+            SELECT unnest(pg_catalog.pg_blocking_pids(w.pid))
+            FROM pg_catalog.pg_stat_activity w
+            WHERE w.wait_event_type = 'Lock' AND starts_with(w.application_name, %s)
+        )
         """,
-        [pid, pid],
+        [run, run],
     ).fetchall()
     return tuple(
         f"process {blocker} ({user or '?'}, {application or 'no application name'},"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from runner.generate import rules
 from runner.generate.model import DependentChange
 from runner.generate.remake import Remake
 from runner.generate.render import Draft
@@ -47,12 +48,12 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
             "that shows them; changes nothing"
             + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
             "locks": f"ACCESS SHARE on {old}, as any SELECT",
-            "cost": f"reads {old} once for each rule",
+            "cost": f"reads {old} once; once more when something is wrong, to say which rows",
             "undo": "nothing to undo",
         },
         rollback_title="no-op: the file changed nothing.",
         after=["toolkit"],
-        context={"t": table, "is_online": is_online},
+        context={"t": table, "is_online": is_online, "rules": rules.before(table)},
     )
 
 
@@ -174,7 +175,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             header=parts,
             rollback_title=rollback,
             after=[previous],
-            context={"t": t},
+            context={"t": t, "rules": rules.after(t)},
         )
         previous = draft.key
         return draft
@@ -186,7 +187,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
         does="reads the table and names the column, the values, how many rows, and the query that "
         "shows them; changes nothing",
         locks=f"ACCESS SHARE on {new}, as any SELECT",
-        cost=f"reads {new} once for each rule",
+        cost=f"reads {new} once; once more when something is wrong, to say which rows",
         undo="nothing to undo",
         rollback="no-op: the file changed nothing.",
     )

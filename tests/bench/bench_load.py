@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bench.clients import Clients, Sample, acknowledged, clients, write_ids
+from bench.clients import Sample, acknowledged, clients, write_ids
 from bench.support import Bench, migrations
 from runner.execute import engine
 from runner.execute.events import Event, FileDone, FileStarted
@@ -19,6 +19,7 @@ from runner.execute.events import Event, FileDone, FileStarted
 RATE = 300.0
 NEW_RATE = 100.0  # of the new contract's clients, beside the old one's
 CONNECTIONS = 6
+START_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def measure(bench: Bench) -> None:
         with psycopg.connect(dsn) as connection:
             deadlocks_before = _deadlocks(connection)
         log_from = bench.server.log.stat().st_size
-        before, during, files = _run(dsn, Path(name), quiet)
+        load = _run(dsn, Path(name), quiet)
         time.sleep(1)
         with psycopg.connect(dsn) as connection:
             deadlocks = _deadlocks(connection) - deadlocks_before
@@ -56,55 +57,76 @@ def measure(bench: Bench) -> None:
         with bench.server.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(log_from)
             holds = _holds(log.read())
-    _report(bench, f"{models:,} + {requests:,} rows", before, during, files)
+    _report(bench, f"{models:,} + {requests:,} rows", load)
     bench.exactly("deadlocks", deadlocks, 0)
-    lost = acknowledged(before + during) - counted
+    lost = acknowledged(load.samples) - counted
     bench.exactly("lost increments", lost, 0, note=f"{counted:,} counted")
-    for statement, hold in sorted(holds.items(), key=lambda item: -item[1])[:8]:
+    for statement, hold in sorted(holds.items(), key=lambda item: -item[1]):
         bench.figure(f"lock held: {statement}", hold, "ms", "from asking for it to the COMMIT")
 
 
-def _run(dsn: str, folder: Path, quiet: float) -> tuple[list[Sample], list[Sample], list[FileRun]]:
-    """Samples of quiet times and of the chain, and the chain's files.
+@dataclass
+class Load:
+    """What the clients saw, and when what happened, on the monotonic clock.
+
+    Args:
+        samples: all transactions.
+        files: the chain's files.
+        calm: the times without a migration.
+        runs: the times with one.
+    """
+
+    samples: list[Sample] = field(default_factory=list)
+    files: list[FileRun] = field(default_factory=list)
+    calm: list[tuple[float, float]] = field(default_factory=list)
+    runs: list[tuple[float, float]] = field(default_factory=list)
+
+    def within(self, times: list[tuple[float, float]]) -> list[Sample]:
+        """The transactions that some of these times saw."""
+        return [
+            s
+            for s in self.samples
+            if any(s.ended > begun and s.ended - s.seconds < ended for begun, ended in times)
+        ]
+
+
+def _run(dsn: str, folder: Path, quiet: float) -> Load:
+    """Run the chain under load.
 
     It is quiet before the chain, and once more with clients of both contracts: what they do to
     each other is not the migration's doing. The new ones start when enforce is done: before it,
-    their keys have no index.
+    their keys have no index. What happens while processes start or stop is in no latency.
     """
-    files: list[FileRun] = []
+    load = Load()
     with clients("old", dsn, folder, rate=RATE, connections=CONNECTIONS) as old:
-        time.sleep(quiet)
-        begun = time.monotonic()
-        _apply(dsn, "enforce", files)
+        _rest(load, quiet)
+        _apply(dsn, "enforce", load)
         with clients("new", dsn, folder, rate=NEW_RATE, connections=CONNECTIONS // 2) as new:
-            rest = time.monotonic()
-            time.sleep(quiet)
-            rested = time.monotonic()
+            _rest(load, quiet)
             old.stop()
             time.sleep(2)  # the odometer's counters lag by a second
-            _apply(dsn, "contract", files)
-            time.sleep(1)
-    seen = _settled(old) + _settled(new)
-    calm = [s for s in seen if s.ended < begun or rest < s.ended < rested]
-    known = set(map(id, calm))
-    return calm, [s for s in seen if id(s) not in known], files
+            _apply(dsn, "contract", load)
+    load.samples = old.samples + new.samples
+    return load
 
 
-def _settled(load: Clients) -> list[Sample]:
-    """Without a connection's first second: it prepares its statements then."""
-    first = min(s.ended for s in load.samples)
-    return [s for s in load.samples if s.ended > first + 1 or s.name == "count" or s.error]
+def _rest(load: Load, seconds: float) -> None:
+    """A time without a migration, once new processes have started and prepared statements."""
+    time.sleep(START_SECONDS)
+    begun = time.monotonic()
+    time.sleep(seconds)
+    load.calm.append((begun, time.monotonic()))
 
 
-def _apply(dsn: str, to: str, files: list[FileRun]) -> None:
-    begun = 0.0
+def _apply(dsn: str, to: str, load: Load) -> None:
+    begun = run_began = time.monotonic()
 
     def listen(event: Event) -> None:
         nonlocal begun
         if isinstance(event, FileStarted):
             begun = time.monotonic()
         elif isinstance(event, FileDone):
-            files.append(FileRun(event.migration, begun, time.monotonic(), event.attempts))
+            load.files.append(FileRun(event.migration, begun, time.monotonic(), event.attempts))
 
     engine.apply(
         make_conninfo(dsn, options="-c log_min_duration_statement=0"),
@@ -113,19 +135,19 @@ def _apply(dsn: str, to: str, files: list[FileRun]) -> None:
         settings=engine.Settings(waiting_period="1s"),
         listener=listen,
     )
+    load.runs.append((run_began, time.monotonic()))
 
 
-def _report(
-    bench: Bench, size: str, before: list[Sample], during: list[Sample], files: list[FileRun]
-) -> None:
-    failed = [s for s in before + during if s.error]
+def _report(bench: Bench, size: str, load: Load) -> None:
+    files, before, during = load.files, load.within(load.calm), load.within(load.runs)
+    failed = [s for s in load.samples if s.error]
     bench.exactly(
         f"failed transactions, online chain on {size}",
         len(failed),
         0,
-        note=f"of {len(before) + len(during):,}; {failed[0].error}"
+        note=f"of {len(load.samples):,}; {failed[0].error}"
         if failed
-        else f"of {len(before) + len(during):,}; {RATE:.0f} a second, and {NEW_RATE:.0f} new ones",
+        else f"of {len(load.samples):,}; {RATE:.0f} a second, and {NEW_RATE:.0f} new ones",
     )
     worst = max(during, key=lambda s: s.seconds)
     usual = max(s.seconds for s in before)

@@ -19,7 +19,9 @@ TIMES = 5
 def measure(bench: Bench) -> None:
     """Bar 4 of issue 4."""
     start = _least([run_python("-c", "pass") for _ in range(TIMES)])
-    driver = _least([run_python("-c", "import psycopg, click") for _ in range(TIMES)])
+    driver = _least(
+        [run_python("-c", "import psycopg, click, os; os._exit(0)") for _ in range(TIMES)]
+    )
     first, again = _apply(bench, 100, times=TIMES)
     libraries = f"the libraries' import is {driver.process - start.process:.2f} s of it"
     bench.at_most(

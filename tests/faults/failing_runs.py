@@ -99,7 +99,7 @@ class FailingRuns:
 
 
 class _Counter:
-    """Counts round trips of the run's session, and makes the fault happen.
+    """Counts round trips of the run's sessions, and makes the fault happen.
 
     Args:
         order: which fault, and when.
@@ -119,7 +119,7 @@ class _Counter:
 
         def wait(connection: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:
             name = connection.info.parameter_status("application_name") or ""
-            if name.startswith("trueup-") and " " not in name:
+            if name.startswith("trueup-") and not name.endswith(" observer"):
                 counter.before_call(connection)
             return counter._wait(connection, *arguments, **options)
 
@@ -175,7 +175,7 @@ def _serve() -> None:
     # Imported once, for all runs.
     from runner import cli  # noqa: F401
     from runner.execute import engine, executor, listeners  # noqa: F401
-    from runner.ledger import lock, selection  # noqa: F401
+    from runner.ledger import lock, privileges, rules, selection  # noqa: F401
 
     for line in sys.stdin:
         order = Order(**json.loads(line))

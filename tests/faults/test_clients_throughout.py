@@ -45,7 +45,9 @@ def storm(service: Service, to: str, kills: int) -> int:
                 process.send_signal(moments.choice([signal.SIGKILL, signal.SIGTERM]))
                 killed += 1
             _, errors = process.communicate(timeout=90)
-            if process.returncode in (-9, 130):
+            # -15: so early that nothing of trueup was there yet to answer SIGTERM; a lock that is
+            # held may be the last run's, whose end the server has not noticed.
+            if process.returncode in (-9, -15, 130):
                 continue
             assert process.returncode == 0, errors
             return killed

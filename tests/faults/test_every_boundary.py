@@ -117,7 +117,9 @@ def test_a_run_that_ends_at_any_boundary_is_taken_up(
                 failed = failing_runs.run(Order(arguments, service.dsn, fault, call))
                 told.append(f"{fault} before call {call}: {failed.exit_code} {failed.errors}")
                 assert "Traceback" not in failed.errors, told[-1]
-                assert fault != "kill" or failed.exit_code == -9, told[-1]
+                # A run that waited for a lock or a job less often has fewer calls than the first.
+                expected_code = -9 if failed.calls > call else 0
+                assert fault != "kill" or failed.exit_code == expected_code, told[-1]
             again = failing_runs.run(Order(arguments, service.dsn))
             assert again.exit_code == 0, "\n".join([*told, again.errors])
             eventually(lambda service=service: not _sessions(service.dsn))  # type: ignore[misc]

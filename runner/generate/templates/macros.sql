@@ -201,3 +201,27 @@ CALL trueup.copy_columns({{ t.new | n | lit }}, {{ suffix | lit }});
 CALL trueup.copy_column({{ t.new | n | lit }}, {{ source | lit }}, {{ t.new | n | lit }}, {{ target | lit }});
 {% endfor %}
 {%- endmacro %}
+
+{% macro require_clean(table, rules) %}
+CALL trueup.require_clean(
+    {{ table | n | lit }},
+{% for name, columns in (("uuids", rules.uuids), ("keys", rules.keys)) if columns %}
+    {{ name }} => ARRAY[{{ columns | map("lit") | join(", ") }}],
+{% endfor %}
+{% for rule in rules.others %}
+{% if loop.first %}
+    rules => ARRAY[
+{% endif %}
+        [
+            {{ rule.column | lit }},
+            $${{ rule.condition }}$$,
+            {{ rule.reason | lit }}
+        ]{{ "," if not loop.last }}
+{% if loop.last %}
+    ]
+{% endif %}
+{% else %}
+    rules => '{}'
+{% endfor %}
+);
+{% endmacro %}

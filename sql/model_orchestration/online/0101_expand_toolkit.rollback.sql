@@ -28,7 +28,7 @@ BEGIN
     DROP PROCEDURE trueup.copy_column;
     DROP PROCEDURE trueup.require_silence;
     DROP FUNCTION trueup.waking_triggers;
-    DROP PROCEDURE trueup.require_uuids;
+    DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
     DROP TABLE trueup.odometer;

@@ -3,26 +3,26 @@
 -- does:    reads requests and names the column, the values, how many rows, and the query that shows
 --          them; changes nothing; refuses triggers that the backfill cannot silence
 -- locks:   ACCESS SHARE on requests, as any SELECT
--- cost:    reads requests once for each rule
+-- cost:    reads requests once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
 CALL trueup.require_silence('public.requests');
 
-CALL trueup.require_uuids('public.requests', 'id', is_unique => true);
-
-CALL trueup.refuse_rows(
+CALL trueup.require_clean(
     'public.requests',
-    'request_type',
-    $$upper(request_type) NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
-    'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
-);
-
-CALL trueup.require_uuids('public.requests', 'model_id', is_unique => false);
-
-CALL trueup.refuse_rows(
-    'public.requests',
-    'provider',
-    $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-    'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+    uuids => ARRAY['id', 'model_id'],
+    keys => ARRAY['id'],
+    rules => ARRAY[
+        [
+            'request_type',
+            $$upper(request_type) NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
+            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
+        ],
+        [
+            'provider',
+            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+        ]
+    ]
 );

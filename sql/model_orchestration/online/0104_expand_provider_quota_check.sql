@@ -3,17 +3,21 @@
 -- does:    reads provider_quotas and names the column, the values, how many rows, and the query
 --          that shows them; changes nothing; refuses triggers that the backfill cannot silence
 -- locks:   ACCESS SHARE on provider_quotas, as any SELECT
--- cost:    reads provider_quotas once for each rule
+-- cost:    reads provider_quotas once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
 CALL trueup.require_silence('public.provider_quotas');
 
-CALL trueup.require_uuids('public.provider_quotas', 'id', is_unique => true);
-
-CALL trueup.refuse_rows(
+CALL trueup.require_clean(
     'public.provider_quotas',
-    'provider',
-    $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-    'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+    uuids => ARRAY['id'],
+    keys => ARRAY['id'],
+    rules => ARRAY[
+        [
+            'provider',
+            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+        ]
+    ]
 );

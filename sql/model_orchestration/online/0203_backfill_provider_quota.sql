@@ -11,8 +11,10 @@
 DO $backfill$
 DECLARE
     -- Pages are full. The first pass moves a third of their rows away; the later ones then find
-    -- room on the same page, which spares the indexes, and each frees the room for the next.
+    -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
+    -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
     batch_pages constant bigint := 128;
+    stretch_pages constant bigint := 10 * batch_pages;
     passes constant integer := 9;
     pass integer := 0;
     pages constant bigint :=
@@ -21,6 +23,7 @@ DECLARE
     has_triggers constant boolean :=
         EXISTS (SELECT FROM trueup.waking_triggers('public.provider_quota'));
     page bigint := 0;
+    batch bigint := page;
     tries integer := 0;
     converted bigint;
 BEGIN
@@ -39,8 +42,8 @@ BEGIN
             SET
                 id = id__old::uuid,
                 provider = upper(provider__old)
-            WHERE ctid >= format('(%s,0)', page)::tid
-                AND ctid < format('(%s,0)', page + batch_pages)::tid
+            WHERE ctid >= format('(%s,0)', batch)::tid
+                AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
                 AND id IS NULL
                 AND abs(hashtext(id__old::text) % 12) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 3 END AND pass + 3;
 
@@ -58,9 +61,13 @@ BEGIN
             -- Somebody holds a row of this batch: let go of the others and come again.
             PERFORM pg_sleep(0.05 * (1 + random()));
         ELSE
-            pass := (pass + 1) % passes;
-            IF pass = 0 THEN
-                page := least(page + batch_pages, pages);
+            batch := batch + batch_pages;
+            IF batch >= least(page + stretch_pages, pages) THEN
+                pass := (pass + 1) % passes;
+                IF pass = 0 THEN
+                    page := least(page + stretch_pages, pages);
+                END IF;
+                batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
             VALUES ('0203_backfill_provider_quota', 'public.provider_quota', converted, page, pages)

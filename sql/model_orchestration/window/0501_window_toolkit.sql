@@ -39,7 +39,7 @@ AS $$
     SELECT value ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
 
--- Stops the file when a table holds rows that cannot be converted, and says which.
+-- Stops the file when a table holds rows that meet a condition, and says which.
 CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
     relation text,
     column_name text,
@@ -74,39 +74,75 @@ BEGIN
 END
 $$;
 
--- Stops the file when a text column holds what is no uuid, or two texts that are one uuid.
-CREATE OR REPLACE PROCEDURE trueup.require_uuids(relation text, column_name text, is_unique boolean)
+-- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets
+-- the condition of a rule: [column, condition, reason]. It reads the table once for all of
+-- them; only when something is wrong is it read again, to say which rows.
+CREATE OR REPLACE PROCEDURE trueup.require_clean(
+    relation text,
+    rules text[],
+    uuids text[] DEFAULT '{}',
+    keys text[] DEFAULT '{}'
+)
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    odd_spellings bigint;
+    conditions text[] := '{}';
+    found boolean[];
+    rule text[];
+    uuid_column text;
+    place integer := 0;
 BEGIN
+    FOREACH uuid_column IN ARRAY uuids LOOP
+        -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
+        conditions := conditions || format(
+            CASE WHEN uuid_column = ANY (keys)
+                THEN '%1$I::text::uuid::text <> %1$I::text' ELSE '%1$I::text::uuid IS NULL'
+            END,
+            uuid_column
+        );
+    END LOOP;
+    FOREACH rule SLICE 1 IN ARRAY rules LOOP
+        conditions := conditions || rule[2];
+    END LOOP;
+
     BEGIN
-        -- The cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
         EXECUTE format(
-            'SELECT count(*) FROM %2$s WHERE %1$I::text::uuid::text <> %1$I::text',
-            column_name, relation
+            'SELECT ARRAY[bool_or(%s)] FROM %s', array_to_string(conditions, '), bool_or('), relation
         )
-        INTO odd_spellings;
+        INTO found;
     EXCEPTION
         WHEN invalid_text_representation THEN
-            CALL trueup.refuse_rows(
-                relation, column_name, format('NOT trueup.is_uuid(%I)', column_name), 'is not a uuid'
-            );
+            -- The cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
+            FOREACH uuid_column IN ARRAY uuids LOOP
+                CALL trueup.refuse_rows(
+                    relation, uuid_column, format('NOT trueup.is_uuid(%I)', uuid_column),
+                    'is not a uuid'
+                );
+            END LOOP;
+            RAISE;
     END;
 
-    -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
-    IF is_unique AND odd_spellings > 0 THEN
-        CALL trueup.refuse_rows(
-            relation,
-            column_name,
-            format(
-                '%1$I::text::uuid IN (SELECT %1$I::text::uuid FROM %2$s GROUP BY 1 HAVING count(*) > 1)',
-                column_name, relation
-            ),
-            'is the same uuid as another row'
-        );
-    END IF;
+    FOREACH uuid_column IN ARRAY uuids LOOP
+        place := place + 1;
+        -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
+        IF found[place] AND uuid_column = ANY (keys) THEN
+            CALL trueup.refuse_rows(
+                relation,
+                uuid_column,
+                format(
+                    '%1$I::text::uuid IN (SELECT %1$I::text::uuid FROM %2$s GROUP BY 1 HAVING count(*) > 1)',
+                    uuid_column, relation
+                ),
+                'is the same uuid as another row'
+            );
+        END IF;
+    END LOOP;
+    FOREACH rule SLICE 1 IN ARRAY rules LOOP
+        place := place + 1;
+        IF found[place] THEN
+            CALL trueup.refuse_rows(relation, rule[1], rule[2], rule[3]);
+        END IF;
+    END LOOP;
 END
 $$;
 

@@ -1,0 +1,64 @@
+"""What a file checks in a table's rows before it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.quoting import quote_ident
+
+if TYPE_CHECKING:
+    from runner.generate.view import TableView
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows that stop a file: the column that is to blame, the condition they meet, the reason."""
+
+    column: str
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The arguments of trueup.require_clean.
+
+    Args:
+        others: all that is no uuid's.
+        uuids: the columns that become uuid.
+        keys: those of them that alone are a key.
+    """
+
+    others: list[Rule]
+    uuids: list[str]
+    keys: list[str]
+
+
+def before(table: TableView) -> Rules:
+    """What keeps a row of the old contract from being converted."""
+    uuids = [c.name for c in table.columns if c.new_type == "uuid"]
+    others = [
+        Rule(c.name, r.condition, r.reason)
+        for c in table.columns
+        if c.name not in uuids
+        for r in c.refusals
+    ]
+    for c in table.unkept:
+        name = quote_ident(c.name)
+        condition = f"{name} IS DISTINCT FROM {c.old_from(c.new_from(name))}"
+        reason = "could not be restored, because the table has no primary key"
+        others.append(Rule(c.name, condition, reason))
+    return Rules(others, uuids, [name for name in uuids if table.is_unique(name)])
+
+
+def after(table: TableView) -> Rules:
+    """What the new contract does not allow in a converted row."""
+    new = ", ".join(quote_ident(c.name) for c in table.columns)
+    converted = ", ".join(c.new_from(quote_ident(c.old_name)) for c in table.columns)
+    differ = f"({new}) IS DISTINCT FROM ({converted})"
+    others = [Rule(table.columns[0].name, differ, "stands in a row whose two sides differ")]
+    others += [
+        Rule(c.name, f"NOT ({c.check})", c.refusals[0].reason) for c in table.columns if c.check
+    ]
+    return Rules(others, [], [])
