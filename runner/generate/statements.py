@@ -14,6 +14,7 @@ Reword = Callable[[str], str]
 _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 _ENABLE = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 _STORAGE = {"p": "PLAIN", "m": "MAIN", "e": "EXTERNAL", "x": "EXTENDED"}
+_CHANGES = {"INSERT", "UPDATE", "DELETE", "TRUNCATE"}
 _OWN = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
 
 
@@ -62,10 +63,9 @@ def view_settings(view: Relation, reword: Reword) -> Iterator[str]:
             yield f"{alter} SET STATISTICS {column.statistics_target};"
         if column.options:
             yield f"{alter} SET ({', '.join(column.options)});"
-        for grant in _privileges(column.acl):
-            grantee, option, privileges = grant
+        for grantee, option, privileges in _privileges(column.acl):
             listed = ", ".join(f"{privilege} ({own})" for privilege in privileges)
-            yield f"GRANT {listed} ON {name} TO {grantee}{option};"
+            yield f"{_open(grantee, privileges)}GRANT {listed} ON {name} TO {grantee}{option};"
     for rule in view.rules:
         yield from rule_statements(view.qualified, rule, reword)
     for trigger in view.triggers:
@@ -80,7 +80,22 @@ def _grants(view: Relation) -> Iterator[str]:
                 yield f"REVOKE ALL ON {name} FROM {owner};"
                 yield f"GRANT {', '.join(privileges)} ON {name} TO {owner};"
             continue
-        yield f"GRANT {', '.join(privileges)} ON {name} TO {grantee}{option};"
+        listed = ", ".join(privileges)
+        yield f"{_open(grantee, privileges)}GRANT {listed} ON {name} TO {grantee}{option};"
+
+
+def _open(grantee: str, privileges: Iterable[str]) -> str:
+    """The comment that tells lint why PUBLIC may change data; empty when there is no need."""
+    if grantee != "PUBLIC" or not _CHANGES.intersection(privileges):
+        return ""
+    return "-- trueup: ignore grant-to-public because PUBLIC had this before\n"
+
+
+def _off(switched: Trigger | Rule) -> str:
+    """The comment that tells lint why something is disabled; empty when it is not."""
+    if switched.enabled != "D":
+        return ""
+    return "-- trueup: ignore disable-trigger because it was disabled before\n"
 
 
 def _privileges(acl: Iterable[str]) -> list[tuple[str, str, list[str]]]:
@@ -147,7 +162,7 @@ def trigger_statements(table: Name, trigger: Trigger, reword: Reword) -> Iterato
     name, on = quote_ident(trigger.name), quote_name(table)
     yield f"{reword(trigger.definition)};"
     if trigger.enabled in _ENABLE:
-        yield f"ALTER TABLE {on} {_ENABLE[trigger.enabled]} TRIGGER {name};"
+        yield f"{_off(trigger)}ALTER TABLE {on} {_ENABLE[trigger.enabled]} TRIGGER {name};"
     if trigger.comment is not None:
         yield f"COMMENT ON TRIGGER {name} ON {on} IS {quote_literal(trigger.comment)};"
 
@@ -157,7 +172,7 @@ def rule_statements(table: Name, rule: Rule, reword: Reword) -> Iterator[str]:
     name, on = quote_ident(rule.name), quote_name(table)
     yield reword(rule.definition)
     if rule.enabled in _ENABLE:
-        yield f"ALTER TABLE {on} {_ENABLE[rule.enabled]} RULE {name};"
+        yield f"{_off(rule)}ALTER TABLE {on} {_ENABLE[rule.enabled]} RULE {name};"
     if rule.comment is not None:
         yield f"COMMENT ON RULE {name} ON {on} IS {quote_literal(rule.comment)};"
 

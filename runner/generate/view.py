@@ -433,9 +433,13 @@ class UnitView:
     @property
     def can_be_tried(self) -> bool:
         """Whether views in one schema can stand for all tables and views."""
+        return bool(self.tried) and len(self.tried) == len(set(self.tried))
+
+    @property
+    def tried(self) -> list[str]:
+        """The names of these views, in the order in which they can be made."""
         names = [t.old.name for t in self.beneath(self.dependents)]
-        names += [d.name.name for d in self.dependents if d.is_view]
-        return bool(names) and len(names) == len(set(names))
+        return names + [d.name.name for d in self.dependents if d.is_view]
 
     def moved(self, text: str, schema: str) -> str:
         """A definition in which views in a schema stand for the tables and views of their names."""

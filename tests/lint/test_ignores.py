@@ -75,3 +75,13 @@ def test_in_a_file_with_two_sections_each_is_covered(tmp_path: Path) -> None:
         "-- migrate:down\nCREATE TABLE a (n int);\n"
     )
     assert findings(tmp_path, text) == []
+
+
+def test_a_rollback_may_give_the_reason_for_what_no_rule_reads_there(tmp_path: Path) -> None:
+    comment = "-- trueup: ignore disable-trigger because it was disabled before\n"
+    disable = f"SET LOCAL lock_timeout = '1s';\n{comment}ALTER TABLE a DISABLE TRIGGER t;\n"
+    both = f"{disable}-- file: 0001_example.rollback.sql\n{disable}"
+    assert findings(tmp_path, both) == []
+    unused = comment.replace("disable-trigger", "transaction-control")
+    text = f"{disable}-- file: 0001_example.rollback.sql\n{unused}{disable}"
+    assert [f.rule for f in findings(tmp_path, text)] == ["unused-ignore"]

@@ -84,6 +84,17 @@ def test_goose_and_flyway_and_up_down_and_sqitch(tmp_path: Path) -> None:
     assert [pair.up.id for pair in found["sqitch"]] == ["b", "a"]
 
 
+def test_online_and_its_contract_are_one_chain_with_and_without_a_baseline(tmp_path: Path) -> None:
+    files = {
+        "online/0101_expand_a.sql": "SELECT 1;",
+        "online/contract/0401_contract_a.sql": "-- depends: 0101_expand_a\nSELECT 2;",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.id for pair in chain] == ["0101_expand_a", "0401_contract_a"]
+    (chain,) = read(tmp_path, **{"legacy/0001_baseline_a.sql": "SELECT 0;"})[:1]
+    assert [pair.up.id for pair in chain][1:] == ["0101_expand_a", "0401_contract_a"]
+
+
 def test_plain_files_without_numbers_know_nothing_of_each_other(tmp_path: Path) -> None:
     apart = "CREATE TABLE t (a int);\n-- file: other.sql\nSET lock_timeout = '1s';\nSELECT 1;"
     write_example(tmp_path, apart)

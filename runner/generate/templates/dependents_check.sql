@@ -39,5 +39,11 @@ $check$;
 {% endif %}
 {% endfor %}
 
-DROP SCHEMA trueup_after CASCADE;
-DROP SCHEMA trueup_before CASCADE;
+{% for schema in ["trueup_after", "trueup_before"] %}
+DROP VIEW
+{% for name in u.tried | reverse %}
+    {{ schema }}.{{ name | q }}{{ ";" if loop.last else "," }}
+{% endfor %}
+{% endfor %}
+DROP SCHEMA trueup_after;
+DROP SCHEMA trueup_before;

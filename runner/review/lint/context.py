@@ -27,11 +27,15 @@ class Transaction:
         explicit: begun by a BEGIN in the file.
         single: True outside a transaction, where each statement is one of its own.
         steps: the steps in it so far.
+        names: what a table was called when it began, by what it is called now.
+        named: the same for the table of each step.
     """
 
     explicit: bool = False
     single: bool = False
     steps: list[Step] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    named: dict[Step, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,6 +87,14 @@ class Context:
                 return
             yield other
 
+    def later_in_transaction(self, step: Step) -> Iterator[Step]:
+        """The steps of the transaction after a step that is in it."""
+        for other in self.later(step):
+            ends = other.verb == "Transaction" and not other.hidden
+            if ends or (self.transaction.single and other.statement is not step.statement):
+                return
+            yield other
+
     def is_new(self, table: str) -> bool:
         """Whether the same file created the table."""
         return self.world.is_new(table, self.script)
@@ -108,9 +120,15 @@ class Context:
             self._variable(step)
         elif step.verb == "Select" and "lock_timeout" in step.statement.text:
             self._set_config(step)
-        steps = self.transaction.steps
+        steps, names = self.transaction.steps, self.transaction.names
         if self.transaction.single and steps and steps[-1].statement is not step.statement:
             steps.clear()
+            names.clear()
+        first = names.get(step.table, step.table)
+        self.transaction.named[step] = first
+        if new := renamed(step):
+            names.pop(step.table, None)
+            names[new] = first
 
     def _transaction(self, step: Step) -> None:
         match tree.enum_name(step.node, "kind").removeprefix("TRANS_STMT_"):
@@ -143,6 +161,16 @@ class Context:
         elif self.transaction.single:
             return
         self.lock_timeout = timeout
+
+
+def renamed(step: Step) -> str:
+    """The name that a step gives to a table or view; empty when it gives none."""
+    if step.target not in ("TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"):
+        return ""
+    schema, _, name = step.table.rpartition(".")
+    if step.verb == "Rename":
+        return tree.table_key(schema, step.node.newname)
+    return tree.table_key(step.name, name) if step.verb == "SetSchema" else ""
 
 
 def milliseconds(value: object) -> float:

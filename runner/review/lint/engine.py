@@ -105,7 +105,8 @@ def lint(
         found |= {(*finding.place, finding.message): finding for finding in seen}
         notes += remarks
     known = {rule.name for rule in all_rules()} | _RULES_ELSEWHERE
-    kept = apply_ignores(found.values(), scripts, known)
+    forward_only = {rule.name for rule in all_rules() if not rule.rollback}
+    kept = apply_ignores(found.values(), scripts, known, forward_only)
     ordered = sorted(kept, key=lambda finding: finding.place)
     return Report(tuple(ordered), len(names), tuple(notes))
 

@@ -32,17 +32,22 @@ class _Ignore:
 
 
 def apply_ignores(
-    findings: Iterable[Finding], scripts: Mapping[Path, Sequence[Script]], known: set[str]
+    findings: Iterable[Finding],
+    scripts: Mapping[Path, Sequence[Script]],
+    known: set[str],
+    forward_only: set[str],
 ) -> list[Finding]:
     """Leave out what ignore comments cover, and report comments that are wrong or of no use.
 
     An ignore covers the statement that it stands in or before. In the comment lines that a file
-    starts with it also covers findings about the whole file.
+    starts with it also covers findings about the whole file. In a rollback it may stand before a
+    statement that is the same as in the forward file, though the rule does not look at rollbacks.
 
     Args:
         findings: of all files.
         scripts: the scripts of each file.
         known: names of all rules.
+        forward_only: those that do not look at rollbacks.
 
     Returns:
         The findings that remain.
@@ -63,8 +68,9 @@ def apply_ignores(
         if not cover:
             kept.append(finding)
     for path, comments in ignores.items():
+        is_rollback = not any(script.up for script in scripts[path])
         for ignore in comments:
-            if not ignore.used:
+            if not ignore.used and not (is_rollback and forward_only.issuperset(ignore.rules)):
                 message = f"nothing here breaks {', '.join(ignore.rules)}: remove the comment"
                 kept.append(_finding("unused-ignore", "warning", path, ignore.line, message))
     return kept

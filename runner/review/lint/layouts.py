@@ -176,7 +176,9 @@ def _folders_of(path: Path) -> list[tuple[Path, ...]]:
         return [(folder.parent,)]
     if folder.name == "contract" and folder.parent.name in HOUSE_FOLDERS:
         return _house(folder.parent.parent, folder.parent.name)
-    if folder.name in HOUSE_FOLDERS and (folder.parent / "legacy").is_dir():
+    if folder.name in HOUSE_FOLDERS and (
+        (folder.parent / "legacy").is_dir() or (folder / "contract").is_dir()
+    ):
         if folder.name != "legacy":
             return _house(folder.parent, folder.name)
         return _house(folder.parent, "online") + _house(folder.parent, "window")

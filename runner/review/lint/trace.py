@@ -44,7 +44,7 @@ _TIMEOUT = "60s"
 _MOST_SHOWN = 5
 _OPAQUE = frozenset({"Do", "Call", "Select"})
 _RELATIONS = """
-    SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relfilenode
+    SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relfilenode, c.relispopulated
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -61,6 +61,7 @@ class _Relation:
     name: str
     kind: str
     filenode: int
+    filled: bool
 
 
 def trace(
@@ -184,7 +185,10 @@ class _Tracer:
         rewritten = [
             relation.name
             for oid, relation in before.items()
-            if relation.kind in "rmp" and oid in after and after[oid].filenode != relation.filenode
+            if relation.kind in "rmp"
+            and relation.filled
+            and oid in after
+            and after[oid].filenode != relation.filenode
         ]
         if script.path in self._wanted:
             new = [(oid, mode) for oid, mode in locks - held if oid in before and mode in STRONG]
@@ -206,8 +210,10 @@ class _Tracer:
 
     def _relations(self) -> dict[int, _Relation]:
         return {
-            oid: _Relation(name if schema == "public" else f"{schema}.{name}", kind, filenode)
-            for oid, schema, name, kind, filenode in self._connection.execute(_RELATIONS)
+            oid: _Relation(
+                name if schema == "public" else f"{schema}.{name}", kind, filenode, filled
+            )
+            for oid, schema, name, kind, filenode, filled in self._connection.execute(_RELATIONS)
         }
 
     def _locks(self) -> set[tuple[int, str]]:
@@ -234,7 +240,7 @@ class _Tracer:
                 raise
             return
         different = diff(before, after, column_order=False)
-        found = [str(d) for d in different if not _validation_alone(d)]
+        found = [str(d) for d in different if not _needs_no_undoing(d)]
         if found:
             shown = "; ".join(found[:_MOST_SHOWN])
             more = f"; and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
@@ -273,10 +279,12 @@ class _Tracer:
         )
 
 
-def _validation_alone(difference: Difference) -> bool:
-    """Whether the two sides differ in NOT VALID alone: nothing undoes a VALIDATE, or needs to."""
+def _needs_no_undoing(difference: Difference) -> bool:
+    """Whether a VALIDATE, or the filling of a materialized view, makes all the difference."""
     if difference.property == "validated":
         return True
+    if difference.property == "populated":
+        return difference.found is True
     sides = [
         str(side).removesuffix(" NOT VALID") for side in (difference.expected, difference.found)
     ]

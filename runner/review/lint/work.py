@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runner.review.lint.context import Context
     from runner.review.lint.steps import Step
 
-LONG_VERBS = frozenset({"Update", "Delete", "Insert", "Index", "CreateTableAs"})
+LONG_VERBS = frozenset({"Update", "Delete", "Insert", "Index", "CreateTableAs", "RefreshMatView"})
 LOCKING_VERBS = frozenset(
     """
     AddColumn AlterColumnType SetNotNull DropNotNull ColumnDefault AddConstraint DropConstraint
@@ -36,9 +36,18 @@ def is_long(step: Step, context: Context) -> bool:
         return reach(step, context.world.tables.get(step.table)) != "bounded"
     if step.verb == "Index":
         return not step.node.concurrent and not context.is_new(step.table)
+    if step.verb in ("RefreshMatView", "CreateTableAs") and _without_data(step):
+        return False
+    if step.verb == "RefreshMatView":
+        return True
     if step.verb in ("Insert", "CreateTableAs"):
         return _reads_a_table(step, context)
     return False
+
+
+def _without_data(step: Step) -> bool:
+    node = step.node if step.verb == "RefreshMatView" else step.node.into
+    return bool(node.skip_data)
 
 
 def _reads_a_table(step: Step, context: Context) -> bool:

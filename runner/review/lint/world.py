@@ -85,12 +85,14 @@ class Table:
         known: True when the chain created it, so that all its columns and indexes are known.
         born: the file that created it.
         partitioned: whether it was created with PARTITION BY.
+        unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
     """
 
     name: str
     known: bool = False
     born: Script | None = None
     partitioned: bool = False
+    unfilled: bool = False
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
 
@@ -319,7 +321,12 @@ def _create(world: World, step: Step, script: Script) -> None:
 
 
 def _create_as(world: World, step: Step, script: Script) -> None:
-    world.tables[step.table] = Table(step.table, known=False, born=script)
+    empty = step.target == "MATVIEW" and step.node.into.skip_data
+    world.tables[step.table] = Table(step.table, born=script, unfilled=empty)
+
+
+def _refresh(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).unfilled = step.node.skip_data
 
 
 def _add_column(world: World, step: Step, script: Script) -> None:
@@ -403,7 +410,7 @@ def _drop(world: World, step: Step, script: Script) -> None:
 
 def _rename(world: World, step: Step, script: Script) -> None:
     node = step.node
-    if step.target == "TABLE":
+    if step.target in ("TABLE", "MATVIEW"):
         new = tree.table_key(step.table.rpartition(".")[0], node.newname)
         _move(world, step.table, new)
     elif step.target == "COLUMN":
@@ -432,6 +439,7 @@ def _move(world: World, old: str, new: str) -> None:
     table = world.tables.pop(old, None) or Table(old)
     table.name = new
     world.tables[new] = table
+    world.renamed.pop(new, None)
     world.renamed[old] = new
     for index in world.indexes.values():
         if index.table == old:
@@ -442,7 +450,7 @@ def _move(world: World, old: str, new: str) -> None:
 
 
 def _set_schema(world: World, step: Step, script: Script) -> None:
-    if step.target == "TABLE":
+    if step.target in ("TABLE", "MATVIEW"):
         name = step.table.rpartition(".")[2]
         _move(world, step.table, tree.table_key(step.name, name))
 
@@ -495,6 +503,7 @@ def _enum(world: World, step: Step, script: Script) -> None:
 _HANDLERS = {
     "Create": _create,
     "CreateTableAs": _create_as,
+    "RefreshMatView": _refresh,
     "AddColumn": _add_column,
     "AddConstraint": _add_constraint,
     "ValidateConstraint": _validate,

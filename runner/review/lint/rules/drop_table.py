@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.review.lint import tree
 from runner.review.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     if step.target not in ("TABLE", "MATVIEW", "SCHEMA", "FOREIGN_TABLE"):
         return
+    if step.target == "SCHEMA" and tree.enum_name(step.node, "behavior") != "DROP_CASCADE":
+        return  # PostgreSQL refuses unless nothing is in it.
     if context.guarded(step) or _moved_away(step, context):
         return
     if step.target == "MATVIEW" and any(
@@ -73,6 +76,7 @@ DROP TABLE {table}_unused;""",
     flagged=("DROP TABLE users;", "DROP SCHEMA app CASCADE;", "DROP DATABASE app;"),
     passed=(
         "CREATE TABLE scratch (id bigint); DROP TABLE scratch;",
+        "DROP SCHEMA app;",
         "DO $$ BEGIN IF EXISTS (SELECT FROM users) THEN RAISE EXCEPTION 'in use'; END IF; END $$;\n"
         "DROP TABLE users;",
     ),

@@ -37,8 +37,15 @@ RULE = Rule(
     " table. A client that has the table and waits for a row closes the circle; a"
     " lock_timeout rolls all the work back.",
     instead="""-- one file that does the work, and one, applied after it, that takes the lock""",
-    flagged=("BEGIN; UPDATE users SET a = 1; ALTER TABLE users DROP CONSTRAINT c; COMMIT;",),
-    passed=("BEGIN; ALTER TABLE users DROP CONSTRAINT c; COMMIT;",),
+    flagged=(
+        "BEGIN; UPDATE users SET a = 1; ALTER TABLE users DROP CONSTRAINT c; COMMIT;",
+        "BEGIN; REFRESH MATERIALIZED VIEW totals; ALTER TABLE users DROP CONSTRAINT c; COMMIT;",
+    ),
+    passed=(
+        "BEGIN; ALTER TABLE users DROP CONSTRAINT c; COMMIT;",
+        "BEGIN; CREATE MATERIALIZED VIEW totals AS SELECT sum(n) FROM users WITH NO DATA;"
+        " ALTER TABLE users DROP CONSTRAINT c; COMMIT;",
+    ),
     step=_check,
     verbs=LOCKING_VERBS,
     window=False,

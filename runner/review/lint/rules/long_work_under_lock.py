@@ -37,10 +37,13 @@ RULE = Rule(
         "BEGIN; ALTER TABLE users ADD COLUMN a int; UPDATE users SET a = 1; COMMIT;",
         "-- migrate:up\nALTER TABLE users ADD COLUMN a int;\n"
         "INSERT INTO archive SELECT * FROM users;\n-- migrate:down\n",
+        "BEGIN; LOCK TABLE users; REFRESH MATERIALIZED VIEW totals; COMMIT;",
     ),
     passed=(
         "BEGIN; ALTER TABLE users ADD COLUMN a int; COMMIT;",
         "BEGIN; ALTER TABLE users ADD COLUMN a int; INSERT INTO kinds VALUES (1); COMMIT;",
+        "BEGIN; LOCK TABLE users; CREATE MATERIALIZED VIEW totals AS SELECT sum(n) FROM users"
+        " WITH NO DATA; COMMIT;",
     ),
     step=_check,
     verbs=LONG_VERBS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.review.lint.context import renamed
 from runner.review.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -20,13 +21,12 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.target == "SCHEMA" and step.verb == "Rename":
         yield Hit(f"every client that names the schema {step.name or step.table} fails at once")
         return
-    if step.target not in _READ or _swapped_in(step, context):
+    if step.target not in _READ or context.transaction.named[step] != step.table:
+        return  # Of a table that is renamed twice in a transaction, the end counts.
+    if any(other.verb == "View" and other.table == step.table for other in context.later(step)):
         return
-    for other in context.later(step):
-        if other.verb == "View" and other.table == step.table:
-            return
-        if other.verb == "Rename" and other.node.newname == step.table.rpartition(".")[2]:
-            return
+    if _is_replaced(step, context) or _takes_a_place(step, context):
+        return
     yield Hit(
         f"clients that still say {step.table} fail at once; the old and the new release cannot"
         " run together",
@@ -34,13 +34,25 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     )
 
 
-def _swapped_in(step: Step, context: Context) -> bool:
-    """Whether the table takes a name that the file has made free."""
-    return step.verb == "Rename" and any(
-        other.verb == "Rename"
-        and other.target == "TABLE"
-        and other.table.rpartition(".")[2] == step.node.newname
-        for other in context.earlier(step)
+def _is_replaced(step: Step, context: Context) -> bool:
+    """Whether a table, this or another one, has the name again when the transaction ends."""
+    return any(renamed(other) == step.table for other in context.later_in_transaction(step))
+
+
+def _takes_a_place(step: Step, context: Context) -> bool:
+    """Whether the table takes a name that the transaction has made free.
+
+    What was dropped may be replaced only by what these files made: nobody knows it yet.
+    """
+    end = renamed(step)
+    for other in context.later_in_transaction(step):
+        if other.table == end:
+            end = renamed(other) or end
+    made = context.world.tables.get(step.table)
+    return any(
+        other.table == end
+        and (renamed(other) or (other.verb == "Drop" and made is not None and made.born))
+        for other in context.transaction.steps
     )
 
 
@@ -60,9 +72,20 @@ COMMIT;""",
         "ALTER TABLE users RENAME TO app_user;",
         "ALTER TABLE users SET SCHEMA archive;",
         "ALTER VIEW active_users RENAME TO users_active;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; COMMIT;\n"
+        "BEGIN; ALTER TABLE app_user RENAME TO users; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE orders RENAME TO app_order;\n"
+        "ALTER TABLE app_user RENAME TO users; COMMIT;",
+        "BEGIN; DROP MATERIALIZED VIEW totals; ALTER MATERIALIZED VIEW sums RENAME TO totals;"
+        " COMMIT;",
     ),
     passed=(
-        "ALTER TABLE t RENAME TO t_old;\nALTER TABLE t_new RENAME TO t;",
+        "BEGIN; ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE app_user RENAME TO users;"
+        " COMMIT;",
+        "CREATE MATERIALIZED VIEW next.totals AS SELECT 1 AS n WITH NO DATA;\n"
+        "-- file: 0002_swap.sql\nBEGIN; DROP MATERIALIZED VIEW totals;\n"
+        "ALTER MATERIALIZED VIEW next.totals SET SCHEMA public; COMMIT;",
         "ALTER TABLE users RENAME TO app_user;\nCREATE VIEW users AS SELECT id FROM app_user;\n"
         "GRANT SELECT ON users TO app;",
     ),

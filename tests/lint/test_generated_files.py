@@ -1,0 +1,82 @@
+"""Lint says nothing untrue of what trueup generates for the objects that a real schema holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from objects.test_constraints_and_indexes import CONSTRAINTS, INDEXES
+from objects.test_dependents import ONLY_IN_A_WINDOW, OTHERS, VIEWS, standard_for
+from objects.test_tables import TABLES
+from objects.things import STANDARD, things
+from support.databases import DatabaseFactory
+from support.journey import Journey
+
+from runner.review.lint import lint
+
+RENAMED = STANDARD + 'columns.body = "thing_body"\n'
+MORE = {
+    "materialized view and policy": things(
+        then="""
+            CREATE MATERIALIZED VIEW open_things AS SELECT id FROM things WHERE status = 'open';
+            ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY open_only ON things USING (status = 'open');
+        """
+    ),
+    "disabled rule": things(
+        then="""
+            CREATE RULE quiet AS ON DELETE TO things WHERE OLD.status = 'open' DO INSTEAD NOTHING;
+            ALTER TABLE things DISABLE RULE quiet;
+        """
+    ),
+}
+SCHEMAS = {
+    f"{kind}: {name}": (schema, standard_for(schema))
+    for kind, schemas in {
+        "view": VIEWS,
+        "other": OTHERS,
+        "window": ONLY_IN_A_WINDOW,
+        "table": TABLES,
+        "constraint": CONSTRAINTS,
+        "index": INDEXES,
+        "more": MORE,
+    }.items()
+    for name, schema in schemas.items()
+} | {
+    "more: view of a renamed column": (
+        things("body text", then="CREATE VIEW shown AS SELECT status, body FROM things;"),
+        RENAMED,
+    )
+}
+
+# True of the old contract already: the standard asks for no index that was not there.
+NO_INDEX = (
+    "foreign-key-without-index",
+    "no index of part begins with thing_id: each DELETE or key change in thing reads all of part",
+)
+
+
+def said(*folders: Path) -> list[tuple[str, str]]:
+    report = lint([folder for folder in folders if folder.exists()])
+    assert not report.notes
+    return [(finding.rule, finding.message) for finding in report.findings]
+
+
+@pytest.mark.parametrize(("schema", "standard"), SCHEMAS.values(), ids=SCHEMAS)
+def test_what_is_generated_passes(
+    database_factory: DatabaseFactory, tmp_path: Path, schema: str, standard: str
+) -> None:
+    Journey(database_factory, tmp_path).start(schema, standard)
+    online = (tmp_path / "online", tmp_path / "online" / "contract")
+    window = tmp_path / "window"
+    true_of_parts = [NO_INDEX] if "TABLE parts" in schema else []
+
+    assert said(*online) == true_of_parts
+    # The baseline tells what columns and indexes there are; without it only online shows which
+    # column of parts is new.
+    assert said(window) == []
+    baseline = tmp_path / "legacy" / "0001_baseline_schema.sql"
+    baseline.parent.mkdir()
+    baseline.write_text(schema, encoding="utf-8")
+    assert said(*online) == true_of_parts
+    assert said(window) == true_of_parts
