@@ -198,6 +198,19 @@ class TableView:
             pairs.append(f"t.{column} = {right}")
         return "\n    AND ".join(pairs)
 
+    def kept_row(self, alias: str) -> str:
+        """The condition that the reversal table's row holds a row of the old table as it is."""
+        old, pairs = quote_ident(self.old.name), []
+        for name in self.reversal_key:
+            change, value = self.converted.get(name), f"{old}.{quote_ident(name)}"
+            new = change.new_from(value) if change else value
+            pairs.append(f"{alias}.{quote_ident(name)} = {new}")
+        pairs += [
+            f"{alias}.{quote_ident(c.old_name)} IS NOT DISTINCT FROM {old}.{quote_ident(c.name)}"
+            for c in self.reversible
+        ]
+        return " AND ".join(pairs)
+
     def converts(self, columns: Iterable[str]) -> bool:
         """Whether one of the columns is converted."""
         return any(c in self.converted for c in columns)
@@ -380,9 +393,13 @@ class UnitView:
         """The converted foreign keys within the unit."""
         return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
 
+    @cached_property
+    def _by_name(self) -> dict[Name, TableView]:
+        return {t.new: t for t in self.tables}
+
     def table(self, new: Name) -> TableView:
         """The table of that new name."""
-        return next(t for t in self.tables if t.new == new)
+        return self._by_name[new]
 
     def old_name(self, new: Name) -> Name:
         """The old name of a table."""
@@ -400,9 +417,14 @@ class UnitView:
     @property
     def references(self) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
         """Each converted reference: the child and its column, and the key at the root of it."""
+        return [reference for child in self.tables for reference in self.references_of(child)]
+
+    def references_of(
+        self, child: TableView
+    ) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
+        """The converted references of one table."""
         return [
             (child, column, *self._root(column))
-            for child in self.tables
             for column in child.columns
             if column.parent is not None and self._root(column)[0].keeps_spellings
         ]
