@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
-from runner.generate.view import TableView, UnitView
+from runner.generate.model import ForeignKeyChange
+from runner.generate.view import Reference, TableView, UnitView
 
 # PostgreSQL promises max_locks_per_transaction * max_connections locks: 6,400 by default.
 BEARABLE = 5_000
@@ -12,21 +14,21 @@ _BATCH = 1_000
 
 
 def locks(unit: UnitView) -> int:
-    """The locks that converting a unit in one transaction takes, a little overestimated.
+    """The locks that converting a unit in one transaction takes, a little overestimated."""
+    return sum(map(_locks, unit.tables))
 
-    Measured on PostgreSQL 18: a rewrite makes and locks new files for the table, its indexes and
-    its TOAST; dropping a foreign key locks the constraint and four triggers. Under plain yoyo each
-    statement is a subtransaction, which is one lock more.
-    """
-    return sum(
-        32 + 6 * len(t.indexes) + 3 * len(t.columns) + 9 * len(t.change.foreign_keys)
-        for t in unit.tables
-    )
+
+def _locks(table: TableView) -> int:
+    # Measured on PostgreSQL 18: a rewrite makes and locks new files for the table, its indexes and
+    # its TOAST; dropping a foreign key locks the constraint and four triggers. Under plain yoyo
+    # each statement is a subtransaction, which is one lock more.
+    keys = len(table.change.foreign_keys)
+    return 32 + 6 * len(table.indexes) + 3 * len(table.columns) + 9 * keys
 
 
 def is_large(unit: UnitView) -> bool:
     """Whether one transaction of a server with default settings cannot bear a unit."""
-    return locks(unit) > BEARABLE
+    return any(total > BEARABLE for total in accumulate(map(_locks, unit.tables)))
 
 
 def batches(tables: Sequence[TableView]) -> list[tuple[TableView, ...]]:
@@ -41,3 +43,21 @@ def batches(tables: Sequence[TableView]) -> list[tuple[TableView, ...]]:
         groups[-1].append(table)
         room -= needed
     return [tuple(group) for group in groups]
+
+
+def old_foreign_keys(
+    unit: UnitView,
+) -> list[tuple[Sequence[ForeignKeyChange], Sequence[Reference]]]:
+    """The old foreign keys that each file drops, and the references that its rollback spells.
+
+    A rollback goes from the last to the first: all references are spelled before a key is added.
+    """
+    if not is_large(unit):
+        return [(unit.foreign_keys, unit.references)] if unit.foreign_keys else []
+    groups = batches(unit.tables)
+    keys = [[k for t in group for k in t.change.foreign_keys if k.converted] for group in groups]
+    references = [[r for t in group for r in unit.references_of(t)] for group in groups]
+    return [
+        *((found, ()) for found in keys if found),
+        *(((), found) for found in references if found),
+    ]

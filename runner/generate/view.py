@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from runner.catalog import Name
 from runner.generate.attached import follow
@@ -381,6 +382,10 @@ def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     return clauses
 
 
+# A child and its column, and the key at the root of it.
+Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
+
+
 @dataclass(frozen=True)
 class UnitView:
     """A closure of tables that converted keys tie together, as the templates see it."""
@@ -415,13 +420,11 @@ class UnitView:
         return self.table(key.table).fkey_build_name(key)
 
     @property
-    def references(self) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
+    def references(self) -> list[Reference]:
         """Each converted reference: the child and its column, and the key at the root of it."""
         return [reference for child in self.tables for reference in self.references_of(child)]
 
-    def references_of(
-        self, child: TableView
-    ) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
+    def references_of(self, child: TableView) -> list[Reference]:
         """The converted references of one table."""
         return [
             (child, column, *self._root(column))
