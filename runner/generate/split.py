@@ -29,8 +29,7 @@ def drafts(u: UnitView, subject: str) -> Iterator[Draft]:
 
     for place, group in enumerate(groups, 1):
         checks = [f"check {t.new}" for t in group if t.columns] or ["toolkit"]
-        draft = _step(u, subject, "fkeys_off", place, group, after(*checks))
-        draft.header["does"] += f". {between}"
+        draft = _step(u, subject, "fkeys_off", place, group, after(*checks), f". {between}")
         yield draft
         previous = draft.key
     for t in u.tables:
@@ -41,9 +40,8 @@ def drafts(u: UnitView, subject: str) -> Iterator[Draft]:
         for place, group in enumerate(groups, 1):
             if kind == "analyze" and not any(t.columns for t in group):
                 continue
-            draft = _step(u, subject, kind, place, group, after())
-            if kind == "fkeys_on":
-                draft.header["does"] += f". {between}"
+            honest = f". {between}" if kind == "fkeys_on" else ""
+            draft = _step(u, subject, kind, place, group, after(), honest)
             yield draft
             previous = draft.key
 
@@ -55,13 +53,14 @@ def _step(
     place: int,
     group: tuple[TableView, ...],
     after: list[str],
+    between: str,
 ) -> Draft:
     old, new = ", ".join(t.old.name for t in group), ", ".join(t.new.name for t in group)
     if kind == "fkeys_off":
         title = "Take foreign keys off, and keep the spellings that cannot be derived back."
         header = {
             "does": f"drops the converted foreign keys of {old}; copies spellings to reversal "
-            "tables",
+            f"tables{between}",
             "locks": f"ACCESS EXCLUSIVE on {old} and on what they reference; gives up after 200 ms "
             "when it cannot have them",
             "cost": "reads each table once",
@@ -71,7 +70,7 @@ def _step(
     elif kind == "fkeys_on":
         title = "Let the converted columns reference their keys again."
         header = {
-            "does": f"adds the foreign keys of {new}",
+            "does": f"adds the foreign keys of {new}{between}",
             "locks": f"SHARE ROW EXCLUSIVE on {new} and on what they reference; gives up after "
             "200 ms when it cannot have them",
             "cost": "reads each table once for each foreign key",
@@ -111,8 +110,8 @@ def _table(u: UnitView, t: TableView, after: list[str], between: str) -> Draft:
         template="window_table.sql",
         title=f"Turn {old} into {new} in one go.",
         header={
-            "does": "converts every column in one ALTER TABLE; refuses rows that were written since "
-            f"their spelling was kept. {between}",
+            "does": "converts every column in one ALTER TABLE; refuses rows that were written "
+            f"since their spelling was kept. {between}",
             "locks": f"ACCESS EXCLUSIVE on {old} until it is done; gives up after 200 ms when it "
             "cannot have it",
             "cost": "reads the table once, rewrites it and its indexes once",
