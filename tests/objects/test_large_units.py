@@ -8,6 +8,9 @@ from support.journey import Journey, assert_same
 
 from objects.things import PARTS, STANDARD, things
 from runner.errors import StatementError
+from runner.postgres.embedded import start_server
+from runner.preflight import Severity, check
+from runner.standard import load_standard
 
 SCHEMAS = {
     "a chain": (
@@ -120,6 +123,23 @@ def test_a_row_that_was_written_between_the_files_stops_them(journey: Journey) -
         service.apply("window", thing)
     service.down("window")
     assert b"OPEN" in service.rows()["things"]
+
+
+def test_check_tells_when_a_server_has_too_few_locks(journey: Journey) -> None:
+    schema, standard = SCHEMAS["a chain"]
+    start = journey.start(schema, standard)
+    loaded = load_standard(journey.folder / "standard.toml")
+    with psycopg.connect(start.dsn, autocommit=True) as connection:
+        assert not [f for f in check(connection, loaded).findings if "locks" in f.problem]
+    few = {"max_connections": "10", "max_locks_per_transaction": "10"}
+    with start_server(settings=few) as small:
+        small.create_database("few")
+        with psycopg.connect(small.dsn("few"), autocommit=True) as connection:
+            connection.execute(schema.encode())
+            found = [f for f in check(connection, loaded).findings if "locks" in f.problem]
+    assert [f.severity for f in found] == [Severity.KNOW]
+    assert "has room for 100 locks" in found[0].problem
+    assert (found[0].hint or "").startswith("Set max_locks_per_transaction = 2")
 
 
 def names_of(journey: Journey) -> list[str]:
