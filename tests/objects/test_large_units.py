@@ -139,7 +139,7 @@ def test_check_tells_when_a_server_has_too_few_locks(journey: Journey) -> None:
             found = [f for f in check(connection, loaded).findings if "locks" in f.problem]
     assert [f.severity for f in found] == [Severity.KNOW]
     assert "has room for 100 locks" in found[0].problem
-    assert (found[0].hint or "").startswith("Set max_locks_per_transaction = 2")
+    assert (found[0].hint or "").startswith("Set max_locks_per_transaction = 1")
 
 
 def names_of(journey: Journey) -> list[str]:
