@@ -156,6 +156,14 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
     mentioned = [c for c in changes if c.name in index.columns]
     enums = [c for c in mentioned if c.check]
     types = {c.name: c.type for c in relation.columns}
+    literals = {v.upper() for v in re.findall(r"'((?:[^']|'')*)'", index.method)}
+    for column in mentioned:
+        if column.paths and literals.intersection(column.values):
+            raise StandardError(
+                f"the index {index.name} holds values that stand in the JSON column "
+                f"{column.name}: {index.method}",
+                hint="Drop it before, and make it again for the new contract afterwards.",
+            )
     converted = convert_literals(
         index.method,
         what=f"the index {index.name}",

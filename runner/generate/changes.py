@@ -121,21 +121,19 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",
         )
-    named = (*table.uuids, *table.enums, *table.columns, *table.keep_original, *table.integers)
+    converted = (*table.uuids, *table.enums, *table.json)
+    named = (*converted, *table.columns, *table.keep_original, *table.integers)
     for column in named:
         if relation.column(column) is None:
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
             )
     for old, new in table.columns.items():
-        if old in table.uuids or old in table.enums:
+        if old in converted:
             raise StandardError(f"{name}.{old} cannot get another name and be converted at once")
         if relation.column(new) is not None:
             raise StandardError(f"{name}.{old} cannot become {new}: the table has such a column")
-        if any(
-            old in i.columns and {*table.uuids, *table.enums} & {*i.columns}
-            for i in relation.indexes
-        ):
+        if any(old in i.columns and {*converted} & {*i.columns} for i in relation.indexes):
             raise StandardError(
                 f"{name}.{old} cannot become {new}: an index holds it with a converted column"
             )

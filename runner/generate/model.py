@@ -53,7 +53,8 @@ class ColumnChange:
     """A column that is converted: in type, in value, or in both.
 
     `to_new` and `to_old` are SQL expressions in which `{}` stands for the value. `kept` names the
-    new column that keeps the old value, when the standard wants one.
+    new column that keeps the old value, when the standard wants one. `paths` are the CHECKs of a
+    JSON column, of which only some values are converted.
     """
 
     name: str
@@ -72,6 +73,29 @@ class ColumnChange:
     values: tuple[str, ...] = ()  # of its enum
     parent: Parent | None = None
     kept: str | None = None
+    paths: tuple[tuple[str, str], ...] = ()  # name and condition
+    to_old_again: str | None = None  # `to_old` of `to_new`, where that is shorter than both in turn
+
+    @property
+    def checks(self) -> tuple[tuple[str, str], ...]:
+        """The names and conditions of its CHECKs."""
+        if self.check_name and self.check:
+            return ((self.check_name, self.check), *self.paths)
+        return self.paths
+
+    def compared(self, value: str) -> str:
+        """SQL that compares as the value's spelling does; json has no operator of its own."""
+        return f"{value}::text" if self.old_type == "json" else value
+
+    def meant(self, value: str) -> str:
+        """SQL that compares as what the value says."""
+        return f"{value}::jsonb" if self.old_type == "json" else value
+
+    def derived_again(self, value: str) -> str:
+        """The old value that the new contract derives, as SQL, from SQL of the one before."""
+        if self.to_old_again is not None:
+            return self.to_old_again.replace("{}", value)
+        return self.old_from(self.new_from(value))
 
     def new_from(self, value: str) -> str:
         """The new value as SQL, from SQL that gives the old one."""

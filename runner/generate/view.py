@@ -75,7 +75,8 @@ class TableView:
     def slice(self) -> str:
         """A number from 0 to 11 for a row, spread evenly, that its conversion does not change."""
         column = self.change.anchor or self.columns[0]
-        return f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+        number = f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+        return number if column.not_null else f"coalesce({number}, 0)"
 
     def converted_row(self, row: str) -> str:
         """The condition that a row's new side is filled."""
@@ -130,7 +131,7 @@ class TableView:
     @cached_property
     def enum_checks(self) -> list[tuple[str, str]]:
         """The CHECKs that stay: of integer enums, then of the converted ones."""
-        found = [(c.check_name, c.check) for c in self.columns if c.check_name and c.check]
+        found = [check for c in self.columns for check in c.checks]
         return [(name, check) for _, name, check in self.change.integer_checks] + found
 
     @cached_property
@@ -207,7 +208,8 @@ class TableView:
             new = change.new_from(value) if change else value
             pairs.append(f"{alias}.{quote_ident(name)} = {new}")
         pairs += [
-            f"{alias}.{quote_ident(c.old_name)} IS NOT DISTINCT FROM {old}.{quote_ident(c.name)}"
+            f"{c.compared(f'{alias}.{quote_ident(c.old_name)}')} IS NOT DISTINCT FROM"
+            f" {c.compared(f'{old}.{quote_ident(c.name)}')}"
             for c in self.reversible
         ]
         return " AND ".join(pairs)

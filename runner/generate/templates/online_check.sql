@@ -22,7 +22,7 @@ CALL trueup.refuse_rows(
 CALL trueup.refuse_rows(
     {{ t.old | n | lit }},
     {{ c.name | lit }},
-    $${{ c.name | q }} IS DISTINCT FROM {{ c.old_from(c.new_from(c.name | q)) }}$$,
+    $${{ c.compared(c.name | q) }} IS DISTINCT FROM {{ c.compared(c.derived_again(c.name | q)) }}$$,
     'could not be restored, because the table has no primary key'
 );
 

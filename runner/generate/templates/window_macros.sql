@@ -74,7 +74,7 @@ SELECT
 FROM {{ t.old | n }}
 WHERE
 {% for c in t.reversible %}
-    {{ "OR " if not loop.first }}{{ c.name | q }} IS DISTINCT FROM {{ c.old_from(c.new_from(c.name | q)) }}{{ ";" if loop.last }}
+    {{ "OR " if not loop.first }}{{ c.compared(c.name | q) }} IS DISTINCT FROM {{ c.compared(c.derived_again(c.name | q)) }}{{ ";" if loop.last }}
 {% endfor %}
 {%- endmacro %}
 
@@ -85,7 +85,7 @@ CALL trueup.refuse_rows(
     {{ t.reversible[0].name | lit }},
     $$(
 {%- for c in t.reversible %}
-{{ " OR " if not loop.first }}{{ c.name | q }} IS DISTINCT FROM {{ c.old_from(c.new_from(c.name | q)) }}
+{{ " OR " if not loop.first }}{{ c.compared(c.name | q) }} IS DISTINCT FROM {{ c.compared(c.derived_again(c.name | q)) }}
 {%- endfor %}
 ) AND NOT EXISTS (SELECT FROM {{ t.reversal | n }} AS r WHERE {{ t.kept_row("r") }})$$,
     'was written since the spellings were kept'
