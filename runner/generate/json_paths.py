@@ -82,6 +82,7 @@ def json_change(
             (shorten("_".join((new_name, column.name, *p.keys)), "_check"), _check(column, p))
             for p in paths
         ),
+        to_old_beside=_conversion(column.type, [(p, _old_beside(column.type, p)) for p in paths]),
         to_old_again=_conversion(
             column.type, [(p, p.to_old.replace("{}", p.to_new)) for p in paths]
         ),
@@ -93,9 +94,9 @@ def path_sql(keys: Sequence[str]) -> str:
     quoted = []
     for key in keys:
         literal = quote_literal(key)
-        if "{}" in literal or "$$" in literal:
+        if "{" in literal or "$" in literal:
             literal = literal if literal.startswith("E") else "E" + literal
-            literal = literal.replace("{}", "{\\x7d").replace("$$", "\\x24\\x24")
+            literal = literal.replace("{", "\\x7b").replace("$", "\\x24")
         quoted.append(literal)
     return f"ARRAY[{', '.join(quoted)}]"
 
@@ -113,6 +114,13 @@ def _conversion(type_name: str, texts: Sequence[tuple[PathChange, str]]) -> str:
             f"CASE WHEN {type_name}_typeof({{}} #> {at}) = 'string' THEN {changed} ELSE {made} END"
         )
     return made
+
+
+def _old_beside(type_name: str, path: PathChange) -> str:
+    at = path_sql(path.keys)
+    is_same = f"{{}} IS NOT DISTINCT FROM {{was}} #>> {at}"
+    has_text = f"{type_name}_typeof({{kept}} #> {at}) = 'string'"
+    return f"CASE WHEN {is_same} AND {has_text} THEN {{kept}} #>> {at} ELSE {path.to_old} END"
 
 
 def _refused(type_name: str, name: str, path: PathChange) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -76,12 +77,23 @@ class ColumnChange:
     paths: tuple[tuple[str, str], ...] = ()  # name and condition
     to_old_again: str | None = None  # `to_old` of `to_new`, where that is shorter than both in turn
 
+    # The same where the new contract may have changed another part of the value: `{was}` stands for
+    # the new value before, `{kept}` for the old one.
+    to_old_beside: str | None = None
+
     @property
     def checks(self) -> tuple[tuple[str, str], ...]:
         """The names and conditions of its CHECKs."""
         if self.check_name and self.check:
             return ((self.check_name, self.check), *self.paths)
         return self.paths
+
+    def old_beside(self, value: str, was: str, kept: str) -> str:
+        """The old value as SQL after an update by the new contract, with what it did not change."""
+        if self.to_old_beside is None:
+            return self.old_from(value)
+        values = {"{}": value, "{was}": was, "{kept}": kept}
+        return re.sub(r"\{(?:was|kept)?\}", lambda found: values[found[0]], self.to_old_beside)
 
     def compared(self, value: str) -> str:
         """SQL that compares as the value's spelling does; json has no operator of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.generate.locks import batches
+from runner.generate.model import ForeignKeyChange
 from runner.generate.render import Draft
 from runner.generate.view import TableView, UnitView
 
@@ -38,12 +39,16 @@ def drafts(u: UnitView, subject: str) -> Iterator[Draft]:
         previous = draft.key
     for kind in ("fkeys_on", "analyze"):
         for place, group in enumerate(groups, 1):
-            if kind == "analyze" and not any(t.columns for t in group):
+            if not any(t.columns if kind == "analyze" else _converted_keys(t) for t in group):
                 continue
             honest = f". {between}" if kind == "fkeys_on" else ""
             draft = _step(u, subject, kind, place, group, after(), honest)
             yield draft
             previous = draft.key
+
+
+def _converted_keys(t: TableView) -> list[ForeignKeyChange]:
+    return [k for k in t.change.foreign_keys if k.converted]
 
 
 def _step(

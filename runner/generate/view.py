@@ -84,9 +84,12 @@ class TableView:
             return f"{row}{quote_ident(self.change.anchor.name)} IS NOT NULL"
         return f"NOT ({self.unconverted(row)})"
 
-    def derive_old(self, column: ColumnChange, row: str, indent: int) -> str:
+    def derive_old(self, column: ColumnChange, row: str, indent: int, was: str = "") -> str:
         """The old value for a new one; a reference takes its parent's spelling."""
         value = f"{row}{quote_ident(column.name)}"
+        if was and column.to_old_beside:
+            before = f"{was}{quote_ident(column.name)}", f"{was}{quote_ident(column.old_name)}"
+            return column.old_beside(value, *before)
         if column.parent is None:
             kept = f"{row}{quote_ident(column.kept)}" if column.kept else None
             return column.old_from(value, kept)

@@ -154,6 +154,12 @@ def test_each_contract_sees_what_the_other_writes(both: psycopg.Connection) -> N
     assert value("SELECT body FROM calls") == {"kind": "embedding"}
     both.execute('UPDATE calls SET body = \'{"kind": "talk", "x": "y"}\'')
     assert value("SELECT body FROM call") == {"kind": "CHAT", "x": "y"}
+    # What the new contract did not change keeps its spelling.
+    both.execute('UPDATE call SET body = \'{"kind": "CHAT", "x": "z"}\'')
+    assert value("SELECT body FROM calls") == {"kind": "talk", "x": "z"}
+    both.execute('UPDATE call SET body = \'{"kind": "EMBEDDING", "x": "z"}\'')
+    both.execute('UPDATE call SET body = \'{"kind": "CHAT", "x": "z"}\'')
+    assert value("SELECT body FROM calls") == {"kind": "chat", "x": "z"}
     both.execute("DELETE FROM calls")
     both.execute('INSERT INTO call (id, body) VALUES (gen_random_uuid(), \'{"kind": "CHAT"}\')')
     assert value("SELECT body FROM calls") == {"kind": "chat"}

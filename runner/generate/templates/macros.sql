@@ -68,7 +68,7 @@ BEGIN
         THEN
 {% else %} THEN
 {% endif %}
-            NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12) }};
+            NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12, "OLD.") }};
         END IF;
 {% endfor %}
     END IF;
