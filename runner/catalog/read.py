@@ -229,7 +229,7 @@ SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
     CASE
         WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname]
         ELSE ARRAY[
-            fn.nspname, f.proname || '(' || pg_get_function_identity_arguments(f.oid) || ')'
+            fn.nspname, quote_ident(f.proname) || '(' || pg_get_function_identity_arguments(f.oid) || ')'
         ]
     END AS host,
     coalesce(nullif(r.rulename, '_RETURN'), p.polname, t.tgname, s.stxname, '') AS name,
@@ -263,7 +263,7 @@ ORDER BY 1, 6, 2
 
 _FUNCTIONS: LiteralString = """
 SELECT n.nspname AS schema,
-    p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS signature,
+    quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS signature,
     pg_get_functiondef(p.oid) AS definition, pg_get_userbyid(p.proowner) AS owner,
     {acl} AS acl, obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc AS p

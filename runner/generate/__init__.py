@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.catalog import Catalog
+from runner.catalog import Catalog, Name
 from runner.errors import StandardError
 from runner.generate import online, window
 from runner.generate.attached import obstacles
@@ -67,7 +68,10 @@ def generate(
 def _units(
     changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], dependents: Dependents
 ) -> Iterator[UnitView]:
-    foreign_keys = [*(k for c in changes for k in c.foreign_keys), *outside]
+    touching: dict[Name, list[ForeignKeyChange]] = defaultdict(list)
+    for key in (*(k for c in changes for k in c.foreign_keys), *outside):
+        for name in dict.fromkeys((key.table, key.references)):
+            touching[name].append(key)
     units: dict[int, list[TableChange]] = {}
     for change in changes:
         units.setdefault(change.unit, []).append(change)
@@ -77,7 +81,7 @@ def _units(
         in_the_way += dependents.obstacles(names)
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
-            tuple(TableView(change, foreign_keys) for change in tables),
+            tuple(TableView(change, touching[change.new]) for change in tables),
             tuple(o.reason for o in in_the_way),
             dependents.changes(names),
         )

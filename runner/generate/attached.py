@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog, Constraint, Index, Name, Relation
 from runner.errors import StandardError
@@ -72,11 +73,10 @@ def _options(key: Constraint) -> str:
 def with_parent(
     change: ColumnChange,
     keys: Iterable[ForeignKeyChange],
-    new_names: Mapping[Name, Name],
+    old_names: Mapping[Name, Name],
     columns: Mapping[Name, tuple[ColumnChange, ...]],
 ) -> ColumnChange:
     """A reference's old spelling is its parent's, not one that is derived."""
-    old_names = {new: old for old, new in new_names.items()}
     for key in sorted(keys, key=lambda k: len(k.columns)):
         if key.converted and change.name in key.columns:
             pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
@@ -88,13 +88,44 @@ def with_parent(
     return change
 
 
+@dataclass(frozen=True, slots=True)
+class NamesInUse:
+    """What each table's new names are held against.
+
+    Args:
+        taken: by schema, the names that an index there cannot get.
+        relations: all relations.
+        sequences: the sequences by the column that owns them.
+    """
+
+    taken: Mapping[str, frozenset[str]]
+    relations: frozenset[Name]
+    sequences: Mapping[str, tuple[Relation, ...]]
+
+    @staticmethod
+    def of(catalog: Catalog) -> NamesInUse:
+        """Gather them."""
+        relations = catalog.relations.values()
+        taken: dict[str, set[str]] = defaultdict(set)
+        sequences: dict[str, tuple[Relation, ...]] = defaultdict(tuple)
+        for relation in relations:
+            taken[relation.schema].add(relation.name)
+            if relation.kind == "S" and relation.owned_by:
+                sequences[relation.owned_by] += (relation,)
+        indexes = frozenset(i.name for r in relations for i in r.indexes)
+        return NamesInUse(
+            {schema: indexes | names for schema, names in taken.items()},
+            frozenset(catalog.relations),
+            sequences,
+        )
+
+
 def index_changes(
-    relation: Relation, new: Name, changes: Sequence[ColumnChange], catalog: Catalog
+    relation: Relation, new: Name, changes: Sequence[ColumnChange], in_use: NamesInUse
 ) -> Iterable[IndexChange]:
     """The indexes of a table: built anew for converted columns, or renamed."""
     converted = {c.name for c in changes}
-    taken = {i.name for r in catalog.relations.values() for i in r.indexes}
-    taken |= {r.name for r in catalog.relations.values() if r.schema == relation.schema}
+    taken = in_use.taken[relation.schema]
     kinds = {"p": "PRIMARY KEY", "u": "UNIQUE"}
     for index in relation.indexes:
         constraint = relation.constraint(index.constraint) if index.constraint else None
@@ -125,6 +156,14 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
     mentioned = [c for c in changes if c.name in index.columns]
     enums = [c for c in mentioned if c.check]
     types = {c.name: c.type for c in relation.columns}
+    literals = {v.upper() for v in re.findall(r"'((?:[^']|'')*)'", index.method)}
+    for column in mentioned:
+        if column.paths and literals.intersection(column.values):
+            raise StandardError(
+                f"the index {index.name} holds values that stand in the JSON column "
+                f"{column.name}: {index.method}",
+                hint="Drop it before, and make it again for the new contract afterwards.",
+            )
     converted = convert_literals(
         index.method,
         what=f"the index {index.name}",
@@ -142,13 +181,15 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
     return restate(converted)
 
 
-def sequence_renames(relation: Relation, new: Name, catalog: Catalog) -> Iterable[tuple[str, str]]:
+def sequence_renames(
+    relation: Relation, new: Name, in_use: NamesInUse
+) -> Iterable[tuple[str, str]]:
     """The sequences of the table's columns that are named after the table."""
-    owners = {f"{quote_name(relation.qualified)}.{c.name}" for c in relation.columns}
-    for sequence in catalog.relations.values():
-        if sequence.kind == "S" and sequence.owned_by in owners:
+    for column in relation.columns:
+        owner = f"{quote_name(relation.qualified)}.{column.name}"
+        for sequence in in_use.sequences.get(owner, ()):
             name = follow(sequence.name, relation.name, new.name)
-            if name != sequence.name and Name(sequence.schema, name) not in catalog.relations:
+            if name != sequence.name and Name(sequence.schema, name) not in in_use.relations:
                 yield sequence.name, name
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 
 from runner.catalog import Catalog, Name, Relation
 from runner.errors import StandardError
 from runner.generate.attached import (
+    NamesInUse,
     foreign_key_changes,
     index_changes,
     sequence_renames,
@@ -43,13 +45,14 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
         for name in columns
     }
-    dependents = Dependents(catalog, columns)
-    units = _units(foreign_keys, new_names, dependents.ties)
+    old_names = {new: old for old, new in new_names.items()}
+    units = _units(foreign_keys, old_names, Dependents(catalog, columns).ties)
+    in_use = NamesInUse.of(catalog)
     changes = []
-    for name in _parents_first(columns, foreign_keys, new_names):
+    for name in _parents_first(columns, foreign_keys, old_names):
         relation, new = catalog.relations[name], new_names[name]
         changed = tuple(
-            with_parent(c, foreign_keys[name], new_names, columns) for c in columns[name]
+            with_parent(c, foreign_keys[name], old_names, columns) for c in columns[name]
         )
         if not changed and name == new and not standards[name].columns:
             if standards[name].integers:
@@ -64,12 +67,12 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 new=new,
                 relation=relation,
                 columns=changed,
-                indexes=tuple(index_changes(relation, new, changed, catalog)),
+                indexes=tuple(index_changes(relation, new, changed, in_use)),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
                 marker=shorten(name.name, "_used"),
                 renamed=standards[name].columns,
-                sequences=tuple(sequence_renames(relation, new, catalog)),
+                sequences=tuple(sequence_renames(relation, new, in_use)),
                 integer_checks=tuple(integer_checks(standards[name], relation)),
             )
         )
@@ -87,16 +90,17 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     columns = {
         name: column_changes(t, _relation(t, catalog), catalog) for name, t in tables.items()
     }
+    changed = set(new_names.values())
     return [
         key
         for relation in catalog.tables
         if relation.qualified not in tables
         for key in foreign_key_changes(
             relation,
-            {**new_names, relation.qualified: relation.qualified},
-            {**columns, relation.qualified: ()},
+            ChainMap({relation.qualified: relation.qualified}, new_names),
+            ChainMap({relation.qualified: ()}, columns),
         )
-        if key.references in new_names.values()
+        if key.references in changed
     ]
 
 
@@ -118,21 +122,19 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",
         )
-    named = (*table.uuids, *table.enums, *table.columns, *table.keep_original, *table.integers)
+    converted = (*table.uuids, *table.enums, *table.json)
+    named = (*converted, *table.columns, *table.keep_original, *table.integers)
     for column in named:
         if relation.column(column) is None:
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
             )
     for old, new in table.columns.items():
-        if old in table.uuids or old in table.enums:
+        if old in converted:
             raise StandardError(f"{name}.{old} cannot get another name and be converted at once")
         if relation.column(new) is not None:
             raise StandardError(f"{name}.{old} cannot become {new}: the table has such a column")
-        if any(
-            old in i.columns and {*table.uuids, *table.enums} & {*i.columns}
-            for i in relation.indexes
-        ):
+        if any(old in i.columns and {*converted} & {*i.columns} for i in relation.indexes):
             raise StandardError(
                 f"{name}.{old} cannot become {new}: an index holds it with a converted column"
             )
@@ -141,11 +143,10 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
 
 def _units(
     foreign_keys: Mapping[Name, tuple[ForeignKeyChange, ...]],
-    new_names: Mapping[Name, Name],
+    old_names: Mapping[Name, Name],
     ties: Iterable[frozenset[Name]],
 ) -> dict[Name, int]:
     """Number the closures of tables that converted foreign keys or one object tie together."""
-    old_names = {new: old for old, new in new_names.items()}
     root = {name: name for name in foreign_keys}
 
     def find(name: Name) -> Name:
@@ -168,9 +169,8 @@ def _units(
 def _parents_first(
     columns: Mapping[Name, tuple[ColumnChange, ...]],
     foreign_keys: Mapping[Name, tuple[ForeignKeyChange, ...]],
-    new_names: Mapping[Name, Name],
+    old_names: Mapping[Name, Name],
 ) -> list[Name]:
-    old_names = {new: old for old, new in new_names.items()}
     done: dict[Name, None] = {}
     for start in columns:
         stack = [(start, False)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
+from runner.generate.json_paths import PathChange, json_change
 from runner.generate.model import ColumnChange, Refusal
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
@@ -19,7 +21,14 @@ def column_changes(
     """The columns of a table that are converted, in its order."""
     changes = []
     for column in relation.columns:
-        if column.name in table.uuids and column.type != "uuid":
+        if column.name in table.json:
+            paths = [
+                PathChange(p.keys, p.enum, *_text_conversions(p.enum), partial(_new_value, p.enum))
+                for p in table.json[column.name]
+            ]
+            json = json_change(column, relation.qualified, table.name, paths)
+            changes.append(replace(json, storage=_storage(column, is_text=True)))
+        elif column.name in table.uuids and column.type != "uuid":
             changes.append(_uuid_change(column, relation))
         elif column.name in table.enums:
             check = table.checks.get(column.name) or shorten(
@@ -132,6 +141,19 @@ def _enum_change(
         mapping=enum.mapping,
         storage=_storage(column, is_text=is_text or column.is_array),
     )
+
+
+def _text_conversions(enum: EnumStandard) -> tuple[str, str]:
+    """SQL for the new text of an old one, and back."""
+    to_new, to_old = "upper({})", "lower({})"
+    if enum.mapping:
+        to_new = _case(to_new, enum.mapping, otherwise=to_new)
+    back = _values_back(enum, (), uppercase=False)
+    return to_new, _case("{}", back, otherwise=to_old) if back else to_old
+
+
+def _new_value(enum: EnumStandard, old: str) -> str:
+    return enum.mapping.get(old.upper(), old.upper())
 
 
 def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:

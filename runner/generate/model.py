@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,7 +58,8 @@ class ColumnChange:
     """A column that is converted: in type, in value, or in both.
 
     `to_new` and `to_old` are SQL expressions in which `{}` stands for the value. `kept` names the
-    new column that keeps the old value, when the standard wants one.
+    new column that keeps the old value, when the standard wants one. `paths` are the CHECKs of a
+    JSON column, of which only some values are converted.
     """
 
     name: str
@@ -77,6 +79,40 @@ class ColumnChange:
     mapping: Mapping[str, str] = field(default_factory=dict)  # of its enum's old values
     parent: Parent | None = None
     kept: str | None = None
+    paths: tuple[tuple[str, str], ...] = ()  # name and condition
+    to_old_again: str | None = None  # `to_old` of `to_new`, where that is shorter than both in turn
+
+    # The same where the new contract may have changed another part of the value: `{was}` stands for
+    # the new value before, `{kept}` for the old one.
+    to_old_beside: str | None = None
+
+    @property
+    def checks(self) -> tuple[tuple[str, str], ...]:
+        """The names and conditions of its CHECKs."""
+        if self.check_name and self.check:
+            return ((self.check_name, self.check), *self.paths)
+        return self.paths
+
+    def old_beside(self, value: str, was: str, kept: str) -> str:
+        """The old value as SQL after an update by the new contract, with what it did not change."""
+        if self.to_old_beside is None:
+            return self.old_from(value)
+        values = {"{}": value, "{was}": was, "{kept}": kept}
+        return re.sub(r"\{(?:was|kept)?\}", lambda found: values[found[0]], self.to_old_beside)
+
+    def compared(self, value: str) -> str:
+        """SQL that compares as the value's spelling does; json has no operator of its own."""
+        return f"{value}::text" if self.old_type == "json" else value
+
+    def meant(self, value: str) -> str:
+        """SQL that compares as what the value says."""
+        return f"{value}::jsonb" if self.old_type == "json" else value
+
+    def derived_again(self, value: str) -> str:
+        """The old value that the new contract derives, as SQL, from SQL of the one before."""
+        if self.to_old_again is not None:
+            return self.to_old_again.replace("{}", value)
+        return self.old_from(self.new_from(value))
 
     @property
     def aside(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.generate import rules
-from runner.generate.model import DependentChange
+from runner.generate.locks import is_large, old_foreign_keys
+from runner.generate.model import DependentChange, ForeignKeyChange
 from runner.generate.remake import Remake
 from runner.generate.render import Draft
-from runner.generate.view import TableView, UnitView
+from runner.generate.view import Reference, TableView, UnitView
 
 _CONTRACT = "online/contract"
 _BRIEF = "for a few ms; gives up after 200 ms and can be run again"
@@ -96,12 +97,13 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     for u in units:
         checks = [f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]
         checks += [f"check dependents {u.tables[0].new}"] if u.can_be_tried else []
-        for t in u.tables:
-            yield _expand(t, checks)
+        for place, t in enumerate(u.tables):
+            yield _expand(t, _one_by_one(u, checks, "expand", place))
     for u in units:
-        for t in u.tables:
+        expanded = [f"expand {t.new}" for t in u.tables]
+        for place, t in enumerate(u.tables):
             if t.columns:
-                yield _backfill(t, [f"expand {x.new}" for x in u.tables])
+                yield _backfill(t, expanded[-1:] if place and is_large(u) else expanded)
     for t in tables:
         if t.columns:
             yield from _enforce(t)
@@ -109,6 +111,13 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
         yield from _foreign_keys(u)
     for u in units:
         yield from _contract(u)
+
+
+def _one_by_one(u: UnitView, others: list[str], step: str, place: int) -> list[str]:
+    """What a step of a table comes after: the same of all tables, or in a large unit a chain."""
+    if place and is_large(u):
+        return [f"{step} {u.tables[place - 1].new}"]
+    return others
 
 
 def _expand(t: TableView, after: Sequence[str]) -> Draft:
@@ -300,12 +309,55 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
         )
 
 
+def _old_fkeys(
+    u: UnitView,
+    key: str,
+    keys: Sequence[ForeignKeyChange],
+    references: Sequence[Reference],
+    after: Sequence[str],
+    place: int,
+) -> Draft:
+    names = " and ".join(dict.fromkeys(k.old_name for k in keys))
+    tables = dict.fromkeys(n.name for k in keys for n in (k.table, k.references))
+    header = {
+        "does": "drops them; the foreign keys of the new columns stay",
+        "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {_BRIEF}",
+        "cost": "none",
+        "undo": "adds and proves them again: reads the tables under the lock",
+    }
+    rollback_title = "Adds the foreign keys of the old columns again: reads the tables."
+    if not keys:
+        children = ", ".join(dict.fromkeys(child.old.name for child, *_ in references))
+        header = {
+            "does": "changes nothing; its rollback gives the references their old spelling",
+            "locks": "none",
+            "cost": "none",
+            "undo": f"writes the rows of {children} whose references are spelled unusually",
+        }
+        rollback_title = f"Spells the references of {children} as the keys that they refer to."
+    return Draft(
+        key=key,
+        folder=_CONTRACT,
+        phase="contract",
+        subject=f"{u.tables[0].new.name}_old_fkeys" + (f"_{place}" if place else ""),
+        template="contract_fkeys.sql",
+        title=f"Drop the foreign keys of the old columns: {names}."
+        if keys
+        else "Before the old foreign keys come back, their columns must be spelled alike.",
+        header=header,
+        rollback_title=rollback_title,
+        after=after,
+        context={"u": u, "keys": keys, "references": references},
+    )
+
+
 def _contract(u: UnitView) -> Iterator[Draft]:
     enforced = [_enforced(t) for t in u.tables]
     enforced += [f"validate {u.fkey_build_name(k)} {k.table}" for k in u.foreign_keys]
     closed, kept = [], []
     for position, t in enumerate(u.tables):
-        still_open = u.tables[position:]
+        # The first file of a large unit proves it for all of its tables.
+        still_open = u.tables[position : position + 1 if position and is_large(u) else None]
         names = ", ".join(x.old.name for x in still_open)
         closed.append(f"close {t.new}")
         yield Draft(
@@ -324,7 +376,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
                 "undo": "instant",
             },
             rollback_title=f"Brings the old name {t.old.name} back: instant.",
-            after=enforced,
+            after=_one_by_one(u, enforced, "close", position),
             context={"t": t, "still_open": still_open},
         )
     for t in u.tables:
@@ -346,7 +398,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
                 "undo": "drops the copy",
             },
             rollback_title="Drops the copy, which has been put back by then.",
-            after=closed,
+            after=kept[-2:-1] if kept[1:] and is_large(u) else closed,
             context={"t": t},
         )
     previous = kept or closed
@@ -356,27 +408,9 @@ def _contract(u: UnitView) -> Iterator[Draft]:
         after = [f"{'fill' if d.is_filled else 'build'} {d.name}" for d in u.stored] or previous
         yield _dependents(u, after)
         previous = [f"dependents {u.tables[0].new}"]
-    if u.foreign_keys:
-        names = " and ".join(dict.fromkeys(k.old_name for k in u.foreign_keys))
-        tables = dict.fromkeys(n.name for k in u.foreign_keys for n in (k.table, k.references))
-        key = f"fkeys {u.tables[0].new}"
-        yield Draft(
-            key=key,
-            folder=_CONTRACT,
-            phase="contract",
-            subject=f"{u.tables[0].new.name}_old_fkeys",
-            template="contract_fkeys.sql",
-            title=f"Drop the foreign keys of the old columns: {names}.",
-            header={
-                "does": "drops them; the foreign keys of the new columns stay",
-                "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {_BRIEF}",
-                "cost": "none",
-                "undo": "adds and proves them again: reads the tables under the lock",
-            },
-            rollback_title="Adds the foreign keys of the old columns again: reads the tables.",
-            after=previous,
-            context={"u": u},
-        )
+    for place, (keys, references) in enumerate(old_foreign_keys(u)):
+        key = f"fkeys {u.tables[0].new}" + (f" {place}" if place else "")
+        yield _old_fkeys(u, key, keys, references, previous, place)
         previous = [key]
     for t in reversed(u.tables):
         if not t.columns and t.old == t.new:

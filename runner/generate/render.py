@@ -109,11 +109,13 @@ def number(
 def _file_names(drafts: Sequence[Draft]) -> dict[str, str]:
     """A name for each draft that any file system and yoyo's `depends` take."""
     names: dict[str, str] = {}
+    given: set[str] = set()
     for draft in drafts:
         subject = re.sub(r"[^a-z0-9]+", "_", draft.subject.lower()).strip("_")
         name = f"{draft.phase}_{subject or 'table'}"
-        if name in names.values():
+        if name in given:
             name += "_" + hashlib.sha256(draft.key.encode()).hexdigest()[:4]
+        given.add(name)
         names[draft.key] = name
     return names
 
@@ -160,6 +162,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
+        auto_reload=False,
     )
     environment.filters.update(
         q=quote_ident, n=quote_name, lit=quote_literal, qs=_quoted_list, in_literal=_in_literal

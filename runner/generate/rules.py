@@ -46,7 +46,8 @@ def before(table: TableView) -> Rules:
     ]
     for c in table.unkept:
         name = quote_ident(c.name)
-        condition = f"{name} IS DISTINCT FROM {c.old_from(c.new_from(name))}"
+        derived = c.compared(c.derived_again(name))
+        condition = f"{c.compared(name)} IS DISTINCT FROM {derived}"
         reason = "could not be restored, because the table has no primary key"
         others.append(Rule(c.name, condition, reason))
     return Rules(others, uuids, [name for name in uuids if table.is_unique(name)])
@@ -54,11 +55,13 @@ def before(table: TableView) -> Rules:
 
 def after(table: TableView) -> Rules:
     """What the new contract does not allow in a converted row."""
-    new = ", ".join(quote_ident(c.name) for c in table.columns)
-    converted = ", ".join(c.new_from(quote_ident(c.old_name)) for c in table.columns)
+    new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
+    converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
     differ = f"({new}) IS DISTINCT FROM ({converted})"
     others = [Rule(table.columns[0].name, differ, "stands in a row whose two sides differ")]
     others += [
-        Rule(c.name, f"NOT ({c.check})", c.refusals[0].reason) for c in table.columns if c.check
+        Rule(c.name, f"NOT ({check})", refusal.reason)
+        for c in table.columns
+        for (_, check), refusal in zip(c.checks, c.refusals[-len(c.checks) :], strict=False)
     ]
     return Rules(others, [], [])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from runner.catalog import Name
 from runner.generate.attached import follow
@@ -76,7 +77,8 @@ class TableView:
     def slice(self) -> str:
         """A number from 0 to 11 for a row, spread evenly, that its conversion does not change."""
         column = self.change.anchor or self.columns[0]
-        return f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+        number = f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+        return number if column.not_null else f"coalesce({number}, 0)"
 
     def converted_row(self, row: str) -> str:
         """The condition that a row's new side is filled."""
@@ -84,9 +86,12 @@ class TableView:
             return f"{row}{quote_ident(self.change.anchor.name)} IS NOT NULL"
         return f"NOT ({self.unconverted(row)})"
 
-    def derive_old(self, column: ColumnChange, row: str, indent: int) -> str:
+    def derive_old(self, column: ColumnChange, row: str, indent: int, was: str = "") -> str:
         """The old value for a new one; a reference takes its parent's spelling."""
         value = f"{row}{quote_ident(column.name)}"
+        if was and column.to_old_beside:
+            before = f"{was}{quote_ident(column.name)}", f"{was}{quote_ident(column.old_name)}"
+            return column.old_beside(value, *before)
         if column.parent is None:
             kept = f"{row}{quote_ident(column.kept)}" if column.kept else None
             return column.old_from(value, kept)
@@ -131,7 +136,7 @@ class TableView:
     @cached_property
     def enum_checks(self) -> list[tuple[str, str]]:
         """The CHECKs that stay: of integer enums, then of the converted ones."""
-        found = [(c.check_name, c.check) for c in self.columns if c.check_name and c.check]
+        found = [check for c in self.columns for check in c.checks]
         return [(name, check) for _, name, check in self.change.integer_checks] + found
 
     @cached_property
@@ -199,6 +204,20 @@ class TableView:
             right = change.old_from(f"r.{column}") if change else f"r.{column}"
             pairs.append(f"t.{column} = {right}")
         return "\n    AND ".join(pairs)
+
+    def kept_row(self, alias: str) -> str:
+        """The condition that the reversal table's row holds a row of the old table as it is."""
+        old, pairs = quote_ident(self.old.name), []
+        for name in self.reversal_key:
+            change, value = self.converted.get(name), f"{old}.{quote_ident(name)}"
+            new = change.new_from(value) if change else value
+            pairs.append(f"{alias}.{quote_ident(name)} = {new}")
+        pairs += [
+            f"{c.compared(f'{alias}.{quote_ident(c.old_name)}')} IS NOT DISTINCT FROM"
+            f" {c.compared(f'{old}.{quote_ident(c.name)}')}"
+            for c in self.reversible
+        ]
+        return " AND ".join(pairs)
 
     def converts(self, columns: Iterable[str]) -> bool:
         """Whether one of the columns is converted."""
@@ -384,6 +403,10 @@ def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     return clauses
 
 
+# A child and its column, and the key at the root of it.
+Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
+
+
 @dataclass(frozen=True)
 class UnitView:
     """A closure of tables that converted keys tie together, as the templates see it."""
@@ -455,9 +478,13 @@ class UnitView:
         names = {name for d in dependents for name in d.tables}
         return [t for t in self.tables if t.old in names]
 
+    @cached_property
+    def _by_name(self) -> dict[Name, TableView]:
+        return {t.new: t for t in self.tables}
+
     def table(self, new: Name) -> TableView:
         """The table of that new name."""
-        return next(t for t in self.tables if t.new == new)
+        return self._by_name[new]
 
     def old_name(self, new: Name) -> Name:
         """The old name of a table."""
@@ -473,11 +500,14 @@ class UnitView:
         return self.table(key.table).fkey_build_name(key)
 
     @property
-    def references(self) -> list[tuple[TableView, ColumnChange, TableView, ColumnChange]]:
+    def references(self) -> list[Reference]:
         """Each converted reference: the child and its column, and the key at the root of it."""
+        return [reference for child in self.tables for reference in self.references_of(child)]
+
+    def references_of(self, child: TableView) -> list[Reference]:
+        """The converted references of one table."""
         return [
             (child, column, *self._root(column))
-            for child in self.tables
             for column in child.columns
             if column.parent is not None and self._root(column)[0].keeps_spellings
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runner.generate import split
+from runner.generate.locks import is_large
 from runner.generate.online import check, dependents_check, listed, toolkit
 from runner.generate.render import Draft
 from runner.generate.view import UnitView
@@ -22,11 +24,15 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
         key = f"unit {u.tables[0].new}"
         new = [t.new.name for t in u.tables]
         old = [t.old.name for t in u.tables]
+        subject = "_and_".join(new) if len(new) < 3 else f"{new[0]}_and_{len(new) - 1}_more"
+        if is_large(u):
+            yield from split.drafts(u, subject)
+            continue
         yield Draft(
             key=key,
             folder="window",
             phase="window",
-            subject="_and_".join(new) if len(new) < 3 else f"{new[0]}_and_{len(new) - 1}_more",
+            subject=subject,
             template="window_unit.sql",
             title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
             header={
@@ -66,5 +72,5 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             },
             rollback_title="no-op: statistics are no part of a contract.",
             after=[key],
-            context={"u": u},
+            context={"tables": u.tables},
         )

@@ -66,11 +66,12 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
             hint="Remove them when they have never been applied anywhere, then generate again.",
         )
     if not dry:
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        added = set(written.added)
         for path, text in _texts(files):
-            target = folder / path
-            if path in written.added:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
+            if path in added:
+                (folder / path).write_text(text, encoding="utf-8")
     return written
 
 

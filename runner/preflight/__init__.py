@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Name, read_catalog
-from runner.preflight.access import check_server, check_tables
+from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.data import read_table
 from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, references
@@ -50,6 +50,7 @@ def check(
         changes = [change for change, _ in plan.changes]
         readable, found = check_tables(connection, changes)
         findings += found
+        findings += check_locks(connection, changes)
         findings += check_objects(connection, changes, catalog)
         tables = []
         for change, table in plan.changes:

@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
 from runner.catalog import Name
+from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_name
@@ -232,3 +233,26 @@ def show_size(size: float) -> str:
             return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def check_locks(connection: Connection[Any], changes: Sequence[TableChange]) -> Iterator[Finding]:
+    """Whether the server's lock table has room for the largest transaction."""
+    needed = most_locks(changes)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(
+            "SELECT current_setting('max_locks_per_transaction')::integer, "
+            "current_setting('max_connections')::integer"
+            " + current_setting('max_prepared_transactions')::integer"
+        ).fetchone()
+    assert row is not None
+    each, sessions = row
+    if needed > each * sessions:
+        yield Finding(
+            Severity.KNOW,
+            f"database {connection.info.dbname}",
+            f"has room for {each * sessions:,} locks, and the window strategy or rolling back "
+            f"contract takes up to {needed:,} in one transaction",
+            hint=f"Set max_locks_per_transaction = {-(-needed // sessions)} and restart the server "
+            "before you use them; else they may fail with `out of shared memory`, and change "
+            "nothing.",
+        )

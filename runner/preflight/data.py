@@ -22,7 +22,14 @@ from runner.generate.model import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
-from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules, integer_rules
+from runner.preflight.rules import (
+    OTHER_SPELLING,
+    ColumnRules,
+    Rule,
+    column_rules,
+    integer_rules,
+    path_rules,
+)
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
@@ -187,6 +194,11 @@ def column_keys(
     for converted in change.columns:
         column = change.relation.column(converted.name)
         assert column is not None, converted.name
+        if converted.paths:
+            for path in standard.json[converted.name]:
+                rules = path_rules(converted, path)
+                yield Key(rules.value, _outcome(rules), rules.name, rules.rules)
+            continue
         enum = standard.enums.get(converted.name)
         spellings: tuple[str, ...] = ()
         if enum is not None and column.type_name not in catalog.types:

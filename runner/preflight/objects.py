@@ -394,7 +394,7 @@ def _made_by_the_server(change: TableChange, column: Column, *, behind: bool) ->
 
 
 def _checks(change: TableChange) -> Iterator[Finding]:
-    made = {c.check_name for c in change.columns if c.check_name}
+    made = {name for c in change.columns for name, _ in c.checks}
     made |= {shorten(f"{change.new.name}_{c.name}", "_filled") for c in change.columns}
     for constraint in change.relation.constraints:
         object_ = f"constraint {constraint.name} on {change.old}"

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.catalog import Column
+from runner.generate.json_paths import UNKNOWN_TO_JSONB, path_sql
 from runner.generate.model import ColumnChange
 from runner.preflight.report import Severity
 from runner.quoting import quote_ident
+from runner.standard.model import JsonPath
 
 # The same as trueup.is_uuid of the toolkit: what uuid's input function takes.
 UUID_PATTERN = r"^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$"
@@ -174,6 +176,37 @@ def _enum_rules(
     else:
         fine = f"{name} IN ({', '.join(spellings)})"
     return ColumnRules(change.name, f"{name}::text", fine, rules)
+
+
+def path_rules(change: ColumnChange, path: JsonPath) -> ColumnRules:
+    """The rules for one path of a JSON column; a document without it is fine.
+
+    Args:
+        change: how the column is converted.
+        path: one of its paths.
+    """
+    name, at = quote_ident(change.name), path_sql(path.keys)
+    place = ".".join(path.keys)
+    again = f"({change.derived_again(name)}) #>> {at}"
+    rules = (
+        *_null_rule(change),
+        *(
+            Rule(r.condition, Severity.STOPS, r.reason, buckets=16)
+            for r in change.refusals
+            if r.reason == UNKNOWN_TO_JSONB or r.reason.startswith(f"holds at {place} ")
+        ),
+        Rule(
+            f"{name} #>> {at} IS DISTINCT FROM {again}",
+            Severity.KNOW,
+            "holds values that the new contract cannot give back; the reversal table keeps them",
+            buckets=16,
+        ),
+    )
+    fine = "false" if change.not_null else f"{name} IS NULL"
+    value = f"({name} #>> {at})"
+    if change.refusals[0].reason == UNKNOWN_TO_JSONB:
+        value = f"CASE WHEN {change.refusals[0].condition} THEN {name}::text ELSE {value} END"
+    return ColumnRules(f"{change.name}.{place}", value, fine, rules)
 
 
 def integer_rules(column: str, condition: str) -> ColumnRules:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 import importlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.errors import StandardError
-from runner.standard.model import EnumStandard, Standard, TableStandard
+from runner.standard.model import EnumStandard, JsonPath, Standard, TableStandard
 
-_TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers"}
+_TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
 _SERVICE_KEYS = {"name", "schema", "enums"}
 
 
@@ -121,15 +121,10 @@ class _Reader:
         self, schema: str, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
     ) -> TableStandard:
         self._only(paragraph, _TABLE_KEYS, f"[table.{old}]")
-        columns = {}
-        for column, name in paragraph.get("enums", {}).items():
-            if name not in enums:
-                raise self._error(
-                    name,
-                    f"{old}.{column}: there is no enum {name}",
-                    hint=f"Known enums: {', '.join(sorted(enums)) or 'none'}.",
-                )
-            columns[column] = enums[name]
+        columns = {
+            column: self._enum(enums, name, f"{old}.{column}")
+            for column, name in paragraph.get("enums", {}).items()
+        }
         return TableStandard(
             schema=schema,
             old=old,
@@ -140,7 +135,60 @@ class _Reader:
             columns=self._pairs(paragraph, "columns", None),
             keep_original=self._pairs(paragraph, "keep_original", None),
             integers=self._integers(paragraph),
+            json=self._json(old, paragraph, enums),
         )
+
+    def _enum(self, enums: Mapping[str, EnumStandard], name: object, where: str) -> EnumStandard:
+        if not isinstance(name, str) or name not in enums:
+            raise self._error(
+                str(name),
+                f"{where}: there is no enum {name}",
+                hint=f"Known enums: {', '.join(sorted(enums)) or 'none'}.",
+            )
+        return enums[name]
+
+    def _json(
+        self, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
+    ) -> dict[str, tuple[JsonPath, ...]]:
+        """The paths of JSON columns: tables in tables, as deep as the paths are."""
+        found = {}
+        given = paragraph.get("json", {})
+        if not isinstance(given, dict):
+            raise self._error("json", f"json must be columns with their paths, not {given!r}")
+        for column, inside in given.items():
+            where = f"{old}.{column}"
+            if not isinstance(inside, dict):
+                raise self._error(
+                    f"json.{column}",
+                    f"{where}: {inside!r} stands where a path should begin",
+                    hint=f'Write json.{column}.key = "TheEnum".',
+                )
+            elsewhere = ("uuids", "enums", "columns", "keep_original", "integers")
+            if other := [key for key in elsewhere if column in paragraph.get(key, ())]:
+                raise self._error(
+                    f"json.{column}", f"{where} is named under json and under {other[0]}"
+                )
+            found[column] = tuple(
+                JsonPath(keys, self._enum(enums, name, ".".join((where, *keys))))
+                for keys, name in self._paths(inside, where)
+            )
+        return found
+
+    def _paths(
+        self, inside: Mapping[str, Any], where: str
+    ) -> Iterator[tuple[tuple[str, ...], object]]:
+        for key, value in inside.items():
+            if key.endswith(("[*]", "[]")) or key == "*":
+                raise self._error(
+                    key,
+                    f"{where}.{key}: values in every element of an array cannot be converted",
+                    hint="Leave the path out, and convert them in a migration of your own.",
+                )
+            if not isinstance(value, dict):
+                yield (key,), value
+                continue
+            for keys, name in self._paths(value, f"{where}.{key}"):
+                yield (key, *keys), name
 
     def _pairs(
         self, paragraph: Mapping[str, Any], key: str, values: tuple[str, ...] | None

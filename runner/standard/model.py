@@ -25,6 +25,14 @@ class EnumStandard:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonPath:
+    """A path of a JSON column that holds values of an enum: its keys, the outermost first."""
+
+    keys: tuple[str, ...]
+    enum: EnumStandard
+
+
+@dataclass(frozen=True, slots=True)
 class TableStandard:
     """The new contract of one table.
 
@@ -36,6 +44,7 @@ class TableStandard:
         checks: names of CHECKs that do not follow `{table}_{column}_check`, by column.
         columns: the columns that only get another name, each with it.
         keep_original: by enum column, the new column that keeps the old value.
+        json: by JSON column, the paths in it that hold enum values.
         integers: the integer columns that get a CHECK, each with its values.
     """
 
@@ -48,6 +57,7 @@ class TableStandard:
     columns: Mapping[str, str] = field(default_factory=dict)
     keep_original: Mapping[str, str] = field(default_factory=dict)
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    json: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 
 from runner.catalog import Column, Constraint, Name
 from runner.preflight.reading import expression, fetch_all
+from runner.standard.model import JsonPath
 
 _UNKNOWN = "TRUEUP-NO-SUCH-VALUE"
 
@@ -57,6 +58,20 @@ def accepted(
     return _passing(connection, column, constraint, value, candidates)
 
 
+def accepted_at(
+    connection: Connection[Any], column: Column, constraint: Constraint, path: JsonPath
+) -> frozenset[str]:
+    """The texts that the CHECK of a JSON column lets pass at a path, in an object."""
+    values = path.enum.values
+    candidates = {*values, *_literals(constraint.definition), "", _UNKNOWN}
+    candidates |= {case for v in values for case in (v.lower(), v.title())}
+    value: sql.SQL | sql.Composed = sql.SQL("to_jsonb(tried)")
+    for key in reversed(path.keys):
+        value = sql.SQL("jsonb_build_object({}, {})").format(sql.Literal(key), value)
+    value = sql.SQL("({})::{}").format(value, sql.SQL("json" if column.type == "json" else "jsonb"))
+    return _passing(connection, column, constraint, value, candidates)
+
+
 def accepted_integers(
     connection: Connection[Any], column: Column, constraint: Constraint, values: Iterable[int]
 ) -> frozenset[int]:
@@ -71,7 +86,7 @@ def _passing(
     connection: Connection[Any],
     column: Column,
     constraint: Constraint,
-    value: sql.SQL,
+    value: sql.SQL | sql.Composed,
     candidates: Iterable[str],
 ) -> frozenset[str]:
     query = sql.SQL(

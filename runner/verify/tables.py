@@ -15,6 +15,7 @@ from runner.generate.columns import short_type
 from runner.quoting import quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
 from runner.verify.checks import accepted, accepted_integers
+from runner.verify.json_paths import json_distances
 from runner.verify.report import Distance
 
 
@@ -39,7 +40,7 @@ class Verified:
     @property
     def old_sides(self) -> dict[str, str]:
         """The columns that hold the old contract's values while both live, with their new names."""
-        columns = (*self.standard.uuids, *self.standard.enums)
+        columns = (*self.standard.uuids, *self.standard.enums, *self.standard.json)
         present = {c.name for c in self.relation.columns}
         return {old: c for c in columns if (old := shorten(c, "__old")) in present}
 
@@ -68,6 +69,8 @@ def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Di
         yield from _uuid(table, name)
     for name, enum in table.standard.enums.items():
         yield from _enum(connection, table, name, enum)
+    for name, paths in table.standard.json.items():
+        yield from json_distances(connection, table, name, paths)
     for name, values in table.standard.integers.items():
         yield from _integer(connection, table, name, values)
     yield from _other_columns(table)
@@ -243,7 +246,8 @@ def _validity(table: Verified) -> Iterator[Distance]:
             yield table.distance(f"index {index.name}{on}", "valid", "invalid")
     kinds = {"c": "CHECK", "f": "foreign key", "n": "NOT NULL"}
     # One on other columns is the service's own affair.
-    converted = {*table.standard.uuids, *table.standard.enums, *table.standard.integers}
+    named = table.standard
+    converted = {*named.uuids, *named.enums, *named.json, *named.integers}
     for constraint in table.relation.constraints:
         if not constraint.validated and converted.intersection(constraint.columns):
             kind = kinds.get(constraint.kind, "constraint")
@@ -295,7 +299,7 @@ def _names(table: Verified) -> Iterator[Distance]:
 
 def _leftovers(table: Verified) -> Iterator[Distance]:
     relation, on = table.relation, f" on {table.relation.qualified}"
-    converted = (*table.standard.uuids, *table.standard.enums)
+    converted = (*table.standard.uuids, *table.standard.enums, *table.standard.json)
     filled = {shorten(f"{table.standard.name}_{c}", "_filled") for c in converted}
     sides = set(table.old_sides)
     for column in relation.columns:

@@ -5,7 +5,7 @@ CALL trueup.require_unused({{ open.old | n | lit }});
 CALL trueup.refuse_rows(
     {{ t.new | n | lit }},
     {{ c.old_name | lit }},
-    $${{ c.old_name | q }} IS DISTINCT FROM {{ c.old_from(c.name | q) }}$$,
+    $${{ c.compared(c.old_name | q) }} IS DISTINCT FROM {{ c.compared(c.old_from(c.name | q)) }}$$,
     'could not be restored, because the table has no primary key'
 );
 {% endfor %}

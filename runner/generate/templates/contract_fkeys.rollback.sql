@@ -1,7 +1,7 @@
 SET LOCAL lock_timeout = '200ms';
 
 -- A reference is spelled as the key that it refers to.
-{% for child, column, parent, key in u.references %}
+{% for child, column, parent, key in references %}
 CALL trueup.silence_triggers({{ child.new | n | lit }});
 UPDATE {{ child.new | n }} AS t
 SET {{ column.old_name | q }} = r.{{ key.old_name | q }}
@@ -11,10 +11,10 @@ WHERE t.{{ column.name | q }} = r.{{ key.name | q }}
 CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
-{% for k in u.foreign_keys if u.fkey_build_name(k) != k.name %}
+{% for k in keys if u.fkey_build_name(k) != k.name %}
 ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ u.fkey_build_name(k) | q }};
 {% endfor %}
-{% for k in u.foreign_keys %}
+{% for k in keys %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
     FOREIGN KEY ({{ u.old_columns(k.table, k.columns) | qs }})

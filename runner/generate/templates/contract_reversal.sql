@@ -10,5 +10,5 @@ SELECT
 FROM {{ t.new | n }}
 WHERE
 {% for c in t.reversible %}
-    {{ "OR " if not loop.first }}{{ c.old_name | q }} IS DISTINCT FROM {{ c.old_from(c.name | q) }}{{ ";" if loop.last }}
+    {{ "OR " if not loop.first }}{{ c.compared(c.old_name | q) }} IS DISTINCT FROM {{ c.compared(c.old_from(c.name | q)) }}{{ ";" if loop.last }}
 {% endfor %}

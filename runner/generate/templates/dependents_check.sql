@@ -39,6 +39,9 @@ $check$;
 {% endif %}
 {% endfor %}
 
+{% for d in u.dependents if d.kind == "function" %}
+DROP ROUTINE trueup_after.{{ d.name.name }};
+{% endfor %}
 {% for schema in ["trueup_after", "trueup_before"] %}
 DROP VIEW
 {% for name in u.tried | reverse %}

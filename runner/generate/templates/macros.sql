@@ -56,19 +56,19 @@ BEGIN
     ELSE
         -- The side that changed wins.
 {% for c in t.columns %}
-        IF NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }} THEN
+        IF {{ c.compared("NEW." ~ (c.old_name | q)) }} IS DISTINCT FROM {{ c.compared("OLD." ~ (c.old_name | q)) }} THEN
             NEW.{{ c.name | q }} := {{ c.new_from("NEW." ~ (c.old_name | q)) }};
 {% if c.kept %}
             NEW.{{ c.kept | q }} := NEW.{{ c.old_name | q }};
 {% endif %}
-        ELSIF NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }}
+        ELSIF {{ c.compared("NEW." ~ (c.name | q)) }} IS DISTINCT FROM {{ c.compared("OLD." ~ (c.name | q)) }}
 {%- if c.kept %}
 
             OR NEW.{{ c.kept | q }} IS DISTINCT FROM OLD.{{ c.kept | q }}
         THEN
 {% else %} THEN
 {% endif %}
-            NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12) }};
+            NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 12, "OLD.") }};
         END IF;
 {% endfor %}
     END IF;
@@ -99,11 +99,11 @@ FOR EACH ROW
 WHEN (
     {{ t.unconverted("NEW.") }}
 {% for c in t.columns %}
-    OR NEW.{{ c.old_name | q }} IS DISTINCT FROM OLD.{{ c.old_name | q }}
+    OR {{ c.compared("NEW." ~ (c.old_name | q)) }} IS DISTINCT FROM {{ c.compared("OLD." ~ (c.old_name | q)) }}
 {% endfor %}
     OR {{ t.converted_row("OLD.") }} AND (
 {% for c in t.columns %}
-        {{ "OR " if not loop.first }}NEW.{{ c.name | q }} IS DISTINCT FROM OLD.{{ c.name | q }}
+        {{ "OR " if not loop.first }}{{ c.compared("NEW." ~ (c.name | q)) }} IS DISTINCT FROM {{ c.compared("OLD." ~ (c.name | q)) }}
 {% endfor %}
 {% for c in t.keeping %}
         OR NEW.{{ c.kept | q }} IS DISTINCT FROM OLD.{{ c.kept | q }}
@@ -126,7 +126,7 @@ UPDATE {{ table | n }} AS t
 SET
 {% for c in t.reversible %}
     {{ c.name | q }} = CASE
-        WHEN t.{{ c.name | q }} IS NOT DISTINCT FROM {{ c.old_from("r." ~ (c.name | q)) }}
+        WHEN {{ c.compared("t." ~ (c.name | q)) }} IS NOT DISTINCT FROM {{ c.compared(c.old_from("r." ~ (c.name | q))) }}
         THEN r.{{ c.old_name | q }}
         ELSE t.{{ c.name | q }}
     END{{ "," if not loop.last }}

@@ -80,7 +80,6 @@ AS $$
 DECLARE
     conditions text[] := '{}';
     found boolean[];
-    rule text[];
     uuid_column text;
     place integer := 0;
 BEGIN
@@ -93,8 +92,8 @@ BEGIN
             uuid_column
         );
     END LOOP;
-    FOREACH rule SLICE 1 IN ARRAY rules LOOP
-        conditions := conditions || rule[2];
+    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+        conditions := conditions || rules[number][2];
     END LOOP;
 
     BEGIN
@@ -103,12 +102,18 @@ BEGIN
         )
         INTO found;
     EXCEPTION
-        WHEN invalid_text_representation THEN
-            -- The cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
+        WHEN data_exception THEN
+            -- A cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
             FOREACH uuid_column IN ARRAY uuids LOOP
                 CALL trueup.refuse_rows(
                     relation, uuid_column, format('NOT trueup.is_uuid(%I)', uuid_column),
                     'is not a uuid'
+                );
+            END LOOP;
+            -- A rule may keep what a later one stumbles over from it.
+            FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+                CALL trueup.refuse_rows(
+                    relation, rules[number][1], rules[number][2], rules[number][3]
                 );
             END LOOP;
             RAISE;
@@ -129,10 +134,9 @@ BEGIN
             );
         END IF;
     END LOOP;
-    FOREACH rule SLICE 1 IN ARRAY rules LOOP
-        place := place + 1;
-        IF found[place] THEN
-            CALL trueup.refuse_rows(relation, rule[1], rule[2], rule[3]);
+    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+        IF found[place + number] THEN
+            CALL trueup.refuse_rows(relation, rules[number][1], rules[number][2], rules[number][3]);
         END IF;
     END LOOP;
 END

@@ -1,3 +1,3 @@
-{% for t in u.tables if t.columns %}
+{% for t in tables if t.columns %}
 ANALYZE {{ t.new | n }};
 {% endfor %}

@@ -1,0 +1,111 @@
+{% import "macros.sql" as macros %}
+{% macro convert(t, keep=true) -%}
+{% if t.columns %}
+{% if keep and t.keeps_spellings %}
+{{ keep_spellings(t) }}
+
+{% endif %}
+{% for i in t.respelled_indexes %}
+DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endfor %}
+{% for c in t.keeping %}
+ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
+{% endfor %}
+-- One rewrite of {{ t.old.name }}; every index is built once.
+ALTER TABLE {{ t.old | n }}
+{% for clause in t.window_clauses %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+{% for i in t.respelled_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.new_method }};
+{% endfor %}
+
+{% endif %}
+{% if t.old != t.new %}
+ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
+{% endif %}
+{{ macros.rename_columns(t, t.new) }}
+{{ macros.new_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
+{%- endmacro %}
+
+{% macro convert_back(t) -%}
+{{ macros.rename_columns_back(t, t.new) }}
+{{ macros.old_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
+{% if t.old != t.new %}
+ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
+{% endif %}
+{% if t.columns %}
+
+{% for i in t.respelled_indexes %}
+DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endfor %}
+-- One rewrite of {{ t.old.name }}; every index is built once.
+ALTER TABLE {{ t.old | n }}
+{% for clause in t.unwindow_clauses %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+{% for i in t.respelled_indexes %}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
+{% endfor %}
+{% for c in t.keeping %}
+ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
+{% endfor %}
+{% for setting in t.unwindow_settings %}
+{{ setting }}
+{% endfor %}
+
+CALL trueup.silence_triggers({{ t.old | n | lit }});
+
+{{ macros.restore(t, t.old) }}
+{% endif %}
+{%- endmacro %}
+
+{% macro keep_spellings(t) -%}
+-- The spellings that cannot be derived back.
+CREATE TABLE {{ t.reversal | n }} AS
+SELECT
+{% for name in t.reversal_key %}
+    {{ t.key_value(name) }},
+{% endfor %}
+{% for c in t.reversible %}
+    {{ c.name | q }} AS {{ c.old_name | q }},
+    {{ c.new_from(c.name | q) }} AS {{ c.name | q }}{{ "," if not loop.last }}
+{% endfor %}
+FROM {{ t.old | n }}
+WHERE
+{% for c in t.reversible %}
+    {{ "OR " if not loop.first }}{{ c.compared(c.name | q) }} IS DISTINCT FROM {{ c.compared(c.derived_again(c.name | q)) }}{{ ";" if loop.last }}
+{% endfor %}
+{%- endmacro %}
+
+{% macro refuse_unkept(t) -%}
+-- The service must be down: a row that was written since then could not be restored.
+CALL trueup.refuse_rows(
+    {{ t.old | n | lit }},
+    {{ t.reversible[0].name | lit }},
+    $$(
+{%- for c in t.reversible %}
+{{ " OR " if not loop.first }}{{ c.compared(c.name | q) }} IS DISTINCT FROM {{ c.compared(c.derived_again(c.name | q)) }}
+{%- endfor %}
+) AND NOT EXISTS (SELECT FROM {{ t.reversal | n }} AS r WHERE {{ t.kept_row("r") }})$$,
+    'was written since the spellings were kept'
+);
+{%- endmacro %}
+
+{% macro spell_reference(child, column, parent, key) -%}
+-- A reference is spelled as the key that it refers to.
+UPDATE {{ child.old | n }} AS t
+SET {{ column.name | q }} = r.{{ key.old_name | q }}
+FROM {{ parent.reversal | n }} AS r
+WHERE t.{{ column.name | q }} = {{ key.old_from("r." ~ (key.name | q)) }};
+{%- endmacro %}
+
+{% macro add_foreign_key(k, table, name, references) -%}
+ALTER TABLE {{ table | n }}
+    ADD CONSTRAINT {{ name | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ name | q }} ON {{ table | n }} IS {{ k.comment | lit }};
+{% endif %}
+{%- endmacro %}

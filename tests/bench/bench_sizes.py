@@ -1,0 +1,90 @@
+"""A schema of a thousand tables that foreign keys tie into one unit: propose, generate, window."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bench.support import Bench
+from runner.execute import engine
+from runner.generate.write import generate_service
+from runner.ledger.files import read_migrations
+from runner.standard.source import propose_from_database
+
+REFERENCES = 3
+
+
+def measure(bench: Bench) -> None:
+    """The bars of issue 6; the small size is held to the same."""
+    tables = 1_000 if bench.full else 100
+    dsn = bench.server.dsn(bench.empty_database())
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for number in range(tables):
+            connection.execute(_table(number))
+    keys = REFERENCES * (tables - 1)
+    size = f"{tables:,} tables, {keys:,} foreign keys"
+    begun = time.perf_counter()
+    propose_from_database(dsn, "sizes", schema="public", enums_module=None, scan=False)
+    bench.at_most(f"propose for {size}", time.perf_counter() - begun, 20.0, "s", "no data read")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "standard.toml").write_text("".join(_standard(tables)), encoding="utf-8")
+        begun, spent = time.perf_counter(), time.process_time()
+        files = len(generate_service(folder, dsn=dsn, dry=False).added)
+        taken, spent = time.perf_counter() - begun, time.process_time() - spent
+        bench.at_most(
+            f"generate for {size}",
+            taken,
+            20.0,
+            "s",
+            f"{files:,} files, {spent:.1f} s of a processor",
+        )
+        migrations = read_migrations([folder / "window"])
+        begun = time.perf_counter()
+        engine.apply(dsn, migrations, to="window")
+        bench.at_most(
+            f"window of {size}",
+            time.perf_counter() - begun,
+            60.0,
+            "s",
+            f"{len(migrations):,} files, no rows; default max_locks_per_transaction",
+        )
+        begun = time.perf_counter()
+        engine.rollback(dsn, migrations, everything=True)
+        bench.figure(f"window of {size}, back", time.perf_counter() - begun, "s")
+
+
+def _parents(number: int) -> list[int]:
+    """Tables before this one, so that all are one unit."""
+    return [(number * 7 + place * 13 + 1) % number for place in range(REFERENCES)] if number else []
+
+
+def _table(number: int) -> sql.Composed:
+    """A table as services have them: a key, a state, references with an index on one of them."""
+    references = sql.SQL("").join(
+        sql.SQL(", {} varchar(36) REFERENCES {} (id)").format(
+            sql.Identifier(f"widget_{place}_id"), sql.Identifier(f"widgets_{parent}s")
+        )
+        for place, parent in enumerate(_parents(number))
+    )
+    statement = sql.SQL(
+        "CREATE TABLE {table} (id varchar(36) PRIMARY KEY,"
+        " state varchar(20) NOT NULL DEFAULT 'open', note text{references});"
+        " CREATE INDEX ON {table} (state)"
+    )
+    return statement.format(table=sql.Identifier(f"widgets_{number}s"), references=references)
+
+
+def _standard(tables: int) -> Iterator[str]:
+    yield '[service]\nname = "sizes"\n[enum.State]\nvalues = ["OPEN", "DONE"]\n'
+    for number in range(tables):
+        uuids = ["id", *(f"widget_{place}_id" for place, _ in enumerate(_parents(number)))]
+        yield (
+            f'[table.widgets_{number}s]\nname = "widget_{number}"\nuuids = {uuids}\n'
+            'enums.state = "State"\n'
+        )
