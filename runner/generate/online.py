@@ -38,7 +38,7 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
         key=f"check {table.new}",
         folder=folder,
         phase=phase,
-        subject=f"{table.new.name}_check",
+        subject=f"{table.stem}_check",
         template="online_check.sql",
         title=f"Stop here when {old} holds a row that cannot be converted.",
         header={
@@ -89,7 +89,7 @@ def _expand(t: TableView, after: Sequence[str]) -> Draft:
         key=f"expand {t.new}",
         folder="online",
         phase="expand",
-        subject=new,
+        subject=t.stem,
         template="online_expand.sql",
         title=f"Give {old} its new contract beside the old one.",
         header={
@@ -111,7 +111,7 @@ def _backfill(t: TableView, after: Sequence[str]) -> Draft:
         key=f"backfill {t.new}",
         folder="online",
         phase="backfill",
-        subject=t.new.name,
+        subject=t.stem,
         template="online_backfill.sql",
         title=f"Fill the new columns of {t.new.name} for the rows that were there before.",
         header={
@@ -139,7 +139,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             key=f"enforce {subject} {t.new}",
             folder="online",
             phase="enforce",
-            subject=f"{new}_{subject}",
+            subject=f"{t.stem}_{subject}",
             template=template,
             title=title,
             header=parts,
@@ -167,7 +167,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             key=key,
             folder="online",
             phase="enforce",
-            subject=i.build_name,
+            subject=t.prefix + i.build_name,
             template="enforce_index.sql",
             title=f"Build the index {i.build_name} on the new columns of {new}.",
             header={
@@ -237,7 +237,7 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             key=add,
             folder="online",
             phase="enforce",
-            subject=name,
+            subject=t.prefix + name,
             template="enforce_fkey.sql",
             title=f"Let the new columns of {t.new.name} reference {k.references.name}.",
             header={
@@ -254,7 +254,7 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             key=validate,
             folder="online",
             phase="enforce",
-            subject=f"{name}_validate",
+            subject=f"{t.prefix}{name}_validate",
             template="enforce_fkey_validate.sql",
             title=f"Prove {name} for every row that was there before.",
             header={
@@ -282,7 +282,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=closed[-1],
             folder=_CONTRACT,
             phase="contract",
-            subject=f"{t.new.name}_close",
+            subject=f"{t.stem}_close",
             template="contract_close.sql",
             title=f"Take the old name {t.old.name} away, once nobody uses it.",
             header={
@@ -305,7 +305,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=kept[-1],
             folder=_CONTRACT,
             phase="contract",
-            subject=f"{t.new.name}_reversal",
+            subject=f"{t.stem}_reversal",
             template="contract_reversal.sql",
             title=f"Keep the old spellings of {t.new.name} that the new contract cannot give back.",
             header={
@@ -328,7 +328,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=key,
             folder=_CONTRACT,
             phase="contract",
-            subject=f"{u.tables[0].new.name}_old_fkeys",
+            subject=f"{u.tables[0].stem}_old_fkeys",
             template="contract_fkeys.sql",
             title=f"Drop the foreign keys of the old columns: {names}.",
             header={
@@ -350,7 +350,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=key,
             folder=_CONTRACT,
             phase="contract",
-            subject=t.new.name,
+            subject=t.stem,
             template="contract_finish.sql",
             title=f"Leave {t.new.name} with its new contract alone.",
             header={

@@ -102,13 +102,9 @@ def _ids(folder: Path) -> list[str]:
     return [path.stem for path in folder.glob("*.sql") if not path.name.endswith(".rollback.sql")]
 
 
-def _schemas(standard: Standard) -> list[str]:
-    return list(dict.fromkeys([standard.schema, *(t.schema for t in standard.tables)]))
-
-
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
     with connect(dsn, application_name="trueup generate") as connection:
-        return read_catalog(connection, _schemas(standard))
+        return read_catalog(connection, standard.schemas)
 
 
 def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:

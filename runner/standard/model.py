@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runner.catalog import Name
-
 LONGEST = 63  # bytes that PostgreSQL keeps of a name
 
 
@@ -73,6 +71,6 @@ class Standard:
         """The schemas of its tables, its own first."""
         return tuple(dict.fromkeys([self.schema, *(t.schema for t in self.tables)]))
 
-    def stem(self, name: Name) -> str:
-        """What the names of files and of trueup's own objects for a table begin with."""
-        return name.name if name.schema == self.schema else f"{name.schema}__{name.name}"
+    def prefix(self, schema: str) -> str:
+        """What the names of files and of trueup's own objects for a schema's tables begin with."""
+        return "" if schema == self.schema else f"{schema}__"
