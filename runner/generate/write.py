@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
+
 from runner.catalog import Catalog, read_catalog
 from runner.errors import StandardError
 from runner.generate import generate
@@ -112,5 +114,13 @@ def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
         server.create_database("baseline")
         with connect(server.dsn("baseline"), application_name="trueup generate") as connection:
             for name in sorted(_ids(folder / "legacy")):
-                connection.execute((folder / "legacy" / f"{name}.sql").read_bytes())
+                path = folder / "legacy" / f"{name}.sql"
+                try:
+                    connection.execute(path.read_bytes())
+                except psycopg.Error as error:
+                    raise StandardError(
+                        f"{path} cannot be run: {error}",
+                        hint="It must be plain SQL that makes the old contract in an empty "
+                        "database; else name one that holds it with --dsn.",
+                    ) from None
         return _live_catalog(server.dsn("baseline"), standard)

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
-
 from runner.catalog import read_catalog
 from runner.errors import StandardError
 from runner.postgres.connect import connect
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+from runner.preflight.reading import read_only
 from runner.propose.fit import fit
 from runner.standard.evidence import read_evidence
 from runner.standard.load import shared_enums
@@ -59,13 +58,13 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
 
     Raises:
         StandardError: a schema has no table, or the module cannot be imported.
+        LockedError, StatementError, ConnectionFailedError: the database could not be read.
     """
     enums = shared_enums(wishes.enums_module) if wishes.enums_module else []
     with (
         connect(dsn, application_name="trueup propose") as connection,
-        connection.transaction(),
+        read_only(connection, "propose"),
     ):
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         catalog = read_catalog(connection, wishes.schemas)
         for schema in wishes.schemas:
             if not any(t.schema == schema for t in catalog.tables):
@@ -73,13 +72,7 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
                     f"the schema {schema} of {connection.info.dbname} has no table",
                     hint="Name another one with --schema, or another database with --dsn.",
                 )
-        try:
-            evidence, unread = read_evidence(connection, catalog, scan=scan)
-        except psycopg.Error as error:
-            raise StandardError(
-                f"{connection.info.dbname} cannot be read: {error.diag.message_primary or error}",
-                hint="Give --no-scan to rely on the planner's statistics.",
-            ) from error
+        evidence, unread = read_evidence(connection, catalog, scan=scan)
     proposal = propose(
         wishes.service,
         catalog,
@@ -91,7 +84,7 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
     fit(proposal, catalog)
     return Proposed(
         proposal.text(),
-        tuple(f"not read, as this role may not SELECT from it: {name}" for name in unread),
+        tuple(f"not read, as this role may not see all its rows: {name}" for name in unread),
     )
 
 

@@ -28,6 +28,7 @@ _READABLE: LiteralString = """
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND NOT row_security_active(c.oid)
 """
 _INTEGERS = {"smallint", "integer", "bigint"}
 _GRADE = re.compile(
