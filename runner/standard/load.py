@@ -15,7 +15,8 @@ from runner.errors import StandardError
 from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, Standard, TableStandard
 
-_TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers"}
+TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers"}
+ENUM_KEYS = {"values", "map", "back"}
 _SERVICE_KEYS = {"name", "schema", "enums"}
 _Path = tuple[str, ...]
 
@@ -134,7 +135,7 @@ class _Reader:
                 raise self._error(("service", "enums"), error.message, hint=error.hint) from error
         for name, paragraph in listed.items():
             path = ("enum", name)
-            self._only(paragraph, {"values", "map", "back"}, path)
+            self._only(paragraph, ENUM_KEYS, path)
             known = enums.get(name)
             if known is None and "values" not in paragraph:
                 raise self._error(
@@ -223,7 +224,7 @@ class _Reader:
         enums: Mapping[str, EnumStandard],
     ) -> TableStandard:
         old = table.name
-        self._only(paragraph, _TABLE_KEYS, path)
+        self._only(paragraph, TABLE_KEYS, path)
         self._require_short(old, path)
         columns = {}
         for column, name in self._pairs(paragraph, "enums", path).items():

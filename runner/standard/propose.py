@@ -142,7 +142,7 @@ class _Proposer:
             shown = f"labels: {', '.join(values[:8])}"
         named = self.catalog.types.get(column.type_name) if column.type_name else None
         native = bool(named and named.labels)
-        if seen.labels and is_text(column) and upper == values:
+        if seen.labels and column.type.startswith("character varying") and upper == values:
             return  # at the standard already
         words = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values)
         if not words and not seen.labels:

@@ -126,7 +126,8 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
             f text CHECK (lower(f) IN ('x', 'y')),
             g text CHECK (g NOT IN ('x', 'y')),
             h mood,
-            i text CHECK (i IN ('UP', 'DOWN')),
+            i varchar CHECK (i IN ('UP', 'DOWN')),
+            l text CHECK (l IN ('UP', 'DOWN')),
             j text CHECK (j IN ('in progress', 'done')),
             k text DEFAULT 'none' CHECK (k IN ('x', 'y'))
         );
@@ -138,7 +139,10 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
         "b": ("X", "Y"),
         "c": ("P", "Q"),
         "h": ("GOOD", "BAD"),
+        "l": ("UP", "DOWN"),
     }
+    # Its old CHECK takes no other case.
+    assert found.table("plans").enums["l"].back == {"UP": "UP", "DOWN": "DOWN"}
     assert "# its values are no plain words, a person must name them:\n# enums.j" in found.text
     assert "# its default 'none'::text is none of its values:\n# enums.k" in found.text
 

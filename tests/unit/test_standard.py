@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from runner.errors import StandardError
 from runner.standard import EnumStandard, load_standard
 from runner.standard.lines import Lines
+from runner.standard.load import ENUM_KEYS, TABLE_KEYS
 
 HEAD = '[service]\nname = "s"\n\n[enum.State]\nvalues = [\n    "OPEN",\n    "CLOSED",\n]\n'
 # Where what stands behind HEAD begins.
@@ -236,6 +238,33 @@ name = "c.d"
     assert (dotted.schema, dotted.old, dotted.name) == ("billing", "a.b", "c.d")
     assert (other.schema, other.old, other.name) == ("billing", "plans", "plans")
     assert standard.schemas == ("public", "billing")
+
+
+def test_the_page_on_the_file_shows_every_key_and_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "standard.md").read_text(encoding="utf-8")
+    first, *blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "standard.toml"
+    path.write_text(first.replace('enums = "planning.enums"\n', ""), encoding="utf-8")
+    whole = load_standard(path)
+    assert [t.old for t in whole.tables] == ["plans", "invoices"]
+    assert whole.schemas == ("public", "billing")
+    # What each key needs beside it.
+    values = 'values = ["ACTIVE", "INACTIVE", "ARCHIVED"]\n'
+    beside = {
+        "checks": 'enums.state = "PlanState"\n',
+        "keep_original": 'enums.state = "PlanState"\n',
+        "map": values,
+        "back": values + 'map = { PAUSED = "INACTIVE" }\n',
+    }
+    keys = re.findall(r"^### (\w+)", page, re.MULTILINE)
+    for key, block in zip(keys, blocks, strict=True):
+        place = "enum.PlanState" if key in ENUM_KEYS else "table.plans"
+        text = f'[service]\nname = "s"\n[{place}]\n{beside.get(key, "")}{block}'
+        if place == "table.plans":
+            text += f"[enum.PlanState]\n{values}"
+        path.write_text(text, encoding="utf-8")
+        load_standard(path)
+    assert {*keys} == ENUM_KEYS | TABLE_KEYS
 
 
 def test_lines_are_found_whatever_stands_between() -> None:
