@@ -150,6 +150,8 @@ class _Proposer:
         reason = "" if words else "its values are no plain words, a person must name them"
         if not reason and not _default_fits(column, upper):
             reason = f"its default {column.default} is none of its values"
+        if column.default is not None and not reason:
+            shown += f"; its default {column.default.partition('::')[0]} follows"
         back = _back(values, native=native)
         fitting = [e for e in self.enums if {*upper} <= {*e.values}]
         fitting.sort(key=lambda e: (not _named_alike(e.name, name, column.name), len(e.values)))

@@ -145,6 +145,7 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
     assert found.table("plans").enums["l"].back == {"UP": "UP", "DOWN": "DOWN"}
     assert "# its values are no plain words, a person must name them:\n# enums.j" in found.text
     assert "# its default 'none'::text is none of its values:\n# enums.k" in found.text
+    assert "# labels: open, closed; its default 'open' follows\n" in found.text
 
 
 def test_a_spelling_that_case_does_not_give_back_is_kept_for_the_old_contract(
@@ -322,6 +323,28 @@ def test_what_the_generator_refuses_is_a_comment_with_its_reason(
     assert "its default is (gen_random_uuid())::text" in found.text
     # The rest of the generator's reasons, whatever they are by now.
     assert all(f.sql for f in found.files)
+
+
+def test_what_only_the_whole_shows_to_be_refused_is_a_comment_too(
+    database: str, tmp_path: Path
+) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TABLE plans (id varchar(36) PRIMARY KEY);
+        CREATE TABLE tasks (id varchar(36) PRIMARY KEY);
+        CREATE TABLE base (note text);
+        CREATE TABLE parts (plan_id varchar(36) REFERENCES plans) INHERITS (base);
+        INSERT INTO plans SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
+        INSERT INTO tasks SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
+        """,
+    )
+    assert found.table("tasks").uuids == ("id",)
+    # A child table gets no paragraph, so the key that it refers to cannot be converted.
+    assert found.table("plans").uuids == ()
+    assert found.table("plans").name == "plan"
+    assert "but only public.plans.id is converted" in found.text
 
 
 def test_statistics_serve_where_no_table_may_be_read(database: str, tmp_path: Path) -> None:
