@@ -229,7 +229,8 @@ SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
     CASE
         WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname]
         ELSE ARRAY[
-            fn.nspname, quote_ident(f.proname) || '(' || pg_get_function_identity_arguments(f.oid) || ')'
+            fn.nspname,
+            quote_ident(f.proname) || '(' || pg_get_function_identity_arguments(f.oid) || ')'
         ]
     END AS host,
     coalesce(nullif(r.rulename, '_RETURN'), p.polname, t.tgname, s.stxname, '') AS name,
@@ -288,7 +289,18 @@ SELECT n.nspname AS schema, t.typname AS name, pg_get_userbyid(t.typowner) AS ow
     ) END AS definition
 FROM pg_type AS t
 JOIN pg_namespace AS n ON n.oid = t.typnamespace
-WHERE n.nspname = ANY (%(schemas)s) AND t.typtype IN ('e', 'd')
+WHERE t.typtype IN ('e', 'd') AND (
+    n.nspname = ANY (%(schemas)s)
+    -- A column's type may live in a schema of its own.
+    OR t.oid IN (
+        SELECT coalesce(nullif(ct.typelem, 0), ct.oid)
+        FROM pg_attribute AS a
+        JOIN pg_type AS ct ON ct.oid = a.atttypid
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+        WHERE cn.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
+    )
+)
 """
 
 

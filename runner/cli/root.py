@@ -102,6 +102,11 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         type=click.Path(path_type=Path, dir_okay=False),
         help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
     ),
+    "unit": click.option(
+        "--unit",
+        metavar="TABLE",
+        help="Only the tables that are converted together with this one, by its old or new name.",
+    ),
     "deadline": click.option(
         "--deadline",
         default="10m",

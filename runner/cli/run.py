@@ -85,9 +85,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long a backfill rests after each stretch of about half a second.",
 )
+@options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
+    unit: str | None,
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
@@ -114,6 +116,7 @@ def apply(
     Example:
       trueup apply --service model_orchestration --to enforce --jobs 2 --max-lag 5s
       trueup apply --service model_orchestration --to contract --waiting-period 24h
+      trueup apply --service model_orchestration --to enforce --unit provider_quota
       trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
     """
     if fleet is not None:
@@ -136,19 +139,21 @@ def apply(
     if dry:
         from runner.execute.dry_run import dry_run
 
-        _show_trials(dry_run(dsn, migrations, to=to, settings=settings), as_json=as_json)
+        _show_trials(dry_run(dsn, migrations, to=to, unit=unit, settings=settings), as_json=as_json)
         return
     listener = listeners.default_listener(log_format)
-    outcome = engine.apply(dsn, migrations, to=to, settings=settings, listener=listener)
+    outcome = engine.apply(dsn, migrations, to=to, unit=unit, settings=settings, listener=listener)
     _show_outcome(outcome, "applied", as_json=as_json)
 
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
 @click.option("--all", "everything", is_flag=True, help="All but the baseline.")
+@options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def rollback(
     to: str | None,
+    unit: str | None,
     everything: bool,
     accept: tuple[str, ...],
     deadline: str,
@@ -176,6 +181,7 @@ def rollback(
         migrations,
         to=to,
         everything=everything,
+        unit=unit,
         settings=engine.Settings(
             deadline=config.parse_seconds(deadline),
             schema=config.ledger_schema(dsn),
@@ -277,8 +283,9 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
+@options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "json")
-def status(watch: bool, waiting_period: str, as_json: bool, **where: Any) -> None:
+def status(watch: bool, waiting_period: str, unit: str | None, as_json: bool, **where: Any) -> None:
     """Tell what is applied, how far backfills are, and who uses the old names.
 
     Reads only, takes no lock.
@@ -295,14 +302,18 @@ def status(watch: bool, waiting_period: str, as_json: bool, **where: Any) -> Non
     from runner.execute import underway
     from runner.ledger.records import read_ledger
     from runner.ledger.status import read_status
+    from runner.ledger.units import unit_of
     from runner.postgres.connect import connect
 
     dsn, migrations = resolve(**where)
+    within = unit_of(migrations, unit) if unit else None
     period = timedelta(seconds=config.parse_seconds(waiting_period))
     with connect(dsn, application_name="trueup status") as connection:
         while True:
             ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
             lines = read_status(connection, migrations, ledger)
+            if within is not None:
+                lines = [x for x in lines if x.migration in within.files | within.shared]
             backfills = underway.read_backfills(connection)
             old_names = underway.read_old_names(connection, period)
             if as_json:

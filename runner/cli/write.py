@@ -15,49 +15,66 @@ from runner.cli.root import cli, print_json
 @click.argument("service")
 @click.option("--dsn", help="A live database of the service; it is only read.")
 @click.option("--dump", type=click.Path(path_type=Path), help="A dump in SQL, instead of --dsn.")
-@click.option("--schema", default="public", show_default=True, help="The schema of its tables.")
+@click.option(
+    "--schema",
+    "schemas",
+    multiple=True,
+    default=("public",),
+    show_default=True,
+    help="A schema with its tables; several times for several, its own first.",
+)
 @click.option("--enums", "enums_module", metavar="MODULE", help="The module of its shared enums.")
+@click.option(
+    "--words",
+    type=click.Path(path_type=Path),
+    help='A TOML file of your own plurals: leaves = "leaf". They win.',
+)
 @click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
 @click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
 def propose(
     service: str,
     dsn: str | None,
     dump: Path | None,
-    schema: str,
+    schemas: tuple[str, ...],
     enums_module: str | None,
+    words: Path | None,
     no_scan: bool,
     output: Path | None,
 ) -> None:
     """Propose a standard.toml for SERVICE from its live database or from a dump.
 
     What is sure comes as an entry with its evidence, the rest as a comment with the reason: a
-    person decides.
+    person decides. `trueup generate` takes the file as it is.
 
     \b
     Example:
       trueup propose planning --dump schema.sql --output sql/planning/standard.toml
     """
-    from runner.standard import source
+    from runner.propose import source
+    from runner.standard.naming import read_words
 
     if output is not None and output.exists():
         raise click.UsageError(f"{output} is there already: remove it, or name another file")
-    failures: list[str] = []
+    if dump is not None and dsn is not None:
+        raise click.UsageError("--dsn and --dump exclude each other")
+    wishes = source.Wishes(
+        service,
+        tuple(dict.fromkeys(schemas)),
+        enums_module,
+        read_words(words) if words else {},
+    )
     if dump is not None:
-        text, failures = source.propose_from_dump(
-            dump, service, schema=schema, enums_module=enums_module
-        )
+        proposed = source.propose_from_dump(dump, wishes)
     else:
         database = config.resolve_dsn(dsn, config.read_config(config.find_config(Path.cwd())))
-        text = source.propose_from_database(
-            database, service, schema=schema, enums_module=enums_module, scan=not no_scan
-        )
-    for failure in failures:
-        click.echo(f"not loaded: {failure}", err=True)
+        proposed = source.propose_from_database(database, wishes, scan=not no_scan)
+    for warning in proposed.warnings:
+        click.echo(warning, err=True)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(proposed.text, nl=False)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        output.write_text(proposed.text, encoding="utf-8")
         click.echo(f"wrote {output}")
 
 

@@ -14,6 +14,7 @@ from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.records import read_ledger
 from runner.ledger.rules import check_files
+from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ def dry_run(
     migrations: Sequence[Migration],
     *,
     to: str | None = None,
+    unit: str | None = None,
     settings: Settings | None = None,
 ) -> list[Trial]:
     """Run the pending transactional files together in one transaction and undo it.
@@ -68,6 +70,7 @@ def dry_run(
         dsn: the database.
         migrations: all that the sources hold, in the order of read_migrations.
         to: the last phase or id to try.
+        unit: a table by its old or new name: try its unit of tables alone.
         settings: as for apply.
 
     Returns:
@@ -77,11 +80,12 @@ def dry_run(
         TrueupError: one of its kinds, as apply would; the database is as before.
     """
     settings = settings or Settings()
+    within = unit_of(migrations, unit) if unit else None
     with open_session(dsn, settings) as session:
         connection = session.connection
         ledger = read_ledger(connection, schema=settings.schema)
         refuse(audit(migrations, ledger), settings.accept)
-        chosen = selection.to_apply(migrations, ledger.applied, to=to)
+        chosen = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
         check_files(chosen)
         if not chosen:
             return []

@@ -13,6 +13,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
 from runner.ledger.records import Recorder, read_ledger
+from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ def apply(
     migrations: Sequence[Migration],
     *,
     to: str | None = None,
+    unit: str | None = None,
     settings: Settings | None = None,
     listener: Listener = ignore,
 ) -> Outcome:
@@ -55,6 +57,7 @@ def apply(
         dsn: the database.
         migrations: all that the sources hold, in the order of read_migrations.
         to: the last phase or id to apply; None for all but those applied on request only.
+        unit: a table by its old or new name: apply its unit of tables alone.
         settings: how the run behaves.
         listener: called with each event.
 
@@ -66,9 +69,13 @@ def apply(
         TrueupError: one of its kinds for everything that can go wrong.
     """
 
+    within = unit_of(migrations, unit) if unit else None
+
     def choose(ledger: Ledger) -> list[Migration]:
         half_undone = {r.migration_id for r in ledger.unfinished() if r.operation == "ROLLBACK"}
-        return selection.to_apply(migrations, ledger.applied.keys() - half_undone, to=to)
+        return selection.to_apply(
+            migrations, ledger.applied.keys() - half_undone, to=to, unit=within
+        )
 
     return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener)
 
@@ -79,6 +86,7 @@ def rollback(
     *,
     to: str | None = None,
     everything: bool = False,
+    unit: str | None = None,
     settings: Settings | None = None,
     listener: Listener = ignore,
 ) -> Outcome:
@@ -89,6 +97,7 @@ def rollback(
         migrations: all that the sources hold, in the order of read_migrations.
         to: the last phase or id that stays applied.
         everything: all but the baseline; without it and `to`, the newest migration alone.
+        unit: a table by its old or new name: roll back its unit of tables alone.
         settings: how the run behaves.
         listener: called with each event.
 
@@ -99,10 +108,16 @@ def rollback(
         TrueupError: one of its kinds for everything that can go wrong.
     """
 
+    within = unit_of(migrations, unit) if unit else None
+
     def choose(ledger: Ledger) -> list[Migration]:
         half_done = {r.migration_id for r in ledger.unfinished() if r.operation == "APPLY"}
         return selection.to_roll_back(
-            migrations, ledger.applied.keys() | half_done, to=to, everything=everything
+            migrations,
+            ledger.applied.keys() | half_done,
+            to=to,
+            everything=everything,
+            unit=within,
         )
 
     return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener)

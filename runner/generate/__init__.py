@@ -17,7 +17,7 @@ from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
 from runner.standard.model import Standard
 
-__all__ = ["File", "Generated", "TableChange", "generate", "plan_changes"]
+__all__ = ["File", "Generated", "TableChange", "generate", "plan_changes", "plan_units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,7 @@ def generate(
         StandardError: the standard does not fit the catalog, or a table holds what neither
             strategy can bring through unharmed.
     """
-    changes = plan_changes(standard, catalog)
-    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
-    units = list(_units(changes, outside_references(standard, catalog), dependents))
+    units = plan_units(standard, catalog)
     known = list(existing)
     online_units = [u for u in units if not u.only_window]
     return Generated(
@@ -63,6 +61,21 @@ def generate(
         ),
         tuple(reason for u in units for reason in u.only_window),
     )
+
+
+def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
+    """Plan what generate() writes, and refuse what it refuses.
+
+    Args:
+        standard: the new contract.
+        catalog: the database at the old contract.
+
+    Raises:
+        StandardError: as generate().
+    """
+    changes = plan_changes(standard, catalog)
+    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
+    return list(_units(changes, outside_references(standard, catalog), dependents))
 
 
 def _units(

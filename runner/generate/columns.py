@@ -101,6 +101,7 @@ def _enum_change(
             raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
         to_new = _case(f"upper({as_text})", enum.mapping, otherwise=f"upper({as_text})")
     back = _values_back(enum, labels, uppercase=uppercase)
+    _require_room(column, enum, back)
     if back:
         to_old = _case("{}", back, otherwise=to_old)
     if column.is_array:
@@ -154,6 +155,18 @@ def _text_conversions(enum: EnumStandard) -> tuple[str, str]:
 
 def _new_value(enum: EnumStandard, old: str) -> str:
     return enum.mapping.get(old.upper(), old.upper())
+
+
+def _require_room(column: Column, enum: EnumStandard, back: Mapping[str, str]) -> None:
+    """The old column must hold the old spelling of all that a new client may write."""
+    length = re.fullmatch(r"character(?: varying)?\((\d+)\)(?:\[\])?", column.type)
+    for value in enum.values:
+        if length and len(back.get(value, value)) > int(length[1]):
+            raise StandardError(
+                f"{column.name} is {short_type(column.type)}, and {value} of {enum.name} does not "
+                "fit: the old contract could not hold what a new client writes",
+                hint="Widen the column before, or give the value a shorter old one by back.",
+            )
 
 
 def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:

@@ -230,7 +230,12 @@ class DependentChange:
     @property
     def build_name(self) -> Name:
         """A materialized view's name while it is filled beside the old one."""
-        return Name("trueup", shorten(self.name.name, "__next"))
+        return Name("trueup", shorten(self.stem, "__next"))
+
+    @property
+    def stem(self) -> str:
+        """What its own files and the view beside it are named after: unlike in every schema."""
+        return f"{self.name.schema}_{self.name.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +250,7 @@ class TableChange:
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
     marker: str
+    prefix: str = ""  # before the names of its files and of trueup's own objects
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
     sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition

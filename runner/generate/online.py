@@ -41,7 +41,7 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
         key=f"check {table.new}",
         folder=folder,
         phase=phase,
-        subject=f"{table.new.name}_check",
+        subject=f"{table.stem}_check",
         template="online_check.sql",
         title=f"Stop here when {old} holds a row that cannot be converted.",
         header={
@@ -65,7 +65,7 @@ def dependents_check(u: UnitView, folder: str, phase: str) -> Draft:
         key=f"check dependents {u.tables[0].new}",
         folder=folder,
         phase=phase,
-        subject=f"{u.tables[0].new.name}_dependents_check",
+        subject=f"{u.tables[0].stem}_dependents_check",
         template="dependents_check.sql",
         title="Stop here when what stands on converted columns would not stand on the new ones.",
         header={
@@ -128,7 +128,7 @@ def _expand(t: TableView, after: Sequence[str]) -> Draft:
         key=f"expand {t.new}",
         folder="online",
         phase="expand",
-        subject=new,
+        subject=t.stem,
         template="online_expand.sql",
         title=f"Give {old} its new contract beside the old one.",
         header={
@@ -150,7 +150,7 @@ def _backfill(t: TableView, after: Sequence[str]) -> Draft:
         key=f"backfill {t.new}",
         folder="online",
         phase="backfill",
-        subject=t.new.name,
+        subject=t.stem,
         template="online_backfill.sql",
         title=f"Fill the new columns of {t.new.name} for the rows that were there before.",
         header={
@@ -178,7 +178,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             key=f"enforce {subject} {t.new}",
             folder="online",
             phase="enforce",
-            subject=f"{new}_{subject}",
+            subject=f"{t.stem}_{subject}",
             template=template,
             title=title,
             header=parts,
@@ -206,7 +206,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             key=key,
             folder="online",
             phase="enforce",
-            subject=i.build_name,
+            subject=t.prefix + i.build_name,
             template="enforce_index.sql",
             title=f"Build the index {i.build_name} on the new columns of {new}.",
             header={
@@ -276,7 +276,7 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             key=add,
             folder="online",
             phase="enforce",
-            subject=name,
+            subject=t.prefix + name,
             template="enforce_fkey.sql",
             title=f"Let the new columns of {t.new.name} reference {k.references.name}.",
             header={
@@ -293,7 +293,7 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             key=validate,
             folder="online",
             phase="enforce",
-            subject=f"{name}_validate",
+            subject=f"{t.prefix}{name}_validate",
             template="enforce_fkey_validate.sql",
             title=f"Prove {name} for every row that was there before.",
             header={
@@ -339,7 +339,7 @@ def _old_fkeys(
         key=key,
         folder=_CONTRACT,
         phase="contract",
-        subject=f"{u.tables[0].new.name}_old_fkeys" + (f"_{place}" if place else ""),
+        subject=f"{u.tables[0].stem}_old_fkeys" + (f"_{place}" if place else ""),
         template="contract_fkeys.sql",
         title=f"Drop the foreign keys of the old columns: {names}."
         if keys
@@ -364,7 +364,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=closed[-1],
             folder=_CONTRACT,
             phase="contract",
-            subject=f"{t.new.name}_close",
+            subject=f"{t.stem}_close",
             template="contract_close.sql",
             title=f"Take the old name {t.old.name} away, once nobody uses it.",
             header={
@@ -387,7 +387,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=kept[-1],
             folder=_CONTRACT,
             phase="contract",
-            subject=f"{t.new.name}_reversal",
+            subject=f"{t.stem}_reversal",
             template="contract_reversal.sql",
             title=f"Keep the old spellings of {t.new.name} that the new contract cannot give back.",
             header={
@@ -420,7 +420,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             key=key,
             folder=_CONTRACT,
             phase="contract",
-            subject=t.new.name,
+            subject=t.stem,
             template="contract_finish.sql",
             title=f"Leave {t.new.name} with its new contract alone.",
             header={
@@ -445,7 +445,7 @@ def _stored(u: UnitView, d: DependentChange, after: Sequence[str]) -> Iterator[D
         key=f"build {d.name}",
         folder=_CONTRACT,
         phase="contract",
-        subject=f"{name}_build",
+        subject=f"{d.stem}_build",
         template="contract_build.sql",
         title=f"Make the materialized view {name} for the new contract, empty, beside the old one.",
         header={
@@ -465,7 +465,7 @@ def _stored(u: UnitView, d: DependentChange, after: Sequence[str]) -> Iterator[D
         key=f"fill {d.name}",
         folder=_CONTRACT,
         phase="contract",
-        subject=f"{name}_fill",
+        subject=f"{d.stem}_fill",
         template="contract_fill.sql",
         title=f"Fill the new {name}.",
         header={
@@ -486,7 +486,7 @@ def _dependents(u: UnitView, after: Sequence[str]) -> Draft:
         key=f"dependents {u.tables[0].new}",
         folder=_CONTRACT,
         phase="contract",
-        subject=f"{u.tables[0].new.name}_dependents",
+        subject=f"{u.tables[0].stem}_dependents",
         template="contract_dependents.sql",
         title="Let what stands on the old columns stand on the new ones.",
         header={

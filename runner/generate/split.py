@@ -146,7 +146,7 @@ def _table(u: UnitView, t: TableView, after: list[str], between: str) -> Draft:
         key=f"table {t.new}",
         folder="window",
         phase="window",
-        subject=new,
+        subject=t.stem,
         template="window_table.sql",
         title=f"Turn {old} into {new} in one go.",
         header={

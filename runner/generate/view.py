@@ -32,8 +32,10 @@ class TableView:
         self.indexes, self.key = change.indexes, change.key
         self.renamed = change.renamed
         self.marker = Name("trueup", change.marker)
-        self.sync = Name("trueup", shorten(self.new.name, "_sync"))
-        self.reversal = Name("trueup", shorten(self.new.name, "_reversal"))
+        self.prefix = change.prefix
+        self.stem = self.prefix + self.new.name
+        self.sync = Name("trueup", shorten(self.stem, "_sync"))
+        self.reversal = Name("trueup", shorten(self.stem, "_reversal"))
         self.all_foreign_keys = foreign_keys
 
     def shown(self, column: str) -> str:

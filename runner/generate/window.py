@@ -23,8 +23,9 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     for u in units:
         key = f"unit {u.tables[0].new}"
         new = [t.new.name for t in u.tables]
+        stems = [t.stem for t in u.tables]
         old = [t.old.name for t in u.tables]
-        subject = "_and_".join(new) if len(new) < 3 else f"{new[0]}_and_{len(new) - 1}_more"
+        subject = "_and_".join(stems) if len(new) < 3 else f"{stems[0]}_and_{len(new) - 1}_more"
         if is_large(u):
             yield from split.drafts(u, subject)
             continue
@@ -61,7 +62,7 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             key=f"analyze {key}",
             folder="window",
             phase="window",
-            subject=f"{new[0]}_analyze",
+            subject=f"{stems[0]}_analyze",
             template="window_analyze.sql",
             title="Tell the planner about the new columns.",
             header={

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
+
 from runner.catalog import Catalog, read_catalog
 from runner.errors import StandardError
 from runner.generate import generate
@@ -103,13 +105,9 @@ def _ids(folder: Path) -> list[str]:
     return [path.stem for path in folder.glob("*.sql") if not path.name.endswith(".rollback.sql")]
 
 
-def _schemas(standard: Standard) -> list[str]:
-    return list(dict.fromkeys([standard.schema, *(t.schema for t in standard.tables)]))
-
-
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
     with connect(dsn, application_name="trueup generate") as connection:
-        return read_catalog(connection, _schemas(standard))
+        return read_catalog(connection, standard.schemas)
 
 
 def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
@@ -117,5 +115,13 @@ def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
         server.create_database("baseline")
         with connect(server.dsn("baseline"), application_name="trueup generate") as connection:
             for name in sorted(_ids(folder / "legacy")):
-                connection.execute((folder / "legacy" / f"{name}.sql").read_bytes())
+                path = folder / "legacy" / f"{name}.sql"
+                try:
+                    connection.execute(path.read_bytes())
+                except psycopg.Error as error:
+                    raise StandardError(
+                        f"{path} cannot be run: {error}",
+                        hint="It must be plain SQL that makes the old contract in an empty "
+                        "database; else name one that holds it with --dsn.",
+                    ) from None
         return _live_catalog(server.dsn("baseline"), standard)

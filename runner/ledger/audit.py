@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
 from runner.errors import LedgerError
+from runner.ledger.units import find_units
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -123,12 +124,16 @@ def _missing(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Findin
 
 
 def _order(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Finding]:
-    last: dict[str, int] = {}
+    units = {id_: n for n, unit in enumerate(find_units(migrations)) for id_ in unit.files}
+    last: dict[str | int, int] = {}
     for index, migration in enumerate(migrations):
         if migration.id in ledger.applied and not migration.on_request:
             last[migration.service] = index
+            if migration.id in units:
+                last[units[migration.id]] = index
     for index, migration in enumerate(migrations):
-        later = last.get(migration.service, -1)
+        # Units of tables do not depend on each other, so neither comes before the other.
+        later = last.get(units.get(migration.id, migration.service), -1)
         if index < later and migration.id not in ledger.applied and not migration.on_request:
             yield Finding(
                 "out-of-order",

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from runner.ledger.files import Migration
+    from runner.ledger.units import Unit
 
 
 def to_apply(
-    migrations: Sequence[Migration], applied: Collection[str], *, to: str | None = None
+    migrations: Sequence[Migration],
+    applied: Collection[str],
+    *,
+    to: str | None = None,
+    unit: Unit | None = None,
 ) -> list[Migration]:
     """The migrations that are still to be applied, in order.
 
@@ -22,6 +27,7 @@ def to_apply(
         migrations: all that the sources hold, in the order of read_migrations.
         applied: ids of those that are applied.
         to: the last phase or id to apply; None for all but those applied on request only.
+        unit: apply files of this unit of tables alone, and those that every unit needs.
 
     Raises:
         UsageError: when no file has that phase or id.
@@ -29,8 +35,13 @@ def to_apply(
     """
     end = len(migrations) if to is None else _end_of(migrations, to)
     on_request = to is not None and migrations[end - 1].on_request
+    _require_within(unit, migrations, to)
     chosen = [
-        m for m in migrations[:end] if m.id not in applied and (on_request or not m.on_request)
+        m
+        for m in migrations[:end]
+        if m.id not in applied
+        and (on_request or not m.on_request)
+        and (unit is None or m.id in unit.files | unit.shared)
     ]
     known = {*applied, *(m.id for m in chosen)}
     for migration in chosen:
@@ -48,6 +59,7 @@ def to_roll_back(
     *,
     to: str | None = None,
     everything: bool = False,
+    unit: Unit | None = None,
 ) -> list[Migration]:
     """The migrations that are to be rolled back, in order.
 
@@ -56,6 +68,7 @@ def to_roll_back(
         applied: ids of those that are applied.
         to: the last phase or id that stays applied.
         everything: all but the baseline, which holds the service's data.
+        unit: roll back files of this unit of tables alone; what every unit needs stays.
 
     Returns:
         The applied migrations after `to`, newest first; the newest one alone when neither
@@ -64,12 +77,24 @@ def to_roll_back(
     Raises:
         UsageError: when no file has that phase or id.
     """
+    _require_within(unit, migrations, to)
+    newest = [
+        m
+        for m in reversed(migrations[_end_of(migrations, to) if to is not None else 0 :])
+        if m.id in applied and (unit is None or m.id in unit.files)
+    ]
     if to is not None:
-        return [m for m in reversed(migrations[_end_of(migrations, to) :]) if m.id in applied]
-    newest = [m for m in reversed(migrations) if m.id in applied]
+        return newest
     if everything:
         return [m for m in newest if m.phase != "baseline"]
     return newest[:1]
+
+
+def _require_within(unit: Unit | None, migrations: Sequence[Migration], to: str | None) -> None:
+    if unit is not None and to in {m.id for m in migrations} - unit.files - unit.shared:
+        raise UsageError(
+            f"{to} is a file of another unit of tables", hint="name a phase, or a file of this unit"
+        )
 
 
 def _end_of(migrations: Sequence[Migration], to: str) -> int:

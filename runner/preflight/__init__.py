@@ -44,7 +44,7 @@ def check(
     """
     with read_only(connection, "check"):
         findings = list(check_server(connection, standard))
-        catalog = read_catalog(connection, (standard.schema,))
+        catalog = read_catalog(connection, standard.schemas)
         plan = make_plan(standard, catalog)
         findings += plan.findings
         changes = [change for change, _ in plan.changes]

@@ -10,16 +10,30 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from runner.catalog import Catalog, Column, Relation
+from runner.catalog import Catalog, Column, Name, Relation
+from runner.standard.checks import listed_values
 
 # What the standard can hold as an enum: more values are a table of their own.
 MANY_VALUES = 20
 _UUID: LiteralString = r"^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$"
 _STATISTICS: LiteralString = """
     SELECT schemaname, tablename, attname, n_distinct,
-        most_common_vals::text::text[] AS common, histogram_bounds::text::text[] AS bounds
+        most_common_vals::text::text[] AS common, histogram_bounds::text::text[] AS bounds,
+        most_common_elems::text::text[] AS elements
     FROM pg_stats WHERE schemaname = ANY (%(schemas)s)
 """
+_READABLE: LiteralString = """
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
+        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND NOT row_security_active(c.oid)
+"""
+_INTEGERS = {"smallint", "integer", "bigint"}
+_GRADE = re.compile(
+    r"(^|_)(priority|level|severity|rank|grade|tier|state|status|kind|type|stage|mode|importance)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +44,8 @@ class Evidence:
         rows: rows looked at; 0 when the table is empty or was not analysed.
         whole: whether every row was looked at.
         values: its distinct values, None when they are many.
-        labels: the labels of its native enum type or of its CHECK, empty when it has none.
+        labels: the labels of its native enum type, or what a CHECK or its domain lists; empty
+            when it has none.
         uuids: how many of the values that were looked at are uuids, None when it was not asked.
         filled: how many of the rows are not null.
         spellings: how uuids are spelled that are not spelled as uuid prints them.
@@ -59,10 +74,15 @@ def may_hold_uuids(column: Column) -> bool:
     return is_text(column) and not column.is_array and (not length or 32 <= int(length[1]) <= 38)
 
 
+def may_be_grade(column: Column) -> bool:
+    """Whether an integer column is called as one whose few numbers have a meaning."""
+    return column.type in _INTEGERS and _GRADE.search(column.name) is not None
+
+
 def read_evidence(
     connection: Connection[Any], catalog: Catalog, *, scan: bool
-) -> dict[tuple[str, str, str], Evidence]:
-    """Gather what can be known of every text and enum column.
+) -> tuple[dict[tuple[str, str, str], Evidence], list[Name]]:
+    """Gather what can be known of every column that may be converted.
 
     Args:
         connection: the database; only read.
@@ -70,37 +90,45 @@ def read_evidence(
         scan: read each table once; else the planner's statistics must do.
 
     Returns:
-        The evidence by schema, table and column.
+        The evidence by schema, table and column, and the tables that the role may not read.
     """
+    wanted = {"schemas": list(catalog.schemas)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_STATISTICS, {"schemas": list(catalog.schemas)})
+        cursor.execute(_STATISTICS, wanted)
         statistics = {(r["schemaname"], r["tablename"], r["attname"]): r for r in cursor}
+        cursor.execute(_READABLE, wanted)
+        readable = {Name(r["schema"], r["name"]) for r in cursor}
     found: dict[tuple[str, str, str], Evidence] = {}
+    unread = []
     for table in catalog.tables:
-        native = {
-            c.name: catalog.types[c.type_name].labels
-            for c in table.columns
-            if c.type_name and c.type_name in catalog.types and catalog.types[c.type_name].labels
-        }
-        columns = [c for c in table.columns if is_text(c) or c.name in native]
-        counted = _scan(connection, table, columns) if scan and columns else {}
+        labels = {c.name: _labels(table, c, catalog) for c in table.columns}
+        columns = [c for c in table.columns if is_text(c) or may_be_grade(c) or labels[c.name]]
+        counted = {}
+        if scan and columns:
+            if table.qualified in readable:
+                counted = _scan(connection, table, columns)
+            else:
+                unread.append(table.qualified)
         for column in columns:
             key = (table.schema, table.name, column.name)
-            labels = native.get(column.name) or checked_values(table, column.name)
-            found[key] = counted.get(column.name) or _from_statistics(column, statistics.get(key))
-            if labels:
-                found[key] = _with_labels(found[key], labels)
-    return found
+            seen = counted.get(column.name) or _from_statistics(column, statistics.get(key))
+            found[key] = _with_labels(seen, labels[column.name]) if labels[column.name] else seen
+    return found, unread
 
 
-def checked_values(table: Relation, column: str) -> tuple[str, ...]:
-    """The values that a CHECK of the form `column IN (...)` allows."""
-    for constraint in table.constraints:
-        if constraint.kind == "c" and constraint.columns == (column,):
-            texts = re.findall(r"'((?:[^']|'')*)'::", constraint.definition)
-            if texts and ("ANY" in constraint.definition or "<@" in constraint.definition):
-                return tuple(dict.fromkeys(t.replace("''", "'") for t in texts))
-    return ()
+def _labels(table: Relation, column: Column, catalog: Catalog) -> tuple[str, ...]:
+    """What a column's enum type, its domain or a CHECK on it alone lists."""
+    named = catalog.types.get(column.type_name) if column.type_name else None
+    if named and named.labels:
+        return named.labels
+    domain = (named.definition or "" if named else "").partition("CHECK ")
+    lists = [listed_values(domain[1] + domain[2], "VALUE")]
+    lists += [
+        listed_values(k.definition, column.name)
+        for k in table.constraints
+        if k.kind == "c" and k.columns == (column.name,)
+    ]
+    return next(filter(None, lists), ())
 
 
 def _with_labels(evidence: Evidence, labels: Iterable[str]) -> Evidence:
@@ -116,9 +144,11 @@ def _with_labels(evidence: Evidence, labels: Iterable[str]) -> Evidence:
 def _from_statistics(column: Column, row: Mapping[str, Any] | None) -> Evidence:
     if row is None:
         return Evidence()
-    common = row["common"] or []
+    common = (row["elements"] if column.is_array else row["common"]) or []
     seen = [*common, *(row["bounds"] or [])]
-    few = 0 < row["n_distinct"] <= MANY_VALUES and not row["bounds"] and not column.is_array
+    few = 0 < row["n_distinct"] <= MANY_VALUES and not row["bounds"]
+    if column.is_array:
+        few = 0 < len(common) <= MANY_VALUES
     uuids = None
     if may_hold_uuids(column) and seen:
         uuids = sum(bool(re.match(_UUID, v, re.IGNORECASE)) for v in seen)
@@ -162,7 +192,9 @@ def _scan(
                 spellings.append(f"{hexadecimal} of 32 hex digits")
             if uuids and upper:
                 spellings.append(f"{upper} in upper case")
-            values = None if uuids and uuids == filled else _values(connection, table, column)
+            values = None
+            if filled and uuids != filled:
+                values = _values(connection, table, column)
             found[column.name] = Evidence(
                 rows=row[0],
                 whole=True,

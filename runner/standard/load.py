@@ -5,15 +5,20 @@ from __future__ import annotations
 import enum
 import importlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.catalog import Name
 from runner.errors import StandardError
-from runner.standard.model import EnumStandard, JsonPath, Standard, TableStandard
+from runner.standard.lines import Lines
+from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
 
-_TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
+TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
+ENUM_KEYS = {"values", "map", "back"}
 _SERVICE_KEYS = {"name", "schema", "enums"}
+_Path = tuple[str, ...]
 
 
 def load_standard(path: Path) -> Standard:
@@ -62,184 +67,364 @@ def shared_enums(module: str) -> list[EnumStandard]:
 
 
 class _Reader:
-    """Reads one file and knows where in it a name stands."""
+    """Reads one file and knows where in it a key stands."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
-        self._lines = text.splitlines()
+        self._lines = Lines(text)
 
     def standard(self, content: Mapping[str, Any]) -> Standard:
-        self._only(content, {"service", "table", "enum"}, "the file")
+        self._only(content, {"service", "table", "schema", "enum"}, ())
         service = content.get("service")
         if not isinstance(service, dict):
-            raise self._error("service", "there is no [service] paragraph")
-        self._only(service, _SERVICE_KEYS, "[service]")
-        schema = self._text(service, "schema", default="public")
-        enums = self._enums(service.get("enums"), content.get("enum", {}))
-        tables = tuple(
-            self._table(schema, old, paragraph, enums)
-            for old, paragraph in content.get("table", {}).items()
-        )
-        names: dict[str, str] = {}
-        for table in tables:
-            if table.name in names:
+            raise self._error(("service",), "there is no [service] paragraph")
+        self._only(service, _SERVICE_KEYS, ("service",))
+        name = self._name(service, "name", ("service",))
+        schema = self._name(service, "schema", ("service",), default="public")
+        module = service.get("enums")
+        if module is not None and (not isinstance(module, str) or not module):
+            raise self._error(("service", "enums"), f"enums must be text, not {module!r}")
+        enums = self._enums(module, self._paragraphs(content, ("enum",)))
+        tables: dict[Name, TableStandard] = {}
+        wanted: dict[Name, TableStandard] = {}
+        for path, paragraph in self._tables(content):
+            place = path[1] if path[0] == "schema" else schema
+            table = self._table(Name(place, path[-1]), paragraph, path, enums)
+            key = Name(place, table.old)
+            if key in tables:
+                raise self._error(path, f"the table {key} has two paragraphs")
+            tables[key] = table
+            other = wanted.setdefault(Name(place, table.name), table)
+            if other is not table:
                 raise self._error(
-                    table.name,
-                    f"tables {names[table.name]} and {table.old} both want the name {table.name}",
+                    (*path, "name"),
+                    f"tables {other.old} and {table.old} both want the name {table.name}",
+                    hint="Give one of them another name.",
                 )
-            names[table.name] = table.old
-        return Standard(self._text(service, "name"), schema, tables)
+        return Standard(name, schema, tuple(tables.values()))
 
-    def _enums(self, module: object, listed: Mapping[str, Any]) -> dict[str, EnumStandard]:
+    def _tables(self, content: Mapping[str, Any]) -> Iterator[tuple[_Path, Mapping[str, Any]]]:
+        """The paragraphs of tables: `[table.plans]`, `[schema.billing.plans]`."""
+        for old, paragraph in self._paragraphs(content, ("table",)).items():
+            yield ("table", old), paragraph
+        for schema in self._paragraphs(content, ("schema",)):
+            self._require_short(schema, ("schema", schema))
+            for old, paragraph in self._paragraphs(content, ("schema", schema)).items():
+                yield ("schema", schema, old), paragraph
+
+    def _paragraphs(self, content: Mapping[str, Any], path: _Path) -> Mapping[str, Any]:
+        for key in path:
+            content = content.get(key, {})
+            if not isinstance(content, dict):
+                raise self._error(path, f"[{'.'.join(path)}] must hold paragraphs")
+        for name, paragraph in content.items():
+            if not isinstance(paragraph, dict):
+                where = ".".join((*path, name))
+                raise self._error((*path, name), f"{where} must be a paragraph, not {paragraph!r}")
+            self._require_text(name, (*path, name))
+        return content
+
+    # enums
+
+    def _enums(self, module: str | None, listed: Mapping[str, Any]) -> dict[str, EnumStandard]:
         enums = {}
-        if isinstance(module, str):
+        if module is not None:
             try:
                 enums = {e.name: e for e in shared_enums(module)}
             except StandardError as error:
-                raise self._error(module, error.message, hint=error.hint) from error
+                raise self._error(("service", "enums"), error.message, hint=error.hint) from error
         for name, paragraph in listed.items():
-            self._only(paragraph, {"values", "map", "back"}, f"[enum.{name}]")
+            path = ("enum", name)
+            self._only(paragraph, ENUM_KEYS, path)
             known = enums.get(name)
             if known is None and "values" not in paragraph:
                 raise self._error(
-                    f"enum.{name}",
-                    f"[enum.{name}] has no values, and the enums module has no {name}",
+                    path, f"[enum.{name}] has no values, and the enums module has no {name}"
                 )
-            values = self._texts(paragraph, "values") or (known.values if known else ())
-            mapping = {
-                old.upper(): new for old, new in self._pairs(paragraph, "map", values).items()
-            }
-            back = {
-                new: old
-                for new, old in self._pairs(paragraph, "back", None).items()
-                if self._is_value(new, values)
-            }
-            enums[name] = EnumStandard(name, values, mapping, back)
+            values = self._texts(paragraph, "values", path) or (known.values if known else ())
+            self._require_values(name, values, (*path, "values"))
+            enums[name] = EnumStandard(
+                name,
+                values,
+                self._mapping(paragraph, values, path),
+                self._pairs(paragraph, "back", path),
+            )
+            self._require_way_back(enums[name], path)
         return enums
 
-    def _table(
-        self, schema: str, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
-    ) -> TableStandard:
-        self._only(paragraph, _TABLE_KEYS, f"[table.{old}]")
-        columns = {
-            column: self._enum(enums, name, f"{old}.{column}")
-            for column, name in paragraph.get("enums", {}).items()
-        }
-        return TableStandard(
-            schema=schema,
-            old=old,
-            name=self._text(paragraph, "name", default=old),
-            uuids=self._texts(paragraph, "uuids"),
-            enums=columns,
-            checks=self._pairs(paragraph, "checks", None),
-            columns=self._pairs(paragraph, "columns", None),
-            keep_original=self._pairs(paragraph, "keep_original", None),
-            integers=self._integers(paragraph),
-            json=self._json(old, paragraph, enums),
-        )
+    def _require_values(self, name: str, values: Sequence[str], path: _Path) -> None:
+        if not values:
+            raise self._error(path, f"{name} has no values")
+        for value in values:
+            if value != value.upper():
+                raise self._error(
+                    path,
+                    f"{name}: the value {value} is not in upper case",
+                    hint=f"The new contract holds {value.upper()}; old values come in any case.",
+                    word=value,
+                )
+            if values.count(value) > 1:
+                raise self._error(path, f"{name} has the value {value} twice", word=value)
 
-    def _enum(self, enums: Mapping[str, EnumStandard], name: object, where: str) -> EnumStandard:
+    def _mapping(
+        self, paragraph: Mapping[str, Any], values: Sequence[str], path: _Path
+    ) -> dict[str, str]:
+        """The new value of each old one in upper case."""
+        mapping: dict[str, str] = {}
+        for old, new in self._pairs(paragraph, "map", path).items():
+            here = (*path, "map", old)
+            self._require_value(new, values, here)
+            if old.upper() in mapping:
+                raise self._error(here, f"map has {old.upper()} twice: case makes no difference")
+            if old.upper() == new:
+                raise self._error(
+                    here,
+                    f"map gives {old} itself",
+                    hint="Leave it out: a value of the enum stays what it is.",
+                )
+            mapping[old.upper()] = new
+        return mapping
+
+    def _require_way_back(self, enum: EnumStandard, path: _Path) -> None:
+        """A value that a new client writes must be the same after a look through the old side."""
+        for new, old in enum.back.items():
+            self._require_value(new, enum.values, (*path, "back", new))
+            found = enum.mapping.get(old.upper(), old.upper())
+            if found != new:
+                raise self._error(
+                    (*path, "back", new),
+                    f"back gives {new} the old value {old}, which becomes {found}",
+                    hint=f"Name an old value that becomes {new}.",
+                )
+        for new in enum.values:
+            if new in enum.mapping and new not in enum.back:
+                raise self._error(
+                    (*path, "map", new),
+                    f"map turns {new} into {enum.mapping[new]}, but {new} is a value of the enum: "
+                    "what a new client writes would change",
+                    hint=f"Leave {new} out of values, or say by back what the old contract sees.",
+                )
+
+    def _require_value(self, value: str, values: Sequence[str], path: _Path) -> None:
+        if value not in values:
+            raise self._error(
+                path,
+                f"{value} is not a value of the enum",
+                hint=f"Values: {', '.join(values)}.",
+                word=value,
+            )
+
+    # tables
+
+    def _table(
+        self,
+        table: Name,
+        paragraph: Mapping[str, Any],
+        path: _Path,
+        enums: Mapping[str, EnumStandard],
+    ) -> TableStandard:
+        old = table.name
+        self._only(paragraph, TABLE_KEYS, path)
+        self._require_short(old, path)
+        columns = {}
+        for column, name in self._pairs(paragraph, "enums", path).items():
+            here = (*path, "enums", column)
+            columns[column] = self._enum(enums, name, f"{old}.{column}", here)
+        found = TableStandard(
+            schema=table.schema,
+            old=old,
+            name=self._name(paragraph, "name", path, default=old),
+            uuids=self._texts(paragraph, "uuids", path),
+            enums=columns,
+            checks=self._names(paragraph, "checks", path),
+            columns=self._names(paragraph, "columns", path),
+            keep_original=self._names(paragraph, "keep_original", path),
+            integers=self._integers(paragraph, path),
+            json=self._json(old, paragraph, path, enums),
+        )
+        self._require_sense(found, path)
+        return found
+
+    def _enum(
+        self, enums: Mapping[str, EnumStandard], name: object, where: str, path: _Path
+    ) -> EnumStandard:
         if not isinstance(name, str) or name not in enums:
             raise self._error(
-                str(name),
+                path,
                 f"{where}: there is no enum {name}",
                 hint=f"Known enums: {', '.join(sorted(enums)) or 'none'}.",
+                word=str(name),
             )
+        # Only now: a module may hold enums that are no business of the database.
+        self._require_values(name, enums[name].values, path)
         return enums[name]
 
     def _json(
-        self, old: str, paragraph: Mapping[str, Any], enums: Mapping[str, EnumStandard]
+        self,
+        old: str,
+        paragraph: Mapping[str, Any],
+        path: _Path,
+        enums: Mapping[str, EnumStandard],
     ) -> dict[str, tuple[JsonPath, ...]]:
         """The paths of JSON columns: tables in tables, as deep as the paths are."""
         found = {}
         given = paragraph.get("json", {})
         if not isinstance(given, dict):
-            raise self._error("json", f"json must be columns with their paths, not {given!r}")
+            raise self._error(
+                (*path, "json"), f"json must be columns with their paths, not {given!r}"
+            )
         for column, inside in given.items():
-            where = f"{old}.{column}"
+            here = (*path, "json", column)
             if not isinstance(inside, dict):
                 raise self._error(
-                    f"json.{column}",
-                    f"{where}: {inside!r} stands where a path should begin",
+                    here,
+                    f"{old}.{column}: {inside!r} stands where a path should begin",
                     hint=f'Write json.{column}.key = "TheEnum".',
                 )
-            elsewhere = ("uuids", "enums", "columns", "keep_original", "integers")
-            if other := [key for key in elsewhere if column in paragraph.get(key, ())]:
-                raise self._error(
-                    f"json.{column}", f"{where} is named under json and under {other[0]}"
-                )
             found[column] = tuple(
-                JsonPath(keys, self._enum(enums, name, ".".join((where, *keys))))
-                for keys, name in self._paths(inside, where)
+                JsonPath(
+                    keys, self._enum(enums, name, ".".join((old, column, *keys)), (*here, *keys))
+                )
+                for keys, name in self._paths(inside, f"{old}.{column}", here)
             )
         return found
 
     def _paths(
-        self, inside: Mapping[str, Any], where: str
+        self, inside: Mapping[str, Any], where: str, path: _Path
     ) -> Iterator[tuple[tuple[str, ...], object]]:
         for key, value in inside.items():
             if key.endswith(("[*]", "[]")) or key == "*":
                 raise self._error(
-                    key,
+                    (*path, key),
                     f"{where}.{key}: values in every element of an array cannot be converted",
                     hint="Leave the path out, and convert them in a migration of your own.",
                 )
             if not isinstance(value, dict):
                 yield (key,), value
                 continue
-            for keys, name in self._paths(value, f"{where}.{key}"):
+            for keys, name in self._paths(value, f"{where}.{key}", (*path, key)):
                 yield (key, *keys), name
 
-    def _pairs(
-        self, paragraph: Mapping[str, Any], key: str, values: tuple[str, ...] | None
-    ) -> dict[str, str]:
-        """A table of texts, whose values must be among those given."""
-        pairs = paragraph.get(key, {})
-        if not isinstance(pairs, dict) or not all(isinstance(v, str) for v in pairs.values()):
-            raise self._error(key, f"{key} must be a table of texts, not {pairs!r}")
-        if values is not None:
-            for value in pairs.values():
-                self._is_value(value, values)
-        return dict(pairs)
+    def _require_sense(self, table: TableStandard, path: _Path) -> None:
+        """What one paragraph says must go together."""
+        roles = {
+            "uuids": table.uuids,
+            "enums": table.enums,
+            "columns": table.columns,
+            "integers": table.integers,
+            "json": table.json,
+        }
+        first: dict[str, str] = {}
+        for key, names in roles.items():
+            for column in names:
+                if column in first:
+                    twice = (
+                        f"in {key} twice"
+                        if first[column] == key
+                        else (f"in {first[column]} and in {key}")
+                    )
+                    raise self._error(
+                        (*path, key, column) if key != "uuids" else (*path, key),
+                        f"{table.old}.{column} is {twice}",
+                        hint="A column changes in one way only.",
+                        word=column,
+                    )
+                first[column] = key
+        for column in table.keep_original:
+            if column not in table.enums:
+                raise self._error(
+                    (*path, "keep_original", column),
+                    f"keep_original names {table.old}.{column}, which is not in enums",
+                    hint="Only an enum's old value can be kept in another column.",
+                )
+        for column in table.checks:
+            if column not in table.enums and column not in table.integers:
+                raise self._error(
+                    (*path, "checks", column),
+                    f"checks names {table.old}.{column}, which is in neither enums nor integers",
+                )
+        self._require_own_names(table, path)
 
-    def _is_value(self, value: str, values: tuple[str, ...]) -> bool:
-        if value not in values:
-            raise self._error(
-                value, f"{value} is not a value of the enum", hint=f"Values: {', '.join(values)}."
-            )
-        return True
+    def _require_own_names(self, table: TableStandard, path: _Path) -> None:
+        for keys, what in ((("columns", "keep_original"), "column"), (("checks",), "CHECK")):
+            pairs = [(k, c, name) for k in keys for c, name in getattr(table, k).items()]
+            count = Counter(name for _, _, name in pairs)
+            for key, column, name in reversed(pairs):
+                if count[name] > 1:
+                    raise self._error(
+                        (*path, key, column), f"{table.old} would have two {what}s named {name}"
+                    )
 
-    def _integers(self, paragraph: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    def _integers(self, paragraph: Mapping[str, Any], path: _Path) -> dict[str, tuple[int, ...]]:
         found = paragraph.get("integers", {})
-        if not isinstance(found, dict) or not all(
-            isinstance(v, list) and v and all(type(i) is int for i in v) for v in found.values()
-        ):
-            raise self._error("integers", f"integers must be lists of integers, not {found!r}")
+        here = (*path, "integers")
+        if not isinstance(found, dict):
+            raise self._error(here, f"integers must be a table of lists, not {found!r}")
+        for column, values in found.items():
+            if not isinstance(values, list) or not values or {type(v) for v in values} != {int}:
+                raise self._error(
+                    (*here, column), f"integers.{column} must be a list of integers, not {values!r}"
+                )
+            if len({*values}) < len(values):
+                raise self._error((*here, column), f"integers.{column} has a value twice")
         return {column: tuple(values) for column, values in found.items()}
 
-    def _text(self, paragraph: Mapping[str, Any], key: str, default: str = "") -> str:
+    # values
+
+    def _pairs(self, paragraph: Mapping[str, Any], key: str, path: _Path) -> dict[str, str]:
+        """A table of texts."""
+        pairs = paragraph.get(key, {})
+        if not isinstance(pairs, dict):
+            raise self._error((*path, key), f"{key} must be a table of texts, not {pairs!r}")
+        for name, value in pairs.items():
+            if not isinstance(value, str) or not value:
+                raise self._error((*path, key, name), f"{key}.{name} must be text, not {value!r}")
+        return dict(pairs)
+
+    def _names(self, paragraph: Mapping[str, Any], key: str, path: _Path) -> dict[str, str]:
+        """A table of names that PostgreSQL takes."""
+        pairs = self._pairs(paragraph, key, path)
+        for column, name in pairs.items():
+            self._require_short(name, (*path, key, column))
+        return pairs
+
+    def _name(self, paragraph: Mapping[str, Any], key: str, path: _Path, default: str = "") -> str:
         value = paragraph.get(key, default)
+        if value == "" and key not in paragraph:
+            raise self._error(path, f"[{'.'.join(path)}] has no {key}")
         if not isinstance(value, str) or not value:
-            raise self._error(key, f"{key} must be text, not {value!r}")
+            raise self._error((*path, key), f"{key} must be text, not {value!r}")
+        self._require_short(value, (*path, key))
         return value
 
-    def _texts(self, paragraph: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    def _require_short(self, name: str, path: _Path) -> None:
+        self._require_text(name, path)
+        if len(name.encode()) > LONGEST:
+            raise self._error(
+                path,
+                f"the name {name} has {len(name.encode())} bytes",
+                hint=f"PostgreSQL keeps {LONGEST} bytes of a name.",
+            )
+
+    def _require_text(self, name: str, path: _Path) -> None:
+        if not name or "\0" in name:
+            raise self._error(path, f"{name!r} is no name")
+
+    def _texts(self, paragraph: Mapping[str, Any], key: str, path: _Path) -> tuple[str, ...]:
         value = paragraph.get(key, [])
         if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            raise self._error(key, f"{key} must be a list of texts, not {value!r}")
+            raise self._error((*path, key), f"{key} must be a list of texts, not {value!r}")
         return tuple(value)
 
-    def _only(self, paragraph: object, known: set[str], where: str) -> None:
-        if not isinstance(paragraph, dict):
-            raise self._error(where, f"{where} must be a paragraph, not {paragraph!r}")
+    def _only(self, paragraph: Mapping[str, Any], known: Iterable[str], path: _Path) -> None:
         for key in paragraph:
             if key not in known:
+                where = f"[{'.'.join(path)}]" if path else "the file"
                 raise self._error(
-                    key,
+                    (*path, key),
                     f"{where} has no key {key}",
                     hint=f"Known keys: {', '.join(sorted(known))}.",
                 )
 
-    def _error(self, text: str, message: str, *, hint: str = "") -> StandardError:
-        line = next((i for i, line in enumerate(self._lines, 1) if text in line), 1)
-        return StandardError(f"{self._path}:{line}: {message}", hint=hint)
+    def _error(self, path: _Path, message: str, *, hint: str = "", word: str = "") -> StandardError:
+        return StandardError(f"{self._path}:{self._lines.of(path, word)}: {message}", hint=hint)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LONGEST = 63  # bytes that PostgreSQL keeps of a name
+
 
 @dataclass(frozen=True, slots=True)
 class EnumStandard:
@@ -62,8 +64,23 @@ class TableStandard:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """The new contract of one service."""
+    """The new contract of one service.
+
+    Args:
+        service: its name.
+        schema: the schema of the tables that name none.
+        tables: all of them.
+    """
 
     service: str
     schema: str
     tables: tuple[TableStandard, ...]
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas of its tables, its own first."""
+        return tuple(dict.fromkeys([self.schema, *(t.schema for t in self.tables)]))
+
+    def prefix(self, schema: str) -> str:
+        """What the names of files and of trueup's own objects for a schema's tables begin with."""
+        return "" if schema == self.schema else f"{schema}__"

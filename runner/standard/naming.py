@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+
+from runner.errors import StandardError
 
 # Words that look plural to a rule and are not, or whose plural is the name in use.
 _AS_THEY_ARE = frozenset(
@@ -50,6 +54,30 @@ def singular(name: str, words: Mapping[str, str] | None = None) -> str:
     if found != last and last[:1].isupper():
         found = found[:1].upper() + found[1:]
     return head + joint + found
+
+
+def read_words(path: Path) -> dict[str, str]:
+    """Read a user's own list of plurals and their singulars.
+
+    Args:
+        path: a TOML file of lines such as `leaves = "leaf"`.
+
+    Raises:
+        StandardError: it cannot be read, or is no such list.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StandardError(f"{path}: is no TOML: {error}") from error
+    for plural, word in found.items():
+        if not isinstance(word, str) or not word:
+            raise StandardError(
+                f"{path}: {plural} must be text, not {word!r}",
+                hint='A line gives a plural its singular: leaves = "leaf".',
+            )
+    return found
 
 
 def _by_rule(word: str) -> str:

@@ -1,188 +1,235 @@
-"""catalog + evidence -> a standard.toml that a person decides on."""
+"""catalog + evidence -> a standard that a person decides on."""
 
 from __future__ import annotations
 
-import json
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from runner.catalog import Catalog, Column, Name, Relation
 from runner.quoting import quote_ident
-from runner.standard.evidence import Evidence, is_text, may_hold_uuids
-from runner.standard.model import EnumStandard
+from runner.standard.evidence import Evidence, is_text, may_be_grade
+from runner.standard.keys import Key, Verdict, tied_columns, uuid_verdicts
+from runner.standard.model import LONGEST, EnumStandard
 from runner.standard.naming import singular
+from runner.standard.proposal import Entry, Paragraph, Proposal
 
 _OWN_TABLES = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"}
-_Key = tuple[str, str, str]
-
-
-@dataclass
-class _Paragraph:
-    """What is proposed for one table: entries, each with its evidence, and what is left alone."""
-
-    table: Relation
-    name: str
-    name_note: str = ""
-    uuids: list[tuple[str, bool, str]] = field(default_factory=list)
-    enums: list[tuple[str, str, str]] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+_KINDS = {"v": "view", "m": "materialized view", "S": "sequence", "f": "foreign table"}
 
 
 def propose(
     service: str,
     catalog: Catalog,
-    evidence: Mapping[_Key, Evidence],
+    evidence: Mapping[tuple[str, str, str], Evidence],
     *,
     enums: Sequence[EnumStandard] = (),
     enums_module: str | None = None,
     words: Mapping[str, str] | None = None,
-) -> str:
-    """Write a standard.toml for a service.
+) -> Proposal:
+    """Propose a standard for a service.
 
     Args:
         service: its name.
-        catalog: what its database holds.
-        evidence: of `read_evidence`.
+        catalog: what its database holds; its first schema is the service's own.
+        evidence: of read_evidence.
         enums: the shared enums, to recognise columns by their values.
         enums_module: the module that holds them.
         words: the user's own plurals and singulars.
 
     Returns:
-        The file's text: what is sure as entries with their evidence, the rest as comments with
-        the reason.
+        What is sure as entries in force with their evidence, the rest with the reason.
     """
     tables = [t for t in catalog.tables if t.name not in _OWN_TABLES and not t.parents]
-    uuids = _uuid_closure(tables, evidence)
-    own_enums: dict[str, tuple[str, ...]] = {}
-    paragraphs = [
-        _paragraph(t, catalog, evidence, uuids, enums, own_enums, words or {}) for t in tables
-    ]
-    lines = [
-        f"# The new contract of {service}, proposed from its database. A line that starts with #",
-        "# is not in force: take the # away to agree, or put one before a line to leave it alone.",
-        "",
-        "[service]",
-        f"name = {_text(service)}",
-        f"schema = {_text(catalog.schemas[0])}",
-        f"enums = {_text(enums_module)}" if enums_module else '# enums = "package.enums"',
-    ]
-    for name, values in own_enums.items():
-        lines += ["", f"[enum.{name}]", f"values = {_texts(values)}"]
-    for paragraph in paragraphs:
-        lines += _lines(paragraph)
-    return "\n".join(lines) + "\n"
-
-
-def _uuid_closure(
-    tables: Sequence[Relation], evidence: Mapping[_Key, Evidence]
-) -> dict[_Key, tuple[bool, str]]:
-    """Each column that may become uuid: whether it is sure, and why."""
-    keys = {(t.schema, t.name, c.name): c for t in tables for c in t.columns}
-    verdicts: dict[_Key, tuple[bool, str]] = {}
-    for key, column in keys.items():
-        if not may_hold_uuids(column) or key not in evidence:
-            continue
-        seen = evidence[key]
-        limited = "(" in column.type
-        if seen.uuids is None or not seen.filled:
-            named = column.name == "id" or column.name.endswith(("_id", "uuid"))
-            if limited and named:
-                verdicts[key] = (False, "no row to look at")
-        elif seen.uuids == seen.filled:
-            how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
-            every = "all" if seen.whole else "statistics: all"
-            verdicts[key] = (True, f"{every} {seen.filled:,} values are uuids{how}")
-        elif seen.uuids:
-            verdicts[key] = (False, f"{seen.filled - seen.uuids:,} of {seen.filled:,} are no uuids")
-    # A key is converted with all its references, or not at all.
-    references = [
-        ((t.schema, t.name, here), (*k.references, there))
-        for t in tables
-        for k in t.constraints
-        if k.kind == "f" and k.references
-        for here, there in zip(k.columns, k.referenced_columns, strict=True)
-    ]
-    changed = True
-    while changed:
-        changed = False
-        for child, parent in references:
-            for one, other in ((child, parent), (parent, child)):
-                mine, theirs = verdicts.get(one), verdicts.get(other)
-                if not mine or not may_hold_uuids(keys.get(other, _NO_COLUMN)):
-                    continue
-                if mine[0] and (theirs is None or not theirs[0]):
-                    seen = evidence.get(other, Evidence())
-                    if seen.filled:
-                        reason = f"{'.'.join(other[1:])}, which it is tied to, holds other values"
-                        verdicts[one] = (False, reason)
-                    else:
-                        verdicts[other] = (True, f"empty, and tied to {'.'.join(one[1:])}")
-                    changed = True
-    return verdicts
-
-
-_NO_COLUMN = Column("", "integer", not_null=False)
-
-
-def _paragraph(
-    table: Relation,
-    catalog: Catalog,
-    evidence: Mapping[_Key, Evidence],
-    uuids: Mapping[_Key, tuple[bool, str]],
-    enums: Sequence[EnumStandard],
-    own_enums: dict[str, tuple[str, ...]],
-    words: Mapping[str, str],
-) -> _Paragraph:
-    name = singular(table.name, words)
-    paragraph = _Paragraph(table, name)
-    if name != table.name and Name(table.schema, name) in catalog.relations:
-        paragraph.name, paragraph.name_note = table.name, f"{name} is taken"
-    elif name != table.name and quote_ident(name) != name and quote_ident(table.name) == table.name:
-        paragraph.name, paragraph.name_note = table.name, f"{name} is a reserved word"
-    for column in table.columns:
-        key = (table.schema, table.name, column.name)
-        seen = evidence.get(key)
-        if key in uuids:
-            paragraph.uuids.append((column.name, *uuids[key]))
-            continue
-        if seen is not None:
-            _propose_enum(paragraph, column, seen, enums, own_enums)
-        if column.name == "metadata" and column.type in {"json", "jsonb"}:
-            paragraph.unsure.append(f"rename the column metadata to {name}_metadata by hand")
-    return paragraph
-
-
-def _propose_enum(
-    paragraph: _Paragraph,
-    column: Column,
-    seen: Evidence,
-    enums: Sequence[EnumStandard],
-    own_enums: dict[str, tuple[str, ...]],
-) -> None:
-    values = seen.labels or seen.values
-    if not values or not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values):
-        return
-    upper = {v.upper() for v in values}
-    fitting = [e for e in enums if upper <= set(e.values)]
-    fitting.sort(
-        key=lambda e: (not _named_alike(e.name, paragraph.name, column.name), len(e.values))
+    ties = tied_columns(catalog)
+    proposer = _Proposer(
+        catalog,
+        evidence,
+        uuid_verdicts(tables, catalog, evidence, ties),
+        list(enums),
+        words or {},
+        _taken_names(catalog),
+        Counter(Name(t.schema, singular(t.name, words)) for t in tables),
     )
-    name = "".join(w.title() for w in f"{paragraph.name}_{column.name}".split("_"))
-    source = "labels" if seen.labels else f"{len(values)} values in {seen.filled:,} rows"
-    shown = f"{source}: {', '.join(values[:8])}"
-    if fitting and (
-        seen.labels or len(upper) > 1 or _named_alike(fitting[0].name, "", column.name)
-    ):
-        paragraph.enums.append((column.name, fitting[0].name, shown))
-    elif seen.labels:
-        own_enums[name] = tuple(v.upper() for v in values)
-        paragraph.enums.append((column.name, name, shown))
-    elif is_text(column) and seen.filled >= 5 * len(values) and len(values) > 1:
-        paragraph.unsure += [
-            f"enums.{_key(column.name)} = {_text(name)}  # behaves as an enum, {shown}; needs",
-            f"[enum.{name}] with values = {_texts(sorted(upper))}",
-        ]
+    paragraphs = [Paragraph(t, list(proposer.entries(t))) for t in tables]
+    return Proposal(
+        service,
+        catalog.schemas[0],
+        enums_module,
+        {e.name: e for e in enums} | proposer.own,
+        list(proposer.own),
+        paragraphs,
+        ties,
+        list(_notes(catalog, words)),
+    )
+
+
+def _taken_names(catalog: Catalog) -> dict[Name, str]:
+    """What has a name that a table cannot have beside it."""
+    taken = dict.fromkeys(catalog.types, "type")
+    for name, relation in catalog.relations.items():
+        taken |= {Name(name.schema, i.name): "index" for i in relation.indexes}
+        taken[name] = _KINDS.get(relation.kind, "table")
+    return taken
+
+
+def _notes(catalog: Catalog, words: Mapping[str, str] | None) -> Iterator[str]:
+    for name, relation in sorted(catalog.relations.items()):
+        wanted = singular(name.name, words)
+        if relation.kind in "vmf" and wanted != name.name:
+            kind = _KINDS[relation.kind]
+            yield f"{kind} {name}: named as tables are, would be {wanted}; trueup renames tables"
+
+
+@dataclass
+class _Proposer:
+    catalog: Catalog
+    evidence: Mapping[tuple[str, str, str], Evidence]
+    uuids: Mapping[Key, Verdict]
+    enums: Sequence[EnumStandard]
+    words: Mapping[str, str]
+    taken: Mapping[Name, str]
+    wanted: Mapping[Name, int]
+    own: dict[str, EnumStandard] = field(default_factory=dict)
+
+    @cached_property
+    def shared(self) -> set[str]:
+        """The names of the module's enums."""
+        return {e.name for e in self.enums}
+
+    def entries(self, table: Relation) -> Iterator[Entry]:
+        """What is proposed for a table."""
+        name = singular(table.name, self.words)
+        yield Entry("name", "", name, reason=self._name_in_the_way(table, name))
+        rest: list[Entry] = []
+        for column in table.columns:
+            seen = self.evidence.get((table.schema, table.name, column.name))
+            verdict = self.uuids.get((table.qualified, column.name))
+            if verdict is not None:
+                yield Entry("uuids", column.name, "", verdict.evidence, verdict.reason)
+            elif column.name == "metadata" and column.type in {"json", "jsonb"}:
+                rest.append(_metadata(table, name))
+            elif seen is not None and may_be_grade(column):
+                rest += _integers(table, column, seen)
+            elif seen is not None:
+                rest += self._enum(table, name, column, seen)
+        yield from rest
+
+    def _name_in_the_way(self, table: Relation, name: str) -> str:
+        if name == table.name:
+            return ""
+        new = Name(table.schema, name)
+        if len(name.encode()) > LONGEST:
+            return f"{name} is longer than {LONGEST} bytes, choose another"
+        if new in self.taken:
+            return f"{name} is taken by the {self.taken[new]} of that name, choose another"
+        if self.wanted[new] > 1:
+            return f"{self.wanted[new]} tables want the name {name}, choose another"
+        if quote_ident(name) != name and quote_ident(table.name) == table.name:
+            return f"{name} is a reserved word, choose another"
+        return ""
+
+    def _enum(self, table: Relation, name: str, column: Column, seen: Evidence) -> Iterator[Entry]:
+        values = seen.labels or seen.values
+        if not values:
+            return
+        upper = tuple(dict.fromkeys(v.upper() for v in values))
+        shown = f"{len(values)} values in {seen.filled:,} rows: {', '.join(values[:8])}"
+        if seen.labels:
+            shown = f"labels: {', '.join(values[:8])}"
+        named = self.catalog.types.get(column.type_name) if column.type_name else None
+        native = bool(named and named.labels)
+        if seen.labels and column.type.startswith("character varying") and upper == values:
+            return  # at the standard already
+        words = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values)
+        if not words and not seen.labels:
+            return
+        reason = "" if words else "its values are no plain words, a person must name them"
+        if not reason and not _default_fits(column, upper):
+            reason = f"its default {column.default} is none of its values"
+        if column.default is not None and not reason:
+            shown += f"; its default {column.default.partition('::')[0]} follows"
+        back = _back(values, native=native)
+        fitting = [e for e in self.enums if {*upper} <= {*e.values}]
+        fitting.sort(key=lambda e: (not _named_alike(e.name, name, column.name), len(e.values)))
+        if (
+            fitting
+            and not back
+            and (seen.labels or len(upper) > 1 or _named_alike(fitting[0].name, "", column.name))
+        ):
+            more = [v for v in fitting[0].values if v not in upper]
+            if seen.labels and more:
+                shown += f"; the old contract cannot hold {', '.join(more[:8])}"
+            yield Entry("enums", column.name, fitting[0].name, shown, reason)
+            return
+        if not seen.labels:
+            if not is_text(column) or seen.filled < 5 * len(values) or len(values) < 2:
+                return
+            reason = reason or "it behaves as an enum, no CHECK says so"
+            upper = tuple(sorted(upper))
+        wanted = column.type_name.name if named and column.type_name else f"{name}_{column.name}"
+        own = self._own_enum(wanted, table.schema, upper, back)
+        yield Entry("enums", column.name, own, shown, reason)
+
+    def _own_enum(
+        self, wanted: str, schema: str, values: tuple[str, ...], back: Mapping[str, str]
+    ) -> str:
+        """The name of an enum of these values that the file holds; columns may share it."""
+        camel = "".join(w[:1].upper() + w[1:] for w in re.split(r"[^A-Za-z0-9]+", wanted)) or "Enum"
+        names = itertools.chain(
+            (camel, schema.title() + camel), (f"{camel}{n}" for n in itertools.count(2))
+        )
+        for name in names:
+            enum = EnumStandard(name, values, {}, back)
+            if self.own.get(name, enum) == enum and name not in self.shared:
+                self.own[name] = enum
+                break
+        return name
+
+
+def _metadata(table: Relation, entity: str) -> Entry:
+    new = f"{entity}_metadata"
+    reason = ""
+    if table.column(new) is not None:
+        reason = f"the table has a column {new} already"
+    elif len(new.encode()) > LONGEST:
+        reason = f"{new} is longer than {LONGEST} bytes, choose another"
+    return Entry("columns", "metadata", new, "JSON, named after its table", reason)
+
+
+def _integers(table: Relation, column: Column, seen: Evidence) -> Iterator[Entry]:
+    values = seen.labels or seen.values or ()
+    numbers = sorted(int(v) for v in values if re.fullmatch(r"-?\d{1,18}", v))
+    if not numbers:
+        return
+    guarded = any(k.kind == "c" and k.columns == (column.name,) for k in table.constraints)
+    if seen.labels:
+        reason = "a CHECK guards it already"
+    elif guarded or len(numbers) < 2 or seen.filled < 5 * len(numbers):
+        return
+    else:
+        reason = f"{len(numbers)} integers in {seen.filled:,} rows, may be an enum"
+    yield Entry("integers", column.name, str(numbers), reason=reason)
+
+
+def _back(values: Sequence[str], *, native: bool) -> dict[str, str]:
+    """The old spelling of values that neither lower nor upper case gives back."""
+    if all(v == v.lower() for v in values) or (native and all(v == v.upper() for v in values)):
+        return {}
+    back: dict[str, str] = {}
+    for value in values:
+        back.setdefault(value.upper(), value)
+    return back
+
+
+def _default_fits(column: Column, upper: Sequence[str]) -> bool:
+    if column.is_array or column.default is None:
+        return True
+    literal = re.fullmatch(r"'((?:[^']|'')*)'::.*", column.default)
+    return literal is None or literal[1].replace("''", "'").upper() in upper
 
 
 def _named_alike(enum: str, table: str, column: str) -> bool:
@@ -190,36 +237,3 @@ def _named_alike(enum: str, table: str, column: str) -> bool:
     parts = [w.lower() for w in re.findall(r"[A-Z][a-z0-9]*", enum)]
     wanted = [*table.split("_"), *column.split("_")]
     return bool(parts) and parts[-1] in {wanted[-1], singular(wanted[-1])}
-
-
-def _lines(paragraph: _Paragraph) -> list[str]:
-    lines = ["", f"[table.{_key(paragraph.table.name)}]"]
-    if paragraph.name_note:
-        wanted = singular(paragraph.table.name)
-        lines.append(f"# name = {_text(wanted)}  # {paragraph.name_note}: choose another")
-    else:
-        lines.append(f"name = {_text(paragraph.name)}")
-    if paragraph.uuids:
-        lines += ["uuids = ["]
-        lines += [
-            f"    {'' if sure else '# '}{_text(column)},  # {why}"
-            for column, sure, why in paragraph.uuids
-        ]
-        lines += ["]"]
-    for column, enum, why in paragraph.enums:
-        lines.append(f"enums.{_key(column)} = {_text(enum)}  # {why}")
-    lines += [f"# {note}" for note in paragraph.unsure]
-    return lines
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
-
-
-def _text(value: str) -> str:
-    # JSON's escapes are TOML's, but for the ones that JSON leaves alone.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _texts(values: Sequence[str]) -> str:
-    return "[" + ", ".join(map(_text, values)) + "]"

@@ -33,7 +33,7 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
         ConnectionFailedError: the connection was lost.
     """
     with read_only(connection, "verify"):
-        catalog = read_catalog(connection, (standard.schema,))
+        catalog = read_catalog(connection, standard.schemas)
         found = [(table, *_find(table, catalog)) for table in standard.tables]
         names = [relation.qualified for _, _, relation, _ in found if relation]
         uncheckable = own_functions(connection, names)
@@ -44,7 +44,9 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             if relation is None:
                 distances.append(Distance(name, f"table {name}", "a table", "no such table"))
                 continue
-            verified = Verified(table, relation, catalog, uncheckable)
+            verified = Verified(
+                table, relation, catalog, uncheckable, standard.prefix(table.schema)
+            )
             distances += table_distances(connection, verified)
             distances += _beside(verified, beside)
     return Verification(standard.service, tuple(states), tuple(distances))

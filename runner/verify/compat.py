@@ -43,7 +43,7 @@ def _view(table: Verified, view: Relation) -> Iterator[Distance]:
     invoker = any(o.startswith("security_invoker=") and o[17:] in _TRUE for o in view.options)
     if relation.row_security and not invoker:
         yield table.distance(name, "security_invoker, as row security needs", "none")
-    marker = quote_ident(shorten(table.standard.old, "_used"))
+    marker = quote_ident(shorten(table.prefix + table.standard.old, "_used"))
     if f"trueup.{marker}" not in (view.definition or ""):
         yield table.distance(name, f"to read its odometer trueup.{marker}", "it does not")
 

@@ -25,12 +25,14 @@ class Verified:
 
     Args:
         uncheckable: the CHECKs that may not be evaluated.
+        prefix: what the names of trueup's own objects for it begin with.
     """
 
     standard: TableStandard
     relation: Relation
     catalog: Catalog
     uncheckable: frozenset[str]
+    prefix: str
 
     @property
     def new(self) -> Name:

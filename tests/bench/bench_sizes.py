@@ -14,7 +14,7 @@ from bench.support import Bench
 from runner.execute import engine
 from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
-from runner.standard.source import propose_from_database
+from runner.propose.source import Wishes, propose_from_database
 
 REFERENCES = 3
 
@@ -29,7 +29,7 @@ def measure(bench: Bench) -> None:
     keys = REFERENCES * (tables - 1)
     size = f"{tables:,} tables, {keys:,} foreign keys"
     begun = time.perf_counter()
-    propose_from_database(dsn, "sizes", schema="public", enums_module=None, scan=False)
+    propose_from_database(dsn, Wishes("sizes"), scan=False)
     bench.at_most(f"propose for {size}", time.perf_counter() - begun, 20.0, "s", "no data read")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -67,6 +67,36 @@ def test_a_database_that_trueup_never_saw_can_be_at_the_standard(database: str) 
     assert distances(database) == []
 
 
+def test_a_database_that_was_brought_half_way_by_hand_lists_what_is_left_of_each_table(
+    database: str,
+) -> None:
+    run_files(database, AT_STANDARD)
+    execute(
+        database,
+        "ALTER TABLE request DROP CONSTRAINT request_type_check",
+        "ALTER TABLE request ALTER COLUMN request_type TYPE text",
+        "ALTER TABLE provider_quota RENAME TO provider_quotas",
+        "ALTER TABLE provider_quotas ALTER COLUMN id TYPE varchar(36) USING id::text",
+    )
+
+    result = run_trueup("verify", "--service", "model_orchestration", dsn=database)
+
+    assert (result.returncode, result.stderr) == (1, "")
+    assert " ".join(result.stdout.split()) == " ".join(
+        """
+        public.model: at the standard
+        public.request: new contract
+          column public.request.request_type: expected varchar of at least 19 characters,
+          found text
+          constraint request_type_check on public.request: expected a CHECK, found none
+        public.provider_quota: old contract
+          table public.provider_quotas: expected the name public.provider_quota, found its old name
+          column public.provider_quotas.id: expected uuid, found varchar(36)
+        distance to the standard: 4
+        """.split()
+    )
+
+
 def test_an_empty_database_lacks_every_table(database: str) -> None:
     verification = run(database)
 

@@ -93,6 +93,20 @@ def test_each_committed_file_tells_a_reviewer_what_it_does(path: Path) -> None:
         assert len(split(rollback.read_text(encoding="utf-8"))) == 1
 
 
+@pytest.mark.parametrize("value", ["DONE", "FINISHED"])
+def test_a_value_that_the_old_column_cannot_hold_is_refused(value: str) -> None:
+    state = Column("state", "character varying(5)", not_null=True)
+    parent = replace(PARENT, columns=(PARENT.columns[0], state))
+    table = replace(TASKS, enums={"state": EnumStandard("Status", ("OPEN", value))})
+    if value == "DONE":
+        assert files(table, relations=(parent,))
+        return
+    with pytest.raises(StandardError, match=r"state is varchar\(5\), and FINISHED of"):
+        files(table, relations=(parent,))
+    short = EnumStandard("Status", ("OPEN", value), back={value: "done"})
+    assert files(replace(table, enums={"state": short}), relations=(parent,))
+
+
 def test_files_are_the_same_whatever_the_order_of_the_catalog() -> None:
     standard = Standard("s", "public", (TASKS, STEPS))
     assert generate(standard, catalog(PARENT, CHILD), baseline=None) == generate(

@@ -152,12 +152,18 @@ class Service:
 
     def state(self, *schemas: str) -> tuple[Catalog, dict[str, bytes]]:
         """The catalog and the rows."""
-        return self.catalog(*schemas), self.rows()
+        return self.catalog(*schemas), self.rows(*schemas)
 
-    def rows(self) -> dict[str, bytes]:
+    def rows(self, *schemas: str) -> dict[str, bytes]:
         """Every table of the service as COPY writes it, its columns and rows in a fixed order."""
         with psycopg.connect(self.dsn) as connection:
-            return {table.name: _copy(connection, table) for table in self.catalog("public").tables}
+            return {
+                table.name if table.schema == "public" else str(table.qualified): _copy(
+                    connection, table
+                )
+                for table in self.catalog(*(schemas or ("public",))).tables
+                if table.schema != "trueup"
+            }
 
 
 MakeService = Callable[..., Service]

@@ -1,0 +1,130 @@
+"""Units of tables: the files that can be applied on a day of their own, by what they depend on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runner.ledger.files import Migration
+
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_ALTERED = re.compile(
+    rf"\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?((?:{_IDENTIFIER}\.)?{_IDENTIFIER})"
+    rf"(?:\s+RENAME\s+TO\s+({_IDENTIFIER}))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of tables.
+
+    Args:
+        files: ids of its own files.
+        shared: ids of the files that every unit needs: baseline and toolkit.
+    """
+
+    files: frozenset[str]
+    shared: frozenset[str]
+
+
+def find_units(migrations: Sequence[Migration]) -> list[Unit]:
+    """The units of the sources: what no declared dependency ties together.
+
+    Args:
+        migrations: all that the sources hold.
+
+    Returns:
+        The units in the order of their first files. A file that declares no dependency is in no
+        unit, unless it is one that all others of its service need.
+    """
+    services: dict[str, list[Migration]] = {}
+    for migration in migrations:
+        services.setdefault(migration.service, []).append(migration)
+    return [unit for found in services.values() for unit in _units_of(found)]
+
+
+def _units_of(migrations: Sequence[Migration]) -> list[Unit]:
+    baseline = {m.id for m in migrations if m.phase == "baseline"}
+    rest = {m.id: m for m in migrations if m.id not in baseline}
+    roots = [id_ for id_, m in rest.items() if not m.depends & rest.keys()]
+    # All others come after a single root.
+    shared = frozenset(baseline | {*(roots if len(roots) == 1 else ())})
+    own = {id_: m for id_, m in rest.items() if id_ not in shared and m.depends}
+    root = {id_: id_ for id_ in own}
+
+    def find(id_: str) -> str:
+        while root[id_] != id_:
+            root[id_] = root[root[id_]]
+            id_ = root[id_]
+        return id_
+
+    for id_, migration in own.items():
+        for parent in migration.depends & own.keys():
+            root[find(id_)] = find(parent)
+    groups: dict[str, set[str]] = {}
+    for id_ in own:
+        groups.setdefault(find(id_), set()).add(id_)
+    return [Unit(frozenset(ids), shared) for ids in groups.values()]
+
+
+def unit_of(migrations: Sequence[Migration], table: str) -> Unit:
+    """The unit that holds a table.
+
+    Args:
+        migrations: all that the sources hold.
+        table: its old or new name, with its schema or without.
+
+    Raises:
+        UsageError: none does, or several do.
+    """
+    units = find_units(migrations)
+    names = [_tables([m for m in migrations if m.id in unit.files]) for unit in units]
+    wanted = _parts(table) if _ALTERED.fullmatch(f"ALTER TABLE {table}") else (table,)
+    found = [
+        unit
+        for unit, tables in zip(units, names, strict=True)
+        if any(name[-len(wanted) :] == wanted for name in tables)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"several units have a table {table}", hint="name it with its schema")
+    listed = "; ".join(
+        ", ".join(".".join(name) for name, is_new in tables.items() if is_new)
+        for tables in names
+        if tables
+    )
+    raise UsageError(
+        f"no unit of tables has the table {table}", hint=f"units here: {listed or 'none'}"
+    )
+
+
+def _tables(migrations: Iterable[Migration]) -> dict[tuple[str, ...], bool]:
+    """The tables that files convert, by each of their names; whether it is the last one."""
+    found: dict[tuple[str, ...], bool] = {}
+    for migration in migrations:
+        if migration.phase not in ("expand", "window"):
+            continue
+        for statement in migration.statements:
+            if match := _ALTERED.match(statement.text):
+                old = _parts(match[1])
+                found.setdefault(old, not match[2])
+                if match[2]:
+                    found[old] = False
+                    found.setdefault((*old[:-1], *_parts(match[2])), True)
+    return found
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a qualified name, as the catalog holds them."""
+    return tuple(
+        part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
+        for part in re.findall(_IDENTIFIER, name)
+    )

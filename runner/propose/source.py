@@ -1,0 +1,183 @@
+"""The database that a proposal is made from: a live one, or a dump on the embedded server."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.catalog import read_catalog
+from runner.errors import StandardError
+from runner.postgres.connect import connect
+from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+from runner.preflight.reading import read_only
+from runner.propose.fit import fit
+from runner.standard.evidence import read_evidence
+from runner.standard.load import shared_enums
+from runner.standard.propose import propose
+
+_MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
+_MOST_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user says of the service.
+
+    Args:
+        service: its name.
+        schemas: the schemas that hold its tables, its own first.
+        enums_module: the module with its shared enums, if it has one.
+        words: plurals with their singulars.
+    """
+
+    service: str
+    schemas: Sequence[str] = ("public",)
+    enums_module: str | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The text of a standard.toml, and what could not be looked at for it."""
+
+    text: str
+    warnings: tuple[str, ...] = ()
+
+
+def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
+    """Propose a standard from a live database, reading only.
+
+    Args:
+        dsn: the database.
+        wishes: what the user says of the service.
+        scan: read each table once; else the planner's statistics must do.
+
+    Raises:
+        StandardError: a schema has no table, or the module cannot be imported.
+        LockedError, StatementError, ConnectionFailedError: the database could not be read.
+    """
+    enums = shared_enums(wishes.enums_module) if wishes.enums_module else []
+    with (
+        connect(dsn, application_name="trueup propose") as connection,
+        read_only(connection, "propose"),
+    ):
+        catalog = read_catalog(connection, wishes.schemas)
+        for schema in wishes.schemas:
+            if not any(t.schema == schema for t in catalog.tables):
+                raise StandardError(
+                    f"the schema {schema} of {connection.info.dbname} has no table",
+                    hint="Name another one with --schema, or another database with --dsn.",
+                )
+        evidence, unread = read_evidence(connection, catalog, scan=scan)
+    proposal = propose(
+        wishes.service,
+        catalog,
+        evidence,
+        enums=enums,
+        enums_module=wishes.enums_module,
+        words=wishes.words,
+    )
+    fit(proposal, catalog)
+    return Proposed(
+        proposal.text(),
+        tuple(f"not read, as this role may not see all its rows: {name}" for name in unread),
+    )
+
+
+def propose_from_dump(dump: Path, wishes: Wishes) -> Proposed:
+    """Propose a standard from a dump in SQL, loaded into the embedded server.
+
+    Args:
+        dump: a file as pg_dump writes it, with or without data.
+        wishes: what the user says of the service.
+
+    Raises:
+        StandardError: the dump cannot be read, or nothing of it could be loaded.
+    """
+    _require_sql(dump)
+    with start_server(settings=FAST) as server:
+        server.create_database("dump")
+        failures = _load(server, dump)
+        try:
+            found = propose_from_database(server.dsn("dump"), wishes, scan=True)
+        except StandardError as error:
+            if not failures:
+                raise
+            raise StandardError(
+                f"{dump}: {error.message}; the dump's first failure: {failures[0]}",
+                hint=_MAKE_DUMP,
+            ) from error
+    warnings = [f"not loaded: {failure}" for failure in failures[:_MOST_SHOWN]]
+    if len(failures) > _MOST_SHOWN:
+        warnings.append(f"not loaded: and {len(failures) - _MOST_SHOWN} more")
+    return Proposed(found.text, (*warnings, *found.warnings))
+
+
+def _require_sql(dump: Path) -> None:
+    """Refuse what psql would choke on, and say what it is instead."""
+    if dump.is_dir():
+        raise StandardError(
+            f"{dump}: is a folder; a dump in folder format has to be made SQL first",
+            hint=f"pg_restore -f schema.sql {dump}",
+        )
+    try:
+        with dump.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise StandardError(f"{dump}: cannot be read: {error.strerror}") from error
+    if not start.strip():
+        raise StandardError(f"{dump}: is empty", hint=_MAKE_DUMP)
+    if start.startswith(b"PGDMP") or start[257:262] == b"ustar":
+        raise StandardError(
+            f"{dump}: is a dump in binary format, which has to be made SQL first",
+            hint=f"pg_restore -f schema.sql {dump}",
+        )
+    if b"\0" in start:
+        raise StandardError(f"{dump}: is no SQL", hint=_MAKE_DUMP)
+
+
+def _load(server: EmbeddedServer, dump: Path) -> list[str]:
+    """Let psql load the dump with its COPY data; the failures, each with its line.
+
+    psql's own commands are switched off: a dump of somebody else's could start programs by them.
+    """
+    psql = server.binaries.directory / "psql"
+    if not psql.exists():
+        raise StandardError(
+            f"{psql.parent} has no psql to load the dump with",
+            hint="Load the dump into a scratch database and name that with --dsn.",
+        )
+    with dump.open("rb") as file:
+        done = subprocess.run(
+            [
+                *(str(psql), "--no-psqlrc", "--quiet", "--dbname", server.dsn("dump")),
+                *("--set", "VERBOSITY=terse", "--output", "/dev/null"),
+                *("--command", f"\\restrict {secrets.token_hex(16)}", "--file", "-"),
+            ],
+            stdin=file,
+            capture_output=True,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    failures = {
+        int(found[1]): found[2]
+        for found in re.finditer(
+            r"^(?:psql:)?<stdin>:(\d+): (?:ERROR|FATAL|error|fatal): +(.*)",
+            done.stderr,
+            re.MULTILINE,
+        )
+    }
+    with dump.open("rb") as file:
+        # pg_dump's own ones change nothing here.
+        ours = {
+            number
+            for number, line in enumerate(file, start=1)
+            if number in failures
+            and line.startswith((b"\\restrict ", b"\\unrestrict ", b"\\connect "))
+        }
+    return [f"{dump}:{n}: {text}" for n, text in failures.items() if n not in ours]

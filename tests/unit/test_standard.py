@@ -1,0 +1,283 @@
+"""standard.toml as a person writes it: what it gives, and errors that point to the line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runner.errors import StandardError
+from runner.standard import EnumStandard, load_standard
+from runner.standard.lines import Lines
+from runner.standard.load import ENUM_KEYS, TABLE_KEYS
+
+HEAD = '[service]\nname = "s"\n\n[enum.State]\nvalues = [\n    "OPEN",\n    "CLOSED",\n]\n'
+# Where what stands behind HEAD begins.
+NEXT = HEAD.count("\n") + 1
+
+
+def load(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "standard.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(StandardError) as caught:
+        load_standard(path)
+    return str(caught.value).replace(f"{path}:", "")
+
+
+ERRORS = {
+    "unknown key": ('[table.ts]\nname = "t"\nuuid = ["id"]', 2, "has no key uuid"),
+    "unknown paragraph": ('[tables.ts]\nname = "t"', 0, "the file has no key tables"),
+    "unknown enum": (
+        '[table.as]\nname = "Stat"\n[table.ts]\nenums.a = "State"\nenums.b = "Stat"',
+        4,
+        "ts.b: there is no enum Stat",
+    ),
+    "unknown enum in one line": (
+        '[table.ts]\nenums = { a = "State", b = "Stat" }',
+        1,
+        "ts.b: there is no enum Stat",
+    ),
+    "no such value": (
+        '[enum.E]\nvalues = ["A", "B"]\nmap = { X = "A", Y = "C" }',
+        2,
+        "C is not a value of the enum",
+    ),
+    "no such value back": (
+        '[enum.E]\nvalues = ["A"]\nback = { C = "a" }',
+        2,
+        "C is not a value of the enum",
+    ),
+    "one name wanted twice": (
+        '[table.ts]\nname = "t"\n[table.tts]\nuuids = ["t"]\nname = "t"',
+        4,
+        "tables ts and tts both want the name t",
+    ),
+    "a name that another table keeps": (
+        '[table.t]\nuuids = ["id"]\n[table.ts]\nname = "t"',
+        3,
+        "tables t and ts both want the name t",
+    ),
+    "a column twice": (
+        '[table.ts]\nname = "a"\nuuids = [\n    "a",\n    "b",\n]\nenums.b = "State"',
+        6,
+        "ts.b is in uuids and in enums",
+    ),
+    "a uuid twice": ('[table.ts]\nuuids = [\n    "b",\n    "b",\n]', 2, "ts.b is in uuids twice"),
+    "renamed and converted": (
+        '[table.ts]\nenums.b = "State"\ncolumns.b = "c"',
+        2,
+        "ts.b is in enums and in columns",
+    ),
+    "kept without an enum": (
+        '[table.ts]\nname = "b"\nkeep_original.b = "b_old"',
+        2,
+        "keep_original names ts.b, which is not in enums",
+    ),
+    "a CHECK of nothing": (
+        '[table.ts]\nname = "b"\nchecks.b = "b_ok"',
+        2,
+        "checks names ts.b, which is in neither enums nor integers",
+    ),
+    "two columns of one name": (
+        '[table.ts]\nenums.b = "State"\nkeep_original.b = "c"\ncolumns.d = "c"',
+        2,
+        "ts would have two columns named c",
+    ),
+    "two CHECKs of one name": (
+        '[table.ts]\nenums = { a = "State", b = "State" }\nchecks.a = "c"\nchecks.b = "c"',
+        3,
+        "ts would have two CHECKs named c",
+    ),
+    "a long name": (f'[table.ts]\nname = "{"é" * 32}"', 1, "has 64 bytes"),
+    "a long CHECK": (
+        f'[table.ts]\nenums.a = "State"\nchecks.a = "{"x" * 64}"',
+        2,
+        "has 64 bytes",
+    ),
+    "a lowercase value": (
+        '[enum.E]\nvalues = [\n    "A",\n    "b",\n]',
+        3,
+        "E: the value b is not in upper case",
+    ),
+    "a value twice": ('[enum.E]\nvalues = ["A", "A"]', 1, "E has the value A twice"),
+    "no value": ("[enum.E]\nvalues = []", 1, "E has no values"),
+    "no values": ('[enum.E]\nmap = { X = "A" }', 0, "[enum.E] has no values"),
+    "a map to itself": (
+        '[enum.E]\nvalues = ["A"]\nmap = { a = "A" }',
+        2,
+        "map gives a itself",
+    ),
+    "a map of both cases": (
+        '[enum.E]\nvalues = ["A"]\nmap.x = "A"\nmap.X = "A"',
+        3,
+        "map has X twice",
+    ),
+    "a map of a value": (
+        '[enum.E]\nvalues = ["A", "B"]\nmap = { B = "A" }',
+        2,
+        "map turns B into A, but B is a value of the enum",
+    ),
+    "a way back that leads elsewhere": (
+        '[enum.E]\nvalues = ["A", "B"]\nmap = { X = "A" }\nback = { B = "x" }',
+        3,
+        "back gives B the old value x, which becomes A",
+    ),
+    "integers that are texts": (
+        '[table.ts]\nintegers.a = [1]\nintegers.b = ["1"]',
+        2,
+        "integers.b must be a list of integers",
+    ),
+    "an integer twice": ("[table.ts]\nintegers.a = [1, 1]", 1, "integers.a has a value twice"),
+    "uuids that are a text": ('[table.ts]\nuuids = "id"', 1, "uuids must be a list of texts"),
+    "an enum that is a list": ('[table.ts]\nenums.a = ["State"]', 1, "enums.a must be text"),
+    "enums that are a text": ('[table.ts]\nenums = "State"', 1, "enums must be a table of texts"),
+    "a name that is a number": ("[table.ts]\nname = 1", 1, "name must be text, not 1"),
+    "an empty name": ('[table.ts]\nname = ""', 1, "name must be text, not ''"),
+    "a table that is a text": ('[table]\nts = "t"', 1, "table.ts must be a paragraph"),
+    "a schema without tables": ("[schema]\nbilling = 1", 1, "schema.billing must be a paragraph"),
+    "a table twice": (
+        '[table.ts]\nname = "t"\n[schema.public.ts]\nname = "u"',
+        2,
+        "the table public.ts has two paragraphs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), ERRORS.values(), ids=ERRORS)
+def test_an_error_points_to_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+    found = load(tmp_path, f"{HEAD}{text}\n")
+    number, _, rest = found.partition(": ")
+    assert message in rest
+    assert int(number) == NEXT + line, found
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "there is no [service] paragraph"),
+        ('[enum.E]\nvalues = ["A"]', 1, "there is no [service] paragraph"),
+        ('[service]\nschema = "x"', 1, "[service] has no name"),
+        ('[service]\nname = "s"\nenum = "x"', 3, "[service] has no key enum"),
+        ('[service]\nname = "s"\nenums = 1', 3, "enums must be text, not 1"),
+        ('[service]\nname = "s"\nenums = "no.such"', 3, "the enums module no.such cannot be"),
+    ],
+)
+def test_an_error_of_the_service_points_to_its_line(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    number, _, rest = load(tmp_path, text).partition(": ")
+    assert message in rest
+    assert int(number) == line
+
+
+def test_a_module_whose_enum_is_not_uppercase_is_refused_where_a_column_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_enums.py").write_text(
+        'import enum\nclass Low(enum.Enum):\n    A = "a"\nclass Up(enum.Enum):\n    A = "A"\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    head = '[service]\nname = "s"\nenums = "their_enums"\n[table.ts]\nenums.a = "Up"\n'
+    path = tmp_path / "standard.toml"
+    path.write_text(head)
+    assert load_standard(path).tables[0].enums["a"].values == ("A",)
+    assert load(tmp_path, head + 'enums.b = "Low"').startswith(
+        "6: Low: the value a is not in upper case"
+    )
+
+
+def test_what_is_no_toml_or_cannot_be_read_is_said(tmp_path: Path) -> None:
+    assert "is no TOML" in load(tmp_path, "[service\n")
+    with pytest.raises(StandardError, match="cannot be read: No such file"):
+        load_standard(tmp_path / "none.toml")
+    with pytest.raises(StandardError, match="cannot be read: Is a directory"):
+        load_standard(tmp_path)
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        HEAD
+        + """
+[enum.Plan]
+values = ["ACTIVE", "IDLE"]
+map = { paused = "IDLE", ready = "IDLE" }
+back = { IDLE = "paused" }
+
+[table.plans]
+name = "plan"
+uuids = ["id"]
+enums.state = "Plan"
+checks.state = "plan_ok"
+keep_original.state = "state_detail"
+columns.metadata = "plan_metadata"
+integers.level = [1, 2]
+
+[schema.billing."a.b"]
+name = "c.d"
+
+[schema.billing.plans]
+"""
+    )
+    standard = load_standard(path)
+    plans, dotted, other = standard.tables
+    assert plans.enums["state"] == EnumStandard(
+        "Plan", ("ACTIVE", "IDLE"), {"PAUSED": "IDLE", "READY": "IDLE"}, {"IDLE": "paused"}
+    )
+    assert (plans.schema, plans.old, plans.name, plans.uuids) == (
+        "public",
+        "plans",
+        "plan",
+        ("id",),
+    )
+    assert plans.checks == {"state": "plan_ok"}
+    assert plans.keep_original == {"state": "state_detail"}
+    assert plans.columns == {"metadata": "plan_metadata"}
+    assert plans.integers == {"level": (1, 2)}
+    assert (dotted.schema, dotted.old, dotted.name) == ("billing", "a.b", "c.d")
+    assert (other.schema, other.old, other.name) == ("billing", "plans", "plans")
+    assert standard.schemas == ("public", "billing")
+
+
+def test_the_page_on_the_file_shows_every_key_and_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "standard.md").read_text(encoding="utf-8")
+    first, *blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "standard.toml"
+    path.write_text(first.replace('enums = "planning.enums"\n', ""), encoding="utf-8")
+    whole = load_standard(path)
+    assert [t.old for t in whole.tables] == ["plans", "invoices"]
+    assert whole.schemas == ("public", "billing")
+    # What each key needs beside it.
+    values = 'values = ["ACTIVE", "INACTIVE", "ARCHIVED"]\n'
+    beside = {
+        "checks": 'enums.state = "PlanState"\n',
+        "keep_original": 'enums.state = "PlanState"\n',
+        "map": values,
+        "back": values + 'map = { PAUSED = "INACTIVE" }\n',
+    }
+    keys = re.findall(r"^### (\w+)", page, re.MULTILINE)
+    for key, block in zip(keys, blocks, strict=True):
+        place = "enum.PlanState" if key in ENUM_KEYS else "table.plans"
+        text = f'[service]\nname = "s"\n[{place}]\n{beside.get(key, "")}{block}'
+        if place == "table.plans":
+            text += f"[enum.PlanState]\n{values}"
+        path.write_text(text, encoding="utf-8")
+        load_standard(path)
+    assert {*keys} == ENUM_KEYS | TABLE_KEYS
+
+
+def test_lines_are_found_whatever_stands_between() -> None:
+    lines = Lines(
+        '# [table.a]\nt = """\n[table.a]\n"""\n[ table . "a" ] # [x]\n\n'
+        "b = [ # ]\n  'x',\n]\n'c'.d = { e = 1 }\n[table.f]\n"
+    )
+    assert lines.of(("t",)) == 2
+    assert lines.of(("table", "a")) == 5
+    assert lines.of(("table", "a", "b")) == 7
+    assert lines.of(("table", "a", "b"), "x") == 8
+    assert lines.of(("table", "a", "c", "d")) == 10
+    assert lines.of(("table", "a", "c")) == 10
+    assert lines.of(("table", "a", "nothing")) == 5
+    assert lines.of(("table", "f", "b")) == 11
+    assert lines.of(("nothing",)) == 1
