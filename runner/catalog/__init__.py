@@ -11,6 +11,7 @@ from runner.catalog.model import (
     Name,
     NamedType,
     Policy,
+    Publication,
     Relation,
     Trigger,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Name",
     "NamedType",
     "Policy",
+    "Publication",
     "Relation",
     "Trigger",
     "diff",

@@ -30,6 +30,7 @@ _PARTS = {
     "indexes": "index",
     "triggers": "trigger",
     "policies": "policy",
+    "publications": "publication",
 }
 
 
