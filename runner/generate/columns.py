@@ -74,6 +74,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         not_null=column.not_null,
         refusals=tuple(refusals),
         storage=_storage(column, is_text=True),
+        old_collation=column.collation,
     )
 
 
@@ -130,6 +131,7 @@ def _enum_change(
         check=check_sql,
         values=enum.values,
         storage=_storage(column, is_text=is_text or column.is_array),
+        old_collation=column.collation,
     )
 
 

@@ -231,7 +231,7 @@ def _enforced(t: TableView) -> str:
 def _foreign_keys(u: UnitView) -> Iterator[Draft]:
     for k in u.foreign_keys:
         t = u.table(k.table)
-        name = u.fkey_build_name(k)
+        name = k.build_name
         add, validate = f"fkey {name} {t.new}", f"validate {name} {t.new}"
         yield Draft(
             key=add,
@@ -250,6 +250,8 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             after=list(dict.fromkeys([_enforced(t), _enforced(u.table(k.references))])),
             context={"t": t, "k": k},
         )
+        if not k.validated:
+            continue
         yield Draft(
             key=validate,
             folder="online",
@@ -272,7 +274,9 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
 
 def _contract(u: UnitView) -> Iterator[Draft]:
     enforced = [_enforced(t) for t in u.tables]
-    enforced += [f"validate {u.fkey_build_name(k)} {k.table}" for k in u.foreign_keys]
+    enforced += [
+        f"{'validate' if k.validated else 'fkey'} {k.build_name} {k.table}" for k in u.foreign_keys
+    ]
     closed, kept = [], []
     for position, t in enumerate(u.tables):
         still_open = u.tables[position:]

@@ -22,7 +22,14 @@ from runner.generate.model import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
-from runner.preflight.rules import OTHER_SPELLING, ColumnRules, Rule, column_rules, integer_rules
+from runner.preflight.rules import (
+    OTHER_SPELLING,
+    ColumnRules,
+    Rule,
+    column_rules,
+    integer_rules,
+    unproven_rules,
+)
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
@@ -198,6 +205,9 @@ def column_keys(
     for name, _, condition in change.integer_checks:
         rules = integer_rules(name, condition)
         yield Key(rules.value, _outcome(rules), name, rules.rules)
+    for constraint in change.relation.unproven_checks:
+        rules = unproven_rules(constraint)
+        yield Key(rules.value, _outcome(rules), rules.name, rules.rules)
 
 
 def _spellings(

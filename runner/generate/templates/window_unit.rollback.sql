@@ -3,6 +3,7 @@ SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
+{{ macros.check_at_once(u.defers) -}}
 LOCK TABLE {{ u.tables | map(attribute="new") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
 
 {% for k in u.foreign_keys %}
@@ -17,8 +18,11 @@ ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
 {% if t.columns %}
 
+{% for k in t.unproven_checks if not t.converts(k.columns) %}
+ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ k.name | q }};
+{% endfor %}
 {% for i in t.respelled_indexes %}
-DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{{ i.removal(t.old) }}
 {% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
@@ -26,7 +30,10 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
-CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
+{{ i.statement(t.old, new=false) }}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
@@ -52,12 +59,21 @@ WHERE t.{{ column.name | q }} = {{ key.old_from("r." ~ (key.name | q)) }};
 {% for t in u.tables if t.columns %}
 CALL trueup.put_back({{ t.old | n | lit }});
 {% endfor %}
+{% for t in u.tables if t.columns %}
+{% for k in t.unproven_checks %}
+
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ k.name | q }} {{ t.restated(k) }};
+{% if k.comment is not none %}
+{{ t.comment_again(k) }}
+{% endif %}
+{% endfor %}
+{% endfor %}
 {% for k in u.foreign_keys %}
 
 ALTER TABLE {{ u.old_name(k.table) | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
-    FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ u.old_name(k.references) | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+    FOREIGN KEY ({{ k.listed(k.columns) }})
+    REFERENCES {{ u.old_name(k.references) | n }} ({{ k.listed(k.referenced_columns) }}){{ k.options }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ u.old_name(k.table) | n }} IS {{ k.comment | lit }};
 {% endif %}

@@ -30,7 +30,7 @@ WHERE
 
 {% endif %}
 {% for i in t.respelled_indexes %}
-DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{{ i.removal(t.old) }}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
@@ -41,7 +41,10 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
-CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.new_method }};
+{{ i.statement(t.old, new=true) }}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
 {% endfor %}
 
 {% endif %}
@@ -55,8 +58,8 @@ ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
 
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.name | q }}
-    FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+    FOREIGN KEY ({{ k.listed(k.columns) }})
+    REFERENCES {{ k.references | n }} ({{ k.listed(k.referenced_columns) }}){{ k.options }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}

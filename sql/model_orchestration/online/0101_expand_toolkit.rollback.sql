@@ -16,12 +16,17 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.put_back;
     DROP PROCEDURE trueup.silence_triggers;
+    DROP PROCEDURE trueup.set_references_aside;
     DROP PROCEDURE trueup.set_aside;
+    DROP FUNCTION trueup.identity_again;
+    DROP FUNCTION trueup.users_of;
     DROP PROCEDURE trueup.copy_columns;
+    DROP PROCEDURE trueup.copy_default;
     DROP PROCEDURE trueup.copy_settings;
     DROP PROCEDURE trueup.copy_column;
     DROP PROCEDURE trueup.require_silence;
