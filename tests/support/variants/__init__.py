@@ -155,9 +155,15 @@ class Service:
         return self.catalog(*schemas), self.rows()
 
     def rows(self) -> dict[str, bytes]:
-        """Every table of the service as COPY writes it, its columns and rows in a fixed order."""
+        """Every table of the service as COPY writes it, its columns and rows in a fixed order.
+
+        And where each sequence stands.
+        """
         with psycopg.connect(self.dsn) as connection:
-            return {table.name: _copy(connection, table) for table in self.catalog("public").tables}
+            relations = self.catalog("public").relations.values()
+            return {r.name: _copy(connection, r) for r in relations if r.kind in "rp"} | {
+                r.name: _value(connection, r) for r in relations if r.kind == "S"
+            }
 
 
 MakeService = Callable[..., Service]
@@ -178,6 +184,13 @@ def _copy(connection: psycopg.Connection, table: Relation) -> bytes:
     ).format(columns=columns, table=sql.Identifier(*table.qualified))
     with connection.cursor().copy(statement) as copy:
         return b"".join(copy)
+
+
+def _value(connection: psycopg.Connection, sequence: Relation) -> bytes:
+    query = sql.SQL("SELECT last_value, is_called FROM {}").format(
+        sql.Identifier(*sequence.qualified)
+    )
+    return repr(connection.execute(query).fetchone()).encode()
 
 
 def describe(differences: Iterable[object]) -> str:
