@@ -128,11 +128,11 @@ class IndexChange:
 
     def statement(self, table: Name, *, new: bool) -> str:
         """The statement that makes it on a table, for the old or the new contract's values."""
-        method = self.new_method if new else self.method
+        method, name = self.new_method if new else self.method, quote_ident(self.old_name)
         if self.constraint == "EXCLUDE":
-            return f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {quote_ident(self.old_name)} {method};"
+            return f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {name} {method};"
         unique = "UNIQUE " if self.unique else ""
-        return f"CREATE {unique}INDEX {quote_ident(self.old_name)} ON {quote_name(table)} {method};"
+        return f"CREATE {unique}INDEX {name} ON {quote_name(table)} {method};"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from support.journey import Journey
 
 from objects.things import ENUM, PARTS, STANDARD, things
+from runner.preflight import check
+from runner.standard import load_standard
 
 # A key beside the converted columns.
 LOOSE = STANDARD + PARTS.replace(', "thing_id"', "")
@@ -159,6 +162,15 @@ KEYS = {
 @pytest.mark.parametrize(("schema", "standard"), KEYS.values(), ids=KEYS)
 def test_a_foreign_key_comes_through(journey: Journey, schema: str, standard: str) -> None:
     journey.there_and_back(schema, standard)
+
+
+def test_orphans_of_a_key_that_is_not_valid_are_told_and_stop_nothing(journey: Journey) -> None:
+    service = journey.start(NOT_VALID, STANDARD + PARTS)
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        report = check(connection, load_standard(journey.folder / "standard.toml"))
+    assert report.ready
+    told = [f for f in report.findings if "was never validated" in f.problem.replace("\n", " ")]
+    assert [(f.object, f.rows) for f in told] == [("public.parts.thing_id", 1)]
 
 
 def test_setting_one_column_null_comes_through(
