@@ -6,6 +6,7 @@ Code that runs against a database composes with `psycopg.sql` instead.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,16 @@ def quote_literal(value: str) -> str:
     """Quote a text as an SQL literal, safe whatever standard_conforming_strings says."""
     quoted = "'" + value.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+
+
+def unused(name: str, suffix: str, taken: set[str]) -> str:
+    """Give a name a suffix, and a number where the result is taken; it is taken from then on."""
+    for number in itertools.count(1):
+        found = shorten(name, suffix if number == 1 else f"{suffix}{number}")
+        if found not in taken:
+            break
+    taken.add(found)
+    return found
 
 
 def shorten(name: str, suffix: str = "") -> str:

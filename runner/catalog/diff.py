@@ -32,6 +32,7 @@ _PARTS = {
     "policies": "policy",
     "rules": "rule",
     "statistics": "statistics",
+    "publications": "publication",
 }
 
 

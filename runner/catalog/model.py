@@ -26,6 +26,8 @@ class Column:
     not_null: bool
     default: str | None = None
     generated: str = ""
+    virtual: bool = False  # generated when it is read, not when it is written
+    uses: tuple[str, ...] = ()  # the columns that it is generated from
     identity: str = ""
     collation: str | None = None
     storage: str = ""
@@ -66,6 +68,9 @@ class Index:
     clustered: bool = False
     replica_identity: bool = False
     comment: str | None = None
+    options: tuple[str, ...] = ()
+    statistics_targets: tuple[tuple[int, int], ...] = ()  # of its expressions: place, target
+    not_for_uuid: tuple[str, ...] = ()  # key columns that could not be indexed so as uuid
 
     @property
     def method(self) -> str:
@@ -127,6 +132,23 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """How a publication publishes a table.
+
+    Args:
+        name: the publication.
+        columns: the columns it lists, empty when it publishes all.
+        where: its row filter.
+        uses: the columns that the list or the filter names.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    where: str | None = None
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dependent:
     """An object that uses a relation.
 
@@ -161,12 +183,14 @@ class Relation:
     row_security: bool = False
     force_row_security: bool = False
     replica_identity: str = "d"
-    definition: str | None = None
+    definition: str | None = None  # of a view its query, of a sequence its options
     parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
     partition_key: str | None = None
     partition_bound: str | None = None
     owned_by: str | None = None
-    publications: tuple[str, ...] = ()
+    publications: tuple[Publication, ...] = ()
+    publishes_updates: bool = False  # by any publication, also one of all tables
     columns: tuple[Column, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -193,6 +217,15 @@ class Relation:
     def primary_key(self) -> Constraint | None:
         """The primary key, or None."""
         return next((c for c in self.constraints if c.kind == "p"), None)
+
+    @property
+    def unproven_checks(self) -> tuple[Constraint, ...]:
+        """The CHECKs that were never validated: a row may break them, and cannot be updated."""
+        return tuple(
+            k
+            for k in self.constraints
+            if k.kind == "c" and not k.validated and "NOT ENFORCED" not in k.definition
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from runner.catalog.model import (
     Name,
     NamedType,
     Policy,
+    Publication,
     Relation,
     Rule,
     Statistics,
@@ -52,11 +53,25 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
     c.relispopulated AS populated,
     c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
     c.relreplident::text AS replica_identity,
-    CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+    CASE
+        WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
+        WHEN c.relkind = 'S' THEN (
+            SELECT concat_ws(
+                ' ', 'AS', s.seqtypid::regtype, 'START', s.seqstart, 'INCREMENT', s.seqincrement,
+                'MINVALUE', s.seqmin, 'MAXVALUE', s.seqmax, 'CACHE', s.seqcache,
+                CASE WHEN s.seqcycle THEN 'CYCLE' END
+            )
+            FROM pg_sequence AS s WHERE s.seqrelid = c.oid
+        )
+    END AS definition,
     ARRAY(
         SELECT i.inhparent::regclass::text FROM pg_inherits AS i
         WHERE i.inhrelid = c.oid ORDER BY i.inhseqno
     ) AS parents,
+    ARRAY(
+        SELECT i.inhrelid::regclass::text FROM pg_inherits AS i
+        WHERE i.inhparent = c.oid ORDER BY 1
+    ) AS children,
     CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
     pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
     (
@@ -66,10 +81,10 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
         WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
             AND d.deptype IN ('a', 'i')
     ) AS owned_by,
-    ARRAY(
-        SELECT p.pubname FROM pg_publication_rel AS r
-        JOIN pg_publication AS p ON p.oid = r.prpubid WHERE r.prrelid = c.oid ORDER BY 1
-    ) AS publications
+    (n.nspname, c.relname) IN (
+        SELECT t.schemaname, t.tablename FROM pg_publication_tables AS t
+        JOIN pg_publication AS p ON p.pubname = t.pubname AND p.pubupdate
+    ) AS publishes_updates
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
@@ -80,6 +95,22 @@ SELECT a.attrelid AS relation, a.attname AS name,
     format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
     CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
     CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) ELSE '' END AS generated,
+    a.attgenerated = 'v' AS virtual,
+    CASE
+        WHEN a.attgenerated = '' THEN '{{}}'
+        ELSE ARRAY(
+            -- Before PostgreSQL 15 the column depends on them, since then its expression does.
+            SELECT u.attname FROM pg_depend AS x
+            JOIN pg_attribute AS u ON u.attrelid = x.refobjid AND u.attnum = x.refobjsubid
+            WHERE x.refclassid = 'pg_class'::regclass AND x.refobjid = a.attrelid
+                AND x.refobjsubid > 0 AND x.refobjsubid <> a.attnum
+                AND (x.classid, x.objid, x.objsubid) IN (
+                    ('pg_class'::regclass, a.attrelid, a.attnum::integer),
+                    ('pg_attrdef'::regclass, d.oid, 0)
+                )
+            ORDER BY 1
+        )
+    END AS uses,
     a.attidentity::text AS identity,
     CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END
         AS collation,
@@ -148,7 +179,25 @@ SELECT x.indrelid AS relation, i.relname AS name, pg_get_indexdef(x.indexrelid) 
         JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
         WHERE k.attnum > 0
         ORDER BY 1
-    ) AS columns
+    ) AS columns,
+    ARRAY(
+        SELECT a.attname
+        FROM unnest(x.indkey::int2[], x.indclass::oid[], x.indcollation::oid[])
+            AS k (attnum, opclass, sorted_by)
+        JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+        JOIN pg_opclass AS o ON o.oid = k.opclass
+        WHERE NOT o.opcdefault OR k.sorted_by <> a.attcollation
+            OR NOT EXISTS (
+                SELECT FROM pg_opclass AS u
+                WHERE u.opcmethod = i.relam AND u.opcintype = 'uuid'::regtype AND u.opcdefault
+            )
+        ORDER BY 1
+    ) AS not_for_uuid,
+    coalesce(i.reloptions, '{}') AS options,
+    ARRAY(
+        SELECT ARRAY[a.attnum, a.attstattarget] FROM pg_attribute AS a
+        WHERE a.attrelid = i.oid AND a.attstattarget >= 0 ORDER BY 1
+    ) AS statistics_targets
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_namespace AS n ON n.oid = i.relnamespace
@@ -214,6 +263,35 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s)
 ORDER BY s.stxrelid, s.stxname
 """
+
+_PUBLICATIONS: LiteralString = """
+SELECT r.prrelid AS relation, p.pubname AS name,
+    ARRAY(
+        SELECT a.attname FROM unnest({columns}::int2[]) AS k (attnum)
+        JOIN pg_attribute AS a ON a.attrelid = r.prrelid AND a.attnum = k.attnum ORDER BY 1
+    ) AS columns,
+    {where} AS where,
+    ARRAY(
+        SELECT DISTINCT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+        ORDER BY 1
+    ) AS uses
+FROM pg_publication_rel AS r
+JOIN pg_publication AS p ON p.oid = r.prpubid
+JOIN pg_class AS c ON c.oid = r.prrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY r.prrelid, p.pubname
+"""
+
+# Since PostgreSQL 15 a publication may list columns and filter rows.
+_LISTS: Mapping[str, LiteralString] = {
+    "columns": "r.prattrs",
+    "where": "pg_get_expr(r.prqual, r.prrelid)",
+}
+_NO_LISTS: Mapping[str, LiteralString] = {"columns": "NULL", "where": "NULL"}
 
 _DEPENDENTS: LiteralString = """
 SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
@@ -315,6 +393,7 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
         The catalog.
     """
     wanted = {"schemas": list(schemas)}
+    version = connection.info.server_version // 10000
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SELECT set_config('search_path', '', true)")
 
@@ -333,6 +412,9 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
             "rules": parts(Rule, _RULES),
             "statistics": parts(Statistics, _STATISTICS),
             "dependents": parts(Dependent, _DEPENDENTS),
+            "publications": parts(
+                Publication, _PUBLICATIONS.format(**(_LISTS if version >= 15 else _NO_LISTS))
+            ),
         }
         relation_acl = _ACL.format(
             acl="coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END"
@@ -352,7 +434,6 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
             Name(row["schema"], row["name"]): _build(NamedType, row)
             for row in cursor.execute(_TYPES, wanted)
         }
-    version = connection.info.server_version // 10000
     return Catalog(version, tuple(schemas), relations, functions, types)
 
 
@@ -363,7 +444,7 @@ def _build(part: type[_T], row: Mapping[str, Any]) -> _T:
         if name in _NAMES:
             values[name] = Name(*value) if value else None
         elif isinstance(value, list):
-            values[name] = tuple(value)
+            values[name] = tuple(tuple(v) if isinstance(v, list) else v for v in value)
     return part(**values)
 
 

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
 
 # What an environment decides, not a migration file.
-_NOT_OF_THE_FILES = ("owner", "acl", "publications", "statistics_target")
+_NOT_OF_THE_FILES = (
+    "owner",
+    "acl",
+    "children",
+    "publications",
+    "publishes_updates",
+    "statistics_target",
+)
 _RECORDS = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 
 

@@ -18,7 +18,8 @@ from runner.generate.model import (
     TableChange,
 )
 from runner.generate.predicates import calls_function_on, convert_literals, restate
-from runner.quoting import quote_name, shorten
+from runner.generate.unharmed import in_the_way
+from runner.quoting import quote_ident, quote_name, shorten, unused
 
 
 def foreign_key_changes(
@@ -29,6 +30,7 @@ def foreign_key_changes(
     """The foreign keys of a table: converted together with what they refer to, or renamed."""
     own = {c.name: c for c in columns[relation.qualified]}
     new = new_names[relation.qualified]
+    taken = {k.name for k in relation.constraints}
     for key in relation.constraints:
         if key.kind != "f" or key.references is None:
             continue
@@ -47,16 +49,23 @@ def foreign_key_changes(
                     hint="Name both columns in standard.toml: a key is converted with all its "
                     "references, as one unit.",
                 )
+        name = follow(key.name, relation.name, new.name)
+        if name in taken:
+            name = key.name
+        taken.add(name)
         yield ForeignKeyChange(
             table=new,
             old_name=key.name,
-            name=follow(key.name, relation.name, new.name),
+            build_name=unused(name, "__new", taken) if name == key.name else name,
+            name=name,
             columns=key.columns,
             references=new_names.get(key.references, key.references),
             referenced_columns=key.referenced_columns,
             options=_options(key),
             converted=any(here in own for here, _ in pairs),
             comment=key.comment,
+            validated=key.validated,
+            temporal=f"PERIOD {quote_ident(key.columns[-1])})" in key.definition,
         )
 
 
@@ -67,23 +76,34 @@ def _options(key: Constraint) -> str:
         r""" REFERENCES (?:[^"(]|"(?:[^"]|"")*")+\((?:[^")]|"(?:[^"]|"")*")+\)""", tail
     )
     assert match, key.definition
-    return tail[match.end() :].removesuffix(" NOT VALID")
+    return tail[match.end() :]
 
 
 def with_parent(
     change: ColumnChange,
+    relation: Relation,
     keys: Iterable[ForeignKeyChange],
     old_names: Mapping[Name, Name],
     columns: Mapping[Name, tuple[ColumnChange, ...]],
 ) -> ColumnChange:
     """A reference's old spelling is its parent's, not one that is derived."""
-    for key in sorted(keys, key=lambda k: len(k.columns)):
+    nullable = {c.name for c in relation.columns if not c.not_null}
+    for key in sorted(keys, key=lambda k: (not k.validated, len(k.columns))):
         if key.converted and change.name in key.columns:
+            # A key of which one column is null does not look at the others.
+            is_partial = len(key.columns) > 1 and not nullable.isdisjoint(key.columns)
             pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
             far = dict(pairs)[change.name]
             parent = next(c for c in columns[old_names[key.references]] if c.name == far)
             return replace(
-                change, parent=Parent(key.references, parent.name, parent.old_name, pairs)
+                change,
+                parent=Parent(
+                    key.references,
+                    parent.name,
+                    parent.old_name,
+                    pairs,
+                    is_sure=key.validated and (not is_partial or "MATCH FULL" in key.options),
+                ),
             )
     return change
 
@@ -93,12 +113,10 @@ class NamesInUse:
     """What each table's new names are held against.
 
     Args:
-        taken: by schema, the names that an index there cannot get.
         relations: all relations.
         sequences: the sequences by the column that owns them.
     """
 
-    taken: Mapping[str, frozenset[str]]
     relations: frozenset[Name]
     sequences: Mapping[str, tuple[Relation, ...]]
 
@@ -106,42 +124,47 @@ class NamesInUse:
     def of(catalog: Catalog) -> NamesInUse:
         """Gather them."""
         relations = catalog.relations.values()
-        taken: dict[str, set[str]] = defaultdict(set)
         sequences: dict[str, tuple[Relation, ...]] = defaultdict(tuple)
         for relation in relations:
-            taken[relation.schema].add(relation.name)
             if relation.kind == "S" and relation.owned_by:
                 sequences[relation.owned_by] += (relation,)
-        indexes = frozenset(i.name for r in relations for i in r.indexes)
-        return NamesInUse(
-            {schema: indexes | names for schema, names in taken.items()},
-            frozenset(catalog.relations),
-            sequences,
-        )
+        return NamesInUse(frozenset(catalog.relations), sequences)
 
 
 def index_changes(
-    relation: Relation, new: Name, changes: Sequence[ColumnChange], in_use: NamesInUse
+    relation: Relation, new: Name, changes: Sequence[ColumnChange], taken: set[str]
 ) -> Iterable[IndexChange]:
-    """The indexes of a table: built anew for converted columns, or renamed."""
+    """The indexes of a table: built anew for converted columns, or renamed.
+
+    Args:
+        relation: the table.
+        new: its new name.
+        changes: its converted columns.
+        taken: the names of the schema's relations and indexes; those of new ones are added.
+    """
     converted = {c.name for c in changes}
-    taken = in_use.taken[relation.schema]
-    kinds = {"p": "PRIMARY KEY", "u": "UNIQUE"}
+    constraints = {k.name for k in relation.constraints}
+    kinds = {"p": "PRIMARY KEY", "u": "UNIQUE", "x": "EXCLUDE"}
     for index in relation.indexes:
         constraint = relation.constraint(index.constraint) if index.constraint else None
         name = follow(index.name, relation.name, new.name)
-        if name != index.name and name in taken:
+        if name in taken or (index.constraint and name in constraints):
             name = index.name
+        taken.add(name)
         is_converted = bool(converted.intersection(index.columns))
+        is_exclusion = constraint is not None and constraint.kind == "x"
+        method = constraint.definition if constraint and is_exclusion else index.method
         yield IndexChange(
             old_name=index.name,
-            build_name=shorten(name, "__new") if name in taken else name,
+            build_name=unused(name, "__new", taken)
+            if is_converted and name == index.name
+            else name,
             name=name,
             unique=index.unique,
-            method=restate(index.method),
-            new_method=_new_method(index, relation, changes)
+            method=restate(method),
+            new_method=_new_method(index, method, relation, changes)
             if is_converted
-            else restate(index.method),
+            else restate(method),
             converted=is_converted,
             constraint=kinds.get(constraint.kind) if constraint else None,
             columns=index.columns,
@@ -149,10 +172,22 @@ def index_changes(
             constraint_comment=constraint.comment if constraint else None,
             clustered=index.clustered,
             replica_identity=index.replica_identity,
+            options=index.options,
+            statistics_targets=index.statistics_targets,
+            deferral=_deferral(constraint),
         )
 
 
-def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange]) -> str:
+def _deferral(constraint: Constraint | None) -> str:
+    found = re.search(
+        r" DEFERRABLE(?: INITIALLY DEFERRED)?$", constraint.definition if constraint else ""
+    )
+    return found[0] if found else ""
+
+
+def _new_method(
+    index: Index, method: str, relation: Relation, changes: Sequence[ColumnChange]
+) -> str:
     mentioned = [c for c in changes if c.name in index.columns]
     enums = [c for c in mentioned if c.check]
     types = {c.name: c.type for c in relation.columns}
@@ -165,7 +200,7 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
                 hint="Drop it before, and make it again for the new contract afterwards.",
             )
     converted = convert_literals(
-        index.method,
+        method,
         what=f"the index {index.name}",
         values={v for c in enums for v in c.values},
         native_types={types[c.name] for c in enums} - {"text", "character varying"},
@@ -178,6 +213,8 @@ def _new_method(index: Index, relation: Relation, changes: Sequence[ColumnChange
         mapping={old: new for c in enums for old, new in c.mapping.items()},
         enum_columns={c.name for c in enums},
     )
+    if any(c.old_type.startswith("char") for c in mentioned):
+        converted = converted.replace(" bpchar_pattern_ops", " varchar_pattern_ops")
     return restate(converted)
 
 
@@ -220,12 +257,7 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
             " and such a table cannot be converted yet",
             "Leave its paragraph out of standard.toml.",
         )
-    for constraint in relation.constraints:
-        if constraint.kind == "x" and converted.intersection(constraint.columns):
-            yield Obstacle(
-                f"{table}: the exclusion constraint {constraint.name} holds a converted column",
-                "Drop it before, and make it again for the new contract afterwards.",
-            )
+    yield from (found.obstacle for found in in_the_way(change, relation))
     for index in change.indexes:
         if index.new_method != index.method and any(
             calls_function_on(index.method, column) for column in converted
@@ -234,13 +266,4 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
                 f"the index {index.old_name} calls a function on a column whose values change: "
                 f"{index.method}",
                 "Drop it before, and make it again for the new contract afterwards.",
-            )
-    behind = False
-    for column in relation.columns:
-        behind = behind or column.name in converted
-        if behind and (column.identity or column.generated):
-            yield Obstacle(
-                f"{table}.{column.name} is {'an identity' if column.identity else 'a generated'} "
-                "column behind a converted one: rolling back contract could not make it again",
-                "Turn it into a plain column with a default before.",
             )

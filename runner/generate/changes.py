@@ -49,10 +49,11 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     units = _units(foreign_keys, old_names, Dependents(catalog, columns).ties)
     in_use = NamesInUse.of(catalog)
     changes = []
+    taken = {schema: names_in(schema, catalog) for schema in {n.schema for n in columns}}
     for name in _parents_first(columns, foreign_keys, old_names):
         relation, new = catalog.relations[name], new_names[name]
         changed = tuple(
-            with_parent(c, foreign_keys[name], old_names, columns) for c in columns[name]
+            with_parent(c, relation, foreign_keys[name], old_names, columns) for c in columns[name]
         )
         if not changed and name == new and not standards[name].columns:
             if standards[name].integers:
@@ -67,7 +68,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 new=new,
                 relation=relation,
                 columns=changed,
-                indexes=tuple(index_changes(relation, new, changed, in_use)),
+                indexes=tuple(index_changes(relation, new, changed, taken[new.schema])),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
                 marker=shorten(standard.prefix(name.schema) + name.name, "_used"),
@@ -105,6 +106,13 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     ]
 
 
+def names_in(schema: str, catalog: Catalog) -> set[str]:
+    """The names that no further table or index of a schema can have."""
+    relations = [r for r in catalog.relations.values() if r.schema == schema]
+    types = {t.name for t in catalog.types.values() if t.schema == schema}
+    return {r.name for r in relations} | {i.name for r in relations for i in r.indexes} | types
+
+
 def _is_converted(table: TableStandard, catalog: Catalog) -> bool:
     old = catalog.relations.get(Name(table.schema, table.old))
     return (old is None or old.kind == "v") and Name(table.schema, table.name) in catalog.relations
@@ -118,7 +126,7 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"the standard names the table {name}, which the database does not have",
             hint="Correct the name in standard.toml, or the database that --dsn names.",
         )
-    if table.name != table.old and Name(table.schema, table.name) in catalog.relations:
+    if table.name != table.old and table.name in names_in(table.schema, catalog):
         raise StandardError(
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",

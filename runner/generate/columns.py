@@ -83,6 +83,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         not_null=column.not_null,
         refusals=tuple(refusals),
         storage=_storage(column, is_text=True),
+        old_collation=column.collation,
     )
 
 
@@ -141,6 +142,7 @@ def _enum_change(
         values=enum.values,
         mapping=enum.mapping,
         storage=_storage(column, is_text=is_text or column.is_array),
+        old_collation=column.collation,
     )
 
 

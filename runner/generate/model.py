@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.catalog import Column, Name, Relation
-from runner.quoting import shorten
+from runner.quoting import quote_ident, quote_name, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,14 @@ class Parent:
         name: the parent's column.
         old_name: the same column on the old side.
         pairs: all columns of the foreign key, each with the parent's.
+        is_sure: whether each value is one of the parent's.
     """
 
     table: Name
     name: str
     old_name: str
     pairs: tuple[tuple[str, str], ...]
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class ColumnChange:
     mapping: Mapping[str, str] = field(default_factory=dict)  # of its enum's old values
     parent: Parent | None = None
     kept: str | None = None
+    old_collation: str | None = None  # where it is not the default
     paths: tuple[tuple[str, str], ...] = ()  # name and condition
     to_old_again: str | None = None  # `to_old` of `to_new`, where that is shorter than both in turn
 
@@ -119,6 +122,13 @@ class ColumnChange:
         """Its name while the old column has it for a moment."""
         return shorten(self.name, "__aside")
 
+    @property
+    def old_definition(self) -> str:
+        """The old type with its collation."""
+        return (
+            f"{self.old_type} COLLATE {self.old_collation}" if self.old_collation else self.old_type
+        )
+
     def new_from(self, value: str) -> str:
         """The new value as SQL, from SQL that gives the old one."""
         return self.to_new.replace("{}", value)
@@ -142,15 +152,32 @@ class IndexChange:
     build_name: str  # while the old one lives
     name: str
     unique: bool
-    method: str  # the old definition from USING on
+    method: str  # the old definition from USING on; all of an exclusion constraint's
     new_method: str  # the same for the new contract's values
     converted: bool
-    constraint: str | None  # "PRIMARY KEY", "UNIQUE" or None
+    constraint: str | None  # "PRIMARY KEY", "UNIQUE", "EXCLUDE" or None
     columns: tuple[str, ...]
     comment: str | None = None
     constraint_comment: str | None = None
     clustered: bool = False
     replica_identity: bool = False
+    options: tuple[str, ...] = ()
+    statistics_targets: tuple[tuple[int, int], ...] = ()
+    deferral: str = ""  # of a constraint: " DEFERRABLE INITIALLY DEFERRED"
+
+    def removal(self, table: Name) -> str:
+        """The statement that drops it from a table."""
+        if self.constraint:
+            return f"ALTER TABLE {quote_name(table)} DROP CONSTRAINT {quote_ident(self.old_name)};"
+        return f"DROP INDEX {quote_name(Name(table.schema, self.old_name))};"
+
+    def statement(self, table: Name, *, new: bool) -> str:
+        """The statement that makes it on a table, for the old or the new contract's values."""
+        method, name = self.new_method if new else self.method, quote_ident(self.old_name)
+        if self.constraint == "EXCLUDE":
+            return f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {name} {method};"
+        unique = "UNIQUE " if self.unique else ""
+        return f"CREATE {unique}INDEX {name} ON {quote_name(table)} {method};"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +186,23 @@ class ForeignKeyChange:
 
     table: Name
     old_name: str
+    build_name: str  # while the old one lives
     name: str
     columns: tuple[str, ...]
     references: Name
     referenced_columns: tuple[str, ...]
-    options: str  # what follows the referenced columns: MATCH, ON DELETE, DEFERRABLE ...
+    options: str  # what follows the referenced columns: MATCH, ON DELETE, NOT VALID ...
     converted: bool
     comment: str | None = None
+    validated: bool = True
+    temporal: bool = False  # its last column is a PERIOD
+
+    def listed(self, columns: Sequence[str]) -> str:
+        """Its columns, or those that it refers to, as the definition lists them."""
+        quoted = [*map(quote_ident, columns)]
+        if self.temporal:
+            quoted[-1] = f"PERIOD {quoted[-1]}"
+        return ", ".join(quoted)
 
 
 @dataclass(frozen=True, slots=True)

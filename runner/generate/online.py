@@ -270,7 +270,7 @@ def _enforced(t: TableView) -> str:
 def _foreign_keys(u: UnitView) -> Iterator[Draft]:
     for k in u.foreign_keys:
         t = u.table(k.table)
-        name = u.fkey_build_name(k)
+        name = k.build_name
         add, validate = f"fkey {name} {t.new}", f"validate {name} {t.new}"
         yield Draft(
             key=add,
@@ -289,6 +289,8 @@ def _foreign_keys(u: UnitView) -> Iterator[Draft]:
             after=list(dict.fromkeys([_enforced(t), _enforced(u.table(k.references))])),
             context={"t": t, "k": k},
         )
+        if not k.validated:
+            continue
         yield Draft(
             key=validate,
             folder="online",
@@ -353,7 +355,9 @@ def _old_fkeys(
 
 def _contract(u: UnitView) -> Iterator[Draft]:
     enforced = [_enforced(t) for t in u.tables]
-    enforced += [f"validate {u.fkey_build_name(k)} {k.table}" for k in u.foreign_keys]
+    enforced += [
+        f"{'validate' if k.validated else 'fkey'} {k.build_name} {k.table}" for k in u.foreign_keys
+    ]
     closed, kept = [], []
     for position, t in enumerate(u.tables):
         # The first file of a large unit proves it for all of its tables.

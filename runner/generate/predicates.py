@@ -125,6 +125,13 @@ def restate(definition: str) -> str:
     return _VARCHAR_LIST.sub(convert, definition)
 
 
+def check_condition(definition: str) -> str:
+    """The expression in `CHECK (...)`, in its parentheses, without what may follow it."""
+    return re.sub(
+        r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK ")
+    )
+
+
 def calls_function_on(definition: str, column: str) -> bool:
     """Whether a definition calls a function on a column: `lower((status)::text)`."""
     call = rf"\b(?!ANY|ALL|btree|hash|gin|gist|brin)\w+\(\(?{re.escape(column)}\b"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
+from runner.catalog import Column, Name
 from runner.generate.columns import short_type
 from runner.generate.model import ForeignKeyChange, IndexChange
 from runner.generate.predicates import restate
@@ -36,19 +37,62 @@ class Remake:
         return shorten(column, "__moved")
 
     @property
-    def columns(self) -> list[tuple[str, str, str]]:
-        """Each column that is made again, in the old order: its name, its type, its source."""
+    def columns(self) -> list[tuple[str, str]]:
+        """Each column that is made again, in the old order: its name and its type."""
+        return [
+            (c.name, self._type(c) + _generation(c))
+            for c in self._table.relation.columns
+            if self._is_remade([c.name])
+        ]
+
+    def _type(self, column: Column) -> str:
+        if change := self._table.converted.get(column.name):
+            return change.old_definition
+        collation = f" COLLATE {column.collation}" if column.collation else ""
+        return short_type(column.type) + collation
+
+    @property
+    def generated(self) -> list[str]:
+        """The generated columns that are made again."""
+        return [c.name for c in self._table.change.moved if c.generated]
+
+    @property
+    def plain(self) -> list[str]:
+        """The other unconverted columns that are made again."""
+        return [c for c in self.moved if c not in self.generated]
+
+    @property
+    def updated(self) -> list[tuple[str, str]]:
+        """The columns that generated ones use, which no ALTER TYPE may touch: name, source."""
+        return [(name, source) for name, _, source in self._filled if name in self._used]
+
+    @property
+    def rewritten(self) -> list[tuple[str, str, str]]:
+        """The columns that one rewrite fills: name, type, source."""
+        return [column for column in self._filled if column[0] not in self._used]
+
+    @cached_property
+    def _used(self) -> set[str]:
+        return {name for c in self._table.change.moved for name in c.uses}
+
+    @property
+    def _filled(self) -> list[tuple[str, str, str]]:
         columns = []
         for column in self._table.relation.columns:
             change = self._table.converted.get(column.name)
             if change:
                 kept = quote_ident(change.kept) if change.kept else None
                 source = change.old_from(quote_ident(self.new_name(column.name)), kept)
-                columns.append((column.name, change.old_type, source))
-            elif column.name in self.moved:
+                columns.append((column.name, self._type(column), source))
+            elif column.name in self.moved and not column.generated:
                 source = quote_ident(self.moved_name(column.name))
-                columns.append((column.name, short_type(column.type), source))
+                columns.append((column.name, self._type(column), source))
         return columns
+
+    @property
+    def sequence_defaults(self) -> list[str]:
+        """The columns whose default takes a sequence's next value, whatever its name is now."""
+        return [c.name for c in self._table.change.moved if _takes_next_value(c)]
 
     def _is_remade(self, columns: Iterable[str]) -> bool:
         return any(c in self.moved or c in self._table.converted for c in columns)
@@ -60,13 +104,16 @@ class Remake:
     def dropped(self) -> list[tuple[str, str]]:
         """What the rollback of contract drops before it makes the columns again: kind and name."""
         found = []
+        for k in self._table.relation.constraints:
+            if k.kind == "f" and self._is_moved(k.columns) and not self._table.converts(k.columns):
+                found.append(("constraint", k.name))
         for i in self._table.indexes:
             if i.converted and (i.constraint or self._is_moved(i.columns)):
                 found.append(("constraint" if i.constraint else "index", i.name))
             elif not i.converted and self._is_moved(i.columns):
                 found.append(("constraint" if i.constraint else "index", i.old_name))
         for k in self._table.relation.constraints:
-            if k.kind in "cf" and self._is_moved(k.columns) and not self._table.converts(k.columns):
+            if k.kind == "c" and self._is_moved(k.columns) and not self._table.converts(k.columns):
                 found.append(("constraint", k.name))
         return found
 
@@ -85,7 +132,11 @@ class Remake:
                 clauses += [
                     f"ALTER COLUMN {name} {s}" for s in self._table.converted[column.name].storage
                 ]
-            if column.default is not None and column.name in self.moved:
+            if (
+                column.default is not None
+                and column.name in self.moved
+                and not _takes_next_value(column)
+            ):
                 clauses.append(f"ALTER COLUMN {name} SET DEFAULT {column.default}")
         for k in self._table.relation.constraints:
             if k.kind in "puxc" and self._is_remade(k.columns):
@@ -101,11 +152,10 @@ class Remake:
     @staticmethod
     def add_fkey(key: ForeignKeyChange, name: str) -> str:
         """The clause that adds a foreign key under a name."""
-        columns = ", ".join(map(quote_ident, key.columns))
-        referenced = ", ".join(map(quote_ident, key.referenced_columns))
         return (
-            f"ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({columns})"
-            f" REFERENCES {quote_name(key.references)} ({referenced}){key.options}"
+            f"ADD CONSTRAINT {quote_ident(name)} FOREIGN KEY ({key.listed(key.columns)})"
+            f" REFERENCES {quote_name(key.references)}"
+            f" ({key.listed(key.referenced_columns)}){key.options}"
         )
 
     @property
@@ -137,13 +187,19 @@ class Remake:
         return [
             k
             for k in self._table.all_foreign_keys
-            if (
-                k.references == new
-                and self._is_remade(k.referenced_columns)
-                and (k.converted or k.table != new)
-            )
-            or (k.table == new and k.converted and self._is_moved(k.columns))
+            if (k.references == new and self._is_remade(k.referenced_columns) and k.converted)
+            or (k.table == new and k.converted and (self._is_moved(k.columns) or not k.validated))
         ]
+
+    @property
+    def referenced(self) -> list[str]:
+        """The unconverted columns that are made again, and that keys of other tables refer to."""
+        keys = [
+            k
+            for k in self._table.all_foreign_keys
+            if k.references == self._table.new and k.table != self._table.new and not k.converted
+        ]
+        return [c for c in self.moved if any(c in k.referenced_columns for k in keys)]
 
     @property
     def settings(self) -> list[str]:
@@ -152,14 +208,29 @@ class Remake:
             statement
             for i in self._table.indexes
             if self._is_remade(i.columns)
-            for statement in self._table.index_settings(i, i.old_name)
+            for statement in (*self._options(i), *self._table.index_settings(i, i.old_name))
         ]
-        checks = (k for k in self._table.relation.constraints if k.kind == "c")
+        comments = [
+            (k.name, k.comment)
+            for k in self._table.relation.constraints
+            if k.kind == "c" and self._is_remade(k.columns)
+        ] + [
+            (k.old_name, k.comment)
+            for k in self._table.change.foreign_keys
+            if not k.converted and self._is_moved(k.columns)
+        ]
         return found + [
-            self._table.constraint_comment(k.name, k.comment)
-            for k in checks
-            if k.comment is not None and self._is_remade(k.columns)
+            self._table.constraint_comment(name, comment)
+            for name, comment in comments
+            if comment is not None
         ]
+
+    def _options(self, index: IndexChange) -> list[str]:
+        """The definition of a constraint does not hold the options of its index."""
+        if not (index.constraint and index.options):
+            return []
+        name = quote_name(Name(self._table.new.schema, index.old_name))
+        return [f"ALTER INDEX {name} SET ({', '.join(index.options)});"]
 
     @property
     def kept_not_null(self) -> list[str]:
@@ -170,3 +241,14 @@ class Remake:
     def not_null(self) -> list[str]:
         """The NOT NULL columns that the rollback of contract makes again."""
         return [name for name in self._table.not_null if self._is_remade([name])]
+
+
+def _generation(column: Column) -> str:
+    if not column.generated:
+        return ""
+    kind = "VIRTUAL" if column.virtual else "STORED"
+    return f" GENERATED ALWAYS AS ({column.generated}) {kind}"
+
+
+def _takes_next_value(column: Column) -> bool:
+    return column.default is not None and "nextval(" in column.default

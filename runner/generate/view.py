@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.catalog import Name
+from runner.catalog import Constraint, Name
 from runner.generate.attached import follow
 from runner.generate.model import (
     ColumnChange,
@@ -17,7 +17,7 @@ from runner.generate.model import (
     IndexChange,
     TableChange,
 )
-from runner.generate.predicates import restate
+from runner.generate.predicates import check_condition, restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
 
@@ -161,10 +161,6 @@ class TableView:
         """The indexes whose definition holds values: an ALTER TABLE cannot convert them."""
         return [i for i in self.indexes if i.new_method != i.method]
 
-    def fkey_build_name(self, key: ForeignKeyChange) -> str:
-        """The name of a new foreign key while the old one lives."""
-        return shorten(key.name, "__new") if key.name == key.old_name else key.name
-
     # contract and its rollback
 
     @cached_property
@@ -173,7 +169,9 @@ class TableView:
 
         A reference has its parent's, and another column may keep it anyway.
         """
-        return [c for c in self.columns if c.parent is None and c.kept is None]
+        return [
+            c for c in self.columns if c.kept is None and (c.parent is None or not c.parent.is_sure)
+        ]
 
     @property
     def keeps_spellings(self) -> bool:
@@ -232,13 +230,23 @@ class TableView:
         """The statements for the new contract's indexes, once the old ones are gone."""
         return [s for i in self.converted_indexes for s in self.index_settings(i, i.name)]
 
-    def index_settings(self, index: IndexChange, name: str) -> list[str]:
-        """The statements that give an index under a name what it has beside its definition."""
-        table, found = quote_name(self.new), []
+    def index_settings(
+        self, index: IndexChange, name: str, relation: Name | None = None
+    ) -> list[str]:
+        """The statements that give an index under a name what it has beside its definition.
+
+        Args:
+            index: the index.
+            name: what it is called.
+            relation: its table, when that has not its new name.
+        """
+        relation = relation or self.new
+        table, qualified, found = quote_name(relation), quote_name(Name(relation.schema, name)), []
         if index.constraint_comment is not None:
-            found.append(self.constraint_comment(name, index.constraint_comment))
+            found.append(comment_on_constraint(relation, name, index.constraint_comment))
+        for place, target in index.statistics_targets:
+            found.append(f"ALTER INDEX {qualified} ALTER COLUMN {place} SET STATISTICS {target};")
         if index.comment is not None:
-            qualified = quote_name(Name(self.new.schema, name))
             found.append(f"COMMENT ON INDEX {qualified} IS {quote_literal(index.comment)};")
         if index.clustered:
             found.append(f"ALTER TABLE {table} CLUSTER ON {quote_ident(name)};")
@@ -311,7 +319,7 @@ class TableView:
         foreign_keys = [
             ("constraint", k.old_name, k.name) for k in self.change.foreign_keys if not k.converted
         ]
-        taken = {name for name, _ in self.enum_checks}
+        taken = {name for name, _ in self.enum_checks} | {k.name for k in self.relation.constraints}
         return [
             (kind, old, new)
             for kind, old, new in checks + foreign_keys
@@ -333,21 +341,69 @@ class TableView:
             f" TO {quote_ident(new)};"
         )
 
+    @property
+    def old_not_nulls(self) -> list[tuple[str, str, str | None]]:
+        """The NOT NULL constraints with a name or a comment of their own: column, name, comment."""
+        return [
+            (k.columns[0], k.name, k.comment)
+            for k in self.relation.constraints
+            if k.kind == "n"
+            and (k.comment is not None or k.name != not_null_name(self.old.name, k.columns[0]))
+        ]
+
+    @staticmethod
+    def unnamed(columns: Iterable[str], named: Iterable[tuple[str, str, str | None]]) -> list[str]:
+        """The columns whose NOT NULL has no name of its own."""
+        own = {column for column, _, _ in named}
+        return [c for c in columns if c not in own]
+
+    @property
+    def new_not_nulls(self) -> list[tuple[str, str, str | None]]:
+        """The same under the table's new name."""
+        return [
+            (column, follow(name, self.old.name, self.new.name), comment)
+            for column, name, comment in self.old_not_nulls
+        ]
+
+    @property
+    def defers(self) -> bool:
+        """Whether a check of the table may wait for the end of a transaction."""
+        own = (k.definition for k in self.relation.constraints)
+        keys = (k.options for k in self.all_foreign_keys if self.new in (k.table, k.references))
+        return any(" DEFERRABLE" in text for text in (*own, *keys))
+
     # window
 
     @property
-    def _old_checks(self) -> list[tuple[str, str]]:
-        return [
-            (k.name, restate(k.definition))
-            for k in self.relation.constraints
-            if k.kind == "c" and self.converts(k.columns)
-        ]
+    def _old_checks(self) -> list[Constraint]:
+        return [k for k in self.relation.constraints if k.kind == "c" and self.converts(k.columns)]
+
+    @property
+    def unproven_checks(self) -> Sequence[Constraint]:
+        """The old contract's CHECKs that were never validated.
+
+        No row that breaks one can be updated, so they are added again once the old spellings are
+        back.
+        """
+        return self.relation.unproven_checks
+
+    def broken(self, constraint: Constraint) -> str:
+        """The condition that a row breaks a CHECK."""
+        return f"NOT {check_condition(constraint.definition)}"
+
+    def restated(self, constraint: Constraint) -> str:
+        """A constraint's definition under the old contract, as PostgreSQL keeps it."""
+        return restate(constraint.definition)
+
+    def comment_again(self, constraint: Constraint) -> str:
+        """The statement that gives a constraint of the old table its comment again."""
+        return comment_on_constraint(self.old, constraint.name, constraint.comment or "")
 
     @property
     def window_clauses(self) -> list[str]:
         """The clauses of the one rewrite from old to new."""
         return [
-            *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self._old_checks),
+            *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in self._old_checks),
             *(clause for c in self.columns for clause in _in_place(c, to_new=True)),
             *(
                 f"ALTER COLUMN {quote_ident(c.kept or '')} TYPE varchar"
@@ -367,8 +423,9 @@ class TableView:
             *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self.enum_checks),
             *(clause for c in self.columns for clause in _in_place(c, to_new=False)),
             *(
-                f"ADD CONSTRAINT {quote_ident(n)} {definition}"
-                for n, definition in self._old_checks
+                f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}"
+                for k in self._old_checks
+                if k not in self.unproven_checks
             ),
         ]
 
@@ -378,8 +435,22 @@ class TableView:
         return [
             comment_on_constraint(self.old, k.name, k.comment)
             for k in self.relation.constraints
-            if k.kind == "c" and k.comment is not None and self.converts(k.columns)
+            if k.kind == "c"
+            and k not in self.unproven_checks
+            and k.comment is not None
+            and self.converts(k.columns)
         ]
+
+
+def not_null_name(table: str, column: str) -> str:
+    """The name that PostgreSQL gives a NOT NULL constraint, without looking at other ones."""
+    table_part, column_part = table, column
+    while len(table_part.encode()) + len(column_part.encode()) > 53:
+        if len(table_part.encode()) > len(column_part.encode()):
+            table_part = table_part[:-1]
+        else:
+            column_part = column_part[:-1]
+    return f"{table_part}_{column_part}_not_null"
 
 
 def comment_on_constraint(table: Name, name: str, comment: str) -> str:
@@ -392,7 +463,7 @@ def comment_on_constraint(table: Name, name: str, comment: str) -> str:
 
 def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     name = quote_ident(column.name)
-    type_name = column.new_type if to_new else column.old_type
+    type_name = column.new_type if to_new else column.old_definition
     kept = quote_ident(column.kept) if column.kept else None
     value = column.new_from(name) if to_new else column.old_from(name, kept)
     default = column.new_default if to_new else column.old_default
@@ -416,6 +487,11 @@ class UnitView:
     tables: tuple[TableView, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
     standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
+
+    @property
+    def defers(self) -> bool:
+        """Whether a check of a table may wait for the end of a transaction."""
+        return any(t.defers for t in self.tables)
 
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
@@ -497,9 +573,18 @@ class UnitView:
         converted = self.table(new).converted
         return [converted[c].old_name if c in converted else c for c in columns]
 
-    def fkey_build_name(self, key: ForeignKeyChange) -> str:
-        """The name of a new foreign key while the old one lives."""
-        return self.table(key.table).fkey_build_name(key)
+    def old_options(self, key: ForeignKeyChange) -> str:
+        """A foreign key's options on the old side: ON DELETE SET NULL may name columns."""
+        names = dict(zip(key.columns, self.old_columns(key.table, key.columns), strict=True))
+        quoted = {quote_ident(new): quote_ident(old) for new, old in names.items()}
+
+        def convert(match: re.Match[str]) -> str:
+            listed = re.findall(r'"(?:[^"]|"")+"|[^,\s]+', match[2])
+            return f"{match[1]}({', '.join(quoted[name] for name in listed)})"
+
+        return re.sub(
+            r'(SET (?:NULL|DEFAULT) )\(((?:"(?:[^"]|"")+"|[^")])+)\)', convert, key.options
+        )
 
     @property
     def references(self) -> list[Reference]:

@@ -30,6 +30,7 @@ class Reference:
         parent_columns: its columns, in the same order.
         name: the foreign key that says so; None when only the column's name does.
         is_uuid: whether the values are compared as uuids.
+        is_proven: whether the foreign key was validated; the new one is like it.
     """
 
     columns: tuple[str, ...]
@@ -37,6 +38,7 @@ class Reference:
     parent_columns: tuple[str, ...]
     name: str | None
     is_uuid: bool
+    is_proven: bool = True
 
 
 def find_orphans(
@@ -76,7 +78,14 @@ def find_orphans(
     )
     if not found:
         return
-    if reference.name:
+    if reference.name and not reference.is_proven:
+        severity = Severity.KNOW
+        problem = (
+            f"references rows that {reference.parent} does not have ({reference.name}, which was "
+            "never validated)"
+        )
+        hint = "The new foreign key will not be validated either."
+    elif reference.name:
         severity = Severity.STOPS
         problem = f"references rows that {reference.parent} does not have ({reference.name})"
         hint = "The new foreign key could not be validated: correct or delete these rows."

@@ -29,6 +29,7 @@ from runner.preflight.rules import (
     column_rules,
     integer_rules,
     path_rules,
+    unproven_rules,
 )
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
@@ -210,6 +211,9 @@ def column_keys(
     for name, _, condition in change.integer_checks:
         rules = integer_rules(name, condition)
         yield Key(rules.value, _outcome(rules), name, rules.rules)
+    for constraint in change.relation.unproven_checks:
+        rules = unproven_rules(constraint)
+        yield Key(rules.value, _outcome(rules), rules.name, rules.rules)
 
 
 def _spellings(

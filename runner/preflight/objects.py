@@ -9,9 +9,10 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from runner.catalog import Catalog, Column, Name
+from runner.catalog import Catalog, Name
 from runner.generate.dependents import Dependents
 from runner.generate.model import TableChange
+from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
@@ -107,25 +108,12 @@ ORDER BY 1, 2, 3
 """
 
 _INDEXES: LiteralString = """
-SELECT n.nspname AS schema, t.relname AS name, i.relname AS index, am.amname AS method,
+SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisexclusion AS exclusion, x.indisvalid AS valid,
-    ARRAY(
-        SELECT a.attname::text
-        FROM unnest(x.indkey::int2[], x.indclass::oid[], x.indcollation::oid[])
-            AS k (attnum, opclass, sorted_by)
-        JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
-        JOIN pg_opclass AS o ON o.oid = k.opclass
-        WHERE NOT o.opcdefault OR k.sorted_by <> a.attcollation
-            OR NOT EXISTS (
-                SELECT FROM pg_opclass AS u
-                WHERE u.opcmethod = i.relam AND u.opcintype = 'uuid'::regtype AND u.opcdefault
-            )
-    ) AS special
+    x.indisvalid AS valid
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
-JOIN pg_am AS am ON am.oid = i.relam
 JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
 WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
@@ -194,7 +182,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         )
     elif kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
         return  # _standing() tells
-    elif named:
+    elif named and kind != "pg_publication_rel":
         yield Finding(
             Severity.STOPS,
             object_,
@@ -314,19 +302,6 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             )
         elif indexed.new_method != indexed.method:
             yield Finding(Severity.KNOW, name, f"{has}: it becomes {indexed.new_method}")
-    uuids = {c.name for c in change.columns if c.new_type == "uuid"}
-    if special := [c for c in row["special"] if c in uuids]:
-        yield Finding(
-            Severity.STOPS,
-            name,
-            f"indexes {', '.join(special)} by an operator class or a collation that uuid has not "
-            f"(method {row['method']})",
-            hint=_REMAKE,
-        )
-    if indexed and indexed.converted and row["exclusion"]:
-        yield Finding(
-            Severity.STOPS, name, "is an exclusion constraint on converted columns", hint=_REMAKE
-        )
 
 
 def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
@@ -338,10 +313,8 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
             "is partitioned, or part of an inheritance tree, which the generated files do not "
             "convert",
         )
-    elif any(old in r.parents for r in catalog.relations.values()):
-        yield Finding(
-            Severity.STOPS, old, "has inheriting tables, which the generated files do not convert"
-        )
+    for found in in_the_way(change, relation):
+        yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
         yield Finding(
             Severity.STOPS,
@@ -349,11 +322,7 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
             "has row security, which a compat view keeps from PostgreSQL 15 on only",
             hint="Use the window strategy, or upgrade the server first.",
         )
-    names = {c.name for c in relation.columns}
-    behind = False
     for column in relation.columns:
-        behind = behind or column.name in change.converted
-        yield from _made_by_the_server(change, column, behind=behind)
         if column.collation and column.name in change.converted:
             yield Finding(
                 Severity.KNOW,
@@ -361,8 +330,6 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
                 f"is sorted by {column.collation}; the new column has the default collation",
             )
     for converted in change.columns:
-        if converted.old_name in names:
-            yield _taken(f"{old}.{converted.old_name}", "the column's old side")
         longest = 36 if converted.new_type == "uuid" else 0
         room = re.fullmatch(r"(?:var)?char(?:acter)?\((\d+)\)", converted.old_type)
         if room and int(room[1]) < longest:
@@ -377,30 +344,10 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
     yield from _checks(change)
 
 
-def _made_by_the_server(change: TableChange, column: Column, *, behind: bool) -> Iterator[Finding]:
-    name, hint = f"{change.old}.{column.name}", "Make it a plain column, with a default, before."
-    sources = [c for c in change.converted if column.generated and mentions(column.generated, c)]
-    if sources:
-        problem = f"is generated from {', '.join(sources)}: the old column cannot be dropped"
-    elif behind and (column.identity or column.generated):
-        kind = "an identity" if column.identity else "a generated"
-        problem = (
-            f"is {kind} column behind a converted one: rolling back contract could not make it "
-            "again"
-        )
-    else:
-        return
-    yield Finding(Severity.STOPS, name, problem, hint=hint)
-
-
 def _checks(change: TableChange) -> Iterator[Finding]:
-    made = {name for c in change.columns for name, _ in c.checks}
-    made |= {shorten(f"{change.new.name}_{c.name}", "_filled") for c in change.columns}
     for constraint in change.relation.constraints:
         object_ = f"constraint {constraint.name} on {change.old}"
-        if constraint.name in made:
-            yield _taken(object_, "a CHECK of the new contract")
-        elif constraint.kind == "c" and (named := _converted(change, constraint.columns)):
+        if constraint.kind == "c" and (named := _converted(change, constraint.columns)):
             yield Finding(
                 Severity.KNOW,
                 object_,

@@ -127,7 +127,14 @@ def references(
                 c in change.converted and change.converted[c].new_type == "uuid"
                 for c in key.columns
             )
-            yield Reference(key.columns, key.references, key.referenced_columns, key.name, is_uuid)
+            yield Reference(
+                key.columns,
+                key.references,
+                key.referenced_columns,
+                key.name,
+                is_uuid=is_uuid,
+                is_proven=key.validated,
+            )
     parents = _parents_by_name(plan, readable)
     for column in change.columns:
         parent = parents.get(column.name) if column.new_type == "uuid" else None

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.catalog import Column
+from runner.catalog import Column, Constraint
 from runner.generate.json_paths import UNKNOWN_TO_JSONB, path_sql
 from runner.generate.model import ColumnChange
+from runner.generate.predicates import check_condition
 from runner.preflight.report import Severity
 from runner.quoting import quote_ident
 from runner.standard.model import JsonPath
@@ -214,6 +215,19 @@ def integer_rules(column: str, condition: str) -> ColumnRules:
     problem = f"holds values that its new CHECK refuses: {condition}"
     rule = Rule(f"NOT ({condition})", Severity.STOPS, problem, buckets=16)
     return ColumnRules(column, f"{quote_ident(column)}::text", condition, (rule,))
+
+
+def unproven_rules(constraint: Constraint) -> ColumnRules:
+    """The rules for a CHECK that was never validated: a row that breaks it cannot be written."""
+    condition = check_condition(constraint.definition)
+    problem = (
+        f"breaks the CHECK {constraint.name}, which was never validated: the online strategy could "
+        "not write the row"
+    )
+    rule = Rule(f"{condition} IS FALSE", Severity.STOPS, problem, buckets=16)
+    name = constraint.columns[0]
+    fine = f"{condition} IS NOT FALSE"
+    return ColumnRules(name, f"{quote_ident(name)}::text", fine, (rule,))
 
 
 def _null_rule(change: ColumnChange) -> tuple[Rule, ...]:

@@ -14,7 +14,14 @@ from runner.catalog import Catalog, Function, Name, NamedType, read_catalog
 from runner.execute.scratch import is_record
 
 # What an environment decides, not a migration file.
-_NOT_OF_THE_FILES = ("owner", "acl", "publications", "statistics_target")
+_NOT_OF_THE_FILES = (
+    "owner",
+    "acl",
+    "children",
+    "publications",
+    "publishes_updates",
+    "statistics_target",
+)
 _QUALIFIER = re.compile(r'(?<!FROM )(?<!JOIN )(?<![\w".])(?:\w+|"(?:[^"]|"")+")\.(?=[\w"])')
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from runner.catalog import Column, Constraint, Name
+from runner.generate.predicates import check_condition
 from runner.preflight.reading import expression, fetch_all
 from runner.standard.model import JsonPath
 
@@ -96,16 +97,9 @@ def _passing(
         value,
         sql.Identifier(column.name),
         sql.Literal(sorted(candidates)),
-        expression(_condition(constraint.definition)),
+        expression(check_condition(constraint.definition)),
     )
     return frozenset(row[0] for row in fetch_all(connection, query))
-
-
-def _condition(definition: str) -> str:
-    """The expression in `CHECK (...)`, without what may follow it."""
-    return re.sub(
-        r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK ")
-    )
 
 
 def _literals(definition: str) -> list[str]:

@@ -265,6 +265,7 @@ def _names(table: Verified) -> Iterator[Distance]:
         return
     here = [r for r in table.catalog.relations.values() if r.schema == relation.schema]
     taken = {r.name for r in here} | {i.name for r in here for i in r.indexes}
+    constraints = {k.name for k in relation.constraints}
     sides = set(table.old_sides)
     named = [("index", i.name) for i in relation.indexes if not sides.intersection(i.columns)]
     named += [
@@ -279,7 +280,8 @@ def _names(table: Verified) -> Iterator[Distance]:
     ]
     for kind, name in named:
         wanted = follow(name, old, new)
-        if wanted != name and (kind == "constraint" or wanted not in taken):
+        others = constraints if kind == "constraint" else taken
+        if wanted not in {name} | others:
             yield table.distance(f"{kind} {name}", f"the name {wanted}", "its old name", "contract")
     # PostgreSQL 18 names them too: one line for all.
     nulls = [

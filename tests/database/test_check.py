@@ -329,16 +329,14 @@ STOPPING = {
     "public.models.shout": "ALTER TABLE models ADD COLUMN shout text"
     " GENERATED ALWAYS AS (upper(status)) STORED",
     "index public.p": "CREATE INDEX p ON models (created_at) WHERE lower(status) = 'active'",
-    "public.models.number": "ALTER TABLE models ADD COLUMN number integer"
-    " GENERATED ALWAYS AS IDENTITY",
     "index public.o": "CREATE INDEX o ON models (id text_pattern_ops)",
     "index public.c": 'CREATE INDEX c ON models (id COLLATE "C")',
-    "index public.g": "CREATE EXTENSION btree_gist; ALTER TABLE models ADD CONSTRAINT g"
-    " EXCLUDE USING gist (id WITH =)",
+    "constraint g on public.models": "CREATE EXTENSION btree_gist; ALTER TABLE models"
+    " ADD CONSTRAINT g EXCLUDE USING gist (id WITH =)",
     "public.models.id__old": "ALTER TABLE models ADD COLUMN id__old text",
     "constraint model_status_check on public.models": "ALTER TABLE models"
     " ADD CONSTRAINT model_status_check CHECK (status <> '')",
-    "type public.model": "CREATE TYPE model AS ENUM ('a')",
+    "type public.model": "CREATE TYPE model AS (a integer)",
     "public.models": "CREATE TABLE model (id integer)",
     "trueup.models_used": "CREATE TABLE trueup.models_used (used boolean)",
     "trigger a on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
@@ -355,6 +353,13 @@ def test_what_conversion_would_break_stops_it(make_service: MakeService, object_
     report = run(dsn)
 
     assert {f.object for f in report.stops} == {object_}
+
+
+def test_an_enum_type_of_the_new_name_stops_it(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "CREATE TYPE model AS ENUM ('a')")
+
+    assert "that name is taken" in about(run(dsn), "public.models").problem
 
 
 KNOWN = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 from support.databases import DatabaseFactory
 from support.journey import Journey
 
@@ -13,3 +16,44 @@ from support.journey import Journey
 def journey(database_factory: DatabaseFactory, tmp_path: Path) -> Journey:
     """Databases in the schema public."""
     return Journey(database_factory, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def since(server_dsn: str) -> Callable[[int], None]:
+    """`since(18)` skips the test on a server that is older than PostgreSQL 18."""
+    with psycopg.connect(server_dsn) as connection:
+        found = connection.info.server_version // 10000
+
+    def skip(version: int) -> None:
+        if found < version:
+            pytest.skip(f"this is new in PostgreSQL {version}")
+
+    return skip
+
+
+@pytest.fixture(scope="session")
+def extension(server_dsn: str) -> Callable[[str], str]:
+    """`extension(name)` gives the SQL that makes it, or skips where the server has no such one."""
+    with psycopg.connect(server_dsn) as connection:
+        found = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
+
+    def create(name: str) -> str:
+        if name not in found:
+            pytest.skip(f"this server has no {name}")
+        return f"CREATE EXTENSION {name};"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def roles(server_dsn: str, _session_databases: DatabaseFactory) -> Iterator[None]:
+    """The roles object_owner, object_app and object_report."""
+    names = [sql.Identifier(f"object_{role}") for role in ("owner", "app", "report")]
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(name))
+            connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+        yield
+        _session_databases.drop()
+        for name in names:
+            connection.execute(sql.SQL("DROP ROLE {}").format(name))

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import psycopg
 import pytest
 from support.journey import Journey
 
-from objects.things import STANDARD, things
+from objects.things import PARTS, STANDARD, things
+from runner.errors import StatementError
+from runner.preflight import check
+from runner.standard import load_standard
 
 CONSTRAINTS = {
     "not valid": things("n integer", then="ALTER TABLE things ADD CHECK (n > 0) NOT VALID;"),
     "across columns": things("n integer", "CHECK (status <> 'closed' OR n IS NULL)"),
     "of a function": things("CHECK (lower(status) IN ('open', 'closed'))"),
+}
+
+# A row breaks each of them.
+BROKEN = {
+    "of old values": (
+        things(
+            then="ALTER TABLE things ADD CONSTRAINT low CHECK (status = lower(status)) NOT VALID;"
+        ),
+        "status",
+    ),
+    "of another column": (
+        things(
+            "n integer DEFAULT -1",
+            then="""
+                ALTER TABLE things ADD CONSTRAINT low CHECK (n > 0 AND n IN (1, 2)) NOT VALID;
+                COMMENT ON CONSTRAINT low ON things IS 'not yet';
+            """,
+        ),
+        "n",
+    ),
 }
 
 INDEXES = {
@@ -25,6 +51,25 @@ INDEXES = {
             CREATE INDEX ON things (n DESC NULLS LAST, status COLLATE "C") WHERE status = 'open';
         """,
     ),
+    "covering, of a key": """
+        CREATE TABLE things (
+            id varchar(36), status varchar(20), n integer, PRIMARY KEY (id) INCLUDE (n)
+        );
+        INSERT INTO things VALUES (gen_random_uuid(), 'Open', 3);
+    """,
+    "deferrable": """
+        CREATE TABLE things (
+            id varchar(36) PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, status varchar(20) UNIQUE
+            DEFERRABLE, n integer UNIQUE DEFERRABLE INITIALLY DEFERRED
+        );
+        INSERT INTO things VALUES (upper(gen_random_uuid()::text), 'Open', 3);
+    """,
+    "of patterns": things(then="CREATE INDEX ON things (status varchar_pattern_ops);"),
+    "of patterns of a char": """
+        CREATE TABLE things (id varchar(36) PRIMARY KEY, status char(10));
+        INSERT INTO things VALUES (gen_random_uuid(), 'Open');
+        CREATE INDEX ON things (status bpchar_pattern_ops);
+    """,
     "hash": things(then="CREATE INDEX ON things USING hash (id);"),
     "of a function": things(then="CREATE INDEX ON things (upper(status));"),
 }
@@ -38,3 +83,107 @@ def test_a_check_comes_through(journey: Journey, schema: str) -> None:
 @pytest.mark.parametrize("schema", INDEXES.values(), ids=INDEXES)
 def test_an_index_comes_through(journey: Journey, schema: str) -> None:
     journey.there_and_back(schema, STANDARD)
+
+
+def test_a_check_of_no_inheritance_comes_through(journey: Journey) -> None:
+    schema = things("n integer CHECK (n > 0) NO INHERIT", "CHECK (status <> 'x') NO INHERIT")
+    journey.there_and_back(schema, STANDARD)
+
+
+def test_a_check_that_is_not_enforced_comes_through(
+    journey: Journey, since: Callable[[int], None]
+) -> None:
+    since(18)
+    schema = things(
+        "n integer DEFAULT 1 CHECK (n > 5) NOT ENFORCED", "CHECK (status = 'x') NOT ENFORCED"
+    )
+    journey.there_and_back(schema, STANDARD)
+
+
+@pytest.mark.parametrize(("schema", "column"), BROKEN.values(), ids=BROKEN)
+def test_a_row_that_breaks_a_check_is_kept_in_a_window(
+    journey: Journey, schema: str, column: str
+) -> None:
+    journey.there_and_back(schema, STANDARD, strategies=["window"])
+
+    service = journey.start(schema, STANDARD)
+    with pytest.raises(StatementError, match="breaks the CHECK low, which was never validated"):
+        service.up("expand")
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        stops = check(connection, load_standard(journey.folder / "standard.toml")).stops
+    assert [f.object for f in stops] == [f"public.things.{column}"]
+
+
+def test_a_not_null_that_was_never_validated_is_refused(
+    journey: Journey, since: Callable[[int], None]
+) -> None:
+    since(18)
+    schema = things(
+        "n integer", then="ALTER TABLE things ADD CONSTRAINT there NOT NULL n NOT VALID;"
+    )
+    journey.stopped(schema, STANDARD, "constraint there on public.things was never validated")
+
+
+def test_an_index_of_trigrams_comes_through(
+    journey: Journey, extension: Callable[[str], str]
+) -> None:
+    schema = things(then="CREATE INDEX ON things USING gin (status gin_trgm_ops);")
+    journey.there_and_back(extension("pg_trgm") + schema, STANDARD)
+
+
+@pytest.mark.parametrize("part", ["id text_pattern_ops", 'id COLLATE "C"'])
+def test_an_index_that_uuid_cannot_have_is_refused(journey: Journey, part: str) -> None:
+    schema = things(then=f"CREATE INDEX ON things ({part});")
+    journey.stopped(schema, STANDARD, "index public.things_id_idx indexes id by an operator class")
+
+
+EXCLUSIONS = {
+    "of a key": ("r int4range DEFAULT '[1,2)'", "EXCLUDE USING gist (id WITH =, r WITH &&)"),
+    "of some rows": (
+        "r int4range DEFAULT '[1,2)'",
+        "EXCLUDE USING gist (id WITH =, r WITH &&) WHERE (status = 'open') DEFERRABLE",
+    ),
+}
+
+
+@pytest.mark.parametrize("columns", EXCLUSIONS.values(), ids=EXCLUSIONS)
+def test_an_exclusion_constraint_is_converted_in_a_window(
+    journey: Journey, extension: Callable[[str], str], columns: tuple[str, ...]
+) -> None:
+    comment = "COMMENT ON CONSTRAINT things_id_r_excl ON things IS 'apart';"
+    schema = extension("btree_gist") + things(*columns, then=comment)
+    journey.only_in_a_window(schema, STANDARD, "constraint things_id_r_excl on public.things keeps")
+
+
+def test_an_exclusion_constraint_on_other_columns_comes_through(journey: Journey) -> None:
+    schema = things(
+        "r int4range",
+        "EXCLUDE USING gist (r WITH &&) WHERE (r IS NOT NULL)",
+        then="COMMENT ON CONSTRAINT things_r_excl ON things IS 'apart';",
+    )
+    journey.there_and_back(schema, STANDARD)
+
+
+def test_a_key_over_time_is_converted_in_a_window(
+    journey: Journey, since: Callable[[int], None], extension: Callable[[str], str]
+) -> None:
+    since(18)
+    schema = (
+        extension("btree_gist")
+        + """
+        CREATE TABLE things (
+            id varchar(36), during daterange, status varchar(20),
+            PRIMARY KEY (id, during WITHOUT OVERLAPS)
+        );
+        INSERT INTO things VALUES
+            (upper(gen_random_uuid()::text), '[2020-01-01,2021-01-01)', 'open'),
+            (gen_random_uuid(), '[2020-01-01,2021-01-01)', 'Closed');
+        CREATE TABLE parts (
+            id varchar(36) PRIMARY KEY, thing_id varchar(36) NOT NULL, during daterange NOT NULL,
+            FOREIGN KEY (thing_id, PERIOD during) REFERENCES things (id, PERIOD during)
+        );
+        INSERT INTO parts SELECT gen_random_uuid(), id, during FROM things;
+    """
+    )
+    reason = "constraint things_pkey on public.things keeps"
+    journey.only_in_a_window(schema, STANDARD + PARTS, reason)

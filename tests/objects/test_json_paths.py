@@ -288,7 +288,7 @@ def test_what_cannot_be_converted_is_refused_by_name(
         ('json.body.kind = "Nothing"', "calls.body.kind: there is no enum Nothing", 12),
         ("json.body.kind = 7", "calls.body.kind: there is no enum 7", 12),
         ('json.body."items[*]".kind = "Kind"', "every element of an array", 12),
-        ('json.id.kind = "Kind"', "calls.id is named under json and under uuids", 12),
+        ('json.id.kind = "Kind"', "calls.id is in uuids and in json", 12),
         ('json = "Kind"', "json must be columns with their paths", 12),
         (
             "\n".join(f'json.body.k{n} = "Kind"' for n in range(5)),

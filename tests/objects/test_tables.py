@@ -51,6 +51,11 @@ def test_a_table_comes_through(journey: Journey, schema: str) -> None:
     journey.there_and_back(schema, STANDARD)
 
 
+def test_a_table_with_children_is_refused(journey: Journey) -> None:
+    schema = things(then="CREATE TABLE big_things (size integer) INHERITS (things);")
+    journey.stopped(schema, STANDARD, "public.things has inheriting tables")
+
+
 def test_a_table_that_keeps_its_name_is_converted_in_a_window(journey: Journey) -> None:
     standard = STANDARD.replace('"thing"', '"things"')
     journey.there_and_back(things(), standard, strategies=["window"])

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import pytest
 
-from runner.catalog import Catalog, diff
+from runner.catalog import Catalog, diff, read_catalog
+from runner.errors import StandardError
+from runner.generate import generate
+from runner.preflight import check
+from runner.standard import load_standard
 from support.databases import DatabaseFactory
 from support.variants import Service, describe, write_generated
 
@@ -50,11 +57,35 @@ class Journey:
         Raises:
             StandardError: the files cannot be generated.
         """
-        dsn = self.factory(_Load(schema))
-        path = self.folder / "standard.toml"
-        path.write_text('[service]\nname = "journey"\n' + standard, encoding="utf-8")
+        dsn, path = self._prepare(schema, standard)
         write_generated(path, dsn, self.folder, schemas=self.schemas)
         return Service(dsn, self.folder)
+
+    def _prepare(self, schema: str, standard: str) -> tuple[str, Path]:
+        path = self.folder / "standard.toml"
+        path.write_text('[service]\nname = "journey"\n' + standard, encoding="utf-8")
+        return self.factory(_Load(schema)), path
+
+    def stopped(self, schema: str, standard: str, reason: str) -> None:
+        """Both strategies refuse the schema for a reason, and `trueup check` says the same."""
+        __tracebackhide__ = True
+        dsn, path = self._prepare(schema, standard)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            catalog = read_catalog(connection, self.schemas)
+            with pytest.raises(StandardError, match=re.escape(reason)):
+                generate(load_standard(path), catalog, baseline=None)
+            _assert_checked(connection, path, reason)
+
+    def only_in_a_window(self, schema: str, standard: str, reason: str) -> None:
+        """The online strategy and `trueup check` refuse the schema; the window converts it."""
+        __tracebackhide__ = True
+        dsn, path = self._prepare(schema, standard)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            catalog = read_catalog(connection, self.schemas)
+            refused = generate(load_standard(path), catalog, baseline=None).only_window
+            assert any(reason in why for why in refused), refused
+            _assert_checked(connection, path, reason)
+        self.there_and_back(schema, standard, ["window"])
 
     def there_and_back(
         self, schema: str, standard: str, strategies: Sequence[str] = ("online", "window")
@@ -75,6 +106,13 @@ class Journey:
             service.up(LAST[strategy])
             assert_same(ends[-1], service.state(*self.schemas), strategy, column_order=False)
         assert_same(ends[0], ends[-1], "both strategies", column_order=False)
+
+
+def _assert_checked(connection: psycopg.Connection[Any], standard: Path, reason: str) -> None:
+    __tracebackhide__ = True
+    stops = check(connection, load_standard(standard)).stops
+    said = [f"{finding.object} {finding.problem}" for finding in stops]
+    assert any(reason in line for line in said), said
 
 
 def assert_same(

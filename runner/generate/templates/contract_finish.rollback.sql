@@ -2,6 +2,7 @@
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
+{{ macros.check_at_once(t.defers) -}}
 LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
 {% for kind, old, new in t.sequence_renames %}
 {{ t.rename(kind, t.new, new, old) }}
@@ -21,6 +22,12 @@ CALL trueup.set_aside({{ t.new | n | lit }});
 {% for k in r.referring %}
 ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
+{% if r.referenced %}
+CALL trueup.set_references_aside(
+    {{ t.new | n | lit }},
+    ARRAY[{{ r.referenced | map("lit") | join(", ") }}]::name[]
+);
+{% endif %}
 {% for kind, name in r.dropped %}
 {% if kind == "constraint" %}
 ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ name | q }};
@@ -42,13 +49,25 @@ ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c | q }} TO {{ r.moved_name(c) | q 
 {% endfor %}
 
 ALTER TABLE {{ t.new | n }}
-{% for name, type, _ in r.columns %}
+{% for name, type in r.columns %}
     ADD COLUMN {{ name | q }} {{ type }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
+{% if r.updated %}
+-- No ALTER TYPE may touch what {{ r.generated | qs }} {{ "is" if r.generated | length == 1 else "are" }} generated from.
+CALL trueup.silence_triggers({{ t.new | n | lit }});
+UPDATE {{ t.new | n }}
+SET
+{% for name, source in r.updated %}
+    {{ name | q }} = {{ source }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
+-- One rewrite fills the others.
+{% else %}
 -- One rewrite fills them all.
+{% endif %}
 ALTER TABLE {{ t.new | n }}
-{% for name, type, source in r.columns %}
+{% for name, type, source in r.rewritten %}
     ALTER COLUMN {{ name | q }} TYPE {{ type }} USING {{ source }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
@@ -58,12 +77,15 @@ CALL trueup.silence_triggers({{ t.new | n | lit }});
 
 {% if r.moved %}
 {{ macros.copy_columns(t, "__moved") }}
+{% for c in r.sequence_defaults %}
+CALL trueup.copy_default({{ t.new | n | lit }}, {{ r.moved_name(c) | lit }}, {{ c | lit }});
+{% endfor %}
 {% endif %}
 {{ macros.copy_columns(t, "__new") }}
 
 {% if r.moved %}
 ALTER TABLE {{ t.new | n }}
-{% for c in r.moved %}
+{% for c in r.generated + r.plain %}
     DROP COLUMN {{ r.moved_name(c) | q }}{{ ";" if loop.last else "," }}
 {% endfor %}
 
@@ -82,13 +104,7 @@ CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} 
 {{ setting }}
 {% endfor %}
 
-{% if r.not_null %}
-CALL trueup.name_not_nulls(
-    {{ t.new | n | lit }},
-    {{ t.old.name | lit }},
-    ARRAY[{{ r.not_null | map("lit") | join(", ") }}]::name[]
-);
-{% endif %}
+{{ macros.name_not_nulls(t, t.new, t.old.name, t.old_not_nulls, r.not_null) }}
 
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};
@@ -104,8 +120,8 @@ CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }
 {% for k in r.referring %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.name | q }}
-    FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+    FOREIGN KEY ({{ k.listed(k.columns) }})
+    REFERENCES {{ k.references | n }} ({{ k.listed(k.referenced_columns) }}){{ k.options }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}

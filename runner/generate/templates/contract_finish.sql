@@ -8,7 +8,7 @@ SET LOCAL lock_timeout = '200ms';
 {% for i in t.indexes if i.converted and i.constraint %}
 ALTER TABLE {{ t.new | n }}
     DROP CONSTRAINT {{ i.old_name | q }},
-    ADD CONSTRAINT {{ i.name | q }} {{ i.constraint }} USING INDEX {{ i.build_name | q }};
+    ADD CONSTRAINT {{ i.name | q }} {{ i.constraint }} USING INDEX {{ i.build_name | q }}{{ i.deferral }};
 
 {% endfor %}
 {% if t.columns %}

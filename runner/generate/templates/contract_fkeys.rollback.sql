@@ -1,5 +1,6 @@
+{% import "macros.sql" as macros %}
 SET LOCAL lock_timeout = '200ms';
-
+{{ macros.check_at_once(u.defers) }}
 -- A reference is spelled as the key that it refers to.
 {% for child, column, parent, key in references %}
 CALL trueup.silence_triggers({{ child.new | n | lit }});
@@ -11,14 +12,14 @@ WHERE t.{{ column.name | q }} = r.{{ key.name | q }}
 CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
-{% for k in keys if u.fkey_build_name(k) != k.name %}
-ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ u.fkey_build_name(k) | q }};
+{% for k in keys if k.build_name != k.name %}
+ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ k.build_name | q }};
 {% endfor %}
 {% for k in keys %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.old_name | q }}
     FOREIGN KEY ({{ u.old_columns(k.table, k.columns) | qs }})
-    REFERENCES {{ k.references | n }} ({{ u.old_columns(k.references, k.referenced_columns) | qs }}){{ k.options }};
+    REFERENCES {{ k.references | n }} ({{ u.old_columns(k.references, k.referenced_columns) | qs }}){{ u.old_options(k) }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}

@@ -140,25 +140,34 @@ WHERE {{ t.same_key }};
 {% for kind, old, new in renames %}
 {{ t.rename(kind, t.new, old, new) }}
 {% endfor %}
-{% if not_null %}
-CALL trueup.name_not_nulls(
-    {{ t.new | n | lit }},
-    {{ t.new.name | lit }},
-    ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]
-);
-{% endif %}
+{{ name_not_nulls(t, t.new, t.new.name, t.new_not_nulls, not_null) }}
 {%- endmacro %}
 
 {% macro old_names(t, renames, not_null) -%}
 {% for kind, old, new in renames %}
 {{ t.rename(kind, t.new, new, old) }}
 {% endfor %}
-{% if not_null %}
+{{ name_not_nulls(t, t.new, t.old.name, t.old_not_nulls, not_null) }}
+{%- endmacro %}
+
+{% macro name_not_nulls(t, table, name, named, columns) -%}
+{% for column, own, comment in named if column in columns %}
+CALL trueup.name_not_null({{ table | n | lit }}, {{ column | lit }}, {{ own | lit }}, {{ comment | lit if comment is not none else "NULL" }});
+{% endfor %}
+{% if t.unnamed(columns, named) %}
 CALL trueup.name_not_nulls(
-    {{ t.new | n | lit }},
-    {{ t.old.name | lit }},
-    ARRAY[{{ not_null | map("lit") | join(", ") }}]::name[]
+    {{ table | n | lit }},
+    {{ name | lit }},
+    ARRAY[{{ t.unnamed(columns, named) | map("lit") | join(", ") }}]::name[]
 );
+{% endif %}
+{%- endmacro %}
+
+{% macro check_at_once(defers) -%}
+{% if defers %}
+-- No check may wait for the end of the transaction: the tables are altered before.
+SET CONSTRAINTS ALL IMMEDIATE;
+
 {% endif %}
 {%- endmacro %}
 

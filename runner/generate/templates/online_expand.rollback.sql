@@ -32,9 +32,5 @@ ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% if t.crowded_not_null %}
 
 -- Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes.
-CALL trueup.name_not_nulls(
-    {{ t.old | n | lit }},
-    {{ t.old.name | lit }},
-    ARRAY[{{ t.crowded_not_null | map("lit") | join(", ") }}]::name[]
-);
+{{ macros.name_not_nulls(t, t.old, t.old.name, t.old_not_nulls, t.crowded_not_null) }}
 {% endif %}

@@ -281,6 +281,31 @@ BEGIN
 END
 $$;
 
+-- Gives a column the default of another one, as it reads now.
+CREATE OR REPLACE PROCEDURE trueup.copy_default(
+    relation regclass,
+    source_column name,
+    target_column name
+)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    expression text;
+BEGIN
+    SELECT pg_get_expr(d.adbin, d.adrelid) INTO expression
+    FROM pg_attrdef AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE d.adrelid = relation AND a.attname = source_column;
+
+    IF expression IS NOT NULL THEN
+        EXECUTE format(
+            'ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', relation, target_column, expression
+        );
+    END IF;
+END
+$$;
+
 -- Does both for every column `c` that has a namesake with the suffix: `c__old`.
 CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, suffix text)
 LANGUAGE plpgsql
@@ -299,6 +324,100 @@ BEGIN
         CALL trueup.copy_column(relation, pair.source, relation, pair.target);
         CALL trueup.copy_settings(relation, pair.source, pair.target);
     END LOOP;
+END
+$$;
+
+-- The columns whose default uses a sequence.
+CREATE OR REPLACE FUNCTION trueup.users_of(sequence regclass)
+RETURNS TABLE (relation regclass, column_name name, expression text)
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT d.adrelid, a.attname, pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_depend AS x
+    JOIN pg_attrdef AS d ON d.oid = x.objid
+    JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE x.classid = 'pg_attrdef'::regclass
+        AND x.refclassid = 'pg_class'::regclass
+        AND x.refobjid = sequence
+$$;
+
+-- The statements that make an identity column's sequence again as it stands now: its options, its
+-- value, grants and comment, and the defaults of other columns that use it.
+CREATE OR REPLACE FUNCTION trueup.identity_again(sequence regclass)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    last_value bigint;
+    is_called boolean;
+    again text;
+BEGIN
+    EXECUTE format('SELECT s.last_value, s.is_called FROM %s AS s', sequence)
+    INTO last_value, is_called;
+
+    SELECT
+        format(
+            'ALTER TABLE %s ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %s '
+                'START %s INCREMENT %s MINVALUE %s MAXVALUE %s CACHE %s %s);',
+            d.refobjid::regclass, a.attname,
+            CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
+            sequence, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+            CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END
+        )
+        || format('SELECT setval(%L, %s, %L);', sequence, last_value, is_called)
+    INTO again
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    JOIN pg_sequence AS s ON s.seqrelid = d.objid
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.objid = sequence
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.deptype = 'i';
+
+    -- Default privileges may give the new one what this one never gave.
+    SELECT again || string_agg(format('REVOKE ALL ON SEQUENCE %s FROM %s;', sequence, grantee), '')
+    INTO again
+    FROM (
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_default_acl AS d
+        CROSS JOIN LATERAL aclexplode(d.defaclacl) AS acl
+        WHERE d.defaclobjtype = 'S'
+        UNION
+        SELECT c.relowner::regrole::text FROM pg_class AS c WHERE c.oid = sequence
+    ) AS given;
+
+    SELECT
+        again
+        || coalesce(string_agg(
+            format(
+                'GRANT %s ON SEQUENCE %s TO %s%s;',
+                acl.privilege_type, sequence,
+                coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC'),
+                CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+            ), ''
+        ), '')
+        || format(
+            'COMMENT ON SEQUENCE %s IS %L;', sequence, obj_description(sequence, 'pg_class')
+        )
+    INTO again
+    FROM pg_class AS c
+    CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('s', c.relowner))) AS acl
+    WHERE c.oid = sequence;
+
+    SELECT
+        again
+        || coalesce(string_agg(
+            format(
+                'ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;',
+                u.relation, u.column_name, u.expression
+            ), ''
+        ), '')
+    INTO again
+    FROM trueup.users_of(sequence) AS u;
+
+    RETURN again;
 END
 $$;
 
@@ -371,7 +490,26 @@ BEGIN
     WHERE d.classid = 'pg_class'::regclass
         AND d.refclassid = 'pg_class'::regclass
         AND d.refobjid = relation
-        AND d.deptype = 'a';
+        AND d.deptype = 'a'
+    UNION ALL
+    SELECT
+        d.refobjid,
+        (
+            SELECT coalesce(string_agg(
+                format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;', u.relation, u.column_name),
+                ''
+            ), '')
+            FROM trueup.users_of(d.objid) AS u
+        )
+        || format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', relation, a.attname),
+        trueup.identity_again(d.objid)
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation
+        AND d.deptype = 'i'
+        AND a.attidentity <> '';
 
     FOR statement IN
         SELECT a.drop_it FROM pg_temp.aside AS a WHERE a.table_id = relation ORDER BY a.place
@@ -381,13 +519,56 @@ BEGIN
 END
 $$;
 
--- Keeps the service's own triggers from firing while values are put back.
+-- Takes the foreign keys of other tables off some columns, and remembers them.
+CREATE OR REPLACE PROCEDURE trueup.set_references_aside(relation regclass, columns name[])
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    referring record;
+BEGIN
+    FOR referring IN
+        SELECT
+            k.conrelid::regclass AS child,
+            k.conname,
+            pg_get_constraintdef(k.oid) AS definition,
+            obj_description(k.oid, 'pg_constraint') AS note
+        FROM pg_constraint AS k
+        WHERE k.confrelid = relation
+            AND k.conrelid <> relation
+            AND k.contype = 'f'
+            AND k.conparentid = 0
+            AND EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = relation
+                    AND a.attnum = ANY (k.confkey)
+                    AND a.attname = ANY (columns)
+            )
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', referring.child, referring.conname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format(
+                'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+                'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+                referring.child, referring.conname, referring.definition, referring.note
+            )
+        );
+    END LOOP;
+END
+$$;
+
+-- Keeps the service's own triggers from firing while values are put back, row security from hiding
+-- rows, and foreign keys that were never validated from refusing them.
 CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
 LANGUAGE plpgsql
 SET search_path = ''
 AS $$
 DECLARE
     silenced record;
+    unproven record;
+    identity "char";
 BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS aside (
         place integer GENERATED ALWAYS AS IDENTITY,
@@ -408,6 +589,55 @@ BEGIN
         VALUES (
             relation,
             format('ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname)
+        );
+    END LOOP;
+
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity) THEN
+        EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (relation, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation));
+    END IF;
+
+    -- A publication refuses the UPDATE of a table that nothing identifies the rows of, which is so
+    -- while its key is made again. An index that stood for the key gets its place back by name.
+    SELECT c.relreplident INTO identity
+    FROM pg_class AS c
+    WHERE c.oid = relation AND NOT EXISTS (
+        SELECT FROM pg_index AS i
+        WHERE i.indrelid = relation
+            AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END
+    );
+    IF identity IN ('d', 'n', 'i') THEN
+        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
+    END IF;
+    IF identity IN ('d', 'n') THEN
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format(
+                'ALTER TABLE %s REPLICA IDENTITY %s',
+                relation, CASE identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
+            )
+        );
+    END IF;
+
+    FOR unproven IN
+        SELECT
+            k.conname,
+            pg_get_constraintdef(k.oid) AS definition,
+            obj_description(k.oid, 'pg_constraint') AS note
+        FROM pg_constraint AS k
+        WHERE k.conrelid = relation AND k.contype = 'f' AND NOT k.convalidated
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', relation, unproven.conname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format(
+                'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+                'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+                relation, unproven.conname, unproven.definition, unproven.note
+            )
         );
     END LOOP;
 END
@@ -477,7 +707,7 @@ AS $$
 DECLARE
     base_table pg_class;
     granted record;
-    base_column name;
+    pair record;
 BEGIN
     SELECT c.* INTO base_table FROM pg_class AS c WHERE c.oid = base;
     EXECUTE format('ALTER VIEW %s OWNER TO %s', compat_view, base_table.relowner::regrole);
@@ -500,17 +730,22 @@ BEGIN
     END LOOP;
 
     -- The view shows `c__old` as `c`.
-    FOR base_column IN
-        SELECT a.attname FROM pg_attribute AS a
+    FOR pair IN
+        SELECT
+            a.attname AS base_column,
+            CASE
+                WHEN v.attname IS NULL THEN regexp_replace(a.attname, '__old$', '')
+                ELSE a.attname
+            END AS shown
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attribute AS v ON v.attrelid = compat_view AND v.attname = a.attname
         WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped
             AND NOT EXISTS (
                 SELECT FROM pg_attribute AS o
                 WHERE o.attrelid = base AND o.attname = a.attname || '__old' AND NOT o.attisdropped
             )
     LOOP
-        CALL trueup.copy_column(
-            base, base_column, compat_view, regexp_replace(base_column, '__old$', '')
-        );
+        CALL trueup.copy_column(base, pair.base_column, compat_view, pair.shown);
     END LOOP;
 
     IF obj_description(base, 'pg_class') IS NOT NULL THEN
@@ -568,6 +803,43 @@ BEGIN
             );
         END IF;
     END LOOP;
+END
+$$;
+
+-- Gives the NOT NULL constraint of a column a name and a comment of its own, where there is one.
+CREATE OR REPLACE PROCEDURE trueup.name_not_null(
+    relation regclass,
+    column_name name,
+    wanted name,
+    note text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    found name;
+    other oid;
+BEGIN
+    SELECT k.conname INTO found
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = column_name;
+
+    IF found IS NULL THEN
+        RETURN;
+    END IF;
+    IF found <> wanted THEN
+        -- Another column's may have it until it gets its own.
+        SELECT k.oid INTO other
+        FROM pg_constraint AS k
+        WHERE k.conrelid = relation AND k.contype = 'n' AND k.conname = wanted;
+        IF other IS NOT NULL THEN
+            EXECUTE format(
+                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, wanted, 'trueup_' || other
+            );
+        END IF;
+        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, found, wanted);
+    END IF;
+    EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', wanted, relation, note);
 END
 $$;
 

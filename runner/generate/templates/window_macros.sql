@@ -6,7 +6,7 @@
 
 {% endif %}
 {% for i in t.respelled_indexes %}
-DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{{ i.removal(t.old) }}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
@@ -17,7 +17,10 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
-CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.new_method }};
+{{ i.statement(t.old, new=true) }}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
 {% endfor %}
 
 {% endif %}
@@ -36,8 +39,11 @@ ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
 {% if t.columns %}
 
+{% for k in t.unproven_checks if not t.converts(k.columns) %}
+ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ k.name | q }};
+{% endfor %}
 {% for i in t.respelled_indexes %}
-DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{{ i.removal(t.old) }}
 {% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
@@ -45,7 +51,10 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
-CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
+{{ i.statement(t.old, new=false) }}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
@@ -103,9 +112,19 @@ WHERE t.{{ column.name | q }} = {{ key.old_from("r." ~ (key.name | q)) }};
 {% macro add_foreign_key(k, table, name, references) -%}
 ALTER TABLE {{ table | n }}
     ADD CONSTRAINT {{ name | q }}
-    FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+    FOREIGN KEY ({{ k.listed(k.columns) }})
+    REFERENCES {{ references | n }} ({{ k.listed(k.referenced_columns) }}){{ k.options }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ name | q }} ON {{ table | n }} IS {{ k.comment | lit }};
 {% endif %}
+{%- endmacro %}
+
+{% macro add_unproven_checks(t) -%}
+{% for k in t.unproven_checks %}
+
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ k.name | q }} {{ t.restated(k) }};
+{% if k.comment is not none %}
+{{ t.comment_again(k) }}
+{% endif %}
+{% endfor %}
 {%- endmacro %}

@@ -1,8 +1,10 @@
+{% import "macros.sql" as macros %}
 {% import "window_macros.sql" as window %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
+{{ macros.check_at_once(u.defers) -}}
 LOCK TABLE {{ u.tables | map(attribute="new") | map("n") | join(", ") }} IN ACCESS EXCLUSIVE MODE;
 
 {% for d in u.dependents | reverse %}
@@ -22,6 +24,9 @@ ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 
 {% for t in u.tables if t.columns %}
 CALL trueup.put_back({{ t.old | n | lit }});
+{% endfor %}
+{% for t in u.tables if t.columns %}
+{{ window.add_unproven_checks(t) }}
 {% endfor %}
 {% for k in u.foreign_keys %}
 

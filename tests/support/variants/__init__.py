@@ -155,14 +155,18 @@ class Service:
         return self.catalog(*schemas), self.rows(*schemas)
 
     def rows(self, *schemas: str) -> dict[str, bytes]:
-        """Every table of the service as COPY writes it, its columns and rows in a fixed order."""
+        """Every table of the service as COPY writes it, its columns and rows in a fixed order.
+
+        And where each sequence stands.
+        """
+        relations = self.catalog(*(schemas or ("public",))).relations.values()
         with psycopg.connect(self.dsn) as connection:
             return {
-                table.name if table.schema == "public" else str(table.qualified): _copy(
-                    connection, table
+                r.name if r.schema == "public" else str(r.qualified): (
+                    _value(connection, r) if r.kind == "S" else _copy(connection, r)
                 )
-                for table in self.catalog(*(schemas or ("public",))).tables
-                if table.schema != "trueup"
+                for r in relations
+                if r.kind in "rpS" and r.schema != "trueup"
             }
 
 
@@ -184,6 +188,13 @@ def _copy(connection: psycopg.Connection, table: Relation) -> bytes:
     ).format(columns=columns, table=sql.Identifier(*table.qualified))
     with connection.cursor().copy(statement) as copy:
         return b"".join(copy)
+
+
+def _value(connection: psycopg.Connection, sequence: Relation) -> bytes:
+    query = sql.SQL("SELECT last_value, is_called FROM {}").format(
+        sql.Identifier(*sequence.qualified)
+    )
+    return repr(connection.execute(query).fetchone()).encode()
 
 
 def describe(differences: Iterable[object]) -> str:

@@ -1,0 +1,188 @@
+"""What hangs on a table's columns and could not come through unharmed, object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.catalog import Constraint, Relation
+from runner.generate.model import Obstacle, TableChange
+from runner.quoting import quote_ident, quote_name, shorten
+
+_AGAIN = "Drop it before, and make it again for the new contract afterwards."
+_WINDOW = "Convert the table by the window strategy."
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """An object that conversion would harm.
+
+    Args:
+        object: what it is called.
+        problem: what conversion would do, as a sentence about the object.
+        hint: what to do about it.
+        online_only: whether the window strategy brings it through.
+    """
+
+    object: str
+    problem: str
+    hint: str
+    online_only: bool = False
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """The same for who generates files."""
+        return Obstacle(f"{self.object} {self.problem}", self.hint, self.online_only)
+
+
+def in_the_way(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+    """What a converted table holds that cannot be brought through.
+
+    Args:
+        change: the table and its changes.
+        relation: the table as the catalog has it.
+    """
+    if not change.columns:
+        return
+    if relation.children and relation.kind == "r":
+        yield InTheWay(
+            str(change.old),
+            f"has inheriting tables, whose rows are not converted with it: "
+            f"{', '.join(relation.children)}",
+            "Leave its paragraph out of standard.toml.",
+        )
+    yield from _names(change, relation)
+    yield from _constraints(change, relation)
+    yield from _generated(change, relation)
+    yield from _published(change, relation)
+    uuids = {c.name for c in change.columns if c.new_type == "uuid"}
+    for index in relation.indexes:
+        if special := uuids.intersection(index.not_for_uuid):
+            yield InTheWay(
+                f"index {change.old.schema}.{index.name}",
+                f"indexes {', '.join(sorted(special))} by an operator class or a collation that "
+                f"uuid has not: {index.method}",
+                _AGAIN,
+            )
+
+
+def _names(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+    columns = {c.name for c in relation.columns}
+    sides = [(c.old_name, f"the old side of {c.name}") for c in change.columns]
+    sides += [(shorten(c.name, "__new"), f"the new side of {c.name}") for c in change.columns]
+    sides += [
+        (shorten(c.name, "__moved"), f"{c.name} while it is made again") for c in change.moved
+    ]
+    for name, what in sides:
+        if name in columns:
+            yield InTheWay(
+                f"{change.old}.{name}",
+                f"has the name that {what} gets",
+                "Rename it before, or convert the table by the window strategy.",
+                online_only=True,
+            )
+    constraints = {k.name: k for k in relation.constraints}
+    for column in change.columns:
+        filled = shorten(f"{change.new.name}_{column.name}", "_filled")
+        made = [column.check_name, filled if column.not_null else None]
+        for name in (n for n in made if n is not None and n in constraints):
+            goes = constraints[name].kind == "c" and not change.converted.keys().isdisjoint(
+                constraints[name].columns
+            )
+            yield InTheWay(
+                f"constraint {name} on {change.old}",
+                f"has the name that a CHECK of {column.name} gets",
+                "Rename it before, or name the CHECK in standard.toml.",
+                online_only=goes or name == filled,
+            )
+    for column_name, name, _ in change.integer_checks:
+        if name in constraints:
+            yield InTheWay(
+                f"constraint {name} on {change.old}",
+                f"has the name that the CHECK of {column_name} gets",
+                "Rename it before, or name the CHECK in standard.toml.",
+            )
+
+
+def _is_exclusion(constraint: Constraint) -> bool:
+    """Whether it keeps rows from overlapping: an exclusion constraint, or a key over time."""
+    return constraint.kind == "x" or (
+        constraint.kind in "pu" and " WITHOUT OVERLAPS)" in constraint.definition
+    )
+
+
+def _constraints(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+    for constraint in relation.constraints:
+        name = f"constraint {constraint.name} on {change.old}"
+        if _is_exclusion(constraint) and change.converted.keys() & set(constraint.columns):
+            yield InTheWay(
+                name,
+                "keeps converted columns from overlapping, and PostgreSQL cannot build such an "
+                "index beside the old one while the table is in use",
+                _WINDOW,
+                online_only=True,
+            )
+        elif constraint.kind == "n" and not constraint.validated:
+            yield InTheWay(
+                name,
+                "was never validated: a row that breaks it could not be written",
+                f"Before: ALTER TABLE {quote_name(change.old)} VALIDATE CONSTRAINT"
+                f" {quote_ident(constraint.name)};",
+            )
+
+
+def _generated(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+    places = {c.name: place for place, c in enumerate(relation.columns)}
+    moved = {c.name for c in change.moved}
+    for column in relation.columns:
+        name = f"{change.old}.{column.name}"
+        if sources := [c for c in column.uses if c in change.converted]:
+            yield InTheWay(
+                name,
+                f"is generated from {', '.join(sources)}, which would change under it",
+                "Drop the column before, and add it again for the new contract afterwards.",
+            )
+        elif later := [c for c in column.uses if c in moved and places[c] > places[column.name]]:
+            yield InTheWay(
+                name,
+                f"is generated from {', '.join(later)}, which stands behind it and behind a "
+                "converted column: rolling back contract could not make it again",
+                _WINDOW,
+                online_only=True,
+            )
+
+
+def _published(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+    has_identity = relation.replica_identity in ("i", "f") or (
+        relation.replica_identity == "d" and relation.primary_key is not None
+    )
+    if relation.publishes_updates and not has_identity:
+        yield InTheWay(
+            str(change.old),
+            "publishes its updates and has no replica identity, so PostgreSQL would refuse the "
+            "backfill",
+            f"Before: ALTER TABLE {quote_name(change.old)} REPLICA IDENTITY FULL;",
+            online_only=True,
+        )
+    moved = {c.name for c in change.moved}
+    for publication in relation.publications:
+        name = f"publication {quote_ident(publication.name)} of {change.old}"
+        table = quote_name(change.old)
+        hint = (
+            f"Before: ALTER PUBLICATION {quote_ident(publication.name)} DROP TABLE {table}; add it "
+            "again afterwards."
+        )
+        if named := [c for c in publication.uses if c in change.converted]:
+            yield InTheWay(
+                name,
+                f"names {', '.join(named)}, which PostgreSQL lets nobody convert or drop meanwhile",
+                hint,
+            )
+        elif named := [c for c in publication.uses if c in moved]:
+            yield InTheWay(
+                name,
+                f"names {', '.join(named)}, which stands behind a converted column: rolling back "
+                "contract could not make it again",
+                hint,
+                online_only=True,
+            )
