@@ -88,9 +88,7 @@ AS $$
 DECLARE
     conditions text[] := '{}';
     found boolean[];
-    rule text[];
     uuid_column text;
-    place integer := 0;
 BEGIN
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
@@ -101,8 +99,8 @@ BEGIN
             uuid_column
         );
     END LOOP;
-    FOREACH rule SLICE 1 IN ARRAY rules LOOP
-        conditions := conditions || rule[2];
+    FOR place IN 1 .. cardinality(rules) / 3 LOOP
+        conditions := conditions || rules[place][2];
     END LOOP;
 
     BEGIN
@@ -122,8 +120,8 @@ BEGIN
             RAISE;
     END;
 
-    FOREACH uuid_column IN ARRAY uuids LOOP
-        place := place + 1;
+    FOR place IN 1 .. cardinality(uuids) LOOP
+        uuid_column := uuids[place];
         -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
         IF found[place] AND uuid_column = ANY (keys) THEN
             CALL trueup.refuse_rows(
@@ -137,10 +135,9 @@ BEGIN
             );
         END IF;
     END LOOP;
-    FOREACH rule SLICE 1 IN ARRAY rules LOOP
-        place := place + 1;
-        IF found[place] THEN
-            CALL trueup.refuse_rows(relation, rule[1], rule[2], rule[3]);
+    FOR place IN 1 .. cardinality(rules) / 3 LOOP
+        IF found[cardinality(uuids) + place] THEN
+            CALL trueup.refuse_rows(relation, rules[place][1], rules[place][2], rules[place][3]);
         END IF;
     END LOOP;
 END
