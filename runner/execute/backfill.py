@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one of its rows
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
 SMALLEST_BATCH = 8  # pages
+STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
 _BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
 _PASSES = re.compile(r"\bpasses constant integer := (\d+);")
@@ -131,7 +132,8 @@ class Backfill:
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then check that no row is left."""
-        self._batch_pages = self._chunk_pages = self.walk.batch_pages
+        self._chunk_pages = self.walk.batch_pages
+        self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
         first, pages = self._begin()
         # What a crash loses, batches and their count alike, is done again; the file's own record,
         # which follows, waits for the disk.
@@ -224,17 +226,12 @@ class Backfill:
         """Choose the next batch and the next chunk by what the last ones did."""
         pages = chunk.end - chunk.first
         batches = -(-pages // chunk.batch_pages) * self.walk.passes
-        wanted = BATCH_SECONDS / max(taken / batches, 1e-6)
-        # Never more than the file says: that is what its readers agreed to.
-        self._batch_pages = max(
-            SMALLEST_BATCH,
-            min(
-                self.walk.batch_pages,
-                int(chunk.batch_pages * min(0.5 if chunk.in_the_way else 2.0, wanted)),
-            ),
-        )
+        change = min(0.5 if chunk.in_the_way else 2.0, BATCH_SECONDS / max(taken / batches, 1e-6))
         grown = int(pages * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
-        self._chunk_pages = max(self._batch_pages, grown // self._batch_pages * self._batch_pages)
+        # Never more than the file says: that is what its readers agreed to.
+        most = min(self.walk.batch_pages, grown // STRETCH)
+        batch = max(SMALLEST_BATCH, min(most, int(chunk.batch_pages * change)))
+        self._batch_pages, self._chunk_pages = batch, max(batch, grown // batch * batch)
 
     def _done_to(self, page: int) -> None:
         self.connection.execute(

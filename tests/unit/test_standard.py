@@ -261,7 +261,7 @@ def test_the_page_on_the_file_shows_every_key_and_loads(tmp_path: Path) -> None:
         place = "enum.PlanState" if key in ENUM_KEYS else "table.plans"
         text = f'[service]\nname = "s"\n[{place}]\n{beside.get(key, "")}{block}'
         if place == "table.plans":
-            text += f"[enum.PlanState]\n{values}"
+            text += "".join(f"[enum.{e}]\n{values}" for e in ("PlanState", "Kind", "Level"))
         path.write_text(text, encoding="utf-8")
         load_standard(path)
     assert {*keys} == ENUM_KEYS | TABLE_KEYS

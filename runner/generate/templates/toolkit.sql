@@ -81,7 +81,6 @@ DECLARE
     conditions text[] := '{}';
     found boolean[];
     uuid_column text;
-    place integer := 0;
 BEGIN
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
@@ -119,8 +118,8 @@ BEGIN
             RAISE;
     END;
 
-    FOREACH uuid_column IN ARRAY uuids LOOP
-        place := place + 1;
+    FOR place IN 1 .. cardinality(uuids) LOOP
+        uuid_column := uuids[place];
         -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
         IF found[place] AND uuid_column = ANY (keys) THEN
             CALL trueup.refuse_rows(
