@@ -1,3 +1,4 @@
+{% import "macros.sql" as macros %}
 {% import "window_macros.sql" as window %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
