@@ -225,8 +225,8 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
             yield Finding(
                 Severity.KNOW,
                 change.label,
-                "is made again on the new columns, with its owner and grants, by contract or in "
-                "the window: who uses it sees the new contract from then on",
+                "is made again on the new columns, as it was in all else, by contract or in the "
+                "window: who uses it sees the new contract from then on",
             )
 
 

@@ -43,7 +43,8 @@ class LockCost:
 
     Args:
         relation: schema-qualified name, as it was when the file began.
-        table: its name before the first file ran, empty when the files made it.
+        table: its name before the first file ran, empty when the files made it beside what was
+            there.
         mode: the strongest, as PostgreSQL's manual writes it.
         held: seconds, measured at the largest sample.
         at_live: seconds at the live size, None when that is not known.

@@ -135,8 +135,8 @@ def _back(file: PlannedFile) -> str:
     if file.back_seconds is not None:
         measured = _duration(file.back_seconds, file.back_at_live)
         strong = [k for k in file.back_locks if k.table and stops(k.mode)]
-        stopped = f", stops {stops(strong[0].mode)} of {strong[0].relation}" if strong else ""
-        words.append(f"rehearsed: {measured}{stopped}")
+        stopped = ", ".join(f"{stops(k.mode)} of {k.relation}" for k in strong)
+        words.append(f"rehearsed: {measured}" + (f", stops {stopped}" if strong else ""))
     return "; ".join(words) or "by its rollback file, not rehearsed"
 
 

@@ -140,7 +140,7 @@ class Trace:
 class _State:
     wal: int
     locks: frozenset[tuple[int, str]]
-    relations: Mapping[int, tuple[str, str, int]]
+    relations: Mapping[int, tuple[str, str, int | None]]
     counters: Mapping[int, tuple[int, ...]]
 
 
@@ -156,7 +156,10 @@ SELECT
     ),
     (
         SELECT pg_catalog.jsonb_object_agg(
-            c.oid, pg_catalog.jsonb_build_array(n.nspname, c.relname, c.relkind, c.relfilenode)
+            c.oid,
+            pg_catalog.jsonb_build_array(
+                n.nspname, c.relname, c.relkind, CASE WHEN c.relispopulated THEN c.relfilenode END
+            )
         )
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -199,7 +202,9 @@ def _touches(names: Mapping[int, str], before: _State, after: _State) -> tuple[T
     found = []
     for oid, (name, kind, node) in after.relations.items():
         old = before.relations.get(oid)
-        rewritten = old is not None and kind in "rm" and node != old[2]
+        # What had no data yet is filled, not rewritten.
+        filled = old[2] if old is not None else None
+        rewritten = filled is not None and kind in "rm" and node != filled
         zero = (0,) * 5
         # A statement that empties a table's counters (TRUNCATE) gives no negative rows.
         then, now = before.counters.get(oid, zero), after.counters.get(oid, zero)

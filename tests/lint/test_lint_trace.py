@@ -96,3 +96,20 @@ def test_what_was_there_before_comes_from_the_schema(tmp_path: Path) -> None:
     schema.write_text("CREATE TABLE broken (;", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be loaded"):
         traced(files, text, schema)
+
+
+def test_a_materialized_view_may_be_filled_in_a_file_that_nothing_undoes(tmp_path: Path) -> None:
+    text = (
+        f"-- depends:\n{BASE}CREATE MATERIALIZED VIEW m AS SELECT id FROM users WITH NO DATA;\n"
+        "-- file: 0001_example.rollback.sql\nDROP MATERIALIZED VIEW m;\nDROP TABLE users;\n"
+        "-- file: 0002_fill.sql\nREFRESH MATERIALIZED VIEW m;\n"
+        "-- file: 0002_fill.rollback.sql\n-- no-op: it goes with the file that made it.\n"
+    )
+    assert of_trace(traced(tmp_path, text)) == []
+    again = "-- file: 0003_again.sql\nREFRESH MATERIALIZED VIEW m;\n"
+    empties = "-- file: 0003_again.rollback.sql\nREFRESH MATERIALIZED VIEW m WITH NO DATA;\n"
+    found = of_trace(traced(tmp_path, text + again + empties))
+    assert [(f.rule, f.path.name) for f in found] == [
+        ("rollback-not-reverse", "0003_again.rollback.sql"),
+        ("traced-rewrite", "0003_again.sql"),
+    ]

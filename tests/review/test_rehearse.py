@@ -161,6 +161,37 @@ def test_the_files_of_the_base_need_no_rollback(tmp_path: Path, server_dsn: str)
     assert list(found.files) == ["0002_b"]
 
 
+VIEWS = """
+CREATE TABLE public.a (id int PRIMARY KEY);
+CREATE MATERIALIZED VIEW public.filled AS SELECT id FROM public.a;
+CREATE MATERIALIZED VIEW public.empty AS SELECT id FROM public.a WITH NO DATA;
+"""
+
+
+@pytest.mark.parametrize("from_files", [True, False], ids=["files", "live"])
+def test_materialized_views_hold_data_where_they_did(
+    tmp_path: Path, database_factory: DatabaseFactory, server_dsn: str, from_files: bool
+) -> None:
+    again = """
+        DROP MATERIALIZED VIEW public.filled, public.empty;
+        CREATE MATERIALIZED VIEW public.filled AS SELECT id FROM public.a;
+        CREATE MATERIALIZED VIEW public.empty AS SELECT id FROM public.a WITH NO DATA;
+    """
+    write_migration(tmp_path, "0002_again", again, again)
+    if from_files:
+        write_migration(tmp_path, "0001_views", VIEWS, None)
+        dsn, options = None, Options(rows=100, scratch=server_dsn, base="0001_views")
+    else:
+        dsn, options = database_factory(), Options(rows=100, scratch=server_dsn)
+        query(dsn, VIEWS)
+    found = rehearse(dsn, read_migrations([tmp_path]), options=options)
+    assert found.problems == ()
+    # What is made again has the same name, so whoever reads it waits, on the way back too.
+    back = found.cost("0002_again", "down")
+    assert back is not None
+    assert {k.table for k in back.locks if k.mode == "ACCESS EXCLUSIVE"} >= {"public.filled"}
+
+
 def test_a_scratch_server_without_the_rights_is_one_clear_error(
     live: str, files: Path, server_dsn: str
 ) -> None:

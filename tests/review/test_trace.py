@@ -158,3 +158,15 @@ def test_conflicts_are_mutual() -> None:
     for one in trace.MODES:
         for other in trace.MODES:
             assert trace.conflicts(one, other) == trace.conflicts(other, one)
+
+
+def test_a_materialized_view_without_data_is_filled_and_not_rewritten(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute("CREATE MATERIALIZED VIEW public.m AS SELECT id FROM public.item")
+    connection.execute("CREATE MATERIALIZED VIEW public.n AS SELECT 1 AS a WITH NO DATA")
+    again, first = run(
+        connection, "REFRESH MATERIALIZED VIEW public.m", "REFRESH MATERIALIZED VIEW public.n"
+    )
+    assert ("public.m", True) in [(t.relation, t.rewritten) for t in again.touches]
+    assert not any(t.rewritten for t in first.touches)

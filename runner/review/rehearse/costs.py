@@ -43,6 +43,16 @@ class Measured:
         """The name that a relation had before the first file; empty when the files made it."""
         return self.origins.get(run.oids.get(relation, 0), "")
 
+    def replaces(self, run: FileRun, relation: str) -> str:
+        """The name of a relation that files dropped and made again; empty when they did not.
+
+        What only has a table's old name is none: the table is there under another one.
+        """
+        gone = any(
+            name == relation and oid not in run.oids.values() for oid, name in self.origins.items()
+        )
+        return relation if gone else ""
+
 
 def assemble(
     measured: Sequence[Measured],
@@ -164,7 +174,7 @@ def _statement(
     locks = tuple(
         LockCost(
             relation,
-            measured.origin(run, relation),
+            measured.origin(run, relation) or measured.replaces(run, relation),
             mode,
             seconds if trace.sampled else until_commit,
             _held_at_live(seconds, ran, at_live, rest, sampled=trace.sampled),

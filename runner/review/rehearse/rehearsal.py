@@ -49,6 +49,13 @@ _NAME = "trueup rehearsal"
 _CALM_SECONDS = 1.5
 _BREATH_SECONDS = 0.1  # after each file, so that clients meet what it left
 _SMALL = 4  # the small sample has a fourth of the rows
+_FILLED = """
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'm' AND c.relispopulated
+    ORDER BY c.oid
+"""
 
 Listener = Callable[[str], None]
 
@@ -271,12 +278,14 @@ class _Rehearsal:
                 note = f"not in the scratch copy: {failure}"
                 if note not in self._found.notes:
                     self._found.notes.append(note)
+        # A schema alone does not say which materialized views hold data; the live database does.
+        with connect(self._dsn or dsn, application_name=_NAME) as connection:
+            filled = connection.execute(_FILLED).fetchall()
         with connect(dsn, application_name=_NAME) as connection:
-            for (name,) in connection.execute(
-                "SELECT oid::regclass::text FROM pg_catalog.pg_class"
-                " WHERE relkind = 'm' AND NOT relispopulated"
-            ).fetchall():
-                connection.execute(f"REFRESH MATERIALIZED VIEW {name}".encode())
+            for (name,) in filled:
+                row = connection.execute("SELECT to_regclass(%s)", [name]).fetchone()
+                if row and row[0]:
+                    connection.execute(f"REFRESH MATERIALIZED VIEW {name}".encode())
             connection.execute("VACUUM ANALYZE")
         return dsn
 

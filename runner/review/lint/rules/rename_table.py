@@ -36,7 +36,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 
 def _is_replaced(step: Step, context: Context) -> bool:
     """Whether a table, this or another one, has the name again when the transaction ends."""
-    return any(renamed(other) == step.table for other in context.later_in_transaction(step))
+    found = False
+    for other in context.later_in_transaction(step):
+        if renamed(other) == step.table:
+            found = True
+        elif other.table == step.table and _frees(other):
+            found = False
+    return found
 
 
 def _takes_a_place(step: Step, context: Context) -> bool:
@@ -49,11 +55,16 @@ def _takes_a_place(step: Step, context: Context) -> bool:
         if other.table == end:
             end = renamed(other) or end
     made = context.world.tables.get(step.table)
+    is_new = made is not None and made.born is not None
     return any(
-        other.table == end
-        and (renamed(other) or (other.verb == "Drop" and made is not None and made.born))
+        other.table == end and (_frees(other) if is_new else renamed(other))
         for other in context.transaction.steps
     )
+
+
+def _frees(step: Step) -> bool:
+    """Whether a step takes its table's name away."""
+    return bool(renamed(step)) or (step.verb == "Drop" and step.target in _READ)
 
 
 RULE = Rule(
@@ -76,6 +87,8 @@ COMMIT;""",
         "BEGIN; ALTER TABLE app_user RENAME TO users; COMMIT;",
         "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE orders RENAME TO app_order;\n"
         "ALTER TABLE app_user RENAME TO users; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO a; ALTER TABLE a RENAME TO users;"
+        " ALTER TABLE users RENAME TO app_user; COMMIT;",
         "BEGIN; DROP MATERIALIZED VIEW totals; ALTER MATERIALIZED VIEW sums RENAME TO totals;"
         " COMMIT;",
     ),
