@@ -51,6 +51,10 @@ class Constraint:
     index: str | None = None
     references: Name | None = None
     referenced_columns: tuple[str, ...] = ()
+    inherited: bool = False
+    parent: str | None = (
+        None  # of a partition: the constraint of the table above that it is part of
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Index:
     clustered: bool = False
     replica_identity: bool = False
     comment: str | None = None
+    parent: str | None = None  # of a partition: the index of the table above that it is part of
 
     @property
     def method(self) -> str:
@@ -132,7 +137,9 @@ class Relation:
     replica_identity: str = "d"
     definition: str | None = None
     parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
     partition_key: str | None = None
+    partition_columns: tuple[str, ...] = ()  # that the partition key mentions
     partition_bound: str | None = None
     owned_by: str | None = None
     publications: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from runner.generate import online, window
 from runner.generate.attached import obstacles
 from runner.generate.changes import outside_references, plan_changes
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
+from runner.generate.partitions import partition_obstacles
 from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
 from runner.standard.model import Standard
@@ -71,6 +72,7 @@ def _units(
         units.setdefault(change.unit, []).append(change)
     for tables in units.values():
         in_the_way = [o for change in tables for o in obstacles(change)]
+        in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
             tuple(TableView(change, foreign_keys) for change in tables),

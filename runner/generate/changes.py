@@ -14,6 +14,7 @@ from runner.generate.attached import (
 )
 from runner.generate.columns import column_changes, integer_checks
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.partitions import partitions_of
 from runner.quoting import shorten
 from runner.standard.model import Standard, TableStandard
 
@@ -69,6 +70,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 renamed=standards[name].columns,
                 sequences=tuple(sequence_renames(relation, new, catalog)),
                 integer_checks=tuple(integer_checks(standards[name], relation)),
+                partitions=partitions_of(relation, changed, catalog),
             )
         )
     return tuple(changes)

@@ -108,6 +108,31 @@ class IndexChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition of a table, at any level.
+
+    Args:
+        relation: its catalog.
+        indexes: each of its indexes that is part of one of the table's, by the name of that one.
+        foreign_keys: the names of its foreign keys that are part of the table's, likewise.
+    """
+
+    relation: Relation
+    indexes: Mapping[str, IndexChange]
+    foreign_keys: Mapping[str, str]
+
+    @property
+    def name(self) -> Name:
+        """Its name, which no strategy changes."""
+        return self.relation.qualified
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it holds rows itself."""
+        return self.relation.kind != "p"
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignKeyChange:
     """A foreign key of a table of the standard: converted, or only renamed."""
 
@@ -137,6 +162,7 @@ class TableChange:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
     sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
+    partitions: tuple[Partition, ...] = ()  # of all levels, the deepest first
 
     @property
     def converted(self) -> Mapping[str, ColumnChange]:
@@ -158,8 +184,16 @@ class TableChange:
     def moved(self) -> tuple[Column, ...]:
         """The unconverted columns that stand behind the first converted one.
 
-        Rolling back contract makes them again too, so that the old physical order comes back.
+        Rolling back contract makes them again too, so that the old physical order comes back;
+        unless one of them is in a partition key, which PostgreSQL does not let go.
         """
         converted, columns = self.converted, self.relation.columns
         first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
-        return tuple(c for c in self.relation.columns[first:] if c.name not in converted)
+        moved = tuple(c for c in self.relation.columns[first:] if c.name not in converted)
+        return () if any(c.name in self.partition_columns for c in moved) else moved
+
+    @property
+    def partition_columns(self) -> frozenset[str]:
+        """The columns that decide in which partition a row is; they cannot be made again."""
+        levels = (self.relation, *(p.relation for p in self.partitions))
+        return frozenset(c for level in levels for c in level.partition_columns)

@@ -14,6 +14,7 @@ from runner.generate.model import (
     IndexChange,
     TableChange,
 )
+from runner.generate.partitions import Partitions
 from runner.generate.predicates import restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
@@ -32,6 +33,8 @@ class TableView:
         self.sync = Name("trueup", shorten(self.new.name, "_sync"))
         self.reversal = Name("trueup", shorten(self.new.name, "_reversal"))
         self.all_foreign_keys = foreign_keys
+        self.partitions = Partitions(change)
+        self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]
 
     def shown(self, column: str) -> str:
         """A column of the compat view: `id__old AS id`."""
@@ -111,6 +114,17 @@ class TableView:
         return found
 
     @property
+    def tells_moved_rows(self) -> bool:
+        """Whether a row that an UPDATE moves to another partition differs from any insert.
+
+        It comes as an insert with both sides filled. One of the old contract has on the new side
+        nothing but defaults, and only constant ones can agree with its old side by chance.
+        """
+        return self.partitions.is_partitioned and any(
+            c.not_null and (c.new_type == "uuid" or c.new_default is None) for c in self.columns
+        )
+
+    @property
     def looks_up(self) -> bool:
         """Whether an old spelling is looked up in a parent."""
         return any(c.parent for c in self.columns)
@@ -149,7 +163,13 @@ class TableView:
 
     @property
     def respelled_indexes(self) -> list[IndexChange]:
-        """The indexes whose definition holds values: an ALTER TABLE cannot convert them."""
+        """The indexes that an ALTER TABLE cannot convert.
+
+        Their definition holds values, or they are a partitioned table's: PostgreSQL would make
+        those of the partitions anew under names that it thinks of.
+        """
+        if self.partitions.is_partitioned:
+            return self.converted_indexes
         return [i for i in self.indexes if i.new_method != i.method]
 
     def fkey_build_name(self, key: ForeignKeyChange) -> str:
@@ -202,6 +222,15 @@ class TableView:
         """Whether one of the columns is converted."""
         return any(c in self.converted for c in columns)
 
+    @property
+    def resting_on_key(self) -> list[ForeignKeyChange]:
+        """The converted foreign keys that refer to the new primary key of a partitioned table."""
+        return [
+            k
+            for k in self.all_foreign_keys
+            if k.converted and k.references == self.new and {*k.referenced_columns} == {*self.key}
+        ]
+
     # comments and settings of indexes
 
     @property
@@ -209,18 +238,20 @@ class TableView:
         """The statements for the new contract's indexes, once the old ones are gone."""
         return [s for i in self.converted_indexes for s in self.index_settings(i, i.name)]
 
-    def index_settings(self, index: IndexChange, name: str) -> list[str]:
+    def index_settings(self, index: IndexChange, name: str, table: Name | None = None) -> list[str]:
         """The statements that give an index under a name what it has beside its definition."""
-        table, found = quote_name(self.new), []
+        owner, found = table or self.new, []
         if index.constraint_comment is not None:
-            found.append(self.constraint_comment(name, index.constraint_comment))
+            found.append(comment_on_constraint(owner, name, index.constraint_comment))
         if index.comment is not None:
-            qualified = quote_name(Name(self.new.schema, name))
+            qualified = quote_name(Name(owner.schema, name))
             found.append(f"COMMENT ON INDEX {qualified} IS {quote_literal(index.comment)};")
         if index.clustered:
-            found.append(f"ALTER TABLE {table} CLUSTER ON {quote_ident(name)};")
+            found.append(f"ALTER TABLE {quote_name(owner)} CLUSTER ON {quote_ident(name)};")
         if index.replica_identity:
-            found.append(f"ALTER TABLE {table} REPLICA IDENTITY USING INDEX {quote_ident(name)};")
+            found.append(
+                f"ALTER TABLE {quote_name(owner)} REPLICA IDENTITY USING INDEX {quote_ident(name)};"
+            )
         return found
 
     def constraint_comment(self, name: str, comment: str) -> str:

@@ -1,3 +1,4 @@
+{% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 
 -- A reference is spelled as the key that it refers to.
@@ -12,6 +13,7 @@ CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
 {% for k in u.foreign_keys if u.fkey_build_name(k) != k.name %}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.name, u.fkey_build_name(k)) -}}
 ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ u.fkey_build_name(k) | q }};
 {% endfor %}
 {% for k in u.foreign_keys %}
@@ -22,4 +24,5 @@ ALTER TABLE {{ k.table | n }}
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.old_name, none) -}}
 {% endfor %}

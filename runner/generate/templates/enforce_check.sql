@@ -14,3 +14,8 @@ CALL trueup.refuse_rows(
     {{ c.refusals[0].reason | lit }}
 );
 {% endfor %}
+{% if t.partitions.is_partitioned %}
+
+-- Autovacuum never looks at a partitioned table as a whole.
+ANALYZE {{ t.new | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+{% endif %}

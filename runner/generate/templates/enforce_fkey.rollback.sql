@@ -1,3 +1,7 @@
 SET LOCAL lock_timeout = '200ms';
 
-ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ t.fkey_build_name(k) | q }};
+{% if table == k.table %}
+ALTER TABLE {{ table | n }} DROP CONSTRAINT {{ t.fkey_build_name(k) | q }};
+{% else %}
+ALTER TABLE IF EXISTS {{ table | n }} DROP CONSTRAINT IF EXISTS {{ t.fkey_build_name(k) | q }};
+{% endif %}

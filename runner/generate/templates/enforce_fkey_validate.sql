@@ -1,3 +1,3 @@
 SET LOCAL lock_timeout = '5s';
 
-ALTER TABLE {{ k.table | n }} VALIDATE CONSTRAINT {{ t.fkey_build_name(k) | q }};
+ALTER TABLE {{ "IF EXISTS " if table != k.table }}{{ table | n }} VALIDATE CONSTRAINT {{ name | q }};

@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
@@ -18,7 +19,11 @@ ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% if t.columns %}
 
 {% for i in t.respelled_indexes %}
+{% if i.constraint %}
+ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ i.old_name | q }};
+{% else %}
 DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endif %}
 {% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
@@ -26,7 +31,17 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
+{% if i.constraint %}
+{{ partitions.constraint(t, i, "old_name") -}}
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "old_name", "method") -}}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.method }};
+{% endif %}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
+{{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
@@ -61,6 +76,7 @@ ALTER TABLE {{ u.old_name(k.table) | n }}
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ u.old_name(k.table) | n }} IS {{ k.comment | lit }};
 {% endif %}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.old_name, none) -}}
 {% endfor %}
 
 {% for t in u.tables if t.keeps_spellings %}

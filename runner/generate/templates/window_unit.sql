@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
@@ -30,7 +31,11 @@ WHERE
 
 {% endif %}
 {% for i in t.respelled_indexes %}
+{% if i.constraint %}
+ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ i.old_name | q }};
+{% else %}
 DROP INDEX {{ t.old.schema | q }}.{{ i.old_name | q }};
+{% endif %}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
@@ -41,7 +46,17 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
+{% if i.constraint %}
+{{ partitions.constraint(t, i, "old_name") -}}
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "old_name", "new_method") -}}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.old | n }} {{ i.new_method }};
+{% endif %}
+{% for setting in t.index_settings(i, i.old_name, t.old) %}
+{{ setting }}
+{% endfor %}
+{{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 
 {% endif %}

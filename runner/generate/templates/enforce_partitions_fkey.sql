@@ -1,0 +1,9 @@
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE {{ k.table | n }}
+    ADD CONSTRAINT {{ t.fkey_build_name(k) | q }}
+    FOREIGN KEY ({{ k.columns | qs }})
+    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }};
+{% if k.comment is not none %}
+COMMENT ON CONSTRAINT {{ t.fkey_build_name(k) | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
+{% endif %}

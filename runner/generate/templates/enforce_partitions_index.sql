@@ -1,0 +1,12 @@
+{% import "partitions.sql" as partitions %}
+SET LOCAL lock_timeout = '200ms';
+
+{{ partitions.require_built(t, i, "build_name") }}
+
+{% if i.constraint == "UNIQUE" %}
+{{ partitions.promote(t, i, "build_name", "build_name") -}}
+ALTER TABLE {{ t.new | n }} ADD CONSTRAINT {{ i.build_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "build_name", "new_method", but_leaves=true) -}}
+CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
+{% endif %}
