@@ -24,7 +24,7 @@ def partitioned_index(t: TableView, i: IndexChange, after: Sequence[str]) -> Ite
         phase="enforce",
         subject=i.build_name,
         template="enforce_partitions_index.sql",
-        title=f"Make the indexes of the partitions one {what} of {t.new.name}.",
+        title=f"Make the indexes of the partitions the {what} {i.build_name} of {t.new.name}.",
         header={
             "does": f"adds the {what} {i.build_name} to {t.new.name}, which takes in those of its "
             "partitions; refuses a large partition that has none",
@@ -74,7 +74,7 @@ def partitioned_foreign_key(
         phase="enforce",
         subject=name,
         template="enforce_partitions_fkey.sql",
-        title=f"Make the foreign keys of the partitions one of {t.new.name}.",
+        title=f"Make the foreign keys of the partitions the {name} of {t.new.name}.",
         header={
             "does": f"adds {name} to {t.new.name}, which takes in those of its partitions",
             "locks": f"SHARE ROW EXCLUSIVE on {t.new.name}, its partitions and {k.references.name} "

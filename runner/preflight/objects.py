@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg import Connection
@@ -11,6 +12,7 @@ from psycopg.rows import dict_row
 
 from runner.catalog import Catalog, Column, Name
 from runner.generate.model import TableChange
+from runner.generate.partitions import partition_obstacles, partitions_of
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
@@ -163,7 +165,7 @@ def check_objects(
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         for change in changes:
-            yield from _table(change, catalog)
+            yield from _table(change, changes, catalog)
         named = {
             "schemas": sorted({c.new.schema for c in changes}),
             "names": sorted({c.new.name for c in changes}),
@@ -308,18 +310,19 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
+def _table(
+    change: TableChange, changes: Sequence[TableChange], catalog: Catalog
+) -> Iterator[Finding]:
     relation, old = catalog.relations[change.old], str(change.old)
-    if relation.kind == "p" or relation.parents:
+    if relation.kind == "p":
+        parts = partitions_of(relation, change.columns, catalog)
+        yield from _partitioned(replace(change, relation=relation, partitions=parts), changes)
+    elif relation.parents or relation.children:
+        kin = ", ".join(relation.parents or relation.children)
         yield Finding(
             Severity.STOPS,
             old,
-            "is partitioned, or part of an inheritance tree, which the generated files do not "
-            "convert",
-        )
-    elif any(old in r.parents for r in catalog.relations.values()):
-        yield Finding(
-            Severity.STOPS, old, "has inheriting tables, which the generated files do not convert"
+            f"shares columns with {kin} by inheritance, which the generated files do not convert",
         )
     if relation.row_security and catalog.version < 15:
         yield Finding(
@@ -354,6 +357,19 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
                 f" {quote_ident(converted.name)} TYPE varchar({longest});",
             )
     yield from _checks(change)
+
+
+def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterator[Finding]:
+    for obstacle in partition_obstacles(change, changes):
+        yield Finding(Severity.STOPS, str(change.old), obstacle.reason, hint=obstacle.hint)
+    if change.old != change.new:
+        yield Finding(
+            Severity.KNOW,
+            str(change.old),
+            f"is partitioned: once it is {change.new}, partitions are added to that name, and what "
+            "adds them on a schedule must name it",
+            hint="Pause what adds and drops partitions until enforce is done.",
+        )
 
 
 def _made_by_the_server(change: TableChange, column: Column, *, behind: bool) -> Iterator[Finding]:

@@ -14,10 +14,12 @@ SET LOCAL lock_timeout = '200ms';
 {% for k in t.resting_on_key %}
 ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
+-- trueup: ignore drop-index because CONCURRENTLY does not work on a partitioned table
 DROP INDEX {{ t.new.schema | q }}.{{ i.build_name | q }};
 ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ i.old_name | q }};
 
 {{ partitions.promote(t, i, "name", "key_name") -}}
+-- trueup: ignore add-primary-key because it takes in the keys of the partitions
 ALTER TABLE {{ t.new | n }} ADD CONSTRAINT {{ i.name | q }} {{ t.partitions.definition(i) }};
 {% for k in t.resting_on_key %}
 ALTER TABLE {{ k.table | n }}

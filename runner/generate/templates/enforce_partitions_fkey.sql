@@ -1,5 +1,6 @@
 SET LOCAL lock_timeout = '200ms';
 
+-- trueup: ignore foreign-key-not-valid because it takes in what is proven for each partition
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ t.fkey_build_name(k) | q }}
     FOREIGN KEY ({{ k.columns | qs }})

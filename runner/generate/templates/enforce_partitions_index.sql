@@ -5,6 +5,7 @@ SET LOCAL lock_timeout = '200ms';
 
 {% if i.constraint == "UNIQUE" %}
 {{ partitions.promote(t, i, "build_name", "build_name") -}}
+-- trueup: ignore add-primary-key because it takes in the keys of the partitions
 ALTER TABLE {{ t.new | n }} ADD CONSTRAINT {{ i.build_name | q }} {{ t.partitions.definition(i) }};
 {% else %}
 {{ partitions.index(t, i, "build_name", "new_method", but_leaves=true) -}}

@@ -11,6 +11,9 @@ $$);
 
 {% macro constraint(t, i, name, but_leaves=false) -%}
 {% for p, x in t.partitions.of(i) if not (but_leaves and p.is_leaf) %}
+{% if but_leaves %}
+-- trueup: ignore add-primary-key because it takes in the keys of the partitions
+{% endif %}
 ALTER TABLE IF EXISTS {{ p.name | n }} ADD CONSTRAINT {{ x[name] | q }} {{ t.partitions.definition(i) }};
 {% endfor %}
 {% endmacro %}
@@ -32,7 +35,7 @@ ALTER INDEX IF EXISTS {{ p.name.schema | q }}.{{ x[old] | q }} RENAME TO {{ x[ne
 {% macro settings(t, i, name) -%}
 {% for p, x in t.partitions.of(i) %}
 {% for setting in t.index_settings(x, x[name], p.name) %}
-{{ setting }}
+CALL trueup.if_there({{ p.name | n | lit }}, $${{ setting }}$$);
 {% endfor %}
 {% endfor %}
 {% endmacro %}
