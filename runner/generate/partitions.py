@@ -112,10 +112,15 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
                 _BEFORE,
             )
     remade = converted | {c.name for c in change.moved}
-    inherited = {t.name for t in change.relation.triggers}
+    enabled = {t.name: t.enabled for t in change.relation.triggers}
     own = [
         *(f"policy {p.name}" for p in relation.policies),
-        *(f"trigger {t.name}" for t in relation.triggers if t.name not in inherited),
+        *(f"trigger {t.name}" for t in relation.triggers if t.name not in enabled),
+        *(
+            f"trigger {t.name} in another state"
+            for t in relation.triggers
+            if enabled.get(t.name, t.enabled) != t.enabled
+        ),
         *(f"statistics {s}" for s in relation.statistics),
         *(
             f"constraint {k.name}"
@@ -134,9 +139,7 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
         ),
     ]
     for thing in own:
-        yield Obstacle(
-            f"the partition {name} has the {thing}, which {change.old} does not have", _BEFORE
-        )
+        yield Obstacle(f"the partition {name} has the {thing}, and {change.old} does not", _BEFORE)
 
 
 def _default(relation: Relation, column: str) -> str | None:

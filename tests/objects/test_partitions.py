@@ -136,6 +136,35 @@ def test_a_partition_whose_not_null_has_a_name_of_its_own_comes_through(journey:
         assert service.rows() == before
 
 
+def test_what_is_set_on_the_table_and_on_one_partition_comes_through(journey: Journey) -> None:
+    settings = """
+        CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN NEW.amount := NEW.amount; RETURN NEW; END';
+        CREATE TRIGGER stamp BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION stamp();
+        CREATE TRIGGER watch AFTER UPDATE OF amount ON events FOR EACH ROW
+            WHEN (OLD.kind <> NEW.kind) EXECUTE FUNCTION stamp();
+        ALTER TABLE events ALTER status SET STATISTICS 50;
+        ALTER TABLE events_2024 ALTER status SET STATISTICS 70, ALTER status SET (n_distinct = 3),
+            ALTER id SET (n_distinct = -1), SET (fillfactor = 70, autovacuum_enabled = false);
+        COMMENT ON COLUMN events_2024.status IS 'how it went in 2024';
+        COMMENT ON TABLE events_2024 IS 'the first';
+        GRANT SELECT ON events TO PUBLIC;
+        GRANT SELECT (status) ON events_2025 TO PUBLIC;
+        ALTER TABLE events_2024 CLUSTER ON events_2024_status_idx;
+        ALTER TABLE events_2025 REPLICA IDENTITY USING INDEX events_2025_pkey;
+    """
+    journey.there_and_back(RANGE + settings, STANDARD)
+
+
+def test_values_that_are_merged_come_back_in_each_partition(journey: Journey) -> None:
+    standard = STANDARD.replace(
+        'values = ["OPEN", "CLOSED"]',
+        'values = ["OPEN", "CLOSED"]\nmap = { DONE = "CLOSED" }\nback = { CLOSED = "closed" }',
+    )
+    standard += 'keep_original.status = "status_detail"\n'
+    journey.there_and_back(RANGE.replace("ELSE 'OPEN'", "ELSE 'Done'"), standard)
+
+
 REFUSED = {
     "a converted column in the key": (
         events("LIST (status)", "CREATE TABLE e PARTITION OF events DEFAULT;", keys="CHECK (true)"),
@@ -188,6 +217,19 @@ REFUSED = {
             CREATE TRIGGER alone BEFORE INSERT ON events_2024 FOR EACH ROW EXECUTE FUNCTION f();
         """,
         r"the partition public\.events_2024 has the trigger alone",
+    ),
+    "inheritance": (
+        RANGE + "CREATE TABLE old_customers () INHERITS (customers);",
+        r"customers shares columns with public\.old_customers by inheritance",
+    ),
+    "a trigger that is off in one partition": (
+        RANGE
+        + """
+            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            CREATE TRIGGER t BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION f();
+            ALTER TABLE events_2024 DISABLE TRIGGER t;
+        """,
+        r"the partition public\.events_2024 has the trigger t in another state",
     ),
     "a view of one partition": (
         RANGE + "CREATE VIEW v AS SELECT id FROM events_2024;",
