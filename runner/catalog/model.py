@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runner.quoting import quote_name
+
 
 class Name(NamedTuple):
     """A schema-qualified name."""
@@ -208,3 +210,16 @@ class Catalog:
     def tables(self) -> Iterator[Relation]:
         """Ordinary and partitioned tables, in the order of their names."""
         return (r for _, r in sorted(self.relations.items()) if r.kind in "rp")
+
+    def children(self, relation: Relation) -> list[Relation]:
+        """The partitions of a table, one level down; those of schemas not read are left out."""
+        if not relation.children:
+            return []
+        names = {quote_name(name): found for name, found in self.relations.items()}
+        return [names[child] for child in relation.children if child in names]
+
+    def partition_columns(self, relation: Relation) -> frozenset[str]:
+        """The columns that decide in which partition of a table a row is, at any level."""
+        return frozenset(relation.partition_columns).union(
+            *(self.partition_columns(child) for child in self.children(relation))
+        )

@@ -115,11 +115,13 @@ class Partition:
         relation: its catalog.
         indexes: each of its indexes that is part of one of the table's, by the name of that one.
         foreign_keys: the names of its foreign keys that are part of the table's, likewise.
+        referred_by: foreign keys that refer to it alone, and not to its table.
     """
 
     relation: Relation
     indexes: Mapping[str, IndexChange]
     foreign_keys: Mapping[str, str]
+    referred_by: tuple[str, ...] = ()
 
     @property
     def name(self) -> Name:

@@ -5,6 +5,7 @@ A partition keeps its name: it is no part of the contract.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from runner.catalog import Catalog, Name, Relation
@@ -27,13 +28,17 @@ def partitions_of(
     """
     if root.kind != "p":
         return ()
-    relations = {quote_name(r.qualified): r for r in catalog.relations.values()}
+    referring: dict[Name, list[str]] = defaultdict(list)
+    for relation in catalog.relations.values():
+        for key in relation.constraints:
+            if key.references is not None and key.parent is None:
+                referring[key.references].append(f"{relation.qualified}.{key.name}")
     found: list[Partition] = []
     indexes = {root.qualified: {i.name: i.name for i in root.indexes}}
     keys = {root.qualified: {k.name: k.name for k in root.constraints if k.kind == "f"}}
     above = [root]
     while above:
-        children = [(p, relations[name]) for p in above for name in p.children if name in relations]
+        children = [(parent, child) for parent in above for child in catalog.children(parent)]
         for parent, child in children:
             its_indexes, its_keys = indexes[parent.qualified], keys[parent.qualified]
             indexes[child.qualified] = {
@@ -52,6 +57,7 @@ def partitions_of(
                         if i.old_name in indexes[child.qualified]
                     },
                     foreign_keys={old: name for name, old in keys[child.qualified].items()},
+                    referred_by=tuple(sorted(referring[child.qualified])),
                 )
             )
         above = [child for _, child in children]
@@ -105,6 +111,11 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
             "Detach it before, and convert its rows where they are.",
         )
         return
+    for key in partition.referred_by:
+        yield Obstacle(
+            f"the foreign key {key} refers to {name}, which is a partition of {change.old}",
+            f"Let it refer to {change.old}, or drop it before.",
+        )
     for dependent in relation.dependents:
         if dependent.column in converted and not dependent.name.startswith("trigger "):
             yield Obstacle(

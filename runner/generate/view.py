@@ -36,6 +36,10 @@ class TableView:
         self.partitions = Partitions(change)
         self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]
 
+    def whole(self, name: str) -> str:
+        """The table under one of its names, with what is locked together with it."""
+        return f"{name} and its partitions" if self.partitions.is_partitioned else name
+
     def shown(self, column: str) -> str:
         """A column of the compat view: `id__old AS id`."""
         change = self.converted.get(column)

@@ -30,8 +30,8 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             header={
                 "does": "converts every column of a table in one ALTER TABLE; keeps the spellings "
                 "that cannot be derived back in a reversal table",
-                "locks": f"ACCESS EXCLUSIVE on {', '.join(old)} until it is done; gives up after "
-                "200 ms when it cannot have them",
+                "locks": f"ACCESS EXCLUSIVE on {', '.join(t.whole(t.old.name) for t in u.tables)} "
+                "until it is done; gives up after 200 ms when it cannot have them",
                 "cost": "rewrites each table and its indexes once",
                 "undo": "the same again in the other direction, byte for byte",
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner.catalog import Catalog, Column, Name, Relation
@@ -53,7 +53,8 @@ def propose(
         the reason.
     """
     tables = [t for t in catalog.tables if t.name not in _OWN_TABLES and not t.parents]
-    uuids = _uuid_closure(tables, evidence)
+    held = {(t.schema, t.name, c) for t in tables for c in catalog.partition_columns(t)}
+    uuids = _uuid_closure(tables, evidence, held)
     own_enums: dict[str, tuple[str, ...]] = {}
     paragraphs = [
         _paragraph(t, catalog, evidence, uuids, enums, own_enums, words or {}) for t in tables
@@ -75,7 +76,7 @@ def propose(
 
 
 def _uuid_closure(
-    tables: Sequence[Relation], evidence: Mapping[_Key, Evidence]
+    tables: Sequence[Relation], evidence: Mapping[_Key, Evidence], held: Collection[_Key]
 ) -> dict[_Key, tuple[bool, str]]:
     """Each column that may become uuid: whether it is sure, and why."""
     keys = {(t.schema, t.name, c.name): c for t in tables for c in t.columns}
@@ -85,7 +86,9 @@ def _uuid_closure(
             continue
         seen = evidence[key]
         limited = "(" in column.type
-        if seen.uuids is None or not seen.filled:
+        if key in held and seen.uuids:
+            verdicts[key] = (False, _HELD)
+        elif seen.uuids is None or not seen.filled:
             named = column.name == "id" or column.name.endswith(("_id", "uuid"))
             if limited and named:
                 verdicts[key] = (False, "no row to look at")
@@ -113,7 +116,7 @@ def _uuid_closure(
                     continue
                 if mine[0] and (theirs is None or not theirs[0]):
                     seen = evidence.get(other, Evidence())
-                    if seen.filled:
+                    if seen.filled or other in held:
                         reason = f"{'.'.join(other[1:])}, which it is tied to, holds other values"
                         verdicts[one] = (False, reason)
                     else:
@@ -122,6 +125,7 @@ def _uuid_closure(
     return verdicts
 
 
+_HELD = "in a partition key, which cannot be converted"
 _NO_COLUMN = Column("", "integer", not_null=False)
 
 
@@ -136,6 +140,7 @@ def _paragraph(
 ) -> _Paragraph:
     name = singular(table.name, words)
     paragraph = _Paragraph(table, name)
+    held = catalog.partition_columns(table)
     if name != table.name and Name(table.schema, name) in catalog.relations:
         paragraph.name, paragraph.name_note = table.name, f"{name} is taken"
     elif name != table.name and quote_ident(name) != name and quote_ident(table.name) == table.name:
@@ -146,7 +151,10 @@ def _paragraph(
         if key in uuids:
             paragraph.uuids.append((column.name, *uuids[key]))
             continue
-        if seen is not None:
+        if seen is not None and column.name in held:
+            if seen.labels or seen.values:
+                paragraph.unsure.append(f"{column.name} is {_HELD}")
+        elif seen is not None:
             _propose_enum(paragraph, column, seen, enums, own_enums)
         if column.name == "metadata" and column.type in {"json", "jsonb"}:
             paragraph.unsure.append(f"rename the column metadata to {name}_metadata by hand")

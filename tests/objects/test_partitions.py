@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import psycopg
 import pytest
 from support.journey import Journey
+from support.runs import run_trueup
 
 from objects.partitioned import (
     BY_DAY,
@@ -231,6 +234,16 @@ REFUSED = {
         """,
         r"the partition public\.events_2024 has the trigger t in another state",
     ),
+    "a foreign key to one partition": (
+        RANGE
+        + """
+            CREATE TABLE x (
+                day date, kind integer, id varchar(36),
+                CONSTRAINT alone FOREIGN KEY (day, kind, id) REFERENCES events_2024
+            );
+        """,
+        r"the foreign key public\.x\.alone refers to public\.events_2024, which is a partition",
+    ),
     "a view of one partition": (
         RANGE + "CREATE VIEW v AS SELECT id FROM events_2024;",
         r"view public\.v uses public\.events_2024\.id",
@@ -291,3 +304,24 @@ def test_a_key_from_a_partitioned_table_to_itself_is_converted_in_a_window(
 
 def test_a_table_that_only_gets_another_name_keeps_its_partitions(journey: Journey) -> None:
     journey.there_and_back(RANGE, '[table.events]\nname = "event"\n')
+
+
+def test_no_column_of_a_partition_key_is_proposed(journey: Journey) -> None:
+    service = journey.start(
+        """
+        CREATE TABLE events (
+            day date, id varchar(36), status varchar(20) CHECK (status IN ('open', 'closed')),
+            PRIMARY KEY (id, status)
+        ) PARTITION BY LIST (status);
+        CREATE TABLE events_rest PARTITION OF events DEFAULT PARTITION BY LIST (id);
+        CREATE TABLE events_all PARTITION OF events_rest DEFAULT;
+        INSERT INTO events SELECT '2024-01-01', gen_random_uuid(), 'open'
+        FROM generate_series(1, 30);
+        """,
+        '[table.events]\nname = "event"\n',
+    )
+    shown = run_trueup("propose", "journey", dsn=service.dsn)
+    assert shown.returncode == 0, shown.stderr
+    assert tomllib.loads(shown.stdout)["table"] == {"events": {"name": "event", "uuids": []}}
+    assert '    # "id",  # in a partition key, which cannot be converted' in shown.stdout
+    assert "# status is in a partition key, which cannot be converted" in shown.stdout
