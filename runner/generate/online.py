@@ -13,7 +13,7 @@ from runner.generate.online_partitions import (
 )
 from runner.generate.remake import Remake
 from runner.generate.render import Draft
-from runner.generate.steps import BRIEF, build_index, foreign_key, prove
+from runner.generate.steps import BRIEF, briefly, build_index, foreign_key, prove
 from runner.generate.view import TableView, UnitView
 
 _CONTRACT = "online/contract"
@@ -105,7 +105,7 @@ def _expand(t: TableView, after: Sequence[str]) -> Draft:
             "does": f"renames {old} to {new}; {adds}keeps the old name alive as a view with the "
             "same owner and grants"
             + ("; a trigger keeps both sides of each row equal" if columns else ""),
-            "locks": f"ACCESS EXCLUSIVE on {t.whole(old)} {BRIEF}",
+            "locks": f"ACCESS EXCLUSIVE on {briefly(t, old)}",
             "cost": "no rewrite, no scan",
             "undo": "instant, loses nothing",
         },
@@ -182,7 +182,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             "enforce_constraints.sql",
             f"Guard every new row of {new} by the CHECKs of the new contract.",
             does="adds the CHECKs as NOT VALID: new and changed rows are held to them",
-            locks=f"ACCESS EXCLUSIVE on {t.whole(new)} {BRIEF}",
+            locks=f"ACCESS EXCLUSIVE on {briefly(t, new)}",
             cost="no scan",
             undo="instant",
             rollback="Drops the CHECKs: instant.",
@@ -203,7 +203,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             "enforce_not_null.sql",
             f"Set NOT NULL on the new columns of {new}.",
             does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs",
-            locks=f"ACCESS EXCLUSIVE on {t.whole(new)} {BRIEF}",
+            locks=f"ACCESS EXCLUSIVE on {briefly(t, new)}",
             cost="no scan, because the CHECKs are dropped in a second statement",
             undo="instant",
             rollback="Takes NOT NULL away: instant.",
@@ -326,7 +326,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             header={
                 "does": "drops the trigger and the old columns, makes the unique index the primary "
                 "key, gives indexes and constraints their names under the standard",
-                "locks": f"ACCESS EXCLUSIVE on {_with_resting(t)} {BRIEF}",
+                "locks": f"ACCESS EXCLUSIVE on {_with_resting(t)}",
                 "cost": "no rewrite, no scan",
                 "undo": f"makes the old columns again {_place(r)}: one rewrite of the table "
                 "under ACCESS EXCLUSIVE, and the foreign keys to it are proven again, so plan a "
@@ -348,7 +348,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
 
 def _with_resting(t: TableView) -> str:
     resting = [k.table.name for k in t.resting_on_key] if t.partitions.is_partitioned else []
-    return ", ".join(dict.fromkeys([t.whole(t.new.name), *resting]))
+    return ", ".join(dict.fromkeys([*resting, briefly(t, t.new.name)]))
 
 
 def _place(r: Remake) -> str:

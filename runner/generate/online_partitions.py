@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runner.generate.model import ForeignKeyChange, IndexChange
 from runner.generate.render import Draft
-from runner.generate.steps import BRIEF, build_index, foreign_key
+from runner.generate.steps import briefly, build_index, foreign_key
 from runner.generate.view import TableView
 
 
@@ -28,8 +28,8 @@ def partitioned_index(t: TableView, i: IndexChange, after: Sequence[str]) -> Ite
         header={
             "does": f"adds the {what} {i.build_name} to {t.new.name}, which takes in those of its "
             "partitions; refuses a large partition that has none",
-            "locks": f"{'ACCESS EXCLUSIVE' if what == 'constraint' else 'SHARE'} on {t.new.name} "
-            f"and its partitions {BRIEF}",
+            "locks": f"{'ACCESS EXCLUSIVE' if what == 'constraint' else 'SHARE'} on "
+            f"{briefly(t, t.new.name)}",
             "cost": "builds nothing, except on small partitions that came later",
             "undo": "instant; drops the indexes of the partitions too, so roll their files back "
             "with it",
@@ -77,8 +77,7 @@ def partitioned_foreign_key(
         title=f"Make the foreign keys of the partitions the {name} of {t.new.name}.",
         header={
             "does": f"adds {name} to {t.new.name}, which takes in those of its partitions",
-            "locks": f"SHARE ROW EXCLUSIVE on {t.new.name}, its partitions and {k.references.name} "
-            f"{BRIEF}",
+            "locks": f"SHARE ROW EXCLUSIVE on {k.references.name}, {briefly(t, t.new.name)}",
             "cost": "no scan, except of partitions that came later",
             "undo": "instant",
         },

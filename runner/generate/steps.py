@@ -12,6 +12,12 @@ from runner.generate.view import TableView
 BRIEF = "for a few ms; gives up after 200 ms and can be run again"
 
 
+def briefly(t: TableView, name: str) -> str:
+    """What a short lock on a table under one of its names holds, and for how long."""
+    brief = BRIEF.replace("ms;", "ms a partition;", 1) if t.partitions.is_partitioned else BRIEF
+    return f"{t.whole(name)} {brief}"
+
+
 def build_index(
     table: Name,
     i: IndexChange,
