@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -266,6 +270,58 @@ def shares(service: Service) -> dict[str, float]:
     """How far `trueup status` says that each backfill is."""
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         return {s.table_name: s.share for s in read_backfills(connection)}
+
+
+@contextmanager
+def at_work(service: Service, table: str, status: str) -> Iterator[list[int]]:
+    """A client that inserts, moves and counts in every partition until the block ends."""
+    done, stop = [0], threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(service.dsn, autocommit=True) as client:
+            while not stop.is_set():
+                for day in ("2024-05-05", "2025-05-05", "2040-05-05", "2060-05-05"):
+                    client.execute(
+                        f"INSERT INTO {table} (day, kind, status) VALUES (%s, 7, %s)".encode(),
+                        [day, status],
+                    )
+                client.execute(
+                    f"UPDATE {table} SET day = '2024-05-06' WHERE day = '2025-05-05'"
+                    " AND kind = 7".encode()
+                )
+                client.execute(
+                    f"UPDATE {table} SET amount = amount + 1 WHERE amount >= 1000".encode()
+                )
+                done[0] += 1
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            yield done
+        finally:
+            stop.set()
+            future.result()
+
+
+def test_clients_are_served_throughout(service: Service) -> None:
+    query(
+        service.dsn,
+        "INSERT INTO events (day, kind, amount) VALUES ('2024-05-05', 0, 1000),"
+        " ('2060-05-05', 0, 1000)",
+    )
+    with at_work(service, "events", "Open") as old:
+        service.up("enforce")
+        up = old[0]
+    with at_work(service, "event", "CLOSED") as new:
+        up_to_contract(service)
+    assert up > 0 < new[0]
+    rounds = old[0] + new[0]
+    counted = query(service.dsn, "SELECT amount FROM event WHERE amount >= 1000")
+    assert counted == [(1000 + rounds,)] * 2
+    assert query(
+        service.dsn,
+        "SELECT status, count(*) FROM event WHERE kind = 7 GROUP BY 1 ORDER BY 1",
+    ) == [("CLOSED", 4 * new[0]), ("OPEN", 4 * old[0])]
 
 
 def test_plain_yoyo_ends_like_trueup(journey: Journey) -> None:

@@ -2,6 +2,12 @@
 {% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 
+{% if t.partitions.is_partitioned and t.resting_on_key %}
+-- In the order of most clients: a reference is checked after its row is written.
+LOCK TABLE {{ t.resting_on_key | map(attribute="table") | map("n") | unique | join(", ") }}, {{ t.new | n }}
+    IN ACCESS EXCLUSIVE MODE;
+
+{% endif %}
 {% if t.columns %}
 {{ macros.drop_sync_trigger(t) }}
 {% endif %}

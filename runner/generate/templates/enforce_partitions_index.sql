@@ -1,6 +1,9 @@
 {% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 
+-- In the order of the clients, who lock the table before its partitions.
+LOCK TABLE {{ t.new | n }} IN {{ "ACCESS EXCLUSIVE" if i.constraint == "UNIQUE" else "SHARE" }} MODE;
+
 {{ partitions.require_built(t, i, "build_name") }}
 
 {% if i.constraint == "UNIQUE" %}
