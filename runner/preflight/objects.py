@@ -360,9 +360,10 @@ def _table(
 
 
 def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterator[Finding]:
-    for obstacle in partition_obstacles(change, changes):
+    obstacles = list(partition_obstacles(change, changes))
+    for obstacle in obstacles:
         yield Finding(Severity.STOPS, str(change.old), obstacle.reason, hint=obstacle.hint)
-    if change.old != change.new:
+    if not obstacles and change.old != change.new:
         yield Finding(
             Severity.KNOW,
             str(change.old),
