@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runner.quoting import quote_name
+
 
 class Name(NamedTuple):
     """A schema-qualified name."""
@@ -53,6 +55,10 @@ class Constraint:
     index: str | None = None
     references: Name | None = None
     referenced_columns: tuple[str, ...] = ()
+    inherited: bool = False
+    parent: str | None = (
+        None  # of a partition: the constraint of the table above that it is part of
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Index:
     options: tuple[str, ...] = ()
     statistics_targets: tuple[tuple[int, int], ...] = ()  # of its expressions: place, target
     not_for_uuid: tuple[str, ...] = ()  # key columns that could not be indexed so as uuid
+    parent: str | None = None  # of a partition: the index of the table above that it is part of
 
     @property
     def method(self) -> str:
@@ -187,6 +194,7 @@ class Relation:
     parents: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     partition_key: str | None = None
+    partition_columns: tuple[str, ...] = ()  # that the partition key mentions
     partition_bound: str | None = None
     owned_by: str | None = None
     publications: tuple[Publication, ...] = ()
@@ -265,3 +273,16 @@ class Catalog:
     def tables(self) -> Iterator[Relation]:
         """Ordinary and partitioned tables, in the order of their names."""
         return (r for _, r in sorted(self.relations.items()) if r.kind in "rp")
+
+    def children(self, relation: Relation) -> list[Relation]:
+        """The partitions of a table, one level down; those of schemas not read are left out."""
+        if not relation.children:
+            return []
+        names = {quote_name(name): found for name, found in self.relations.items()}
+        return [names[child] for child in relation.children if child in names]
+
+    def partition_columns(self, relation: Relation) -> frozenset[str]:
+        """The columns that decide in which partition of a table a row is, at any level."""
+        return frozenset(relation.partition_columns).union(
+            *(self.partition_columns(child) for child in self.children(relation))
+        )

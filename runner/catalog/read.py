@@ -73,6 +73,13 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
         WHERE i.inhparent = c.oid ORDER BY 1
     ) AS children,
     CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
+    ARRAY(
+        SELECT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid
+        WHERE c.relkind = 'p' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype = 'i'
+        ORDER BY 1
+    ) AS partition_columns,
     pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
     (
         SELECT d.refobjid::regclass::text || '.' || a.attname
@@ -148,14 +155,18 @@ SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind,
         SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS x (attnum, position)
         JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = x.attnum
         ORDER BY x.position
-    ) AS referenced_columns
+    ) AS referenced_columns,
+    k.coninhcount > 0 AS inherited, u.conname AS parent
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_class AS i ON i.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_class AS fc ON fc.oid = k.confrelid
 LEFT JOIN pg_namespace AS fn ON fn.oid = fc.relnamespace
+LEFT JOIN pg_constraint AS u ON u.oid = k.conparentid
 WHERE n.nspname = ANY (%(schemas)s) AND k.contype IN ('p', 'u', 'f', 'c', 'x', 'n')
+    -- A foreign key to a partitioned table has a row for each partition too.
+    AND u.conrelid IS DISTINCT FROM k.conrelid
 ORDER BY k.conrelid, k.conname
 """
 
@@ -168,6 +179,10 @@ SELECT x.indrelid AS relation, i.relname AS name, pg_get_indexdef(x.indexrelid) 
         WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')
     ) AS constraint,
     obj_description(x.indexrelid, 'pg_class') AS comment,
+    (
+        SELECT p.relname FROM pg_inherits AS h JOIN pg_class AS p ON p.oid = h.inhparent
+        WHERE h.inhrelid = x.indexrelid
+    ) AS parent,
     ARRAY(
         SELECT a.attname FROM pg_depend AS d
         JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid

@@ -13,6 +13,7 @@ from runner.generate.attached import obstacles
 from runner.generate.changes import outside_references, plan_changes
 from runner.generate.dependents import Dependents
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
+from runner.generate.partitions import partition_obstacles
 from runner.generate.render import File, number
 from runner.generate.view import TableView, UnitView
 from runner.standard.model import Standard
@@ -92,6 +93,7 @@ def _units(
         names = frozenset(change.old for change in tables)
         in_the_way = [o for change in tables for o in obstacles(change)]
         in_the_way += dependents.obstacles(names)
+        in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
             tuple(TableView(change, touching[change.new]) for change in tables),

@@ -32,7 +32,7 @@ def foreign_key_changes(
     new = new_names[relation.qualified]
     taken = {k.name for k in relation.constraints}
     for key in relation.constraints:
-        if key.kind != "f" or key.references is None:
+        if key.kind != "f" or key.references is None or key.parent is not None:
             continue
         there = {c.name: c for c in columns.get(key.references, ())}
         pairs = list(zip(key.columns, key.referenced_columns, strict=True))
@@ -106,6 +106,16 @@ def with_parent(
                 ),
             )
     return change
+
+
+def names_taken(catalog: Catalog) -> dict[str, set[str]]:
+    """By schema, the names that no further table or index there can have."""
+    taken: dict[str, set[str]] = defaultdict(set)
+    for name, relation in catalog.relations.items():
+        taken[name.schema] |= {name.name, *(i.name for i in relation.indexes)}
+    for name in catalog.types:
+        taken[name.schema].add(name.name)
+    return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +261,17 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
         )
     if not converted:
         return
-    if relation.kind == "p" or relation.parents:
+    if relation.partition_bound is not None:
         yield Obstacle(
-            f"{table} is {'partitioned' if relation.kind == 'p' else 'a partition or child table'},"
-            " and such a table cannot be converted yet",
-            "Leave its paragraph out of standard.toml.",
+            f"{table} is a partition of {relation.parents[0]}, and is converted with it",
+            f"Name {relation.parents[0]} in standard.toml in its place.",
+        )
+    elif relation.parents or (relation.children and relation.kind != "p"):
+        kin = relation.parents or relation.children
+        yield Obstacle(
+            f"{table} shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
+            "be converted",
+            "Leave its paragraph out of standard.toml, or partition it by declaration before.",
         )
     yield from (found.obstacle for found in in_the_way(change, relation))
     for index in change.indexes:

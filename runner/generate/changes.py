@@ -11,12 +11,14 @@ from runner.generate.attached import (
     NamesInUse,
     foreign_key_changes,
     index_changes,
+    names_taken,
     sequence_renames,
     with_parent,
 )
 from runner.generate.columns import column_changes, integer_checks
 from runner.generate.dependents import Dependents
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.partitions import partitions_of
 from runner.quoting import shorten
 from runner.standard.model import Standard, TableStandard
 
@@ -36,10 +38,12 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         StandardError: the standard does not fit the catalog.
     """
     tables = [t for t in standard.tables if not _is_converted(t, catalog)]
+    taken = names_taken(catalog)
     standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
     columns = {
-        Name(t.schema, t.old): column_changes(t, _relation(t, catalog), catalog) for t in tables
+        Name(t.schema, t.old): column_changes(t, _relation(t, catalog, taken), catalog)
+        for t in tables
     }
     foreign_keys = {
         name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
@@ -49,7 +53,6 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     units = _units(foreign_keys, old_names, Dependents(catalog, columns).ties)
     in_use = NamesInUse.of(catalog)
     changes = []
-    taken = {schema: names_in(schema, catalog) for schema in {n.schema for n in columns}}
     for name in _parents_first(columns, foreign_keys, old_names):
         relation, new = catalog.relations[name], new_names[name]
         changed = tuple(
@@ -76,6 +79,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 renamed=standards[name].columns,
                 sequences=tuple(sequence_renames(relation, new, in_use)),
                 integer_checks=tuple(integer_checks(standards[name], relation)),
+                partitions=partitions_of(relation, changed, catalog, taken),
             )
         )
     return tuple(changes)
@@ -89,8 +93,9 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     """
     tables = {Name(t.schema, t.old): t for t in standard.tables if not _is_converted(t, catalog)}
     new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
+    taken = names_taken(catalog)
     columns = {
-        name: column_changes(t, _relation(t, catalog), catalog) for name, t in tables.items()
+        name: column_changes(t, _relation(t, catalog, taken), catalog) for name, t in tables.items()
     }
     changed = set(new_names.values())
     return [
@@ -106,19 +111,12 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     ]
 
 
-def names_in(schema: str, catalog: Catalog) -> set[str]:
-    """The names that no further table or index of a schema can have."""
-    relations = [r for r in catalog.relations.values() if r.schema == schema]
-    types = {t.name for t in catalog.types.values() if t.schema == schema}
-    return {r.name for r in relations} | {i.name for r in relations for i in r.indexes} | types
-
-
 def _is_converted(table: TableStandard, catalog: Catalog) -> bool:
     old = catalog.relations.get(Name(table.schema, table.old))
     return (old is None or old.kind == "v") and Name(table.schema, table.name) in catalog.relations
 
 
-def _relation(table: TableStandard, catalog: Catalog) -> Relation:
+def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[str]]) -> Relation:
     name = Name(table.schema, table.old)
     relation = catalog.relations.get(name)
     if relation is None or relation.kind not in "rp":
@@ -126,7 +124,7 @@ def _relation(table: TableStandard, catalog: Catalog) -> Relation:
             f"the standard names the table {name}, which the database does not have",
             hint="Correct the name in standard.toml, or the database that --dsn names.",
         )
-    if table.name != table.old and table.name in names_in(table.schema, catalog):
+    if table.name != table.old and table.name in taken[table.schema]:
         raise StandardError(
             f"{name} cannot become {table.schema}.{table.name}: that name is taken",
             hint="Give the table another name in standard.toml.",

@@ -73,7 +73,11 @@ class Dependents:
         moved = {
             (table, c.name)
             for table, changes in columns.items()
-            for c in moved_columns(catalog.relations[table], changes)
+            for c in moved_columns(
+                catalog.relations[table],
+                changes,
+                catalog.partition_columns(catalog.relations[table]),
+            )
         }
         self._following = (
             self._closure(

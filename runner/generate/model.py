@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -181,6 +181,33 @@ class IndexChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition of a table, at any level.
+
+    Args:
+        relation: its catalog.
+        indexes: each of its indexes that is part of one of the table's, by the name of that one.
+        foreign_keys: the names of its foreign keys that are part of the table's, likewise.
+        referred_by: foreign keys that refer to it alone, and not to its table.
+    """
+
+    relation: Relation
+    indexes: Mapping[str, IndexChange]
+    foreign_keys: Mapping[str, str]
+    referred_by: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> Name:
+        """Its name, which no strategy changes."""
+        return self.relation.qualified
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it holds rows itself."""
+        return self.relation.kind != "p"
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignKeyChange:
     """A foreign key of a table of the standard: converted, or only renamed."""
 
@@ -291,6 +318,7 @@ class TableChange:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
     sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
+    partitions: tuple[Partition, ...] = ()  # of all levels, the deepest first
 
     @property
     def converted(self) -> Mapping[str, ColumnChange]:
@@ -312,13 +340,29 @@ class TableChange:
     def moved(self) -> tuple[Column, ...]:
         """The unconverted columns that stand behind the first converted one.
 
-        Rolling back contract makes them again too, so that the old physical order comes back.
+        Rolling back contract makes them again too, so that the old physical order comes back;
+        unless one of them is in a partition key, which PostgreSQL does not let go.
         """
-        return moved_columns(self.relation, self.columns)
+        return moved_columns(self.relation, self.columns, self.partition_columns)
+
+    @property
+    def partition_columns(self) -> frozenset[str]:
+        """The columns that decide in which partition a row is; they cannot be made again."""
+        levels = (self.relation, *(p.relation for p in self.partitions))
+        return frozenset(c for level in levels for c in level.partition_columns)
 
 
-def moved_columns(relation: Relation, changes: Iterable[ColumnChange]) -> tuple[Column, ...]:
-    """A table's unconverted columns that stand behind the first converted one."""
+def moved_columns(
+    relation: Relation, changes: Iterable[ColumnChange], fixed: Collection[str]
+) -> tuple[Column, ...]:
+    """A table's unconverted columns that stand behind the first converted one.
+
+    Args:
+        relation: the table.
+        changes: its converted columns.
+        fixed: columns that cannot be made again; when one of them is among these, none is.
+    """
     converted, columns = {c.name for c in changes}, relation.columns
     first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
-    return tuple(c for c in columns[first:] if c.name not in converted)
+    moved = tuple(c for c in columns[first:] if c.name not in converted)
+    return () if any(c.name in fixed for c in moved) else moved

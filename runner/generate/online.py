@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from runner.catalog import Name
 from runner.generate import rules
 from runner.generate.locks import is_large, old_foreign_keys
 from runner.generate.model import DependentChange, ForeignKeyChange
+from runner.generate.online_partitions import (
+    key_indexes,
+    partitioned_foreign_key,
+    partitioned_index,
+)
 from runner.generate.remake import Remake
 from runner.generate.render import Draft
+from runner.generate.steps import BRIEF, briefly, build_index, foreign_key, prove
 from runner.generate.view import Reference, TableView, UnitView
 
 _CONTRACT = "online/contract"
-_BRIEF = "for a few ms; gives up after 200 ms and can be run again"
 
 
 def toolkit(folder: str, phase: str) -> Draft:
@@ -103,7 +109,9 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
         expanded = [f"expand {t.new}" for t in u.tables]
         for place, t in enumerate(u.tables):
             if t.columns:
-                yield _backfill(t, expanded[-1:] if place and is_large(u) else expanded)
+                after = expanded[-1:] if place and is_large(u) else expanded
+                for table in t.with_rows:
+                    yield _backfill(t, table, after)
     for t in tables:
         if t.columns:
             yield from _enforce(t)
@@ -135,7 +143,7 @@ def _expand(t: TableView, after: Sequence[str]) -> Draft:
             "does": f"renames {old} to {new}; {adds}keeps the old name alive as a view with the "
             "same owner and grants"
             + ("; a trigger keeps both sides of each row equal" if columns else ""),
-            "locks": f"ACCESS EXCLUSIVE on {old} {_BRIEF}",
+            "locks": f"ACCESS EXCLUSIVE on {briefly(t, old)}",
             "cost": "no rewrite, no scan",
             "undo": "instant, loses nothing",
         },
@@ -145,14 +153,14 @@ def _expand(t: TableView, after: Sequence[str]) -> Draft:
     )
 
 
-def _backfill(t: TableView, after: Sequence[str]) -> Draft:
+def _backfill(t: TableView, table: Name, after: Sequence[str]) -> Draft:
     return Draft(
-        key=f"backfill {t.new}",
+        key=f"backfill {table}",
         folder="online",
         phase="backfill",
-        subject=t.stem,
+        subject=t.prefix + table.name,
         template="online_backfill.sql",
-        title=f"Fill the new columns of {t.new.name} for the rows that were there before.",
+        title=f"Fill the new columns of {table.name} for the rows that were there before.",
         header={
             "does": "converts all columns of a row in one UPDATE, in batches of pages, and commits "
             "each; fires no trigger of the service; can be stopped and run again at any point",
@@ -163,13 +171,13 @@ def _backfill(t: TableView, after: Sequence[str]) -> Draft:
         rollback_title="Forgets the progress; the columns go with expand.",
         after=after,
         transactional=False,
-        context={"t": t},
+        context={"t": t, "table": table},
     )
 
 
 def _enforce(t: TableView) -> Iterator[Draft]:
     new = t.new.name
-    previous = f"backfill {t.new}"
+    previous = [f"backfill {table}" for table in t.with_rows] or [f"expand {t.new}"]
 
     def step(subject: str, template: str, title: str, **parts: str) -> Draft:
         nonlocal previous
@@ -183,10 +191,10 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             title=title,
             header=parts,
             rollback_title=rollback,
-            after=[previous],
+            after=previous,
             context={"t": t, "rules": rules.after(t)},
         )
-        previous = draft.key
+        previous = [draft.key]
         return draft
 
     yield step(
@@ -202,33 +210,18 @@ def _enforce(t: TableView) -> Iterator[Draft]:
     )
     for i in t.converted_indexes:
         key = f"index {i.build_name} {t.new}"
-        yield Draft(
-            key=key,
-            folder="online",
-            phase="enforce",
-            subject=t.prefix + i.build_name,
-            template="enforce_index.sql",
-            title=f"Build the index {i.build_name} on the new columns of {new}.",
-            header={
-                "does": f"builds what {i.old_name} is for the old columns",
-                "locks": f"SHARE UPDATE EXCLUSIVE on {new}: reads and writes go on",
-                "cost": f"reads {new} twice and waits for transactions that are older; if it fails "
-                f"it leaves an invalid index: DROP INDEX {i.build_name}, then run it again",
-                "undo": "drops the index; reads and writes go on",
-            },
-            rollback_title="Drops the index; reads and writes go on.",
-            after=[previous],
-            transactional=False,
-            context={"t": t, "i": i},
-        )
-        previous = key
+        if t.partitions.is_partitioned:
+            yield from partitioned_index(t, i, previous)
+        else:
+            yield build_index(t, t.new, i, i.build_name, previous, key=key)
+        previous = [key]
     if t.checks:
         yield step(
             "constraints",
             "enforce_constraints.sql",
             f"Guard every new row of {new} by the CHECKs of the new contract.",
             does="adds the CHECKs as NOT VALID: new and changed rows are held to them",
-            locks=f"ACCESS EXCLUSIVE on {new} {_BRIEF}",
+            locks=f"ACCESS EXCLUSIVE on {briefly(t, new)}",
             cost="no scan",
             undo="instant",
             rollback="Drops the CHECKs: instant.",
@@ -249,7 +242,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             "enforce_not_null.sql",
             f"Set NOT NULL on the new columns of {new}.",
             does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs",
-            locks=f"ACCESS EXCLUSIVE on {new} {_BRIEF}",
+            locks=f"ACCESS EXCLUSIVE on {briefly(t, new)}",
             cost="no scan, because the CHECKs are dropped in a second statement",
             undo="instant",
             rollback="Takes NOT NULL away: instant.",
@@ -270,45 +263,16 @@ def _enforced(t: TableView) -> str:
 def _foreign_keys(u: UnitView) -> Iterator[Draft]:
     for k in u.foreign_keys:
         t = u.table(k.table)
-        name = k.build_name
-        add, validate = f"fkey {name} {t.new}", f"validate {name} {t.new}"
-        yield Draft(
-            key=add,
-            folder="online",
-            phase="enforce",
-            subject=t.prefix + name,
-            template="enforce_fkey.sql",
-            title=f"Let the new columns of {t.new.name} reference {k.references.name}.",
-            header={
-                "does": f"adds what {k.old_name} is for the old columns, as NOT VALID",
-                "locks": f"SHARE ROW EXCLUSIVE on {t.new.name} and {k.references.name} {_BRIEF}",
-                "cost": "no scan",
-                "undo": "instant",
-            },
-            rollback_title="Drops the foreign key: instant.",
-            after=list(dict.fromkeys([_enforced(t), _enforced(u.table(k.references))])),
-            context={"t": t, "k": k},
-        )
-        if not k.validated:
-            continue
-        yield Draft(
-            key=validate,
-            folder="online",
-            phase="enforce",
-            subject=f"{t.prefix}{name}_validate",
-            template="enforce_fkey_validate.sql",
-            title=f"Prove {name} for every row that was there before.",
-            header={
-                "does": "validates the foreign key",
-                "locks": f"SHARE UPDATE EXCLUSIVE on {t.new.name}, ROW SHARE on "
-                f"{k.references.name}: reads and writes go on",
-                "cost": f"reads {t.new.name} once",
-                "undo": "nothing to undo: the foreign key goes with the file that made it",
-            },
-            rollback_title="no-op: the foreign key goes with the file that made it.",
-            after=[add],
-            context={"t": t, "k": k},
-        )
+        after = list(dict.fromkeys([_enforced(t), _enforced(u.table(k.references))]))
+        if t.partitions.is_partitioned:
+            yield from partitioned_foreign_key(t, k, after)
+        else:
+            yield from foreign_key(t, k, t.new, after, f"fkey {k.build_name} {t.new}", _added(k))
+
+
+def _added(k: ForeignKeyChange) -> str:
+    """The key of the last file that adds a foreign key: the one that proves it, if any does."""
+    return f"{'validate' if k.validated else 'fkey'} {k.build_name} {k.table}"
 
 
 def _old_fkeys(
@@ -323,7 +287,7 @@ def _old_fkeys(
     tables = dict.fromkeys(n.name for k in keys for n in (k.table, k.references))
     header = {
         "does": "drops them; the foreign keys of the new columns stay",
-        "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {_BRIEF}",
+        "locks": f"ACCESS EXCLUSIVE on {', '.join(tables)} {BRIEF}",
         "cost": "none",
         "undo": "adds and proves them again: reads the tables under the lock",
     }
@@ -355,9 +319,7 @@ def _old_fkeys(
 
 def _contract(u: UnitView) -> Iterator[Draft]:
     enforced = [_enforced(t) for t in u.tables]
-    enforced += [
-        f"{'validate' if k.validated else 'fkey'} {k.build_name} {k.table}" for k in u.foreign_keys
-    ]
+    enforced += [_added(k) for k in u.foreign_keys]
     closed, kept = [], []
     for position, t in enumerate(u.tables):
         # The first file of a large unit proves it for all of its tables.
@@ -375,7 +337,7 @@ def _contract(u: UnitView) -> Iterator[Draft]:
                 "does": "drops the compat view; refuses while the odometers do not prove that "
                 f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
                 "(trueup.waiting_period, 24 hours)",
-                "locks": f"ACCESS EXCLUSIVE on the view {t.old.name} {_BRIEF}",
+                "locks": f"ACCESS EXCLUSIVE on the view {t.old.name} {BRIEF}",
                 "cost": "none",
                 "undo": "instant",
             },
@@ -419,7 +381,10 @@ def _contract(u: UnitView) -> Iterator[Draft]:
     for t in reversed(u.tables):
         if not t.columns and t.old == t.new:
             continue
-        key = f"finish {t.new}"
+        for draft in key_indexes(t, _CONTRACT, previous):
+            yield draft
+            previous = [draft.key]
+        key, r = f"finish {t.new}", Remake(t)
         yield Draft(
             key=key,
             folder=_CONTRACT,
@@ -430,17 +395,35 @@ def _contract(u: UnitView) -> Iterator[Draft]:
             header={
                 "does": "drops the trigger and the old columns, makes the unique index the primary "
                 "key, gives indexes and constraints their names under the standard",
-                "locks": f"ACCESS EXCLUSIVE on {t.new.name} {_BRIEF}",
+                "locks": f"ACCESS EXCLUSIVE on {_with_resting(t)}",
                 "cost": "no rewrite, no scan",
-                "undo": "makes the old columns again in their old order: one rewrite of the table "
+                "undo": f"makes the old columns again {_place(r)}: one rewrite of the table "
                 "under ACCESS EXCLUSIVE, and the foreign keys to it are proven again, so plan a "
                 "window",
             },
             rollback_title=f"Makes the old side of {t.new.name} again: one rewrite under the lock.",
             after=previous,
-            context={"t": t, "r": Remake(t), "u": u},
+            context={"t": t, "r": r, "u": u},
         )
         previous = [key]
+        if t.partitions.is_partitioned:
+            for k in t.resting_on_key:
+                proof = f"validate {k.name} on the key of {t.new}"
+                yield prove(
+                    t, k, k.table, k.name, previous, key=proof, phase="contract", folder=_CONTRACT
+                )
+                previous = [proof]
+
+
+def _with_resting(t: TableView) -> str:
+    resting = [k.table.name for k in t.resting_on_key] if t.partitions.is_partitioned else []
+    return ", ".join(dict.fromkeys([*resting, briefly(t, t.new.name)]))
+
+
+def _place(r: Remake) -> str:
+    if r.keeps_order:
+        return "in their old order"
+    return "behind the others, as a partition key's column cannot be made again"
 
 
 def _stored(u: UnitView, d: DependentChange, after: Sequence[str]) -> Iterator[Draft]:
@@ -455,7 +438,7 @@ def _stored(u: UnitView, d: DependentChange, after: Sequence[str]) -> Iterator[D
         header={
             "does": f"makes {d.build_name} with its indexes; for a moment the tables have their "
             "old names again, in which its query is written",
-            "locks": f"ACCESS EXCLUSIVE on {listed(t.new.name for t in u.beneath([d]))} {_BRIEF}",
+            "locks": f"ACCESS EXCLUSIVE on {listed(t.new.name for t in u.beneath([d]))} {BRIEF}",
             "cost": "none",
             "undo": "drops it",
         },
@@ -497,7 +480,7 @@ def _dependents(u: UnitView, after: Sequence[str]) -> Draft:
             "does": f"makes again, with the same owner, grants and comments: {labels}; who uses "
             "them sees the new contract from now on",
             "locks": "ACCESS EXCLUSIVE on them and on "
-            f"{listed(t.new.name for t in u.beneath(u.dependents))} {_BRIEF}",
+            f"{listed(t.new.name for t in u.beneath(u.dependents))} {BRIEF}",
             "cost": "none",
             "undo": "makes them on the old columns again"
             + ("; fills the materialized views under the lock" if u.stored else ""),

@@ -28,6 +28,14 @@ class Remake:
         """The unconverted columns that the rollback of contract makes again."""
         return tuple(c.name for c in self._table.change.moved)
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the old columns come back to their old places."""
+        columns = [c.name for c in self._table.relation.columns]
+        remade = {*self.moved, *self._table.converted}
+        first = next((i for i, name in enumerate(columns) if name in remade), len(columns))
+        return all(name in remade for name in columns[first:])
+
     def new_name(self, column: str) -> str:
         """The name of a new column while its old one is made again."""
         return shorten(column, "__new")
@@ -97,6 +105,10 @@ class Remake:
     def _is_remade(self, columns: Iterable[str]) -> bool:
         return any(c in self.moved or c in self._table.converted for c in columns)
 
+    def remakes(self, columns: Iterable[str]) -> bool:
+        """Whether one of the unconverted columns is made again."""
+        return self._is_moved(columns)
+
     def _is_moved(self, columns: Iterable[str]) -> bool:
         return any(c in self.moved for c in columns)
 
@@ -157,6 +169,11 @@ class Remake:
             f" REFERENCES {quote_name(key.references)}"
             f" ({key.listed(key.referenced_columns)}){key.options}"
         )
+
+    @property
+    def old_keys(self) -> list[IndexChange]:
+        """The old contract's keys on columns that were made again."""
+        return [i for i in self._table.indexes if i.constraint and self._is_remade(i.columns)]
 
     @property
     def old_indexes(self) -> list[IndexChange]:

@@ -44,13 +44,6 @@ def in_the_way(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
     """
     if not change.columns:
         return
-    if relation.children and relation.kind == "r":
-        yield InTheWay(
-            str(change.old),
-            f"has inheriting tables, whose rows are not converted with it: "
-            f"{', '.join(relation.children)}",
-            "Leave its paragraph out of standard.toml.",
-        )
     yield from _names(change, relation)
     yield from _constraints(change, relation)
     yield from _generated(change, relation)

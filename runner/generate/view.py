@@ -17,6 +17,7 @@ from runner.generate.model import (
     IndexChange,
     TableChange,
 )
+from runner.generate.partitions import Partitions
 from runner.generate.predicates import check_condition, restate
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
@@ -37,6 +38,12 @@ class TableView:
         self.sync = Name("trueup", shorten(self.stem, "_sync"))
         self.reversal = Name("trueup", shorten(self.stem, "_reversal"))
         self.all_foreign_keys = foreign_keys
+        self.partitions = Partitions(change)
+        self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]
+
+    def whole(self, name: str) -> str:
+        """The table under one of its names, with what is locked together with it."""
+        return f"{name} and its partitions" if self.partitions.is_partitioned else name
 
     def shown(self, column: str) -> str:
         """A column of the compat view: `id__old AS id`."""
@@ -120,6 +127,17 @@ class TableView:
         return found
 
     @property
+    def tells_moved_rows(self) -> bool:
+        """Whether a row that an UPDATE moves to another partition differs from any insert.
+
+        It comes as an insert with both sides filled. One of the old contract has on the new side
+        nothing but defaults, and only constant ones can agree with its old side by chance.
+        """
+        return self.partitions.is_partitioned and any(
+            c.not_null and (c.new_type == "uuid" or c.new_default is None) for c in self.columns
+        )
+
+    @property
     def looks_up(self) -> bool:
         """Whether an old spelling is looked up in a parent."""
         return any(c.parent for c in self.columns)
@@ -158,7 +176,13 @@ class TableView:
 
     @property
     def respelled_indexes(self) -> list[IndexChange]:
-        """The indexes whose definition holds values: an ALTER TABLE cannot convert them."""
+        """The indexes that an ALTER TABLE cannot convert.
+
+        Their definition holds values, or they are a partitioned table's: PostgreSQL would make
+        those of the partitions anew under names that it thinks of.
+        """
+        if self.partitions.is_partitioned:
+            return self.converted_indexes
         return [i for i in self.indexes if i.new_method != i.method]
 
     # contract and its rollback
@@ -222,6 +246,15 @@ class TableView:
     def converts(self, columns: Iterable[str]) -> bool:
         """Whether one of the columns is converted."""
         return any(c in self.converted for c in columns)
+
+    @property
+    def resting_on_key(self) -> list[ForeignKeyChange]:
+        """The converted foreign keys that refer to the new primary key of a partitioned table."""
+        return [
+            k
+            for k in self.all_foreign_keys
+            if k.converted and k.references == self.new and {*k.referenced_columns} == {*self.key}
+        ]
 
     # comments and settings of indexes
 

@@ -44,8 +44,8 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
                     if u.dependents
                     else ""
                 ),
-                "locks": f"ACCESS EXCLUSIVE on {', '.join(old)} until it is done; gives up after "
-                "200 ms when it cannot have them",
+                "locks": f"ACCESS EXCLUSIVE on {', '.join(t.whole(t.old.name) for t in u.tables)} "
+                "until it is done; gives up after 200 ms when it cannot have them",
                 "cost": "rewrites each table and its indexes once",
                 "undo": "the same again in the other direction, byte for byte",
             },

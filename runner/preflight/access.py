@@ -138,7 +138,7 @@ def check_tables(
     """
     readable: set[Name] = set()
     findings: list[Finding] = []
-    names = [c.old for c in changes]
+    names = [name for c in changes for name in (c.old, *(p.name for p in c.partitions))]
     wanted = {"schemas": [n.schema for n in names], "names": [n.name for n in names]}
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_TABLES, wanted).fetchall()

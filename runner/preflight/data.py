@@ -97,8 +97,9 @@ def read_table(
         if key.reference is not None and classes:
             findings += find_orphans(connection, change, key.reference)
     findings += find_collisions(connection, change, _respelled(keys, counted, rows))
-    query = sql.SQL("SELECT pg_total_relation_size({}::regclass)")
-    size = fetch_one(connection, query.format(sql.Literal(quote_name(change.old))))
+    query = sql.SQL("SELECT sum(pg_total_relation_size(t::regclass)) FROM unnest({}::text[]) AS t")
+    places = [quote_name(name) for name in (change.old, *(p.name for p in change.partitions))]
+    size = fetch_one(connection, query.format(sql.Literal(places)))
     seconds = time.monotonic() - started
     return TableRead(change.old, change.new, rows, int(size[0]), seconds), findings
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog, Name
+from runner.generate.attached import names_taken
 from runner.generate.dependents import Dependents
 from runner.generate.model import TableChange
+from runner.generate.partitions import partition_obstacles, partitions_of
 from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
@@ -154,7 +157,7 @@ def check_objects(
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from _standing(changes, catalog)
         for change in changes:
-            yield from _table(change, catalog)
+            yield from _table(change, changes, catalog)
         named = {
             "schemas": sorted({c.new.schema for c in changes}),
             "names": sorted({c.new.name for c in changes}),
@@ -304,14 +307,19 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(Severity.KNOW, name, f"{has}: it becomes {indexed.new_method}")
 
 
-def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
+def _table(
+    change: TableChange, changes: Sequence[TableChange], catalog: Catalog
+) -> Iterator[Finding]:
     relation, old = catalog.relations[change.old], str(change.old)
-    if relation.kind == "p" or relation.parents:
+    if relation.kind == "p":
+        parts = partitions_of(relation, change.columns, catalog, names_taken(catalog))
+        yield from _partitioned(replace(change, relation=relation, partitions=parts), changes)
+    elif relation.parents or relation.children:
+        kin = ", ".join(relation.parents or relation.children)
         yield Finding(
             Severity.STOPS,
             old,
-            "is partitioned, or part of an inheritance tree, which the generated files do not "
-            "convert",
+            f"shares columns with {kin} by inheritance, which the generated files do not convert",
         )
     for found in in_the_way(change, relation):
         yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
@@ -342,6 +350,20 @@ def _table(change: TableChange, catalog: Catalog) -> Iterator[Finding]:
                 f" {quote_ident(converted.name)} TYPE varchar({longest});",
             )
     yield from _checks(change)
+
+
+def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterator[Finding]:
+    obstacles = list(partition_obstacles(change, changes))
+    for obstacle in obstacles:
+        yield Finding(Severity.STOPS, str(change.old), obstacle.reason, hint=obstacle.hint)
+    if not obstacles and change.old != change.new:
+        yield Finding(
+            Severity.KNOW,
+            str(change.old),
+            f"is partitioned: once it is {change.new}, partitions are added to that name, and what "
+            "adds them on a schedule must name it",
+            hint="Pause what adds and drops partitions until enforce is done.",
+        )
 
 
 def _checks(change: TableChange) -> Iterator[Finding]:

@@ -105,8 +105,6 @@ def _bare(relation: Relation) -> Relation:
     """A table without what makes the generator refuse it."""
     return replace(
         relation,
-        kind="r" if relation.kind == "p" else relation.kind,
-        parents=(),
         dependents=(),
         constraints=tuple(k for k in relation.constraints if k.kind != "x"),
         columns=tuple(replace(c, identity="", generated="") for c in relation.columns),

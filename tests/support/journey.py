@@ -88,11 +88,17 @@ class Journey:
         self.there_and_back(schema, standard, ["window"])
 
     def there_and_back(
-        self, schema: str, standard: str, strategies: Sequence[str] = ("online", "window")
+        self,
+        schema: str,
+        standard: str,
+        strategies: Sequence[str] = ("online", "window"),
+        *,
+        column_order: bool = True,
     ) -> None:
         """Bring the schema to the standard, back, and there again; by each strategy.
 
-        The catalog and the rows come back as they were, and both strategies end alike.
+        The catalog and the rows come back as they were, and both strategies end alike. Without
+        column_order the online strategy may bring the columns back in another order.
         """
         __tracebackhide__ = True
         ends: list[tuple[Catalog, dict[str, bytes]]] = []
@@ -102,7 +108,8 @@ class Journey:
             service.up(LAST[strategy])
             ends.append(service.state(*self.schemas))
             service.down(strategy)
-            assert_same(before, service.state(*self.schemas), strategy)
+            ordered = column_order or strategy == "window"
+            assert_same(before, service.state(*self.schemas), strategy, column_order=ordered)
             service.up(LAST[strategy])
             assert_same(ends[-1], service.state(*self.schemas), strategy, column_order=False)
         assert_same(ends[0], ends[-1], "both strategies", column_order=False)

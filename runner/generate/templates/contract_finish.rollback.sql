@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 
@@ -39,8 +40,15 @@ DROP INDEX {{ t.new.schema | q }}.{{ name | q }};
 {% for i in r.kept_indexes if i.build_name != i.name %}
 ALTER INDEX {{ t.new.schema | q }}.{{ i.name | q }} RENAME TO {{ i.build_name | q }};
 {% endfor %}
+{% for i in r.kept_indexes %}
+{{ partitions.rename_index(t, i, "name", "build_name") -}}
+{% endfor %}
 
+{% if r.keeps_order %}
 -- The columns from the first converted one on are made again, so that the old order comes back.
+{% else %}
+-- The old columns are made again, behind the others: a partition key's column cannot be.
+{% endif %}
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ r.new_name(c.name) | q }};
 {% endfor %}
@@ -90,6 +98,19 @@ ALTER TABLE {{ t.new | n }}
 {% endfor %}
 
 {% endif %}
+{% if t.partitions.all %}
+{% if r.not_null %}
+-- Before the partitions' keys, which would set it themselves and name it after themselves.
+ALTER TABLE {{ t.new | n }}
+{% for name in r.not_null %}
+    ALTER COLUMN {{ name | q }} SET NOT NULL{{ ";" if loop.last else "," }}
+{% endfor %}
+{% endif %}
+{% for i in r.old_keys %}
+{{ partitions.constraint(t, i, "old_name") -}}
+{% endfor %}
+
+{% endif %}
 {% if r.clauses %}
 ALTER TABLE {{ t.new | n }}
 {% for clause in r.clauses %}
@@ -97,11 +118,18 @@ ALTER TABLE {{ t.new | n }}
 {% endfor %}
 {% endif %}
 
+{% for k in t.change.foreign_keys if not k.converted %}
+{{ partitions.rename_fkey(t, k.old_name, k.old_name, none) if r.remakes(k.columns) -}}
+{% endfor %}
 {% for i in r.old_indexes %}
+{{ partitions.index(t, i, "old_name", "method") -}}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
 {% endfor %}
 {% for setting in r.settings %}
 {{ setting }}
+{% endfor %}
+{% for i in r.old_keys + r.old_indexes %}
+{{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 
 {{ macros.name_not_nulls(t, t.new, t.old.name, t.old_not_nulls, r.not_null) }}
@@ -114,7 +142,13 @@ ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ r.new_name(c.name) | q }} TO {{ c.n
 {{ macros.rename_columns(t, t.new) }}
 
 {% for i in r.new_indexes %}
+{% if t.partitions.is_partitioned and i.constraint == "UNIQUE" %}
+{{ partitions.constraint(t, i, "build_name") -}}
+ALTER TABLE {{ t.new | n }} ADD CONSTRAINT {{ i.build_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "build_name", "new_method") -}}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
+{% endif %}
 {% endfor %}
 
 {% for k in r.referring %}

@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 SET LOCAL lock_timeout = '200ms';
 {{ macros.check_at_once(u.defers) }}
 -- A reference is spelled as the key that it refers to.
@@ -13,6 +14,7 @@ CALL trueup.put_back({{ child.new | n | lit }});
 
 {% endfor %}
 {% for k in keys if k.build_name != k.name %}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.name, k.build_name) -}}
 ALTER TABLE {{ k.table | n }} RENAME CONSTRAINT {{ k.name | q }} TO {{ k.build_name | q }};
 {% endfor %}
 {% for k in keys %}
@@ -23,4 +25,5 @@ ALTER TABLE {{ k.table | n }}
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.old_name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.old_name, none) -}}
 {% endfor %}

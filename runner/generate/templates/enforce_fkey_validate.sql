@@ -1,3 +1,3 @@
 SET LOCAL lock_timeout = '5s';
 
-ALTER TABLE {{ k.table | n }} VALIDATE CONSTRAINT {{ k.build_name | q }};
+ALTER TABLE {{ "IF EXISTS " if table != k.table }}{{ table | n }} VALIDATE CONSTRAINT {{ name | q }};

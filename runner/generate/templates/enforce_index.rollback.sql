@@ -1,1 +1,1 @@
-DROP INDEX CONCURRENTLY IF EXISTS {{ t.new.schema | q }}.{{ i.build_name | q }};
+DROP INDEX CONCURRENTLY IF EXISTS {{ table.schema | q }}.{{ name | q }};

@@ -1,1 +1,1 @@
-CREATE {{ "UNIQUE " if i.unique }}INDEX CONCURRENTLY {{ i.build_name | q }} ON {{ t.new | n }} {{ i.new_method }};
+CREATE {{ "UNIQUE " if i.unique }}INDEX CONCURRENTLY {{ name | q }} ON {{ table | n }} {{ i.new_method }};

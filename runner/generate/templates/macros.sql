@@ -44,6 +44,15 @@ BEGIN
 {% for c in t.columns %}
         NEW.{{ c.old_name | q }} := {{ t.derive_old(c, "NEW.", 8) }};
 {% endfor %}
+{% if t.tells_moved_rows %}
+    ELSIF TG_OP = 'INSERT'
+{% for c in t.columns %}
+        AND (NEW.{{ c.name | q }} IS NOT DISTINCT FROM {{ c.new_from("NEW." ~ (c.old_name | q)) }})
+{% endfor %}
+    THEN
+        -- An UPDATE moves a row that is in step from one partition to another.
+        NULL;
+{% endif %}
     ELSIF TG_OP = 'INSERT' OR {{ t.unconverted("OLD.") }} THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM {{ t.marker | n }};

@@ -8,10 +8,10 @@ DECLARE
     passes constant integer := 9;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size({{ t.new | n | lit }}) / current_setting('block_size')::bigint;
+        pg_relation_size({{ table | n | lit }}) / current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers({{ t.new | n | lit }}));
+        EXISTS (SELECT FROM trueup.waking_triggers({{ table | n | lit }}));
     page bigint := 0;
     batch bigint := page;
     tries integer := 0;
@@ -28,7 +28,7 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE {{ t.new | n }}
+            UPDATE {{ table | n }}
             SET
 {% for c in t.columns %}
 {% if c.kept %}
@@ -64,7 +64,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ({{ id | lit }}, {{ t.new | n | lit }}, converted, page, pages)
+            VALUES ({{ id | lit }}, {{ table | n | lit }}, converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
@@ -77,12 +77,12 @@ BEGIN
 
     -- Later rows were filled by the trigger: any that is left was silenced.
     PERFORM set_config('row_security', 'off', true);
-    IF EXISTS (SELECT FROM {{ t.new | n }} WHERE {{ t.unconverted("") }}) THEN
-        RAISE EXCEPTION '{{ t.new | n | in_literal }}: rows are left that the backfill could not convert'
+    IF EXISTS (SELECT FROM {{ table | n }} WHERE {{ t.unconverted("") }}) THEN
+        RAISE EXCEPTION '{{ table | n | in_literal }}: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                {{ ("SELECT * FROM " ~ (t.new | n) ~ " WHERE " ~ t.unconverted("") ~ ";") | lit }};
+                {{ ("SELECT * FROM " ~ (table | n) ~ " WHERE " ~ t.unconverted("") ~ ";") | lit }};
     END IF;
 
-    ANALYZE {{ t.new | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+    ANALYZE {{ table | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
 END
 $backfill$;

@@ -14,6 +14,8 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_built;
+    DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;

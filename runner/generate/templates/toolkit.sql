@@ -134,7 +134,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
-        IF found[place + number] THEN
+        IF found[cardinality(uuids) + number] THEN
             CALL trueup.refuse_rows(relation, rules[number][1], rules[number][2], rules[number][3]);
         END IF;
     END LOOP;
@@ -305,7 +305,7 @@ BEGIN
 END
 $$;
 
--- Does both for every column `c` that has a namesake with the suffix: `c__old`.
+-- Does both for every column `c` that has a namesake with the suffix: `c__old`; in partitions too.
 CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, suffix text)
 LANGUAGE plpgsql
 AS $$
@@ -313,15 +313,18 @@ DECLARE
     pair record;
 BEGIN
     FOR pair IN
-        SELECT a.attname AS source, c.attname AS target
+        SELECT a.attrelid::regclass AS place, a.attname AS source, c.attname AS target
         FROM pg_attribute AS a
         JOIN pg_attribute AS c ON c.attrelid = a.attrelid AND c.attname || suffix = a.attname
-        WHERE a.attrelid = relation
-            AND NOT a.attisdropped
+        WHERE NOT a.attisdropped
             AND NOT c.attisdropped
+            AND (
+                a.attrelid = relation
+                OR a.attrelid IN (SELECT p.relid FROM pg_partition_tree(relation) AS p)
+            )
     LOOP
-        CALL trueup.copy_column(relation, pair.source, relation, pair.target);
-        CALL trueup.copy_settings(relation, pair.source, pair.target);
+        CALL trueup.copy_column(pair.place, pair.source, pair.place, pair.target);
+        CALL trueup.copy_settings(pair.place, pair.source, pair.target);
     END LOOP;
 END
 $$;
@@ -794,8 +797,15 @@ BEGIN
         END LOOP;
         new_name := format('%s_%s_not_null', table_part, column_part);
 
+        -- PostgreSQL renames it in the partitions too, where it must have the same name.
         IF NOT EXISTS (
             SELECT FROM pg_constraint AS k WHERE k.conrelid = relation AND k.conname = new_name
+        ) AND NOT EXISTS (
+            SELECT FROM pg_partition_tree(relation) AS p
+            WHERE NOT EXISTS (
+                SELECT FROM pg_constraint AS k
+                WHERE k.conrelid = p.relid AND k.contype = 'n' AND k.conname = item.old_name
+            )
         ) THEN
             EXECUTE format(
                 'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, item.old_name, new_name
@@ -839,6 +849,54 @@ BEGIN
         EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, found, wanted);
     END IF;
     EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', wanted, relation, note);
+END
+$$;
+
+-- Runs a statement about a partition, unless the partition has been dropped in the meantime.
+CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF to_regclass(partition_name) IS NOT NULL THEN
+        EXECUTE statement;
+    END IF;
+END
+$$;
+
+-- Stops the file when a partition that came later has no such index: building it would hold up all.
+CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    late text;
+BEGIN
+    SELECT p.relid::regclass::text INTO late
+    FROM pg_partition_tree(relation::regclass) AS p
+    WHERE p.isleaf
+        AND pg_relation_size(p.relid) > 1000 * current_setting('block_size')::bigint
+        AND NOT EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = p.relid
+                AND x.indisvalid
+                AND NOT i.relispartition
+                AND (
+                    i.relname = ANY (built)
+                    OR substring(pg_get_indexdef(i.oid) FROM 'USING .*') = method
+                )
+        )
+    LIMIT 1;
+
+    IF late IS NOT NULL THEN
+        RAISE EXCEPTION '% is a partition of % that has no index % yet', late, relation, method
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first, with UNIQUE if the others have it: '
+                    'CREATE INDEX CONCURRENTLY ON %s %s;',
+                    late, method
+                );
+    END IF;
 END
 $$;
 

@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 {% macro convert(t, keep=true) -%}
 {% if t.columns %}
 {% if keep and t.keeps_spellings %}
@@ -17,10 +18,17 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
+{% if i.constraint and t.partitions.is_partitioned %}
+{{ partitions.constraint(t, i, "old_name") -}}
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "old_name", "new_method") -}}
 {{ i.statement(t.old, new=true) }}
+{% endif %}
 {% for setting in t.index_settings(i, i.old_name, t.old) %}
 {{ setting }}
 {% endfor %}
+{{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 
 {% endif %}
@@ -51,10 +59,17 @@ ALTER TABLE {{ t.old | n }}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
+{% if i.constraint and t.partitions.is_partitioned %}
+{{ partitions.constraint(t, i, "old_name") -}}
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.definition(i) }};
+{% else %}
+{{ partitions.index(t, i, "old_name", "method") -}}
 {{ i.statement(t.old, new=false) }}
+{% endif %}
 {% for setting in t.index_settings(i, i.old_name, t.old) %}
 {{ setting }}
 {% endfor %}
+{{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};

@@ -1,4 +1,5 @@
 {% import "macros.sql" as macros %}
+{% import "partitions.sql" as partitions %}
 {% import "window_macros.sql" as window %}
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
@@ -31,6 +32,7 @@ CALL trueup.put_back({{ t.old | n | lit }});
 {% for k in u.foreign_keys %}
 
 {{ window.add_foreign_key(k, u.old_name(k.table), k.old_name, u.old_name(k.references)) }}
+{{ partitions.rename_fkey(u.table(k.table), k.old_name, k.old_name, none) -}}
 {% endfor %}
 
 {% for d in u.dependents %}

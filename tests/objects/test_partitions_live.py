@@ -1,0 +1,343 @@
+"""A partitioned table while both contracts live: its clients, and partitions that come and go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from support.journey import Journey, assert_same
+from support.processes import eventually
+from support.runs import query, run_yoyo, start_trueup
+from support.variants import Service
+
+from objects.partitioned import NOTES, RANGE, STANDARD
+from runner.errors import StatementError
+from runner.execute.backfill import read_walk
+from runner.execute.underway import read_backfills
+
+NOTE = """
+    CREATE TABLE notes (id varchar(36) PRIMARY KEY, day date, kind integer, event_id varchar(36),
+        FOREIGN KEY (day, kind, event_id) REFERENCES events (day, kind, id));
+    INSERT INTO notes SELECT gen_random_uuid(), day, kind, id FROM events WHERE amount > 180;
+"""
+LEAVES = ["events_2024", "events_2025", "events_empty", "events_rest"]
+
+
+@pytest.fixture
+def service(journey: Journey) -> Service:
+    """Events in four partitions, and notes that refer to them, at the old contract."""
+    return journey.start(RANGE + NOTE, STANDARD + NOTES)
+
+
+def files(service: Service) -> dict[str, int]:
+    """The file on disk of each index of a partition."""
+    return dict(
+        query(
+            service.dsn,
+            """
+            SELECT c.relname, c.relfilenode FROM pg_index AS x
+            JOIN pg_class AS c ON c.oid = x.indexrelid
+            JOIN pg_class AS t ON t.oid = x.indrelid
+            WHERE t.relname ~ '^events_' AND c.relkind = 'i'
+            """,
+        )
+    )
+
+
+def out_of_step(service: Service) -> int:
+    """How many events whose two sides differ, or whose new side is empty."""
+    [(count,)] = query(
+        service.dsn,
+        """
+        SELECT count(*) FROM event
+        WHERE (id, customer_id, status)
+            IS DISTINCT FROM (id__old::uuid, customer_id__old::uuid, upper(status__old))
+        """,
+    )
+    return int(count)
+
+
+def named(service: Service, name: str) -> str:
+    """The id of the migration that ends in a name."""
+    [found] = [m.id for m in service.migrations("online") if m.id.endswith(name)]
+    return found
+
+
+def up_to_contract(service: Service) -> None:
+    """Let contract follow upon the use of an old name, which PostgreSQL 15 does not date."""
+    read = "CALL trueup.read_odometer('public.events', 'trueup.events_used')"
+
+    def is_unused() -> bool:
+        query(service.dsn, read)
+        return query(service.dsn, "SELECT trueup.unused_since('public.events')") != [(None,)]
+
+    eventually(is_unused)
+    service.up("contract")
+
+
+def test_the_table_takes_in_what_its_partitions_have_and_builds_nothing(service: Service) -> None:
+    def before_and_after(first: str, last: str) -> tuple[dict[str, int], dict[str, int]]:
+        service.up(first)
+        before = files(service)
+        service.up(last)
+        return before, files(service)
+
+    built, live = before_and_after(named(service, "_events_rest_pkey_new"), "enforce")
+    assert {n: f for n, f in live.items() if n in built} == built
+    key, done = before_and_after(named(service, "_events_rest_pkey_key"), "contract")
+    for leaf in LEAVES:
+        assert done[f"{leaf}_pkey"] == key[f"{leaf}_pkey__key"]
+        assert (
+            done[f"{leaf}_customer_id_day_kind_id_key"]
+            == key[f"{leaf}_customer_id_day_kind_id_key__new"]
+        )
+        assert done[f"{leaf}_kind_customer_id_idx"] == key[f"{leaf}_kind_customer_id_idx__new"]
+
+
+def test_no_file_but_the_proofs_reads_the_rows_of_the_partitions(service: Service) -> None:
+    """The foreign key of the table takes in those of its partitions without a scan."""
+    service.up(named(service, "_events_rest_event_customer_id_fkey_validate"))
+    [text] = [
+        m.statements
+        for m in service.migrations("online")
+        if m.id == named(service, "_enforce_event_customer_id_fkey")
+    ]
+    with psycopg.connect(service.dsn) as connection:
+        for statement in text:
+            connection.execute(statement.text.encode())
+        read = connection.execute(
+            "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname ~ '^events_'"
+        ).fetchone()
+        connection.rollback()
+    assert read == (0,)
+
+
+def test_clients_of_both_contracts_move_rows_between_partitions(service: Service) -> None:
+    service.up("expand")
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        # Before the backfill has come to them.
+        client.execute("UPDATE event SET day = '2040-05-05' WHERE amount = 1")
+        client.execute("UPDATE events SET day = '2040-05-06' WHERE amount = 2")
+        service.up("enforce")
+        client.execute("UPDATE event SET day = '2024-05-05', status = 'CLOSED' WHERE amount = 150")
+        client.execute("UPDATE events SET day = '2024-05-06', status = 'Open' WHERE amount = 151")
+        moved = client.execute(
+            "SELECT tableoid::regclass::text, status, lower(status__old), status__old"
+            " FROM event WHERE amount IN (150, 151) ORDER BY amount"
+        ).fetchall()
+        assert moved == [
+            ("events_2024", "CLOSED", "closed", "closed"),
+            ("events_2024", "OPEN", "open", "Open"),
+        ]
+        [(day, kind, id_)] = client.execute(
+            "SELECT day, kind, id FROM event WHERE amount = 31"
+        ).fetchall()
+        for table, cast in (("event", "uuid"), ("events", "varchar")):
+            client.execute(
+                f"INSERT INTO {table} (day, kind, id, amount) VALUES (%s, %s, %s::{cast}, 1)"
+                f" ON CONFLICT (day, kind, id) DO UPDATE SET amount = {table}.amount + 1".encode(),
+                [day, kind, str(id_)],
+            )
+    assert query(service.dsn, "SELECT amount FROM event WHERE id = %s", id_) == [(33,)]
+    assert query(service.dsn, "SELECT count(*) FROM events") == [(200,)]
+    assert out_of_step(service) == 0
+    up_to_contract(service)
+    service.down("online")
+
+
+def test_a_row_that_the_new_contract_moves_does_not_count_as_use_of_the_old(
+    service: Service,
+) -> None:
+    service.up("enforce")
+
+    def used() -> int:
+        [(queries,)] = query(
+            service.dsn,
+            "SELECT pg_stat_get_numscans('trueup.events_used'::regclass)",
+        )
+        return int(queries)
+
+    before = used()
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        client.execute("UPDATE event SET day = '2040-05-05' WHERE amount < 100")
+        client.execute("SELECT pg_stat_force_next_flush()")
+        assert used() == before
+        client.execute("INSERT INTO events (day, kind) VALUES ('2040-05-05', 1)")
+        client.execute("SELECT pg_stat_force_next_flush()")
+    eventually(lambda: used() > before)
+
+
+def test_a_partition_that_comes_later_goes_along(service: Service) -> None:
+    service.up("expand")
+    query(
+        service.dsn,
+        "CREATE TABLE late PARTITION OF event FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+    )
+    query(
+        service.dsn,
+        "INSERT INTO events (day, kind, status) SELECT '2050-02-02', 1, 'Open'"
+        " FROM generate_series(1, 10)",
+    )
+    up_to_contract(service)
+    assert query(service.dsn, "SELECT DISTINCT status FROM late") == [("OPEN",)]
+    service.down("online")
+    assert query(service.dsn, "SELECT DISTINCT status FROM late") == [("Open",)]
+    service.up("window")
+
+
+def test_rows_that_were_attached_unconverted_are_found_before_enforce(service: Service) -> None:
+    service.up("backfill")
+    for statement in (
+        "CREATE TABLE late (LIKE event INCLUDING ALL)",
+        "INSERT INTO late (day, kind, id__old, status__old)"
+        " VALUES ('2050-02-02', 1, gen_random_uuid(), 'open')",
+        "ALTER TABLE late ALTER id DROP DEFAULT, ALTER status DROP DEFAULT",
+        "UPDATE late SET id = NULL, status = NULL",
+        "ALTER TABLE event ATTACH PARTITION late FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+    ):
+        query(service.dsn, statement)
+    with pytest.raises(StatementError, match="stands in a row whose two sides differ"):
+        service.up("enforce")
+    query(service.dsn, "UPDATE late SET id = id__old::uuid, status = upper(status__old)")
+    service.up("enforce")
+
+
+def test_a_large_partition_without_an_index_stops_the_file_that_would_build_it(
+    service: Service,
+) -> None:
+    service.up(named(service, "_events_rest_pkey_new"))
+    query(
+        service.dsn,
+        "CREATE TABLE late PARTITION OF event FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+    )
+    query(
+        service.dsn,
+        "INSERT INTO event (day, kind) SELECT '2050-02-02', 1 FROM generate_series(1, 100000)",
+    )
+    with pytest.raises(StatementError, match=r"public\.late|late is a partition") as caught:
+        service.up("enforce")
+    assert "CREATE INDEX CONCURRENTLY ON late USING btree (day, kind, id);" in str(caught.value)
+    query(service.dsn, "CREATE UNIQUE INDEX CONCURRENTLY ON late USING btree (day, kind, id)")
+    service.up(named(service, "_enforce_event_pkey"))
+
+
+def test_a_partition_that_was_dropped_is_marked_and_left_out(service: Service) -> None:
+    service.up("enforce")
+    query(service.dsn, "ALTER TABLE event DETACH PARTITION events_2024")
+    query(service.dsn, "DROP TABLE events_2024")
+    with pytest.raises(StatementError, match=r'"public.events_2024" does not exist'):
+        service.up("contract")
+    sources = [str(service.folder / "online"), str(service.folder / "online" / "contract")]
+    run_yoyo("mark", "-m", named(service, "_events_2024_pkey_key"), *sources, dsn=service.dsn)
+    service.up("contract")
+    left = query(service.dsn, "SELECT count(*) FROM event")
+    service.down("online")
+    assert query(service.dsn, "SELECT count(*) FROM events") == left
+
+
+def test_each_partition_is_walked_and_a_killed_walk_is_taken_up(service: Service) -> None:
+    backfills = [m for m in service.migrations("online") if m.phase == "backfill"]
+    walks = [read_walk(m.statements[0]) for m in backfills]
+    assert [w.table for w in walks if w] == [
+        "public.customer",
+        *(f"public.{leaf}" for leaf in LEAVES),
+        "public.note",
+    ]
+    service.up("expand")
+    with psycopg.connect(service.dsn) as client:
+        client.execute("SELECT FROM event WHERE day = '2025-06-02' FOR UPDATE")
+        run = start_trueup(
+            "apply", "--service", str(service.folder), "--to", "backfill", "--deadline", "20s",
+            dsn=service.dsn,
+        )  # fmt: skip
+        eventually(lambda: "public.events_2025" in shares(service))
+        time.sleep(0.3)
+        run.kill()
+        run.communicate(timeout=60)
+    assert shares(service)["public.events_2024"] == 1.0
+    assert "public.events_rest" not in shares(service)
+    service.up("backfill")
+    assert set(shares(service).values()) == {1.0}
+    assert out_of_step(service) == 0
+
+
+def shares(service: Service) -> dict[str, float]:
+    """How far `trueup status` says that each backfill is."""
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        return {s.table_name: s.share for s in read_backfills(connection)}
+
+
+@contextmanager
+def at_work(service: Service, table: str, status: str) -> Iterator[list[int]]:
+    """A client that inserts, moves and counts in every partition until the block ends."""
+    done, stop = [0], threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(service.dsn, autocommit=True) as client:
+            while not stop.is_set():
+                for day in ("2024-05-05", "2025-05-05", "2040-05-05", "2060-05-05"):
+                    client.execute(
+                        f"INSERT INTO {table} (day, kind, status) VALUES (%s, 7, %s)".encode(),
+                        [day, status],
+                    )
+                client.execute(
+                    f"UPDATE {table} SET day = '2024-05-06' WHERE day = '2025-05-05'"
+                    " AND kind = 7".encode()
+                )
+                client.execute(
+                    f"UPDATE {table} SET amount = amount + 1 WHERE amount >= 1000".encode()
+                )
+                done[0] += 1
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            yield done
+        finally:
+            stop.set()
+            future.result()
+
+
+def test_clients_are_served_throughout(service: Service) -> None:
+    query(
+        service.dsn,
+        "INSERT INTO events (day, kind, amount) VALUES ('2024-05-05', 0, 1000),"
+        " ('2060-05-05', 0, 1000)",
+    )
+    with at_work(service, "events", "Open") as old:
+        service.up("enforce")
+        up = old[0]
+    with at_work(service, "event", "CLOSED") as new:
+        up_to_contract(service)
+    assert up > 0 < new[0]
+    rounds = old[0] + new[0]
+    counted = query(service.dsn, "SELECT amount FROM event WHERE amount >= 1000")
+    assert counted == [(1000 + rounds,)] * 2
+    assert query(
+        service.dsn,
+        "SELECT status, count(*) FROM event WHERE kind = 7 GROUP BY 1 ORDER BY 1",
+    ) == [("CLOSED", 4 * new[0]), ("OPEN", 4 * old[0])]
+
+
+def test_plain_yoyo_ends_like_trueup(journey: Journey) -> None:
+    ends = []
+    for runner in ("trueup", "yoyo"):
+        service = journey.start(RANGE + NOTE, STANDARD + NOTES)
+        if runner == "trueup":
+            service.up("contract")
+        else:
+            sources = [str(service.folder / "online"), str(service.folder / "online" / "contract")]
+            run_yoyo("apply", sources[0], dsn=service.dsn)
+            query(
+                service.dsn,
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET trueup.waiting_period = 0',"
+                " current_database()); END $$",
+            )
+            run_yoyo("apply", *sources, dsn=service.dsn)
+        ends.append(service.state("public"))
+    assert_same(ends[0], ends[1], "yoyo")
