@@ -15,6 +15,7 @@ from runner.generate.attached import (
     sequence_renames,
     with_parent,
 )
+from runner.generate.checks import check_changes
 from runner.generate.columns import column_changes, integer_checks
 from runner.generate.dependents import Dependents
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
@@ -79,6 +80,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 renamed=standards[name].columns,
                 sequences=tuple(sequence_renames(relation, new, in_use)),
                 integer_checks=tuple(integer_checks(standards[name], relation)),
+                checks=tuple(check_changes(relation, new, changed, standards[name].columns)),
                 partitions=partitions_of(relation, changed, catalog, taken),
             )
         )

@@ -208,6 +208,24 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckChange:
+    """A CHECK over several columns, one of them converted, which holds for the new values too."""
+
+    old_name: str
+    build_name: str  # while the old one lives
+    name: str
+    condition: str  # in parentheses
+    columns: tuple[str, ...]
+    validated: bool
+    comment: str | None = None
+
+    def clause(self, name: str) -> str:
+        """The clause that adds it under a name."""
+        unproven = "" if self.validated else " NOT VALID"
+        return f"ADD CONSTRAINT {quote_ident(name)} CHECK {self.condition}{unproven}"
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignKeyChange:
     """A foreign key of a table of the standard: converted, or only renamed."""
 
@@ -318,6 +336,7 @@ class TableChange:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
     sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
+    checks: tuple[CheckChange, ...] = ()
     partitions: tuple[Partition, ...] = ()  # of all levels, the deepest first
 
     @property

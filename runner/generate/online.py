@@ -226,6 +226,7 @@ def _enforce(t: TableView) -> Iterator[Draft]:
             undo="instant",
             rollback="Drops the CHECKs: instant.",
         )
+    if t.proven_checks:
         yield step(
             "validate",
             "enforce_validate.sql",
@@ -253,8 +254,10 @@ def _enforced(t: TableView) -> str:
     """The key of the last file of a table's enforce phase."""
     if any(c.not_null for c in t.columns):
         return f"enforce not_null {t.new}"
-    if t.checks:
+    if t.proven_checks:
         return f"enforce validate {t.new}"
+    if t.checks:
+        return f"enforce constraints {t.new}"
     if t.converted_indexes:
         return f"index {t.converted_indexes[-1].build_name} {t.new}"
     return f"enforce check {t.new}" if t.columns else f"expand {t.new}"

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from runner.catalog import Column, Name
 from runner.generate.columns import short_type
-from runner.generate.model import ForeignKeyChange, IndexChange
+from runner.generate.model import CheckChange, ForeignKeyChange, IndexChange
 from runner.generate.predicates import restate
 from runner.generate.view import TableView
 from runner.quoting import quote_ident, quote_name, shorten
@@ -127,7 +127,12 @@ class Remake:
         for k in self._table.relation.constraints:
             if k.kind == "c" and self._is_moved(k.columns) and not self._table.converts(k.columns):
                 found.append(("constraint", k.name))
-        return found
+        return found + [("constraint", k.build_name) for k in self.moved_checks]
+
+    @property
+    def moved_checks(self) -> list[CheckChange]:
+        """The new contract's CHECKs over several columns that must be made again."""
+        return [k for k in self._table.change.checks if self._is_moved(k.columns)]
 
     @property
     def clauses(self) -> list[str]:

@@ -44,6 +44,17 @@ def before(table: TableView) -> Rules:
         if c.name not in uuids
         for r in c.refusals
     ]
+    for k in table.change.checks:
+        shown = ", ".join(
+            f"{table.converted[c].new_from(q)} AS {q}" if c in table.converted else f"{q} AS {q}"
+            for c in k.columns
+            for q in [quote_ident(c)]
+        )
+        # A comparison with null is no breach.
+        condition = f"NOT coalesce((SELECT {k.condition} FROM (SELECT {shown}) AS converted), true)"
+        column = next(c for c in k.columns if c in table.converted)
+        if k.validated:
+            others.append(Rule(column, condition, f"would break the CHECK {k.name}"))
     for c in table.unkept:
         name = quote_ident(c.name)
         derived = c.compared(c.derived_again(name))

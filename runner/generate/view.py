@@ -167,7 +167,22 @@ class TableView:
             for c in self.columns
             if c.not_null
         ]
-        return self.enum_checks + filled
+        carried = [(k.build_name, k.condition[1:-1]) for k in self.change.checks]
+        return self.enum_checks + carried + filled
+
+    @property
+    def proven_checks(self) -> list[str]:
+        """The names of those that every row is held to."""
+        unproven = {k.build_name for k in self.change.checks if not k.validated}
+        return [name for name, _ in self.checks if name not in unproven]
+
+    def carried_comments(self, table: Name, *, built: bool) -> list[str]:
+        """The comments of the CHECKs over several columns, while they are built or afterwards."""
+        return [
+            comment_on_constraint(table, k.build_name if built else k.name, k.comment)
+            for k in self.change.checks
+            if k.comment is not None
+        ]
 
     @property
     def converted_indexes(self) -> list[IndexChange]:
@@ -333,7 +348,14 @@ class TableView:
             ("index", i.old_name, i.name)
             for i in self.indexes
             if not i.converted and i.name != i.old_name
-        ] + self._constraint_renames
+        ] + [
+            *(
+                ("constraint", k.build_name, k.name)
+                for k in self.change.checks
+                if k.build_name != k.name
+            ),
+            *self._constraint_renames,
+        ]
 
     @property
     def window_renames(self) -> list[tuple[str, str, str]]:
@@ -353,6 +375,7 @@ class TableView:
             ("constraint", k.old_name, k.name) for k in self.change.foreign_keys if not k.converted
         ]
         taken = {name for name, _ in self.enum_checks} | {k.name for k in self.relation.constraints}
+        taken |= {k.name for k in self.change.checks}
         return [
             (kind, old, new)
             for kind, old, new in checks + foreign_keys
@@ -447,6 +470,7 @@ class TableView:
                 f"ADD CONSTRAINT {quote_ident(name)} CHECK ({check})"
                 for name, check in self.enum_checks
             ),
+            *(k.clause(k.name) for k in self.change.checks),
         ]
 
     @property
@@ -454,6 +478,7 @@ class TableView:
         """The clauses of the one rewrite from new to old."""
         return [
             *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self.enum_checks),
+            *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in self.change.checks),
             *(clause for c in self.columns for clause in _in_place(c, to_new=False)),
             *(
                 f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}"

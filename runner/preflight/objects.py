@@ -370,10 +370,16 @@ def _checks(change: TableChange) -> Iterator[Finding]:
     for constraint in change.relation.constraints:
         object_ = f"constraint {constraint.name} on {change.old}"
         if constraint.kind == "c" and (named := _converted(change, constraint.columns)):
+            carried = next((k.name for k in change.checks if k.old_name == constraint.name), None)
             yield Finding(
                 Severity.KNOW,
                 object_,
-                f"names {named}: it guards the old values, and goes with the old columns",
+                f"names {named}: "
+                + (
+                    f"it becomes {carried} for the new values"
+                    if carried
+                    else "it guards the old values, and goes with the old columns"
+                ),
             )
 
 

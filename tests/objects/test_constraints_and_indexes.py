@@ -6,16 +6,27 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg import sql
 from support.journey import Journey
 
 from objects.things import PARTS, STANDARD, things
-from runner.errors import StatementError
+from runner.errors import StandardError, StatementError
 from runner.preflight import check
 from runner.standard import load_standard
 
 CONSTRAINTS = {
     "not valid": things("n integer", then="ALTER TABLE things ADD CHECK (n > 0) NOT VALID;"),
     "across columns": things("n integer", "CHECK (status <> 'closed' OR n IS NULL)"),
+    "across columns, with all that a check has": things(
+        "n integer",
+        "parent_id varchar(36)",
+        then="""
+            ALTER TABLE things
+                ADD CONSTRAINT "no orphan" CHECK (parent_id <> id OR status IN ('open', 'closed')),
+                ADD CONSTRAINT things_n_check CHECK (n > 0 OR status = 'open') NOT VALID;
+            COMMENT ON CONSTRAINT "no orphan" ON things IS 'By its own name';
+        """,
+    ),
     "of a function": things("CHECK (lower(status) IN ('open', 'closed'))"),
 }
 
@@ -187,3 +198,52 @@ def test_a_key_over_time_is_converted_in_a_window(
     )
     reason = "constraint things_pkey on public.things keeps"
     journey.only_in_a_window(schema, STANDARD + PARTS, reason)
+
+
+def test_a_check_across_columns_holds_both_contracts(journey: Journey) -> None:
+    service = journey.start(
+        things("n integer", "CONSTRAINT n_when_open CHECK (status <> 'closed' OR n IS NULL)"),
+        STANDARD,
+    )
+    for phase, table, closed in (
+        ("enforce", "things", "closed"),
+        ("enforce", "thing", "CLOSED"),
+        ("contract", "thing", "CLOSED"),
+    ):
+        service.up(phase)
+        with psycopg.connect(service.dsn) as client, pytest.raises(psycopg.errors.CheckViolation):
+            client.execute(
+                sql.SQL("UPDATE {} SET status = {}, n = 1").format(
+                    sql.Identifier(table), sql.Literal(closed)
+                )
+            )
+
+
+def test_a_row_that_would_break_a_check_is_found_before_anything_changes(journey: Journey) -> None:
+    service = journey.start(
+        things("n integer", "CHECK (status <> 'open' OR n > 0)").replace(
+            "(status) VALUES ('open'), ('Closed'), ('OPEN')",
+            "(status, n) VALUES ('open', 1), ('Open', 0)",
+        ),
+        STANDARD,
+    )
+    before = service.state()
+    with pytest.raises(StatementError, match=r"'Open' \(1 rows\)") as refusal:
+        service.up("enforce")
+    assert "would break the CHECK thing_check" in str(refusal.value)
+    service.down("online")
+    assert service.state() == before
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("coalesce(kind, status) <> 'closed'", "may be a value of kind"),
+        ("lower(status) <> 'open' OR n IS NULL", "calls a function on status"),
+    ],
+)
+def test_a_check_whose_words_cannot_be_told_is_refused(
+    journey: Journey, check: str, message: str
+) -> None:
+    with pytest.raises(StandardError, match=message):
+        journey.start(things("kind text", "n integer", f"CHECK ({check})"), STANDARD)

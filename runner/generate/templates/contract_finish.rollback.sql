@@ -140,6 +140,15 @@ ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ r.new_name(c.name) | q }} TO {{ c.n
 {% endfor %}
 
 {{ macros.rename_columns(t, t.new) }}
+{% for k in r.moved_checks %}
+
+ALTER TABLE {{ t.new | n }} {{ k.clause(k.build_name) }};
+{% endfor %}
+{% if r.moved_checks %}
+{% for comment in t.carried_comments(t.new, built=true) %}
+{{ comment }}
+{% endfor %}
+{% endif %}
 
 {% for i in r.new_indexes %}
 {% if t.partitions.is_partitioned and i.constraint == "UNIQUE" %}

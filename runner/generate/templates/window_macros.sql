@@ -32,6 +32,9 @@ ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.
 {% endfor %}
 
 {% endif %}
+{% for comment in t.carried_comments(t.old, built=false) %}
+{{ comment }}
+{% endfor %}
 {% if t.old != t.new %}
 ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
 {% endif %}
