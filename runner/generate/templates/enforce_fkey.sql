@@ -1,5 +1,8 @@
 SET LOCAL lock_timeout = '200ms';
 
+{% if not k.validated %}
+-- trueup: ignore not-valid-never-validated because the old foreign key was never validated either
+{% endif %}
 ALTER TABLE {{ "IF EXISTS " if table != k.table }}{{ table | n }}
     ADD CONSTRAINT {{ k.build_name | q }}
     FOREIGN KEY ({{ k.columns | qs }})
