@@ -17,7 +17,7 @@ from runner.catalog.model import (
     Statistics,
     Trigger,
 )
-from runner.catalog.read import read_catalog
+from runner.catalog.read import read_catalog, with_dependents
 
 __all__ = [
     "Catalog",
@@ -37,4 +37,5 @@ __all__ = [
     "Trigger",
     "diff",
     "read_catalog",
+    "with_dependents",
 ]

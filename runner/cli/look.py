@@ -44,6 +44,7 @@ def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
         report = check(
             connection,
             load_standard(standard),
+            folder=standard.parent,
             on_table=lambda name: status.update(f"reading {name}"),
         )
     if as_json:

@@ -15,7 +15,8 @@ from runner.generate.dependents import Dependents
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.partitions import partition_obstacles
 from runner.generate.render import File, number
-from runner.generate.view import TableView, UnitView
+from runner.generate.unit import UnitView
+from runner.generate.view import TableView
 from runner.standard.model import Standard
 
 __all__ = ["File", "Generated", "TableChange", "generate", "plan_changes", "plan_units"]

@@ -255,7 +255,8 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
     table = relation.qualified
     if change.old == change.new:
         yield Obstacle(
-            f"{table} keeps its name, and one name cannot show both contracts",
+            str(table),
+            "keeps its name, and one name cannot show both contracts",
             "Give it another name in standard.toml for the online strategy.",
             online_only=True,
         )
@@ -263,23 +264,25 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
         return
     if relation.partition_bound is not None:
         yield Obstacle(
-            f"{table} is a partition of {relation.parents[0]}, and is converted with it",
+            str(table),
+            f"is a partition of {relation.parents[0]}, and is converted with it",
             f"Name {relation.parents[0]} in standard.toml in its place.",
         )
     elif relation.parents or (relation.children and relation.kind != "p"):
         kin = relation.parents or relation.children
         yield Obstacle(
-            f"{table} shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
+            str(table),
+            f"shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
             "be converted",
             "Leave its paragraph out of standard.toml, or partition it by declaration before.",
         )
-    yield from (found.obstacle for found in in_the_way(change, relation))
+    yield from in_the_way(change, relation)
     for index in change.indexes:
         if index.new_method != index.method and any(
             calls_function_on(index.method, column) for column in converted
         ):
             yield Obstacle(
-                f"the index {index.old_name} calls a function on a column whose values change: "
-                f"{index.method}",
+                f"the index {index.old_name}",
+                f"calls a function on a column whose values change: {index.method}",
                 "Drop it before, and make it again for the new contract afterwards.",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runner.catalog import Catalog, Dependent, Function, Name, Relation
 from runner.errors import StandardError
@@ -133,55 +133,52 @@ class Dependents:
     def obstacles(self, tables: frozenset[Name]) -> Iterator[Obstacle]:
         """What stands on converted columns of these tables and cannot be made again."""
         for key in sorted(self._converted, key=str):
-            if self._tables(key) & tables:
-                o = self._objects[key]
-                for obstacle in self._obstacles(key, o):
-                    yield replace(obstacle, object=o.dependent.description)
+            if not self._tables(key) & tables:
+                continue
+            o = self._objects[key]
+            label = o.dependent.description
+            if problem := self._problem(o):
+                yield Obstacle(label, problem, _AGAIN)
+                continue
+            if problem := self._problem_online(o):
+                yield Obstacle(label, problem, _AGAIN, online_only=True)
+            try:
+                self._change(key)
+            except StandardError as error:
+                yield Obstacle(error.message, "", error.hint or _AGAIN)
 
-    def _obstacles(self, key: _Key, o: _Object) -> Iterator[Obstacle]:
-        d = o.dependent
+    def _used(self, o: _Object) -> str:
         used = sorted(f"{relation}.{c}" for relation, c in o.uses if self._converts(relation, c))
-        what = (
-            f"{d.description} uses {used[0]}, which is to be converted"
+        return (
+            f"uses {used[0]}, which is to be converted"
             if used
-            else (f"{d.description} stands on a view of converted columns")
+            else "stands on a view of converted columns"
         )
-        host = self._catalog.relations.get(d.host)
-        if d.host not in self._catalog.functions and host is None:
-            yield Obstacle(f"{what}, and lies in a schema that was not read", _AGAIN)
-            return
-        if d.kind == "rule":
-            yield Obstacle(f"{what}: a rule sees only what a query names", _AGAIN, online_only=True)
-        elif host and d.kind == "trigger" and not _serves_both(host, d.name):
-            yield Obstacle(
-                f"{what}: while both contracts live it would not fire for both",
-                _AGAIN,
-                online_only=True,
-            )
-        elif d.kind == "materialized view" and self._stands_on_a_view(o):
-            yield Obstacle(
-                f"{d.description} stands on a view of converted columns: it cannot be filled "
-                "before that is made again",
-                _AGAIN,
-                online_only=True,
-            )
-        elif (
-            host
-            and host.kind in "vm"
-            and (
-                whole := next(
-                    (c.type_name for c in host.columns if c.type_name in self._columns), None
-                )
-            )
-        ):
-            yield Obstacle(
-                f"{d.description} shows whole rows of {whole}, whose columns change", _AGAIN
-            )
 
-        try:
-            self._change(key)
-        except StandardError as error:
-            yield Obstacle(error.message, error.hint or _AGAIN)
+    def _problem(self, o: _Object) -> str | None:
+        """What keeps an object from being made again by either strategy."""
+        host = self._catalog.relations.get(o.dependent.host)
+        if host is None and o.dependent.host not in self._catalog.functions:
+            return f"{self._used(o)}, and lies in a schema that was not read"
+        if host and host.kind in "vm":
+            for column in host.columns:
+                if column.type_name in self._columns:
+                    return f"shows whole rows of {column.type_name}, whose columns change"
+        return None
+
+    def _problem_online(self, o: _Object) -> str | None:
+        """What keeps it from serving both contracts, or from being made while they are used."""
+        d, host = o.dependent, self._catalog.relations.get(o.dependent.host)
+        if d.kind == "rule":
+            return f"{self._used(o)}: a rule sees only what a query names"
+        if d.kind == "trigger" and host and not _serves_both(host, d.name):
+            return f"{self._used(o)}: while both contracts live it would not fire for both"
+        if d.kind == "materialized view" and self._stands_on_a_view(o):
+            return (
+                "stands on a view of converted columns: it cannot be filled before that is made "
+                "again"
+            )
+        return None
 
     def _stands_on_a_view(self, o: _Object) -> bool:
         """Whether it uses a view that is made again."""

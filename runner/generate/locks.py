@@ -8,7 +8,8 @@ from itertools import accumulate
 
 from runner.catalog import Name
 from runner.generate.model import ForeignKeyChange, TableChange
-from runner.generate.view import Reference, TableView, UnitView
+from runner.generate.unit import Reference, UnitView
+from runner.generate.view import TableView
 
 # PostgreSQL promises max_locks_per_transaction * max_connections locks: 6,400 by default.
 BEARABLE = 5_000

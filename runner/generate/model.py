@@ -24,16 +24,21 @@ class Obstacle:
     """What keeps a table from being converted unharmed.
 
     Args:
-        reason: it names the object.
+        object: what is in the way.
+        problem: what is wrong with it, as the end of a sentence that begins with the object.
         hint: what to do about it.
         online_only: whether the window strategy can convert the table all the same.
-        object: what is in the way, when it is not the table itself.
     """
 
-    reason: str
+    object: str
+    problem: str
     hint: str
     online_only: bool = False
-    object: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The whole sentence."""
+        return f"{self.object} {self.problem}" if self.problem else self.object
 
 
 @dataclass(frozen=True, slots=True)

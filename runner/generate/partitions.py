@@ -81,7 +81,8 @@ def partition_obstacles(change: TableChange, unit: Sequence[TableChange]) -> Ite
         return
     for column in sorted(converted & change.partition_columns):
         yield Obstacle(
-            f"{table}.{column} is in a partition key, which can be neither converted nor dropped",
+            f"{table}.{column}",
+            "is in a partition key, which can be neither converted nor dropped",
             "Leave the column out of standard.toml, or partition the table by another one before.",
         )
     read = {quote_name(p.name) for p in change.partitions}
@@ -89,7 +90,8 @@ def partition_obstacles(change: TableChange, unit: Sequence[TableChange]) -> Ite
         for name in level.children:
             if name not in read:
                 yield Obstacle(
-                    f"{name} is a partition of {table} in a schema that was not read",
+                    name,
+                    f"is a partition of {table} in a schema that was not read",
                     "Move it into the schema of its table.",
                 )
     for partition in change.partitions:
@@ -98,7 +100,8 @@ def partition_obstacles(change: TableChange, unit: Sequence[TableChange]) -> Ite
     for key in change.foreign_keys:
         if key.converted and key.references in partitioned:
             yield Obstacle(
-                f"{table}: the foreign key {key.old_name} refers from a partitioned table to a "
+                f"the foreign key {key.old_name} of {table}",
+                "refers from a partitioned table to a "
                 "partitioned one, and PostgreSQL before 18 can add it only under a lock that waits "
                 "for a scan",
                 "Use the window strategy.",
@@ -111,19 +114,22 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
     relation, converted, name = partition.relation, set(change.converted), partition.name
     if relation.kind == "f":
         yield Obstacle(
-            f"{name} is a foreign table: its rows are on another server, and cannot be converted",
+            str(name),
+            "is a foreign table: its rows are on another server, and cannot be converted",
             "Detach it before, and convert its rows where they are.",
         )
         return
     for key in partition.referred_by:
         yield Obstacle(
-            f"the foreign key {key} refers to {name}, which is a partition of {change.old}",
+            f"the foreign key {key}",
+            f"refers to {name}, which is a partition of {change.old}",
             f"Let it refer to {change.old}, or drop it before.",
         )
     for dependent in relation.dependents:
         if dependent.column in converted and dependent.kind != "trigger":
             yield Obstacle(
-                f"{dependent.description} uses {name}.{dependent.column}, which is to be converted",
+                dependent.description,
+                f"uses {name}.{dependent.column}, which is to be converted",
                 _BEFORE,
             )
     remade = converted | {c.name for c in change.moved}
@@ -154,7 +160,9 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
         ),
     ]
     for thing in own:
-        yield Obstacle(f"the partition {name} has the {thing}, and {change.old} does not", _BEFORE)
+        yield Obstacle(
+            f"the partition {name}", f"has the {thing}, and {change.old} does not", _BEFORE
+        )
 
 
 def _default(relation: Relation, column: str) -> str | None:

@@ -257,12 +257,12 @@ class Remake:
     @property
     def kept_not_null(self) -> list[str]:
         """The NOT NULL columns that the rollback of contract leaves in their place."""
-        return [name for name in self._table.unconverted_not_null if name not in self.moved]
+        return [name for name in self._table.names.unconverted_not_null if name not in self.moved]
 
     @property
     def not_null(self) -> list[str]:
         """The NOT NULL columns that the rollback of contract makes again."""
-        return [name for name in self._table.not_null if self._is_remade([name])]
+        return [name for name in self._table.names.not_null if self._is_remade([name])]
 
 
 def _generation(column: Column) -> str:

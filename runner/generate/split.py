@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange
-from runner.generate.online import listed
 from runner.generate.render import Draft
-from runner.generate.view import TableView, UnitView
+from runner.generate.steps import listed
+from runner.generate.unit import UnitView
+from runner.generate.view import TableView
 
 
 def drafts(u: UnitView, subject: str) -> Iterator[Draft]:

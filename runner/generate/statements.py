@@ -198,3 +198,11 @@ def function_parts(function: Function) -> tuple[str, str]:
     if match is None:
         raise StandardError(f"function {function.schema}.{function.signature} has no parsed body")
     return function.definition[: match.start()], function.definition[match.start() :]
+
+
+def comment_on_constraint(table: Name, name: str, comment: str) -> str:
+    """The statement that gives a constraint its comment."""
+    return (
+        f"COMMENT ON CONSTRAINT {quote_ident(name)} ON {quote_name(table)}"
+        f" IS {quote_literal(comment)};"
+    )

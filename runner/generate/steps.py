@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from runner.catalog import Name
+from runner.generate.locks import is_large
 from runner.generate.model import ForeignKeyChange, IndexChange
 from runner.generate.render import Draft
+from runner.generate.unit import UnitView
 from runner.generate.view import TableView
 
 BRIEF = "for a few ms; gives up after 200 ms and can be run again"
@@ -107,3 +109,33 @@ def prove(
         after=after,
         context={"k": k, "table": table, "name": name},
     )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a header lists them."""
+    return ", ".join(dict.fromkeys(names))
+
+
+def one_by_one(u: UnitView, others: list[str], step: str, place: int) -> list[str]:
+    """What a step of a table comes after: the same of all tables, or in a large unit a chain."""
+    if place and is_large(u):
+        return [f"{step} {u.tables[place - 1].new}"]
+    return others
+
+
+def last_of_enforce(t: TableView) -> str:
+    """The key of the last file of a table's enforce phase."""
+    if any(c.not_null for c in t.columns):
+        return f"enforce not_null {t.new}"
+    if t.proven_checks:
+        return f"enforce validate {t.new}"
+    if t.checks:
+        return f"enforce constraints {t.new}"
+    if t.converted_indexes:
+        return f"index {t.converted_indexes[-1].build_name} {t.new}"
+    return f"enforce check {t.new}" if t.columns else f"expand {t.new}"
+
+
+def last_of_key(k: ForeignKeyChange) -> str:
+    """The key of the last file that adds a foreign key: the one that proves it, if any does."""
+    return f"{'validate' if k.validated else 'fkey'} {k.build_name} {k.table}"

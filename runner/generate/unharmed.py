@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from runner.catalog import Constraint, Relation
 from runner.generate.model import Obstacle, TableChange
@@ -13,29 +12,7 @@ _AGAIN = "Drop it before, and make it again for the new contract afterwards."
 _WINDOW = "Convert the table by the window strategy."
 
 
-@dataclass(frozen=True, slots=True)
-class InTheWay:
-    """An object that conversion would harm.
-
-    Args:
-        object: what it is called.
-        problem: what conversion would do, as a sentence about the object.
-        hint: what to do about it.
-        online_only: whether the window strategy brings it through.
-    """
-
-    object: str
-    problem: str
-    hint: str
-    online_only: bool = False
-
-    @property
-    def obstacle(self) -> Obstacle:
-        """The same for who generates files."""
-        return Obstacle(f"{self.object} {self.problem}", self.hint, self.online_only)
-
-
-def in_the_way(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+def in_the_way(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     """What a converted table holds that cannot be brought through.
 
     Args:
@@ -51,7 +28,7 @@ def in_the_way(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
     uuids = {c.name for c in change.columns if c.new_type == "uuid"}
     for index in relation.indexes:
         if special := uuids.intersection(index.not_for_uuid):
-            yield InTheWay(
+            yield Obstacle(
                 f"index {change.old.schema}.{index.name}",
                 f"indexes {', '.join(sorted(special))} by an operator class or a collation that "
                 f"uuid has not: {index.method}",
@@ -59,7 +36,7 @@ def in_the_way(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             )
 
 
-def _names(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+def _names(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     columns = {c.name for c in relation.columns}
     sides = [(c.old_name, f"the old side of {c.name}") for c in change.columns]
     sides += [(shorten(c.name, "__new"), f"the new side of {c.name}") for c in change.columns]
@@ -68,7 +45,7 @@ def _names(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
     ]
     for name, what in sides:
         if name in columns:
-            yield InTheWay(
+            yield Obstacle(
                 f"{change.old}.{name}",
                 f"has the name that {what} gets",
                 "Rename it before, or convert the table by the window strategy.",
@@ -82,7 +59,7 @@ def _names(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             goes = constraints[name].kind == "c" and not change.converted.keys().isdisjoint(
                 constraints[name].columns
             )
-            yield InTheWay(
+            yield Obstacle(
                 f"constraint {name} on {change.old}",
                 f"has the name that a CHECK of {column.name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
@@ -90,7 +67,7 @@ def _names(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             )
     for column_name, name, _ in change.integer_checks:
         if name in constraints:
-            yield InTheWay(
+            yield Obstacle(
                 f"constraint {name} on {change.old}",
                 f"has the name that the CHECK of {column_name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
@@ -104,11 +81,11 @@ def _is_exclusion(constraint: Constraint) -> bool:
     )
 
 
-def _constraints(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+def _constraints(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     for constraint in relation.constraints:
         name = f"constraint {constraint.name} on {change.old}"
         if _is_exclusion(constraint) and change.converted.keys() & set(constraint.columns):
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 "keeps converted columns from overlapping, and PostgreSQL cannot build such an "
                 "index beside the old one while the table is in use",
@@ -116,7 +93,7 @@ def _constraints(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
                 online_only=True,
             )
         elif constraint.kind == "n" and not constraint.validated:
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 "was never validated: a row that breaks it could not be written",
                 f"Before: ALTER TABLE {quote_name(change.old)} VALIDATE CONSTRAINT"
@@ -124,19 +101,19 @@ def _constraints(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             )
 
 
-def _generated(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+def _generated(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     places = {c.name: place for place, c in enumerate(relation.columns)}
     moved = {c.name for c in change.moved}
     for column in relation.columns:
         name = f"{change.old}.{column.name}"
         if sources := [c for c in column.uses if c in change.converted]:
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 f"is generated from {', '.join(sources)}, which would change under it",
                 "Drop the column before, and add it again for the new contract afterwards.",
             )
         elif later := [c for c in column.uses if c in moved and places[c] > places[column.name]]:
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 f"is generated from {', '.join(later)}, which stands behind it and behind a "
                 "converted column: rolling back contract could not make it again",
@@ -145,12 +122,12 @@ def _generated(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             )
 
 
-def _published(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
+def _published(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     has_identity = relation.replica_identity in ("i", "f") or (
         relation.replica_identity == "d" and relation.primary_key is not None
     )
     if relation.publishes_updates and not has_identity:
-        yield InTheWay(
+        yield Obstacle(
             str(change.old),
             "publishes its updates and has no replica identity, so PostgreSQL would refuse the "
             "backfill",
@@ -166,13 +143,13 @@ def _published(change: TableChange, relation: Relation) -> Iterator[InTheWay]:
             "again afterwards."
         )
         if named := [c for c in publication.uses if c in change.converted]:
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 f"names {', '.join(named)}, which PostgreSQL lets nobody convert or drop meanwhile",
                 hint,
             )
         elif named := [c for c in publication.uses if c in moved]:
-            yield InTheWay(
+            yield Obstacle(
                 name,
                 f"names {', '.join(named)}, which stands behind a converted column: rolling back "
                 "contract could not make it again",

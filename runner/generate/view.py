@@ -1,24 +1,21 @@
-"""What the templates ask of a changed table and of a unit of tables."""
+"""What the templates ask of a changed table."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
-from runner.catalog import Constraint, Name
-from runner.generate.attached import follow
+from runner.catalog import Name
+from runner.generate.in_place import InPlace
 from runner.generate.model import (
     ColumnChange,
-    DependentChange,
     ForeignKeyChange,
     IndexChange,
     TableChange,
 )
+from runner.generate.names import Names
 from runner.generate.partitions import Partitions
-from runner.generate.predicates import check_condition, restate
+from runner.generate.statements import comment_on_constraint
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 
 
@@ -40,6 +37,7 @@ class TableView:
         self.all_foreign_keys = foreign_keys
         self.partitions = Partitions(change)
         self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]
+        self.names, self.in_place = Names(self), InPlace(self)
 
     def whole(self, name: str) -> str:
         """The table under one of its names, with what is locked together with it."""
@@ -320,107 +318,6 @@ class TableView:
         name = quote_ident(column)
         return f"({change.new_from(name)})::{change.new_type} AS {name}" if change else name
 
-    # names
-
-    @property
-    def not_null(self) -> list[str]:
-        """The columns that are NOT NULL."""
-        return [c.name for c in self.relation.columns if c.not_null]
-
-    @property
-    def unconverted_not_null(self) -> list[str]:
-        """The unconverted columns that are NOT NULL."""
-        return [name for name in self.not_null if name not in self.converted]
-
-    @property
-    def crowded_not_null(self) -> list[str]:
-        """The converted NOT NULL columns whose constraint's name PostgreSQL must cut."""
-        return [
-            name
-            for name in self.not_null
-            if name in self.converted and len(f"{self.old.name}{name}".encode()) > 53
-        ]
-
-    @property
-    def contract_renames(self) -> list[tuple[str, str, str]]:
-        """What only changes its name: kind, old name, new name."""
-        return [
-            ("index", i.old_name, i.name)
-            for i in self.indexes
-            if not i.converted and i.name != i.old_name
-        ] + [
-            *(
-                ("constraint", k.build_name, k.name)
-                for k in self.change.checks
-                if k.build_name != k.name
-            ),
-            *self._constraint_renames,
-        ]
-
-    @property
-    def window_renames(self) -> list[tuple[str, str, str]]:
-        """What changes its name when the columns are converted in place."""
-        return [
-            ("index", i.old_name, i.name) for i in self.indexes if i.name != i.old_name
-        ] + self._constraint_renames
-
-    @property
-    def _constraint_renames(self) -> list[tuple[str, str, str]]:
-        checks = [
-            ("constraint", k.name, follow(k.name, self.old.name, self.new.name))
-            for k in self.relation.constraints
-            if k.kind == "c" and not self.converts(k.columns)
-        ]
-        foreign_keys = [
-            ("constraint", k.old_name, k.name) for k in self.change.foreign_keys if not k.converted
-        ]
-        taken = {name for name, _ in self.enum_checks} | {k.name for k in self.relation.constraints}
-        taken |= {k.name for k in self.change.checks}
-        return [
-            (kind, old, new)
-            for kind, old, new in checks + foreign_keys
-            if old != new and new not in taken
-        ]
-
-    @property
-    def sequence_renames(self) -> list[tuple[str, str, str]]:
-        """The sequences that change their name: kind, old name, new name."""
-        return [("sequence", old, new) for old, new in self.change.sequences]
-
-    def rename(self, kind: str, table: Name, old: str, new: str) -> str:
-        """The statement that renames an index, a sequence or a constraint of the table."""
-        if kind != "constraint":
-            qualified = quote_name(Name(table.schema, old))
-            return f"ALTER {kind.upper()} {qualified} RENAME TO {quote_ident(new)};"
-        return (
-            f"ALTER TABLE {quote_name(table)} RENAME CONSTRAINT {quote_ident(old)}"
-            f" TO {quote_ident(new)};"
-        )
-
-    @property
-    def old_not_nulls(self) -> list[tuple[str, str, str | None]]:
-        """The NOT NULL constraints with a name or a comment of their own: column, name, comment."""
-        return [
-            (k.columns[0], k.name, k.comment)
-            for k in self.relation.constraints
-            if k.kind == "n"
-            and (k.comment is not None or k.name != not_null_name(self.old.name, k.columns[0]))
-        ]
-
-    @staticmethod
-    def unnamed(columns: Iterable[str], named: Iterable[tuple[str, str, str | None]]) -> list[str]:
-        """The columns whose NOT NULL has no name of its own."""
-        own = {column for column, _, _ in named}
-        return [c for c in columns if c not in own]
-
-    @property
-    def new_not_nulls(self) -> list[tuple[str, str, str | None]]:
-        """The same under the table's new name."""
-        return [
-            (column, follow(name, self.old.name, self.new.name), comment)
-            for column, name, comment in self.old_not_nulls
-        ]
-
     @property
     def defers(self) -> bool:
         """Whether a check of the table may wait for the end of a transaction."""
@@ -429,243 +326,3 @@ class TableView:
         return any(" DEFERRABLE" in text for text in (*own, *keys))
 
     # window
-
-    @property
-    def _old_checks(self) -> list[Constraint]:
-        return [k for k in self.relation.constraints if k.kind == "c" and self.converts(k.columns)]
-
-    @property
-    def unproven_checks(self) -> Sequence[Constraint]:
-        """The old contract's CHECKs that were never validated.
-
-        No row that breaks one can be updated, so they are added again once the old spellings are
-        back.
-        """
-        return self.relation.unproven_checks
-
-    def broken(self, constraint: Constraint) -> str:
-        """The condition that a row breaks a CHECK."""
-        return f"NOT {check_condition(constraint.definition)}"
-
-    def restated(self, constraint: Constraint) -> str:
-        """A constraint's definition under the old contract, as PostgreSQL keeps it."""
-        return restate(constraint.definition)
-
-    def comment_again(self, constraint: Constraint) -> str:
-        """The statement that gives a constraint of the old table its comment again."""
-        return comment_on_constraint(self.old, constraint.name, constraint.comment or "")
-
-    @property
-    def window_clauses(self) -> list[str]:
-        """The clauses of the one rewrite from old to new."""
-        return [
-            *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in self._old_checks),
-            *(clause for c in self.columns for clause in _in_place(c, to_new=True)),
-            *(
-                f"ALTER COLUMN {quote_ident(c.kept or '')} TYPE varchar"
-                f" USING {quote_ident(c.name)}::text"
-                for c in self.keeping
-            ),
-            *(
-                f"ADD CONSTRAINT {quote_ident(name)} CHECK ({check})"
-                for name, check in self.enum_checks
-            ),
-            *(k.clause(k.name) for k in self.change.checks),
-        ]
-
-    @property
-    def unwindow_clauses(self) -> list[str]:
-        """The clauses of the one rewrite from new to old."""
-        return [
-            *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in self.enum_checks),
-            *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in self.change.checks),
-            *(clause for c in self.columns for clause in _in_place(c, to_new=False)),
-            *(
-                f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}"
-                for k in self._old_checks
-                if k not in self.unproven_checks
-            ),
-        ]
-
-    @property
-    def unwindow_settings(self) -> list[str]:
-        """The comments of the CHECKs that the rewrite from new to old adds again."""
-        return [
-            comment_on_constraint(self.old, k.name, k.comment)
-            for k in self.relation.constraints
-            if k.kind == "c"
-            and k not in self.unproven_checks
-            and k.comment is not None
-            and self.converts(k.columns)
-        ]
-
-
-def not_null_name(table: str, column: str) -> str:
-    """The name that PostgreSQL gives a NOT NULL constraint, without looking at other ones."""
-    table_part, column_part = table, column
-    while len(table_part.encode()) + len(column_part.encode()) > 53:
-        if len(table_part.encode()) > len(column_part.encode()):
-            table_part = table_part[:-1]
-        else:
-            column_part = column_part[:-1]
-    return f"{table_part}_{column_part}_not_null"
-
-
-def comment_on_constraint(table: Name, name: str, comment: str) -> str:
-    """The statement that gives a constraint its comment."""
-    return (
-        f"COMMENT ON CONSTRAINT {quote_ident(name)} ON {quote_name(table)}"
-        f" IS {quote_literal(comment)};"
-    )
-
-
-def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
-    name = quote_ident(column.name)
-    type_name = column.new_type if to_new else column.old_definition
-    kept = quote_ident(column.kept) if column.kept else None
-    value = column.new_from(name) if to_new else column.old_from(name, kept)
-    default = column.new_default if to_new else column.old_default
-    clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
-    if type_name != "uuid":
-        clauses += [f"ALTER COLUMN {name} {storage}" for storage in column.storage]
-    if default is not None:
-        clauses.insert(0, f"ALTER COLUMN {name} DROP DEFAULT")
-        clauses.append(f"ALTER COLUMN {name} SET DEFAULT {default}")
-    return clauses
-
-
-# A child and its column, and the key at the root of it.
-Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
-
-
-@dataclass(frozen=True)
-class UnitView:
-    """A closure of tables that converted keys tie together, as the templates see it."""
-
-    tables: tuple[TableView, ...]
-    only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
-    standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
-
-    @property
-    def defers(self) -> bool:
-        """Whether a check of a table may wait for the end of a transaction."""
-        return any(t.defers for t in self.tables)
-
-    @property
-    def foreign_keys(self) -> list[ForeignKeyChange]:
-        """The converted foreign keys within the unit."""
-        return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
-
-    @property
-    def dependents(self) -> list[DependentChange]:
-        """What stands on converted columns, in the order in which it can be made."""
-        return [d for d in self.standing if d.is_converted]
-
-    @property
-    def stored(self) -> list[DependentChange]:
-        """The materialized views among them, which are filled beside the old ones."""
-        return [d for d in self.dependents if d.build]
-
-    def remade_with(self, table: TableView) -> list[DependentChange]:
-        """What must be off the columns of a table that the rollback of contract makes again.
-
-        The table's own objects are set aside by the file itself.
-        """
-        moved = {c.name for c in table.change.moved}
-        found: list[DependentChange] = []
-        for d in self.standing:
-            on_it = any(relation == table.old and c in moved for relation, c in d.uses)
-            views = {x.name for x in found if x.is_view}
-            if (on_it and (d.stands_alone or d.name != table.old)) or views & {
-                r for r, _ in d.uses
-            }:
-                found.append(d)
-        return found
-
-    def drop(self, dependent: DependentChange, *, old: bool) -> str:
-        """The statement that drops an object, while the tables have their old or new names."""
-        host = dependent.name
-        if not old and not dependent.stands_alone:
-            host = next((t.new for t in self.tables if t.old == host), host)
-        return dependent.drop.replace("{}", quote_name(host))
-
-    @property
-    def can_be_tried(self) -> bool:
-        """Whether views in one schema can stand for all tables and views."""
-        return bool(self.tried) and len(self.tried) == len(set(self.tried))
-
-    @property
-    def tried(self) -> list[str]:
-        """The names of these views, in the order in which they can be made."""
-        names = [t.old.name for t in self.beneath(self.dependents)]
-        return names + [d.name.name for d in self.dependents if d.is_view]
-
-    def moved(self, text: str, schema: str) -> str:
-        """A definition in which views in a schema stand for the tables and views of their names."""
-        names = [t.old for t in self.beneath(self.dependents)]
-        names += [d.name for d in self.dependents if d.is_view]
-        for name in names:
-            qualified = rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""
-            text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)
-        return text
-
-    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
-        """The tables that objects stand on or belong to."""
-        names = {name for d in dependents for name in d.tables}
-        return [t for t in self.tables if t.old in names]
-
-    @cached_property
-    def _by_name(self) -> dict[Name, TableView]:
-        return {t.new: t for t in self.tables}
-
-    def table(self, new: Name) -> TableView:
-        """The table of that new name."""
-        return self._by_name[new]
-
-    def old_name(self, new: Name) -> Name:
-        """The old name of a table."""
-        return self.table(new).old
-
-    def old_columns(self, new: Name, columns: Iterable[str]) -> list[str]:
-        """The columns' names on the old side."""
-        converted = self.table(new).converted
-        return [converted[c].old_name if c in converted else c for c in columns]
-
-    def old_options(self, key: ForeignKeyChange) -> str:
-        """A foreign key's options on the old side: ON DELETE SET NULL may name columns."""
-        names = dict(zip(key.columns, self.old_columns(key.table, key.columns), strict=True))
-        quoted = {quote_ident(new): quote_ident(old) for new, old in names.items()}
-
-        def convert(match: re.Match[str]) -> str:
-            listed = re.findall(r'"(?:[^"]|"")+"|[^,\s]+', match[2])
-            return f"{match[1]}({', '.join(quoted[name] for name in listed)})"
-
-        return re.sub(
-            r'(SET (?:NULL|DEFAULT) )\(((?:"(?:[^"]|"")+"|[^")])+)\)', convert, key.options
-        )
-
-    @property
-    def references(self) -> list[Reference]:
-        """Each converted reference: the child and its column, and the key at the root of it."""
-        return [reference for child in self.tables for reference in self.references_of(child)]
-
-    def references_of(self, child: TableView) -> list[Reference]:
-        """The converted references of one table."""
-        return [
-            (child, column, *self._root(column))
-            for column in child.columns
-            if column.parent is not None and self._root(column)[0].keeps_spellings
-        ]
-
-    def _root(self, column: ColumnChange) -> tuple[TableView, ColumnChange]:
-        """The key that a reference refers to, through references of references."""
-        seen: set[tuple[Name, str]] = set()
-        parent = column.parent
-        assert parent is not None
-        while True:
-            table = self.table(parent.table)
-            column = table.converted[parent.name]
-            if column.parent is None or (table.new, column.name) in seen:
-                return table, column
-            seen.add((table.new, column.name))
-            parent = column.parent

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from runner.generate import split
 from runner.generate.locks import is_large
-from runner.generate.online import check, dependents_check, listed, toolkit
+from runner.generate.online import check, dependents_check, toolkit
 from runner.generate.render import Draft
-from runner.generate.view import UnitView
+from runner.generate.steps import listed
+from runner.generate.unit import UnitView
 
 
 def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
-from runner.catalog import Catalog, read_catalog
+from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
-from runner.generate import generate
+from runner.generate import Generated, generate
 from runner.generate.render import File
 from runner.postgres.connect import connect
 from runner.postgres.embedded import FAST, start_server
@@ -54,13 +54,8 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
     """
     standard = load_standard(folder / "standard.toml")
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
-    legacy = sorted(_ids(folder / "legacy"))
-    existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
-    generated = generate(
-        standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing
-    )
-    files = generated.files
-    written = replace(_compare(folder, files), only_window=generated.only_window)
+    generated = _generated(folder, standard, catalog)
+    written = _compare(folder, generated)
     if written.differing and not dry:
         raise StandardError(
             f"{len(written.differing)} files say something else than what would be generated, and "
@@ -71,10 +66,30 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         added = set(written.added)
-        for path, text in _texts(files):
+        for path, text in _texts(generated.files):
             if path in added:
                 (folder / path).write_text(text, encoding="utf-8")
     return written
+
+
+def compare_service(folder: Path, standard: Standard, catalog: Catalog) -> Written:
+    """Compare the files of a service with what its database needs now.
+
+    Args:
+        folder: the service's folder.
+        standard: its standard.
+        catalog: the database at the old contract, with what stands on its tables.
+
+    Raises:
+        StandardError: the standard does not fit the catalog.
+    """
+    return _compare(folder, _generated(folder, standard, catalog))
+
+
+def _generated(folder: Path, standard: Standard, catalog: Catalog) -> Generated:
+    legacy = sorted(_ids(folder / "legacy"))
+    existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
+    return generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
 
 
 def _texts(files: Sequence[File]) -> list[tuple[str, str]]:
@@ -88,9 +103,9 @@ def _texts(files: Sequence[File]) -> list[tuple[str, str]]:
     ]
 
 
-def _compare(folder: Path, files: Sequence[File]) -> Written:
+def _compare(folder: Path, generated: Generated) -> Written:
     added, unchanged, differing = [], [], []
-    for path, text in _texts(files):
+    for path, text in _texts(generated.files):
         target = folder / path
         if not target.exists():
             added.append(path)
@@ -98,7 +113,7 @@ def _compare(folder: Path, files: Sequence[File]) -> Written:
             unchanged.append(path)
         else:
             differing.append(path)
-    return Written(tuple(added), tuple(unchanged), tuple(differing))
+    return Written(tuple(added), tuple(unchanged), tuple(differing), generated.only_window)
 
 
 def _ids(folder: Path) -> list[str]:
@@ -107,7 +122,7 @@ def _ids(folder: Path) -> list[str]:
 
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
     with connect(dsn, application_name="trueup generate") as connection:
-        return read_catalog(connection, standard.schemas)
+        return read_catalog(connection, with_dependents(connection, standard.schemas))
 
 
 def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
-from runner.catalog import Name, read_catalog
+from runner.catalog import Name, read_catalog, with_dependents
 from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.data import read_table
+from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, references
 from runner.preflight.reading import read_only
@@ -23,6 +25,7 @@ def check(
     connection: Connection[Any],
     standard: Standard,
     *,
+    folder: Path | None = None,
     on_table: Callable[[Name], None] = lambda _: None,
 ) -> Report:
     """Find everything that would stop the conversion of a database, and change nothing.
@@ -32,6 +35,7 @@ def check(
     Args:
         connection: as the role that will migrate; no transaction is open.
         standard: the new contract.
+        folder: the service's folder, whose files are compared with what the database needs.
         on_table: called with a table's name before its rows are read.
 
     Returns:
@@ -44,7 +48,7 @@ def check(
     """
     with read_only(connection, "check"):
         findings = list(check_server(connection, standard))
-        catalog = read_catalog(connection, standard.schemas)
+        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
         plan = make_plan(standard, catalog)
         findings += plan.findings
         changes = [change for change, _ in plan.changes]
@@ -60,6 +64,8 @@ def check(
                 read, found = read_table(connection, change, table, catalog, known)
                 tables.append(read)
                 findings += found
+    if folder is not None and len(changes) == len(standard.tables):
+        findings += check_files(folder, standard, catalog)
     # Whatever else the generator does not take.
     if plan.refusal and not any(f.severity is Severity.STOPS for f in findings):
         findings.append(plan.refusal)

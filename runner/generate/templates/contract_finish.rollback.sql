@@ -5,8 +5,8 @@ SET LOCAL maintenance_work_mem = '1GB';
 
 {{ macros.check_at_once(t.defers) -}}
 LOCK TABLE {{ t.new | n }} IN ACCESS EXCLUSIVE MODE;
-{% for kind, old, new in t.sequence_renames %}
-{{ t.rename(kind, t.new, new, old) }}
+{% for kind, old, new in t.names.sequence_renames %}
+{{ t.names.rename(kind, t.new, new, old) }}
 {% endfor %}
 {% set standing = u.remade_with(t) %}
 {% for d in standing | reverse %}
@@ -17,7 +17,7 @@ CALL trueup.set_aside({{ t.new | n | lit }});
 {% endif %}
 
 {{ macros.rename_columns_back(t, t.new) }}
-{{ macros.old_names(t, t.contract_renames, r.kept_not_null) }}
+{{ macros.old_names(t, t.names.contract_renames, r.kept_not_null) }}
 
 {% if t.columns %}
 {% for k in r.referring %}
@@ -132,7 +132,7 @@ CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} 
 {{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 
-{{ macros.name_not_nulls(t, t.new, t.old.name, t.old_not_nulls, r.not_null) }}
+{{ macros.name_not_nulls(t, t.new, t.old.name, t.names.old_not_nulls, r.not_null) }}
 
 {% for c in t.columns %}
 ALTER TABLE {{ t.new | n }} RENAME COLUMN {{ c.name | q }} TO {{ c.old_name | q }};

@@ -59,7 +59,7 @@ ALTER TABLE {{ t.new | n }}
 {% endfor %}
 {% endif %}
 
-{{ macros.new_names(t, t.sequence_renames + t.contract_renames, t.not_null) }}
+{{ macros.new_names(t, t.names.sequence_renames + t.names.contract_renames, t.names.not_null) }}
 {% for i in t.indexes if i.converted and not i.constraint and i.build_name != i.name %}
 ALTER INDEX {{ t.new.schema | q }}.{{ i.build_name | q }} RENAME TO {{ i.name | q }};
 {% endfor %}

@@ -147,27 +147,27 @@ WHERE {{ t.same_key }};
 
 {% macro new_names(t, renames, not_null) -%}
 {% for kind, old, new in renames %}
-{{ t.rename(kind, t.new, old, new) }}
+{{ t.names.rename(kind, t.new, old, new) }}
 {% endfor %}
-{{ name_not_nulls(t, t.new, t.new.name, t.new_not_nulls, not_null) }}
+{{ name_not_nulls(t, t.new, t.new.name, t.names.new_not_nulls, not_null) }}
 {%- endmacro %}
 
 {% macro old_names(t, renames, not_null) -%}
 {% for kind, old, new in renames %}
-{{ t.rename(kind, t.new, new, old) }}
+{{ t.names.rename(kind, t.new, new, old) }}
 {% endfor %}
-{{ name_not_nulls(t, t.new, t.old.name, t.old_not_nulls, not_null) }}
+{{ name_not_nulls(t, t.new, t.old.name, t.names.old_not_nulls, not_null) }}
 {%- endmacro %}
 
 {% macro name_not_nulls(t, table, name, named, columns) -%}
 {% for column, own, comment in named if column in columns %}
 CALL trueup.name_not_null({{ table | n | lit }}, {{ column | lit }}, {{ own | lit }}, {{ comment | lit if comment is not none else "NULL" }});
 {% endfor %}
-{% if t.unnamed(columns, named) %}
+{% if t.names.unnamed(columns, named) %}
 CALL trueup.name_not_nulls(
     {{ table | n | lit }},
     {{ name | lit }},
-    ARRAY[{{ t.unnamed(columns, named) | map("lit") | join(", ") }}]::name[]
+    ARRAY[{{ t.names.unnamed(columns, named) | map("lit") | join(", ") }}]::name[]
 );
 {% endif %}
 {%- endmacro %}

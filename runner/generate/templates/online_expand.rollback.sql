@@ -29,8 +29,8 @@ ALTER TABLE {{ t.new | n }} ALTER COLUMN {{ c.name | q }} SET DEFAULT {{ c.old_d
 {% if t.old != t.new %}
 ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
-{% if t.crowded_not_null %}
+{% if t.names.crowded_not_null %}
 
 -- Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes.
-{{ macros.name_not_nulls(t, t.old, t.old.name, t.old_not_nulls, t.crowded_not_null) }}
+{{ macros.name_not_nulls(t, t.old, t.old.name, t.names.old_not_nulls, t.names.crowded_not_null) }}
 {% endif %}

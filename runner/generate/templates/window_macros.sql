@@ -17,7 +17,7 @@ ALTER TABLE {{ t.old | n }} ADD COLUMN {{ c.kept | q }} varchar;
 -- trueup: ignore not-valid-never-validated because the old CHECK was never validated either
 {% endif %}
 ALTER TABLE {{ t.old | n }}
-{% for clause in t.window_clauses %}
+{% for clause in t.in_place.clauses %}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
@@ -42,18 +42,18 @@ ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.
 ALTER TABLE {{ t.old | n }} RENAME TO {{ t.new.name | q }};
 {% endif %}
 {{ macros.rename_columns(t, t.new) }}
-{{ macros.new_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
+{{ macros.new_names(t, t.names.sequence_renames + t.names.window_renames, t.names.not_null) }}
 {%- endmacro %}
 
 {% macro convert_back(t) -%}
 {{ macros.rename_columns_back(t, t.new) }}
-{{ macros.old_names(t, t.sequence_renames + t.window_renames, t.not_null) }}
+{{ macros.old_names(t, t.names.sequence_renames + t.names.window_renames, t.names.not_null) }}
 {% if t.old != t.new %}
 ALTER TABLE {{ t.new | n }} RENAME TO {{ t.old.name | q }};
 {% endif %}
 {% if t.columns %}
 
-{% for k in t.unproven_checks if not t.converts(k.columns) %}
+{% for k in t.in_place.unproven_checks if not t.converts(k.columns) %}
 ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
 {% for i in t.respelled_indexes %}
@@ -61,7 +61,7 @@ ALTER TABLE {{ t.old | n }} DROP CONSTRAINT {{ k.name | q }};
 {% endfor %}
 -- One rewrite of {{ t.old.name }}; every index is built once.
 ALTER TABLE {{ t.old | n }}
-{% for clause in t.unwindow_clauses %}
+{% for clause in t.in_place.clauses_back %}
     {{ clause }}{{ ";" if loop.last else "," }}
 {% endfor %}
 {% for i in t.respelled_indexes %}
@@ -80,7 +80,7 @@ ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.
 {% for c in t.keeping %}
 ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
 {% endfor %}
-{% for setting in t.unwindow_settings %}
+{% for setting in t.in_place.settings_back %}
 {{ setting }}
 {% endfor %}
 
@@ -144,11 +144,11 @@ COMMENT ON CONSTRAINT {{ name | q }} ON {{ table | n }} IS {{ k.comment | lit }}
 {%- endmacro %}
 
 {% macro add_unproven_checks(t) -%}
-{% for k in t.unproven_checks %}
+{% for k in t.in_place.unproven_checks %}
 
-ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ k.name | q }} {{ t.restated(k) }};
+ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ k.name | q }} {{ t.in_place.restated(k) }};
 {% if k.comment is not none %}
-{{ t.comment_again(k) }}
+{{ t.in_place.comment_again(k) }}
 {% endif %}
 {% endfor %}
 {%- endmacro %}

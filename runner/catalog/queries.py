@@ -1,0 +1,394 @@
+"""The queries that read PostgreSQL's catalog.
+
+Definitions are the server's own (`pg_get_indexdef`, `pg_get_constraintdef`, ...), read with an
+empty search_path, so that every name in them is qualified. Source: PostgreSQL manual, chapter
+"System Catalogs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import LiteralString
+
+ACL: LiteralString = """
+    ARRAY(
+        SELECT coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') || '=' || privilege_type
+            || CASE WHEN is_grantable THEN '*' ELSE '' END
+        FROM aclexplode({acl})
+        ORDER BY 1
+    )
+"""
+
+# The schemas of what stands on relations, such as reports in a schema of their own.
+DEPENDENT_SCHEMAS: LiteralString = """
+WITH RECURSIVE users AS (
+    SELECT c.oid, n.nspname
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm')
+    UNION
+    SELECT coalesce(v.oid, f.oid), n.nspname
+    FROM users AS u
+    JOIN pg_depend AS d
+        ON d.refclassid = 'pg_class'::regclass AND d.refobjid = u.oid AND d.deptype = 'n'
+    LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_class AS v ON v.oid = r.ev_class
+    LEFT JOIN pg_proc AS f ON d.classid = 'pg_proc'::regclass AND f.oid = d.objid
+    JOIN pg_namespace AS n ON n.oid = coalesce(v.relnamespace, f.pronamespace)
+)
+SELECT DISTINCT nspname FROM users
+WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'trueup')
+ORDER BY 1
+"""
+
+RELATIONS: LiteralString = """
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
+    pg_get_userbyid(c.relowner) AS owner,
+    {acl} AS acl,
+    obj_description(c.oid, 'pg_class') AS comment,
+    coalesce(c.reloptions, '{{}}') AS options, c.relpersistence::text AS persistence,
+    c.relispopulated AS populated,
+    c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
+    c.relreplident::text AS replica_identity,
+    CASE
+        WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
+        WHEN c.relkind = 'S' THEN (
+            SELECT concat_ws(
+                ' ', 'AS', s.seqtypid::regtype, 'START', s.seqstart, 'INCREMENT', s.seqincrement,
+                'MINVALUE', s.seqmin, 'MAXVALUE', s.seqmax, 'CACHE', s.seqcache,
+                CASE WHEN s.seqcycle THEN 'CYCLE' END
+            )
+            FROM pg_sequence AS s WHERE s.seqrelid = c.oid
+        )
+    END AS definition,
+    ARRAY(
+        SELECT i.inhparent::regclass::text FROM pg_inherits AS i
+        WHERE i.inhrelid = c.oid ORDER BY i.inhseqno
+    ) AS parents,
+    ARRAY(
+        SELECT i.inhrelid::regclass::text FROM pg_inherits AS i
+        WHERE i.inhparent = c.oid ORDER BY 1
+    ) AS children,
+    CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
+    ARRAY(
+        SELECT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid
+        WHERE c.relkind = 'p' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype = 'i'
+        ORDER BY 1
+    ) AS partition_columns,
+    pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
+    (
+        SELECT d.refobjid::regclass::text || '.' || a.attname
+        FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
+            AND d.deptype IN ('a', 'i')
+    ) AS owned_by,
+    (n.nspname, c.relname) IN (
+        SELECT t.schemaname, t.tablename FROM pg_publication_tables AS t
+        JOIN pg_publication AS p ON p.pubname = t.pubname AND p.pubupdate
+    ) AS publishes_updates
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+"""
+
+COLUMNS: LiteralString = """
+SELECT a.attrelid AS relation, a.attname AS name,
+    format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+    CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
+    CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) ELSE '' END AS generated,
+    a.attgenerated = 'v' AS virtual,
+    CASE
+        WHEN a.attgenerated = '' THEN '{{}}'
+        ELSE ARRAY(
+            -- Before PostgreSQL 15 the column depends on them, since then its expression does.
+            SELECT u.attname FROM pg_depend AS x
+            JOIN pg_attribute AS u ON u.attrelid = x.refobjid AND u.attnum = x.refobjsubid
+            WHERE x.refclassid = 'pg_class'::regclass AND x.refobjid = a.attrelid
+                AND x.refobjsubid > 0 AND x.refobjsubid <> a.attnum
+                AND (x.classid, x.objid, x.objsubid) IN (
+                    ('pg_class'::regclass, a.attrelid, a.attnum::integer),
+                    ('pg_attrdef'::regclass, d.oid, 0)
+                )
+            ORDER BY 1
+        )
+    END AS uses,
+    a.attidentity::text AS identity,
+    CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END
+        AS collation,
+    a.attstorage::text AS storage, a.attcompression::text AS compression,
+    nullif(a.attstattarget, -1)::integer AS statistics_target,
+    coalesce(a.attoptions, '{{}}') AS options,
+    CASE WHEN a.attacl IS NULL THEN '{{}}'::text[] ELSE {acl} END AS acl,
+    col_description(a.attrelid, a.attnum) AS comment,
+    ARRAY[coalesce(en.nspname, tn.nspname), coalesce(e.typname, t.typname)] AS type_name,
+    e.oid IS NOT NULL AS is_array
+FROM pg_attribute AS a
+JOIN pg_class AS c ON c.oid = a.attrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_namespace AS en ON en.oid = e.typnamespace
+LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+"""
+
+CONSTRAINTS: LiteralString = """
+SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind,
+    pg_get_constraintdef(k.oid) AS definition, k.convalidated AS validated,
+    obj_description(k.oid, 'pg_constraint') AS comment, i.relname AS index,
+    ARRAY(
+        SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY AS x (attnum, position)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = x.attnum
+        ORDER BY x.position
+    ) AS columns,
+    CASE WHEN fc.oid IS NOT NULL THEN ARRAY[fn.nspname, fc.relname] END AS references,
+    ARRAY(
+        SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS x (attnum, position)
+        JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = x.attnum
+        ORDER BY x.position
+    ) AS referenced_columns,
+    k.coninhcount > 0 AS inherited, u.conname AS parent
+FROM pg_constraint AS k
+JOIN pg_class AS c ON c.oid = k.conrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_class AS i ON i.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_class AS fc ON fc.oid = k.confrelid
+LEFT JOIN pg_namespace AS fn ON fn.oid = fc.relnamespace
+LEFT JOIN pg_constraint AS u ON u.oid = k.conparentid
+WHERE n.nspname = ANY (%(schemas)s) AND k.contype IN ('p', 'u', 'f', 'c', 'x', 'n')
+    -- A foreign key to a partitioned table has a row for each partition too.
+    AND u.conrelid IS DISTINCT FROM k.conrelid
+ORDER BY k.conrelid, k.conname
+"""
+
+INDEXES: LiteralString = """
+SELECT x.indrelid AS relation, i.relname AS name, pg_get_indexdef(x.indexrelid) AS definition,
+    x.indisunique AS unique, x.indisvalid AS valid, x.indisclustered AS clustered,
+    x.indisreplident AS replica_identity,
+    (
+        SELECT k.conname FROM pg_constraint AS k
+        WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')
+    ) AS constraint,
+    obj_description(x.indexrelid, 'pg_class') AS comment,
+    (
+        SELECT p.relname FROM pg_inherits AS h JOIN pg_class AS p ON p.oid = h.inhparent
+        WHERE h.inhrelid = x.indexrelid
+    ) AS parent,
+    ARRAY(
+        SELECT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = x.indrelid
+            AND d.refobjsubid > 0
+        UNION
+        SELECT a.attname FROM unnest(x.indkey) AS k (attnum)
+        JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+        WHERE k.attnum > 0
+        ORDER BY 1
+    ) AS columns,
+    ARRAY(
+        SELECT a.attname
+        FROM unnest(x.indkey::int2[], x.indclass::oid[], x.indcollation::oid[])
+            AS k (attnum, opclass, sorted_by)
+        JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+        JOIN pg_opclass AS o ON o.oid = k.opclass
+        WHERE NOT o.opcdefault OR k.sorted_by <> a.attcollation
+            OR NOT EXISTS (
+                SELECT FROM pg_opclass AS u
+                WHERE u.opcmethod = i.relam AND u.opcintype = 'uuid'::regtype AND u.opcdefault
+            )
+        ORDER BY 1
+    ) AS not_for_uuid,
+    coalesce(i.reloptions, '{}') AS options,
+    ARRAY(
+        SELECT ARRAY[a.attnum, a.attstattarget] FROM pg_attribute AS a
+        WHERE a.attrelid = i.oid AND a.attstattarget >= 0 ORDER BY 1
+    ) AS statistics_targets
+FROM pg_index AS x
+JOIN pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_namespace AS n ON n.oid = i.relnamespace
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY x.indrelid, i.relname
+"""
+
+TRIGGERS: LiteralString = """
+SELECT t.tgrelid AS relation, t.tgname AS name, pg_get_triggerdef(t.oid) AS definition,
+    t.tgenabled::text AS enabled, ARRAY[fn.nspname, f.proname] AS function,
+    obj_description(t.oid, 'pg_trigger') AS comment
+FROM pg_trigger AS t
+JOIN pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_proc AS f ON f.oid = t.tgfoid
+JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
+WHERE n.nspname = ANY (%(schemas)s) AND NOT t.tgisinternal
+ORDER BY t.tgrelid, t.tgname
+"""
+
+POLICIES: LiteralString = """
+SELECT p.polrelid AS relation, p.polname AS name, p.polcmd::text AS command,
+    p.polpermissive AS permissive,
+    ARRAY(
+        SELECT coalesce(nullif(r, 0)::regrole::text, 'PUBLIC')
+        FROM unnest(p.polroles) AS r ORDER BY 1
+    ) AS roles,
+    pg_get_expr(p.polqual, p.polrelid) AS using,
+    pg_get_expr(p.polwithcheck, p.polrelid) AS with_check,
+    obj_description(p.oid, 'pg_policy') AS comment
+FROM pg_policy AS p
+JOIN pg_class AS c ON c.oid = p.polrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY p.polrelid, p.polname
+"""
+
+RULES: LiteralString = """
+SELECT r.ev_class AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition,
+    r.ev_enabled::text AS enabled, obj_description(r.oid, 'pg_rewrite') AS comment
+FROM pg_rewrite AS r
+JOIN pg_class AS c ON c.oid = r.ev_class
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s) AND r.rulename <> '_RETURN'
+ORDER BY r.ev_class, r.rulename
+"""
+
+STATISTICS: LiteralString = """
+SELECT s.stxrelid AS relation, sn.nspname AS schema, s.stxname AS name,
+    pg_get_statisticsobjdef(s.oid) AS definition, pg_get_userbyid(s.stxowner) AS owner,
+    nullif(s.stxstattarget, -1)::integer AS target,
+    obj_description(s.oid, 'pg_statistic_ext') AS comment,
+    ARRAY(
+        SELECT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid AND d.refobjsubid > 0
+        ORDER BY 1
+    ) AS columns
+FROM pg_statistic_ext AS s
+JOIN pg_namespace AS sn ON sn.oid = s.stxnamespace
+JOIN pg_class AS c ON c.oid = s.stxrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY s.stxrelid, s.stxname
+"""
+
+PUBLICATIONS: LiteralString = """
+SELECT r.prrelid AS relation, p.pubname AS name,
+    ARRAY(
+        SELECT a.attname FROM unnest({columns}::int2[]) AS k (attnum)
+        JOIN pg_attribute AS a ON a.attrelid = r.prrelid AND a.attnum = k.attnum ORDER BY 1
+    ) AS columns,
+    {where} AS where,
+    ARRAY(
+        SELECT DISTINCT a.attname FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+        ORDER BY 1
+    ) AS uses
+FROM pg_publication_rel AS r
+JOIN pg_publication AS p ON p.oid = r.prpubid
+JOIN pg_class AS c ON c.oid = r.prrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY r.prrelid, p.pubname
+"""
+
+# Since PostgreSQL 15 a publication may list columns and filter rows.
+LISTS: Mapping[str, LiteralString] = {
+    "columns": "r.prattrs",
+    "where": "pg_get_expr(r.prqual, r.prrelid)",
+}
+NO_LISTS: Mapping[str, LiteralString] = {"columns": "NULL", "where": "NULL"}
+
+DEPENDENTS: LiteralString = """
+SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
+    CASE
+        WHEN r.rulename = '_RETURN' AND h.relkind = 'm' THEN 'materialized view'
+        WHEN r.rulename = '_RETURN' THEN 'view'
+        WHEN r.oid IS NOT NULL THEN 'rule'
+        WHEN p.oid IS NOT NULL THEN 'policy'
+        WHEN t.oid IS NOT NULL THEN 'trigger'
+        WHEN s.oid IS NOT NULL THEN 'statistics'
+        ELSE 'function'
+    END AS kind,
+    CASE
+        WHEN h.oid IS NOT NULL THEN ARRAY[hn.nspname, h.relname]
+        ELSE ARRAY[
+            fn.nspname,
+            quote_ident(f.proname) || '(' || pg_get_function_identity_arguments(f.oid) || ')'
+        ]
+    END AS host,
+    coalesce(nullif(r.rulename, '_RETURN'), p.polname, t.tgname, s.stxname, '') AS name,
+    CASE
+        WHEN r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, h.oid, 0)
+        ELSE pg_describe_object(d.classid, d.objid, 0)
+    END AS description
+FROM pg_depend AS d
+JOIN pg_class AS c ON c.oid = d.refobjid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute AS a
+    ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_policy AS p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+LEFT JOIN pg_trigger AS t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+LEFT JOIN pg_statistic_ext AS s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid
+LEFT JOIN pg_proc AS f ON d.classid = 'pg_proc'::regclass AND f.oid = d.objid
+LEFT JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
+LEFT JOIN pg_class AS h ON h.oid = coalesce(r.ev_class, p.polrelid, t.tgrelid, s.stxrelid)
+LEFT JOIN pg_namespace AS hn ON hn.oid = h.relnamespace
+WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm')
+    AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('n', 'a')
+    AND d.classid = ANY (
+        ARRAY[
+            'pg_rewrite', 'pg_policy', 'pg_trigger', 'pg_statistic_ext', 'pg_proc'
+        ]::regclass[]
+    )
+    AND (t.oid IS NULL OR NOT t.tgisinternal)
+ORDER BY 1, 6, 2
+"""
+
+FUNCTIONS: LiteralString = """
+SELECT n.nspname AS schema,
+    quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS signature,
+    pg_get_functiondef(p.oid) AS definition, pg_get_userbyid(p.proowner) AS owner,
+    {acl} AS acl, obj_description(p.oid, 'pg_proc') AS comment
+FROM pg_proc AS p
+JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = ANY (%(schemas)s) AND p.prokind IN ('f', 'p')
+    AND NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    )
+"""
+
+TYPES: LiteralString = """
+SELECT n.nspname AS schema, t.typname AS name, pg_get_userbyid(t.typowner) AS owner,
+    ARRAY(
+        SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid
+        ORDER BY e.enumsortorder
+    ) AS labels,
+    CASE WHEN t.typtype = 'd' THEN concat_ws(
+        ' ', format_type(t.typbasetype, t.typtypmod), 'DEFAULT ' || t.typdefault,
+        (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
+         FROM pg_constraint AS k WHERE k.contypid = t.oid)
+    ) END AS definition
+FROM pg_type AS t
+JOIN pg_namespace AS n ON n.oid = t.typnamespace
+WHERE t.typtype IN ('e', 'd') AND (
+    n.nspname = ANY (%(schemas)s)
+    -- A column's type may live in a schema of its own.
+    OR t.oid IN (
+        SELECT coalesce(nullif(ct.typelem, 0), ct.oid)
+        FROM pg_attribute AS a
+        JOIN pg_type AS ct ON ct.oid = a.atttypid
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+        WHERE cn.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')
+    )
+)
+"""

@@ -1,0 +1,150 @@
+"""What the templates ask of a unit of tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from runner.catalog import Name
+from runner.generate.model import ColumnChange, DependentChange, ForeignKeyChange
+from runner.generate.view import TableView
+from runner.quoting import quote_ident, quote_name
+
+# A child and its column, and the key at the root of it.
+Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """A closure of tables that converted keys tie together, as the templates see it."""
+
+    tables: tuple[TableView, ...]
+    only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
+    standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
+
+    @property
+    def defers(self) -> bool:
+        """Whether a check of a table may wait for the end of a transaction."""
+        return any(t.defers for t in self.tables)
+
+    @property
+    def foreign_keys(self) -> list[ForeignKeyChange]:
+        """The converted foreign keys within the unit."""
+        return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
+
+    @property
+    def dependents(self) -> list[DependentChange]:
+        """What stands on converted columns, in the order in which it can be made."""
+        return [d for d in self.standing if d.is_converted]
+
+    @property
+    def stored(self) -> list[DependentChange]:
+        """The materialized views among them, which are filled beside the old ones."""
+        return [d for d in self.dependents if d.build]
+
+    def remade_with(self, table: TableView) -> list[DependentChange]:
+        """What must be off the columns of a table that the rollback of contract makes again.
+
+        The table's own objects are set aside by the file itself.
+        """
+        moved = {c.name for c in table.change.moved}
+        found: list[DependentChange] = []
+        for d in self.standing:
+            on_it = any(relation == table.old and c in moved for relation, c in d.uses)
+            views = {x.name for x in found if x.is_view}
+            if (on_it and (d.stands_alone or d.name != table.old)) or views & {
+                r for r, _ in d.uses
+            }:
+                found.append(d)
+        return found
+
+    def drop(self, dependent: DependentChange, *, old: bool) -> str:
+        """The statement that drops an object, while the tables have their old or new names."""
+        host = dependent.name
+        if not old and not dependent.stands_alone:
+            host = next((t.new for t in self.tables if t.old == host), host)
+        return dependent.drop.replace("{}", quote_name(host))
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether views in one schema can stand for all tables and views."""
+        return bool(self.tried) and len(self.tried) == len(set(self.tried))
+
+    @property
+    def tried(self) -> list[str]:
+        """The names of these views, in the order in which they can be made."""
+        names = [t.old.name for t in self.beneath(self.dependents)]
+        return names + [d.name.name for d in self.dependents if d.is_view]
+
+    def moved(self, text: str, schema: str) -> str:
+        """A definition in which views in a schema stand for the tables and views of their names."""
+        names = [t.old for t in self.beneath(self.dependents)]
+        names += [d.name for d in self.dependents if d.is_view]
+        for name in names:
+            qualified = rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""
+            text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)
+        return text
+
+    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
+        """The tables that objects stand on or belong to."""
+        names = {name for d in dependents for name in d.tables}
+        return [t for t in self.tables if t.old in names]
+
+    @cached_property
+    def _by_name(self) -> dict[Name, TableView]:
+        return {t.new: t for t in self.tables}
+
+    def table(self, new: Name) -> TableView:
+        """The table of that new name."""
+        return self._by_name[new]
+
+    def old_name(self, new: Name) -> Name:
+        """The old name of a table."""
+        return self.table(new).old
+
+    def old_columns(self, new: Name, columns: Iterable[str]) -> list[str]:
+        """The columns' names on the old side."""
+        converted = self.table(new).converted
+        return [converted[c].old_name if c in converted else c for c in columns]
+
+    def old_options(self, key: ForeignKeyChange) -> str:
+        """A foreign key's options on the old side: ON DELETE SET NULL may name columns."""
+        names = dict(zip(key.columns, self.old_columns(key.table, key.columns), strict=True))
+        quoted = {quote_ident(new): quote_ident(old) for new, old in names.items()}
+
+        def convert(match: re.Match[str]) -> str:
+            listed = re.findall(r'"(?:[^"]|"")+"|[^,\s]+', match[2])
+            return f"{match[1]}({', '.join(quoted[name] for name in listed)})"
+
+        return re.sub(
+            r'(SET (?:NULL|DEFAULT) )\(((?:"(?:[^"]|"")+"|[^")])+)\)', convert, key.options
+        )
+
+    @property
+    def references(self) -> list[Reference]:
+        """Each converted reference: the child and its column, and the key at the root of it."""
+        return [reference for child in self.tables for reference in self.references_of(child)]
+
+    def references_of(self, child: TableView) -> list[Reference]:
+        """The converted references of one table."""
+        return [
+            (child, column, *self._root(column))
+            for column in child.columns
+            if column.parent is not None and self._root(column)[0].keeps_spellings
+        ]
+
+    def _root(self, column: ColumnChange) -> tuple[TableView, ColumnChange]:
+        """The key that a reference refers to, through references of references."""
+        seen: set[tuple[Name, str]] = set()
+        parent = column.parent
+        assert parent is not None
+        while True:
+            table = self.table(parent.table)
+            column = table.converted[parent.name]
+            if column.parent is None or (table.new, column.name) in seen:
+                return table, column
+            seen.add((table.new, column.name))
+            parent = column.parent
