@@ -15,6 +15,8 @@ from support.variants import AT_ONCE, migrations_of
 
 from runner.catalog import Catalog, diff, read_catalog
 from runner.execute import engine
+from runner.generate.write import generate_service
+from runner.propose.source import Wishes, propose_from_database
 
 
 def rows(dsn: str, schema: list[Table], *, new: bool) -> list[list[str]]:
@@ -67,3 +69,33 @@ def test_any_schema_goes_there_and_back(
             engine.rollback(dsn, ways[dsn], everything=True, settings=AT_ONCE)
             assert own(diff(before[dsn][0], catalog(dsn))) == []
             assert rows(dsn, schema, new=False) == before[dsn][1]
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(schema=tables())
+def test_what_is_proposed_for_any_schema_is_generated_and_goes_there_and_back(
+    database_factory: DatabaseFactory, schema: list[Table]
+) -> None:
+    databases = {"online": database_factory(), "window": database_factory()}
+    for dsn in databases.values():
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            make(connection, schema)
+    proposed = propose_from_database(databases["online"], Wishes("any"), scan=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "standard.toml").write_text(proposed.text, encoding="utf-8")
+        written = generate_service(folder, dsn=databases["online"], dry=False)
+        for strategy, dsn in databases.items():
+            before = catalog(dsn), rows(dsn, schema, new=False)
+            if not any(path.startswith(f"{strategy}/") for path in written.added):
+                continue
+            ways = migrations_of(folder, strategy)
+            to = "contract" if strategy == "online" else "window"
+            engine.apply(dsn, ways, to=to, settings=AT_ONCE)
+            engine.rollback(dsn, ways, everything=True, settings=AT_ONCE)
+            assert own(diff(before[0], catalog(dsn))) == []
+            assert rows(dsn, schema, new=False) == before[1]

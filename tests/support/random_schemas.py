@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from hypothesis import strategies as st
@@ -37,6 +37,25 @@ class Table:
     on_delete: str
     keyed: bool
     rows: int
+    extras: frozenset[str] = frozenset()
+
+    @property
+    def state(self) -> Column | None:
+        """A column of one enum value, for what stands on values."""
+        return next((c for c in self.columns if c.kind in {"state", "native"}), None)
+
+
+# What a table may have beside its columns.
+EXTRAS = (
+    "identity",
+    "generated",
+    "view",
+    "stored view",
+    "policy",
+    "statistics",
+    "check",
+    "trigger",
+)
 
 
 def columns() -> st.SearchStrategy[tuple[Column, ...]]:
@@ -60,6 +79,7 @@ def tables() -> st.SearchStrategy[list[Table]]:
         on_delete=st.sampled_from(["NO ACTION", "CASCADE", "SET NULL"]),
         keyed=st.booleans(),
         rows=st.integers(0, 12),
+        extras=st.frozensets(st.sampled_from(EXTRAS), max_size=4),
     )
     return st.lists(table, min_size=1, max_size=3, unique_by=lambda t: t.name)
 
@@ -82,9 +102,47 @@ DEFAULTS = {
 }
 
 
+MADE: dict[str, LiteralString] = {
+    "identity": "number integer GENERATED ALWAYS AS IDENTITY",
+    "generated": "n integer DEFAULT 3, twice integer GENERATED ALWAYS AS (n * 2) STORED",
+}
+
+
+def stand(connection: psycopg.Connection[Any], table: Table) -> None:
+    """Make what stands on a table's columns."""
+    name = sql.Identifier("public", table.name + "s")
+    state = sql.SQL("true")
+    if table.state:
+        state = sql.SQL("{} <> 'closed'").format(sql.Identifier(table.state.name))  # type: ignore[assignment]
+    statements: dict[str, LiteralString] = {
+        "view": "CREATE VIEW {view} AS SELECT * FROM {table} WHERE {state}",
+        "stored view": "CREATE MATERIALIZED VIEW {stored} AS SELECT id FROM {table} WHERE {state}",
+        "policy": "CREATE POLICY own ON {table} USING ({state});"
+        " ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        "statistics": "CREATE STATISTICS {statistics} ON id, (length(id)) FROM {table}",
+        "check": "ALTER TABLE {table} ADD CHECK ({state} OR id IS NOT NULL)",
+        "trigger": "CREATE TRIGGER quiet AFTER INSERT OR UPDATE ON {table} FOR EACH ROW"
+        " WHEN (NEW.id IS NULL) EXECUTE FUNCTION public.quiet()",
+    }
+    for extra in sorted(table.extras & statements.keys()):
+        connection.execute(
+            sql.SQL(statements[extra]).format(
+                table=name,
+                state=state,
+                view=sql.Identifier("public", table.name + "_v"),
+                stored=sql.Identifier("public", table.name + "_m"),
+                statistics=sql.Identifier("public", table.name + "_t"),
+            )
+        )
+
+
 def make(connection: psycopg.Connection[Any], schema: list[Table]) -> None:
     """Make the tables and fill them; ids are spelled in three ways."""
     connection.execute("CREATE TYPE public.state AS ENUM ('open', 'closed', 'on_hold')")
+    connection.execute(
+        "CREATE FUNCTION public.quiet() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'"
+    )
     ids: dict[int, list[str]] = {}
     for number, table in enumerate(schema):
         name = sql.Identifier("public", table.name + "s")
@@ -106,6 +164,7 @@ def make(connection: psycopg.Connection[Any], schema: list[Table]) -> None:
                     sql.SQL(table.on_delete),
                 )
             )
+        parts += [sql.SQL(part) for extra, part in MADE.items() if extra in table.extras]
         connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join(parts)))
         connection.execute(
             sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal("it's " + table.name))
@@ -143,6 +202,8 @@ def make(connection: psycopg.Connection[Any], schema: list[Table]) -> None:
                     sql.SQL(", ").join(map(sql.Literal, values.values())),
                 )
             )
+    for table in schema:
+        stand(connection, table)
 
 
 def standard(schema: list[Table]) -> Standard:
