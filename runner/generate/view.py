@@ -82,9 +82,9 @@ class TableView:
 
     @property
     def slice(self) -> str:
-        """A number from 0 to 11 for a row, spread evenly, that its conversion does not change."""
+        """A number from 0 to 9 for a row, spread evenly, that its conversion does not change."""
         column = self.change.anchor or self.columns[0]
-        number = f"abs(hashtext({quote_ident(column.old_name)}::text) % 12)"
+        number = f"abs(hashtext({quote_ident(column.old_name)}::text) % 10)"
         return number if column.not_null else f"coalesce({number}, 0)"
 
     def converted_row(self, row: str) -> str:
