@@ -15,7 +15,7 @@ DECLARE
     -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
     batch_pages constant bigint := 128;
     stretch_pages constant bigint := 10 * batch_pages;
-    passes constant integer := 9;
+    passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
         pg_relation_size('public.request') / current_setting('block_size')::bigint;
@@ -47,7 +47,7 @@ BEGIN
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
                 AND id IS NULL
-                AND abs(hashtext(id__old::text) % 12) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 3 END AND pass + 3;
+                AND abs(hashtext(id__old::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
