@@ -145,7 +145,8 @@ class Dependents:
             try:
                 self._change(key)
             except StandardError as error:
-                yield Obstacle(error.message, "", error.hint or _AGAIN)
+                problem = error.message.removeprefix(label).removeprefix(":").strip()
+                yield Obstacle(label, problem, error.hint or _AGAIN)
 
     def _used(self, o: _Object) -> str:
         used = sorted(f"{relation}.{c}" for relation, c in o.uses if self._converts(relation, c))

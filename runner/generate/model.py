@@ -38,7 +38,7 @@ class Obstacle:
     @property
     def reason(self) -> str:
         """The whole sentence."""
-        return f"{self.object} {self.problem}" if self.problem else self.object
+        return f"{self.object} {self.problem}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def check_files(folder: Path, standard: Standard, catalog: Catalog) -> Iterator[
         written = compare_service(folder, standard, catalog)
     except StandardError:
         return  # found as what is in the way
-    others = (*written.differing, *written.added)
+    others = (*written.added, *written.differing)
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         yield Finding(

@@ -216,7 +216,7 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
     told = set()
     refused = False
     for obstacle in dependents.obstacles(tables):
-        problem = obstacle.problem or "cannot be made again"
+        problem = obstacle.problem
         if obstacle.online_only:
             problem = f"{problem}: only the window strategy can convert it"
         told.add(obstacle.object)
