@@ -56,7 +56,9 @@ class Dependents:
         self._objects: dict[_Key, _Object] = {}
         for relation in catalog.relations.values():
             for d in relation.dependents:
-                if not self._is_part_of_a_view(d):
+                # Before PostgreSQL 16 a view's query names the view itself.
+                is_itself = d.host == relation.qualified and d.kind in ("view", "materialized view")
+                if not is_itself and not self._is_part_of_a_view(d):
                     key = (d.kind, d.host, d.name, d.description)
                     o = self._objects.setdefault(key, _Object(d))
                     o.uses.add((relation.qualified, d.column))
