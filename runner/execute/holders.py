@@ -1,7 +1,8 @@
 """Looks who holds a table for long, so that a file need not queue for its lock in vain.
 
 Who queues for a strong lock stalls every client that comes after. A transaction that has been
-open for a second will hardly end within a lock_timeout, so the run waits for it without queueing.
+open for a second will hardly end within a lock_timeout, and a vacuum will not, so the run waits for
+them without queueing.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def long_holders(connection: Connection, tables: Iterable[str]) -> list[Holder]:
                               WHERE datname = current_database())
         JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
         WHERE a.pid <> pg_catalog.pg_backend_pid()
-            AND a.xact_start < clock_timestamp() - make_interval(secs => %s)
+            AND (
+                a.xact_start < clock_timestamp() - make_interval(secs => %s)
+                OR a.backend_type = 'autovacuum worker'
+            )
         ORDER BY a.xact_start
         """,
         [list(tables), LONG_SECONDS],
