@@ -1,6 +1,7 @@
 """`python -m bench [NAME...]`: run the measurements and print their table.
 
-BENCH=full takes the sizes of issue 4; BENCH_JSON=FILE writes the lines there, too.
+BENCH=full takes the sizes of issue 4; BENCH_JSON=FILE writes the lines there, too;
+BENCH_ROWS and BENCH_MIN_WAL_SIZE override a small size and how much WAL the server keeps.
 """
 
 from __future__ import annotations
@@ -56,8 +57,7 @@ def main() -> None:
                 importlib.import_module(name).measure(bench)
             except Exception as error:  # one that fails must not hide the others' figures
                 failures.append(f"{name}: {type(error).__name__}: {error}")
-        server = bench.server if "server" in bench.__dict__ else None
-        described = machine(server)
+        described = machine(bench)
     finally:
         bench.close()
     print(

@@ -119,7 +119,16 @@ class Bench:
     @cached_property
     def server(self) -> EmbeddedServer:
         """The server of this run; started when it is first asked for, stopped by close."""
-        return start_server(settings=SERVER_SETTINGS)
+        server = start_server(settings=self.settings)
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            _keep_wal_files(connection)
+        return server
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The server's; BENCH_MIN_WAL_SIZE overrides how much WAL it keeps to use it again."""
+        kept = os.environ.get("BENCH_MIN_WAL_SIZE") or ("4GB" if self.full else "512MB")
+        return {**SERVER_SETTINGS, "min_wal_size": kept}
 
     @contextmanager
     def database(self, *, models: int = 7, requests: int = 0) -> Iterator[str]:
@@ -166,6 +175,26 @@ class Bench:
         """Stop the server, if one was started."""
         if "server" in self.__dict__:
             self.server.stop()
+
+
+def _keep_wal_files(connection: psycopg.Connection) -> None:
+    """Let the server have min_wal_size of WAL files to use again, as after a while of use.
+
+    A new file is filled with zeros first, and every commit waits for that.
+    """
+    connection.execute(
+        """
+        DO $$
+        BEGIN
+            FOR n IN 1..pg_size_bytes(current_setting('min_wal_size'))
+                / pg_size_bytes(current_setting('wal_segment_size'))
+            LOOP
+                PERFORM pg_logical_emit_message(false, 'bench', 'fill'), pg_switch_wal();
+            END LOOP;
+        END $$
+        """
+    )
+    connection.execute("CHECKPOINT")
 
 
 def migrations(strategy: str) -> tuple[Migration, ...]:
@@ -246,7 +275,7 @@ def run_python(*arguments: str, dsn: str = "") -> Spent:
     return Spent(usage.ru_utime + usage.ru_stime, taken)
 
 
-def machine(server: EmbeddedServer | None) -> list[tuple[str, str]]:
+def machine(bench: Bench) -> list[tuple[str, str]]:
     """What the figures were measured on."""
     found = [
         ("cores", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())),
@@ -254,8 +283,9 @@ def machine(server: EmbeddedServer | None) -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.machine()}"),
         ("Python", platform.python_version()),
     ]
-    if server is not None:
-        settings = ", ".join(f"{name} {value}" for name, value in SERVER_SETTINGS.items())
+    if "server" in bench.__dict__:
+        server = bench.server
+        settings = ", ".join(f"{name} {value}" for name, value in bench.settings.items())
         found += [("PostgreSQL", f"{server.version[0]}.{server.version[1]} ({settings})")]
     return found
 
