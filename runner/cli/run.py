@@ -81,9 +81,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pause",
-    default="0s",
-    show_default=True,
-    help="How long a backfill rests after each stretch of about half a second.",
+    metavar="TIME",
+    help="How long a backfill rests after each stretch of about half a second; without it, twice"
+    " as long as it worked, while clients are active.",
 )
 @options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
@@ -99,7 +99,7 @@ def apply(
     cancel_blockers: str | None,
     jobs: int,
     max_lag: str,
-    pause: str,
+    pause: str | None,
     accept: tuple[str, ...],
     deadline: str,
     as_json: bool,
@@ -133,7 +133,7 @@ def apply(
         cancel_blockers=None if cancel_blockers is None else config.parse_seconds(cancel_blockers),
         jobs=jobs,
         max_lag=config.parse_seconds(max_lag),
-        pause=config.parse_seconds(pause),
+        pause=None if pause is None else config.parse_seconds(pause),
         approve=_approval(rehearsal, force, waiting_period, migrations),
     )
     if dry:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from psycopg import Connection, Error, errors
 
 from runner.execute.events import BackfillHeld
-from runner.execute.health import Watch
+from runner.execute.health import Watch, clients_active, compress_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one of its rows
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
+REST = 2.0  # how long it rests while clients are active, to how long it worked
 SMALLEST_BATCH = 8  # pages
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
@@ -129,6 +130,7 @@ class Backfill:
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     _batch_pages: int = field(default=0, init=False)
     _chunk_pages: int = field(default=0, init=False)
+    _rested: bool = field(default=False, init=False)
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then check that no row is left."""
@@ -184,6 +186,9 @@ class Backfill:
         with ExitStack() as stack:
             numbers = range(1, self.settings.jobs + 1)
             hands = [stack.enter_context(self.connect(number)) for number in numbers]
+            if self.settings.pause is None and clients_active(self.connection):
+                for hand in hands:
+                    compress_wal(hand)
             pids = [hand.info.backend_pid for hand in hands]
             free = list(hands)
             pool = ThreadPoolExecutor(len(hands), thread_name_prefix="backfill")
@@ -198,13 +203,16 @@ class Backfill:
                     if watch.clients_waiting(pids):
                         for chunk in busy.values():
                             chunk.in_the_way = True
+                    worked = 0.0
                     for future in done:
                         chunk = busy.pop(future)
                         free.append(chunk.hand)
                         self._learn(chunk, future.result())
+                        worked = max(worked, future.result())
                     if done:
                         self._done_to(min((c.first for c in busy.values()), default=first))
-                        self._breathe(watch)
+                        if first < pages:
+                            self._breathe(watch, worked)
             except BaseException:
                 self._stopped.set()
                 for hand in hands:
@@ -239,10 +247,16 @@ class Backfill:
             [page, self.migration],
         )
 
-    def _breathe(self, watch: Watch) -> None:
-        """Wait while the database is behind."""
-        if self.settings.pause:
+    def _breathe(self, watch: Watch, worked: float) -> None:
+        """Rest while clients are active, and wait while the database is behind."""
+        if self.settings.pause is not None:
             time.sleep(self.settings.pause)
+        elif clients_active(self.connection):
+            if not self._rested:
+                text = "clients are active, so it rests after each stretch (--pause 0s: never)"
+                self.emit(BackfillHeld(self.migration, text))
+            self._rested = True
+            time.sleep(REST * worked)
         told = ""
         while reason := watch.behind():
             if reason.kind != told:

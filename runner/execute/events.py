@@ -112,11 +112,11 @@ class BlockerCancelled:
 
 @dataclass(frozen=True)
 class BackfillHeld:
-    """A backfill waits because the database is behind.
+    """A backfill waits because the database is behind, or rests because clients are active.
 
     Args:
-        migration: id of the file that waits.
-        reason: what it waits for.
+        migration: id of the file.
+        reason: what it waits for, or why it rests.
     """
 
     migration: str

@@ -34,6 +34,7 @@ from runner.execute.events import (
     TableHeld,
 )
 from runner.execute.failure import statement_error
+from runner.execute.health import leave_processors
 from runner.execute.holders import long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
@@ -94,6 +95,7 @@ class Executor:
         # A concurrent statement waits without blocking anyone: one long try, not many short ones.
         patience = Patience(0 if concurrent else self.settings.deadline)
         record = None
+        leave_processors(self._connection, self.settings.jobs)
         with ExitStack() as stack:
             observer: Observer | None = None
             if not migration.transactional:

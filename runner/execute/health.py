@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg import errors
+from psycopg import errors, sql
 
 if TYPE_CHECKING:
     from typing import Any, LiteralString
@@ -31,6 +31,79 @@ class Reason:
     text: str
     pause: float
     once: bool = False
+
+
+_CLIENTS_ACTIVE = sql.SQL(
+    """
+    EXISTS (
+        SELECT FROM pg_catalog.pg_stat_activity
+        WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+            AND coalesce(backend_type, 'client backend') = 'client backend'
+            AND application_name NOT LIKE 'trueup%'
+            AND (
+                state = 'active' OR state_change > clock_timestamp() - interval '1 second'
+                OR query = '<insufficient privilege>'
+            )
+    )
+    """
+)
+
+
+def clients_active(connection: Connection) -> bool:
+    """Whether a client of the server, in any database, did something within the last second.
+
+    Args:
+        connection: to the database.
+
+    Returns:
+        True also for a session whose doings the role may not see.
+    """
+    row = connection.execute(sql.SQL("SELECT {}").format(_CLIENTS_ACTIVE)).fetchone()
+    return bool(row and row[0])
+
+
+def leave_processors(connection: Connection, processes: int) -> None:
+    """While clients are active, let a statement of this session use no more than so many processes.
+
+    Args:
+        connection: whose settings are changed, for the session.
+        processes: the session's own and its parallel workers.
+    """
+    connection.execute(
+        sql.SQL(
+            """
+            SELECT pg_catalog.set_config(name, {workers}::text, false)
+            FROM unnest(
+                ARRAY['max_parallel_workers_per_gather', 'max_parallel_maintenance_workers']
+            ) AS name
+            WHERE current_setting(name)::integer > {workers} AND {active}
+            """
+        ).format(workers=sql.Literal(processes - 1), active=_CLIENTS_ACTIVE)
+    )
+
+
+def compress_wal(connection: Connection) -> None:
+    """Let this session write less WAL, for which commits wait, if its role may; it costs time.
+
+    Args:
+        connection: whose setting is changed, for the session.
+    """
+    may = sql.SQL(
+        "current_setting('is_superuser') = 'on'"
+        if connection.info.server_version < 150000
+        else "pg_catalog.has_parameter_privilege('wal_compression', 'SET')"
+    )
+    connection.execute(
+        sql.SQL(
+            """
+            SELECT pg_catalog.set_config(
+                name, CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END, false
+            )
+            FROM pg_catalog.pg_settings
+            WHERE name = 'wal_compression' AND setting = 'off' AND {}
+            """
+        ).format(may)
+    )
 
 
 class Watch:

@@ -35,9 +35,10 @@ class Settings:
         schema: the schema of yoyo's tables, None to look for them.
         accept: kinds of runner.ledger.audit.ACCEPTABLE that do not stop the run.
         cancel_blockers: seconds after which queries that hold a table are cancelled; None: never.
-        jobs: how many sessions walk a backfill's pages side by side.
+        jobs: how many sessions walk a backfill's pages side by side; while clients are active, also
+            how many processes a statement may use.
         max_lag: seconds that a standby may be behind while a backfill works.
-        pause: seconds between two stretches of a backfill.
+        pause: seconds between two stretches of a backfill; None: as long as clients need.
         approve: called under the lock with what is about to run; stops the run by raising.
     """
 
@@ -49,7 +50,7 @@ class Settings:
     cancel_blockers: float | None = None
     jobs: int = 1
     max_lag: float = 10.0
-    pause: float = 0.0
+    pause: float | None = None
     approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import LiteralString
 
@@ -14,7 +16,8 @@ from support.runs import query, run_yoyo
 from support.variants import SHIPPED
 
 from runner.execute import backfill, engine
-from runner.execute.health import Watch
+from runner.execute.events import AttemptFailed, BackfillHeld, Event, Noticed
+from runner.execute.health import Watch, clients_active
 from runner.ledger.files import read_migrations
 
 HOLD_THE_FIRST_BATCH: LiteralString = """
@@ -131,6 +134,130 @@ def test_batches_become_smaller_when_a_client_waits_for_one(
     assert len(sizes) > 1
     assert sizes[1] < sizes[0]
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
+
+
+def test_a_table_that_cannot_be_analyzed_is_not_walked_again(filled: str) -> None:
+    heard: list[Event] = []
+    with psycopg.connect(filled) as other:  # a vacuum that does not give way
+        other.execute("LOCK TABLE public.request IN SHARE UPDATE EXCLUSIVE MODE")
+        engine.apply(filled, migrations(), to=FILE, listener=heard.append)
+    (warning,) = (e.message for e in heard if isinstance(e, Noticed))
+    assert "public.request was not analyzed" in warning
+    assert not [e for e in heard if isinstance(e, AttemptFailed)]
+    assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
+
+
+@contextmanager
+def an_active_client(dsn: str) -> Iterator[None]:
+    """A client that asks for something twenty times a second."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        with psycopg.connect(dsn, autocommit=True, application_name="billing") as connection:
+            while not stop.wait(0.05):
+                connection.execute("SELECT")
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        client.join()
+
+
+def is_quiet(dsn: str) -> bool:
+    with psycopg.connect(dsn, autocommit=True, application_name="trueup test") as connection:
+        return not clients_active(connection)
+
+
+def reasons(dsn: str, settings: engine.Settings) -> list[str]:
+    """Why a run that backfills rested or waited."""
+    heard: list[Event] = []
+    engine.apply(dsn, migrations(), to=FILE, settings=settings, listener=heard.append)
+    assert rows_of(dsn) == [(ROWS, ROWS, ROWS)]
+    return [e.reason for e in heard if isinstance(e, BackfillHeld) and e.migration == FILE]
+
+
+def test_it_rests_while_clients_are_active_and_says_so_once(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "CHUNK_SECONDS", 0.001)  # many stretches
+    with an_active_client(filled):
+        eventually(lambda: not is_quiet(filled))
+        (reason,) = reasons(filled, engine.Settings())
+    assert "clients are active" in reason
+
+
+def test_it_does_not_rest_when_it_is_told_not_to(filled: str) -> None:
+    with an_active_client(filled):
+        eventually(lambda: not is_quiet(filled))
+        assert reasons(filled, engine.Settings(pause=0.0)) == []
+
+
+def test_it_does_not_rest_when_nobody_is_there(filled: str) -> None:
+    with psycopg.connect(filled, autocommit=True) as idle:
+        idle.execute("SELECT")
+        eventually(lambda: is_quiet(filled))
+        assert reasons(filled, engine.Settings()) == []
+
+
+NOTE_THE_WAL: LiteralString = """
+    CREATE TABLE public.noted (setting text);
+    CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO public.noted VALUES (current_setting('wal_compression'));
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER note AFTER UPDATE OF rows_done ON trueup.progress
+        FOR EACH ROW EXECUTE FUNCTION public.note()
+"""
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_it_writes_less_wal_while_clients_are_active(filled: str, busy: bool) -> None:
+    query(filled, NOTE_THE_WAL)
+    with an_active_client(filled) if busy else nullcontext():
+        eventually(lambda: is_quiet(filled) is not busy)
+        reasons(filled, engine.Settings())
+    settings = {setting for (setting,) in query(filled, "SELECT setting FROM public.noted")}
+    assert (settings == {"off"}) is not busy
+    assert len(settings) == 1
+
+
+def test_a_session_that_the_role_may_not_see_counts_as_active(database: str) -> None:
+    with (
+        psycopg.connect(database, autocommit=True) as idle,
+        psycopg.connect(database, autocommit=True, application_name="trueup test") as connection,
+    ):
+        idle.execute("CREATE ROLE nobody_special")
+        eventually(lambda: not clients_active(connection))
+        connection.execute("SET ROLE nobody_special")
+        assert clients_active(connection)
+        connection.execute("RESET ROLE; DROP ROLE nobody_special")
+
+
+@pytest.mark.parametrize(("jobs", "workers"), [(1, "0"), (2, "1")])
+def test_a_statement_leaves_the_processors_to_active_clients(
+    database: str, tmp_path: Path, jobs: int, workers: str
+) -> None:
+    (tmp_path / "0001_t.sql").write_text(
+        "-- Keep what it found.\n\nCREATE TABLE public.t AS\n"
+        "SELECT current_setting('max_parallel_workers_per_gather') AS scan,"
+        " current_setting('max_parallel_maintenance_workers') AS build;\n"
+    )
+    (tmp_path / "0001_t.rollback.sql").write_text("DROP TABLE public.t;\n")
+    files = read_migrations([tmp_path])
+
+    with an_active_client(database):
+        eventually(lambda: not is_quiet(database))
+        engine.apply(database, files, settings=engine.Settings(jobs=jobs))
+    assert query(database, "SELECT scan, build FROM public.t") == [(workers, workers)]
+
+    engine.rollback(database, files)
+    eventually(lambda: is_quiet(database))
+    engine.apply(database, files)
+    assert query(database, "SELECT scan, build FROM public.t") == [("2", "2")]
 
 
 def test_health_is_read_on_every_server(database: str) -> None:

@@ -83,6 +83,14 @@ BEGIN
                 {{ ("SELECT * FROM " ~ (table | n) ~ " WHERE " ~ t.unconverted("") ~ ";") | lit }};
     END IF;
 
-    ANALYZE {{ table | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    BEGIN
+        ANALYZE {{ table | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING '{{ table | n | in_literal }} was not analyzed: another session keeps it'
+                USING HINT = {{ ("When it is done: ANALYZE " ~ (table | n) ~ ";") | lit }};
+    END;
 END
 $backfill$;

@@ -91,6 +91,14 @@ BEGIN
                 'SELECT * FROM public.model WHERE id IS NULL;';
     END IF;
 
-    ANALYZE public.model (id, provider, capabilities, status);
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    BEGIN
+        ANALYZE public.model (id, provider, capabilities, status);
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING 'public.model was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.model;';
+    END;
 END
 $backfill$;

@@ -91,6 +91,14 @@ BEGIN
                 'SELECT * FROM public.request WHERE id IS NULL;';
     END IF;
 
-    ANALYZE public.request (id, request_type, model_id, provider);
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    BEGIN
+        ANALYZE public.request (id, request_type, model_id, provider);
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING 'public.request was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.request;';
+    END;
 END
 $backfill$;

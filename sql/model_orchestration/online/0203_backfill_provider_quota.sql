@@ -89,6 +89,14 @@ BEGIN
                 'SELECT * FROM public.provider_quota WHERE id IS NULL;';
     END IF;
 
-    ANALYZE public.provider_quota (id, provider);
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    BEGIN
+        ANALYZE public.provider_quota (id, provider);
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING 'public.provider_quota was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.provider_quota;';
+    END;
 END
 $backfill$;
