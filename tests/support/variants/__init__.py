@@ -127,7 +127,21 @@ class Service:
 
     def up(self, to: str) -> Outcome:
         """Apply up to a phase: "window", or one of online's."""
+        if to == "contract":
+            self._read_odometer()
         return self.apply("window" if to == "window" else "online", to)
+
+    def _read_odometer(self) -> None:
+        """What an operator does before contract where the server does not date the last use."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            if connection.info.server_version >= 160000:
+                return
+            known = connection.execute("SELECT to_regclass('trueup.odometer') IS NOT NULL")
+            if known.fetchone() == (True,):
+                for names in connection.execute(
+                    "SELECT compat_view, marker FROM trueup.odometer"
+                ).fetchall():
+                    connection.execute("CALL trueup.read_odometer(%s, %s)", names)
 
     def apply(self, strategy: str, to: str, settings: Settings = AT_ONCE) -> Outcome:
         """Apply the migrations of one strategy up to a phase or id."""
