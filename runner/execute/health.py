@@ -42,7 +42,7 @@ _CLIENTS_ACTIVE = sql.SQL(
             AND application_name NOT LIKE 'trueup%'
             AND (
                 state = 'active' OR state_change > clock_timestamp() - interval '1 second'
-                OR query = '<insufficient privilege>'
+                OR (query = '<insufficient privilege>' AND datname = current_database())
             )
     )
     """
@@ -56,7 +56,7 @@ def clients_active(connection: Connection) -> bool:
         connection: to the database.
 
     Returns:
-        True also for a session whose doings the role may not see.
+        True also for a session of this database whose doings the role may not see.
     """
     row = connection.execute(sql.SQL("SELECT {}").format(_CLIENTS_ACTIVE)).fetchone()
     return bool(row and row[0])
