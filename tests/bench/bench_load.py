@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from bench.clients import Sample, acknowledged, clients, write_ids
-from bench.support import Bench, migrations
+from bench.support import Bench, Logged, migrations, statements_of_runs
 from runner.execute import engine
 from runner.execute.events import Event, FileDone, FileStarted
 
@@ -54,9 +55,7 @@ def measure(bench: Bench) -> None:
             ).fetchone()
             assert row is not None
             counted = int(row[0])
-        with bench.server.log.open(encoding="utf-8", errors="replace") as log:
-            log.seek(log_from)
-            holds = _holds(log.read())
+        holds = _holds(statements_of_runs(bench.server.log, log_from))
     _report(bench, f"{models:,} + {requests:,} rows", load)
     bench.exactly("deadlocks", deadlocks, 0)
     lost = acknowledged(load.samples) - counted
@@ -194,24 +193,19 @@ def _deadlocks(connection: psycopg.Connection) -> int:
 
 
 _STRONG = re.compile(r"ALTER TABLE|ALTER INDEX|DROP (?!INDEX CONC)|CREATE TRIGGER|LOCK TABLE")
-_LOGGED = re.compile(
-    r"^(?P<at>[\d.]+) \[(?P<pid>\d+)\] trueup-\S+ LOG:  duration: (?P<ms>[\d.]+) ms  [^:]+: "
-    r"(?P<sql>.*(?:\n\t.*)*)",
-    re.MULTILINE,
-)
 
 
-def _holds(log: str) -> dict[str, float]:
+def _holds(statements: Iterable[Logged]) -> dict[str, float]:
     """The longest time, in ms, from a strong lock's statement to the end of its transaction."""
     holds: dict[str, float] = {}
     since: dict[str, tuple[float, str]] = {}
-    for line in _LOGGED.finditer(log):
-        at, pid, taken, text = float(line["at"]) * 1000, line["pid"], float(line["ms"]), line["sql"]
+    for statement in statements:
+        at, pid, text = statement.at, statement.pid, statement.text
         if text.startswith("BEGIN"):
             since.pop(pid, None)
         elif text.startswith("COMMIT") and pid in since:
             begun, first = since.pop(pid)
             holds[first] = max(holds.get(first, 0.0), at - begun)
         elif _STRONG.match(text) and "VALIDATE" not in text and pid not in since:
-            since[pid] = (at - taken, re.sub(r"\s+", " ", text)[:80])
+            since[pid] = (at - statement.taken, re.sub(r"\s+", " ", text)[:80])
     return holds

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -197,6 +198,31 @@ def _keep_wal_files(connection: psycopg.Connection) -> None:
     connection.execute("CHECKPOINT")
 
 
+_LOGGED = re.compile(
+    r"^(?P<at>[\d.]+) \[(?P<pid>\d+)\] trueup-\S+ LOG:  duration: (?P<ms>[\d.]+) ms  [^:]+: "
+    r"(?P<sql>.*(?:\n\t.*)*)",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A statement of a run, as the server's log has it: when it ended and what it took, in ms."""
+
+    at: float
+    pid: str
+    taken: float
+    text: str
+
+
+def statements_of_runs(log: Path, begin: int) -> Iterator[Logged]:
+    """The statements of trueup that a log holds from a position on."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        lines.seek(begin)
+        for line in _LOGGED.finditer(lines.read()):
+            yield Logged(float(line["at"]) * 1000, line["pid"], float(line["ms"]), line["sql"])
+
+
 def migrations(strategy: str) -> tuple[Migration, ...]:
     """Model Orchestration's migrations of a strategy, contract included."""
     sources = config.resolve_sources((), str(SERVICE), {}, strategy)
@@ -294,9 +320,11 @@ __all__ = [
     "SERVICE",
     "Bench",
     "Line",
+    "Logged",
     "Spent",
     "fill",
     "machine",
     "migrations",
     "run_python",
+    "statements_of_runs",
 ]
