@@ -1,7 +1,7 @@
 """`python -m bench [NAME...]`: run the measurements and print their table.
 
 BENCH=full takes the sizes of issue 4; BENCH_JSON=FILE writes the lines there, too;
-BENCH_ROWS and BENCH_MIN_WAL_SIZE override a small size and how much WAL the server keeps.
+BENCH_ROWS and BENCH_SETTINGS override a small size and settings of the server.
 """
 
 from __future__ import annotations

@@ -127,9 +127,9 @@ class Bench:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The server's; BENCH_MIN_WAL_SIZE overrides how much WAL it keeps to use it again."""
-        kept = os.environ.get("BENCH_MIN_WAL_SIZE") or ("4GB" if self.full else "512MB")
-        return {**SERVER_SETTINGS, "min_wal_size": kept}
+        """The server's; BENCH_SETTINGS overrides some: "min_wal_size=80MB shared_buffers=6GB"."""
+        own = dict(part.split("=", 1) for part in os.environ.get("BENCH_SETTINGS", "").split())
+        return {**SERVER_SETTINGS, "min_wal_size": "4GB" if self.full else "512MB", **own}
 
     @contextmanager
     def database(self, *, models: int = 7, requests: int = 0) -> Iterator[str]:
