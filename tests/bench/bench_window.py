@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import LiteralString
 
@@ -131,7 +132,10 @@ def measure(bench: Bench) -> None:
 
 def _parts(statements: Iterable[Logged]) -> dict[str, float]:
     """The seconds of a run's statements that took a tenth of one or more, as they came."""
-    return {re.sub(r"\s+", " ", s.text)[:60]: s.taken / 1000 for s in statements}
+    taken: dict[str, float] = defaultdict(float)
+    for statement in statements:
+        taken[re.sub(r"\s+", " ", statement.text)[:60]] += statement.taken / 1000
+    return taken
 
 
 def run_window(dsn: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -183,10 +184,14 @@ def test_it_rests_while_clients_are_active_and_says_so_once(
     filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "CHUNK_SECONDS", 0.001)  # many stretches
+    naps: list[float] = []
     with an_active_client(filled):
         eventually(lambda: not is_quiet(filled))
+        monkeypatch.setattr(time, "sleep", naps.append)
         (reason,) = reasons(filled, engine.Settings())
     assert "clients are active" in reason
+    assert len(naps) > 1
+    assert min(naps) > 0
 
 
 def test_it_does_not_rest_when_it_is_told_not_to(filled: str) -> None:

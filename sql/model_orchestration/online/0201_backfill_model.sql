@@ -2,8 +2,9 @@
 --
 -- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each;
 --          fires no trigger of the service; can be stopped and run again at any point
--- locks:   the rows of one batch for some ms; never waits for one for more than 200 ms
--- cost:    writes each row once; the table grows until VACUUM
+-- locks:   the rows of one batch for some ms, never waits for one for more than 200 ms; at the end
+--          SHARE UPDATE EXCLUSIVE, for which it waits 5 s at most: reads and writes go on
+-- cost:    writes each row once, and samples the table; the table grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
 -- transactional: false
 -- depends: 0105_expand_model 0106_expand_request
