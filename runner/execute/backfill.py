@@ -19,6 +19,7 @@ from psycopg import Connection, Error, errors
 
 from runner.execute.events import BackfillHeld
 from runner.execute.health import Watch, clients_active, compress_wal
+from runner.execute.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one of its rows
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
-REST = 2.0  # how long it rests while clients are active, to how long it worked
+LOOK_SECONDS = 0.05  # from one look at what clients wait for to the next
 SMALLEST_BATCH = 8  # pages
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
@@ -137,9 +138,6 @@ class Backfill:
         self._chunk_pages = self.walk.batch_pages
         self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
         first, pages = self._begin()
-        # What a crash loses, batches and their count alike, is done again; the file's own record,
-        # which follows, waits for the disk.
-        self.connection.execute("SET synchronous_commit = off")
         self._walk(first, pages)
         try:
             self._finish()
@@ -149,7 +147,6 @@ class Backfill:
             # What the record says was done is not there any more: begin anew.
             self._walk(0, pages)
             self._finish()
-        self.connection.execute("RESET synchronous_commit")
 
     def _begin(self) -> tuple[int, int]:
         """The first page that is not done, and how many there are."""
@@ -175,44 +172,20 @@ class Backfill:
         self.connection.execute(self.walk.finish().encode())
 
     def _walk(self, first: int, pages: int) -> None:
-        """Hand out the pages in order to jobs that work side by side.
+        """Convert the pages from first on, in as many sessions as there are jobs.
 
         The run's own session only looks on: so it can be interrupted, and sees who waits.
         """
         if first >= pages:
             return
-        watch = Watch(self.connection, self.settings.max_lag)
-        busy: dict[Future[float], _Chunk] = {}
         with ExitStack() as stack:
             numbers = range(1, self.settings.jobs + 1)
             hands = [stack.enter_context(self.connect(number)) for number in numbers]
-            if self.settings.pause is None and clients_active(self.connection):
-                for hand in hands:
-                    compress_wal(hand)
-            pids = [hand.info.backend_pid for hand in hands]
-            free = list(hands)
+            for hand in hands:
+                compress_wal(hand)
             pool = ThreadPoolExecutor(len(hands), thread_name_prefix="backfill")
             try:
-                while first < pages or busy:
-                    while free and first < pages:
-                        end = min(first + self._chunk_pages, pages)
-                        chunk = _Chunk(first, end, self._batch_pages, free.pop())
-                        busy[pool.submit(self._convert, chunk)] = chunk
-                        first = end
-                    done, _ = wait(busy, timeout=0.2, return_when=FIRST_COMPLETED)
-                    if watch.clients_waiting(pids):
-                        for chunk in busy.values():
-                            chunk.in_the_way = True
-                    worked = 0.0
-                    for future in done:
-                        chunk = busy.pop(future)
-                        free.append(chunk.hand)
-                        self._learn(chunk, future.result())
-                        worked = max(worked, future.result())
-                    if done:
-                        self._done_to(min((c.first for c in busy.values()), default=first))
-                        if first < pages:
-                            self._breathe(watch, worked)
+                self._hand_out(first, pages, hands, pool)
             except BaseException:
                 self._stopped.set()
                 for hand in hands:
@@ -221,6 +194,45 @@ class Backfill:
                 raise
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _hand_out(
+        self, first: int, pages: int, hands: list[Connection], pool: ThreadPoolExecutor
+    ) -> None:
+        """Give the pages in order to whoever is free; before a rest all end their stretch."""
+        watch = Watch(self.connection, self.settings.max_lag)
+        pulse = Pulse(self.connection, self.migration)
+        pids = [hand.info.backend_pid for hand in hands]
+        busy: dict[Future[float], _Chunk] = {}
+        active, worked = self._active(), 0.0
+        while first < pages or busy:
+            while hands and first < pages and not worked:
+                end = min(first + self._chunk_pages, pages)
+                chunk = _Chunk(first, end, self._batch_pages, hands.pop())
+                busy[pool.submit(self._convert, chunk)] = chunk
+                first = end
+            done, _ = wait(busy, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            if watch.clients_waiting(pids):
+                for chunk in busy.values():
+                    chunk.in_the_way = True
+            if not done:
+                if active:
+                    pulse.beat(working=True)
+                continue
+            for future in done:
+                chunk = busy.pop(future)
+                hands.append(chunk.hand)
+                self._learn(chunk, future.result())
+                worked = max(worked, future.result())
+            self._done_to(min((c.first for c in busy.values()), default=first))
+            if first < pages:
+                self._wait_while_behind(watch)
+            active = self._active()
+            if not active and not self.settings.pause:
+                worked = 0.0
+            elif not busy:
+                if first < pages:
+                    self._rest(pulse, worked)
+                worked = 0.0
 
     def _convert(self, chunk: _Chunk) -> float:
         """Convert a chunk; the seconds it took."""
@@ -247,16 +259,26 @@ class Backfill:
             [page, self.migration],
         )
 
-    def _breathe(self, watch: Watch, worked: float) -> None:
-        """Rest while clients are active, and wait while the database is behind."""
+    def _active(self) -> bool:
+        """Whether clients are active, and it is left to us to spare them."""
+        return self.settings.pause is None and clients_active(self.connection)
+
+    def _rest(self, pulse: Pulse, worked: float) -> None:
+        """Do nothing for as long as clients need, or as the user said."""
+        begun = time.monotonic()
         if self.settings.pause is not None:
             time.sleep(self.settings.pause)
-        elif clients_active(self.connection):
-            if not self._rested:
-                text = "clients are active, so it rests after each stretch (--pause 0s: never)"
-                self.emit(BackfillHeld(self.migration, text))
-            self._rested = True
-            time.sleep(REST * worked)
+            return
+        if not self._rested:
+            text = "clients are active, so it rests after each stretch (--pause 0s: never)"
+            self.emit(BackfillHeld(self.migration, text))
+        self._rested = True
+        while (left := begun + pulse.rest * worked - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_SECONDS))
+            if left > LOOK_SECONDS:
+                pulse.beat(working=False)
+
+    def _wait_while_behind(self, watch: Watch) -> None:
         told = ""
         while reason := watch.behind():
             if reason.kind != told:

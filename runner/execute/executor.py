@@ -34,7 +34,7 @@ from runner.execute.events import (
     TableHeld,
 )
 from runner.execute.failure import statement_error
-from runner.execute.health import leave_processors
+from runner.execute.health import compress_wal, leave_processors
 from runner.execute.holders import long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
@@ -96,6 +96,7 @@ class Executor:
         patience = Patience(0 if concurrent else self.settings.deadline)
         record = None
         leave_processors(self._connection, self.settings.jobs)
+        compress_wal(self._connection)
         with ExitStack() as stack:
             observer: Observer | None = None
             if not migration.transactional:

@@ -83,7 +83,9 @@ def leave_processors(connection: Connection, processes: int) -> None:
 
 
 def compress_wal(connection: Connection) -> None:
-    """Let this session write less WAL, for which commits wait, if its role may; it costs time.
+    """While clients are active, let a session write less WAL, if its role may; it costs time.
+
+    Their commits wait until all WAL before them is on the disk.
 
     Args:
         connection: whose setting is changed, for the session.
@@ -100,9 +102,9 @@ def compress_wal(connection: Connection) -> None:
                 name, CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END, false
             )
             FROM pg_catalog.pg_settings
-            WHERE name = 'wal_compression' AND setting = 'off' AND {}
+            WHERE name = 'wal_compression' AND setting = 'off' AND {} AND {}
             """
-        ).format(may)
+        ).format(may, _CLIENTS_ACTIVE)
     )
 
 

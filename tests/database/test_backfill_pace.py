@@ -19,6 +19,7 @@ from support.variants import SHIPPED
 from runner.execute import backfill, engine
 from runner.execute.events import AttemptFailed, BackfillHeld, Event, Noticed
 from runner.execute.health import Watch, clients_active
+from runner.execute.pulse import Pulse
 from runner.ledger.files import read_migrations
 
 HOLD_THE_FIRST_BATCH: LiteralString = """
@@ -205,6 +206,28 @@ def test_it_does_not_rest_when_nobody_is_there(filled: str) -> None:
         idle.execute("SELECT")
         eventually(lambda: is_quiet(filled))
         assert reasons(filled, engine.Settings()) == []
+
+
+def lsn(dsn: str, function: LiteralString) -> int:
+    ((position,),) = query(dsn, f"SELECT {function}() - '0/0'")
+    return int(position)
+
+
+def test_a_beat_is_a_commit_that_waits_for_the_disk(filled: str) -> None:
+    engine.apply(filled, migrations(), to="0201_backfill_model")
+    query(filled, "SET synchronous_commit = off; CREATE TABLE public.t AS SELECT 1")
+    written = lsn(filled, "pg_current_wal_insert_lsn")
+    with psycopg.connect(filled, autocommit=True) as connection:
+        Pulse(connection, "0201_backfill_model").beat(working=True)
+    assert lsn(filled, "pg_current_wal_flush_lsn") > written
+
+
+def test_a_beat_waits_for_no_batch(filled: str) -> None:
+    engine.apply(filled, migrations(), to="0201_backfill_model")
+    with psycopg.connect(filled) as batch, psycopg.connect(filled, autocommit=True) as connection:
+        batch.execute("UPDATE trueup.progress SET rows_done = rows_done")
+        connection.execute("SET lock_timeout = '1s'")
+        Pulse(connection, "0201_backfill_model").beat(working=True)
 
 
 NOTE_THE_WAL: LiteralString = """
