@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runner.review.certificate import Estimate
+    from runner.review.measures import Estimate
 
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 

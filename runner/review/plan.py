@@ -14,7 +14,8 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
-from runner.review.certificate import Certificate, Estimate, FileCost, LockCost
+from runner.review.certificate import Certificate
+from runner.review.measures import Estimate, FileCost, LockCost
 from runner.review.trace import conflicts, mode_name
 
 if TYPE_CHECKING:

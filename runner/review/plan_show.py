@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from runner.review.certificate import Estimate, LockCost
 from runner.review.figures import count, plural, seconds, span
+from runner.review.measures import Estimate, LockCost
 from runner.review.plan import Blocker, Plan, PlannedFile, PlannedStatement
 from runner.review.trace import stops
 

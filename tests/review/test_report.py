@@ -18,7 +18,8 @@ from runner.execute.engine import apply
 from runner.ledger.files import Migration, read_migrations
 from runner.preflight.report import Finding, Report, Severity, TableRead
 from runner.review import certificate as certificates
-from runner.review.certificate import Certificate, ContractColumn, ContractTable
+from runner.review.certificate import Certificate
+from runner.review.measures import ContractColumn, ContractTable
 from runner.review.report import contract
 from runner.review.report.build import Facts, Odometer, render
 from runner.review.report.listing import Remark, listing

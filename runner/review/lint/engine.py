@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.review.lint import rules as rules_package
+from runner.review.lint.changes import apply
 from runner.review.lint.context import Chain, Context, Transaction
 from runner.review.lint.ignores import apply_ignores
 from runner.review.lint.layouts import chains, find_files
@@ -169,7 +170,7 @@ def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
                     yield _finding(rule, hit, script, step)
         context.transaction.steps.append(step)
         if script.up:
-            world.apply(step, script)
+            apply(world, step, script)
 
 
 @cache

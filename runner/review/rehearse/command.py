@@ -13,8 +13,9 @@ from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
-from runner.review.certificate import Certificate, FileCost
+from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
+from runner.review.measures import FileCost
 from runner.review.rehearse.rehearsal import Options, rehearse
 from runner.standard import load_standard
 

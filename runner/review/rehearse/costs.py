@@ -6,19 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.review.certificate import (
-    Estimate,
-    FileCost,
-    FileSpan,
-    LockCost,
-    LockSpan,
-    StatementCost,
-)
+from runner.review.measures import Estimate, FileCost, FileSpan, LockCost, LockSpan, StatementCost
 from runner.review.rehearse.estimate import Point, at_size, per_million, total
 
 if TYPE_CHECKING:
     from runner.ledger.files import Migration
-    from runner.review.certificate import Load
+    from runner.review.measures import Load
     from runner.review.rehearse.load import Sample
     from runner.review.rehearse.run import FileRun
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.review.certificate import Estimate
+from runner.review.measures import Estimate
 
 
 @dataclass(frozen=True)

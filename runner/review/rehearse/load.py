@@ -19,7 +19,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from runner.catalog import Catalog, Relation
-from runner.review.certificate import Bucket, ClientError, FileSpan, Load, LockSpan
+from runner.review.measures import Bucket, ClientError, FileSpan, Load, LockSpan
 from runner.review.rehearse.sample import service_tables
 
 if TYPE_CHECKING:

@@ -17,14 +17,10 @@ from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
 from runner.postgres.connect import connect
-from runner.review.certificate import (
-    Certificate,
-    ContractTable,
-    Load,
-    TableSize,
-)
+from runner.review.certificate import Certificate
 from runner.review.figures import plural
 from runner.review.fingerprint import schema_fingerprint, service_catalog
+from runner.review.measures import ContractTable, Load, TableSize
 from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd

@@ -11,8 +11,8 @@ from psycopg import Connection, sql
 
 from runner.catalog import Catalog, Name, Relation, diff
 from runner.postgres.connect import connect
-from runner.review.certificate import ContractColumn, ContractTable
 from runner.review.fingerprint import service_catalog
+from runner.review.measures import ContractColumn, ContractTable
 from runner.review.rehearse.run import relation_names
 from runner.review.rehearse.sample import name_of, service_tables
 

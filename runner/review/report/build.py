@@ -15,7 +15,8 @@ from markupsafe import Markup
 from runner.ledger.files import Migration
 from runner.ledger.records import runner_version
 from runner.review import figures
-from runner.review.certificate import Certificate, FileCost, LockCost
+from runner.review.certificate import Certificate
+from runner.review.measures import FileCost, LockCost
 from runner.review.report import contract, timeline
 from runner.review.report.listing import Line, Remark, listing
 from runner.review.trace import MODES, stops

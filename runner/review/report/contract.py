@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from runner.review.certificate import ContractColumn, ContractTable
 from runner.review.figures import plural
+from runner.review.measures import ContractColumn, ContractTable
 
 WIDTH = 1120
 _LEFT, _RIGHT, _OLD_WIDTH, _NEW_WIDTH = 0, 500, 400, 620

@@ -12,8 +12,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PostgresLexer
 
 from runner.ledger.scanner import Statement
-from runner.review.certificate import FileCost, StatementCost
 from runner.review.figures import count, seconds, size, span
+from runner.review.measures import FileCost, StatementCost
 from runner.review.report.timeline import kind_of
 
 _FEW = 100  # rows that need no word

@@ -10,8 +10,9 @@ from itertools import groupby, pairwise
 from markupsafe import Markup
 
 from runner.ledger.files import Migration
-from runner.review.certificate import Certificate, FileSpan, Load, LockSpan
+from runner.review.certificate import Certificate
 from runner.review.figures import seconds
+from runner.review.measures import FileSpan, Load, LockSpan
 from runner.review.trace import MODES, stops
 
 WIDTH = 1120

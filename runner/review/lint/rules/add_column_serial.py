@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.review.lint import tree
+from runner.review.lint.definitions import is_serial
 from runner.review.lint.model import Hit, Rule
-from runner.review.lint.world import is_serial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

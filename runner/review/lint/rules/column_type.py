@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.review.lint import tree
+from runner.review.lint.definitions import column_type, contype, is_serial
 from runner.review.lint.model import Hit, Rule
-from runner.review.lint.world import column_type, contype, is_serial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

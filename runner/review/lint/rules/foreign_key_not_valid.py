@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.review.lint import tree
+from runner.review.lint.definitions import contype
 from runner.review.lint.model import Hit, Rule
-from runner.review.lint.world import contype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.review.lint import tree
+from runner.review.lint.blocks import block_queries
 from runner.review.lint.model import Hit, Rule
-from runner.review.lint.steps import block_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
