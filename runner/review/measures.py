@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.review.trace import Touch
+from runner.review.trace import MODES, Touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,6 @@ class FileCost:
     @property
     def locks(self) -> tuple[LockCost, ...]:
         """The strongest lock on each relation, the longest first."""
-        from runner.review.trace import MODES
-
         best: dict[str, LockCost] = {}
         for lock in (lock for statement in self.statements for lock in statement.locks):
             known = best.get(lock.relation)
