@@ -181,15 +181,16 @@ def reasons(dsn: str, settings: engine.Settings) -> list[str]:
     return [e.reason for e in heard if isinstance(e, BackfillHeld) and e.migration == FILE]
 
 
+@pytest.mark.parametrize("jobs", [1, 3])
 def test_it_rests_while_clients_are_active_and_says_so_once(
-    filled: str, monkeypatch: pytest.MonkeyPatch
+    filled: str, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     monkeypatch.setattr(backfill, "CHUNK_SECONDS", 0.001)  # many stretches
     naps: list[float] = []
     with an_active_client(filled):
         eventually(lambda: not is_quiet(filled))
         monkeypatch.setattr(time, "sleep", naps.append)
-        (reason,) = reasons(filled, engine.Settings())
+        (reason,) = reasons(filled, engine.Settings(jobs=jobs))
     assert "clients are active" in reason
     assert len(naps) > 1
     assert min(naps) > 0
