@@ -202,12 +202,13 @@ class Backfill:
         watch = Watch(self.connection, self.settings.max_lag)
         pulse = Pulse(self.connection, self.migration)
         pids = [hand.info.backend_pid for hand in hands]
+        free = list(hands)
         busy: dict[Future[float], _Chunk] = {}
         active, worked = self._active(), 0.0
         while first < pages or busy:
-            while hands and first < pages and not worked:
+            while free and first < pages and not worked:
                 end = min(first + self._chunk_pages, pages)
-                chunk = _Chunk(first, end, self._batch_pages, hands.pop())
+                chunk = _Chunk(first, end, self._batch_pages, free.pop())
                 busy[pool.submit(self._convert, chunk)] = chunk
                 first = end
             done, _ = wait(busy, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
@@ -220,7 +221,7 @@ class Backfill:
                 continue
             for future in done:
                 chunk = busy.pop(future)
-                hands.append(chunk.hand)
+                free.append(chunk.hand)
                 self._learn(chunk, future.result())
                 worked = max(worked, future.result())
             self._done_to(min((c.first for c in busy.values()), default=first))

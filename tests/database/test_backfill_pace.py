@@ -181,7 +181,7 @@ def reasons(dsn: str, settings: engine.Settings) -> list[str]:
     return [e.reason for e in heard if isinstance(e, BackfillHeld) and e.migration == FILE]
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_it_rests_while_clients_are_active_and_says_so_once(
     filled: str, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
