@@ -18,6 +18,7 @@ from runner.generate.attached import (
 from runner.generate.checks import check_changes
 from runner.generate.columns import column_changes, integer_checks
 from runner.generate.dependents import Dependents
+from runner.generate.fitting import require_fitting_types
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
 from runner.generate.partitions import partitions_of
 from runner.quoting import shorten
@@ -138,6 +139,7 @@ def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[st
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
             )
+    require_fitting_types(table, relation, catalog)
     for old, new in table.columns.items():
         if old in converted:
             raise StandardError(f"{name}.{old} cannot get another name and be converted at once")
