@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -152,6 +153,42 @@ def test_an_enum_module_that_does_not_import_is_refused(database: str, tmp_path:
     for name, reason in (("broken_enums", "no_such_module"), ("not_there", "not_there")):
         message = refusal("propose", "s", "--enums", name, cwd=tmp_path, dsn=database)
         assert f"the enums module {name} cannot be imported: No module named '{reason}'" in message
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import sys; sys.exit(3)", "it ended the program with 3"),
+        ("raise SystemExit", "it ended the program with None"),
+        ("raise RuntimeError", "RuntimeError"),
+        ("x = (", "'(' was never closed (bad_enums.py, line 1)"),
+    ],
+)
+def test_an_enum_module_that_raises_is_refused(
+    database: str, tmp_path: Path, body: str, reason: str
+) -> None:
+    (tmp_path / "bad_enums.py").write_text(body)
+    message = refusal("propose", "s", "--enums", "bad_enums", cwd=tmp_path, dsn=database)
+    assert f"the enums module bad_enums cannot be imported: {reason}" in message
+
+
+def test_an_enum_module_of_this_folder_is_found_and_what_it_prints_is_kept_apart(
+    database: str, tmp_path: Path
+) -> None:
+    module = 'import enum\nprint("said")\nclass Kind(enum.Enum):\n    A = "A"\n'
+    (tmp_path / "my_enums.py").write_text(module)
+    standard = tmp_path / "standard.toml"
+    standard.write_text('[service]\nname = "s"\nenums = "my_enums"\n')
+    # The installed command does not look into the working folder by itself, as `python -m` does.
+    done = run_trueup(
+        *("verify", "--standard", str(standard), "--json"),
+        dsn=database,
+        cwd=tmp_path,
+        PYTHONSAFEPATH="1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["distance"] == 0
+    assert "said" in done.stderr
 
 
 def test_a_schema_a_database_and_a_role_that_are_not_there(database: str, tmp_path: Path) -> None:
