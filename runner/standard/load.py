@@ -74,13 +74,15 @@ def shared_enums(module: str) -> list[EnumStandard]:
 
 def _import(module: str) -> ModuleType:
     """Import a module, of this folder too; what it prints is no part of trueup's output."""
-    here = str(Path.cwd())
+    here, writes_nothing = str(Path.cwd()), sys.dont_write_bytecode
     sys.path.append(here)
+    sys.dont_write_bytecode = True
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return importlib.import_module(module)
     finally:
         sys.path.remove(here)
+        sys.dont_write_bytecode = writes_nothing
 
 
 class _Reader:

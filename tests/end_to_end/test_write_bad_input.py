@@ -61,7 +61,7 @@ ALTER TABLE ONLY public.plans ADD CONSTRAINT plans_pkey PRIMARY KEY (id);
 def refusal(*arguments: str, cwd: Path, dsn: str | None = None, exit_code: int = 2) -> str:
     """What a run says that must stop without having written anything."""
     before = sorted(cwd.rglob("*"))
-    done = run_trueup(*arguments, dsn=dsn, cwd=cwd)
+    done = run_trueup(*arguments, dsn=dsn, cwd=cwd, PYTHONDONTWRITEBYTECODE="")
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: "), done.stderr
     assert done.stderr.count("error: ") == 1
