@@ -110,6 +110,8 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"differs: {path}")
         for reason in written.only_window:
             click.echo(f"only the window strategy: {reason}")
+        if written.converted:
+            click.echo(f"converted already, no files needed: {', '.join(written.converted)}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):
         sys.exit(1)

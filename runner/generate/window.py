@@ -14,6 +14,8 @@ from runner.generate.unit import UnitView
 
 def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     """The files of the window strategy, in their order."""
+    if not units:
+        return
     yield toolkit("window", "window")
     for u in units:
         for t in u.tables:

@@ -12,7 +12,7 @@ from support.runs import applied, run_trueup, run_yoyo
 from support.variants import AT_ONCE, ODD, SHIPPED, MakeService, Service, describe
 
 from runner.catalog import diff
-from runner.errors import LedgerError, UsageError
+from runner.errors import LedgerError, StandardError, UsageError
 from runner.execute.engine import apply, rollback
 from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
@@ -195,3 +195,26 @@ def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     after = service.state("public")
     assert not describe(diff(before[0], after[0]))
     assert before[1] == after[1]
+
+
+@pytest.mark.parametrize("reached", ["expand", "enforce", "contract"])
+def test_a_standard_that_grew_in_a_converted_table_is_refused(
+    make_service: MakeService, tmp_path: Path, reached: str
+) -> None:
+    service = make_service(ODD)
+    service.up(reached)
+    folder = tmp_path / "model_orchestration"
+    shutil.copytree(SHIPPED, folder)
+    again = generate_service(folder, dsn=service.dsn, dry=True)
+    assert again.converted == ("public.model", "public.request", "public.provider_quota")
+    assert (again.added, again.differing) == ((), ())
+
+    standard = folder / "standard.toml"
+    whole = standard.read_text(encoding="utf-8")
+    grown = whole.replace("enums = { ", 'enums = { model_id = "ModelStatus", ', 1)
+    grown = grown.replace("[table.models]", '[table.models]\ncolumns.description = "about"')
+    standard.write_text(grown, encoding="utf-8")
+    lacking = "no file converts its columns model_id, about"
+    with pytest.raises(StandardError, match=lacking) as caught:
+        generate_service(folder, dsn=service.dsn, dry=True)
+    assert caught.value.message.startswith("public.model has its new name already")

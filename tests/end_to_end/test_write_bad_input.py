@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -57,6 +58,8 @@ ALTER TABLE ONLY public.plans ADD CONSTRAINT plans_pkey PRIMARY KEY (id);
 \unrestrict mMZq0gnZpUNaT6RyM0VCdbzZxSU7DWwWbhWnJcyXZkPCNkNyYcYyW1Zeb9BPjOA
 """
 
+COMPLETE = "--\n-- PostgreSQL database dump complete\n--\n"
+
 
 def refusal(*arguments: str, cwd: Path, dsn: str | None = None, exit_code: int = 2) -> str:
     """What a run says that must stop without having written anything."""
@@ -78,7 +81,7 @@ def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_
     tmp_path: Path,
 ) -> None:
     dump = tmp_path / "dump.sql"
-    dump.write_text(NEWER, encoding="utf-8")
+    dump.write_text(NEWER + COMPLETE, encoding="utf-8")
     done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '"id",  # all 2 values are uuids' in done.stdout
@@ -120,6 +123,22 @@ def test_an_empty_dump_a_folder_and_no_file_are_refused(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(*propose_from(none), cwd=tmp_path)
     dump.write_bytes(b"\x89PNG\0\0")
     assert "is no SQL" in refusal(*propose_from(dump), cwd=tmp_path)
+
+
+def test_a_dump_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql"
+    for text, is_told in ((NEWER + COMPLETE, False), (NEWER, True), (NEWER.replace("\n", "\r\n"), True)):
+        dump.write_bytes(text.encode())
+        done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (f"{dump}: ends before the last line that pg_dump writes" in done.stderr) == is_told
+
+
+def test_a_compressed_dump_is_refused_with_the_way_on(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql.gz"
+    dump.write_bytes(gzip.compress(NEWER.encode()))
+    message = refusal(*propose_from(dump), cwd=tmp_path)
+    assert message == f"error: {dump}: is compressed\nhint: gunzip --keep {dump}\n"
 
 
 @pytest.mark.parametrize("form", ["custom", "tar"])

@@ -117,6 +117,17 @@ def test_a_service_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert raised.value.hint.startswith("services here: ")
 
 
+def test_a_service_that_has_only_its_standard_is_one_of_those_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sql" / "planning").mkdir(parents=True)
+    (tmp_path / "sql" / "planning" / "standard.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        resolve_sources((), "planing", {}, "online")
+    assert raised.value.hint == "services here: planning"
+
+
 def test_no_sources_at_all_are_refused() -> None:
     with pytest.raises(UsageError, match="no migrations are named"):
         resolve_sources((), None, {}, "online")
