@@ -10,6 +10,7 @@ import click
 
 from runner import config
 from runner.cli.root import cli, options, print_json
+from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,7 +233,11 @@ def _lint_folders(
     values = config.read_config(config_path or config.find_config(Path.cwd()))
     found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
     folders = [path for each in found for path in (*each.folders, *each.on_request)]
-    return [path for path in dict.fromkeys(folders) if path.is_dir()]
+    there = [path for path in dict.fromkeys(folders) if path.is_dir()]
+    if not there:
+        listed = ", ".join(map(str, folders))
+        raise UsageError(f"there is nothing to lint: none of these folders exists: {listed}")
+    return there
 
 
 def resolve_for_review(

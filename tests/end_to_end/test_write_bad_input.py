@@ -127,7 +127,11 @@ def test_an_empty_dump_a_folder_and_no_file_are_refused(tmp_path: Path) -> None:
 
 def test_a_dump_that_is_cut_off_is_told(tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"
-    for text, is_told in ((NEWER + COMPLETE, False), (NEWER, True), (NEWER.replace("\n", "\r\n"), True)):
+    for text, is_told in (
+        (NEWER + COMPLETE, False),
+        (NEWER, True),
+        (NEWER.replace("\n", "\r\n"), True),
+    ):
         dump.write_bytes(text.encode())
         done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
