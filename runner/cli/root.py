@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.ledger.files import Migration
+    from runner.standard.model import Standard
 
 
 EXIT_CODES = """\b
@@ -154,6 +155,19 @@ def resolve_standard(
             "no standard.toml stands beside the migrations", hint="name it: --standard FILE"
         )
     return config.resolve_dsn(dsn, values), named
+
+
+def of_unit(standard: Standard, path: Path, unit: str | None) -> Standard:
+    """The standard of one unit of tables, as the files beside it tell the units apart."""
+    if unit is None:
+        return standard
+    from runner.ledger.files import read_migrations
+    from runner.ledger.units import tables_of, unit_of
+
+    strategy = "online" if any((path.parent / "online").glob("*.sql")) else "window"
+    folders = config.resolve_sources((), str(path.parent), {}, strategy)
+    found = read_migrations(folders.folders, on_request=folders.on_request)
+    return standard.of(tables_of(found, unit_of(found, unit)))
 
 
 def print_json(value: object) -> None:

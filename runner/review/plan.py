@@ -12,6 +12,7 @@ from psycopg import Connection
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
+from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate, Estimate, FileCost, LockCost
@@ -150,6 +151,7 @@ def make_plan(
     migrations: Sequence[Migration],
     *,
     to: str | None = None,
+    unit: str | None = None,
     rehearsal: Path | None = None,
 ) -> Plan:
     """Find out what a run of apply would do. Reads only.
@@ -158,6 +160,7 @@ def make_plan(
         dsn: the live database; None to plan every file as if none were applied.
         migrations: all that the sources hold, in the order of read_migrations.
         to: the last phase or id; None for what a plain apply would do.
+        unit: a table by its old or new name: plan its unit of tables alone.
         rehearsal: a certificate's file; else it is looked for.
 
     Returns:
@@ -166,16 +169,18 @@ def make_plan(
     Raises:
         TrueupError: one of its kinds.
     """
+    within = unit_of(migrations, unit) if unit else None
     if dsn is None:
         found = find_certificate(rehearsal, None)
         # Without a ledger, what the rehearsal took for applied is.
         applied = {m.id for m in migrations if m.phase == "baseline"}
         if found is not None:
             applied = {m.id for m in migrations if m.id not in found.files}
-        return _plan("", migrations, selection.to_apply(migrations, applied, to=to), found, ())
+        pending = selection.to_apply(migrations, applied, to=to, unit=within)
+        return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
         ledger = read_ledger(connection)
-        pending = selection.to_apply(migrations, ledger.applied, to=to)
+        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
 
