@@ -73,10 +73,18 @@ def refusal(*arguments: str, cwd: Path, dsn: str | None = None, exit_code: int =
     return done.stderr
 
 
+@pytest.fixture
+def psql(server: EmbeddedServer) -> None:
+    """Go on only where the server has the program that loads a dump."""
+    if not (server.binaries.directory / "psql").exists():
+        pytest.skip("these binaries have no psql")
+
+
 def propose_from(dump: Path) -> tuple[str, ...]:
     return ("propose", "s", "--dump", str(dump), "--output", "standard.toml")
 
 
+@pytest.mark.usefixtures("psql")
 def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_told(
     tmp_path: Path,
 ) -> None:
@@ -106,6 +114,7 @@ def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_
     assert not (tmp_path / "left_behind").exists()
 
 
+@pytest.mark.usefixtures("psql")
 def test_a_dump_of_which_nothing_loads_is_refused_with_its_first_failure(tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"
     dump.write_text("CREATE TABLE plans (id no_such_type);\n")
@@ -125,6 +134,7 @@ def test_an_empty_dump_a_folder_and_no_file_are_refused(tmp_path: Path) -> None:
     assert "is no SQL" in refusal(*propose_from(dump), cwd=tmp_path)
 
 
+@pytest.mark.usefixtures("psql")
 def test_a_dump_that_is_cut_off_is_told(tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"
     for text, is_told in (

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-
 from support.runs import run_trueup
 
 from runner.cli import cli
