@@ -344,7 +344,8 @@ def _show_status(lines: list[MigrationStatus]) -> None:
     width = max(len(line.migration) for line in lines)
     for line in lines:
         when = f"  {line.applied_at} UTC" if line.applied_at else ""
-        by = f"  {line.by}" if line.by else ""
+        # Who rolled a file back did not apply it.
+        by = f"  {line.by}" if line.by and line.standing not in ("PENDING", "ON_REQUEST") else ""
         click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
         for note in line.notes:
             click.echo(f"            {note}")

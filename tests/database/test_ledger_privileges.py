@@ -74,10 +74,6 @@ def test_a_schema_that_is_closed_to_the_role_is_told(live: str, deploy: str) -> 
     named = ("--service", str(SERVICE))
     printed = run_trueup("grants", "--role", '50% de"ploy', *named, dsn=deploy)
     assert 'GRANT USAGE ON SCHEMA "public"' in printed.stdout, printed.stderr
-    rehearsed = run_trueup("rehearse", *named, dsn=deploy)
-    assert (rehearsed.returncode, rehearsed.stdout) == (1, "")
-    assert "permission denied for " in rehearsed.stderr.splitlines()[0]
-    assert rehearsed.stderr.splitlines()[1].startswith("hint: it needs SELECT on every table")
 
 
 def test_the_whole_chain_runs_with_what_grants_prints(live: str, deploy: str) -> None:

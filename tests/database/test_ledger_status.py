@@ -105,3 +105,14 @@ def test_it_waits_for_no_lock(database: str, service: Path) -> None:
         other.execute("SELECT pg_advisory_lock(%s)", [int.from_bytes(b"trueup", "big")])
         other.execute("LOCK TABLE yoyo_lock")
         assert standings(database, service)["0001_baseline_a"] == "APPLIED"
+
+
+def test_who_rolled_a_file_back_is_not_shown_as_who_applied_it(
+    database: str, service: Path
+) -> None:
+    for arguments in (("apply",), ("rollback",)):
+        done = run_trueup(*arguments, "--service", str(service), dsn=database)
+        assert done.returncode == 0, done.stderr
+    shown = run_trueup("status", "--service", str(service), dsn=database).stdout.splitlines()
+    assert " UTC  " in shown[0]
+    assert shown[1].split() == ["pending", "0100_enforce_i"]

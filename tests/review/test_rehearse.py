@@ -206,6 +206,20 @@ def test_a_scratch_server_without_the_rights_is_one_clear_error(
             connection.execute("DROP ROLE trueup_test_plain")
 
 
+def test_a_schema_that_is_closed_to_the_role_is_one_clear_error(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    query(live, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    query(server_dsn, "CREATE ROLE trueup_test_closed LOGIN")
+    try:
+        closed = make_conninfo(live, user="trueup_test_closed")
+        with pytest.raises(RehearsalError, match="permission denied for") as raised:
+            rehearse(closed, read_migrations([files]), options=Options(scratch=server_dsn))
+        assert raised.value.hint.startswith("it needs SELECT on every table")
+    finally:
+        query(server_dsn, "DROP ROLE trueup_test_closed")
+
+
 def test_each_hazard_of_a_hand_made_project_is_found(hazardous: Certificate) -> None:
     problems = "\n".join(hazardous.problems)
     assert 'relation "public.customers" does not exist' in problems
