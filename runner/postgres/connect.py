@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from runner.errors import ConnectionFailedError
+from runner.errors import ConnectionFailedError, StatementError, TrueupError
 
 CONNECT_TIMEOUT = 10
 _URI = re.compile(r"\w[\w+]*://(?:[^@/]*@)?(?P<hosts>[^/?]*)(?P<path>[^?]*)")
@@ -103,6 +103,28 @@ def _options(settings: Mapping[str, str]) -> list[str]:
     return [
         "-c " + re.sub(r"([\\\s])", r"\\\1", f"{name}={value}") for name, value in settings.items()
     ]
+
+
+def ended_by_server(error: psycopg.Error) -> TrueupError:
+    """What is to be said of an error that ends a command which only looks.
+
+    Args:
+        error: as psycopg raised it.
+
+    Returns:
+        The error to show.
+    """
+    said = str(error).strip().splitlines()
+    reason = error.diag.message_primary or (said[0] if said else type(error).__name__)
+    if isinstance(error, psycopg.OperationalError):
+        return ConnectionFailedError(
+            f"the connection was lost: {reason}",
+            hint="see that the server runs, then run the same command again",
+        )
+    code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return StatementError(
+        f"the server refused a query: {reason}{code}", hint=error.diag.message_hint or ""
+    )
 
 
 def _explained(error: psycopg.Error, values: Mapping[str, str]) -> ConnectionFailedError:
