@@ -55,6 +55,8 @@ def propose(
 
     if output is not None and output.exists():
         raise click.UsageError(f"{output} is there already: remove it, or name another file")
+    if not service.strip():
+        raise click.UsageError("the service needs a name")
     if dump is not None and dsn is not None:
         raise click.UsageError("--dsn and --dump exclude each other")
     wishes = source.Wishes(

@@ -224,6 +224,17 @@ def test_an_enum_module_of_this_folder_is_found_and_what_it_prints_is_kept_apart
     assert "said" in done.stderr
 
 
+def test_a_file_that_cannot_be_read_or_written_is_named(database: str, tmp_path: Path) -> None:
+    (tmp_path / "standard.toml").write_text('[service]\nname = "s"\n[table.t]\nname = "u"\n')
+    (tmp_path / "online").touch()
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE t (id integer)")
+    arguments = ("generate", "--service", str(tmp_path))
+    message = refusal(*arguments, cwd=tmp_path, dsn=database)
+    assert f"{tmp_path / 'online'} cannot be read or written: " in message
+    assert "the service needs a name" in run_trueup("propose", "", dsn=database).stderr
+
+
 def test_a_schema_a_database_and_a_role_that_are_not_there(database: str, tmp_path: Path) -> None:
     message = refusal("propose", "s", "--schema", "nope", cwd=tmp_path, dsn=database)
     assert "the schema nope of " in message

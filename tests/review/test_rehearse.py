@@ -365,6 +365,13 @@ def test_a_certificate_cannot_be_recorded_nowhere(files: Path) -> None:
     assert "none is named" in done.stderr
 
 
+def test_a_place_where_nothing_can_be_written_is_told_before_the_rehearsal(files: Path) -> None:
+    named = ("--sources", str(files), "--output", str(files / "no" / "certificate.json"))
+    done = run_trueup("rehearse", *named, dsn="host=/nowhere dbname=x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {named[-1]} cannot be written: ")
+
+
 def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:
     write_migration(tmp_path, "0001_baseline_all", "SELECT 1;")
     done = run_trueup("rehearse", "--sources", str(tmp_path), "--scratch", server_dsn)

@@ -54,6 +54,7 @@ def run(
     """
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
+    certificates.require_writable(output)
     options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
