@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
-
 import psycopg
 import pytest
 from support.journey import Journey
+from support.runs import query
 
-from objects.things import ENUM, STANDARD, things
+from objects.things import ENUM, PARTS, STANDARD, things
 from runner.errors import StatementError
+from runner.preflight import check
+from runner.standard import load_standard
 
 THING = '[table.things]\nname = "thing"\n'
 
@@ -89,6 +90,46 @@ def test_an_integer_that_an_old_client_writes_meanwhile_is_found(journey: Journe
     service.up("enforce")
 
 
-def _run(dsn: str, statement: LiteralString) -> None:
+HEX = """
+    CREATE TABLE things (id {0} PRIMARY KEY, status varchar(20) NOT NULL DEFAULT 'open');
+    CREATE TABLE parts (id {0} PRIMARY KEY, thing_id {0} REFERENCES things);
+    INSERT INTO things SELECT md5(n::text) FROM generate_series(1, 20) AS n;
+    UPDATE things SET id = upper(id) WHERE id < '8';
+    INSERT INTO parts SELECT md5(id), id FROM things;
+"""
+
+
+@pytest.mark.parametrize("kind", ["char(32)", "varchar(32)", "varchar(35)", "text"])
+def test_uuids_of_32_digits_come_through(journey: Journey, kind: str) -> None:
+    journey.there_and_back(HEX.format(kind), STANDARD + PARTS)
+
+
+@pytest.mark.parametrize("kind", ["char(32)", "varchar(32)"])
+def test_a_column_of_32_digits_takes_what_a_new_client_writes(journey: Journey, kind: str) -> None:
+    service = journey.start(HEX.format(kind), STANDARD + PARTS)
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        known = check(connection, load_standard(journey.folder / "standard.toml"))
+        assert known.ready, known.stops
+        assert not [f for f in known.findings if "32 hexadecimal" in f.problem]
+    service.up("enforce")
+    new = "0c0ffee0-0000-4000-8000-00000000000a"
+    _run(service.dsn, f"INSERT INTO thing (id, status) VALUES ('{new}', 'OPEN')")
+    _run(service.dsn, f"INSERT INTO part (id, thing_id) VALUES ('{new}', '{new}')")
+    assert query(service.dsn, "SELECT id, thing_id FROM parts WHERE thing_id ~ '^0c0f'") == [
+        (new.replace("-", ""), new.replace("-", ""))
+    ]
+    service.up("contract")
+    service.down("online")
+    assert query(service.dsn, "SELECT id FROM things WHERE id ~ '^0c0f'") == [
+        (new.replace("-", ""),)
+    ]
+
+
+def test_a_column_that_is_too_short_for_a_uuid_is_refused(journey: Journey) -> None:
+    schema = "CREATE TABLE things (id varchar(31) PRIMARY KEY, status varchar(20));"
+    journey.stopped(schema, STANDARD, "public.things.id is varchar(31), too short for a uuid")
+
+
+def _run(dsn: str, statement: str) -> None:
     with psycopg.connect(dsn) as connection:
-        connection.execute(statement)
+        connection.execute(statement.encode())
