@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
 
 _NAME = "trueup plan"
+_MOST_NAMED = 3
 _OLD_SECONDS = 1.0  # a transaction that is open for longer is worth a word
 
 
@@ -229,12 +230,18 @@ def _plan(
     notes = []
     if found is None:
         notes.append("nothing was rehearsed: locks and times are what the headers say")
-    files = []
+    files, others = [], []
     for migration in pending:
         known = found is not None and found.files.get(migration.id) == chain[migration.id]
         if found is not None and not known:
-            notes.append(f"{migration.id} was not rehearsed as it is now")
+            others.append(migration.id)
         files.append(_file(migration, found if known else None, sessions))
+    if len(others) == 1:
+        notes.append(f"{others[0]} was not rehearsed as it is now")
+    elif others:
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        named = ", ".join(others[:_MOST_NAMED])
+        notes.append(f"{len(others)} files were not rehearsed as they are now: {named}{more}")
     return Plan(
         pending[0].service if pending else (migrations[0].service if migrations else ""),
         database,
