@@ -75,7 +75,7 @@ def test_an_integer_that_is_not_listed_is_found_before_anything_changes(
     before = service.state()
     with pytest.raises(StatementError, match="would break the CHECK thing_n_check") as refusal:
         service.up("enforce" if strategy == "online" else "window")
-    assert "things_check" in str(refusal.value) or "thing_check" in str(refusal.value)
+    assert "_thing_check.sql" in str(refusal.value)
     service.down(strategy)
     assert service.state() == before
 
