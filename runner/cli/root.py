@@ -31,11 +31,19 @@ Exit codes:
 
 
 class _Group(click.Group):
-    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
-        return ["--help", "-h"]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs, each with all of its first sentence; click would cut it."""
+        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
-@click.group(cls=_Group, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+@click.group(
+    cls=_Group,
+    epilog=EXIT_CODES,
+    context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
+)
 @click.version_option(package_name="trueup", prog_name="trueup")
 def cli() -> None:
     """Bring a live PostgreSQL service to a house standard with plain SQL migrations.

@@ -169,3 +169,18 @@ def test_the_help_of_the_command_tells_precedence_and_exit_codes() -> None:
     assert "--dsn, TRUEUP_DSN, DATABASE_URL" in output
     for code in ("0", "1", "2", "3", "4", "5", "130"):
         assert re.search(rf"^ +{code} +\w", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", sorted(cli.commands))
+def test_h_is_help_of_each_verb(verb: str) -> None:
+    by_letter = CliRunner().invoke(cli, [verb, "-h"])
+    assert (by_letter.exit_code, by_letter.output) == (
+        0,
+        CliRunner().invoke(cli, [verb, "--help"]).output,
+    )
+
+
+def test_the_list_of_verbs_cuts_no_sentence() -> None:
+    shown = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
+    assert "..." not in shown.partition("Commands:")[2]
+    assert all(name in shown for name in cli.commands)
