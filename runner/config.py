@@ -178,7 +178,8 @@ def service_folder(service: str) -> Path:
             path.parent.name
             for root in SERVICE_ROOTS
             if root.is_dir()
-            for path in root.glob("*/legacy")
+            for pattern in ("*/legacy", "*/standard.toml")
+            for path in root.glob(pattern)
         }
     )
     raise UsageError(

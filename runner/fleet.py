@@ -64,7 +64,9 @@ def read_fleet(path: Path) -> list[Member]:
     """
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("database", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"fleet file {path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"fleet file {path} cannot be read: {error}") from None
     if not isinstance(entries, list) or not entries:
         raise UsageError(

@@ -226,7 +226,13 @@ JOIN pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_proc AS f ON f.oid = t.tgfoid
 JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
-WHERE n.nspname = ANY (%(schemas)s) AND NOT t.tgisinternal
+WHERE n.nspname = ANY (%(schemas)s) AND (
+    NOT t.tgisinternal
+    -- Before PostgreSQL 15 those that partitions have of their table are internal.
+    OR t.tgparentid <> 0 AND NOT EXISTS (
+        SELECT FROM pg_constraint AS k WHERE k.oid = t.tgconstraint AND k.contype = 'f'
+    )
+)
 ORDER BY t.tgrelid, t.tgname
 """
 

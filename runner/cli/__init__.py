@@ -41,8 +41,20 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
+        if error.filename is not None:
+            _fail(f"{error.filename} cannot be read or written: {error.strerror}", 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _fail(f"the result cannot be written: {error.strerror}; what was run is done", 1)
+    except Exception as error:
+        # Imported late: most runs that come here have it by then.
+        from psycopg import Error
+
+        if not isinstance(error, Error):
+            raise
+        from runner.postgres.connect import ended_by_server
+
+        ended = ended_by_server(error)
+        _fail(str(ended), ended.exit_code)
     sys.exit(0)
 
 

@@ -9,13 +9,21 @@ from typing import Any
 import click
 
 from runner import config
-from runner.cli.root import STANDARD, cli, options, print_json, resolve, resolve_standard
+from runner.cli.root import (
+    STANDARD,
+    cli,
+    of_unit,
+    options,
+    print_json,
+    resolve,
+    resolve_standard,
+)
 
 
 @cli.command()
 @click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
-@options("dsn", "config", "service", "sources", "json")
-def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
+@options("unit", "dsn", "config", "service", "sources", "json")
+def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: Any) -> None:
     """Find everything that would stop the conversion, before anything is changed.
 
     Reads each table once, in one read-only transaction: unknown values, ids that are no uuid or
@@ -36,15 +44,17 @@ def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
     from runner.preflight.render import print_report
     from runner.standard import load_standard
 
-    dsn, standard = resolve_standard(standard_path, **where)
+    dsn, path = resolve_standard(standard_path, **where)
+    standard = load_standard(path)
     with (
         connect(dsn, application_name="trueup check") as connection,
         Console(stderr=True).status("reading the catalog") as status,
     ):
         report = check(
             connection,
-            load_standard(standard),
-            folder=standard.parent,
+            of_unit(standard, path, unit),
+            folder=path.parent,
+            whole=standard,
             on_table=lambda name: status.update(f"reading {name}"),
         )
     if as_json:
@@ -59,9 +69,10 @@ def check(standard_path: Path | None, as_json: bool, **where: Any) -> None:
 @click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
 @click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
 @click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")
-@options("dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
 def verify(
     standard_path: Path | None,
+    unit: str | None,
     drift: bool,
     scratch: str | None,
     strategy: str,
@@ -83,6 +94,8 @@ def verify(
       trueup verify --service model_orchestration --drift
     """
     if drift:
+        if unit:
+            raise click.UsageError("--drift and --unit exclude each other")
         _verify_drift(scratch, as_json=as_json, strategy=strategy, **where)
         return
     from rich.console import Console
@@ -93,9 +106,10 @@ def verify(
     from runner.verify.render import as_json as verification_as_json
     from runner.verify.render import print_verification
 
-    dsn, standard = resolve_standard(standard_path, **where)
+    dsn, path = resolve_standard(standard_path, **where)
+    standard = of_unit(load_standard(path), path, unit)
     with connect(dsn, application_name="trueup verify") as connection:
-        verification = verify(connection, load_standard(standard))
+        verification = verify(connection, standard)
     if as_json:
         print_json(verification_as_json(verification))
     else:

@@ -10,6 +10,7 @@ import click
 
 from runner import config
 from runner.cli.root import cli, options, print_json
+from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
-@options("rehearsal", "dsn", "config", "service", "sources", "strategy")
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
 @click.option(
     "--format",
     "form",
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="markdown: for a pull request.",
 )
-def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> None:
+def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **where: Any) -> None:
     """Tell what apply will do, in order: files, locks, times, the way back, who is in the way.
 
     Locks and times come from the rehearsal of these very files; where there was none, the headers
@@ -47,7 +48,7 @@ def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> Non
     from runner.review.plan import make_plan
 
     dsn, migrations, _ = resolve_for_review(where)
-    found = make_plan(dsn, migrations, to=to, rehearsal=rehearsal)
+    found = make_plan(dsn, migrations, to=to, unit=unit, rehearsal=rehearsal)
     if form == "json":
         print_json(plan_show.as_json(found))
     elif form == "markdown":
@@ -65,8 +66,10 @@ def plan(to: str | None, rehearsal: Path | None, form: str, **where: Any) -> Non
     help="The file to write.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
-@options("rehearsal", "dsn", "config", "service", "sources", "strategy")
-def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -> None:
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
+def report(
+    output: Path, no_check: bool, unit: str | None, rehearsal: Path | None, **where: Any
+) -> None:
     """Write one HTML file that shows the whole migration to those who approve it.
 
     The old and the new contract, the locks and what clients saw during the rehearsal, the state of
@@ -81,7 +84,13 @@ def report(output: Path, no_check: bool, rehearsal: Path | None, **where: Any) -
 
     dsn, migrations, standard = resolve_for_review(where)
     write_report(
-        dsn, migrations, standard, rehearsal=rehearsal, with_check=not no_check, output=output
+        dsn,
+        migrations,
+        standard,
+        unit=unit,
+        rehearsal=rehearsal,
+        with_check=not no_check,
+        output=output,
     )
     click.echo(f"wrote {output}")
 
@@ -155,7 +164,7 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
 def rehearse(as_json: bool, **options: Any) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
 
@@ -232,7 +241,11 @@ def _lint_folders(
     values = config.read_config(config_path or config.find_config(Path.cwd()))
     found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
     folders = [path for each in found for path in (*each.folders, *each.on_request)]
-    return [path for path in dict.fromkeys(folders) if path.is_dir()]
+    there = [path for path in dict.fromkeys(folders) if path.is_dir()]
+    if not there:
+        listed = ", ".join(map(str, folders))
+        raise UsageError(f"there is nothing to lint: none of these folders exists: {listed}")
+    return there
 
 
 def resolve_for_review(

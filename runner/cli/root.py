@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.ledger.files import Migration
+    from runner.standard.model import Standard
 
 
 EXIT_CODES = """\b
@@ -30,11 +31,19 @@ Exit codes:
 
 
 class _Group(click.Group):
-    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
-        return ["--help", "-h"]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs, each with all of its first sentence; click would cut it."""
+        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
-@click.group(cls=_Group, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+@click.group(
+    cls=_Group,
+    epilog=EXIT_CODES,
+    context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
+)
 @click.version_option(package_name="trueup", prog_name="trueup")
 def cli() -> None:
     """Bring a live PostgreSQL service to a house standard with plain SQL migrations.
@@ -154,6 +163,19 @@ def resolve_standard(
             "no standard.toml stands beside the migrations", hint="name it: --standard FILE"
         )
     return config.resolve_dsn(dsn, values), named
+
+
+def of_unit(standard: Standard, path: Path, unit: str | None) -> Standard:
+    """The standard of one unit of tables, as the files beside it tell the units apart."""
+    if unit is None:
+        return standard
+    from runner.ledger.files import read_migrations
+    from runner.ledger.units import tables_of, unit_of
+
+    strategy = "online" if any((path.parent / "online").glob("*.sql")) else "window"
+    folders = config.resolve_sources((), str(path.parent), {}, strategy)
+    found = read_migrations(folders.folders, on_request=folders.on_request)
+    return standard.of(tables_of(found, unit_of(found, unit)))
 
 
 def print_json(value: object) -> None:

@@ -302,20 +302,23 @@ def status(watch: bool, waiting_period: str, unit: str | None, as_json: bool, **
     from runner.execute import underway
     from runner.ledger.records import read_ledger
     from runner.ledger.status import read_status
-    from runner.ledger.units import unit_of
+    from runner.ledger.units import is_of, tables_of, unit_of
     from runner.postgres.connect import connect
 
     dsn, migrations = resolve(**where)
     within = unit_of(migrations, unit) if unit else None
+    tables = tables_of(migrations, within) if within else frozenset()
     period = timedelta(seconds=config.parse_seconds(waiting_period))
     with connect(dsn, application_name="trueup status") as connection:
         while True:
             ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
             lines = read_status(connection, migrations, ledger)
-            if within is not None:
-                lines = [x for x in lines if x.migration in within.files | within.shared]
             backfills = underway.read_backfills(connection)
             old_names = underway.read_old_names(connection, period)
+            if within is not None:
+                lines = [x for x in lines if x.migration in within.files | within.shared]
+                backfills = [x for x in backfills if x.file in within.files]
+                old_names = [x for x in old_names if is_of(tables, x.name)]
             if as_json:
                 print_json(
                     {
@@ -341,7 +344,8 @@ def _show_status(lines: list[MigrationStatus]) -> None:
     width = max(len(line.migration) for line in lines)
     for line in lines:
         when = f"  {line.applied_at} UTC" if line.applied_at else ""
-        by = f"  {line.by}" if line.by else ""
+        # Who rolled a file back did not apply it.
+        by = f"  {line.by}" if line.by and line.standing not in ("PENDING", "ON_REQUEST") else ""
         click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
         for note in line.notes:
             click.echo(f"            {note}")

@@ -55,6 +55,8 @@ def propose(
 
     if output is not None and output.exists():
         raise click.UsageError(f"{output} is there already: remove it, or name another file")
+    if not service.strip():
+        raise click.UsageError("the service needs a name")
     if dump is not None and dsn is not None:
         raise click.UsageError("--dsn and --dump exclude each other")
     wishes = source.Wishes(
@@ -110,6 +112,8 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"differs: {path}")
         for reason in written.only_window:
             click.echo(f"only the window strategy: {reason}")
+        if written.converted:
+            click.echo(f"converted already, no files needed: {', '.join(written.converted)}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):
         sys.exit(1)

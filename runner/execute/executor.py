@@ -60,6 +60,9 @@ Operation = Literal["APPLY", "ROLLBACK"]
 HOLDER_POLL = 0.1  # seconds between two looks at who holds a table
 LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
 
+# Schema, table, function, and other things that are there already.
+_IS_THERE = ("42P06", "42P07", "42723", "42710")
+
 
 @dataclass
 class Executor:
@@ -283,6 +286,8 @@ class Executor:
     ) -> Exception:
         reason = failed.error.diag.message_primary or str(failed.error)
         hint = "correct the cause and run the same command again"
+        if job.migration.phase == "baseline" and failed.error.sqlstate in _IS_THERE:
+            hint = "the service is here already: record that first, by `trueup baseline`"
         if record is not None:
             with suppress(Error):
                 self.recorder.failed(record, reason)

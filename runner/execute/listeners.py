@@ -95,10 +95,18 @@ def describe(event: Event) -> str:
 
 
 class _Lines:
+    """One line an event; of a long file's progress one a percent, or a log would drown in it."""
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._told: tuple[str, int] | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            now = event.migration, int(event.share * 100)
+            if self._told and self._told[0] == now[0] and now[1] <= self._told[1]:
+                return
+            self._told = now
         if line := describe(event):
             self._stream.write(line + "\n")
             self._stream.flush()

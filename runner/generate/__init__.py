@@ -10,7 +10,8 @@ from runner.catalog import Catalog, Name
 from runner.errors import StandardError
 from runner.generate import online, window
 from runner.generate.attached import obstacles
-from runner.generate.changes import outside_references, plan_changes
+from runner.generate.changes import is_converted, outside_references, plan_changes
+from runner.generate.converted import require_nothing_left
 from runner.generate.dependents import Dependents
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.partitions import partition_obstacles
@@ -29,10 +30,12 @@ class Generated:
     Args:
         files: the files of both strategies.
         only_window: why some units of tables have files for the window strategy alone.
+        converted: the tables that have their new name already, and get no files.
     """
 
     files: tuple[File, ...]
     only_window: tuple[str, ...]
+    converted: tuple[str, ...] = ()
 
 
 def generate(
@@ -50,9 +53,13 @@ def generate(
         The files, deterministic: the same standard and catalog give the same text.
 
     Raises:
-        StandardError: the standard does not fit the catalog, or a table holds what neither
-            strategy can bring through unharmed.
+        StandardError: the standard does not fit the catalog, a table holds what neither
+            strategy can bring through unharmed, or one that is converted lacks what the standard
+            says of it.
     """
+    converted = [t for t in standard.tables if is_converted(t, catalog)]
+    for table in converted:
+        require_nothing_left(table, catalog.relations[Name(table.schema, table.name)])
     units = plan_units(standard, catalog)
     known = list(existing)
     online_units = [u for u in units if not u.only_window]
@@ -62,6 +69,7 @@ def generate(
             *number(list(window.drafts(units)), baseline, known),
         ),
         tuple(reason for u in units for reason in u.only_window),
+        tuple(str(Name(t.schema, t.name)) for t in converted),
     )
 
 

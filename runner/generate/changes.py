@@ -18,6 +18,7 @@ from runner.generate.attached import (
 from runner.generate.checks import check_changes
 from runner.generate.columns import column_changes, integer_checks
 from runner.generate.dependents import Dependents
+from runner.generate.fitting import require_fitting_types
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
 from runner.generate.partitions import partitions_of
 from runner.quoting import shorten
@@ -38,7 +39,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     Raises:
         StandardError: the standard does not fit the catalog.
     """
-    tables = [t for t in standard.tables if not _is_converted(t, catalog)]
+    tables = [t for t in standard.tables if not is_converted(t, catalog)]
     taken = names_taken(catalog)
     standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
@@ -93,7 +94,7 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     Raises:
         StandardError: one of them refers to a column that is converted.
     """
-    tables = {Name(t.schema, t.old): t for t in standard.tables if not _is_converted(t, catalog)}
+    tables = {Name(t.schema, t.old): t for t in standard.tables if not is_converted(t, catalog)}
     new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
     taken = names_taken(catalog)
     columns = {
@@ -113,7 +114,8 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     ]
 
 
-def _is_converted(table: TableStandard, catalog: Catalog) -> bool:
+def is_converted(table: TableStandard, catalog: Catalog) -> bool:
+    """Whether a table has its new name, alone or beside the view that keeps the old one."""
     old = catalog.relations.get(Name(table.schema, table.old))
     return (old is None or old.kind == "v") and Name(table.schema, table.name) in catalog.relations
 
@@ -138,6 +140,7 @@ def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[st
             raise StandardError(
                 f"the standard names the column {name}.{column}, which the table does not have"
             )
+    require_fitting_types(table, relation, catalog)
     for old, new in table.columns.items():
         if old in converted:
             raise StandardError(f"{name}.{old} cannot get another name and be converted at once")

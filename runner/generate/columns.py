@@ -79,12 +79,26 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         old_default=column.default,
         new_default=new_default,
         to_new=to_new,
-        to_old="{}::text",
+        to_old=_uuid_text(column, relation),
         not_null=column.not_null,
         refusals=tuple(refusals),
         storage=_storage(column, is_text=True),
         old_collation=column.collation,
     )
+
+
+def _uuid_text(column: Column, relation: Relation) -> str:
+    """How the old contract spells a uuid of the new one: without dashes where they do not fit."""
+    length = re.fullmatch(r"character(?: varying)?\((\d+)\)", column.type)
+    if not length or int(length[1]) >= 36:
+        return "{}::text"
+    if int(length[1]) < 32:
+        raise StandardError(
+            f"{relation.qualified}.{column.name} is {short_type(column.type)}, too short for a uuid"
+            " of the new contract",
+            hint="Take it out of uuids, or widen it before: 32 digits, or 36 characters.",
+        )
+    return "replace({}::text, '-', '')"
 
 
 def _enum_change(

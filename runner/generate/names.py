@@ -117,11 +117,29 @@ class Names:
 
     @property
     def new_not_nulls(self) -> list[tuple[str, str, str | None]]:
-        """The same under the table's new name."""
-        return [
-            (column, follow(name, self.old.name, self.new.name), comment)
-            for column, name, comment in self.old_not_nulls
+        """The same under the new names of the table and its columns.
+
+        PostgreSQL keeps the name when it renames a column, so those have one of their own.
+        """
+        kept = self.old_not_nulls
+        own = {column for column, _, _ in kept}
+        kept += [
+            (column, not_null_name(self.old.name, column), None)
+            for column in self.not_null
+            if column in self._table.renamed and column not in own
         ]
+        return [
+            (
+                self._table.renamed.get(column, column),
+                follow(name, self.old.name, self.new.name),
+                comment,
+            )
+            for column, name, comment in kept
+        ]
+
+    def under_new_names(self, columns: Iterable[str]) -> list[str]:
+        """Columns as the new contract calls them."""
+        return [self._table.renamed.get(column, column) for column in columns]
 
 
 def not_null_name(table: str, column: str) -> str:

@@ -96,13 +96,13 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     yield toolkit("online", "expand")
     tables = [t for u in units for t in u.tables]
     for t in tables:
-        if t.columns:
+        if t.is_checked:
             yield check(t, "online", "expand")
     for u in units:
         if u.can_be_tried:
             yield dependents_check(u, "online", "expand")
     for u in units:
-        checks = [f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]
+        checks = [f"check {t.new}" for t in u.tables if t.is_checked] or ["toolkit"]
         checks += [f"check dependents {u.tables[0].new}"] if u.can_be_tried else []
         for place, t in enumerate(u.tables):
             yield _expand(t, one_by_one(u, checks, "expand", place))
@@ -114,7 +114,7 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
                 for table in t.with_rows:
                     yield _backfill(t, table, after)
     for t in tables:
-        if t.columns:
+        if t.is_checked:
             yield from _enforce(t)
     for u in units:
         yield from _foreign_keys(u)
@@ -173,7 +173,8 @@ def _backfill(t: TableView, table: Name, after: Sequence[str]) -> Draft:
 
 def _enforce(t: TableView) -> Iterator[Draft]:
     new = t.new.name
-    previous = [f"backfill {table}" for table in t.with_rows] or [f"expand {t.new}"]
+    filled = t.with_rows if t.columns else []
+    previous = [f"backfill {table}" for table in filled] or [f"expand {t.new}"]
 
     def step(subject: str, template: str, title: str, **parts: str) -> Draft:
         nonlocal previous

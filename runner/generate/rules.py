@@ -44,6 +44,7 @@ def before(table: TableView) -> Rules:
         if c.name not in uuids
         for r in c.refusals
     ]
+    others += _integers(table)
     for k in table.change.checks:
         shown = ", ".join(
             f"{table.converted[c].new_from(q)} AS {q}" if c in table.converted else f"{q} AS {q}"
@@ -66,13 +67,23 @@ def before(table: TableView) -> Rules:
 
 def after(table: TableView) -> Rules:
     """What the new contract does not allow in a converted row."""
-    new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
-    converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
-    differ = f"({new}) IS DISTINCT FROM ({converted})"
-    others = [Rule(table.columns[0].name, differ, "stands in a row whose two sides differ")]
+    others = _integers(table)
+    if table.columns:
+        new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
+        converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
+        differ = f"({new}) IS DISTINCT FROM ({converted})"
+        reason = "stands in a row whose two sides differ"
+        others.append(Rule(table.columns[0].name, differ, reason))
     others += [
         Rule(c.name, f"NOT ({check})", refusal.reason)
         for c in table.columns
         for (_, check), refusal in zip(c.checks, c.refusals[-len(c.checks) :], strict=False)
     ]
     return Rules(others, [], [])
+
+
+def _integers(table: TableView) -> list[Rule]:
+    return [
+        Rule(column, f"NOT ({check})", f"would break the CHECK {name}")
+        for column, name, check in table.change.integer_checks
+    ]

@@ -36,7 +36,7 @@ def drafts(u: UnitView, subject: str) -> Iterator[Draft]:
         yield draft
         previous = draft.key
     for place, group in enumerate(groups, 1):
-        checks = [f"check {t.new}" for t in group if t.columns] or ["toolkit"]
+        checks = [f"check {t.new}" for t in group if t.is_checked] or ["toolkit"]
         draft = _step(u, subject, "fkeys_off", place, group, after(*checks), f". {between}")
         yield draft
         previous = draft.key

@@ -133,7 +133,7 @@ def last_of_enforce(t: TableView) -> str:
         return f"enforce constraints {t.new}"
     if t.converted_indexes:
         return f"index {t.converted_indexes[-1].build_name} {t.new}"
-    return f"enforce check {t.new}" if t.columns else f"expand {t.new}"
+    return f"enforce check {t.new}" if t.is_checked else f"expand {t.new}"
 
 
 def last_of_key(k: ForeignKeyChange) -> str:

@@ -39,6 +39,11 @@ class TableView:
         self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]
         self.names, self.in_place = Names(self), InPlace(self)
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether a row can keep the table from the new contract."""
+        return bool(self.columns or self.change.integer_checks)
+
     def whole(self, name: str) -> str:
         """The table under one of its names, with what is locked together with it."""
         return f"{name} and its partitions" if self.partitions.is_partitioned else name

@@ -14,10 +14,12 @@ from runner.generate.unit import UnitView
 
 def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
     """The files of the window strategy, in their order."""
+    if not units:
+        return
     yield toolkit("window", "window")
     for u in units:
         for t in u.tables:
-            if t.columns:
+            if t.is_checked:
                 yield check(t, "window", "window")
         if u.can_be_tried:
             yield dependents_check(u, "window", "window")
@@ -52,7 +54,7 @@ def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
             },
             rollback_title=f"Turns {', '.join(new)} back into {', '.join(old)}, byte for byte.",
             after=[
-                *([f"check {t.new}" for t in u.tables if t.columns] or ["toolkit"]),
+                *([f"check {t.new}" for t in u.tables if t.is_checked] or ["toolkit"]),
                 *([f"check dependents {u.tables[0].new}"] if u.can_be_tried else []),
             ],
             context={"u": u},

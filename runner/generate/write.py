@@ -29,12 +29,14 @@ class Written:
         unchanged: paths that were there and say the same.
         differing: paths that were there and say something else; they were left as they are.
         only_window: why some units of tables have files for the window strategy alone.
+        converted: the tables that have their new name already: their files stay as they are.
     """
 
     added: tuple[str, ...]
     unchanged: tuple[str, ...]
     differing: tuple[str, ...]
     only_window: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
 
 def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
@@ -53,6 +55,11 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
         StandardError: the standard does not fit, or a file that is there would have to change.
     """
     standard = load_standard(folder / "standard.toml")
+    if not standard.tables:
+        raise StandardError(
+            f"{folder / 'standard.toml'} names no table: there is nothing to generate",
+            hint="Write it by `trueup propose`, or add a paragraph [table.NAME] for each table.",
+        )
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     generated = _generated(folder, standard, catalog)
     written = _compare(folder, generated)
@@ -113,7 +120,13 @@ def _compare(folder: Path, generated: Generated) -> Written:
             unchanged.append(path)
         else:
             differing.append(path)
-    return Written(tuple(added), tuple(unchanged), tuple(differing), generated.only_window)
+    return Written(
+        tuple(added),
+        tuple(unchanged),
+        tuple(differing),
+        generated.only_window,
+        generated.converted,
+    )
 
 
 def _ids(folder: Path) -> list[str]:

@@ -133,7 +133,8 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
         found = "is a file" if source.exists() else "does not exist"
         raise MigrationFileError(
             f"source folder {source} {found}",
-            hint="name the folder that holds the .sql files, by --sources, --service or yoyo.ini",
+            hint=_way_to_files(source)
+            or "name the folder that holds the .sql files, by --sources, --service or yoyo.ini",
         )
     paths = sorted(source.iterdir(), key=str)
     names = {path.name for path in paths}
@@ -147,8 +148,20 @@ def _read_source(source: Path, *, on_request: bool) -> list[Migration]:
         if path.suffix == ".sql" and not path.name.endswith(ROLLBACK_SUFFIX)
     ]
     if not migrations:
-        raise MigrationFileError(f"source folder {source} holds no migration (.sql file)")
+        raise MigrationFileError(
+            f"source folder {source} holds no migration (.sql file)", hint=_way_to_files(source)
+        )
     return migrations
+
+
+def _way_to_files(source: Path) -> str:
+    """How a service of a standard.toml comes to files where it has none; empty for others."""
+    service = source.parent
+    if source.name == "online" and any((service / "window").glob("*.sql")):
+        return "its tables can be converted in a window only: --strategy window"
+    if (service / "standard.toml").is_file():
+        return f"write them by `trueup generate --service {service.name}`"
+    return ""
 
 
 def _stray(path: Path, names: set[str]) -> str:

@@ -137,9 +137,14 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
                has_schema_privilege(%(role)s, n.oid, 'USAGE'),
                has_schema_privilege(%(role)s, n.oid, 'CREATE'),
                has_schema_privilege(o.oid, n.oid, 'CREATE')
-        FROM unnest(%(tables)s::text[]) t
-        JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t)
+        -- to_regclass() would fail where the schema is closed to this role.
+        FROM (SELECT parse_ident(t)::name[] AS name FROM unnest(%(tables)s::text[]) t) t
+        JOIN pg_catalog.pg_class c ON c.relname = t.name[cardinality(t.name)]
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            AND CASE cardinality(t.name)
+                WHEN 1 THEN pg_catalog.pg_table_is_visible(c.oid)
+                ELSE n.nspname = t.name[1]
+            END
         JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
         GROUP BY n.oid, n.nspname, o.oid, o.rolname
         ORDER BY n.nspname, o.rolname

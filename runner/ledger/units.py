@@ -106,6 +106,16 @@ def unit_of(migrations: Sequence[Migration], table: str) -> Unit:
     )
 
 
+def tables_of(migrations: Sequence[Migration], unit: Unit) -> frozenset[tuple[str, ...]]:
+    """The old and the new names of a unit's tables, each as schema and name."""
+    return frozenset(_tables(m for m in migrations if m.id in unit.files))
+
+
+def is_of(tables: frozenset[tuple[str, ...]], name: str) -> bool:
+    """Whether a qualified name, quoted where it must be, is one of a unit's tables."""
+    return _parts(name) in tables
+
+
 def _tables(migrations: Iterable[Migration]) -> dict[tuple[str, ...], bool]:
     """The tables that files convert, by each of their names; whether it is the last one."""
     found: dict[tuple[str, ...], bool] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from runner.errors import ConnectionFailedError
+from runner.errors import ConnectionFailedError, StatementError, TrueupError
 
 CONNECT_TIMEOUT = 10
 _URI = re.compile(r"\w[\w+]*://(?:[^@/]*@)?(?P<hosts>[^/?]*)(?P<path>[^?]*)")
@@ -104,10 +105,32 @@ def _options(settings: Mapping[str, str]) -> list[str]:
     ]
 
 
+def ended_by_server(error: psycopg.Error) -> TrueupError:
+    """What is to be said of an error that ends a command which only looks.
+
+    Args:
+        error: as psycopg raised it.
+
+    Returns:
+        The error to show.
+    """
+    said = str(error).strip().splitlines()
+    reason = error.diag.message_primary or (said[0] if said else type(error).__name__)
+    if isinstance(error, psycopg.OperationalError):
+        return ConnectionFailedError(
+            f"the connection was lost: {reason}",
+            hint="see that the server runs, then run the same command again",
+        )
+    code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return StatementError(
+        f"the server refused a query: {reason}{code}", hint=error.diag.message_hint or ""
+    )
+
+
 def _explained(error: psycopg.Error, values: Mapping[str, str]) -> ConnectionFailedError:
     host = values.get("host") or os.environ.get("PGHOST") or "the local socket"
     place = f"{host}:{values.get('port') or os.environ.get('PGPORT') or '5432'}"
-    user = values.get("user") or os.environ.get("PGUSER") or "the system account's name"
+    user = values.get("user") or os.environ.get("PGUSER") or _own_name()
     dbname = values.get("dbname") or os.environ.get("PGDATABASE") or user
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = re.sub(r"^.*(?:FATAL|failed): +", "", lines[0]) if lines else type(error).__name__
@@ -117,6 +140,14 @@ def _explained(error: psycopg.Error, values: Mapping[str, str]) -> ConnectionFai
         f"cannot connect to database {dbname!r} at {place} as {user!r}: {reason}",
         hint=_next_step(reason),
     )
+
+
+def _own_name() -> str:
+    """The system account's name, which libpq takes for the role's."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _next_step(reason: str) -> str:

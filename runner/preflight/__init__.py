@@ -26,6 +26,7 @@ def check(
     standard: Standard,
     *,
     folder: Path | None = None,
+    whole: Standard | None = None,
     on_table: Callable[[Name], None] = lambda _: None,
 ) -> Report:
     """Find everything that would stop the conversion of a database, and change nothing.
@@ -36,6 +37,7 @@ def check(
         connection: as the role that will migrate; no transaction is open.
         standard: the new contract.
         folder: the service's folder, whose files are compared with what the database needs.
+        whole: what the files are made from, when `standard` is of one unit of tables alone.
         on_table: called with a table's name before its rows are read.
 
     Returns:
@@ -65,7 +67,7 @@ def check(
                 tables.append(read)
                 findings += found
     if folder is not None and len(changes) == len(standard.tables):
-        findings += check_files(folder, standard, catalog)
+        findings += check_files(folder, whole or standard, catalog)
     # Whatever else the generator does not take.
     if plan.refusal and not any(f.severity is Severity.STOPS for f in findings):
         findings.append(plan.refusal)

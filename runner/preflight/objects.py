@@ -337,18 +337,6 @@ def _table(
                 f"{old}.{column.name}",
                 f"is sorted by {column.collation}; the new column has the default collation",
             )
-    for converted in change.columns:
-        longest = 36 if converted.new_type == "uuid" else 0
-        room = re.fullmatch(r"(?:var)?char(?:acter)?\((\d+)\)", converted.old_type)
-        if room and int(room[1]) < longest:
-            yield Finding(
-                Severity.STOPS,
-                f"{old}.{converted.name}",
-                f"is {converted.old_type}: a uuid of the new contract has {longest} characters and "
-                "does not fit beside it",
-                hint=f"Before: ALTER TABLE {quote_name(change.old)} ALTER COLUMN"
-                f" {quote_ident(converted.name)} TYPE varchar({longest});",
-            )
     yield from _checks(change)
 
 

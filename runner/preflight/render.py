@@ -106,8 +106,12 @@ def print_line(
 
 def _print_finding(finding: Finding, console: Console) -> None:
     rows = "" if finding.rows is None else f": {_rows(finding.rows)}"
-    name = finding.object
-    print_line(console, f"{name} {finding.problem}{rows}", indent=2, bold=len(name))
+    name, problem = finding.object, finding.problem
+    if name in problem:
+        bold, text = len(name) if problem.startswith(name) else 0, problem
+    else:
+        bold, text = len(name), f"{name} {problem}"
+    print_line(console, f"{text}{rows}", indent=2, bold=bold)
     if finding.samples:
         samples = ", ".join(map(_sample, finding.samples))
         print_line(console, samples, style="cyan", indent=4)

@@ -116,18 +116,21 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         f"{text} LIKE '{_DASHED}'"
         f" AND {text} ~ '^[0-9A-F]+-[0-9A-F]+-[0-9A-F]+-[0-9A-F]+-[0-9A-F]+$' AND {text} ~ '[A-F]'"
     )
+    fine, digits = is_canonical(text), f"length({text}) = 32 AND {text} !~ '[^0-9a-f]'"
+    others = [spelled(digits, "hex", "as 32 hexadecimal digits")]
+    if change.to_old != "{}::text":
+        # The column has no room for dashes: its digits are what the old contract gets back.
+        fine, others = digits, []
     rules = (
         *_null_rule(change),
-        spelled(
-            f"length({text}) = 32 AND {text} !~ '[^0-9a-f]'", "hex", "as 32 hexadecimal digits"
-        ),
+        *others,
         spelled(upper, "upper", "in upper case"),
         Rule(
             f"{text} ~* '{UUID_PATTERN}'",
             Severity.KNOW,
             "holds uuids in another format; the reversal table keeps how they were spelled",
             shown_by=f"{text} ~* '{UUID_PATTERN}' AND NOT ({is_canonical(text)})"
-            f" AND NOT (length({text}) = 32 AND {text} !~ '[^0-9a-f]')"
+            f" AND NOT ({digits})"
             f" AND NOT ({upper})",
             buckets=4,
             spelling=OTHER_SPELLING,
@@ -140,7 +143,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
             buckets=16,
         ),
     )
-    return ColumnRules(change.name, text, is_canonical(text), rules)
+    return ColumnRules(change.name, text, fine, rules)
 
 
 def _enum_rules(

@@ -21,6 +21,7 @@ from runner.standard.propose import propose
 
 _MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
 _MOST_SHOWN = 10
+_FIRST, _LAST = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database dump complete"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ def propose_from_dump(dump: Path, wishes: Wishes) -> Proposed:
                 hint=_MAKE_DUMP,
             ) from error
     warnings = [f"not loaded: {failure}" for failure in failures[:_MOST_SHOWN]]
+    if _is_cut_off(dump):
+        warnings.insert(0, f"{dump}: ends before the last line that pg_dump writes: it is cut off")
     if len(failures) > _MOST_SHOWN:
         warnings.append(f"not loaded: and {len(failures) - _MOST_SHOWN} more")
     return Proposed(found.text, (*warnings, *found.warnings))
@@ -136,8 +139,19 @@ def _require_sql(dump: Path) -> None:
             f"{dump}: is a dump in binary format, which has to be made SQL first",
             hint=f"pg_restore -f schema.sql {dump}",
         )
+    if start.startswith(b"\x1f\x8b"):
+        raise StandardError(f"{dump}: is compressed", hint=f"gunzip --keep {dump}")
     if b"\0" in start:
         raise StandardError(f"{dump}: is no SQL", hint=_MAKE_DUMP)
+
+
+def _is_cut_off(dump: Path) -> bool:
+    """Whether pg_dump began the file and did not end it."""
+    with dump.open("rb") as file:
+        if _FIRST not in file.read(512).replace(b"\r", b""):
+            return False
+        file.seek(max(0, dump.stat().st_size - 512))
+        return _LAST not in file.read()
 
 
 def _load(server: EmbeddedServer, dump: Path) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -131,6 +132,19 @@ def read_file(path: Path) -> Certificate:
         raise RehearsalError(f"{path} cannot be read: {error.strerror}", hint=_AGAIN) from None
     except ValueError:
         raise RehearsalError(f"{path} is no certificate of a rehearsal", hint=_AGAIN) from None
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a place for a certificate before the rehearsal, which takes its time.
+
+    Raises:
+        RehearsalError: no file can be written there.
+    """
+    place = path if path.exists() else path.parent
+    if not path.parent.is_dir():
+        raise RehearsalError(f"{path} cannot be written: {path.parent} is no folder")
+    if not os.access(place, os.W_OK):
+        raise RehearsalError(f"{path} cannot be written: Permission denied")
 
 
 def write_file(certificate: Certificate, path: Path) -> None:

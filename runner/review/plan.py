@@ -12,6 +12,7 @@ from psycopg import Connection
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
+from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
 
 _NAME = "trueup plan"
+_MOST_NAMED = 3
 _OLD_SECONDS = 1.0  # a transaction that is open for longer is worth a word
 
 
@@ -151,6 +153,7 @@ def make_plan(
     migrations: Sequence[Migration],
     *,
     to: str | None = None,
+    unit: str | None = None,
     rehearsal: Path | None = None,
 ) -> Plan:
     """Find out what a run of apply would do. Reads only.
@@ -159,6 +162,7 @@ def make_plan(
         dsn: the live database; None to plan every file as if none were applied.
         migrations: all that the sources hold, in the order of read_migrations.
         to: the last phase or id; None for what a plain apply would do.
+        unit: a table by its old or new name: plan its unit of tables alone.
         rehearsal: a certificate's file; else it is looked for.
 
     Returns:
@@ -167,16 +171,18 @@ def make_plan(
     Raises:
         TrueupError: one of its kinds.
     """
+    within = unit_of(migrations, unit) if unit else None
     if dsn is None:
         found = find_certificate(rehearsal, None)
         # Without a ledger, what the rehearsal took for applied is.
         applied = {m.id for m in migrations if m.phase == "baseline"}
         if found is not None:
             applied = {m.id for m in migrations if m.id not in found.files}
-        return _plan("", migrations, selection.to_apply(migrations, applied, to=to), found, ())
+        pending = selection.to_apply(migrations, applied, to=to, unit=within)
+        return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
         ledger = read_ledger(connection)
-        pending = selection.to_apply(migrations, ledger.applied, to=to)
+        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
 
@@ -225,12 +231,18 @@ def _plan(
     notes = []
     if found is None:
         notes.append("nothing was rehearsed: locks and times are what the headers say")
-    files = []
+    files, others = [], []
     for migration in pending:
         known = found is not None and found.files.get(migration.id) == chain[migration.id]
         if found is not None and not known:
-            notes.append(f"{migration.id} was not rehearsed as it is now")
+            others.append(migration.id)
         files.append(_file(migration, found if known else None, sessions))
+    if len(others) == 1:
+        notes.append(f"{others[0]} was not rehearsed as it is now")
+    elif others:
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        named = ", ".join(others[:_MOST_NAMED])
+        notes.append(f"{len(others)} files were not rehearsed as they are now: {named}{more}")
     return Plan(
         pending[0].service if pending else (migrations[0].service if migrations else ""),
         database,

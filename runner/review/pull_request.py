@@ -51,6 +51,8 @@ def review(
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", hint="make it, or name another one")
+    path = folder / CERTIFICATE
+    certificates.require_writable(path)
     listener("linting")
     remarks = read_remarks(migrations)
     certificate = rehearse(
@@ -60,7 +62,6 @@ def review(
         standard=load_standard(standard) if standard else None,
         listener=listener,
     )
-    path = folder / CERTIFICATE
     certificates.write_file(certificate, path)
     listener("writing")
     plan = make_plan(dsn, migrations, to=list(certificate.files)[-1], rehearsal=path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import importlib
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from runner.catalog import Name
@@ -53,17 +56,33 @@ def shared_enums(module: str) -> list[EnumStandard]:
         StandardError: it cannot be imported.
     """
     try:
-        found = vars(importlib.import_module(module))
-    except Exception as error:
+        found = vars(_import(module))
+    except (Exception, SystemExit) as error:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, SystemExit):
+            reason = f"it ended the program with {error.code}"
         raise StandardError(
-            f"the enums module {module} cannot be imported: {error}",
-            hint="Run trueup where the service's code can be imported.",
+            f"the enums module {module} cannot be imported: {reason}",
+            hint="Run trueup in the folder that holds it, or name that folder in PYTHONPATH.",
         ) from error
     return [
         EnumStandard(name, tuple(str(member.value) for member in value))
         for name, value in found.items()
         if isinstance(value, type) and issubclass(value, enum.Enum) and len(value)
     ]
+
+
+def _import(module: str) -> ModuleType:
+    """Import a module, of this folder too; what it prints is no part of trueup's output."""
+    here, writes_nothing = str(Path.cwd()), sys.dont_write_bytecode
+    sys.path.append(here)
+    sys.dont_write_bytecode = True
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return importlib.import_module(module)
+    finally:
+        sys.path.remove(here)
+        sys.dont_write_bytecode = writes_nothing
 
 
 class _Reader:

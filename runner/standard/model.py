@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 LONGEST = 63  # bytes that PostgreSQL keeps of a name
 
@@ -80,6 +80,11 @@ class Standard:
     def schemas(self) -> tuple[str, ...]:
         """The schemas of its tables, its own first."""
         return tuple(dict.fromkeys([self.schema, *(t.schema for t in self.tables)]))
+
+    def of(self, names: Collection[tuple[str, ...]]) -> Standard:
+        """The same standard for the tables alone that have one of these schemas and names."""
+        kept = (t for t in self.tables if {(t.schema, t.old), (t.schema, t.name)} & {*names})
+        return replace(self, tables=tuple(kept))
 
     def prefix(self, schema: str) -> str:
         """What the names of files and of trueup's own objects for a schema's tables begin with."""

@@ -150,3 +150,8 @@ def test_what_is_wrong_in_a_fleet_file_is_told(tmp_path: Path, text: str, told: 
     path.write_text(text)
     with pytest.raises(UsageError, match=told):
         read_fleet(path)
+
+
+def test_a_fleet_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"fleet.toml cannot be read: No such file or directory$"):
+        read_fleet(tmp_path / "fleet.toml")

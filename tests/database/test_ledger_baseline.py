@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from support.migration_files import write_migration
 from support.runs import applied, query, run_trueup
 
-from runner.errors import LedgerError
+from runner.errors import LedgerError, StatementError
 from runner.execute.engine import apply
 from runner.execute.record import baseline
 from runner.execute.scratch import drift
@@ -75,6 +75,16 @@ def test_each_difference_is_listed_and_nothing_is_recorded(database: str, source
     assert any("type is 'character varying(40)'" in line for line in lines)
     assert query(database, "SELECT to_regclass('_yoyo_migration')") == [(None,)]
     assert scratch_databases(database) == []
+
+
+def test_an_existing_database_that_was_not_recorded_is_told_how(
+    database: str, source: Path
+) -> None:
+    query(database, LEGACY)
+    with pytest.raises(StatementError, match="already exists") as raised:
+        apply(database, read_migrations([source]))
+    assert raised.value.hint.endswith("record that first, by `trueup baseline`")
+    assert applied(database) == []
 
 
 def test_the_command_lists_the_differences(database: str, source: Path) -> None:

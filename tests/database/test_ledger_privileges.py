@@ -66,6 +66,16 @@ def test_what_is_missing_is_told_before_the_first_change(live: str, deploy: str)
     assert query(live, "SELECT to_regclass('_yoyo_migration')") == [(None,)]
 
 
+def test_a_schema_that_is_closed_to_the_role_is_told(live: str, deploy: str) -> None:
+    query(live, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    with pytest.raises(LedgerError, match='GRANT USAGE ON SCHEMA "public" TO') as raised:
+        apply(deploy, migrations("online"))
+    assert 'GRANT "app owner" TO' in raised.value.message
+    named = ("--service", str(SERVICE))
+    printed = run_trueup("grants", "--role", '50% de"ploy', *named, dsn=deploy)
+    assert 'GRANT USAGE ON SCHEMA "public"' in printed.stdout, printed.stderr
+
+
 def test_the_whole_chain_runs_with_what_grants_prints(live: str, deploy: str) -> None:
     printed = run_trueup("grants", "--role", '50% de"ploy', "--service", str(SERVICE), dsn=live)
     assert printed.returncode == 0

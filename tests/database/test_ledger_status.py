@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from support.migration_files import write_migration
+from support.processes import eventually
 from support.runs import query, run_trueup, run_yoyo
 
 from runner.errors import StatementError
@@ -105,3 +110,43 @@ def test_it_waits_for_no_lock(database: str, service: Path) -> None:
         other.execute("SELECT pg_advisory_lock(%s)", [int.from_bytes(b"trueup", "big")])
         other.execute("LOCK TABLE yoyo_lock")
         assert standings(database, service)["0001_baseline_a"] == "APPLIED"
+
+
+def test_who_rolled_a_file_back_is_not_shown_as_who_applied_it(
+    database: str, service: Path
+) -> None:
+    for arguments in (("apply",), ("rollback",)):
+        done = run_trueup(*arguments, "--service", str(service), dsn=database)
+        assert done.returncode == 0, done.stderr
+    shown = run_trueup("status", "--service", str(service), dsn=database).stdout.splitlines()
+    assert " UTC  " in shown[0]
+    assert shown[1].split() == ["pending", "0100_enforce_i"]
+
+
+def test_a_watch_ends_with_one_message_when_the_server_goes(database: str, service: Path) -> None:
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "runner", "status", "--watch", "--service", str(service)],
+        env={**os.environ, "TRUEUP_DSN": database},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    ended: LiteralString = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'trueup status'"
+    )
+    eventually(lambda: query(database, ended) == [(True,)])
+    _, errors = watch.communicate(timeout=60)
+    assert watch.returncode == 3
+    assert errors.startswith("error: the connection was lost: ")
+    assert errors.splitlines()[1].startswith("hint: see that the server runs")
+    assert "Traceback" not in errors
+
+
+def test_a_refused_query_is_one_message(database: str, service: Path) -> None:
+    query(database, "CREATE SCHEMA trueup")
+    query(database, "CREATE TABLE trueup.progress (file text)")
+    done = run_trueup("status", "--service", str(service), dsn=database)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: the server refused a query: column p.table_name does")
+    assert "Traceback" not in done.stderr

@@ -12,7 +12,7 @@ from support.runs import applied, run_trueup, run_yoyo
 from support.variants import AT_ONCE, ODD, SHIPPED, MakeService, Service, describe
 
 from runner.catalog import diff
-from runner.errors import LedgerError, UsageError
+from runner.errors import LedgerError, StandardError, UsageError
 from runner.execute.engine import apply, rollback
 from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
@@ -124,6 +124,41 @@ def test_the_command_takes_a_unit(make_service: MakeService) -> None:
     assert wrong.stderr.startswith("error: no unit of tables has the table x\nhint: units here: ")
 
 
+def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_path: Path) -> None:
+    service = make_service(ODD)
+    shutil.copytree(SHIPPED, tmp_path / "service")
+    named = ("--service", "service", "--unit", "provider_quota")
+
+    def run(*arguments: str) -> str:
+        done = run_trueup(*arguments, *named, dsn=service.dsn, cwd=tmp_path)
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    assert "read public.provider_quotas" in run("check")
+    assert "public.models" not in run("check")
+    assert "not rehearsed" not in run("rehearse", "--rows", "20", "--no-clients")
+    planned = run("plan", "--to", "contract")
+    assert "plan for service" in planned
+    assert "0107_expand_provider_quota" in planned
+    assert "0408_contract_provider_quota_close" in planned
+    assert "_model" not in planned
+    assert "was not rehearsed" not in planned
+
+    certificate = ("--require-rehearsal", "trueup-rehearsal.json")
+    assert "applied: 10 files" in run("apply", "--to", "enforce", *certificate)
+    go(service, "model", "enforce")
+    status = run("status")
+    assert "public.provider_quotas: " in status
+    assert "model" not in status.partition("0201")[2].replace("provider_quota", "")
+    assert "public.model" not in run("verify")
+    assert run("verify").startswith("public.provider_quota: both contracts live\n")
+    assert "wrote report.html" in run("report", "--output", "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0107_expand_provider_quota" in html
+    assert "0105_expand_model" not in html
+    assert "exclude each other" in run("verify", "--drift")
+
+
 def test_plain_yoyo_does_the_same(make_service: MakeService) -> None:
     service = make_service(ODD)
     sources = [str(SHIPPED / "legacy"), str(SHIPPED / "online")]
@@ -195,3 +230,26 @@ def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     after = service.state("public")
     assert not describe(diff(before[0], after[0]))
     assert before[1] == after[1]
+
+
+@pytest.mark.parametrize("reached", ["expand", "enforce", "contract"])
+def test_a_standard_that_grew_in_a_converted_table_is_refused(
+    make_service: MakeService, tmp_path: Path, reached: str
+) -> None:
+    service = make_service(ODD)
+    service.up(reached)
+    folder = tmp_path / "model_orchestration"
+    shutil.copytree(SHIPPED, folder)
+    again = generate_service(folder, dsn=service.dsn, dry=True)
+    assert again.converted == ("public.model", "public.request", "public.provider_quota")
+    assert (again.added, again.differing) == ((), ())
+
+    standard = folder / "standard.toml"
+    whole = standard.read_text(encoding="utf-8")
+    grown = whole.replace("enums = { ", 'enums = { model_id = "ModelStatus", ', 1)
+    grown = grown.replace("[table.models]", '[table.models]\ncolumns.description = "about"')
+    standard.write_text(grown, encoding="utf-8")
+    lacking = "no file converts its columns model_id, about"
+    with pytest.raises(StandardError, match=lacking) as caught:
+        generate_service(folder, dsn=service.dsn, dry=True)
+    assert caught.value.message.startswith("public.model has its new name already")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -56,11 +58,13 @@ ALTER TABLE ONLY public.plans ADD CONSTRAINT plans_pkey PRIMARY KEY (id);
 \unrestrict mMZq0gnZpUNaT6RyM0VCdbzZxSU7DWwWbhWnJcyXZkPCNkNyYcYyW1Zeb9BPjOA
 """
 
+COMPLETE = "--\n-- PostgreSQL database dump complete\n--\n"
+
 
 def refusal(*arguments: str, cwd: Path, dsn: str | None = None, exit_code: int = 2) -> str:
     """What a run says that must stop without having written anything."""
     before = sorted(cwd.rglob("*"))
-    done = run_trueup(*arguments, dsn=dsn, cwd=cwd)
+    done = run_trueup(*arguments, dsn=dsn, cwd=cwd, PYTHONDONTWRITEBYTECODE="")
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: "), done.stderr
     assert done.stderr.count("error: ") == 1
@@ -69,15 +73,23 @@ def refusal(*arguments: str, cwd: Path, dsn: str | None = None, exit_code: int =
     return done.stderr
 
 
+@pytest.fixture
+def psql(server: EmbeddedServer) -> None:
+    """Go on only where the server has the program that loads a dump."""
+    if not (server.binaries.directory / "psql").exists():
+        pytest.skip("these binaries have no psql")
+
+
 def propose_from(dump: Path) -> tuple[str, ...]:
     return ("propose", "s", "--dump", str(dump), "--output", "standard.toml")
 
 
+@pytest.mark.usefixtures("psql")
 def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_told(
     tmp_path: Path,
 ) -> None:
     dump = tmp_path / "dump.sql"
-    dump.write_text(NEWER, encoding="utf-8")
+    dump.write_text(NEWER + COMPLETE, encoding="utf-8")
     done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '"id",  # all 2 values are uuids' in done.stdout
@@ -102,6 +114,7 @@ def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_
     assert not (tmp_path / "left_behind").exists()
 
 
+@pytest.mark.usefixtures("psql")
 def test_a_dump_of_which_nothing_loads_is_refused_with_its_first_failure(tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"
     dump.write_text("CREATE TABLE plans (id no_such_type);\n")
@@ -119,6 +132,27 @@ def test_an_empty_dump_a_folder_and_no_file_are_refused(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(*propose_from(none), cwd=tmp_path)
     dump.write_bytes(b"\x89PNG\0\0")
     assert "is no SQL" in refusal(*propose_from(dump), cwd=tmp_path)
+
+
+@pytest.mark.usefixtures("psql")
+def test_a_dump_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql"
+    for text, is_told in (
+        (NEWER + COMPLETE, False),
+        (NEWER, True),
+        (NEWER.replace("\n", "\r\n"), True),
+    ):
+        dump.write_bytes(text.encode())
+        done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (f"{dump}: ends before the last line that pg_dump writes" in done.stderr) == is_told
+
+
+def test_a_compressed_dump_is_refused_with_the_way_on(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql.gz"
+    dump.write_bytes(gzip.compress(NEWER.encode()))
+    message = refusal(*propose_from(dump), cwd=tmp_path)
+    assert message == f"error: {dump}: is compressed\nhint: gunzip --keep {dump}\n"
 
 
 @pytest.mark.parametrize("form", ["custom", "tar"])
@@ -152,6 +186,53 @@ def test_an_enum_module_that_does_not_import_is_refused(database: str, tmp_path:
     for name, reason in (("broken_enums", "no_such_module"), ("not_there", "not_there")):
         message = refusal("propose", "s", "--enums", name, cwd=tmp_path, dsn=database)
         assert f"the enums module {name} cannot be imported: No module named '{reason}'" in message
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import sys; sys.exit(3)", "it ended the program with 3"),
+        ("raise SystemExit", "it ended the program with None"),
+        ("raise RuntimeError", "RuntimeError"),
+        ("x = (", "'(' was never closed (bad_enums.py, line 1)"),
+    ],
+)
+def test_an_enum_module_that_raises_is_refused(
+    database: str, tmp_path: Path, body: str, reason: str
+) -> None:
+    (tmp_path / "bad_enums.py").write_text(body)
+    message = refusal("propose", "s", "--enums", "bad_enums", cwd=tmp_path, dsn=database)
+    assert f"the enums module bad_enums cannot be imported: {reason}" in message
+
+
+def test_an_enum_module_of_this_folder_is_found_and_what_it_prints_is_kept_apart(
+    database: str, tmp_path: Path
+) -> None:
+    module = 'import enum\nprint("said")\nclass Kind(enum.Enum):\n    A = "A"\n'
+    (tmp_path / "my_enums.py").write_text(module)
+    standard = tmp_path / "standard.toml"
+    standard.write_text('[service]\nname = "s"\nenums = "my_enums"\n')
+    # The installed command does not look into the working folder by itself, as `python -m` does.
+    done = run_trueup(
+        *("verify", "--standard", str(standard), "--json"),
+        dsn=database,
+        cwd=tmp_path,
+        PYTHONSAFEPATH="1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["distance"] == 0
+    assert "said" in done.stderr
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(database: str, tmp_path: Path) -> None:
+    (tmp_path / "standard.toml").write_text('[service]\nname = "s"\n[table.t]\nname = "u"\n')
+    (tmp_path / "online").touch()
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE t (id integer)")
+    arguments = ("generate", "--service", str(tmp_path))
+    message = refusal(*arguments, cwd=tmp_path, dsn=database)
+    assert f"{tmp_path / 'online'} cannot be read or written: " in message
+    assert "the service needs a name" in run_trueup("propose", "", dsn=database).stderr
 
 
 def test_a_schema_a_database_and_a_role_that_are_not_there(database: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.runs import run_trueup
 
 from runner.cli import cli
 from runner.errors import UsageError
@@ -155,3 +156,10 @@ def test_the_documentation_is_what_the_rules_say() -> None:
 def test_the_pre_commit_hook_runs_lint() -> None:
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
     assert "entry: trueup lint\n" in hook
+
+
+def test_a_service_without_files_is_no_clean_one(tmp_path: Path) -> None:
+    (tmp_path / "standard.toml").touch()
+    done = run_trueup("lint", "--service", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is nothing to lint: none of these folders exists" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any, LiteralString
 
 import psycopg
@@ -57,7 +58,10 @@ def test_a_view_shows_the_rows_of_both_contracts(journey: Journey) -> None:
     assert rows(service, "SELECT count(*) FROM open_things") == [(5,)]
 
 
-def test_a_policy_holds_both_contracts(journey: Journey, guest: str) -> None:
+def test_a_policy_holds_both_contracts(
+    journey: Journey, guest: str, since: Callable[[int], None]
+) -> None:
+    since(15)
     service = journey.start(
         things(
             "n integer DEFAULT 0",
@@ -89,8 +93,9 @@ def test_a_policy_holds_both_contracts(journey: Journey, guest: str) -> None:
 
 
 def test_a_policy_of_an_id_takes_it_in_any_spelling_afterwards(
-    journey: Journey, guest: str
+    journey: Journey, guest: str, since: Callable[[int], None]
 ) -> None:
+    since(15)
     service = journey.start(
         things(
             then="""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.journey import Journey
 
@@ -149,7 +151,10 @@ def test_a_column_that_ends_as_an_old_side_keeps_its_grants_in_the_compat_view(
     assert (shown.acl, shown.comment) == (before.acl, before.comment)
 
 
-def test_forced_row_security_hides_no_row_from_the_way_back(journey: Journey, roles: None) -> None:
+def test_forced_row_security_hides_no_row_from_the_way_back(
+    journey: Journey, roles: None, since: Callable[[int], None]
+) -> None:
+    since(15)
     schema = things(
         "k integer",
         "n integer DEFAULT 3",

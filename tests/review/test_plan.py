@@ -98,6 +98,13 @@ def test_an_edited_file_is_planned_by_its_header_again(
     assert [f.rehearsed for f in plan.files] == [True, True, False]
     assert "0004_shorten_note was not rehearsed as it is now" in plan.notes
 
+    all_of_them = [replace(m, text=m.text + "\nSELECT 1;\n") for m in hazards]
+    (note,) = [
+        n for n in make_plan(live, all_of_them, rehearsal=certificate).notes if "not rehearsed" in n
+    ]
+    named = ", ".join(m.id for m in hazards[1:4])
+    assert note == f"3 files were not rehearsed as they are now: {named}"
+
 
 def test_markdown_is_a_table_whose_cells_hold_what_they_are_given(
     live: str, hazards: tuple[Migration, ...], certificate: Path

@@ -206,6 +206,20 @@ def test_a_scratch_server_without_the_rights_is_one_clear_error(
             connection.execute("DROP ROLE trueup_test_plain")
 
 
+def test_a_schema_that_is_closed_to_the_role_is_one_clear_error(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    query(live, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    query(server_dsn, "CREATE ROLE trueup_test_closed LOGIN")
+    try:
+        closed = make_conninfo(live, user="trueup_test_closed")
+        with pytest.raises(RehearsalError, match="permission denied for") as raised:
+            rehearse(closed, read_migrations([files]), options=Options(scratch=server_dsn))
+        assert raised.value.hint.startswith("it needs SELECT on every table")
+    finally:
+        query(server_dsn, "DROP ROLE trueup_test_closed")
+
+
 def test_each_hazard_of_a_hand_made_project_is_found(hazardous: Certificate) -> None:
     problems = "\n".join(hazardous.problems)
     assert 'relation "public.customers" does not exist' in problems
@@ -349,6 +363,13 @@ def test_a_certificate_cannot_be_recorded_nowhere(files: Path) -> None:
     done = run_trueup("rehearse", "--sources", str(files), "--record")
     assert done.returncode == 2
     assert "none is named" in done.stderr
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_the_rehearsal(files: Path) -> None:
+    named = ("--sources", str(files), "--output", str(files / "no" / "certificate.json"))
+    done = run_trueup("rehearse", *named, dsn="host=/nowhere dbname=x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {named[-1]} cannot be written: ")
 
 
 def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:

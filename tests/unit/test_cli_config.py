@@ -117,6 +117,17 @@ def test_a_service_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert raised.value.hint.startswith("services here: ")
 
 
+def test_a_service_that_has_only_its_standard_is_one_of_those_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sql" / "planning").mkdir(parents=True)
+    (tmp_path / "sql" / "planning" / "standard.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        resolve_sources((), "planing", {}, "online")
+    assert raised.value.hint == "services here: planning"
+
+
 def test_no_sources_at_all_are_refused() -> None:
     with pytest.raises(UsageError, match="no migrations are named"):
         resolve_sources((), None, {}, "online")
@@ -158,3 +169,18 @@ def test_the_help_of_the_command_tells_precedence_and_exit_codes() -> None:
     assert "--dsn, TRUEUP_DSN, DATABASE_URL" in output
     for code in ("0", "1", "2", "3", "4", "5", "130"):
         assert re.search(rf"^ +{code} +\w", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", sorted(cli.commands))
+def test_h_is_help_of_each_verb(verb: str) -> None:
+    by_letter = CliRunner().invoke(cli, [verb, "-h"])
+    assert (by_letter.exit_code, by_letter.output) == (
+        0,
+        CliRunner().invoke(cli, [verb, "--help"]).output,
+    )
+
+
+def test_the_list_of_verbs_cuts_no_sentence() -> None:
+    shown = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
+    assert "..." not in shown.partition("Commands:")[2]
+    assert all(name in shown for name in cli.commands)

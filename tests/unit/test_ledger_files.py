@@ -168,3 +168,29 @@ def test_bytes_that_are_no_utf8_are_shown_with_their_line(tmp_path: Path) -> Non
     path.write_bytes(b"-- a\nSELECT '\xe4';\n")
     with pytest.raises(MigrationFileError, match=r"0001_expand_a\.sql:2: byte 0xe4 is not UTF-8"):
         read_migrations([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("present", "hint"),
+    [
+        ([], "name the folder that holds the .sql files"),
+        (["standard.toml"], "write them by `trueup generate --service planning`"),
+        (["standard.toml", "window/0501_window_plan.sql"], "--strategy window"),
+    ],
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_service_without_files_is_told_the_way_to_them(
+    tmp_path: Path, present: list[str], hint: str, is_there: bool
+) -> None:
+    service = tmp_path / "planning"
+    for name in present:
+        (service / name).parent.mkdir(parents=True, exist_ok=True)
+        (service / name).touch()
+    if is_there:
+        (service / "online").mkdir(parents=True)
+    with pytest.raises(MigrationFileError) as raised:
+        read_migrations([service / "online"])
+    if is_there and not present:
+        assert raised.value.hint == ""
+    else:
+        assert hint in raised.value.hint

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from runner.execute.events import FileDone, Noticed
+from runner.execute.events import FileDone, Noticed, Progress
 from runner.execute.listeners import describe, json_listener, text_listener
 from runner.execute.retry import FIRST_PAUSE, LONGEST_PAUSE, Patience
 
@@ -64,3 +64,13 @@ def test_a_listener_whose_stream_is_closed_falls_silent() -> None:
 def test_events_as_lines() -> None:
     assert describe(FileDone("a", "expand", 1.5, 3)) == "    done in 1.500 s, 3 tries"
     assert describe(Noticed("a", "WARNING", "look")) == "    WARNING: look"
+
+
+def test_a_log_has_one_line_a_percent_of_a_long_file() -> None:
+    stream = io.StringIO()
+    tell = text_listener(stream)
+    for file in ("0201_backfill_a", "0202_backfill_b"):
+        for share in (0.0, 0.004, 0.011, 0.012, 0.009, 0.025, 1.0, 1.0):
+            tell(Progress(file, "public.a", 1, share, 1.0, None))
+    shares = [line.split()[1] for line in stream.getvalue().splitlines()]
+    assert shares == ["0%,", "1%,", "2%,", "100%,"] * 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 
 import pytest
@@ -96,6 +98,14 @@ class TestAServerOutOfReach:
     def test_may_be_a_missing_socket(self, tmp_path: object) -> None:
         with pytest.raises(ConnectionFailedError, match="No such file or directory"):
             connect(f"host={tmp_path} user=ann dbname=app", application_name="test")
+
+    def test_names_the_account_whose_name_libpq_takes(
+        self, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("PGUSER", raising=False)
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        with pytest.raises(ConnectionFailedError, match=f" as '{own}': "):
+            connect(f"host={tmp_path} dbname=app", application_name="test")
 
     def test_may_be_a_name_that_does_not_resolve(self) -> None:
         with pytest.raises(ConnectionFailedError) as caught:

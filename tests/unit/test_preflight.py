@@ -33,6 +33,12 @@ def printed(report: Report, width: int = 80) -> str:
     return output.getvalue()
 
 
+def test_an_object_that_the_problem_names_is_not_named_twice() -> None:
+    problem = "the standard names the table public.model, which the database does not have"
+    finding = Finding(Severity.STOPS, "public.model", problem)
+    assert "\n  the standard names the table" in printed(Report("models", (finding,), ()))
+
+
 def test_a_report_fits_80_columns_and_keeps_each_query_in_one_line() -> None:
     read = TableRead(Name("public", "models"), MODEL, 1, 49_152, 0.02)
 

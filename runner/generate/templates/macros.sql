@@ -149,7 +149,7 @@ WHERE {{ t.same_key }};
 {% for kind, old, new in renames %}
 {{ t.names.rename(kind, t.new, old, new) }}
 {% endfor %}
-{{ name_not_nulls(t, t.new, t.new.name, t.names.new_not_nulls, not_null) }}
+{{ name_not_nulls(t, t.new, t.new.name, t.names.new_not_nulls, t.names.under_new_names(not_null)) }}
 {%- endmacro %}
 
 {% macro old_names(t, renames, not_null) -%}

@@ -34,6 +34,12 @@ ALTER TABLE {{ t.old | n }} ADD CONSTRAINT {{ i.old_name | q }} {{ t.partitions.
 {{ partitions.settings(t, i, "old_name") -}}
 {% endfor %}
 
+{% elif t.in_place.clauses %}
+ALTER TABLE {{ t.old | n }}
+{% for clause in t.in_place.clauses %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
+
 {% endif %}
 {% for comment in t.carried_comments(t.old, built=false) %}
 {{ comment }}
@@ -87,6 +93,12 @@ ALTER TABLE {{ t.old | n }} DROP COLUMN {{ c.kept | q }};
 CALL trueup.silence_triggers({{ t.old | n | lit }});
 
 {{ macros.restore(t, t.old) }}
+{% elif t.in_place.clauses_back %}
+
+ALTER TABLE {{ t.old | n }}
+{% for clause in t.in_place.clauses_back %}
+    {{ clause }}{{ ";" if loop.last else "," }}
+{% endfor %}
 {% endif %}
 {%- endmacro %}
 

@@ -29,6 +29,7 @@ def run(
     *,
     as_json: bool,
     to: str | None,
+    unit: str | None,
     rows: int,
     made_up_rows: bool,
     scratch: str | None,
@@ -45,7 +46,7 @@ def run(
         migrations: all that the sources hold.
         standard: the standard.toml beside them, if there is one.
         as_json: print the certificate, not a summary.
-        to, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
+        to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
         output: the certificate's file.
         record: keep it in the live database too.
 
@@ -54,7 +55,8 @@ def run(
     """
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
-    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base)
+    certificates.require_writable(output)
+    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
             dsn,

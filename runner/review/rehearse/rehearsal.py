@@ -16,6 +16,7 @@ from runner.errors import RehearsalError, StatementError, TrueupError, UsageErro
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
+from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.review.certificate import Certificate
 from runner.review.figures import plural
@@ -67,6 +68,7 @@ class Options:
         made_up: make rows up from statistics, and read none.
         clients: run clients.
         base: without a live database, the last phase or id that counts as applied.
+        unit: a table by its old or new name: rehearse its unit of tables alone.
     """
 
     rows: int = 20_000
@@ -75,6 +77,7 @@ class Options:
     made_up: bool = False
     clients: bool = True
     base: str = "baseline"
+    unit: str | None = None
 
 
 @dataclass
@@ -141,7 +144,9 @@ def _look(
     dsn: str | None, migrations: Sequence[Migration], to: str | None, options: Options
 ) -> _Live:
     live = _Live()
-    last = to or (migrations[-1].id if migrations else "")
+    within = unit_of(migrations, options.unit) if options.unit else None
+    mine = [m.id for m in migrations if within is None or m.id in within.files]
+    last = to or (mine[-1] if mine else "")
     if dsn is None:
         base = selection.to_apply(migrations, (), to=options.base)
         applied = {m.id for m in base}
@@ -153,7 +158,8 @@ def _look(
             live.schema = schema_fingerprint(catalog)
             live.sizes = read_sizes(connection, catalog)
     live.applied = [m for m in migrations if m.id in applied]
-    live.pending = selection.to_apply(migrations, applied, to=last) if last else []
+    if last:
+        live.pending = selection.to_apply(migrations, applied, to=last, unit=within)
     if not live.pending:
         raise UsageError("nothing is pending, so there is nothing to rehearse")
     return live

@@ -55,11 +55,14 @@ def read_sizes(connection: Connection[Any], catalog: Catalog) -> dict[Name, Size
                     FILTER (WHERE c.reltuples > 0)::bigint,
                 sum(pg_catalog.pg_table_size(c.oid))::bigint,
                 bool_or(c.reltuples < 0 AND c.relkind = 'r')
-            FROM pg_catalog.pg_class AS c
-            WHERE c.oid = %(name)s::regclass
-                OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(name)s::regclass))
+            -- A name cast to regclass would fail where the schema is closed to this role.
+            FROM pg_catalog.pg_class AS t
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+            JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
+                OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(t.oid))
+            WHERE (n.nspname, t.relname) = (%s, %s)
             """,
-            {"name": sql.Identifier(*table.qualified).as_string()},
+            table.qualified,
         ).fetchone()
         assert row is not None
         rows, size, unknown = row

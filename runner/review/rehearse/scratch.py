@@ -225,9 +225,11 @@ def _run(program: Path, dsn: str, section: str, flags: Sequence[str]) -> tuple[s
         timeout=_DUMP_SECONDS,
     )
     if done.returncode != 0:
-        reason = done.stderr.decode(errors="replace").strip().splitlines()
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        errors = [line.removeprefix("pg_dump: error: ") for line in said if "error: " in line]
+        reason = (errors or said or [f"it ended with {done.returncode}"])[0]
         raise RehearsalError(
-            f"pg_dump cannot read the schema: {reason[-1] if reason else done.returncode}",
+            f"pg_dump cannot read the schema: {reason}",
             hint="it needs SELECT on every table, to lock it in ACCESS SHARE mode",
         )
     # Outside of strings, pg_dump begins lines with psql's commands only for \restrict.

@@ -11,6 +11,7 @@ from psycopg import Connection, Error
 
 from runner.errors import UsageError
 from runner.ledger.files import Migration, chain_checksums
+from runner.ledger.units import is_of, tables_of, unit_of
 from runner.postgres.connect import connect
 from runner.preflight import check
 from runner.preflight.report import Report
@@ -28,6 +29,7 @@ def write_report(
     migrations: Sequence[Migration],
     standard: Path | None,
     *,
+    unit: str | None = None,
     rehearsal: Path | None,
     with_check: bool,
     output: Path,
@@ -38,6 +40,7 @@ def write_report(
         dsn: the live database, which is only read; None for the files and the rehearsal alone.
         migrations: all that the sources hold.
         standard: the standard.toml beside them, if there is one.
+        unit: a table by its old or new name: report on its unit of tables alone.
         rehearsal: a certificate's file; else it is looked for.
         with_check: read the data as `trueup check` does.
         output: the HTML file.
@@ -46,6 +49,8 @@ def write_report(
         TrueupError: something cannot be read, or the file cannot be written.
     """
     facts: dict[str, Any] = {}
+    within = unit_of(migrations, unit) if unit else None
+    tables = tables_of(migrations, within) if within else None
     if dsn is None:
         found = find_certificate(rehearsal, None)
     else:
@@ -54,12 +59,14 @@ def write_report(
             facts = {
                 "database": connection.info.dbname,
                 "sessions": read_blockers(connection),
-                "odometers": _odometers(connection),
-                "preflight": _check(connection, standard) if with_check else None,
+                "odometers": _odometers(connection, tables),
+                "preflight": _check(connection, standard, tables) if with_check else None,
             }
     shown = [m for m in migrations if m.phase != "baseline"]
     if found is not None:
         shown = [m for m in migrations if m.id in found.files] or shown
+    if within is not None:
+        shown = [m for m in shown if m.id in within.files | within.shared]
     chain = chain_checksums(migrations)
     stale = [m.id for m in shown if found is not None and found.files.get(m.id) != chain[m.id]]
     html = render(Facts(shown, found, remarks=read_remarks(migrations), stale=stale, **facts))
@@ -87,11 +94,18 @@ def read_remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
     return remarks
 
 
-def _check(connection: Connection[Any], standard: Path | None) -> Report | None:
-    return check(connection, load_standard(standard)) if standard else None
+def _check(
+    connection: Connection[Any], path: Path | None, tables: frozenset[tuple[str, ...]] | None
+) -> Report | None:
+    if path is None:
+        return None
+    standard = load_standard(path)
+    return check(connection, standard if tables is None else standard.of(tables))
 
 
-def _odometers(connection: Connection[Any]) -> list[Odometer]:
+def _odometers(
+    connection: Connection[Any], tables: frozenset[tuple[str, ...]] | None
+) -> list[Odometer]:
     """What each compat view's odometer shows; none when there is no compat view."""
     with suppress(Error):
         rows = connection.execute(
@@ -100,5 +114,9 @@ def _odometers(connection: Connection[Any]) -> list[Odometer]:
             " 'YYYY-MM-DD HH24:MI \"UTC\"')"
             " FROM trueup.odometer AS o WHERE to_regclass(o.marker) IS NOT NULL ORDER BY 1"
         ).fetchall()
-        return [Odometer(view, queries, since or "") for view, queries, since in rows]
+        return [
+            Odometer(view, queries, since or "")
+            for view, queries, since in rows
+            if tables is None or is_of(tables, view)
+        ]
     return []
