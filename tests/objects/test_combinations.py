@@ -7,6 +7,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from support.journey import Journey
+from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
 
@@ -157,6 +158,21 @@ def test_a_published_table_with_generated_columns_before_they_could_be_published
         if connection.info.server_version >= 180000:
             pytest.skip("PostgreSQL 18 refuses to update it")
     journey.there_and_back(GENERATED, STANDARD)
+
+
+def test_both_contracts_write_json_into_partitions(journey: Journey) -> None:
+    schema = KEYED + "ALTER TABLE things ADD body json DEFAULT '{\"kind\": \"open\"}';"
+    standard = STANDARD + 'json.body.kind = "Status"\n'
+    journey.there_and_back(schema, standard, column_order=False)
+    service = journey.start(schema, standard)
+    service.up("enforce")
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        client.execute("INSERT INTO things (id, n) VALUES (gen_random_uuid(), 7)")
+        client.execute("UPDATE thing SET n = 1 WHERE n = 7")
+        client.execute("UPDATE things SET n = 8, body = '{\"kind\": \"Closed\"}' WHERE n = 3")
+        shown = "SELECT n, body ->> 'kind' FROM {} WHERE n IN (1, 8) ORDER BY 1, 2"
+        assert query(service.dsn, shown.format("things")) == [(1, "open"), (1, "open"), (8, "Closed")]
+        assert query(service.dsn, shown.format("thing")) == [(1, "OPEN"), (1, "OPEN"), (8, "CLOSED")]
 
 
 @pytest.mark.parametrize(
