@@ -30,12 +30,30 @@ Connection = psycopg.Connection[Any]
 
 @dataclass
 class Row:
-    """A row that was written: what each column holds, as the old and the new contract says it."""
+    """A row that was written.
+
+    Args:
+        values: what each column holds, as the old and as the new contract says it.
+        kept: by column, what the old one said last, where a column or contract keeps that.
+    """
 
     table: Table
     key: uuid.UUID
     values: dict[str, Pair]
-    kept: dict[str, Any] = field(default_factory=dict)  # what contract kept for the old one
+    kept: dict[str, Pair] = field(default_factory=dict)
+
+    def old(self, column: Column, new: Any) -> Any:
+        """What the old contract sees once the new one has written a value."""
+        old, meant = self.kept.get(column.name, (None, None))
+        if new is None:
+            return None
+        return old if meant == new else column.of.old(new)
+
+    def keep(self, side: str) -> None:
+        """What the old contract says goes into the columns that keep it."""
+        for column in self.table.columns:
+            if column.keeps and side == "old":
+                self.kept[column.name] = self.values[column.name]
 
 
 @dataclass
@@ -88,7 +106,9 @@ class Rows:
                 sql.SQL(", ").join(map(sql.Literal, said.values())),
             )
         )
-        self.written.append(Row(table, key, values))
+        row = Row(table, key, values)
+        row.keep(side)
+        self.written.append(row)
 
     def _value(self, table: Table, column: Column, side: str) -> Pair:
         if not column.not_null and self.random.random() < 0.2:
@@ -112,26 +132,26 @@ class Rows:
             _name(row.table, side), changes, _is(side, row)
         )
         assert connection.execute(query).rowcount == 1
+        names = {c.name: c for c in columns}
         for name, (old, new) in values.items():
             # What the new contract leaves as it is stays spelled as it was.
-            if side == "new" and new == row.values[name][1]:
-                old = row.values[name][0]
+            if side == "new":
+                is_same = new == row.values[name][1]
+                old = row.values[name][0] if is_same else row.old(names[name], new)
             row.values[name] = (old, new)
+        row.keep(side)
 
     def contracted(self) -> None:
         """From now on there is no old side; what it held is kept."""
         for row in self.written:
-            row.kept = dict(row.values)
+            row.kept = row.values | row.kept
 
     def rolled_back(self) -> None:
         """The old side is what was kept, where the new one still means that; else what it gives."""
         for row in self.written:
             for column in row.table.columns:
                 _, new = row.values[column.name]
-                old, meant = row.kept.get(column.name, (None, None))
-                if meant != new:
-                    old = column.of.old(new) if new is not None else None
-                row.values[column.name] = (old, new)
+                row.values[column.name] = (row.old(column, new), new)
 
     def check(self, connection: Connection, side: str) -> None:
         """Every row that was written is there, as this contract says it."""

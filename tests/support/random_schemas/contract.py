@@ -30,7 +30,7 @@ def _table(schema: Schema, table: Table) -> TableStandard:
         ("id", "parent_id") if refers else ("id",),
         {c.name: c.of.enum for c in table.columns if c.of.enum and not c.of.is_json},
         columns={c.name: c.new_name for c in of("renamed")},
-        keep_original={c.name: f"{c.name[:50]} was" for c in of("lossy") if c.kept},
+        keep_original={c.name: f"{c.name[:50]} was" for c in table.columns if c.keeps},
         integers={c.name: (1, 2, 3) for c in of("level")},
         json={c.name: tuple(JsonPath(p, STATES) for p in PATHS) for c in of("json", "jsonb")},
     )

@@ -37,6 +37,11 @@ class Column:
         return KINDS[self.kind]
 
     @property
+    def keeps(self) -> bool:
+        """Whether the new contract keeps its old value in a column."""
+        return self.kept and self.kind == "lossy"
+
+    @property
     def new_name(self) -> str:
         """Its name under the new contract."""
         return shorten(self.name, " 2") if self.kind == "renamed" else self.name
