@@ -102,15 +102,10 @@ class Dependents:
 
     def _whole_rows(self, o: _Object) -> Name | None:
         """The table of which a view takes whole rows, that is, whatever columns it has."""
-        definition = (
-            self._catalog.relations[o.view].definition
-            if o.view in self._catalog.relations
-            else None
-        )
-        for table in {relation for relation, _ in o.uses if self._columns.get(relation)}:
-            if takes_whole_rows(definition or "", table):
-                return table
-        return None
+        view = self._catalog.relations.get(o.view) if o.view else None
+        definition = (view.definition if view else None) or ""
+        tables = sorted({relation for relation, _ in o.uses if self._columns.get(relation)})
+        return next((t for t in tables if takes_whole_rows(definition, t)), None)
 
     def _closure(self, keys: Iterable[_Key]) -> set[_Key]:
         """The objects, and all that stand on views among them."""

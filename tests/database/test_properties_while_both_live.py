@@ -194,7 +194,7 @@ def _shown(row: Row, side: str) -> Iterator[sql.Composable]:
         if side == "old" and (name in ("id", "parent_id")):
             yield sql.SQL("{}::text").format(shown)
         elif column and column.of.type.startswith("public.state"):
-            yield sql.SQL("{}::text" + "[]" * column.of.type.endswith("[]")).format(shown)  # type: ignore[arg-type]
+            yield sql.SQL("{}::text" + "[]" * column.of.type.endswith("[]")).format(shown)
         else:
             yield shown
 

@@ -161,7 +161,7 @@ def test_a_published_table_with_generated_columns_before_they_could_be_published
 
 
 def test_both_contracts_write_json_into_partitions(journey: Journey) -> None:
-    schema = KEYED + "ALTER TABLE things ADD body json DEFAULT '{\"kind\": \"open\"}';"
+    schema = KEYED + 'ALTER TABLE things ADD body json DEFAULT \'{"kind": "open"}\';'
     standard = STANDARD + 'json.body.kind = "Status"\n'
     journey.there_and_back(schema, standard, column_order=False)
     service = journey.start(schema, standard)
@@ -169,10 +169,18 @@ def test_both_contracts_write_json_into_partitions(journey: Journey) -> None:
     with psycopg.connect(service.dsn, autocommit=True) as client:
         client.execute("INSERT INTO things (id, n) VALUES (gen_random_uuid(), 7)")
         client.execute("UPDATE thing SET n = 1 WHERE n = 7")
-        client.execute("UPDATE things SET n = 8, body = '{\"kind\": \"Closed\"}' WHERE n = 3")
+        client.execute('UPDATE things SET n = 8, body = \'{"kind": "Closed"}\' WHERE n = 3')
         shown = "SELECT n, body ->> 'kind' FROM {} WHERE n IN (1, 8) ORDER BY 1, 2"
-        assert query(service.dsn, shown.format("things")) == [(1, "open"), (1, "open"), (8, "Closed")]
-        assert query(service.dsn, shown.format("thing")) == [(1, "OPEN"), (1, "OPEN"), (8, "CLOSED")]
+        assert query(service.dsn, shown.format("things")) == [
+            (1, "open"),
+            (1, "open"),
+            (8, "Closed"),
+        ]
+        assert query(service.dsn, shown.format("thing")) == [
+            (1, "OPEN"),
+            (1, "OPEN"),
+            (8, "CLOSED"),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,11 @@ def _same(*values: Any) -> tuple[Pair, ...]:
 
 _STATES = (("open", "OPEN"), ("closed", "CLOSED"), ("on_hold", "ON_HOLD"))
 _ODD = (("Closed", "CLOSED"), ("ON_HOLD", "ON_HOLD"))
-_LISTS = ((["open", "on_hold"], ["OPEN", "ON_HOLD"]), ([], []), (["closed"], ["CLOSED"]))
+_LISTS: tuple[Pair, ...] = (
+    (["open", "on_hold"], ["OPEN", "ON_HOLD"]),
+    ([], []),
+    (["closed"], ["CLOSED"]),
+)
 _DOCUMENTS = (
     ({"kind": "open", "n": 1}, {"kind": "OPEN", "n": 1}),
     ({"deep": {"state": "closed"}}, {"deep": {"state": "CLOSED"}}),

@@ -88,13 +88,13 @@ def _create(connection: psycopg.Connection[Any], schema: Schema, table: Table) -
     alone = table.key in ("single", "deferrable") and not table.has_slot
     parts.insert(
         min(table.id_at, len(parts)),
-        sql.SQL(f"id {table.id_type}" + (f" {primary}" if alone else "")),  # type: ignore[arg-type]
+        sql.SQL(f"id {table.id_type}" + (f" {primary}" if alone else "")),
     )
     if table.has_slot:
         parts.append(sql.SQL("slot integer NOT NULL DEFAULT 1"))
     far = parent(schema, table)
     if far is not None:
-        parts.append(sql.SQL(f"parent_id {far.id_type}"))  # type: ignore[arg-type]
+        parts.append(sql.SQL(f"parent_id {far.id_type}"))
         if far.has_slot:
             parts.append(sql.SQL("parent_slot integer"))
     parts += [sql.SQL(thing.column) for thing in table.things.values() if thing.column]
@@ -105,7 +105,7 @@ def _create(connection: psycopg.Connection[Any], schema: Schema, table: Table) -
                     "KEY DEFERRABLE (id, slot)", "KEY (id, slot) DEFERRABLE"
                 )
             )
-        )  # type: ignore[arg-type]
+        )
     name = sql.Identifier(*table.old)
     by, bounds = _PARTITIONS.get(table.partitions, ("", ()))
     connection.execute(
@@ -130,11 +130,11 @@ def _create(connection: psycopg.Connection[Any], schema: Schema, table: Table) -
 
 
 def _column(column: Column) -> sql.Composable:
-    part: sql.Composable = sql.SQL("{} " + column.of.type).format(sql.Identifier(column.name))  # type: ignore[arg-type]
+    part: sql.Composable = sql.SQL("{} " + column.of.type).format(sql.Identifier(column.name))
     if column.not_null:
         part += sql.SQL(" NOT NULL")
     if column.default:
-        part += sql.SQL(" DEFAULT " + column.of.default)  # type: ignore[arg-type]
+        part += sql.SQL(" DEFAULT " + column.of.default)
     return part
 
 
@@ -146,7 +146,7 @@ def _index(connection: psycopg.Connection[Any], table: Table, column: Column) ->
     tail = sql.SQL("({})").format(own)
     if unique:
         slot = ", slot" if table.has_slot else ""
-        tail = sql.SQL("({}, id" + slot + ")").format(own)  # type: ignore[arg-type]
+        tail = sql.SQL("({}, id" + slot + ")").format(own)
         if column.kind == "renamed":
             return
     if column.indexed == "function" and column.of.type == "varchar(20)":
@@ -157,7 +157,7 @@ def _index(connection: psycopg.Connection[Any], table: Table, column: Column) ->
         tail += sql.SQL(" WHERE {} <> 'closed'").format(own)
     connection.execute(
         sql.SQL("CREATE UNIQUE INDEX" if unique else "CREATE INDEX")
-        + sql.SQL(" ON {} USING " + method + " ").format(sql.Identifier(*table.old))  # type: ignore[arg-type]
+        + sql.SQL(" ON {} USING " + method + " ").format(sql.Identifier(*table.old))
         + tail
     )
 
@@ -169,7 +169,7 @@ def _refer(connection: psycopg.Connection[Any], schema: Schema, table: Table) ->
     link = table.link
     connection.execute(
         sql.SQL(
-            "ALTER TABLE {} ADD FOREIGN KEY ("  # type: ignore[arg-type]
+            "ALTER TABLE {} ADD FOREIGN KEY ("
             + ("parent_id, parent_slot" if far.has_slot else "parent_id")
             + ") REFERENCES {} ("
             + ("id, slot" if far.has_slot else "id")

@@ -99,7 +99,7 @@ class Table:
 
     @property
     def keeps_order(self) -> bool:
-        """Whether its old columns come back to their places: not where a partition key is behind."""
+        """Whether its old columns come back to their places; a partition key stays where it is."""
         return self.partitions == ""
 
     @property

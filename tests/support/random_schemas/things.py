@@ -161,7 +161,8 @@ REFUSED: Mapping[str, Thing] = {
         says="shows whole rows of {table}",
     ),
     "lower case": Thing(
-        "CREATE VIEW {own} AS SELECT id FROM {table} WHERE lower({column}::text) = 'open' AND {state}",
+        "CREATE VIEW {own} AS SELECT id FROM {table}"
+        " WHERE lower({column}::text) = 'open' AND {state}",
         says="calls a function on",
     ),
     "published ids": Thing(
