@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from support.random_schemas import drawn
 from support.random_schemas.contract import refusals, window_reasons, write_files
 from support.random_schemas.kinds import Pair
 from support.random_schemas.make import adapted, make, pairs, spelled
-from support.random_schemas.model import SCHEMAS, Column, Schema, Table, parent, schemas
+from support.random_schemas.model import SCHEMAS, Column, Schema, Table, references, schemas
 from support.variants import AT_ONCE, migrations_of
 
 from runner.catalog import read_catalog
@@ -49,10 +49,10 @@ class Row:
             return None
         return old if meant == new else column.of.old(new)
 
-    def keep(self, side: str) -> None:
-        """What the old contract says goes into the columns that keep it."""
-        for column in self.table.columns:
-            if column.keeps and side == "old":
+    def keep(self, columns: Iterable[Column]) -> None:
+        """What the old contract has said goes into the columns that keep it."""
+        for column in columns:
+            if column.keeps:
                 self.kept[column.name] = self.values[column.name]
 
 
@@ -73,7 +73,7 @@ class Rows:
             self._insert(connection, side, table)
         elif what == "update":
             self._update(connection, side, self.random.choice(mine))
-        elif not any(parent(self.schema, t) is table for t in self.schema):
+        elif not any(far is table for t in self.schema for _, _, far in references(self.schema, t)):
             row = self.random.choice(mine)
             query = sql.SQL("DELETE FROM {} WHERE {}").format(_name(table, side), _is(side, row))
             assert connection.execute(query).rowcount == 1
@@ -86,14 +86,14 @@ class Rows:
         values |= {c.name: self._value(table, c, side) for c in table.columns}
         if table.has_slot:
             values["slot"] = (slot := self.random.randrange(4), slot)
-        far = parent(self.schema, table)
-        # Without a key of its own a row cannot keep how its reference is spelled.
-        known = [r for r in self.written if r.table is far and _can_be_named(table, r)]
-        if far is not None and known:
-            there = self.random.choice(known).values
-            values["parent_id"] = there["id"]
-            if far.has_slot:
-                values["parent_slot"] = there["slot"]
+        for stem, _, far in references(self.schema, table):
+            # Without a key of its own a row cannot keep how its reference is spelled.
+            known = [r for r in self.written if r.table is far and _can_be_named(table, r)]
+            if known:
+                there = self.random.choice(known).values
+                values[f"{stem}_id"] = there["id"]
+                if far.has_slot:
+                    values[f"{stem}_slot"] = there["slot"]
         names = {c.name: c for c in table.columns}
         said = {
             _called(names.get(name), name, side): _said(names.get(name), pair, side)
@@ -107,7 +107,8 @@ class Rows:
             )
         )
         row = Row(table, key, values)
-        row.keep(side)
+        if side == "old":
+            row.keep(table.columns)
         self.written.append(row)
 
     def _value(self, table: Table, column: Column, side: str) -> Pair:
@@ -132,14 +133,14 @@ class Rows:
             _name(row.table, side), changes, _is(side, row)
         )
         assert connection.execute(query).rowcount == 1
-        names = {c.name: c for c in columns}
-        for name, (old, new) in values.items():
+        for column in columns:
+            was, (old, new) = row.values[column.name], values[column.name]
             # What the new contract leaves as it is stays spelled as it was.
             if side == "new":
-                is_same = new == row.values[name][1]
-                old = row.values[name][0] if is_same else row.old(names[name], new)
-            row.values[name] = (old, new)
-        row.keep(side)
+                old = was[0] if new == was[1] else row.old(column, new)
+            row.values[column.name] = (old, new)
+            if side == "old" and old != was[0]:
+                row.keep([column])
 
     def contracted(self) -> None:
         """From now on there is no old side; what it held is kept."""
@@ -191,7 +192,7 @@ def _shown(row: Row, side: str) -> Iterator[sql.Composable]:
     for name in row.values:
         column = columns.get(name)
         shown = sql.Identifier(_called(column, name, side))
-        if side == "old" and (name in ("id", "parent_id")):
+        if side == "old" and (name in ("id", "parent_id", "other_id")):
             yield sql.SQL("{}::text").format(shown)
         elif column and column.of.type.startswith("public.state"):
             yield sql.SQL("{}::text" + "[]" * column.of.type.endswith("[]")).format(shown)

@@ -9,7 +9,7 @@ from runner.catalog import Catalog
 from runner.generate import Generated, generate
 from runner.standard import JsonPath, Standard, TableStandard
 from support.random_schemas.kinds import PATHS, STATES
-from support.random_schemas.model import Column, Schema, Table, parent
+from support.random_schemas.model import Column, Schema, Table, references
 from support.random_schemas.things import REFUSED, WINDOW
 
 
@@ -22,12 +22,11 @@ def _table(schema: Schema, table: Table) -> TableStandard:
     def of(*kinds: str) -> Iterator[Column]:
         return (c for c in table.columns if c.kind in kinds)
 
-    refers = parent(schema, table) is not None
     return TableStandard(
         table.schema,
         table.old.name,
-        table.name,
-        ("id", "parent_id") if refers else ("id",),
+        table.new.name,
+        ("id", *(f"{stem}_id" for stem, _, _ in references(schema, table))),
         {c.name: c.of.enum for c in table.columns if c.of.enum and not c.of.is_json},
         columns={c.name: c.new_name for c in of("renamed")},
         keep_original={c.name: f"{c.name[:50]} was" for c in table.columns if c.keeps},
@@ -59,8 +58,7 @@ def window_reasons(schema: Schema, version: int) -> list[str]:
         if name in WINDOW
     ]
     for table in schema:
-        far = parent(schema, table)
-        if table.partitions and far is not None and far.partitions:
+        if table.partitions and any(far.partitions for _, _, far in references(schema, table)):
             found.append("refers from a partitioned table to a partitioned one")
         if _hides_generated(table, version):
             found.append("publishes its updates and has generated columns")

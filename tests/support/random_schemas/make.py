@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from support.random_schemas.kinds import Pair
-from support.random_schemas.model import Column, Schema, Table, is_validated, parent
+from support.random_schemas.model import Column, Schema, Table, is_validated, references
 
 _BEFORE: LiteralString = """
     CREATE TYPE public.state AS ENUM ('open', 'closed', 'on_hold');
@@ -54,8 +54,10 @@ def make(connection: psycopg.Connection[Any], schema: Schema) -> None:
         for column in table.columns:
             _index(connection, table, column)
         for name, thing in table.things.items():
-            if thing.sql and thing.since <= connection.info.server_version // 10000:
-                connection.execute(sql.SQL(thing.sql).format(**_holes(schema, table, name)))
+            is_known = thing.since <= connection.info.server_version // 10000
+            holes = _holes(schema, table, name)
+            if thing.sql and is_known and ("parent" in holes or "{parent}" not in thing.sql):
+                connection.execute(sql.SQL(thing.sql).format(**holes))
 
 
 def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable]:
@@ -63,7 +65,9 @@ def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable
     number = schema.index(table)
     own, other = f"{table.name[:50]}_{number}_{initials}", f"{table.name[:50]}_{number}_{initials}2"
     column = sql.Identifier(table.state.name if table.state else "id")
-    return {
+    parents = [far for stem, _, far in references(schema, table) if stem == "parent"]
+    far = {"parent": sql.Identifier(*parents[0].old)} if parents else {}
+    return far | {
         "table": sql.Identifier(*table.old),
         "schema": sql.Identifier(table.schema),
         "own": sql.Identifier(table.schema, own),
@@ -84,28 +88,18 @@ def _partition(table: Table, number: int) -> sql.Identifier:
 
 def _create(connection: psycopg.Connection[Any], schema: Schema, table: Table) -> None:
     parts: list[sql.Composable] = [_column(c) for c in table.columns]
-    primary = "PRIMARY KEY DEFERRABLE" if table.key == "deferrable" else "PRIMARY KEY"
-    alone = table.key in ("single", "deferrable") and not table.has_slot
-    parts.insert(
-        min(table.id_at, len(parts)),
-        sql.SQL(f"id {table.id_type}" + (f" {primary}" if alone else "")),
-    )
+    parts.insert(min(table.id_at, len(parts)), sql.SQL(f"id {table.id_type}"))
     if table.has_slot:
         parts.append(sql.SQL("slot integer NOT NULL DEFAULT 1"))
-    far = parent(schema, table)
-    if far is not None:
-        parts.append(sql.SQL(f"parent_id {far.id_type}"))
+    for stem, _, far in references(schema, table):
+        parts.append(sql.SQL(f"{stem}_id {far.id_type}"))
         if far.has_slot:
-            parts.append(sql.SQL("parent_slot integer"))
+            parts.append(sql.SQL(f"{stem}_slot integer"))
     parts += [sql.SQL(thing.column) for thing in table.things.values() if thing.column]
-    if table.has_slot and table.key != "none":
-        parts.append(
-            sql.SQL(
-                f"{primary} (id, slot)".replace(
-                    "KEY DEFERRABLE (id, slot)", "KEY (id, slot) DEFERRABLE"
-                )
-            )
-        )
+    if table.key != "none":
+        deferrable = " DEFERRABLE" if table.key == "deferrable" else ""
+        key = "id, slot" if table.has_slot else "id"
+        parts.append(sql.SQL(f"PRIMARY KEY ({key}){deferrable}"))
     name = sql.Identifier(*table.old)
     by, bounds = _PARTITIONS.get(table.partitions, ("", ()))
     connection.execute(
@@ -163,20 +157,17 @@ def _index(connection: psycopg.Connection[Any], table: Table, column: Column) ->
 
 
 def _refer(connection: psycopg.Connection[Any], schema: Schema, table: Table) -> None:
-    far = parent(schema, table)
-    if far is None or table.link is None:
-        return
-    link = table.link
-    connection.execute(
-        sql.SQL(
-            "ALTER TABLE {} ADD FOREIGN KEY ("
-            + ("parent_id, parent_slot" if far.has_slot else "parent_id")
-            + ") REFERENCES {} ("
-            + ("id, slot" if far.has_slot else "id")
-            + f") ON DELETE {link.on_delete} ON UPDATE {link.on_update} {link.deferrable}"
-            + ("" if is_validated(table) else " NOT VALID")
-        ).format(sql.Identifier(*table.old), sql.Identifier(*far.old))
-    )
+    for stem, link, far in references(schema, table):
+        here, there = (
+            (f"{stem}_id, {stem}_slot", "id, slot") if far.has_slot else (f"{stem}_id", "id")
+        )
+        connection.execute(
+            sql.SQL(
+                f"ALTER TABLE {{}} ADD FOREIGN KEY ({here}) REFERENCES {{}} ({there})"
+                f" ON DELETE {link.on_delete} ON UPDATE {link.on_update} {link.deferrable}"
+                + ("" if is_validated(table, link) else " NOT VALID")
+            ).format(sql.Identifier(*table.old), sql.Identifier(*far.old))
+        )
 
 
 def key_of(number: int, row: int) -> uuid.UUID:
@@ -219,16 +210,13 @@ def _values(schema: Schema, number: int, table: Table, row: int) -> Iterator[tup
         yield c.name, adapted(c, value)
     if table.has_slot:
         yield "slot", row % 4
-    far = parent(schema, table)
-    if far is None:
-        return
-    there = row % far.rows if far.rows else None
-    if not is_validated(table) and row == 0:
-        yield "parent_id", str(uuid.UUID(int=7)).upper()
-        if far.has_slot:
-            yield "parent_slot", 1
-    elif there is not None and row % 5 and (table.key != "none" or there % 3 == 0):
-        to = schema.index(far)
-        yield "parent_id", spelled(far, key_of(to, there), there)
-        if far.has_slot:
-            yield "parent_slot", there % 4
+    for stem, link, far in references(schema, table):
+        there = row % far.rows if far.rows else None
+        if not is_validated(table, link) and row == 0:
+            yield f"{stem}_id", str(uuid.UUID(int=7))
+            if far.has_slot:
+                yield f"{stem}_slot", 1
+        elif there is not None and row % 5 and (table.key != "none" or there % 3 == 0):
+            yield f"{stem}_id", spelled(far, key_of(link.to, there), there)
+            if far.has_slot:
+                yield f"{stem}_slot", there % 4

@@ -14,6 +14,7 @@ from support.random_schemas.things import HELD, REFUSED, WINDOW, Thing
 # Odd names are normal input.
 WORDS = ("plan", "Plan", "order", "two words", 'quo"ted', "per%cent", "ünï", "x" * 58)
 SCHEMAS = ("public", "Other side")
+ID_TYPES = ("varchar(36)", "text", "char(36)", "public.key", 'text COLLATE "C"')
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ class Table:
         id_type: the type of its id.
         id_at: how many columns stand before its id.
         partitions: by what it is partitioned, "" when it is not.
+        links: its foreign keys.
         rows: how many.
-        things: what else it has, by their names in things.py.
+        drawn: what else it may have, by their names in things.py.
     """
 
     name: str
@@ -78,7 +80,7 @@ class Table:
     id_type: str
     id_at: int
     partitions: str
-    link: Link | None
+    links: tuple[Link, ...]
     rows: int
     drawn: frozenset[str]
 
@@ -90,7 +92,7 @@ class Table:
     @property
     def new(self) -> Name:
         """Its name under the new contract."""
-        return Name(self.schema, self.name)
+        return self.old if "same name" in self.drawn else Name(self.schema, self.name)
 
     @property
     def has_slot(self) -> bool:
@@ -101,6 +103,11 @@ class Table:
     def keeps_order(self) -> bool:
         """Whether its old columns come back to their places; a partition key stays where it is."""
         return self.partitions == ""
+
+    @property
+    def can_be_referred_to(self) -> bool:
+        """Whether it has a key for others."""
+        return self.key in ("single", "composite")
 
     @property
     def state(self) -> Column | None:
@@ -117,24 +124,25 @@ class Table:
             if name in self.drawn
             and thing.only in ("", "partitioned" if self.partitions else "plain")
             and (self.state is not None or "{state}" not in thing.sql)
-            and (self.key in ("single", "composite") or not thing.by_key)
+            and (self.can_be_referred_to or not thing.by_key)
         }
 
 
 Schema = list[Table]
 
 
-def parent(schema: Schema, table: Table) -> Table | None:
-    """The table that a table refers to."""
-    if table.link is None or table.link.to >= len(schema):
-        return None
-    found = schema[table.link.to]
-    return found if found.key in ("single", "composite") else None
+def references(schema: Schema, table: Table) -> list[tuple[str, Link, Table]]:
+    """The foreign keys of a table: the stem of their columns, the key, what it refers to."""
+    return [
+        (stem, link, schema[link.to])
+        for stem, link in zip(("parent", "other"), table.links, strict=False)
+        if link.to < len(schema) and schema[link.to].can_be_referred_to
+    ]
 
 
-def is_validated(table: Table) -> bool:
+def is_validated(table: Table, link: Link) -> bool:
     """Whether its foreign key holds for every row; of a partitioned table it must."""
-    return table.link is None or table.link.validated or table.partitions != ""
+    return link.validated or table.partitions != ""
 
 
 def columns() -> st.SearchStrategy[tuple[Column, ...]]:
@@ -186,10 +194,10 @@ def schemas(*, only_held: bool = False) -> st.SearchStrategy[Schema]:
         schema=st.sampled_from([SCHEMAS[0], SCHEMAS[0], SCHEMAS[1]]),
         columns=columns(),
         key=st.sampled_from(["single", "single", "composite", "deferrable", "none"]),
-        id_type=st.sampled_from(["varchar(36)", "text", "char(36)", "public.key"]),
+        id_type=st.sampled_from([*ID_TYPES]),
         id_at=st.integers(0, 2),
         partitions=st.sampled_from(["", "", "", "", "range", "list", "hash", "levels"]),
-        link=st.none() | links(),
+        links=st.lists(links(), max_size=2).map(tuple),
         rows=st.integers(0, 12),
         drawn=drawn,
     )

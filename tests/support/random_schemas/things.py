@@ -11,9 +11,9 @@ from typing import LiteralString
 class Thing:
     """Something that a table may have.
 
-    In its SQL `{table}` stands for the table, `{schema}` for its schema, `{own}` and `{other}` for
-    two qualified names of the thing's own, `{word}` for such a name without the schema, and
-    `{state}` for a condition on a converted column.
+    In its SQL `{table}` stands for the table, `{schema}` for its schema, `{parent}` for the table
+    that it refers to, `{own}` and `{other}` for two qualified names of the thing's own, `{word}`
+    for such a name without the schema, and `{state}` for a condition on a converted column.
 
     Args:
         sql: makes it, once the table is filled.
@@ -55,6 +55,14 @@ HELD: Mapping[str, Thing] = {
         "CREATE POLICY own ON {table} USING ({state});"
         " ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     ),
+    "joined view": Thing(
+        "CREATE VIEW {own} AS SELECT t.id, p.id AS far FROM {table} AS t"
+        " LEFT JOIN {parent} AS p ON p.id = t.parent_id WHERE {state}"
+    ),
+    "policy of another table": Thing(
+        "CREATE POLICY far ON {table} USING (EXISTS (SELECT FROM {parent} AS p"
+        " WHERE p.id = parent_id)); COMMENT ON POLICY far ON {table} IS 'of others'"
+    ),
     "policy of ids": Thing(
         "CREATE POLICY of_ids ON {table} AS RESTRICTIVE FOR UPDATE TO pg_monitor"
         " USING (id = current_setting('app.id', true)) WITH CHECK (id IS NOT NULL)"
@@ -74,6 +82,10 @@ HELD: Mapping[str, Thing] = {
     "trigger that is off": Thing(
         "CREATE TRIGGER off AFTER DELETE ON {table} FOR EACH STATEMENT"
         " EXECUTE FUNCTION public.quiet(); ALTER TABLE {table} DISABLE TRIGGER off"
+    ),
+    "trigger that waits": Thing(
+        "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION public.quiet()"
     ),
     "function": Thing(
         "CREATE FUNCTION {own}() RETURNS bigint LANGUAGE sql STABLE"
@@ -110,6 +122,7 @@ HELD: Mapping[str, Thing] = {
 
 # What the window alone brings through.
 WINDOW: Mapping[str, Thing] = {
+    "same name": Thing(says="{table} keeps its name, and one name cannot show both contracts"),
     "exclusion of ids": Thing(
         "ALTER TABLE {table} ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =)",
         says="constraint apart on {table} keeps converted columns from overlapping",
