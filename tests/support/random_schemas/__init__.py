@@ -10,7 +10,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 drawn = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "6")),
+    max_examples=int(os.environ.get("EXAMPLES", "5")),
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

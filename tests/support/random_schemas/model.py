@@ -123,7 +123,7 @@ class Table:
             for name, thing in known.items()
             if name in self.drawn
             and thing.only in ("", "partitioned" if self.partitions else "plain")
-            and (self.state is not None or "{state}" not in thing.sql)
+            and (self.state is not None or not thing.names_values)
             and (self.can_be_referred_to or not thing.by_key)
         }
 

@@ -31,6 +31,11 @@ class Thing:
     by_key: bool = False
     since: int = 0
 
+    @property
+    def names_values(self) -> bool:
+        """Whether it stands on values of a converted column."""
+        return "{state}" in self.sql or "{column}" in self.sql
+
 
 # What both strategies bring through.
 HELD: Mapping[str, Thing] = {
@@ -57,7 +62,7 @@ HELD: Mapping[str, Thing] = {
     ),
     "joined view": Thing(
         "CREATE VIEW {own} AS SELECT t.id, p.id AS far FROM {table} AS t"
-        " LEFT JOIN {parent} AS p ON p.id = t.parent_id WHERE {state}"
+        " LEFT JOIN {parent} AS p ON p.id = t.parent_id WHERE t.{column} <> 'closed'"
     ),
     "policy of another table": Thing(
         "CREATE POLICY far ON {table} USING (EXISTS (SELECT FROM {parent} AS p"
