@@ -101,9 +101,11 @@ class Dependents:
         return any(c.name == column for c in self._columns.get(relation, ()))
 
     def _whole_rows(self, o: _Object) -> Name | None:
-        """The table of which a view takes whole rows, that is, whatever columns it has."""
-        view = self._catalog.relations.get(o.view) if o.view else None
-        definition = (view.definition if view else None) or ""
+        """The table of which a query takes whole rows, that is, whatever columns it has."""
+        found = self._catalog.functions.get(o.dependent.host)
+        if o.view or found is None:
+            found = self._catalog.relations.get(o.view) if o.view else None
+        definition = (found.definition if found else None) or ""
         tables = sorted({relation for relation, _ in o.uses if self._columns.get(relation)})
         return next((t for t in tables if takes_whole_rows(definition, t)), None)
 
@@ -172,7 +174,7 @@ class Dependents:
         host = self._catalog.relations.get(o.dependent.host)
         if host is None and o.dependent.host not in self._catalog.functions:
             return f"{self._used(o)}, and lies in a schema that was not read"
-        if host and host.kind in "vm" and (table := self._whole_rows(o)):
+        if table := self._whole_rows(o):
             return f"shows whole rows of {table}, whose columns change"
         return None
 

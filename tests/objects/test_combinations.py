@@ -84,6 +84,19 @@ TOGETHER = {
         ).replace("ENABLE ALWAYS TRIGGER b", "DISABLE TRIGGER b"),
         STANDARD,
     ),
+    "a trigger of whole rows": (
+        things(
+            "n integer DEFAULT 1",
+            then="""
+                CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+                CREATE TRIGGER a AFTER UPDATE ON things
+                    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION f();
+                CREATE TRIGGER b BEFORE UPDATE ON things
+                    FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION f();
+            """,
+        ),
+        STANDARD,
+    ),
     "settings of a materialized view's columns": (
         things(
             "n text DEFAULT 'x'",
@@ -93,7 +106,7 @@ TOGETHER = {
                 ALTER MATERIALIZED VIEW m
                     ALTER n SET STORAGE MAIN, ALTER ny SET STORAGE EXTERNAL,
                     ALTER n SET STATISTICS 7, ALTER ny SET COMPRESSION pglz,
-                    ALTER status SET STORAGE PLAIN;
+                    ALTER status SET STORAGE PLAIN, ALTER id SET STORAGE EXTERNAL;
             """,
         ),
         STANDARD,
@@ -181,6 +194,16 @@ def test_both_contracts_write_json_into_partitions(journey: Journey) -> None:
             (1, "OPEN"),
             (8, "CLOSED"),
         ]
+
+
+def test_a_function_of_whole_rows_is_refused(journey: Journey) -> None:
+    schema = things(
+        then="""
+            CREATE FUNCTION f() RETURNS bigint LANGUAGE sql
+                BEGIN ATOMIC SELECT count(t.*) FROM things AS t; END;
+        """
+    )
+    journey.stopped(schema, STANDARD, "function public.f() shows whole rows of public.things")
 
 
 @pytest.mark.parametrize(
