@@ -102,10 +102,9 @@ class Dependents:
 
     def _whole_rows(self, o: _Object) -> Name | None:
         """The table of which a query takes whole rows, that is, whatever columns it has."""
-        found = self._catalog.functions.get(o.dependent.host)
-        if o.view or found is None:
-            found = self._catalog.relations.get(o.view) if o.view else None
-        definition = (found.definition if found else None) or ""
+        host = o.dependent.host
+        found = self._catalog.relations if o.view else self._catalog.functions
+        definition = (found[host].definition if host in found else None) or ""
         tables = sorted({relation for relation, _ in o.uses if self._columns.get(relation)})
         return next((t for t in tables if takes_whole_rows(definition, t)), None)
 
