@@ -47,6 +47,14 @@ HELD: Mapping[str, Thing] = {
     "exclusion": Thing(column="span int4range, EXCLUDE USING gist (span WITH &&)", only="plain"),
     "default of id": Thing("ALTER TABLE {table} ALTER id SET DEFAULT gen_random_uuid()::text"),
     "view": Thing("CREATE VIEW {own} AS SELECT * FROM {table} WHERE {state}"),
+    "view of parts of ids": Thing(
+        "CREATE VIEW {own} AS SELECT length(id), left(id, 3) AS start, count(*) FROM {table}"
+        " WHERE id <> '' GROUP BY id"
+    ),
+    "view of a list": Thing(
+        "CREATE VIEW {own} AS SELECT {column} AS value, array_agg(id ORDER BY id) FROM {table}"
+        " WHERE {column} IN ('open', 'closed') GROUP BY {column}"
+    ),
     "view of a view": Thing(
         "CREATE VIEW {own} WITH (security_barrier) AS SELECT id AS own FROM {table};"
         " CREATE VIEW {other} AS SELECT count(own) FROM {own};"
@@ -72,6 +80,7 @@ HELD: Mapping[str, Thing] = {
         "CREATE POLICY of_ids ON {table} AS RESTRICTIVE FOR UPDATE TO pg_monitor"
         " USING (id = current_setting('app.id', true)) WITH CHECK (id IS NOT NULL)"
     ),
+    "statistics of values": Thing("CREATE STATISTICS {own} ON ({state}), id FROM {table}"),
     "statistics": Thing("CREATE STATISTICS {own} ON id, (length(id)) FROM {table}"),
     "check": Thing("ALTER TABLE {table} ADD CHECK ({state} OR id IS NOT NULL)"),
     "unproven check": Thing("ALTER TABLE {table} ADD CHECK (id IS NOT NULL OR {state}) NOT VALID"),
@@ -102,6 +111,10 @@ HELD: Mapping[str, Thing] = {
     ),
     "default privileges": Thing(
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO pg_monitor"
+    ),
+    "owner": Thing(
+        "GRANT USAGE, CREATE ON SCHEMA {schema} TO pg_monitor;"
+        " ALTER TABLE {table} OWNER TO pg_monitor; ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     ),
     "settings": Thing(
         "ALTER TABLE {table} ALTER id SET STATISTICS 50, ALTER id SET (n_distinct = -0.5),"
