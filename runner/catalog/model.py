@@ -33,6 +33,7 @@ class Column:
     identity: str = ""
     collation: str | None = None
     storage: str = ""
+    has_own_storage: bool = False  # another one than its type's
     compression: str = ""
     statistics_target: int | None = None
     options: tuple[str, ...] = ()
@@ -199,6 +200,7 @@ class Relation:
     owned_by: str | None = None
     publications: tuple[Publication, ...] = ()
     publishes_updates: bool = False  # by any publication, also one of all tables
+    hides_generated: bool = False  # has generated columns, which may identify no row
     columns: tuple[Column, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()

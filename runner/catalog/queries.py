@@ -88,7 +88,11 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
     (n.nspname, c.relname) IN (
         SELECT t.schemaname, t.tablename FROM pg_publication_tables AS t
         JOIN pg_publication AS p ON p.pubname = t.pubname AND p.pubupdate
-    ) AS publishes_updates
+    ) AS publishes_updates,
+    current_setting('server_version_num')::integer >= 180000 AND EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped
+    ) AS hides_generated
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
@@ -118,7 +122,8 @@ SELECT a.attrelid AS relation, a.attname AS name,
     a.attidentity::text AS identity,
     CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END
         AS collation,
-    a.attstorage::text AS storage, a.attcompression::text AS compression,
+    a.attstorage::text AS storage, a.attstorage <> t.typstorage AS has_own_storage,
+    a.attcompression::text AS compression,
     nullif(a.attstattarget, -1)::integer AS statistics_target,
     coalesce(a.attoptions, '{{}}') AS options,
     CASE WHEN a.attacl IS NULL THEN '{{}}'::text[] ELSE {acl} END AS acl,

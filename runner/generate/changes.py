@@ -76,7 +76,8 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 indexes=tuple(index_changes(relation, new, changed, taken[new.schema])),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
-                marker=shorten(standard.prefix(name.schema) + name.name, "_used"),
+                marker=shorten(standard.own_prefix(name.schema) + name.name, "_used"),
+                own_stem=standard.own_prefix(new.schema) + new.name,
                 prefix=standard.prefix(name.schema),
                 renamed=standards[name].columns,
                 sequences=tuple(sequence_renames(relation, new, in_use)),
@@ -85,7 +86,22 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 partitions=partitions_of(relation, changed, catalog, taken),
             )
         )
+    _require_own_names(changes)
     return tuple(changes)
+
+
+def _require_own_names(changes: Iterable[TableChange]) -> None:
+    """No two tables share what trueup makes for one of them."""
+    owners: dict[str, TableChange] = {}
+    for change in changes:
+        for name in (change.marker, *(shorten(change.own_stem, s) for s in ("_sync", "_reversal"))):
+            other = owners.setdefault(name, change)
+            if other is not change:
+                raise StandardError(
+                    f"{other.old} and {change.old} would both have trueup.{name}, which trueup "
+                    "makes for one table",
+                    hint="Rename one of them before.",
+                )
 
 
 def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyChange]:

@@ -115,7 +115,7 @@ def drafts(u: UnitView) -> Iterator[Draft]:
         )
         previous = [key]
         if t.partitions.is_partitioned:
-            for k in t.resting_on_key:
+            for k in (k for k in t.resting_on_key if k.validated):
                 proof = f"validate {k.name} on the key of {t.new}"
                 yield prove(
                     t, k, k.table, k.name, previous, key=proof, phase="contract", folder=_CONTRACT

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runner.catalog import Catalog, Dependent, Function, Name, Relation
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, DependentChange, Obstacle, moved_columns
-from runner.generate.predicates import Wording
+from runner.generate.predicates import Wording, takes_whole_rows
 from runner.generate.statements import (
     Reword,
     create_indexes,
@@ -68,7 +68,9 @@ class Dependents:
             for used in {relation for relation, _ in o.uses}:
                 self._users.setdefault(used, []).append(key)
         self._converted = self._closure(
-            key for key, o in self._objects.items() if any(self._converts(*u) for u in o.uses)
+            key
+            for key, o in self._objects.items()
+            if any(self._converts(*u) for u in o.uses) or self._whole_rows(o)
         )
         # Rolling back contract makes other columns again too; a table's own objects are set aside
         # there by the file itself.
@@ -97,6 +99,14 @@ class Dependents:
 
     def _converts(self, relation: Name, column: str | None) -> bool:
         return any(c.name == column for c in self._columns.get(relation, ()))
+
+    def _whole_rows(self, o: _Object) -> Name | None:
+        """The table of which a query takes whole rows, that is, whatever columns it has."""
+        host = o.dependent.host
+        found = self._catalog.relations if o.view else self._catalog.functions
+        definition = (found[host].definition if host in found else None) or ""
+        tables = sorted({relation for relation, _ in o.uses if self._columns.get(relation)})
+        return next((t for t in tables if takes_whole_rows(definition, t)), None)
 
     def _closure(self, keys: Iterable[_Key]) -> set[_Key]:
         """The objects, and all that stand on views among them."""
@@ -163,10 +173,8 @@ class Dependents:
         host = self._catalog.relations.get(o.dependent.host)
         if host is None and o.dependent.host not in self._catalog.functions:
             return f"{self._used(o)}, and lies in a schema that was not read"
-        if host and host.kind in "vm":
-            for column in host.columns:
-                if column.type_name in self._columns:
-                    return f"shows whole rows of {column.type_name}, whose columns change"
+        if table := self._whole_rows(o):
+            return f"shows whole rows of {table}, whose columns change"
         return None
 
     def _problem_online(self, o: _Object) -> str | None:
@@ -261,9 +269,11 @@ class Dependents:
                 rule_statements(host.qualified, rule, new),
             )
         statistics = next(s for s in host.statistics if s.name == d.name)
-        statements = tuple(statistics_statements(statistics))
-        drop = f"DROP STATISTICS {quote_name(Name(statistics.schema, statistics.name))};"
-        return change.made(drop, statements, statements)
+        return change.made(
+            f"DROP STATISTICS {quote_name(Name(statistics.schema, statistics.name))};",
+            statistics_statements(statistics, old),
+            statistics_statements(statistics, new),
+        )
 
     def _view(
         self, change: DependentChange, view: Relation, old: Reword, new: Reword
@@ -275,7 +285,7 @@ class Dependents:
             yield create_view(view, words(query))
             yield from create_indexes(view, name, words)
             yield from view_settings(view, words)
-            yield from index_settings(view)
+            yield from index_settings(view, words)
 
         beside = change.build_name
         moved = quote_name(Name(name.schema, beside.name))
@@ -297,7 +307,7 @@ class Dependents:
                 f" SET SCHEMA {quote_ident(name.schema)};",
                 f"ALTER MATERIALIZED VIEW {moved} RENAME TO {quote_ident(name.name)};",
                 *view_settings(view, new),
-                *index_settings(view),
+                *index_settings(view, new),
             )
             if stored
             else (),
@@ -358,6 +368,12 @@ class Dependents:
             text_columns=others,
             # A name that is also another column's may stand for either.
             uuid_columns={c.name for c in changes if c.new_type == "uuid"} - others,
+            bare_columns={
+                c.name
+                for c in changes
+                if c.new_type == "uuid" and c.old_type.startswith(("text", "char"))
+            }
+            - others,
         )
 
 

@@ -337,7 +337,8 @@ class TableChange:
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
     marker: str
-    prefix: str = ""  # before the names of its files and of trueup's own objects
+    own_stem: str = ""  # what the names of trueup's own objects for it begin with
+    prefix: str = ""  # before the names of its files
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
     sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
     integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition

@@ -6,9 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from runner.catalog import Name
 from runner.errors import StandardError
-from runner.quoting import quote_ident
+from runner.quoting import quote_ident, quote_name
 
+_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.
 _LITERAL = re.compile(
@@ -125,6 +127,14 @@ def restate(definition: str) -> str:
     return _VARCHAR_LIST.sub(convert, definition)
 
 
+def takes_whole_rows(definition: str, table: Name) -> bool:
+    """Whether a view takes whole rows of a table: PostgreSQL prints other stars as columns."""
+    code = re.sub(r"'(?:[^']|'')*'", "''", definition)
+    named = rf"""(?<![\w."]){re.escape(quote_name(table))}(?: (?P<alias>{_NAME}))?"""
+    aliases = {match["alias"] for match in re.finditer(named, code)} | {quote_ident(table.name)}
+    return any(re.search(rf"""(?<![\w"]){re.escape(a)}\.\*""", code) for a in aliases if a)
+
+
 def check_condition(definition: str) -> str:
     """The expression in `CHECK (...)`, in its parentheses, without what may follow it."""
     return re.sub(
@@ -142,7 +152,9 @@ def calls_function_on(definition: str, column: str) -> bool:
 _RESHAPING = (
     r"(?:lower|initcap|translate|replace|left|right|substr|substring|md5|reverse|split_part)"
 )
-_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
+# They take a value of any type, and say the same of a uuid.
+_ANY_TYPE = r"(?:count|array_agg|jsonb?_\w+|to_jsonb?|concat|concat_ws|format|ROW|EXISTS)"
+_TEXT = r"(?:text|bpchar|character varying)"
 _SETTING = (
     r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
     r"(?: AS \w+\))?"
@@ -159,6 +171,7 @@ class Wording:
         values, mapping, native_types, text_columns: as for convert_literals.
         enum_columns: the converted enum columns that it mentions.
         uuid_columns: the columns it mentions that become uuid, if their names are no others'.
+        bare_columns: those among them that it takes as text without a cast.
     """
 
     what: str
@@ -168,6 +181,7 @@ class Wording:
     enum_columns: Collection[str] = ()
     text_columns: Collection[str] = ()
     uuid_columns: Collection[str] = ()
+    bare_columns: Collection[str] = ()
 
     def restated(self, definition: str) -> str:
         """The definition in a form that PostgreSQL prints as it reads it."""
@@ -196,7 +210,21 @@ class Wording:
                     f"{self.what} calls a function on {column}, whose values change: {definition}",
                     hint="Drop it before, and make it again for the new contract afterwards.",
                 )
-        return restate(self._as_uuids(text))
+        return restate(self._as_text(self._as_uuids(text)))
+
+    def _as_text(self, text: str) -> str:
+        """Give functions and operators of text the text that they have taken."""
+        if not self.bare_columns:
+            return text
+        names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.bare_columns))
+        column = rf"(?P<column>(?:{_NAME}\.)?(?:{names}))"
+        text = re.sub(
+            rf"(?P<call>(?<![\w\"])(?!{_ANY_TYPE}\(){_NAME}\(){column}(?=[,)])",
+            r"\g<call>(\g<column>)::text",
+            text,
+        )
+        literals = rf"(?:(?:ANY|ALL) \()?(?:ARRAY\[)?'(?:[^']|'')*'::{_TEXT}"
+        return re.sub(rf"(?<=\(){column}(?= [=<>!~*]+ {literals})", r"(\g<column>)::text", text)
 
     def _as_uuids(self, text: str) -> str:
         """Compare uuids as such: as text no index would serve, and the spelling would count."""

@@ -13,6 +13,8 @@ Reword = Callable[[str], str]
 
 _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 _ENABLE = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+STORAGE = {"p": "PLAIN", "m": "MAIN", "e": "EXTERNAL", "x": "EXTENDED"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
 _CHANGES = {"INSERT", "UPDATE", "DELETE", "TRUNCATE"}
 _OWN = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
 
@@ -60,6 +62,13 @@ def view_settings(view: Relation, reword: Reword) -> Iterator[str]:
             yield f"{alter} SET DEFAULT {reword(column.default)};"
         if column.statistics_target is not None:
             yield f"{alter} SET STATISTICS {column.statistics_target};"
+        if view.kind == "m" and (column.has_own_storage or column.compression):
+            stored = (STORAGE[column.storage], COMPRESSION.get(column.compression))
+            said = [quote_literal(s) if s else "NULL" for s in stored]
+            yield (
+                f"CALL trueup.store_column({quote_literal(name)}, {quote_literal(column.name)}, "
+                f"{', '.join(said)});"
+            )
         if column.options:
             yield f"{alter} SET ({', '.join(column.options)});"
         for grantee, option, privileges in _privileges(column.acl):
@@ -119,7 +128,7 @@ def create_index(index: Index, table: Name, method: str) -> str:
     return f"CREATE {unique}INDEX {quote_ident(index.name)} ON {quote_name(table)} {method};"
 
 
-def index_settings(view: Relation) -> Iterator[str]:
+def index_settings(view: Relation, reword: Reword) -> Iterator[str]:
     """The statements for a materialized view's indexes and extended statistics."""
     for index in view.indexes:
         if index.comment is not None:
@@ -129,7 +138,7 @@ def index_settings(view: Relation) -> Iterator[str]:
             table = quote_name(view.qualified)
             yield f"ALTER MATERIALIZED VIEW {table} CLUSTER ON {quote_ident(index.name)};"
     for statistics in view.statistics:
-        yield from statistics_statements(statistics)
+        yield from statistics_statements(statistics, reword)
 
 
 def policy_statements(table: Name, policy: Policy, reword: Reword) -> Iterator[str]:
@@ -176,10 +185,10 @@ def rule_statements(table: Name, rule: Rule, reword: Reword) -> Iterator[str]:
         yield f"COMMENT ON RULE {name} ON {on} IS {quote_literal(rule.comment)};"
 
 
-def statistics_statements(statistics: Statistics) -> Iterator[str]:
+def statistics_statements(statistics: Statistics, reword: Reword) -> Iterator[str]:
     """The statements that make an extended statistics object."""
     name = quote_name(Name(statistics.schema, statistics.name))
-    yield f"{statistics.definition};"
+    yield f"{reword(statistics.definition)};"
     yield f"ALTER STATISTICS {name} OWNER TO {quote_ident(statistics.owner)};"
     if statistics.target is not None:
         yield f"ALTER STATISTICS {name} SET STATISTICS {statistics.target};"

@@ -32,8 +32,8 @@ class TableView:
         self.marker = Name("trueup", change.marker)
         self.prefix = change.prefix
         self.stem = self.prefix + self.new.name
-        self.sync = Name("trueup", shorten(self.stem, "_sync"))
-        self.reversal = Name("trueup", shorten(self.stem, "_reversal"))
+        self.sync = Name("trueup", shorten(change.own_stem, "_sync"))
+        self.reversal = Name("trueup", shorten(change.own_stem, "_reversal"))
         self.all_foreign_keys = foreign_keys
         self.partitions = Partitions(change)
         self.with_rows = self.partitions.leaves if self.partitions.is_partitioned else [self.new]

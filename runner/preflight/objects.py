@@ -386,11 +386,7 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
         for suffix, what in ((change.marker, "odometer"), ("_reversal", "reversal table")):
-            name = (
-                suffix
-                if suffix == change.marker
-                else shorten(change.prefix + change.new.name, suffix)
-            )
+            name = suffix if suffix == change.marker else shorten(change.own_stem, suffix)
             if (Name("trueup", name), "relation") in found:
                 yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
 

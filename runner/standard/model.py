@@ -87,5 +87,13 @@ class Standard:
         return replace(self, tables=tuple(kept))
 
     def prefix(self, schema: str) -> str:
-        """What the names of files and of trueup's own objects for a schema's tables begin with."""
+        """What the names of files for a schema's tables begin with."""
         return "" if schema == self.schema else f"{schema}__"
+
+    @staticmethod
+    def own_prefix(schema: str) -> str:
+        """What the names of trueup's own objects for a schema's tables begin with.
+
+        It is the same in every standard: two services of one database may have tables of one name.
+        """
+        return "" if schema == "public" else f"{schema}__"

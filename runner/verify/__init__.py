@@ -45,7 +45,7 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
                 distances.append(Distance(name, f"table {name}", "a table", "no such table"))
                 continue
             verified = Verified(
-                table, relation, catalog, uncheckable, standard.prefix(table.schema)
+                table, relation, catalog, uncheckable, standard.own_prefix(table.schema)
             )
             distances += table_distances(connection, verified)
             distances += _beside(verified, beside)

@@ -2,100 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
-from psycopg import sql
+import pytest
+from hypothesis import given
 from support.databases import DatabaseFactory
-from support.random_schemas import Table, make, tables, write_files
-from support.variants import AT_ONCE, migrations_of
+from support.journey import LAST, assert_same
+from support.random_schemas import drawn
+from support.random_schemas.contract import refusals, standard, window_reasons, write_files
+from support.random_schemas.make import make
+from support.random_schemas.model import SCHEMAS, Schema, schemas
+from support.variants import Service
 
-from runner.catalog import Catalog, diff, read_catalog
-from runner.execute import engine
+from runner.catalog import Catalog, read_catalog
+from runner.errors import StandardError
+from runner.generate import generate
 from runner.generate.write import generate_service
+from runner.preflight import check
 from runner.propose.source import Wishes, propose_from_database
 
-
-def rows(dsn: str, schema: list[Table], *, new: bool) -> list[list[str]]:
-    with psycopg.connect(dsn) as connection:
-        found = []
-        for table in schema:
-            name = sql.Identifier("public", table.name + ("" if new else "s"))
-            kept = [c.name for c in table.columns] + ["id"]
-            query = sql.SQL("SELECT {} FROM {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, kept)) if new else sql.SQL("*"), name
-            )
-            found.append(sorted(str(r) for r in connection.execute(query)))
-        return found
+State = tuple[Catalog, dict[str, bytes]]
 
 
-def catalog(dsn: str) -> Catalog:
-    with psycopg.connect(dsn) as connection:
-        return read_catalog(connection)
+@contextmanager
+def services(factory: DatabaseFactory, schema: Schema) -> Iterator[Callable[[], Service]]:
+    """`new()` makes the schema in a database of its own; all go at the end, as does the folder."""
+    with TemporaryDirectory() as folder:
+
+        def new() -> Service:
+            dsn = factory()
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                make(connection, schema)
+            return Service(dsn, Path(folder))
+
+        yield new
+        factory.drop(but_templates=True)
 
 
-def own(differences: list[Any]) -> list[str]:
-    return [str(d) for d in differences if "yoyo" not in d.object]
+def there_and_back(service: Service, strategy: str, schema: Schema) -> State:
+    """Bring a service up and back to what it was; gives what it was like in between."""
+    __tracebackhide__ = True
+    before = service.state(*SCHEMAS)
+    service.up(LAST[strategy])
+    between = service.state(*SCHEMAS)
+    service.down(strategy)
+    in_order = strategy == "window" or all(t.keeps_order for t in schema)
+    assert_same(before, service.state(*SCHEMAS), strategy, column_order=in_order)
+    return between
 
 
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(schema=tables())
-def test_any_schema_goes_there_and_back(
-    database_factory: DatabaseFactory, schema: list[Table]
+@drawn
+@given(schema=schemas())
+def test_any_schema_goes_there_and_back_or_is_refused_by_name(
+    database_factory: DatabaseFactory, schema: Schema
 ) -> None:
-    online, window = database_factory(), database_factory()
-    for dsn in (online, window):
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            make(connection, schema)
-    before = {dsn: (catalog(dsn), rows(dsn, schema, new=False)) for dsn in (online, window)}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        write_files(folder, schema, before[online][0])
-        ways = {online: migrations_of(folder, "online"), window: migrations_of(folder, "window")}
-        for dsn, to in ((online, "contract"), (window, "window")):
-            engine.apply(dsn, ways[dsn], to=to, settings=AT_ONCE)
-        assert own(diff(catalog(window), catalog(online), column_order=False)) == []
-        for dsn in (online, window):
-            assert all(
-                len(r) == t.rows for r, t in zip(rows(dsn, schema, new=True), schema, strict=True)
-            )
-            engine.rollback(dsn, ways[dsn], everything=True, settings=AT_ONCE)
-            assert own(diff(before[dsn][0], catalog(dsn))) == []
-            assert rows(dsn, schema, new=False) == before[dsn][1]
+    with services(database_factory, schema) as new:
+        service = new()
+        with psycopg.connect(service.dsn, autocommit=True) as connection:
+            catalog = read_catalog(connection, SCHEMAS)
+            said = [f"{f.object} {f.problem}" for f in check(connection, standard(schema)).stops]
+            version = connection.info.server_version // 10000
+        if reasons := refusals(schema, version):
+            with pytest.raises(StandardError) as error:
+                generate(standard(schema), catalog, baseline=None)
+            assert any(reason in error.value.message for reason in reasons), error.value
+            assert any(reason in line for reason in reasons for line in said), said
+            return
+        only_window = write_files(service.folder, schema, catalog).only_window
+        reasons = window_reasons(schema, version)
+        for reason in reasons:
+            assert any(reason in line for line in only_window), (reason, only_window)
+        window = there_and_back(service, "window", schema)
+        if reasons:
+            return
+        assert only_window == ()
+        assert said == []
+        assert_same(there_and_back(new(), "online", schema), window, "both", column_order=False)
 
 
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(schema=tables())
+@drawn
+@given(schema=schemas())
 def test_what_is_proposed_for_any_schema_is_generated_and_goes_there_and_back(
-    database_factory: DatabaseFactory, schema: list[Table]
+    database_factory: DatabaseFactory, schema: Schema
 ) -> None:
-    databases = {"online": database_factory(), "window": database_factory()}
-    for dsn in databases.values():
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            make(connection, schema)
-    proposed = propose_from_database(databases["online"], Wishes("any"), scan=True)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "standard.toml").write_text(proposed.text, encoding="utf-8")
-        written = generate_service(folder, dsn=databases["online"], dry=False)
-        for strategy, dsn in databases.items():
-            before = catalog(dsn), rows(dsn, schema, new=False)
-            if not any(path.startswith(f"{strategy}/") for path in written.added):
-                continue
-            ways = migrations_of(folder, strategy)
-            to = "contract" if strategy == "online" else "window"
-            engine.apply(dsn, ways, to=to, settings=AT_ONCE)
-            engine.rollback(dsn, ways, everything=True, settings=AT_ONCE)
-            assert own(diff(before[0], catalog(dsn))) == []
-            assert rows(dsn, schema, new=False) == before[1]
+    with services(database_factory, schema) as new:
+        service = new()
+        used = tuple(s for s in SCHEMAS if any(t.schema == s for t in schema))
+        proposed = propose_from_database(service.dsn, Wishes("any", used), scan=True)
+        (service.folder / "standard.toml").write_text(proposed.text, encoding="utf-8")
+        written = generate_service(service.folder, dsn=service.dsn, dry=False)
+        for strategy in LAST:
+            if any(path.startswith(f"{strategy}/") for path in written.added):
+                there_and_back(new(), strategy, schema)

@@ -9,8 +9,11 @@ import psycopg
 import pytest
 from support.journey import Journey
 from support.runs import run_trueup
+from support.variants import Service, write_generated
 
-from objects.things import ENUM
+from objects.things import ENUM, things
+from objects.things import STANDARD as ONE
+from runner.errors import StandardError
 
 SCHEMAS = ("public", "billing")
 
@@ -142,3 +145,55 @@ def test_a_proposal_covers_the_schemas_that_are_named(both: Journey, tmp_path: P
     again = replace(both, folder=tmp_path / "again")
     again.folder.mkdir()
     again.there_and_back(TABLES, "[enum.State]" + body, strategies=["window"])
+
+
+OTHER = """
+    CREATE SCHEMA other;
+    CREATE TABLE other.things (id varchar(36) PRIMARY KEY, status varchar(20) NOT NULL);
+    INSERT INTO other.things VALUES (upper(gen_random_uuid()::text), 'Open');
+"""
+
+
+def test_two_services_of_one_database_keep_apart(journey: Journey, tmp_path: Path) -> None:
+    """One has schema public, one another; each has a table things, and spellings to keep."""
+    first = journey.start(things(then=OTHER), ONE)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    standard = folder / "standard.toml"
+    standard.write_text('[service]\nname = "other"\nschema = "other"\n' + ONE, encoding="utf-8")
+    write_generated(standard, first.dsn, folder, schemas=("other",))
+    before = first.rows(*SCHEMAS, "other")
+    first.up("contract")
+    second = Service(first.dsn, folder)
+    second.up("window")
+    with psycopg.connect(first.dsn) as connection:
+        statement = "SELECT relname FROM pg_class WHERE relname ~ '_reversal$' ORDER BY 1"
+        assert connection.execute(statement).fetchall() == [
+            ("other__thing_reversal",),
+            ("thing_reversal",),
+        ]
+    second.down("window")
+    first.down("online")
+    assert first.rows(*SCHEMAS, "other") == before
+
+
+def test_two_tables_that_want_one_thing_of_trueups_are_refused(both: Journey) -> None:
+    schema = things(
+        then="""
+            CREATE SCHEMA billing;
+            CREATE TABLE billing.things (id varchar(36) PRIMARY KEY);
+            CREATE TABLE billing__things (id varchar(36) PRIMARY KEY);
+        """
+    )
+    standard = """
+        [table.billing__things]
+        name = "billing_other"
+        uuids = ["id"]
+
+        [schema.billing.things]
+        name = "thing"
+        uuids = ["id"]
+    """
+    reason = "public.billing__things and billing.things would both have trueup.billing__things_used"
+    with pytest.raises(StandardError, match=reason):
+        both.start(schema, standard)

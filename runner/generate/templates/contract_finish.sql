@@ -28,10 +28,13 @@ ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ i.old_name | q }};
 -- trueup: ignore add-primary-key because it takes in the keys of the partitions
 ALTER TABLE {{ t.new | n }} ADD CONSTRAINT {{ i.name | q }} {{ t.partitions.definition(i) }};
 {% for k in t.resting_on_key %}
+{% if not k.validated %}
+-- trueup: ignore not-valid-never-validated because the old foreign key was never validated either
+{% endif %}
 ALTER TABLE {{ k.table | n }}
     ADD CONSTRAINT {{ k.name | q }}
     FOREIGN KEY ({{ k.columns | qs }})
-    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }} NOT VALID;
+    REFERENCES {{ k.references | n }} ({{ k.referenced_columns | qs }}){{ k.options }}{{ " NOT VALID" if k.validated }};
 {% if k.comment is not none %}
 COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | lit }};
 {% endif %}

@@ -47,7 +47,7 @@ BEGIN
 {% if t.tells_moved_rows %}
     ELSIF TG_OP = 'INSERT'
 {% for c in t.columns %}
-        AND (NEW.{{ c.name | q }} IS NOT DISTINCT FROM {{ c.new_from("NEW." ~ (c.old_name | q)) }})
+        AND ({{ c.meant("NEW." ~ (c.name | q)) }} IS NOT DISTINCT FROM {{ c.meant(c.new_from("NEW." ~ (c.old_name | q))) }})
 {% endfor %}
     THEN
         -- An UPDATE moves a row that is in step from one partition to another.

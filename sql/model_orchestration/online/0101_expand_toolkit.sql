@@ -467,6 +467,10 @@ BEGIN
             'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
             'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
         )
+        || format(
+            ';COMMENT ON POLICY %I ON %s IS %L',
+            p.polname, relation, obj_description(p.oid, 'pg_policy')
+        )
     FROM pg_policy AS p
     WHERE p.polrelid = relation
     UNION ALL
@@ -479,6 +483,10 @@ BEGIN
             WHEN 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, t.tgname)
             ELSE ''
         END
+        || format(
+            ';COMMENT ON TRIGGER %I ON %s IS %L',
+            t.tgname, relation, obj_description(t.oid, 'pg_trigger')
+        )
     FROM pg_trigger AS t
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND (t.tgattr <> '' OR t.tgqual IS NOT NULL)
     UNION ALL
@@ -486,6 +494,12 @@ BEGIN
         s.stxrelid,
         format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
         pg_get_statisticsobjdef(s.oid)
+        || format(
+            ';ALTER STATISTICS %1$I.%2$I OWNER TO %3$s; ALTER STATISTICS %1$I.%2$I SET STATISTICS %4$s;'
+            'COMMENT ON STATISTICS %1$I.%2$I IS %5$L',
+            n.nspname, s.stxname, s.stxowner::regrole, coalesce(s.stxstattarget, -1),
+            obj_description(s.oid, 'pg_statistic_ext')
+        )
     FROM pg_statistic_ext AS s
     JOIN pg_namespace AS n ON n.oid = s.stxnamespace
     WHERE s.stxrelid = relation
@@ -578,7 +592,7 @@ AS $$
 DECLARE
     silenced record;
     unproven record;
-    identity "char";
+    unidentified record;
 BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS aside (
         place integer GENERATED ALWAYS AS IDENTITY,
@@ -610,26 +624,35 @@ BEGIN
 
     -- A publication refuses the UPDATE of a table that nothing identifies the rows of, which is so
     -- while its key is made again. An index that stood for the key gets its place back by name.
-    SELECT c.relreplident INTO identity
-    FROM pg_class AS c
-    WHERE c.oid = relation AND NOT EXISTS (
-        SELECT FROM pg_index AS i
-        WHERE i.indrelid = relation
-            AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END
-    );
-    IF identity IN ('d', 'n', 'i') THEN
-        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
-    END IF;
-    IF identity IN ('d', 'n') THEN
-        INSERT INTO pg_temp.aside (table_id, make_it)
-        VALUES (
-            relation,
-            format(
-                'ALTER TABLE %s REPLICA IDENTITY %s',
-                relation, CASE identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
+    -- Each partition has an identity of its own.
+    FOR unidentified IN
+        SELECT c.oid::regclass AS part, c.relreplident AS identity
+        FROM pg_class AS c
+        WHERE (
+                c.oid = relation
+                OR c.oid IN (SELECT p.relid FROM pg_partition_tree(relation) AS p WHERE p.isleaf)
             )
-        );
-    END IF;
+            AND c.relreplident IN ('d', 'n', 'i')
+            AND NOT EXISTS (
+                SELECT FROM pg_index AS i
+                WHERE i.indrelid = c.oid
+                    AND i.indimmediate
+                    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END
+            )
+    LOOP
+        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', unidentified.part);
+        IF unidentified.identity IN ('d', 'n') THEN
+            INSERT INTO pg_temp.aside (table_id, make_it)
+            VALUES (
+                relation,
+                format(
+                    'ALTER TABLE %s REPLICA IDENTITY %s',
+                    unidentified.part,
+                    CASE unidentified.identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
+                )
+            );
+        END IF;
+    END LOOP;
 
     FOR unproven IN
         SELECT
@@ -637,7 +660,10 @@ BEGIN
             pg_get_constraintdef(k.oid) AS definition,
             obj_description(k.oid, 'pg_constraint') AS note
         FROM pg_constraint AS k
-        WHERE k.conrelid = relation AND k.contype = 'f' AND NOT k.convalidated
+        WHERE k.conrelid = relation
+            AND k.contype = 'f'
+            AND NOT k.convalidated
+            AND k.conparentid = 0
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', relation, unproven.conname);
         INSERT INTO pg_temp.aside (table_id, make_it)
@@ -665,6 +691,29 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
+END
+$$;
+
+-- Stores a materialized view's column as it was, unless its type is another one now that is not
+-- stored so.
+CREATE OR REPLACE PROCEDURE trueup.store_column(
+    relation regclass, column_name name, storage text, compression text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND t.typstorage <> 'p'
+    ) THEN
+        EXECUTE alteration || 'SET STORAGE ' || storage;
+        IF compression IS NOT NULL THEN
+            EXECUTE alteration || 'SET COMPRESSION ' || compression;
+        END IF;
+    END IF;
 END
 $$;
 

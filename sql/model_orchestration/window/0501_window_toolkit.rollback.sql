@@ -23,6 +23,7 @@ BEGIN
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_as_many;
     DROP PROCEDURE trueup.revoke_all;
+    DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
     DROP PROCEDURE trueup.silence_triggers;
     DROP PROCEDURE trueup.set_references_aside;
