@@ -165,6 +165,8 @@ class Dependent:
         name: its own name when it belongs to a relation.
         description: what PostgreSQL calls it, such as `view public.v`.
         column: the column that it uses, None for the relation as such.
+        groups_by: the tables, each its schema and name, by whose primary key a query in it groups
+            and shows more of the row: only a table with that key allows it.
     """
 
     kind: str
@@ -172,6 +174,7 @@ class Dependent:
     name: str
     description: str
     column: str | None
+    groups_by: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
