@@ -94,6 +94,7 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from runner.generate.only_window import in_short
     from runner.generate.write import generate_service
 
     folder = config.service_folder(service)
@@ -108,7 +109,7 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
         for path in written.differing:
             click.echo(f"differs: {path}")
-        for reason in written.only_window:
+        for reason in in_short(written.only_window):
             click.echo(f"only the window strategy: {reason}")
         click.echo(f"{len(written.unchanged)} files are as they would be generated")
     if dry and (written.added or written.differing):

@@ -163,7 +163,9 @@ class Remake:
         for column_name, check_name, check in self._table.change.integer_checks:
             if column_name in self.moved:
                 clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
-        clauses += [self.add_fkey(k, k.old_name) for k in self._moved_fkeys if k not in self.leaving]
+        clauses += [
+            self.add_fkey(k, k.old_name) for k in self._moved_fkeys if k not in self.leaving
+        ]
         return clauses
 
     @property
@@ -247,11 +249,7 @@ class Remake:
             (k.name, k.comment)
             for k in self._table.relation.constraints
             if k.kind == "c" and self._is_remade(k.columns)
-        ] + [
-            (k.old_name, k.comment)
-            for k in self._moved_fkeys
-            if k not in self.leaving
-        ]
+        ] + [(k.old_name, k.comment) for k in self._moved_fkeys if k not in self.leaving]
         return found + [
             self._table.constraint_comment(name, comment)
             for name, comment in comments

@@ -13,6 +13,14 @@ from objects.things import ENUM, PARTS, STANDARD, things
 LONG = "a_rather_long_name_that_leaves_next_to_no_room_for_a_suffix_"
 
 NAMES = {
+    "the old name in the new one": (
+        things(
+            "n serial UNIQUE CHECK (n > 0)",
+            "CONSTRAINT the_things_ok CHECK (n > 0)",
+            then="CREATE INDEX things_idx ON things (n, status);",
+        ),
+        STANDARD.replace('"thing"', '"the_things"'),
+    ),
     "long columns": (
         f"""
         CREATE TABLE things (

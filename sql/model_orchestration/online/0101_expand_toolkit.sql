@@ -467,13 +467,22 @@ BEGIN
             'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
             'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
         )
+        || format(
+            '; COMMENT ON POLICY %I ON %s IS %L',
+            p.polname, relation, obj_description(p.oid, 'pg_policy')
+        )
     FROM pg_policy AS p
     WHERE p.polrelid = relation
     UNION ALL
     SELECT
         t.tgrelid,
         format('DROP TRIGGER %I ON %s', t.tgname, relation),
-        pg_get_triggerdef(t.oid) || ';' || CASE t.tgenabled
+        pg_get_triggerdef(t.oid)
+        || format(
+            '; COMMENT ON TRIGGER %I ON %s IS %L;',
+            t.tgname, relation, obj_description(t.oid, 'pg_trigger')
+        )
+        || CASE t.tgenabled
             WHEN 'D' THEN format('ALTER TABLE %s DISABLE TRIGGER %I', relation, t.tgname)
             WHEN 'R' THEN format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', relation, t.tgname)
             WHEN 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, t.tgname)
@@ -486,6 +495,18 @@ BEGIN
         s.stxrelid,
         format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
         pg_get_statisticsobjdef(s.oid)
+        || format(
+            '; COMMENT ON STATISTICS %1$I.%2$I IS %3$L; ALTER STATISTICS %1$I.%2$I OWNER TO %4$s;',
+            n.nspname, s.stxname, obj_description(s.oid, 'pg_statistic_ext'), s.stxowner::regrole
+        )
+        || CASE
+            WHEN s.stxstattarget >= 0 THEN
+                format(
+                    'ALTER STATISTICS %I.%I SET STATISTICS %s',
+                    n.nspname, s.stxname, s.stxstattarget
+                )
+            ELSE ''
+        END
     FROM pg_statistic_ext AS s
     JOIN pg_namespace AS n ON n.oid = s.stxnamespace
     WHERE s.stxrelid = relation
