@@ -640,3 +640,25 @@ def test_a_standard_can_be_named(make_service: MakeService) -> None:
     result = run_trueup("check", "--standard", str(NATIVE_UPPER.standard), dsn=dsn)
 
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_keeps_a_table_out_of_online_stops_nothing_where_it_keeps_its_name(
+    database: str, tmp_path: Path
+) -> None:
+    # PostgreSQL's own name for the CHECK is the one that the new CHECK gets.
+    execute(
+        database,
+        "CREATE TABLE pool (id integer PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')))",
+    )
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        '[service]\nname = "s"\n[enum.Kind]\nvalues = ["A", "B"]\n'
+        '[table.pool]\nenums.kind = "Kind"\n',
+        encoding="utf-8",
+    )
+    report = run(database, load_standard(path))
+    assert report.ready, report.stops
+    assert about(report, "public.pool").problem == (
+        "keeps its name, and one name cannot show both contracts: only the window strategy can "
+        "convert it"
+    )

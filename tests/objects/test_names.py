@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from support.journey import Journey
 
 from objects.things import ENUM, PARTS, STANDARD, things
+from runner.standard import load_standard
+from runner.verify import verify
 
 # 60 bytes: no suffix fits behind it.
 LONG = "a_rather_long_name_that_leaves_next_to_no_room_for_a_suffix_"
 
 NAMES = {
-    "the old name in the new one": (
-        things(
-            "n serial UNIQUE CHECK (n > 0)",
-            "CONSTRAINT the_things_ok CHECK (n > 0)",
-            then="CREATE INDEX things_idx ON things (n, status);",
-        ),
-        STANDARD.replace('"thing"', '"the_things"'),
-    ),
     "long columns": (
         f"""
         CREATE TABLE things (
@@ -230,3 +225,18 @@ def test_a_name_that_is_taken_for_good_is_refused(journey: Journey) -> None:
     journey.stopped(schema, STANDARD, reason)
     named = STANDARD + 'checks.status = "thing_state_check"\n'
     journey.there_and_back(schema, named)
+
+
+def test_the_old_name_may_stand_in_the_new_one(journey: Journey) -> None:
+    schema = things(
+        "n serial UNIQUE CHECK (n > 0)",
+        "CONSTRAINT the_things_ok CHECK (n > 0)",
+        then="CREATE INDEX things_idx ON things (n, status);",
+    )
+    standard = STANDARD.replace('"thing"', '"the_things"')
+    journey.there_and_back(schema, standard)
+    service = journey.start(schema, standard)
+    service.up("window")
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        found = verify(connection, load_standard(service.folder / "standard.toml"))
+    assert found.distances == ()
