@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -40,6 +41,11 @@ class Column:
     comment: str | None = None
     type_name: Name | None = None  # without the array, when it is one
     is_array: bool = False
+
+    @property
+    def gives_null(self) -> bool:
+        """Whether a row without a value gets null: `DEFAULT NULL` of a varchar(n) is kept too."""
+        return self.default is None or re.fullmatch(r"NULL::[^']*", self.default) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,8 +244,6 @@ def sequence_renames(
 
 def follow(name: str, old: str, new: str) -> str:
     """Give a name that holds the table's old name the new one: `models_pkey` -> `model_pkey`."""
-    if old in new and re.search(rf"(?<![^_]){re.escape(new)}(?![^_])", name):
-        return name  # `sales_order_pkey`, where `order` becomes `sales_order`
     return shorten(re.sub(rf"(?<![^_]){re.escape(old)}(?![^_])", lambda _: new, name, count=1))
 
 

@@ -63,7 +63,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
             )
         )
     new_default = None
-    if column.default is not None:
+    if column.default is not None and not column.gives_null:
         call = re.fullmatch(r"\(?((?:\w+\.)?\w*uuid\w*\(\))\)?::.*", column.default)
         if not call:
             raise StandardError(
@@ -117,7 +117,7 @@ def _enum_change(
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
     new_default = None
-    if old_default is not None:
+    if old_default is not None and not column.gives_null:
         literal = re.fullmatch(r"'((?:[^']|'')*)'::.*", old_default)
         if not literal:
             raise StandardError(

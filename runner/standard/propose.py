@@ -164,7 +164,7 @@ class _Proposer:
             reason = "its CHECK allows one value only, as where a table may hold one row only"
         if not reason and not _default_fits(column, upper):
             reason = f"its default {column.default} is none of its values"
-        if column.default is not None and not reason:
+        if column.default is not None and not column.gives_null and not reason:
             shown += f"; its default {column.default.partition('::')[0]} follows"
         back = _back(values, native=native)
         fitting = [e for e in self.enums if {*upper} <= {*e.values}]

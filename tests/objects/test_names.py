@@ -227,13 +227,15 @@ def test_a_name_that_is_taken_for_good_is_refused(journey: Journey) -> None:
     journey.there_and_back(schema, named)
 
 
-def test_the_old_name_may_stand_in_the_new_one(journey: Journey) -> None:
+@pytest.mark.parametrize("new", ["the_things", "thing", "things_of_ours"])
+def test_the_old_name_may_stand_in_new_ones(journey: Journey, new: str) -> None:
     schema = things(
+        "things_seen integer NOT NULL DEFAULT 1 CHECK (things_seen > 0)",
         "n serial UNIQUE CHECK (n > 0)",
         "CONSTRAINT the_things_ok CHECK (n > 0)",
-        then="CREATE INDEX things_idx ON things (n, status);",
+        then="CREATE INDEX ON things (things_seen); CREATE INDEX the_things_i ON things (n);",
     )
-    standard = STANDARD.replace('"thing"', '"the_things"')
+    standard = STANDARD.replace('"thing"', f'"{new}"')
     journey.there_and_back(schema, standard)
     service = journey.start(schema, standard)
     service.up("window")

@@ -80,6 +80,10 @@ SETTINGS = {
             COMMENT ON TRIGGER a ON things IS 'first';
         """
     ),
+    "defaults of null": things(
+        "kind varchar(9) DEFAULT NULL",
+        then="ALTER TABLE things ALTER id SET DEFAULT NULL, ALTER status SET DEFAULT NULL;",
+    ),
     "what stands on other columns": things(
         "n integer NOT NULL DEFAULT 1",
         "m integer",
