@@ -111,7 +111,10 @@ def _judge(column: Column | None, seen: Evidence | None) -> _Judgement:
         how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
         every = "all" if seen.whole else "statistics: all"
         default = "" if column.gives_null else f"; its default is {column.default}"
-        return _Judgement(f"{every} {seen.filled:,} values are uuids{how}{default}", is_sure=True)
+        values = f"{every} {seen.filled:,} values are uuids"
+        if seen.filled == 1:
+            values = "the one value is a uuid"
+        return _Judgement(f"{values}{how}{default}", is_sure=True)
     others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are no uuids"
     return _Judgement(against=others, mixed=seen.uuids > 0)
 

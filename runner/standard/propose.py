@@ -17,6 +17,16 @@ from runner.standard.model import LONGEST, EnumStandard
 from runner.standard.naming import singular, table_names
 from runner.standard.proposal import Entry, Paragraph, Proposal
 
+# Migration tools look for their tables by these names.
+_OF_TOOLS = frozenset(
+    """
+    _prisma_migrations _sqlx_migrations __diesel_schema_migrations alembic_version
+    ar_internal_metadata atlas_schema_revisions databasechangelog databasechangeloglock
+    django_migrations doctrine_migration_versions flyway_schema_history goose_db_version
+    gorp_migrations knex_migrations knex_migrations_lock migrations pgmigrations schema_migrations
+    schema_version sequelizemeta typeorm_migrations
+    """.split()
+)
 _OWN_TABLES = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"}
 _KINDS = {"v": "view", "m": "materialized view", "S": "sequence", "f": "foreign table"}
 
@@ -134,6 +144,8 @@ class _Proposer:
         if name == table.name:
             return ""
         new = Name(table.schema, name)
+        if table.name.lower() in _OF_TOOLS:
+            return f"{table.name} is the name by which a migration tool looks for it"
         if len(name.encode()) > LONGEST:
             return f"{name} is longer than {LONGEST} bytes, choose another"
         if new in self.taken:

@@ -327,6 +327,12 @@ def test_names_that_cannot_be_are_left_to_a_person(database: str, tmp_path: Path
     assert "# view public.open_tasks: named as tables are, would be open_task;" in found.text
 
 
+def test_a_migration_tool_s_table_keeps_its_name(database: str, tmp_path: Path) -> None:
+    found = propose(database, tmp_path, "CREATE TABLE schema_migrations (version text);")
+    assert found.table("schema_migrations").name == "schema_migrations"
+    assert "# schema_migrations is the name by which a migration tool looks for it" in found.text
+
+
 def test_keys_become_uuid_with_all_that_is_tied_to_them_or_not_at_all(
     database: str, tmp_path: Path
 ) -> None:
