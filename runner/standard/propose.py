@@ -158,7 +158,7 @@ class _Proposer:
 
     def _enum(self, table: Relation, name: str, column: Column, seen: Evidence) -> Iterator[Entry]:
         values = seen.labels or seen.values
-        if not values:
+        if not values or (column.generated and not seen.labels):
             return
         upper = tuple(dict.fromkeys(v.upper() for v in values))
         shown = f"{len(values)} values in {seen.filled:,} rows: {_listed(values)}"

@@ -250,7 +250,8 @@ def test_arrays_and_integers_that_behave_as_enums_are_suggested(
             tags text[],
             priority integer CHECK (priority IN (1, 2, 3)),
             level smallint,
-            amount integer
+            amount integer,
+            made text GENERATED ALWAYS AS (CASE WHEN amount > 0 THEN 'more' ELSE 'none' END) STORED
         );
         INSERT INTO tasks
         SELECT n, ARRAY[(ARRAY['hot', 'cold'])[1 + n % 2]], 1 + n % 3, n % 2, n % 2
@@ -262,6 +263,7 @@ def test_arrays_and_integers_that_behave_as_enums_are_suggested(
     assert "# a CHECK guards it already:\n# integers.priority = [1, 2, 3]" in found.text
     assert "# 2 integers in 40 rows, may be an enum:\n# integers.level = [0, 1]" in found.text
     assert "integers.amount" not in found.text
+    assert "enums.made" not in found.text
     assert (
         "# it behaves as an enum, no CHECK says so:\n"
         '# enums.tags = "TaskTag"  # 2 values in 40 rows: cold, hot' in found.text
