@@ -84,6 +84,9 @@ SETTINGS = {
         "kind varchar(9) DEFAULT NULL",
         then="ALTER TABLE things ALTER id SET DEFAULT NULL, ALTER status SET DEFAULT NULL;",
     ),
+    "a default of another type": things(
+        then="ALTER TABLE things ALTER status SET DEFAULT 'open'::text;",
+    ),
     "what stands on other columns": things(
         "n integer NOT NULL DEFAULT 1",
         "m integer",
