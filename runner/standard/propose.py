@@ -11,7 +11,7 @@ from functools import cached_property
 
 from runner.catalog import Catalog, Column, Name, Relation
 from runner.quoting import quote_ident
-from runner.standard.evidence import Evidence, is_text, may_be_grade
+from runner.standard.evidence import Evidence, is_integer, is_text
 from runner.standard.keys import Key, Verdict, tied_columns, uuid_verdicts
 from runner.standard.model import LONGEST, EnumStandard
 from runner.standard.naming import singular, table_names
@@ -134,7 +134,7 @@ class _Proposer:
                 yield Entry("uuids", column.name, "", verdict.evidence, verdict.reason)
             elif column.name == "metadata" and column.type in {"json", "jsonb"}:
                 rest.append(_metadata(table, name))
-            elif seen is not None and may_be_grade(column):
+            elif seen is not None and is_integer(column):
                 rest += _integers(table, column, seen)
             elif seen is not None:
                 rest += self._enum(table, name, column, seen)
@@ -166,6 +166,9 @@ class _Proposer:
             shown = f"labels: {_listed(values)}"
         named = self.catalog.types.get(column.type_name) if column.type_name else None
         native = bool(named and named.labels)
+        below = (named and named.definition) or ""
+        if not (native or is_text(column) or below.startswith(("text", "character"))):
+            return  # a CHECK may list dates, or a domain numbers
         if seen.labels and column.type.startswith("character varying") and upper == values:
             return  # at the standard already
         words = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values)

@@ -116,6 +116,7 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
         tmp_path,
         """
         CREATE DOMAIN mood AS text CHECK (VALUE IN ('good', 'bad'));
+        CREATE DOMAIN half AS integer CHECK (VALUE IN (1, 2));
         CREATE TABLE plans (
             id integer PRIMARY KEY,
             a varchar(20) NOT NULL DEFAULT 'open' CHECK (a IN ('open', 'closed')),
@@ -129,7 +130,10 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
             i varchar CHECK (i IN ('UP', 'DOWN')),
             l text CHECK (l IN ('UP', 'DOWN')),
             j text CHECK (j IN ('in progress', 'done')),
-            k text DEFAULT 'none' CHECK (k IN ('x', 'y'))
+            k text DEFAULT 'none' CHECK (k IN ('x', 'y')),
+            m smallint CHECK (m IN (1, 2)),
+            n date CHECK (n IN ('2024-01-01', '2024-07-01')),
+            o half
         );
         """,
     )
@@ -146,6 +150,10 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
     assert "# its values are no plain words, a person must name them:\n# enums.j" in found.text
     assert "# its default 'none'::text is none of its values:\n# enums.k" in found.text
     assert "# labels: open, closed; its default 'open' follows\n" in found.text
+    assert "# a CHECK guards it already:\n# integers.m = [1, 2]" in found.text
+    assert "enums.m" not in found.text
+    assert "enums.n" not in found.text
+    assert "enums.o" not in found.text
 
 
 def test_values_that_are_no_words_are_named_by_a_guess(database: str, tmp_path: Path) -> None:
