@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -41,6 +42,11 @@ class Column:
     comment: str | None = None
     type_name: Name | None = None  # without the array, when it is one
     is_array: bool = False
+
+    @property
+    def gives_null(self) -> bool:
+        """Whether a row without a value gets null: `DEFAULT NULL` of a varchar(n) is kept too."""
+        return self.default is None or re.fullmatch(r"NULL::[^']*", self.default) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,8 @@ class Dependent:
         name: its own name when it belongs to a relation.
         description: what PostgreSQL calls it, such as `view public.v`.
         column: the column that it uses, None for the relation as such.
+        groups_by: the tables, each its schema and name, by whose primary key a query in it groups
+            and shows more of the row: only a table with that key allows it.
     """
 
     kind: str
@@ -173,6 +181,7 @@ class Dependent:
     name: str
     description: str
     column: str | None
+    groups_by: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,7 +338,17 @@ SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
     CASE
         WHEN r.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, h.oid, 0)
         ELSE pg_describe_object(d.classid, d.objid, 0)
-    END AS description
+    END AS description,
+    ARRAY(
+        SELECT ARRAY[ln.nspname, l.relname]
+        FROM pg_depend AS u
+        JOIN pg_constraint AS k ON k.oid = u.refobjid
+        JOIN pg_class AS l ON l.oid = k.conrelid
+        JOIN pg_namespace AS ln ON ln.oid = l.relnamespace
+        WHERE u.classid = d.classid AND u.objid = d.objid AND u.deptype = 'n'
+            AND u.refclassid = 'pg_constraint'::regclass AND k.contype = 'p'
+        ORDER BY 1
+    ) AS groups_by
 FROM pg_depend AS d
 JOIN pg_class AS c ON c.oid = d.refobjid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -96,6 +96,7 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from runner.generate.only_window import in_short
     from runner.generate.write import generate_service
 
     folder = config.service_folder(service)
@@ -110,7 +111,7 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
             click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
         for path in written.differing:
             click.echo(f"differs: {path}")
-        for reason in written.only_window:
+        for reason in in_short(written.only_window):
             click.echo(f"only the window strategy: {reason}")
         if written.converted:
             click.echo(f"converted already, no files needed: {', '.join(written.converted)}")

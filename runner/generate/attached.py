@@ -21,6 +21,8 @@ from runner.generate.predicates import calls_function_on, convert_literals, rest
 from runner.generate.unharmed import in_the_way
 from runner.quoting import quote_ident, quote_name, shorten, unused
 
+KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"
+
 
 def foreign_key_changes(
     relation: Relation,
@@ -253,10 +255,11 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
     """
     relation, converted = change.relation, set(change.converted)
     table = relation.qualified
-    if change.old == change.new:
+    keeps_name = change.old == change.new
+    if keeps_name:
         yield Obstacle(
             str(table),
-            "keeps its name, and one name cannot show both contracts",
+            KEEPS_ITS_NAME,
             "Give it another name in standard.toml for the online strategy.",
             online_only=True,
         )
@@ -276,7 +279,8 @@ def obstacles(change: TableChange) -> Iterator[Obstacle]:
             "be converted",
             "Leave its paragraph out of standard.toml, or partition it by declaration before.",
         )
-    yield from in_the_way(change, relation)
+    # What else keeps it from being converted online is no news then.
+    yield from (o for o in in_the_way(change, relation) if not (keeps_name and o.online_only))
     for index in change.indexes:
         if index.new_method != index.method and any(
             calls_function_on(index.method, column) for column in converted

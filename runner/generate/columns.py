@@ -63,7 +63,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
             )
         )
     new_default = None
-    if column.default is not None:
+    if column.default is not None and not column.gives_null:
         call = re.fullmatch(r"\(?((?:\w+\.)?\w*uuid\w*\(\))\)?::.*", column.default)
         if not call:
             raise StandardError(
@@ -131,15 +131,18 @@ def _enum_change(
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
     new_default = None
-    if old_default is not None:
-        literal = re.fullmatch(r"'((?:[^']|'')*)'::.*", old_default)
+    if old_default is not None and not column.gives_null:
+        literal = re.fullmatch(r"'((?:[^']|'')*)'::(.*)", old_default)
         if not literal:
             raise StandardError(
                 f"the default of {column.name} is {old_default}: only a constant can be converted"
             )
         value = enum.mapping.get(literal[1].upper(), literal[1].upper())
         new_default = f"'{value}'" + ("::" + new_type if column.is_array else "")
-        old_default = f"'{literal[1]}'" + ("" if is_text else f"::{old_type}")
+        if not is_text:
+            old_default = f"'{literal[1]}'::{old_type}"
+        elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
+            old_default = f"'{literal[1]}'"
     return ColumnChange(
         name=column.name,
         old_name=shorten(column.name, "__old"),

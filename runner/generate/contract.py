@@ -92,7 +92,7 @@ def drafts(u: UnitView) -> Iterator[Draft]:
         for draft in key_indexes(t, _CONTRACT, previous):
             yield draft
             previous = [draft.key]
-        key, r = f"finish {t.new}", Remake(t)
+        key, r = f"finish {t.new}", Remake(t, u)
         yield Draft(
             key=key,
             folder=_CONTRACT,

@@ -184,12 +184,19 @@ class Dependents:
             return f"{self._used(o)}: a rule sees only what a query names"
         if d.kind == "trigger" and host and not _serves_both(host, d.name):
             return f"{self._used(o)}: while both contracts live it would not fire for both"
+        if key := next((Name(*t) for t in d.groups_by if self._converts_key(Name(*t))), None):
+            return f"groups by the primary key of {key}, which the new columns get after it is made"
         if d.kind == "materialized view" and self._stands_on_a_view(o):
             return (
                 "stands on a view of converted columns: it cannot be filled before that is made "
                 "again"
             )
         return None
+
+    def _converts_key(self, table: Name) -> bool:
+        relation = self._catalog.relations.get(table)
+        key = relation.primary_key if relation else None
+        return key is not None and any(self._converts(table, c) for c in key.columns)
 
     def _stands_on_a_view(self, o: _Object) -> bool:
         """Whether it uses a view that is made again."""
@@ -203,7 +210,15 @@ class Dependents:
             StandardError: it cannot be told what a definition would mean afterwards.
         """
         keys = {k for k in self._converted | self._following if self._tables(k) & tables}
-        return tuple(self._change(key) for key in self._in_order(keys))
+        return tuple(
+            self._change(key) if self._can_be_tried(key) else self._change(key).untried()
+            for key in self._in_order(keys)
+        )
+
+    def _can_be_tried(self, key: _Key) -> bool:
+        """Whether it can be made on views of the tables: a view has no key to group by."""
+        beneath = (self._views[r] for r in self._relations(key) if r in self._views)
+        return not any(self._objects[k].dependent.groups_by for k in (key, *beneath))
 
     def _in_order(self, keys: set[_Key]) -> list[_Key]:
         """Views after those that they stand on, then the rest; else by name."""

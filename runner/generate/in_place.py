@@ -106,7 +106,8 @@ def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
     clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
     if type_name != "uuid":
         clauses += [f"ALTER COLUMN {name} {storage}" for storage in column.storage]
-    if default is not None:
+    if column.new_default is not None or column.old_default is not None:
         clauses.insert(0, f"ALTER COLUMN {name} DROP DEFAULT")
+    if default is not None:
         clauses.append(f"ALTER COLUMN {name} SET DEFAULT {default}")
     return clauses

@@ -279,6 +279,8 @@ class DependentChange:
         settle: give it its name, owner and grants once the old one is gone.
         unsettle: take it aside again.
         is_filled: whether a materialized view holds data.
+        is_untried: whether its query groups by a primary key, or stands on a view that does: it
+            cannot be tried on views of the tables.
     """
 
     kind: str
@@ -297,12 +299,17 @@ class DependentChange:
     settle: tuple[str, ...] = ()
     unsettle: tuple[str, ...] = ()
     is_filled: bool = True
+    is_untried: bool = False
 
     def made(
         self, drop: str, old: Iterable[str], new: Iterable[str], **more: Any
     ) -> DependentChange:
         """The same object with its statements."""
         return replace(self, drop=drop, old=tuple(old), new=tuple(new), **more)
+
+    def untried(self) -> DependentChange:
+        """The same object, left out of what is tried before anything changes."""
+        return replace(self, old_query="", new_query="", is_untried=bool(self.new_query))
 
     @property
     def is_view(self) -> bool:

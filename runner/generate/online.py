@@ -67,7 +67,8 @@ def check(table: TableView, folder: str, phase: str) -> Draft:
 
 def dependents_check(u: UnitView, folder: str, phase: str) -> Draft:
     """The refusal of what could not be made on the new columns, before anything changes."""
-    labels = listed(d.label for d in u.dependents)
+    labels = listed(d.label for d in u.trial)
+    untried = listed(d.label for d in u.dependents if d.is_untried)
     return Draft(
         key=f"check dependents {u.tables[0].new}",
         folder=folder,
@@ -77,8 +78,9 @@ def dependents_check(u: UnitView, folder: str, phase: str) -> Draft:
         title="Stop here when what stands on converted columns would not stand on the new ones.",
         header={
             "does": "makes views of the tables as both contracts show them, and on these, in the "
-            f"words of each: {labels}; compares how many rows views show; drops it all again",
-            "locks": f"ACCESS SHARE on {listed(t.old.name for t in u.beneath(u.dependents))}, as "
+            f"words of each: {labels}; compares how many rows views show; drops it all again"
+            + (f"; cannot try what groups by a table's key: {untried}" if untried else ""),
+            "locks": f"ACCESS SHARE on {listed(t.old.name for t in u.beneath(u.trial))}, as "
             "any SELECT",
             "cost": "runs the query of each view twice",
             "undo": "nothing to undo",

@@ -9,6 +9,7 @@ from runner.catalog import Column, Name
 from runner.generate.columns import short_type
 from runner.generate.model import CheckChange, ForeignKeyChange, IndexChange
 from runner.generate.predicates import restate
+from runner.generate.unit import UnitView
 from runner.generate.view import TableView
 from runner.quoting import quote_ident, quote_name, shorten
 
@@ -20,8 +21,9 @@ class Remake:
     are made again too.
     """
 
-    def __init__(self, table: TableView) -> None:
+    def __init__(self, table: TableView, unit: UnitView) -> None:
         self._table = table
+        self._unit = frozenset(t.new for t in unit.tables)
 
     @cached_property
     def moved(self) -> tuple[str, ...]:
@@ -161,10 +163,21 @@ class Remake:
         for column_name, check_name, check in self._table.change.integer_checks:
             if column_name in self.moved:
                 clauses.append(f"ADD CONSTRAINT {quote_ident(check_name)} CHECK ({check})")
-        for key in self._table.change.foreign_keys:
-            if not key.converted and self._is_moved(key.columns):
-                clauses.append(self.add_fkey(key, key.old_name))
+        clauses += [
+            self.add_fkey(k, k.old_name) for k in self._moved_fkeys if k not in self.leaving
+        ]
         return clauses
+
+    @property
+    def _moved_fkeys(self) -> list[ForeignKeyChange]:
+        """The unconverted foreign keys on columns that are made again."""
+        keys = self._table.change.foreign_keys
+        return [k for k in keys if not k.converted and self._is_moved(k.columns)]
+
+    @property
+    def leaving(self) -> list[ForeignKeyChange]:
+        """Those of them that refer to a table of another unit: it has its old or its new name."""
+        return [k for k in self._moved_fkeys if k.references not in self._unit]
 
     @staticmethod
     def add_fkey(key: ForeignKeyChange, name: str) -> str:
@@ -236,11 +249,7 @@ class Remake:
             (k.name, k.comment)
             for k in self._table.relation.constraints
             if k.kind == "c" and self._is_remade(k.columns)
-        ] + [
-            (k.old_name, k.comment)
-            for k in self._table.change.foreign_keys
-            if not k.converted and self._is_moved(k.columns)
-        ]
+        ] + [(k.old_name, k.comment) for k in self._moved_fkeys if k not in self.leaving]
         return found + [
             self._table.constraint_comment(name, comment)
             for name, comment in comments

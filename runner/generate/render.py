@@ -79,9 +79,14 @@ def number(
     Raises:
         StandardError: the numbers of the files that are there leave no room.
     """
-    taken = {name.partition("_")[2]: name.partition("_")[0] for name in existing}
     names = _file_names(drafts)
     needed = Counter(draft.phase for draft in drafts)
+    # The other strategy may need numbers of another width.
+    taken = {
+        name: digits
+        for digits, _, name in (i.partition("_") for i in existing)
+        if name.startswith("window_") == ("window" in needed)
+    }
     step = 100
     while max(needed.values(), default=0) >= step:
         step *= 10

@@ -106,7 +106,13 @@ def _generated(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
     moved = {c.name for c in change.moved}
     for column in relation.columns:
         name = f"{change.old}.{column.name}"
-        if sources := [c for c in column.uses if c in change.converted]:
+        if column.generated and column.name in change.converted:
+            yield Obstacle(
+                name,
+                "is generated: what computes it would have to be written anew",
+                "Leave it out of standard.toml, or drop it before and add it again afterwards.",
+            )
+        elif sources := [c for c in column.uses if c in change.converted]:
             yield Obstacle(
                 name,
                 f"is generated from {', '.join(sources)}, which would change under it",

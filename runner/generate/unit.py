@@ -41,6 +41,11 @@ class UnitView:
         return [d for d in self.standing if d.is_converted]
 
     @property
+    def trial(self) -> list[DependentChange]:
+        """Those among them that are tried before anything changes."""
+        return [d for d in self.dependents if d.new_query]
+
+    @property
     def stored(self) -> list[DependentChange]:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.build]
@@ -76,13 +81,13 @@ class UnitView:
     @property
     def tried(self) -> list[str]:
         """The names of these views, in the order in which they can be made."""
-        names = [t.old.name for t in self.beneath(self.dependents)]
-        return names + [d.name.name for d in self.dependents if d.is_view]
+        names = [t.old.name for t in self.beneath(self.trial)]
+        return names + [d.name.name for d in self.trial if d.is_view]
 
     def moved(self, text: str, schema: str) -> str:
         """A definition in which views in a schema stand for the tables and views of their names."""
-        names = [t.old for t in self.beneath(self.dependents)]
-        names += [d.name for d in self.dependents if d.is_view]
+        names = [t.old for t in self.beneath(self.trial)]
+        names += [d.name for d in self.trial if d.is_view]
         for name in names:
             qualified = rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""
             text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)

@@ -30,6 +30,7 @@ from runner.preflight.rules import (
     integer_rules,
     path_rules,
     unproven_rules,
+    without_reversal,
 )
 from runner.quoting import quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
@@ -274,6 +275,7 @@ def _findings(
         for number, rule in enumerate(key.rules, 1):
             if number not in classes:
                 continue
+            rule = without_reversal(change, key.column, rule)
             samples = classes[number].samples.items()
             top = sorted(samples, key=lambda item: (-(item[1] or 0), item[0] or ""))[:SAMPLES]
             shown = f"SELECT * FROM {quote_name(change.old)} WHERE {rule.where};"  # noqa: S608 - shown, not run

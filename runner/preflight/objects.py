@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog, Name
-from runner.generate.attached import names_taken
+from runner.generate.attached import KEEPS_ITS_NAME, names_taken
 from runner.generate.dependents import Dependents
 from runner.generate.model import TableChange
 from runner.generate.partitions import partition_obstacles, partitions_of
@@ -321,8 +321,13 @@ def _table(
             old,
             f"shares columns with {kin} by inheritance, which the generated files do not convert",
         )
+    keeps_name = change.old == change.new and bool(change.columns)
+    if keeps_name:
+        problem = f"{KEEPS_ITS_NAME}: only the window strategy can convert it"
+        yield Finding(Severity.KNOW, old, problem)
     for found in in_the_way(change, relation):
-        yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
+        if not (keeps_name and found.online_only):
+            yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
         yield Finding(
             Severity.STOPS,

@@ -8,11 +8,11 @@ first. Nothing here needs the schema trueup.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.catalog import Column, Constraint
 from runner.generate.json_paths import UNKNOWN_TO_JSONB, path_sql
-from runner.generate.model import ColumnChange
+from runner.generate.model import ColumnChange, TableChange
 from runner.generate.predicates import check_condition
 from runner.preflight.report import Severity
 from runner.quoting import quote_ident
@@ -23,6 +23,7 @@ UUID_PATTERN = r"^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4
 _DASHED = "________-____-____-____-____________"
 
 OTHER_SPELLING = "other"
+REVERSAL = "; the reversal table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         return Rule(
             condition,
             Severity.KNOW,
-            f"holds uuids {shape}; the reversal table keeps how they were spelled",
+            f"holds uuids {shape}{REVERSAL} keeps how they were spelled",
             spelling=spelling,
         )
 
@@ -128,7 +129,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         Rule(
             f"{text} ~* '{UUID_PATTERN}'",
             Severity.KNOW,
-            "holds uuids in another format; the reversal table keeps how they were spelled",
+            f"holds uuids in another format{REVERSAL} keeps how they were spelled",
             shown_by=f"{text} ~* '{UUID_PATTERN}' AND NOT ({is_canonical(text)})"
             f" AND NOT ({digits})"
             f" AND NOT ({upper})",
@@ -152,7 +153,7 @@ def _enum_rules(
     name = quote_ident(change.name)
     listed = ", ".join(values)
     again = change.old_from(change.new_from(name))
-    keeper = f"the column {change.kept}" if change.kept else "the reversal table"
+    keeper = f"; the column {change.kept}" if change.kept else REVERSAL
     unknown = f"holds {'lists with ' if column.is_array else ''}values that are not one of {listed}"
     rules = (
         *_null_rule(change),
@@ -168,7 +169,7 @@ def _enum_rules(
         Rule(
             f"{name} IS DISTINCT FROM {again}",
             Severity.KNOW,
-            f"holds values that the new contract cannot give back; {keeper} keeps them",
+            f"holds values that the new contract cannot give back{keeper} keeps them",
             buckets=16,
             spelling=OTHER_SPELLING,
         ),
@@ -202,7 +203,7 @@ def path_rules(change: ColumnChange, path: JsonPath) -> ColumnRules:
         Rule(
             f"{name} #>> {at} IS DISTINCT FROM {again}",
             Severity.KNOW,
-            "holds values that the new contract cannot give back; the reversal table keeps them",
+            f"holds values that the new contract cannot give back{REVERSAL} keeps them",
             buckets=16,
         ),
     )
@@ -211,6 +212,23 @@ def path_rules(change: ColumnChange, path: JsonPath) -> ColumnRules:
     if change.refusals[0].reason == UNKNOWN_TO_JSONB:
         value = f"CASE WHEN {change.refusals[0].condition} THEN {name}::text ELSE {value} END"
     return ColumnRules(f"{change.name}.{place}", value, fine, rules)
+
+
+def without_reversal(change: TableChange, column: str, rule: Rule) -> Rule:
+    """A rule on a table without a primary key: there is no reversal table for its values.
+
+    Args:
+        change: the table.
+        column: what the rule is about, a column or a path in one.
+        rule: the rule.
+    """
+    if change.key or REVERSAL not in rule.problem:
+        return rule
+    converted = next(c for c in change.columns if f"{column}.".startswith(f"{c.name}."))
+    if converted.parent is not None and converted.parent.is_sure:
+        return rule  # it is spelled as its parent
+    problem = f"{rule.problem.partition(REVERSAL)[0]}, which could not be restored: the table has "
+    return replace(rule, severity=Severity.STOPS, problem=f"{problem}no primary key")
 
 
 def integer_rules(column: str, condition: str) -> ColumnRules:

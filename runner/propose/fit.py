@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from runner.catalog import Catalog, Name
 from runner.errors import StandardError
-from runner.generate import plan_units
+from runner.generate import only_window, plan_units
 from runner.standard.model import Standard
 from runner.standard.proposal import Entry, Paragraph, Proposal
 
@@ -22,8 +22,12 @@ def fit(proposal: Proposal, catalog: Catalog) -> None:
         catalog: the database that it was made from.
     """
     _keep_ties(proposal)
-    if not _refusal(proposal.standard(), catalog):
-        return
+    if _refusal(proposal.standard(), catalog):
+        _take_out(proposal, catalog)
+    proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog))
+
+
+def _take_out(proposal: Proposal, catalog: Catalog) -> None:
     # Without foreign keys what is wrong is wrong with one table, so few entries are tried.
     alone = _without_foreign_keys(catalog)
     for paragraph in _refused(proposal, proposal.paragraphs, alone):

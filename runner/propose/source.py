@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from runner.postgres.connect import connect
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
 from runner.preflight.reading import read_only
 from runner.propose.fit import fit
+from runner.propose.stand_ins import is_of_roles, without_uuid_ossp
 from runner.standard.evidence import read_evidence
 from runner.standard.load import shared_enums
 from runner.standard.propose import propose
@@ -158,6 +161,7 @@ def _load(server: EmbeddedServer, dump: Path) -> list[str]:
     """Let psql load the dump with its COPY data; the failures, each with its line.
 
     psql's own commands are switched off: a dump of somebody else's could start programs by them.
+    Failures that others led to come last.
     """
     psql = server.binaries.directory / "psql"
     if not psql.exists():
@@ -165,24 +169,30 @@ def _load(server: EmbeddedServer, dump: Path) -> list[str]:
             f"{psql.parent} has no psql to load the dump with",
             hint="Load the dump into a scratch database and name that with --dsn.",
         )
-    with dump.open("rb") as file:
-        done = subprocess.run(
+    with dump.open("rb") as file, tempfile.TemporaryFile("w+", errors="replace") as said:
+        with subprocess.Popen(
             [
                 *(str(psql), "--no-psqlrc", "--quiet", "--dbname", server.dsn("dump")),
                 *("--set", "VERBOSITY=terse", "--output", "/dev/null"),
                 *("--command", f"\\restrict {secrets.token_hex(16)}", "--file", "-"),
             ],
-            stdin=file,
-            capture_output=True,
-            check=False,
-            text=True,
-            errors="replace",
-        )
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        ) as process:
+            assert process.stdin is not None
+            # psql reads to the end, unless the server is gone: then the failures tell.
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.writelines(
+                    file if _has_uuid_ossp(server) else without_uuid_ossp(file)
+                )
+        said.seek(0)
+        errors = said.read()
     failures = {
         int(found[1]): found[2]
         for found in re.finditer(
             r"^(?:psql:)?<stdin>:(\d+): (?:ERROR|FATAL|error|fatal): +(.*)",
-            done.stderr,
+            errors,
             re.MULTILINE,
         )
     }
@@ -192,6 +202,19 @@ def _load(server: EmbeddedServer, dump: Path) -> list[str]:
             number
             for number, line in enumerate(file, start=1)
             if number in failures
-            and line.startswith((b"\\restrict ", b"\\unrestrict ", b"\\connect "))
+            and (
+                line.startswith((b"\\restrict ", b"\\unrestrict ", b"\\connect "))
+                or is_of_roles(line, failures[number])
+            )
         }
-    return [f"{dump}:{n}: {text}" for n, text in failures.items() if n not in ours]
+    told = [(n, text) for n, text in failures.items() if n not in ours]
+    told.sort(key=lambda failure: failure[1].startswith("relation "))
+    return [f"{dump}:{n}: {text}" for n, text in told]
+
+
+def _has_uuid_ossp(server: EmbeddedServer) -> bool:
+    with connect(server.dsn("dump"), application_name="trueup propose") as connection:
+        found = connection.execute(
+            "SELECT FROM pg_available_extensions WHERE name = 'uuid-ossp'"
+        ).fetchone()
+    return found is not None

@@ -74,9 +74,14 @@ def may_hold_uuids(column: Column) -> bool:
     return is_text(column) and not column.is_array and (not length or 32 <= int(length[1]) <= 38)
 
 
+def is_integer(column: Column) -> bool:
+    """Whether a column holds integers."""
+    return column.type in _INTEGERS
+
+
 def may_be_grade(column: Column) -> bool:
     """Whether an integer column is called as one whose few numbers have a meaning."""
-    return column.type in _INTEGERS and _GRADE.search(column.name) is not None
+    return is_integer(column) and _GRADE.search(column.name) is not None
 
 
 def read_evidence(

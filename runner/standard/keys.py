@@ -110,8 +110,11 @@ def _judge(column: Column | None, seen: Evidence | None) -> _Judgement:
     if seen.uuids == seen.filled:
         how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
         every = "all" if seen.whole else "statistics: all"
-        default = f"; its default is {column.default}" if column.default is not None else ""
-        return _Judgement(f"{every} {seen.filled:,} values are uuids{how}{default}", is_sure=True)
+        default = "" if column.gives_null else f"; its default is {column.default}"
+        values = f"{every} {seen.filled:,} values are uuids"
+        if seen.filled == 1:
+            values = "the one value is a uuid"
+        return _Judgement(f"{values}{how}{default}", is_sure=True)
     others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are no uuids"
     return _Judgement(against=others, mixed=seen.uuids > 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,20 +12,34 @@ from runner.errors import StandardError
 # Words that look plural to a rule and are not, or whose plural is the name in use.
 _AS_THEY_ARE = frozenset(
     """
-    access address analysis atlas axis basis bias bus business campus canvas chaos class corpus
-    data diagnosis ethos feedback focus gas glasses history index information kudos lens media
-    metadata metrics_data news pass process progress radius sales_data series settings species
-    stats status success synopsis tennis thesis usage virus
+    access address agenda alias analytics atlas bias bios business canvas chaos class cosmos data
+    diagnostics economics electronics ethos feedback gas glasses goods history https index
+    information jenkins kubernetes kudos lens logistics macos mathematics means media metadata news
+    opera pass physics politics postgres process progress series settings species statistics stats
+    status success thanks usage
     """.split()
 )
+# The same at the end of words that are written as one: `rtdata`, `opstatus`.
+_ENDINGS = ("data", "media", "news", "series", "settings", "stats")
 _IRREGULAR = {
+    "addenda": "addendum",
+    "appendices": "appendix",
+    "axes": "axis",
     "criteria": "criterion",
+    "curricula": "curriculum",
+    "formulae": "formula",
     "indices": "index",
     "leaves": "leave",
     "matrices": "matrix",
+    "memoranda": "memorandum",
+    "radii": "radius",
+    "schemata": "schema",
     "vertices": "vertex",
-    "appendices": "appendix",
 }
+# Few words in -us and -is are plurals, and few of three letters: `bonus`, `oasis`, `gps`.
+_SHORT = frozenset("ads cds dbs ids ips ops pcs prs tvs vms".split())
+_US = ("menus", "gurus", "cpus", "gpus", "skus", "emus")
+_IS = ("apis", "emojis", "guis", "kpis", "skis", "taxis", "uis", "uris", "wikis")
 
 
 def singular(name: str, words: Mapping[str, str] | None = None) -> str:
@@ -45,7 +59,7 @@ def singular(name: str, words: Mapping[str, str] | None = None) -> str:
     lower = last.lower()
     if last in words:
         found = words[last]
-    elif lower in _AS_THEY_ARE:
+    elif lower in _AS_THEY_ARE or lower.endswith(_ENDINGS) or _only_looks_plural(lower):
         found = last
     elif lower in _IRREGULAR:
         found = _IRREGULAR[lower]
@@ -54,6 +68,29 @@ def singular(name: str, words: Mapping[str, str] | None = None) -> str:
     if found != last and last[:1].isupper():
         found = found[:1].upper() + found[1:]
     return head + joint + found
+
+
+def table_names(names: Iterable[str], words: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What tables will be called: beside `hosts`, `hosts_groups` becomes `host_group`.
+
+    Args:
+        names: the tables of one schema.
+        words: as for singular().
+
+    Returns:
+        The new name of each.
+    """
+    words = words or {}
+    found = {name: singular(name, words) for name in names}
+    for name in sorted(found, key=len):
+        if found[name] == name or name in words:
+            continue
+        parts = name.split("_")
+        heads = ("_".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+        head = next((h for h in heads if found.get(h, h) != h), "")
+        if head:
+            found[name] = found[head] + found[name][len(head) :]
+    return found
 
 
 def read_words(path: Path) -> dict[str, str]:
@@ -78,6 +115,14 @@ def read_words(path: Path) -> dict[str, str]:
                 hint='A line gives a plural its singular: leaves = "leaf".',
             )
     return found
+
+
+def _only_looks_plural(word: str) -> bool:
+    if len(word) <= 3:
+        return word.endswith("s") and word not in _SHORT
+    return (word.endswith("us") and not word.endswith(_US)) or (
+        word.endswith("is") and not word.endswith(_IS)
+    )
 
 
 def _by_rule(word: str) -> str:

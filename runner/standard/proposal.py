@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,6 +91,7 @@ class Proposal:
         """The text of the standard.toml."""
         lines = [
             f"# The new contract of {_plain(self.service)}, proposed from its database.",
+            *self._summary(),
             "# A line that starts with # is not in force: take the # away to agree, or put one",
             "# before a line to leave it alone.",
             "",
@@ -107,6 +109,17 @@ class Proposal:
         if self.notes:
             lines += ["", "# Left to a person:", *(f"# {_plain(note)}" for note in self.notes)]
         return "\n".join(lines) + "\n"
+
+    def _summary(self) -> Iterator[str]:
+        """How much is in force, and how much is left to a person."""
+        count = Counter(e.kind for p in self.paragraphs for e in p.entries if not e.reason)
+        renamed = sum(p.of("name").get("", p.table.name) != p.table.name for p in self.paragraphs)
+        left = sum(bool(e.reason) for p in self.paragraphs for e in p.entries)
+        yield (
+            f"# In force: {renamed:,} of {_many(len(self.paragraphs), 'table')} renamed,"
+            f" {_many(count['uuids'], 'column')} to uuid, {count['enums']:,} to an enum."
+        )
+        yield f"# Left to a person: {_many(left, 'line')}."
 
     def _paragraph(self, paragraph: Paragraph) -> list[str]:
         table = paragraph.table
@@ -126,6 +139,10 @@ class Proposal:
         return lines
 
 
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' if count != 1 else ''}"
+
+
 def _assignment(entry: Entry) -> str:
     if entry.kind == "name":
         return f"name = {_text(entry.value)}"
@@ -141,9 +158,10 @@ def _uuid(entry: Entry) -> str:
 
 def _enum(enum: EnumStandard) -> list[str]:
     lines = [f"[enum.{_key(enum.name)}]", f"values = {_texts(enum.values)}"]
-    if enum.back:
-        pairs = ", ".join(f"{_key(new)} = {_text(old)}" for new, old in enum.back.items())
-        lines.append(f"back = {{ {pairs} }}")
+    for key, given in (("map", enum.mapping), ("back", enum.back)):
+        if given:
+            pairs = ", ".join(f"{_key(left)} = {_text(right)}" for left, right in given.items())
+            lines.append(f"{key} = {{ {pairs} }}")
     return lines
 
 

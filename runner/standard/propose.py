@@ -11,12 +11,22 @@ from functools import cached_property
 
 from runner.catalog import Catalog, Column, Name, Relation
 from runner.quoting import quote_ident
-from runner.standard.evidence import Evidence, is_text, may_be_grade
+from runner.standard.evidence import Evidence, is_integer, is_text
 from runner.standard.keys import Key, Verdict, tied_columns, uuid_verdicts
 from runner.standard.model import LONGEST, EnumStandard
-from runner.standard.naming import singular
+from runner.standard.naming import singular, table_names
 from runner.standard.proposal import Entry, Paragraph, Proposal
 
+# Migration tools look for their tables by these names.
+_OF_TOOLS = frozenset(
+    """
+    _prisma_migrations _sqlx_migrations __diesel_schema_migrations alembic_version
+    ar_internal_metadata atlas_schema_revisions databasechangelog databasechangeloglock
+    django_migrations doctrine_migration_versions flyway_schema_history goose_db_version
+    gorp_migrations knex_migrations knex_migrations_lock migrations pgmigrations schema_migrations
+    schema_version sequelizemeta typeorm_migrations
+    """.split()
+)
 _OWN_TABLES = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"}
 _KINDS = {"v": "view", "m": "materialized view", "S": "sequence", "f": "foreign table"}
 
@@ -50,9 +60,8 @@ def propose(
         evidence,
         uuid_verdicts(tables, catalog, evidence, ties),
         list(enums),
-        words or {},
         _taken_names(catalog),
-        Counter(Name(t.schema, singular(t.name, words)) for t in tables),
+        _new_names(tables, words),
     )
     paragraphs = [Paragraph(t, list(proposer.entries(t))) for t in tables]
     return Proposal(
@@ -65,6 +74,15 @@ def propose(
         ties,
         list(_notes(catalog, words)),
     )
+
+
+def _new_names(tables: Sequence[Relation], words: Mapping[str, str] | None) -> dict[Name, str]:
+    """What each table will be called."""
+    return {
+        Name(schema, old): new
+        for schema in {t.schema for t in tables}
+        for old, new in table_names([t.name for t in tables if t.schema == schema], words).items()
+    }
 
 
 def _taken_names(catalog: Catalog) -> dict[Name, str]:
@@ -90,10 +108,14 @@ class _Proposer:
     evidence: Mapping[tuple[str, str, str], Evidence]
     uuids: Mapping[Key, Verdict]
     enums: Sequence[EnumStandard]
-    words: Mapping[str, str]
     taken: Mapping[Name, str]
-    wanted: Mapping[Name, int]
+    names: Mapping[Name, str]
     own: dict[str, EnumStandard] = field(default_factory=dict)
+
+    @cached_property
+    def wanted(self) -> Counter[Name]:
+        """How many tables want a name."""
+        return Counter(Name(old.schema, new) for old, new in self.names.items())
 
     @cached_property
     def shared(self) -> set[str]:
@@ -102,7 +124,7 @@ class _Proposer:
 
     def entries(self, table: Relation) -> Iterator[Entry]:
         """What is proposed for a table."""
-        name = singular(table.name, self.words)
+        name = self.names[table.qualified]
         yield Entry("name", "", name, reason=self._name_in_the_way(table, name))
         rest: list[Entry] = []
         for column in table.columns:
@@ -112,7 +134,7 @@ class _Proposer:
                 yield Entry("uuids", column.name, "", verdict.evidence, verdict.reason)
             elif column.name == "metadata" and column.type in {"json", "jsonb"}:
                 rest.append(_metadata(table, name))
-            elif seen is not None and may_be_grade(column):
+            elif seen is not None and is_integer(column):
                 rest += _integers(table, column, seen)
             elif seen is not None:
                 rest += self._enum(table, name, column, seen)
@@ -122,6 +144,8 @@ class _Proposer:
         if name == table.name:
             return ""
         new = Name(table.schema, name)
+        if table.name.lower() in _OF_TOOLS:
+            return f"{table.name} is the name by which a migration tool looks for it"
         if len(name.encode()) > LONGEST:
             return f"{name} is longer than {LONGEST} bytes, choose another"
         if new in self.taken:
@@ -134,23 +158,28 @@ class _Proposer:
 
     def _enum(self, table: Relation, name: str, column: Column, seen: Evidence) -> Iterator[Entry]:
         values = seen.labels or seen.values
-        if not values:
+        if not values or (column.generated and not seen.labels):
             return
         upper = tuple(dict.fromkeys(v.upper() for v in values))
-        shown = f"{len(values)} values in {seen.filled:,} rows: {', '.join(values[:8])}"
+        shown = f"{len(values)} values in {seen.filled:,} rows: {_listed(values)}"
         if seen.labels:
-            shown = f"labels: {', '.join(values[:8])}"
+            shown = f"labels: {_listed(values)}"
         named = self.catalog.types.get(column.type_name) if column.type_name else None
         native = bool(named and named.labels)
+        below = (named and named.definition) or ""
+        if not (native or is_text(column) or below.startswith(("text", "character"))):
+            return  # a CHECK may list dates, or a domain numbers
         if seen.labels and column.type.startswith("character varying") and upper == values:
             return  # at the standard already
         words = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values)
         if not words and not seen.labels:
             return
         reason = "" if words else "its values are no plain words, a person must name them"
+        if len(upper) == 1 and seen.labels and not native:
+            reason = "its CHECK allows one value only, as where a table may hold one row only"
         if not reason and not _default_fits(column, upper):
             reason = f"its default {column.default} is none of its values"
-        if column.default is not None and not reason:
+        if column.default is not None and not column.gives_null and not reason:
             shown += f"; its default {column.default.partition('::')[0]} follows"
         back = _back(values, native=native)
         fitting = [e for e in self.enums if {*upper} <= {*e.values}]
@@ -162,7 +191,7 @@ class _Proposer:
         ):
             more = [v for v in fitting[0].values if v not in upper]
             if seen.labels and more:
-                shown += f"; the old contract cannot hold {', '.join(more[:8])}"
+                shown += f"; the old contract cannot hold {_listed(more)}"
             yield Entry("enums", column.name, fitting[0].name, shown, reason)
             return
         if not seen.labels:
@@ -170,12 +199,24 @@ class _Proposer:
                 return
             reason = reason or "it behaves as an enum, no CHECK says so"
             upper = tuple(sorted(upper))
-        wanted = column.type_name.name if named and column.type_name else f"{name}_{column.name}"
-        own = self._own_enum(wanted, table.schema, upper, back)
+        wanted = f"{name}_{singular(column.name) if column.is_array else column.name}"
+        if named and column.type_name:
+            wanted = column.type_name.name
+        mapping = {} if words or column.is_array else _mapping(upper)
+        if mapping:
+            upper = tuple(mapping.get(v, v) for v in upper)
+            back |= {v.upper(): v for v in values if v.upper() in mapping}
+            back = {mapping.get(new, new): old for new, old in back.items()}
+        own = self._own_enum(wanted, table.schema, upper, mapping, back)
         yield Entry("enums", column.name, own, shown, reason)
 
     def _own_enum(
-        self, wanted: str, schema: str, values: tuple[str, ...], back: Mapping[str, str]
+        self,
+        wanted: str,
+        schema: str,
+        values: tuple[str, ...],
+        mapping: Mapping[str, str],
+        back: Mapping[str, str],
     ) -> str:
         """The name of an enum of these values that the file holds; columns may share it."""
         camel = "".join(w[:1].upper() + w[1:] for w in re.split(r"[^A-Za-z0-9]+", wanted)) or "Enum"
@@ -183,7 +224,7 @@ class _Proposer:
             (camel, schema.title() + camel), (f"{camel}{n}" for n in itertools.count(2))
         )
         for name in names:
-            enum = EnumStandard(name, values, {}, back)
+            enum = EnumStandard(name, values, mapping, back)
             if self.own.get(name, enum) == enum and name not in self.shared:
                 self.own[name] = enum
                 break
@@ -213,6 +254,19 @@ def _integers(table: Relation, column: Column, seen: Evidence) -> Iterator[Entry
     else:
         reason = f"{len(numbers)} integers in {seen.filled:,} rows, may be an enum"
     yield Entry("integers", column.name, str(numbers), reason=reason)
+
+
+def _listed(values: Sequence[str]) -> str:
+    shown = [v if re.search(r"\w", v) else repr(v) for v in values[:8]]
+    return ", ".join([*shown, *(["…"] if len(values) > 8 else [])])
+
+
+def _mapping(upper: Sequence[str]) -> dict[str, str]:
+    """Words for values that are none: `READ-ONLY` -> `READ_ONLY`; empty when it cannot be told."""
+    words = [re.sub(r"[^A-Z0-9]+", "_", v).strip("_") for v in upper]
+    if len({*words}) < len(upper) or not all(re.match("[A-Z]", w) for w in words):
+        return {}
+    return {v: w for v, w in zip(upper, words, strict=True) if v != w}
 
 
 def _back(values: Sequence[str], *, native: bool) -> dict[str, str]:

@@ -279,7 +279,7 @@ def _names(table: Verified) -> Iterator[Distance]:
         if r.kind == "S" and (r.owned_by or "").startswith(f"{quote_name(relation.qualified)}.")
     ]
     for kind, name in named:
-        wanted = follow(name, old, new)
+        wanted = _wanted(name, old, new)
         others = constraints if kind == "constraint" else taken
         if wanted not in {name} | others:
             yield table.distance(f"{kind} {name}", f"the name {wanted}", "its old name", "contract")
@@ -289,7 +289,7 @@ def _names(table: Verified) -> Iterator[Distance]:
         for k in relation.constraints
         if k.kind == "n"
         and not sides.intersection(k.columns)
-        and follow(k.name, old, new) != k.name
+        and _wanted(k.name, old, new) != k.name
     ]
     if nulls:
         rest = f" and {len(nulls) - 1} more" if len(nulls) > 1 else ""
@@ -299,6 +299,16 @@ def _names(table: Verified) -> Iterator[Distance]:
             f"{nulls[0]}{rest}",
             "contract",
         )
+
+
+def _wanted(name: str, old: str, new: str) -> str:
+    """What a name should be: it holds the table's new name in the place of its old one."""
+    has_new, has_old = (
+        re.search(rf"(?<![^_]){re.escape(table)}(?![^_])", name) for table in (new, old)
+    )
+    if has_new and has_old and has_new.start() <= has_old.start():
+        return name  # `model_models_seen_idx`; and `sales_order_pkey` where `order` got that name
+    return follow(name, old, new)
 
 
 def _leftovers(table: Verified) -> Iterator[Distance]:

@@ -642,3 +642,63 @@ def test_a_standard_can_be_named(make_service: MakeService) -> None:
     result = run_trueup("check", "--standard", str(NATIVE_UPPER.standard), dsn=dsn)
 
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_keeps_a_table_out_of_online_stops_nothing_where_it_keeps_its_name(
+    database: str, tmp_path: Path
+) -> None:
+    # PostgreSQL's own name for the CHECK is the one that the new CHECK gets.
+    execute(
+        database,
+        "CREATE TABLE pool (id integer PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')))",
+    )
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        '[service]\nname = "s"\n[enum.Kind]\nvalues = ["A", "B"]\n'
+        '[table.pool]\nenums.kind = "Kind"\n',
+        encoding="utf-8",
+    )
+    report = run(database, load_standard(path))
+    assert report.ready, report.stops
+    assert about(report, "public.pool").problem == (
+        "keeps its name, and one name cannot show both contracts: only the window strategy can "
+        "convert it"
+    )
+
+
+def test_spellings_that_nothing_could_restore_stop_it(database: str, tmp_path: Path) -> None:
+    execute(
+        database,
+        """
+        CREATE TABLE users (id varchar(36) PRIMARY KEY);
+        CREATE TABLE members (
+            id varchar(36), user_id varchar(36) REFERENCES users, kind text, UNIQUE (id, user_id)
+        );
+        INSERT INTO users VALUES (upper(gen_random_uuid()::text));
+        INSERT INTO members SELECT upper(gen_random_uuid()::text), id, 'Open' FROM users;
+        """,
+    )
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        """
+        [service]
+        name = "s"
+        [enum.Kind]
+        values = ["OPEN"]
+        [table.users]
+        name = "account"
+        uuids = ["id"]
+        [table.members]
+        name = "member"
+        uuids = ["id", "user_id"]
+        enums.kind = "Kind"
+        """,
+        encoding="utf-8",
+    )
+    report = run(database, load_standard(path))
+    assert {f.object for f in report.stops} == {"public.members.id", "public.members.kind"}
+    assert about(report, "public.members.id").problem == (
+        "holds uuids in upper case, which could not be restored: the table has no primary key"
+    )
+    # This one is spelled as its parent, which has a key.
+    assert about(report, "public.members.user_id").severity is Severity.KNOW

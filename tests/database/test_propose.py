@@ -116,6 +116,7 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
         tmp_path,
         """
         CREATE DOMAIN mood AS text CHECK (VALUE IN ('good', 'bad'));
+        CREATE DOMAIN half AS integer CHECK (VALUE IN (1, 2));
         CREATE TABLE plans (
             id integer PRIMARY KEY,
             a varchar(20) NOT NULL DEFAULT 'open' CHECK (a IN ('open', 'closed')),
@@ -129,7 +130,10 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
             i varchar CHECK (i IN ('UP', 'DOWN')),
             l text CHECK (l IN ('UP', 'DOWN')),
             j text CHECK (j IN ('in progress', 'done')),
-            k text DEFAULT 'none' CHECK (k IN ('x', 'y'))
+            k text DEFAULT 'none' CHECK (k IN ('x', 'y')),
+            m smallint CHECK (m IN (1, 2)),
+            n date CHECK (n IN ('2024-01-01', '2024-07-01')),
+            o half
         );
         """,
     )
@@ -146,6 +150,80 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
     assert "# its values are no plain words, a person must name them:\n# enums.j" in found.text
     assert "# its default 'none'::text is none of its values:\n# enums.k" in found.text
     assert "# labels: open, closed; its default 'open' follows\n" in found.text
+    assert "# a CHECK guards it already:\n# integers.m = [1, 2]" in found.text
+    assert "enums.m" not in found.text
+    assert "enums.n" not in found.text
+    assert "enums.o" not in found.text
+
+
+def test_values_that_are_no_words_are_named_by_a_guess(database: str, tmp_path: Path) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TYPE shape AS ENUM ('tab', 'slim-window', 'Full Screen');
+        CREATE TYPE form AS ENUM ('', 'radio');
+        CREATE TABLE apps (id integer PRIMARY KEY, shape shape DEFAULT 'slim-window', form form);
+        """,
+    )
+    assert found.table("apps").enums == {}
+    assert "labels: tab, slim-window, Full Screen" in found.text
+    assert "# labels: '', radio" in found.text
+    # With the # away it is in force, and every label has its way there and back.
+    agreed = tmp_path / "agreed.toml"
+    agreed.write_text(
+        "".join(
+            line.removeprefix("# ")
+            if line.startswith(("# [enum.S", "# values", "# map", "# back"))
+            or "enums.shape" in line
+            else line
+            for line in found.text.splitlines(keepends=True)
+            if "RADIO" not in line
+        ),
+        encoding="utf-8",
+    )
+    enum = load_standard(agreed).tables[0].enums["shape"]
+    assert enum.values == ("TAB", "SLIM_WINDOW", "FULL_SCREEN")
+    assert enum.mapping == {"SLIM-WINDOW": "SLIM_WINDOW", "FULL SCREEN": "FULL_SCREEN"}
+    assert enum.back == {"TAB": "tab", "SLIM_WINDOW": "slim-window", "FULL_SCREEN": "Full Screen"}
+
+
+def test_a_check_of_one_value_is_left_to_a_person(database: str, tmp_path: Path) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TABLE positions (lock char(1) DEFAULT 'X' UNIQUE, n integer, CHECK (lock = 'X'));
+        """,
+    )
+    assert found.table("positions").enums == {}
+    assert "# its CHECK allows one value only" in found.text
+
+
+def test_what_only_a_window_converts_is_told(database: str, tmp_path: Path) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TABLE users (id varchar(36) PRIMARY KEY);
+        CREATE TABLE tasks (id integer PRIMARY KEY, user_id varchar(36) REFERENCES users);
+        CREATE TABLE pool (id integer PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')));
+        CREATE TABLE staff (id integer PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')));
+        INSERT INTO users SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
+        """,
+    )
+    assert found.text.startswith(
+        "# The new contract of s, proposed from its database.\n"
+        "# In force: 1 of 4 tables renamed, 2 columns to uuid, 2 to an enum.\n"
+        "# Left to a person: 1 line.\n"
+    )
+    end = found.text.partition("# Left to a person:\n")[2].splitlines()
+    assert end == [
+        "# only a window converts these 2 together: public.users, public.tasks. Why: public.users "
+        "keeps its name, and one name cannot show both contracts",
+        "# only a window converts: 2 tables keep their names, and one name cannot show both "
+        "contracts: public.pool, public.staff",
+    ]
 
 
 def test_a_spelling_that_case_does_not_give_back_is_kept_for_the_old_contract(
@@ -180,7 +258,8 @@ def test_arrays_and_integers_that_behave_as_enums_are_suggested(
             tags text[],
             priority integer CHECK (priority IN (1, 2, 3)),
             level smallint,
-            amount integer
+            amount integer,
+            made text GENERATED ALWAYS AS (CASE WHEN amount > 0 THEN 'more' ELSE 'none' END) STORED
         );
         INSERT INTO tasks
         SELECT n, ARRAY[(ARRAY['hot', 'cold'])[1 + n % 2]], 1 + n % 3, n % 2, n % 2
@@ -192,13 +271,14 @@ def test_arrays_and_integers_that_behave_as_enums_are_suggested(
     assert "# a CHECK guards it already:\n# integers.priority = [1, 2, 3]" in found.text
     assert "# 2 integers in 40 rows, may be an enum:\n# integers.level = [0, 1]" in found.text
     assert "integers.amount" not in found.text
+    assert "enums.made" not in found.text
     assert (
         "# it behaves as an enum, no CHECK says so:\n"
-        '# enums.tags = "TaskTags"  # 2 values in 40 rows: cold, hot' in found.text
+        '# enums.tags = "TaskTag"  # 2 values in 40 rows: cold, hot' in found.text
     )
     # With the # away it is in force, and loads.
     agreed = tmp_path / "agreed.toml"
-    text = found.text.replace("# [enum.TaskTags]\n# values", "[enum.TaskTags]\nvalues")
+    text = found.text.replace("# [enum.TaskTag]\n# values", "[enum.TaskTag]\nvalues")
     text = text.replace("# enums.tags", "enums.tags").replace("# integers.", "integers.")
     agreed.write_text(text, encoding="utf-8")
     (table,) = load_standard(agreed).tables
@@ -255,6 +335,12 @@ def test_names_that_cannot_be_are_left_to_a_person(database: str, tmp_path: Path
     ):
         assert f"# {reason}, choose another:\n# name = " in found.text, reason
     assert "# view public.open_tasks: named as tables are, would be open_task;" in found.text
+
+
+def test_a_migration_tool_s_table_keeps_its_name(database: str, tmp_path: Path) -> None:
+    found = propose(database, tmp_path, "CREATE TABLE schema_migrations (version text);")
+    assert found.table("schema_migrations").name == "schema_migrations"
+    assert "# schema_migrations is the name by which a migration tool looks for it" in found.text
 
 
 def test_keys_become_uuid_with_all_that_is_tied_to_them_or_not_at_all(

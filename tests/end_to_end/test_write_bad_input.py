@@ -114,6 +114,43 @@ def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_
     assert not (tmp_path / "left_behind").exists()
 
 
+OTHERS = """
+CREATE SCHEMA extensions;
+ALTER SCHEMA extensions OWNER TO no_such_role;
+CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA extensions;
+COMMENT ON EXTENSION "uuid-ossp" IS 'generate universally unique identifiers (UUIDs)';
+CREATE TABLE public.tasks (id integer PRIMARY KEY, spot public.no_such_type);
+ALTER TABLE public.tasks OWNER TO no_such_role;
+CREATE TABLE public.plans (
+    id character varying(36) DEFAULT (extensions.uuid_generate_v4())::text NOT NULL
+);
+INSERT INTO public.plans DEFAULT VALUES;
+GRANT SELECT ON TABLE public.plans TO no_such_role;
+CREATE INDEX tasks_idx ON public.tasks (id);
+CREATE POLICY p ON public.plans TO no_such_role USING (true);
+"""
+
+
+@pytest.mark.usefixtures("psql")
+def test_a_dump_of_a_server_with_other_roles_and_uuid_ossp_is_proposed(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql"
+    dump.write_text(OTHERS, encoding="utf-8")
+    done = run_trueup("propose", "s", "--dump", str(dump), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (
+        '"id",  # the one value is a uuid; its default is (extensions.uuid_generate_v4())::text'
+        in done.stdout
+    )
+    told = done.stderr.replace(f"not loaded: {dump}:", "").splitlines()
+    assert [line.partition(" at character")[0] for line in told] == [
+        '6: type "public.no_such_type" does not exist',
+        '14: role "no_such_role" does not exist',
+        # What another failure led to comes last.
+        '7: relation "public.tasks" does not exist',
+        '13: relation "public.tasks" does not exist',
+    ]
+
+
 @pytest.mark.usefixtures("psql")
 def test_a_dump_of_which_nothing_loads_is_refused_with_its_first_failure(tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"

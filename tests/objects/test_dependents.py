@@ -57,6 +57,12 @@ VIEWS = {
                 WHERE t.status = 'open' AND p.id <> '00000000-0000-0000-0000-000000000000';
         """
     ),
+    "that groups by a key that stays": things(
+        "n integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY",
+        then="""
+            CREATE VIEW per_number AS SELECT n, status, count(*) FROM things GROUP BY n;
+        """,
+    ).replace("id varchar(36) PRIMARY KEY", "id varchar(36) UNIQUE NOT NULL"),
     "materialized": things(
         "n integer DEFAULT 1",
         then="""
@@ -132,6 +138,21 @@ OTHERS = {
 }
 
 ONLY_IN_A_WINDOW = {
+    "view that groups by the key": things(
+        "n integer DEFAULT 1",
+        then="""
+            CREATE VIEW per_thing AS
+                SELECT id, status, count(*) AS many FROM things WHERE status = 'open' GROUP BY id;
+            CREATE VIEW of_it AS SELECT status FROM per_thing;
+            CREATE VIEW open_things AS SELECT id FROM things WHERE status = 'open';
+        """,
+    ),
+    "function with a body that groups by the key": things(
+        then="""
+            CREATE FUNCTION per_thing() RETURNS TABLE (s varchar) LANGUAGE sql STABLE
+                BEGIN ATOMIC SELECT status FROM things GROUP BY id; END;
+        """
+    ),
     "trigger of a column": things(
         then="""
             CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

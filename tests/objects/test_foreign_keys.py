@@ -188,3 +188,21 @@ def test_a_key_that_is_not_enforced_comes_through(
 ) -> None:
     since(18)
     journey.there_and_back(NOT_VALID.replace("NOT VALID", "NOT ENFORCED"), STANDARD + PARTS)
+
+
+def test_a_key_to_a_table_that_waits_for_its_window_comes_through(journey: Journey) -> None:
+    schema = """
+        CREATE TABLE rooms (
+            id integer PRIMARY KEY,
+            status varchar(20) DEFAULT 'open',
+            EXCLUDE (id WITH =, status WITH =)
+        );
+        INSERT INTO rooms VALUES (1);
+        """ + things(
+        "room integer NOT NULL DEFAULT 1 REFERENCES rooms ON DELETE CASCADE",
+        "other integer CONSTRAINT second REFERENCES rooms DEFERRABLE",
+        then="COMMENT ON CONSTRAINT second ON things IS 'Another one';",
+    )
+    standard = STANDARD + '[table.rooms]\nname = "room"\nenums.status = "Status"\n'
+    journey.there_and_back(schema, standard, strategies=["online"])
+    journey.there_and_back(schema, standard, strategies=["window"])

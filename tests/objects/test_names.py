@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from support.journey import Journey
 
 from objects.things import ENUM, PARTS, STANDARD, things
+from runner.standard import load_standard
+from runner.verify import verify
 
 # 60 bytes: no suffix fits behind it.
 LONG = "a_rather_long_name_that_leaves_next_to_no_room_for_a_suffix_"
@@ -222,3 +225,20 @@ def test_a_name_that_is_taken_for_good_is_refused(journey: Journey) -> None:
     journey.stopped(schema, STANDARD, reason)
     named = STANDARD + 'checks.status = "thing_state_check"\n'
     journey.there_and_back(schema, named)
+
+
+@pytest.mark.parametrize("new", ["the_things", "thing", "things_of_ours"])
+def test_the_old_name_may_stand_in_new_ones(journey: Journey, new: str) -> None:
+    schema = things(
+        "things_seen integer NOT NULL DEFAULT 1 CHECK (things_seen > 0)",
+        "n serial UNIQUE CHECK (n > 0)",
+        "CONSTRAINT the_things_ok CHECK (n > 0)",
+        then="CREATE INDEX ON things (things_seen); CREATE INDEX the_things_i ON things (n);",
+    )
+    standard = STANDARD.replace('"thing"', f'"{new}"')
+    journey.there_and_back(schema, standard)
+    service = journey.start(schema, standard)
+    service.up("window")
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        found = verify(connection, load_standard(service.folder / "standard.toml"))
+    assert found.distances == ()

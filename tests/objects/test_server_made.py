@@ -162,3 +162,9 @@ def test_a_column_generated_from_a_later_one_is_converted_in_a_window(journey: J
 def test_a_column_generated_from_a_converted_one_is_refused(journey: Journey) -> None:
     schema = things("m text GENERATED ALWAYS AS (lower(status)) STORED")
     journey.stopped(schema, STANDARD, "public.things.m is generated from status, which would")
+
+
+def test_a_generated_column_is_not_converted_itself(journey: Journey) -> None:
+    schema = things("n integer, kind text GENERATED ALWAYS AS (coalesce('a', n::text)) STORED")
+    standard = STANDARD + 'enums.kind = "Kind"\n[enum.Kind]\nvalues = ["A"]\n'
+    journey.stopped(schema, standard, "public.things.kind is generated: what computes it")

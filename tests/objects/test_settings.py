@@ -82,6 +82,29 @@ SETTINGS = {
             COMMENT ON TRIGGER a ON things IS 'first';
         """
     ),
+    "defaults of null": things(
+        "kind varchar(9) DEFAULT NULL",
+        then="ALTER TABLE things ALTER id SET DEFAULT NULL, ALTER status SET DEFAULT NULL;",
+    ),
+    "a default of another type": things(
+        then="ALTER TABLE things ALTER status SET DEFAULT 'open'::text;",
+    ),
+    "what stands on other columns": things(
+        "n integer NOT NULL DEFAULT 1",
+        "m integer",
+        then="""
+            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+            CREATE TRIGGER t BEFORE UPDATE OF n ON things FOR EACH ROW EXECUTE FUNCTION f();
+            COMMENT ON TRIGGER t ON things IS 'it''s on n';
+            ALTER TABLE things DISABLE TRIGGER t;
+            CREATE TRIGGER u BEFORE UPDATE OF n ON things FOR EACH ROW EXECUTE FUNCTION f();
+            CREATE POLICY p ON things FOR SELECT USING (n > 0);
+            COMMENT ON POLICY p ON things IS 'it''s on n too';
+            CREATE STATISTICS s ON n, m FROM things;
+            COMMENT ON STATISTICS s IS 'and so is this';
+            ALTER STATISTICS s SET STATISTICS 300;
+        """,
+    ),
 }
 
 

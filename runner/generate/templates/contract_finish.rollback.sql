@@ -29,6 +29,20 @@ CALL trueup.set_references_aside(
     ARRAY[{{ r.referenced | map("lit") | join(", ") }}]::name[]
 );
 {% endif %}
+{% for k in r.leaving %}
+-- Another unit's table may have its old name or its new one.
+INSERT INTO pg_temp.aside (table_id, make_it)
+SELECT
+    k.conrelid,
+    format(
+        'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+        'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+        k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid),
+        obj_description(k.oid, 'pg_constraint')
+    )
+FROM pg_constraint AS k
+WHERE k.conrelid = {{ t.new | n | lit }}::regclass AND k.conname = {{ k.old_name | lit }};
+{% endfor %}
 {% for kind, name in r.dropped %}
 {% if kind == "constraint" %}
 ALTER TABLE {{ t.new | n }} DROP CONSTRAINT {{ name | q }};
@@ -118,9 +132,6 @@ ALTER TABLE {{ t.new | n }}
 {% endfor %}
 {% endif %}
 
-{% for k in t.change.foreign_keys if not k.converted %}
-{{ partitions.rename_fkey(t, k.old_name, k.old_name, none) if r.remakes(k.columns) -}}
-{% endfor %}
 {% for i in r.old_indexes %}
 {{ partitions.index(t, i, "old_name", "method") -}}
 CREATE {{ "UNIQUE " if i.unique }}INDEX {{ i.old_name | q }} ON {{ t.new | n }} {{ i.method }};
@@ -170,6 +181,9 @@ COMMENT ON CONSTRAINT {{ k.name | q }} ON {{ k.table | n }} IS {{ k.comment | li
 {% endif %}
 {% endfor %}
 CALL trueup.put_back({{ t.new | n | lit }});
+{% for k in t.change.foreign_keys if not k.converted %}
+{{ partitions.rename_fkey(t, k.old_name, k.old_name, none) if r.remakes(k.columns) -}}
+{% endfor %}
 
 {{ macros.sync_trigger(t) }}
 {% if standing %}

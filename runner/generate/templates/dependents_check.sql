@@ -2,7 +2,7 @@
 -- that belongs to each, so that only the definitions can make a difference.
 CREATE SCHEMA trueup_before;
 CREATE SCHEMA trueup_after;
-{% for t in u.beneath(u.dependents) %}
+{% for t in u.beneath(u.trial) %}
 CREATE VIEW trueup_before.{{ t.old.name | q }} AS
 SELECT
 {% for c in t.relation.columns %}
@@ -16,7 +16,7 @@ SELECT
 {% endfor %}
 FROM {{ t.old | n }};
 {% endfor %}
-{% for d in u.dependents if d.new_query %}
+{% for d in u.trial %}
 
 -- {{ d.label }}
 {% if d.is_view %}
@@ -39,7 +39,7 @@ $check$;
 {% endif %}
 {% endfor %}
 
-{% for d in u.dependents if d.kind == "function" %}
+{% for d in u.trial if d.kind == "function" %}
 DROP ROUTINE trueup_after.{{ d.name.name }};
 {% endfor %}
 {% for schema in ["trueup_after", "trueup_before"] %}

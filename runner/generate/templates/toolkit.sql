@@ -460,7 +460,7 @@ BEGIN
             'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
         )
         || format(
-            ';COMMENT ON POLICY %I ON %s IS %L',
+            '; COMMENT ON POLICY %I ON %s IS %L',
             p.polname, relation, obj_description(p.oid, 'pg_policy')
         )
     FROM pg_policy AS p
@@ -469,16 +469,17 @@ BEGIN
     SELECT
         t.tgrelid,
         format('DROP TRIGGER %I ON %s', t.tgname, relation),
-        pg_get_triggerdef(t.oid) || ';' || CASE t.tgenabled
+        pg_get_triggerdef(t.oid)
+        || format(
+            '; COMMENT ON TRIGGER %I ON %s IS %L;',
+            t.tgname, relation, obj_description(t.oid, 'pg_trigger')
+        )
+        || CASE t.tgenabled
             WHEN 'D' THEN format('ALTER TABLE %s DISABLE TRIGGER %I', relation, t.tgname)
             WHEN 'R' THEN format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', relation, t.tgname)
             WHEN 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, t.tgname)
             ELSE ''
         END
-        || format(
-            ';COMMENT ON TRIGGER %I ON %s IS %L',
-            t.tgname, relation, obj_description(t.oid, 'pg_trigger')
-        )
     FROM pg_trigger AS t
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND (t.tgattr <> '' OR t.tgqual IS NOT NULL)
     UNION ALL
@@ -487,11 +488,17 @@ BEGIN
         format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
         pg_get_statisticsobjdef(s.oid)
         || format(
-            ';ALTER STATISTICS %1$I.%2$I OWNER TO %3$s; ALTER STATISTICS %1$I.%2$I SET STATISTICS %4$s;'
-            'COMMENT ON STATISTICS %1$I.%2$I IS %5$L',
-            n.nspname, s.stxname, s.stxowner::regrole, coalesce(s.stxstattarget, -1),
-            obj_description(s.oid, 'pg_statistic_ext')
+            '; COMMENT ON STATISTICS %1$I.%2$I IS %3$L; ALTER STATISTICS %1$I.%2$I OWNER TO %4$s;',
+            n.nspname, s.stxname, obj_description(s.oid, 'pg_statistic_ext'), s.stxowner::regrole
         )
+        || CASE
+            WHEN s.stxstattarget >= 0 THEN
+                format(
+                    'ALTER STATISTICS %I.%I SET STATISTICS %s',
+                    n.nspname, s.stxname, s.stxstattarget
+                )
+            ELSE ''
+        END
     FROM pg_statistic_ext AS s
     JOIN pg_namespace AS n ON n.oid = s.stxnamespace
     WHERE s.stxrelid = relation

@@ -1,0 +1,15 @@
+"""Why only a window converts some tables, in few lines."""
+
+from __future__ import annotations
+
+from runner.generate.attached import KEEPS_ITS_NAME
+from runner.generate.only_window import in_short
+
+
+def test_tables_that_keep_their_names_are_one_reason() -> None:
+    kept = [f"public.t{n} {KEEPS_ITS_NAME}" for n in range(22)]
+    first, second = in_short([*kept, "trigger t uses a column"])
+    assert first.startswith("22 tables keep their names, and one name cannot show both contracts: ")
+    assert first.endswith("public.t18, public.t19 and 2 more")
+    assert second == "trigger t uses a column"
+    assert list(in_short(kept[:1])) == kept[:1]
