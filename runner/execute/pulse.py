@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 KEPT = 400  # commits whose times are remembered, of each kind: those of the last half minute
 ENOUGH = 40  # commits of a kind after which they tell something
 SLOW = 0.002  # seconds that nobody feels, however fast commits are when it rests
-FELT = 0.02  # share of commits that may be slow: about half of what clients do are commits
+FELT = 0.01  # share of commits that may be slow
 REST_AT_FIRST = 2.0  # to how long it worked, as are the next two
 LEAST_REST = 1.0
 LONGEST_REST = 9.0

@@ -18,7 +18,7 @@ def test_it_begins_with_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percent", "rest"), [(0, LEAST_REST), (4, 1), (6, 2), (10, 4), (16, 7), (50, LONGEST_REST)]
+    ("percent", "rest"), [(0, LEAST_REST), (2, 1), (3, 2), (5, 4), (8, 7), (50, LONGEST_REST)]
 )
 def test_the_more_commits_are_slow_the_longer_it_rests(percent: int, rest: float) -> None:
     assert rest_after(with_slow(percent), USUAL) == pytest.approx(rest)
@@ -29,7 +29,7 @@ def test_slow_is_what_is_slow_on_this_server() -> None:
 
 
 def test_a_few_slow_commits_at_rest_do_not_hide_those_at_work() -> None:
-    assert rest_after(with_slow(10), [0.003] * 96 + [0.5] * 4) == pytest.approx(4)
+    assert rest_after(with_slow(5), [0.003] * 96 + [0.5] * 4) == pytest.approx(4)
 
 
 def test_what_nobody_feels_is_not_slow() -> None:
