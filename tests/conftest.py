@@ -10,9 +10,10 @@ that shared one would meet in them. It costs half a second a worker, in parallel
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from support.databases import DatabaseFactory
 
@@ -62,3 +63,16 @@ def database_factory(_session_databases: DatabaseFactory) -> Iterator[DatabaseFa
 def database(database_factory: DatabaseFactory) -> str:
     """The DSN of a new empty database, dropped after the test."""
     return database_factory()
+
+
+@pytest.fixture(scope="session")
+def since(server_dsn: str) -> Callable[[int], None]:
+    """`since(18)` skips the test on a server that is older than PostgreSQL 18."""
+    with psycopg.connect(server_dsn) as connection:
+        found = connection.info.server_version // 10000
+
+    def skip(version: int) -> None:
+        if found < version:
+            pytest.skip(f"this is new in PostgreSQL {version}")
+
+    return skip

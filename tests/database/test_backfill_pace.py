@@ -190,8 +190,8 @@ def test_it_rests_while_clients_are_active_and_says_so_once(
     with an_active_client(filled):
         eventually(lambda: not is_quiet(filled))
         monkeypatch.setattr(time, "sleep", naps.append)
-        (reason,) = reasons(filled, engine.Settings(jobs=jobs))
-    assert "clients are active" in reason
+        heard = reasons(filled, engine.Settings(jobs=jobs))
+    assert sum("clients are active" in reason for reason in heard) == 1
     assert len(naps) > 1
     assert min(naps) > 0
 
@@ -291,4 +291,6 @@ def test_a_statement_leaves_the_processors_to_active_clients(
 
 def test_health_is_read_on_every_server(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        assert Watch(connection, 10).behind() is None
+        reason = Watch(connection, 10).behind()
+    # Before PostgreSQL 15 a new database forces a checkpoint, which may be counted late.
+    assert reason is None or reason.kind == "checkpoint"

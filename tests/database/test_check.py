@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -502,7 +502,10 @@ def role(make_service: MakeService, server_dsn: str) -> object:
     execute(server_dsn, f"DROP ROLE {name}")
 
 
-def test_the_hints_give_a_role_what_it_lacks(make_service: MakeService, role: str) -> None:
+def test_the_hints_give_a_role_what_it_lacks(
+    make_service: MakeService, role: str, since: Callable[[int], None]
+) -> None:
+    since(15)  # before, everybody may create in the schema public
     dsn = make_service(TEXT).dsn
     as_role = make_conninfo(dsn, user=role)
     owner = f"{role}_owner"
@@ -534,7 +537,10 @@ def test_the_hints_give_a_role_what_it_lacks(make_service: MakeService, role: st
         execute(dsn, f"DROP OWNED BY {role}, {owner} CASCADE", f"DROP ROLE {owner}")
 
 
-def test_row_security_that_hides_rows_stops_it(make_service: MakeService, role: str) -> None:
+def test_row_security_that_hides_rows_stops_it(
+    make_service: MakeService, role: str, since: Callable[[int], None]
+) -> None:
+    since(15)  # before, a view cannot keep it in any case
     dsn = make_service(TEXT).dsn
     execute(
         dsn,

@@ -20,7 +20,7 @@ from support.random_schemas.contract import refusals, window_reasons, write_file
 from support.random_schemas.kinds import Pair
 from support.random_schemas.make import adapted, make, pairs, spelled
 from support.random_schemas.model import SCHEMAS, Column, Schema, Table, references, schemas
-from support.variants import AT_ONCE, migrations_of
+from support.variants import AT_ONCE, Service, migrations_of
 
 from runner.catalog import read_catalog
 from runner.execute import engine
@@ -221,7 +221,7 @@ def test_both_contracts_write_and_see_each_other_after_every_step(
                 rows.write(connection, side)
                 rows.check(connection, "old")
                 rows.check(connection, "new")
-        engine.apply(dsn, migrations, to="contract", settings=AT_ONCE)
+        Service(dsn, Path(name)).up("contract")
         rows.contracted()
         for _ in range(4):
             rows.write(connection, "new")

@@ -19,19 +19,6 @@ def journey(database_factory: DatabaseFactory, tmp_path: Path) -> Journey:
 
 
 @pytest.fixture(scope="session")
-def since(server_dsn: str) -> Callable[[int], None]:
-    """`since(18)` skips the test on a server that is older than PostgreSQL 18."""
-    with psycopg.connect(server_dsn) as connection:
-        found = connection.info.server_version // 10000
-
-    def skip(version: int) -> None:
-        if found < version:
-            pytest.skip(f"this is new in PostgreSQL {version}")
-
-    return skip
-
-
-@pytest.fixture(scope="session")
 def extension(server_dsn: str) -> Callable[[str], str]:
     """`extension(name)` gives the SQL that makes it, or skips where the server has no such one."""
     with psycopg.connect(server_dsn) as connection:
