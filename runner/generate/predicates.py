@@ -232,8 +232,8 @@ class Wording:
             return text
         names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.uuid_columns))
         column = rf"(?:{_NAME}\.)?(?:{names})"
-        # PostgreSQL compares varchar as text, and says so.
-        side = rf"(?:\((?P<{{0}}>{column})\)::text|(?P<{{1}}>{column}))"
+        # PostgreSQL compares varchar as text, or as char beside one, and says so.
+        side = rf"(?:\((?P<{{0}}>{column})\)::{_TEXT}|(?P<{{1}}>{column}))"
         left, right = side.format("a", "b"), side.format("c", "d")
 
         def both(match: re.Match[str]) -> str:

@@ -52,6 +52,18 @@ TOGETHER = {
         """,
         STANDARD,
     ),
+    "a view of a char id beside a varchar one": (
+        things(
+            then="""
+                CREATE TABLE parts (
+                    id char(36) PRIMARY KEY, thing_id varchar(36) NOT NULL REFERENCES things
+                );
+                INSERT INTO parts SELECT id, id FROM things;
+                CREATE VIEW same AS SELECT p.id FROM parts AS p WHERE p.id = p.thing_id;
+            """
+        ),
+        STANDARD + PARTS,
+    ),
     "a published partitioned table": (KEYED + "CREATE PUBLICATION p FOR TABLE things;", STANDARD),
     "a foreign key that is not valid, to a partitioned table": (
         KEYED
