@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-KEPT = 400  # commits whose times are remembered, of each kind: those of the last half minute
+KEPT = 400  # commits whose times are remembered, of each kind: those of 20 s
 ENOUGH = 40  # commits of a kind after which they tell something
 SLOW = 0.002  # seconds that nobody feels, however fast commits are when it rests
 FELT = 0.01  # share of commits that may be slow

@@ -11,6 +11,7 @@ from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
 from runner.generate.json_paths import PathChange, json_change
 from runner.generate.model import ColumnChange, Refusal
+from runner.generate.statements import COMPRESSION, STORAGE
 from runner.quoting import quote_ident, quote_literal, quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
 
@@ -217,13 +218,11 @@ def _storage(column: Column, *, is_text: bool) -> tuple[str, ...]:
     """What a change of type would make PostgreSQL forget about a column."""
     if not is_text:
         return ()
-    names = {"p": "PLAIN", "m": "MAIN", "e": "EXTERNAL"}
-    methods = {"p": "pglz", "l": "lz4"}
     found = []
-    if column.storage in names:
-        found.append(f"SET STORAGE {names[column.storage]}")
-    if column.compression in methods:
-        found.append(f"SET COMPRESSION {methods[column.compression]}")
+    if column.has_own_storage:
+        found.append(f"SET STORAGE {STORAGE[column.storage]}")
+    if column.compression in COMPRESSION:
+        found.append(f"SET COMPRESSION {COMPRESSION[column.compression]}")
     return tuple(found)
 
 

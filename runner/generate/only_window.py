@@ -17,13 +17,14 @@ def in_short(reasons: Iterable[str]) -> Iterator[str]:
         reasons: as `Generated.only_window` has them.
     """
     reasons = list(dict.fromkeys(reasons))
-    kept = [r.partition(" ")[0] for r in reasons if r.endswith(f" {KEEPS_ITS_NAME}")]
+    ending = f" {KEEPS_ITS_NAME}"
+    kept = [r.removesuffix(ending) for r in reasons if r.endswith(ending)]
     if len(kept) > 1:
         yield (
             f"{len(kept)} tables keep their names, and one name cannot show both contracts: "
             f"{_some(kept)}"
         )
-        reasons = [r for r in reasons if not r.endswith(f" {KEEPS_ITS_NAME}")]
+        reasons = [r for r in reasons if not r.endswith(ending)]
     yield from reasons
 
 

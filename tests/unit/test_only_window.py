@@ -13,3 +13,8 @@ def test_tables_that_keep_their_names_are_one_reason() -> None:
     assert first.endswith("public.t18, public.t19 and 2 more")
     assert second == "trigger t uses a column"
     assert list(in_short(kept[:1])) == kept[:1]
+
+
+def test_a_name_with_a_blank_is_told_whole() -> None:
+    (reason,) = in_short(f'public."{name}" {KEEPS_ITS_NAME}' for name in ("Order Line", "The Item"))
+    assert reason.endswith('contracts: public."Order Line", public."The Item"')
