@@ -344,7 +344,8 @@ class Dependents:
             StandardError: its arguments or its result have the type of a table's rows.
         """
         head, body = function_parts(function)
-        if any(re.search(rf"\b{re.escape(quote_name(t))}\b", head) for t in change.tables):
+        rows = (rf"""(?<![\w".]){re.escape(quote_name(t))}(?![\w"])""" for t in change.tables)
+        if any(re.search(table, head) for table in rows):
             raise StandardError(f"{change.label} takes or gives whole rows, whose columns change")
         definition = new(head) + new(body)
         name = f"{quote_ident(function.schema)}."

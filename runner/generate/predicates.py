@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.catalog import Name
 from runner.errors import StandardError
+from runner.generate.casts import cast_ids
 from runner.quoting import quote_ident, quote_name
 
 _NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
@@ -50,7 +51,8 @@ def convert_literals(
         StandardError: it cannot be told what the definition would mean afterwards.
     """
     for column in uuid_columns:
-        if re.search(rf"\({re.escape(column)}\)::text|\(\({re.escape(column)}\)::", definition):
+        cast = rf"\({re.escape(quote_ident(column))}\)::(?:text|character varying)"
+        if re.search(rf"(?<!COALESCE\()(?<!NULLIF\(){cast}", definition):
             raise StandardError(
                 f"{what} uses {column} as text, which becomes uuid: {definition}",
                 hint="Drop it before, and make it again for uuid afterwards.",
@@ -83,7 +85,7 @@ def convert_literals(
             )
         return f"'{value.upper()}'::{type_name}"
 
-    return _LITERAL.sub(convert, definition)
+    return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
 
 
 _COMPARED = re.compile(
@@ -144,7 +146,8 @@ def check_condition(definition: str) -> str:
 
 def calls_function_on(definition: str, column: str) -> bool:
     """Whether a definition calls a function on a column: `lower((status)::text)`."""
-    call = rf"\b(?!ANY|ALL|btree|hash|gin|gist|brin)\w+\(\(?{re.escape(column)}\b"
+    function = r"\b(?!ANY|ALL|COALESCE|NULLIF|btree|hash|gin|gist|brin)\w+"
+    call = rf"""{function}\(\(?{re.escape(quote_ident(column))}(?![\w"])"""
     return re.search(call, definition) is not None
 
 
@@ -152,8 +155,11 @@ def calls_function_on(definition: str, column: str) -> bool:
 _RESHAPING = (
     r"(?:lower|initcap|translate|replace|left|right|substr|substring|md5|reverse|split_part)"
 )
-# They take a value of any type, and say the same of a uuid.
-_ANY_TYPE = r"(?:count|array_agg|jsonb?_\w+|to_jsonb?|concat|concat_ws|format|ROW|EXISTS)"
+# They take a value of any type, and say the same of a uuid; cast_ids casts for the last three.
+_ANY_TYPE = (
+    r"(?:count|array_agg|jsonb?_\w+|to_jsonb?|concat|concat_ws|format|ROW|EXISTS"
+    r"|COALESCE|GREATEST|LEAST)"
+)
 _TEXT = r"(?:text|bpchar|character varying)"
 _SETTING = (
     r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
@@ -204,13 +210,15 @@ class Wording:
             enum_columns=self.enum_columns,
         )
         for column in self.enum_columns:
-            call = rf"\b{_RESHAPING}\(\(?(?:{_NAME}\.)?{re.escape(quote_ident(column))}\b"
+            own = rf"""(?:{_NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
+            call = rf"\b{_RESHAPING}\(\(?{own}"
             if text != definition and re.search(call, definition):
                 raise StandardError(
                     f"{self.what} calls a function on {column}, whose values change: {definition}",
                     hint="Drop it before, and make it again for the new contract afterwards.",
                 )
-        return restate(self._as_text(self._as_uuids(text)))
+        text = restate(self._as_text(self._as_uuids(text)))
+        return cast_ids(text, self.uuid_columns)
 
     def _as_text(self, text: str) -> str:
         """Give functions and operators of text the text that they have taken."""

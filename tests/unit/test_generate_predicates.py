@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import StandardError
-from runner.generate.predicates import convert_literals
+from runner.generate.casts import cast_ids
+from runner.generate.predicates import Wording, calls_function_on, convert_literals
+from runner.quoting import quote_ident
 
 
 def convert(definition: str, **known: object) -> str:
@@ -52,3 +54,38 @@ def test_a_value_that_may_be_of_another_column_is_refused() -> None:
 def test_a_uuid_that_is_used_as_text_is_refused() -> None:
     with pytest.raises(StandardError, match="uses id as text"):
         convert("USING btree (lower((id)::text))", uuid_columns={"id"})
+
+
+def test_an_id_beside_a_text_is_cast_and_one_beside_ids_stays_one() -> None:
+    words = {
+        "COALESCE(id, ''::character varying)": "COALESCE((id)::text, ''::character varying)",
+        "COALESCE(t.id, p.far)": "COALESCE(t.id, p.far)",
+        "COALESCE(COALESCE(id, 'x'::text), far)": (
+            "COALESCE(COALESCE((id)::text, 'x'::text), (far)::text)"
+        ),
+        "COALESCE(COALESCE(id, far), name)": "COALESCE((COALESCE(id, far))::text, name)",
+        "COALESCE(id, 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::text)": (
+            "COALESCE(id, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid)"
+        ),
+        "CASE n WHEN 1 THEN id ELSE NULL::text END": "CASE n WHEN 1 THEN id ELSE NULL::uuid END",
+        "CASE WHEN n > 1 THEN id ELSE '?'::text END": (
+            "CASE WHEN n > 1 THEN (id)::text ELSE '?'::text END"
+        ),
+        "COALESCE('id, '::text, name)": "COALESCE('id, '::text, name)",
+        "public.f(n, id, 'a)'::text)": "public.f(n, (id)::text, 'a)'::text)",
+        "(id IN ('x', 'it''s'))": "((id)::text IN ('x', 'it''s'))",
+    }
+    assert {old: cast_ids(old, {"id", "far"}) for old in words} == words
+
+
+@pytest.mark.parametrize("column", ["state", "order", "Odd one", 'quo"ted'])
+def test_a_function_on_a_column_of_any_name_is_found(column: str) -> None:
+    named = quote_ident(column)
+    call = f"lower(({named})::text)"
+    assert calls_function_on(f"USING btree ({call})", column)
+    assert not calls_function_on(f"USING btree ({call})", column[:-1])
+    with pytest.raises(StandardError, match="as text, which becomes uuid"):
+        convert(f"USING btree ({call})", uuid_columns={column})
+    wording = Wording("view v", values={"DONE"}, enum_columns={column})
+    with pytest.raises(StandardError, match="calls a function on"):
+        wording.converted(f" SELECT 1 FROM tasks t WHERE (lower((t.{named})::text) = 'done'::text)")

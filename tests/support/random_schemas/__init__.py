@@ -1,6 +1,6 @@
 """Random schemas for properties: all that a real schema holds, with odd names and rows.
 
-EXAMPLES=300 draws that many for each property; a default run draws a few.
+EXAMPLES=300 draws that many for each property; a default run draws a few, always the same.
 """
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def make(connection: psycopg.Connection[Any], schema: Schema) -> None:
 
 
 def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable]:
-    initials = "".join(word[0] for word in thing.split())
-    number = schema.index(table)
-    own, other = f"{table.name[:50]}_{number}_{initials}", f"{table.name[:50]}_{number}_{initials}2"
+    own = f"{table.name[:50]}_{schema.index(table)}_{list(table.things).index(thing)}"
+    other = f"{own}b"
     column = sql.Identifier(table.state.name if table.state else "id")
     parents = [far for stem, _, far in references(schema, table) if stem == "parent"]
     far = {"parent": sql.Identifier(*parents[0].old)} if parents else {}

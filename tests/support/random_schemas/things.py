@@ -51,6 +51,10 @@ HELD: Mapping[str, Thing] = {
         "CREATE VIEW {own} AS SELECT length(id), left(id, 3) AS start, count(*) FROM {table}"
         " WHERE id <> '' GROUP BY id"
     ),
+    "view of choices": Thing(
+        "CREATE VIEW {own} AS SELECT COALESCE(id, '-') AS a, greatest(id, 'x') AS b,"
+        " CASE WHEN id IS NULL THEN '?' ELSE id END AS c FROM {table} WHERE id NOT IN ('x', 'y')"
+    ),
     "view of a list": Thing(
         "CREATE VIEW {own} AS SELECT {column} AS value, array_agg(id ORDER BY id) FROM {table}"
         " WHERE {column} IN ('open', 'closed') GROUP BY {column}"
@@ -79,6 +83,10 @@ HELD: Mapping[str, Thing] = {
     "policy of ids": Thing(
         "CREATE POLICY of_ids ON {table} AS RESTRICTIVE FOR UPDATE TO pg_monitor"
         " USING (id = current_setting('app.id', true)) WITH CHECK (id IS NOT NULL)"
+    ),
+    "index of a choice": Thing("CREATE INDEX {word} ON {table} ((COALESCE(id, '-')))"),
+    "statistics of a choice": Thing(
+        "CREATE STATISTICS {own} ON id, (COALESCE(id, '')) FROM {table}"
     ),
     "statistics of values": Thing("CREATE STATISTICS {own} ON ({state}), id FROM {table}"),
     "statistics": Thing("CREATE STATISTICS {own} ON id, (length(id)) FROM {table}"),

@@ -1,0 +1,124 @@
+"""Where a definition takes ids for text without saying so, and how it says so of uuids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from runner.quoting import quote_ident
+
+_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
+_STRING = r"'(?:[^']|'')*'"
+_TEXT = r"(?:text|bpchar|character varying|character)(?:\(\d+\))?"
+_ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
+# What gives one of its arguments. A function of one's own is called by its schema and name.
+_CALL = re.compile(rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{_NAME}\.{_NAME})\(")
+_CONSTANT = re.compile(rf"(NULL|(?P<id>{_ID}))::{_TEXT}")
+_TOKEN = re.compile(rf"""{_STRING}|"(?:[^"]|"")*"|[()\[\],]|\b(?:CASE|WHEN|THEN|ELSE|END)\b""")
+_OPENING, _BETWEEN, _CLOSING = ("(", "[", "CASE"), (",", "WHEN", "THEN", "ELSE"), (")", "]", "END")
+
+
+def cast_ids(text: str, ids: Collection[str]) -> str:
+    """Cast the ids that a choice among values, or a function of one's own, takes for text.
+
+    PostgreSQL prints a cast wherever it makes text of a varchar column; these take it as it is.
+
+    Args:
+        text: an expression or a query on varchar columns, as PostgreSQL prints it.
+        ids: those among them that become uuid.
+
+    Returns:
+        The same for uuid columns.
+    """
+    if not ids:
+        return text
+    names = "|".join(re.escape(quote_ident(name)) for name in sorted(ids))
+    column = rf"(?:{_NAME}\.)?(?:{names})"
+    # From the last to the first: what is changed moves nothing before it.
+    for call in reversed(list(_CALL.finditer(text))):
+        cast = _one_type if call["chooses"] else _as_text
+        text = cast(text, list(_arguments(text, call.end())), column)
+    for case in reversed([token for token in _TOKEN.finditer(text) if token[0] == "CASE"]):
+        text = _one_type(text, list(_branches(text, case.end())), column)
+    return _cast_lists(text, column)
+
+
+def _one_type(text: str, places: list[tuple[int, int]], column: str) -> str:
+    """Make the values at these places of a text of one type: uuid if they can be, text else."""
+    values = [text[begin:end] for begin, end in places]
+    if not any(_is_id(value, column) for value in values):
+        return text
+    if not all(_is_id(value, column) or _CONSTANT.fullmatch(value) for value in values):
+        return _as_text(text, places, column)
+    for begin, end in reversed(places):
+        value = _CONSTANT.sub(
+            lambda m: f"{m['id'].lower() if m['id'] else m[1]}::uuid", text[begin:end]
+        )
+        text = text[:begin] + value + text[end:]
+    return text
+
+
+def _as_text(text: str, places: list[tuple[int, int]], column: str) -> str:
+    """Cast the ids at these places of a text."""
+    for begin, end in reversed(places):
+        if _is_id(text[begin:end], column):
+            text = f"{text[:begin]}({text[begin:end]})::text{text[end:]}"
+    return text
+
+
+def _is_id(value: str, column: str) -> bool:
+    """Whether a value is a uuid: what is nested in it has been cast before it."""
+    chosen = r"(?:COALESCE|GREATEST|LEAST|CASE)\b.*"
+    if re.fullmatch(column, value) or re.match(rf"\(\s*SELECT {column}\s", value):
+        return True
+    return bool(re.fullmatch(chosen, value, re.DOTALL)) and not re.search(rf"::{_TEXT}", value)
+
+
+def _arguments(text: str, begin: int) -> Iterator[tuple[int, int]]:
+    """The places of a call's arguments; begin is behind its parenthesis."""
+    for mark in _marks(text, begin):
+        if mark[0] in (",", ")"):
+            yield _stripped(text, begin, mark.start())
+            begin = mark.end()
+
+
+def _branches(text: str, begin: int) -> Iterator[tuple[int, int]]:
+    """The places of the values that a CASE gives; begin is behind that word."""
+    is_value = False
+    for mark in _marks(text, begin):
+        if is_value and mark[0] in ("WHEN", "ELSE", "END"):
+            yield _stripped(text, begin, mark.start())
+        is_value, begin = mark[0] in ("THEN", "ELSE"), mark.end()
+
+
+def _marks(text: str, begin: int) -> Iterator[re.Match[str]]:
+    """Commas and words of what begins here, not of what is nested in it, and its end."""
+    depth = 0
+    for token in _TOKEN.finditer(text, begin):
+        if token[0] in _CLOSING:
+            depth -= 1
+        if depth < 0 or (depth == 0 and token[0] in _BETWEEN):
+            yield token
+        if depth < 0:
+            return
+        if token[0] in _OPENING:
+            depth += 1
+
+
+def _stripped(text: str, begin: int, end: int) -> tuple[int, int]:
+    value = text[begin:end]
+    return begin + len(value) - len(value.lstrip()), begin + len(value.rstrip())
+
+
+def _cast_lists(text: str, column: str) -> str:
+    """Compare ids with lists of what are no ids as text: each is none of them, as before."""
+
+    def convert(match: re.Match[str]) -> str:
+        values = match["values"].split(", ")
+        if all(re.fullmatch(_ID, value) for value in values):
+            return match[0]
+        return f"(({match['column']})::text {match['operator']} ({match['values']}))"
+
+    operator = r"(?P<operator>(?:NOT )?IN)"
+    values = rf"\((?P<values>{_STRING}(?:, {_STRING})*)\)"
+    return re.sub(rf"\((?P<column>{column}) {operator} {values}\)", convert, text)

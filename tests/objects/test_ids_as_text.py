@@ -1,0 +1,99 @@
+"""Definitions that take an id for text: beside a text that is no id, or by a function."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from support.journey import Journey
+from support.runs import query
+
+from objects.things import PARTS, STANDARD, things
+
+PART_TABLE = """
+    CREATE TABLE parts (
+        id varchar(36) PRIMARY KEY DEFAULT gen_random_uuid()::varchar,
+        n integer NOT NULL DEFAULT 1,
+        thing_id varchar(36) REFERENCES things
+    );
+    INSERT INTO parts (thing_id) SELECT id FROM things;
+    INSERT INTO parts VALUES (DEFAULT, 1, NULL);
+"""
+A_UNIQUE_INDEX = "CREATE UNIQUE INDEX one ON parts (n, COALESCE(thing_id, '-'));"
+OBJECTS = {
+    "an index": "CREATE INDEX i ON parts ((COALESCE(thing_id, '')));",
+    "a unique index": A_UNIQUE_INDEX,
+    "a unique index with an id": """
+        CREATE UNIQUE INDEX one ON parts
+            (n, COALESCE(thing_id, '00000000-0000-0000-0000-00000000000A'));
+    """,
+    "an index without a text": "CREATE INDEX i ON parts ((NULLIF(thing_id, '')));",
+    "a partial index": "CREATE INDEX i ON parts (id) WHERE COALESCE(thing_id, '') <> '';",
+    "a CHECK": "ALTER TABLE parts ADD CHECK (COALESCE(thing_id, '') <> 'x');",
+    "statistics": "CREATE STATISTICS s ON id, (COALESCE(thing_id, '')) FROM parts;",
+    "a policy": "CREATE POLICY p ON parts USING (COALESCE(thing_id, '') <> 'x');",
+    "a materialized view": """
+        CREATE MATERIALIZED VIEW v AS SELECT COALESCE(thing_id, 'none') AS thing FROM parts;
+    """,
+    "a view of choices": """
+        CREATE VIEW v AS SELECT
+            COALESCE(thing_id, '') AS a,
+            COALESCE(thing_id, id) AS b,
+            COALESCE(COALESCE(thing_id, ''), id) AS c,
+            CASE WHEN thing_id IS NULL THEN '?' ELSE thing_id END AS d,
+            CASE n WHEN 1 THEN thing_id WHEN 2 THEN CASE WHEN n > 0 THEN id END END AS e,
+            greatest(thing_id, id) AS f,
+            least(thing_id, 'a') AS g,
+            nullif(thing_id, '') AS h
+        FROM parts;
+    """,
+    "a view of texts": """
+        CREATE VIEW v AS SELECT
+            'part-' || id AS a,
+            left(thing_id, 8) AS b,
+            thing_id || ':' || id AS c,
+            string_agg(id, ',') OVER () AS d
+        FROM parts
+        WHERE thing_id LIKE 'a%' OR thing_id ~ '^b' OR thing_id NOT IN ('x', 'it''s');
+    """,
+    "a view that calls a function of varchar": """
+        CREATE FUNCTION f(a integer, b varchar) RETURNS text LANGUAGE sql IMMUTABLE
+            AS 'SELECT b || a';
+        CREATE VIEW v AS SELECT f(n, thing_id) FROM parts;
+    """,
+}
+
+
+@pytest.mark.parametrize("then", OBJECTS.values(), ids=OBJECTS)
+def test_what_takes_an_id_for_text_comes_through(journey: Journey, then: str) -> None:
+    journey.there_and_back(things(then=PART_TABLE + then), STANDARD + PARTS)
+
+
+@pytest.mark.parametrize("last", ["enforce", "contract", "window"])
+def test_a_unique_index_of_an_id_or_a_text_keeps_duplicates_out(
+    journey: Journey, last: str
+) -> None:
+    service = journey.start(things(then=PART_TABLE + A_UNIQUE_INDEX), STANDARD + PARTS)
+    service.up(last)
+    for values in ("1, NULL", "1, (SELECT id FROM public.thing LIMIT 1)"):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            query(
+                service.dsn,
+                f"INSERT INTO public.part (n, thing_id) VALUES ({values}) RETURNING 1",
+            )
+    query(service.dsn, "INSERT INTO public.part (n) VALUES (2) RETURNING 1")
+
+
+REFUSED = {
+    "CREATE INDEX i ON parts (md5(thing_id));": "uses thing_id as text, which becomes uuid",
+    "CREATE INDEX i ON parts (n) WHERE thing_id <> '';": "uses thing_id as text, which",
+    "ALTER TABLE parts ADD g text GENERATED ALWAYS AS (COALESCE(thing_id, '')) STORED;": (
+        "is generated from thing_id"
+    ),
+}
+
+
+@pytest.mark.parametrize(("then", "reason"), REFUSED.items(), ids=["md5", "not empty", "generated"])
+def test_what_is_made_of_an_ids_letters_is_refused(
+    journey: Journey, then: str, reason: str
+) -> None:
+    journey.stopped(things(then=PART_TABLE + then), STANDARD + PARTS, reason)
