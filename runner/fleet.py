@@ -176,7 +176,9 @@ class _Runs:
         output, errors = process.communicate()
         with self._lock:
             self._running.discard(process)
-        text = output if process.returncode == 0 else _error_in(errors)
+        # What a verb found stands in its output, and its last line says it all.
+        last = output.strip().rpartition("\n")[2]
+        text = last if process.returncode == 0 else _error_in(errors) or last
         message = " ".join(text.split()) or f"ended with {process.returncode}"
         return Result(member.name, process.returncode, message, time.monotonic() - begun)
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runner import config
+from runner.cli.fleet import on_fleet
 from runner.cli.root import (
     STANDARD,
     cli,
@@ -21,6 +22,7 @@ from runner.cli.root import (
 
 
 @cli.command()
+@on_fleet
 @click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
 @options("unit", "dsn", "config", "service", "sources", "json")
 def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: Any) -> None:
@@ -66,6 +68,7 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
 
 
 @cli.command()
+@on_fleet
 @click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
 @click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
 @click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")

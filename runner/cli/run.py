@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner import config
+from runner.cli.fleet import on_fleet
 from runner.cli.review import rehearsed
 from runner.cli.root import cli, options, print_json, resolve
 from runner.errors import UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
+@on_fleet
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration to apply.")
 @click.option(
     "--waiting-period",
@@ -49,19 +50,6 @@ if TYPE_CHECKING:
     help="Let contract remove this old name although it may be in use; several times for several.",
 )
 @click.option(
-    "--fleet",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Do so on every database that a TOML file names, canaries first.",
-)
-@click.option(
-    "-j",
-    "parallel",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="How many databases of a fleet at a time.",
-)
-@click.option(
     "--cancel-blockers",
     metavar="WAIT",
     help="Cancel queries that hold a table which a file needs, after waiting for so long: 30s.",
@@ -82,8 +70,8 @@ if TYPE_CHECKING:
 @click.option(
     "--pause",
     metavar="TIME",
-    help="How long a backfill rests after each stretch of about half a second; without it, twice"
-    " as long as it worked, while clients are active.",
+    help="How long a backfill rests after each stretch of about half a second; without it, while"
+    " clients are active, as long as they need not to feel it.",
 )
 @options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
@@ -94,8 +82,6 @@ def apply(
     dry: bool,
     rehearsal: str | None,
     force: tuple[str, ...],
-    fleet: Path | None,
-    parallel: int,
     cancel_blockers: str | None,
     jobs: int,
     max_lag: str,
@@ -119,9 +105,6 @@ def apply(
       trueup apply --service model_orchestration --to enforce --unit provider_quota
       trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
     """
-    if fleet is not None:
-        _apply_to_fleet(fleet, parallel, as_json=as_json)
-        return
     from runner.execute import engine, listeners
 
     dsn, migrations = resolve(**where)
@@ -147,6 +130,7 @@ def apply(
 
 
 @cli.command()
+@on_fleet
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
 @click.option("--all", "everything", is_flag=True, help="All but the baseline.")
 @options("unit")
@@ -170,6 +154,7 @@ def rollback(
     Example:
       trueup rollback --service model_orchestration
       trueup rollback --service model_orchestration --to baseline
+      trueup rollback --service model_orchestration --to enforce --fleet fleet.toml
     """
     from runner.execute import engine, listeners
 
@@ -193,6 +178,7 @@ def rollback(
 
 
 @cli.command()
+@on_fleet
 @click.option("--scratch", metavar="DSN", help="Another server for the scratch database.")
 @options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
 def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) -> None:
@@ -205,6 +191,7 @@ def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) ->
     \b
     Example:
       trueup baseline --service model_orchestration
+      trueup baseline --service model_orchestration --fleet fleet.toml
     """
     from runner.execute.engine import Settings
     from runner.execute.record import baseline as record_baseline
@@ -371,48 +358,6 @@ def _approval(
             ask(connection, chosen)
 
     return approve if asked else None
-
-
-def _apply_to_fleet(path: Path, parallel: int, *, as_json: bool) -> None:
-    """Give the command's own options to one run for each database of a fleet."""
-    from dataclasses import asdict
-
-    from runner.fleet import Result, read_fleet, run_fleet
-
-    context = click.get_current_context()
-    arguments = ["apply"]
-    for option in context.command.params:
-        source = context.get_parameter_source(option.name or "")
-        if option.name in ("fleet", "parallel", "as_json", "log_format"):
-            continue
-        if source is not click.core.ParameterSource.COMMANDLINE:
-            continue
-        if option.name == "dsn":
-            raise UsageError("--dsn and --fleet exclude each other")
-        value = context.params[option.name or ""]
-        name = option.opts[-1]
-        if isinstance(value, bool):
-            arguments.append(name)
-        else:
-            for one in value if isinstance(value, tuple) else (value,):
-                arguments += [name, str(one)]
-    members = read_fleet(path)
-    width = max(len(member.name) for member in members)
-
-    def show(result: Result) -> None:
-        if not as_json:
-            standing = {None: "left", 0: "done"}.get(result.exit_code, "failed")
-            line = f"{result.name:<{width}}  {standing:<6}  {result.seconds:6.1f} s"
-            click.echo(f"{line}  {result.message}")
-
-    results = run_fleet(members, arguments, parallel=parallel, report=show)
-    done = sum(result.exit_code == 0 for result in results)
-    if as_json:
-        print_json([asdict(result) for result in results])
-    else:
-        click.echo(f"fleet: {done} of {len(results)} databases done")
-    if done < len(results):
-        sys.exit(1)
 
 
 def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:

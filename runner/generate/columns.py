@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
+from uuid import UUID
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
@@ -65,13 +67,12 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         )
     new_default = None
     if column.default is not None and not column.gives_null:
-        call = re.fullmatch(r"\(?((?:\w+\.)?\w*uuid\w*\(\))\)?::.*", column.default)
-        if not call:
+        new_default = _new_uuid(column.default)
+        if new_default is None:
             raise StandardError(
                 f"the default of {relation.qualified}.{column.name} is {column.default}: only one "
-                "that calls a function for a new uuid can be converted"
+                "that calls a function for a new uuid can be converted, an md5, or a constant uuid"
             )
-        new_default = call[1]
     return ColumnChange(
         name=column.name,
         old_name=shorten(column.name, "__old"),
@@ -86,6 +87,34 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
         storage=_storage(column, is_text=True),
         old_collation=column.collation,
     )
+
+
+_WRAPPED = (
+    re.compile(r"\((.*)\)::[\w ]+(?:\(\d+\))?"),
+    re.compile(r"(?:lower|upper)\((.*)\)"),
+    re.compile(r"replace\((.*), '-'::text, ''::text\)"),
+)
+
+
+def _new_uuid(default: str) -> str | None:
+    """The default of a uuid column for that of a text column, None where it may be no uuid."""
+    inner = default
+    while match := next((m for w in _WRAPPED if (m := w.fullmatch(inner))), None):
+        inner = match[1]
+    if re.fullmatch(r"(?:\w+\.)?\w*uuid\w*\(\)", inner):
+        return inner
+    if inner.startswith("md5(") and _is_one_call(inner):
+        return f"({inner})::uuid"
+    literal = re.fullmatch(r"'([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})'::.*", inner)
+    return f"'{UUID(literal[1])}'" if literal else None
+
+
+def _is_one_call(expression: str) -> bool:
+    """Whether the first parenthesis closes at the end."""
+    depths = list(
+        accumulate((c == "(") - (c == ")") for c in re.sub(r"'(?:[^']|'')*'", "", expression))
+    )
+    return depths[-1] == 0 and 0 not in depths[depths.index(1) : -1]
 
 
 def _uuid_text(column: Column, relation: Relation) -> str:

@@ -13,6 +13,7 @@ from support.databases import DatabaseFactory
 from support.migration_files import write_migration, write_tables
 from support.processes import eventually
 from support.runs import query, run_trueup, tables
+from support.variants import DIRTY, TEXT, MakeService
 
 from runner.errors import UsageError
 from runner.fleet import read_fleet
@@ -90,6 +91,41 @@ def test_options_reach_each_run(
     to = ("--to", "0002_expand_table", "--jobs", "2")
     run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet), *to)
     assert [tables(dsn) for dsn in dsns] == [["t1", "t2"]] * 2
+
+
+def test_a_fleet_is_brought_to_the_standard_and_back(
+    make_service: MakeService, tmp_path: Path
+) -> None:
+    services = [make_service(TEXT), make_service(DIRTY)]
+    fleet = write_fleet(tmp_path / "fleet.toml", [service.dsn for service in services])
+
+    def lines(*arguments: str) -> list[str]:
+        done = run_trueup(
+            *arguments, "--service", str(services[0].folder), "--fleet", str(fleet), "-j", "1"
+        )
+        assert done.stderr == ""
+        assert done.returncode == (not done.stdout.endswith("2 of 2 databases done\n"))
+        return done.stdout.splitlines()
+
+    for service in services:
+        query(service.dsn, "DELETE FROM _yoyo_migration")
+    assert all("recorded: 0001_baseline" in line for line in lines("baseline")[:2])
+    ready, dirty, _ = lines("check")
+    assert ready.startswith("db0  done")
+    assert dirty.startswith("db1  failed")
+    assert "not ready" in dirty
+    query(services[1].dsn, "TRUNCATE models, requests, provider_quotas")
+    assert lines("apply", "--strategy", "window")[-1] == "fleet: 2 of 2 databases done"
+    assert all("distance to the standard: 0" in line for line in lines("verify")[:2])
+    rolled_back = lines("rollback", "--strategy", "window", "--to", "baseline")
+    assert all("rolled back: 8 files" in line for line in rolled_back[:2])
+
+
+def test_a_fleet_s_databases_are_named_by_its_file_alone(tmp_path: Path) -> None:
+    fleet = write_fleet(tmp_path / "fleet.toml", ["dbname=a"])
+    refused = run_trueup("check", "--fleet", str(fleet), "--dsn", "dbname=b")
+    assert refused.returncode == 2
+    assert "--dsn and --fleet exclude each other" in refused.stderr
 
 
 def test_an_interrupt_stops_every_run(database_factory: DatabaseFactory, tmp_path: Path) -> None:

@@ -47,6 +47,41 @@ def test_a_column_of_another_type_is_refused(
     journey.stopped(schema, ENUM + THING + entry, f"public.things.n is {reason}")
 
 
+UUID_DEFAULTS = {
+    "gen_random_uuid()": "gen_random_uuid()",
+    "upper(replace(gen_random_uuid()::text, '-', ''))": "gen_random_uuid()",
+    "md5(random()::text || clock_timestamp()::text)": (
+        "(md5(((random())::text || (clock_timestamp())::text)))::uuid"
+    ),
+    "'0A0B0C0D00004000800000000000000F'": "'0a0b0c0d-0000-4000-8000-00000000000f'::uuid",
+}
+
+
+@pytest.mark.parametrize(("default", "new"), UUID_DEFAULTS.items(), ids=UUID_DEFAULTS)
+def test_a_default_that_gives_uuids_comes_through(journey: Journey, default: str, new: str) -> None:
+    schema = things(f"owner_id varchar(36) NOT NULL DEFAULT {default}")
+    standard = STANDARD.replace('["id"]', '["id", "owner_id"]')
+    journey.there_and_back(schema, standard)
+    service = journey.start(schema, standard)
+    service.up("enforce")
+    query(service.dsn, "INSERT INTO public.things (status) VALUES ('open')")
+    query(service.dsn, "INSERT INTO public.thing (status) VALUES ('OPEN')")
+    same = "owner_id = owner_id__old::uuid"
+    assert query(service.dsn, f"SELECT bool_and({same}) FROM public.thing") == [(True,)]
+    found = "SELECT column_default FROM information_schema.columns WHERE table_name = 'thing'"
+    assert query(service.dsn, f"{found} AND column_name = 'owner_id'") == [(new,)]
+
+
+@pytest.mark.parametrize("default", ["'x'", "lower('x')", "md5('a') || md5('b')", "'n' || id_of()"])
+def test_a_default_that_may_give_no_uuid_is_refused(journey: Journey, default: str) -> None:
+    schema = f"""
+        CREATE FUNCTION id_of() RETURNS text LANGUAGE sql AS 'SELECT $$x$$';
+        {things(f"owner_id text DEFAULT {default}")}
+    """
+    standard = STANDARD.replace('["id"]', '["id", "owner_id"]')
+    journey.stopped(schema, standard, "only one that calls a function for a new uuid")
+
+
 @pytest.mark.parametrize(
     "standard",
     [THING + "integers.n = [1, 2, 3]", STANDARD + "integers.n = [1, 2, 3]"],

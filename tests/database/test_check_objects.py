@@ -1,0 +1,259 @@
+"""`trueup check`: objects that would stop the conversion, found before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.check_odd_names import SCHEMA as ODD_SCHEMA
+from support.check_odd_names import STANDARD as ODD_STANDARD
+from support.checks import (
+    STANDARD,
+    about,
+    execute,
+    not_about_room,
+    run,
+    shown_rows,
+)
+from support.variants import (
+    DIRTY,
+    PRODUCTION,
+    TEXT,
+    MakeService,
+)
+
+from runner.preflight import Severity
+from runner.standard import load_standard
+
+STOPPING = {
+    "view public.whole": "CREATE VIEW whole AS SELECT m, m.status FROM models AS m",
+    "view public.lowered": "CREATE VIEW lowered AS SELECT id FROM models"
+    " WHERE lower(status) = 'active'",
+    "function public.f()": "CREATE FUNCTION f() RETURNS SETOF models LANGUAGE sql"
+    " BEGIN ATOMIC SELECT * FROM models WHERE status = 'active'; END",
+    "function public.rows()": "CREATE FUNCTION rows() RETURNS SETOF models LANGUAGE sql"
+    " AS 'SELECT * FROM models'",
+    "column m of table public.copies": "CREATE TABLE copies (m models)",
+    "public.models.shout": "ALTER TABLE models ADD COLUMN shout text"
+    " GENERATED ALWAYS AS (upper(status)) STORED",
+    "index public.p": "CREATE INDEX p ON models (created_at) WHERE lower(status) = 'active'",
+    "index public.o": "CREATE INDEX o ON models (id text_pattern_ops)",
+    "index public.c": 'CREATE INDEX c ON models (id COLLATE "C")',
+    "constraint g on public.models": "CREATE EXTENSION btree_gist; ALTER TABLE models"
+    " ADD CONSTRAINT g EXCLUDE USING gist (id WITH =)",
+    "public.models.id__old": "ALTER TABLE models ADD COLUMN id__old text",
+    "constraint model_status_check on public.models": "ALTER TABLE models"
+    " ADD CONSTRAINT model_status_check CHECK (status <> '')",
+    "type public.model": "CREATE TYPE model AS (a integer)",
+    "public.models": "CREATE TABLE model (id integer)",
+    "trueup.models_used": "CREATE TABLE trueup.models_used (used boolean)",
+    "trigger a on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RETURN NEW; END'; CREATE TRIGGER a BEFORE UPDATE ON models FOR EACH ROW"
+    " EXECUTE FUNCTION f(); ALTER TABLE models ENABLE ALWAYS TRIGGER a",
+}
+
+
+@pytest.mark.parametrize("object_", STOPPING)
+def test_what_conversion_would_break_stops_it(make_service: MakeService, object_: str) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, STOPPING[object_])
+
+    report = run(dsn)
+
+    assert {f.object for f in report.stops} == {object_}
+
+
+def test_an_enum_type_of_the_new_name_stops_it(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "CREATE TYPE model AS ENUM ('a')")
+
+    assert "that name is taken" in about(run(dsn), "public.models").problem
+
+
+KNOWN = {
+    "view public.names": "CREATE VIEW names AS SELECT status FROM models",
+    "materialized view public.seen": "CREATE MATERIALIZED VIEW seen AS SELECT id FROM models",
+    "policy mine on table public.models": "CREATE POLICY mine ON models USING (status = 'active')",
+    "trigger o on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RETURN NEW; END'; CREATE TRIGGER o BEFORE UPDATE OF status ON models FOR EACH ROW"
+    " EXECUTE FUNCTION f()",
+    "function public.g()": "CREATE FUNCTION g() RETURNS bigint LANGUAGE sql"
+    " BEGIN ATOMIC SELECT count(*) FROM models WHERE status = 'active'; END",
+    "rule r on table public.models": "CREATE RULE r AS ON UPDATE TO models WHERE NEW.status = 'x'"
+    " DO INSTEAD NOTHING",
+    "view public.v": "CREATE VIEW v AS SELECT display_name FROM models",
+    "function public.f()": "CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql AS"
+    " 'BEGIN RETURN (SELECT count(*) FROM models); END'",
+    "index public.p": "CREATE INDEX p ON models (created_at) WHERE status = 'active'",
+    "trigger t on table public.models": "CREATE FUNCTION public.stamp() RETURNS trigger"
+    " LANGUAGE plpgsql AS 'BEGIN NEW.status := lower(NEW.status); RETURN NEW; END';"
+    " CREATE TRIGGER t BEFORE INSERT ON models FOR EACH ROW EXECUTE FUNCTION public.stamp()",
+    "constraint c on public.models": "ALTER TABLE models ADD CONSTRAINT c CHECK (status <> '')",
+    "statistics object public.s": "CREATE STATISTICS s ON status, provider FROM models",
+    "publication of table public.models in publication p": "CREATE PUBLICATION p FOR TABLE models",
+    "public.models.status": 'ALTER TABLE models ALTER status TYPE varchar(50) COLLATE "C"',
+}
+
+
+@pytest.mark.parametrize("object_", KNOWN)
+def test_what_follows_or_goes_is_told(make_service: MakeService, object_: str) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, KNOWN[object_])
+
+    report = run(dsn)
+
+    assert [f.object for f in not_about_room(report.findings)] == [object_]
+    assert report.ready
+
+
+def test_an_unrelated_database_object_is_not_mentioned(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(
+        dsn,
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$SELECT 'models' -- of requests$$",
+        "CREATE TABLE my_models (status text)",
+        "CREATE VIEW v AS SELECT * FROM my_models",
+        "CREATE INDEX e ON models (lower(status))",
+    )
+
+    assert not_about_room(run(dsn).findings) == []
+
+
+def test_a_production_database_is_ready(make_service: MakeService) -> None:
+    service = make_service(PRODUCTION)
+
+    report = run(service.dsn, load_standard(PRODUCTION.standard))
+
+    # Its one trigger that is always enabled knows its columns: the backfill does not fire it.
+    assert report.ready, report.stops
+
+
+def test_ids_that_leave_no_room_for_a_new_uuid_stop_it(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "ALTER TABLE provider_quotas ALTER COLUMN id TYPE varchar(31)")
+
+    found = about(run(dsn), "public.provider_quotas")
+    assert found.severity is Severity.STOPS
+    assert "public.provider_quotas.id is varchar(31), too short for a uuid" in found.problem
+
+
+def test_a_standard_that_does_not_fit_is_a_finding_and_the_rest_is_read(
+    make_service: MakeService,
+) -> None:
+    dsn = make_service(DIRTY).dsn
+    execute(dsn, "DROP TABLE provider_quotas", "ALTER TABLE models RENAME COLUMN status TO state")
+
+    report = run(dsn)
+
+    assert "does not have" in about(report, "public.provider_quotas").problem
+    assert "public.models.status" in about(report, "public.models").problem
+    assert [str(t.name) for t in report.tables] == ["public.requests"]
+    assert about(report, "public.requests.id").rows == 1
+
+
+def test_tables_that_have_left_the_old_contract_are_not_read(make_service: MakeService) -> None:
+    service = make_service(TEXT, at="expand")
+
+    report = run(service.dsn)
+
+    assert report.ready
+    assert report.tables == ()
+    assert "both" not in about(report, "public.model").object
+
+
+@pytest.mark.parametrize("columns", ["PARTITION BY LIST (status)", "INHERITS (base)"])
+def test_trees_of_tables_stop_it(database: str, columns: str) -> None:
+    key = "" if "INHERITS" in columns else ", PRIMARY KEY (id, status)"
+    execute(
+        database,
+        "CREATE TABLE base ()",
+        f"CREATE TABLE models (id varchar(36), status varchar(50){key}) {columns}",
+    )
+    models = replace(STANDARD.tables[0], enums={"status": STANDARD.tables[0].enums["status"]})
+
+    report = run(database, replace(STANDARD, tables=(models,)))
+
+    assert about(report, "public.models").severity is Severity.STOPS
+
+
+def test_names_that_must_be_quoted(database: str) -> None:
+    execute(
+        database,
+        ODD_SCHEMA,
+        "INSERT INTO \"Order's 100%s\" VALUES ('nope', NULL, 'blue', '{red,Pink}'),"
+        " ('{a81bc81b-dead-4e5d-abff-90865d1e13b1}', 'nope', 'Red', '{}')",
+    )
+
+    report = run(database, ODD_STANDARD)
+
+    name = "public.Order's 100%s"
+    assert {f.object: f.rows for f in report.stops} == {
+        f'{name}.Id of "it"': 1,
+        f"{name}.user": 1,
+        f"{name}.k0 {{x}}": 1,
+        f"{name}.Colours": 1,
+    }
+    for finding in report.findings:
+        if finding.rows is not None:
+            assert shown_rows(database, finding) == finding.rows, finding
+
+
+def test_what_keeps_a_table_out_of_online_stops_nothing_where_it_keeps_its_name(
+    database: str, tmp_path: Path
+) -> None:
+    # PostgreSQL's own name for the CHECK is the one that the new CHECK gets.
+    execute(
+        database,
+        "CREATE TABLE pool (id integer PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')))",
+    )
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        '[service]\nname = "s"\n[enum.Kind]\nvalues = ["A", "B"]\n'
+        '[table.pool]\nenums.kind = "Kind"\n',
+        encoding="utf-8",
+    )
+    report = run(database, load_standard(path))
+    assert report.ready, report.stops
+    assert about(report, "public.pool").problem == (
+        "keeps its name, and one name cannot show both contracts: only the window strategy can "
+        "convert it"
+    )
+
+
+def test_spellings_that_nothing_could_restore_stop_it(database: str, tmp_path: Path) -> None:
+    execute(
+        database,
+        """
+        CREATE TABLE users (id varchar(36) PRIMARY KEY);
+        CREATE TABLE members (
+            id varchar(36), user_id varchar(36) REFERENCES users, kind text, UNIQUE (id, user_id)
+        );
+        INSERT INTO users VALUES (upper(gen_random_uuid()::text));
+        INSERT INTO members SELECT upper(gen_random_uuid()::text), id, 'Open' FROM users;
+        """,
+    )
+    path = tmp_path / "standard.toml"
+    path.write_text(
+        """
+        [service]
+        name = "s"
+        [enum.Kind]
+        values = ["OPEN"]
+        [table.users]
+        name = "account"
+        uuids = ["id"]
+        [table.members]
+        name = "member"
+        uuids = ["id", "user_id"]
+        enums.kind = "Kind"
+        """,
+        encoding="utf-8",
+    )
+    report = run(database, load_standard(path))
+    assert {f.object for f in report.stops} == {"public.members.id", "public.members.kind"}
+    assert about(report, "public.members.id").problem == (
+        "holds uuids in upper case, which could not be restored: the table has no primary key"
+    )
+    # This one is spelled as its parent, which has a key.
+    assert about(report, "public.members.user_id").severity is Severity.KNOW
