@@ -17,7 +17,7 @@ SLOW = 0.002  # seconds that nobody feels, however fast commits are when it rest
 FELT = 0.01  # share of commits that may be slow
 REST_AT_FIRST = 2.0  # to how long it worked, as are the next two
 LEAST_REST = 1.0
-LONGEST_REST = 12.0
+LONGEST_REST = 9.0
 
 
 class Pulse:
