@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 
 from runner.quoting import quote_ident
 
@@ -40,6 +41,7 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
         text = cast(text, list(_arguments(text, call.end())), column)
     for case in reversed([token for token in _TOKEN.finditer(text) if token[0] == "CASE"]):
         text = _one_type(text, list(_branches(text, case.end())), column)
+        text = _one_type(text, list(_compared(text, case.end())), column)
     return _cast_lists(text, column)
 
 
@@ -89,6 +91,16 @@ def _branches(text: str, begin: int) -> Iterator[tuple[int, int]]:
         if is_value and mark[0] in ("WHEN", "ELSE", "END"):
             yield _stripped(text, begin, mark.start())
         is_value, begin = mark[0] in ("THEN", "ELSE"), mark.end()
+
+
+def _compared(text: str, begin: int) -> Iterator[tuple[int, int]]:
+    """The places of what a CASE compares and of its values; none where it has conditions."""
+    marks = list(_marks(text, begin))
+    if marks and text[begin : marks[0].start()].strip():
+        yield _stripped(text, begin, marks[0].start())
+        for mark, following in pairwise(marks):
+            if mark[0] == "WHEN":
+                yield _stripped(text, mark.end(), following.start())
 
 
 def _marks(text: str, begin: int) -> Iterator[re.Match[str]]:

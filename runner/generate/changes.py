@@ -16,7 +16,7 @@ from runner.generate.attached import (
     with_parent,
 )
 from runner.generate.checks import check_changes
-from runner.generate.columns import column_changes, integer_checks
+from runner.generate.columns import column_changes, integer_checks, spelled_alike
 from runner.generate.dependents import Dependents
 from runner.generate.fitting import require_fitting_types
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
@@ -43,10 +43,13 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     taken = names_taken(catalog)
     standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
-    columns = {
-        Name(t.schema, t.old): column_changes(t, _relation(t, catalog, taken), catalog)
-        for t in tables
-    }
+    columns = spelled_alike(
+        {
+            Name(t.schema, t.old): column_changes(t, _relation(t, catalog, taken), catalog)
+            for t in tables
+        },
+        catalog,
+    )
     foreign_keys = {
         name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
         for name in columns

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import accumulate
 from uuid import UUID
 
-from runner.catalog import Catalog, Column, Relation
+from runner.catalog import Catalog, Column, Name, Relation
 from runner.errors import StandardError
 from runner.generate.json_paths import PathChange, json_change
 from runner.generate.model import ColumnChange, Refusal
@@ -48,6 +48,33 @@ def column_changes(
                 )
             changes.append(replace(change, kept=kept))
     return tuple(changes)
+
+
+def spelled_alike(
+    columns: Mapping[Name, tuple[ColumnChange, ...]], catalog: Catalog
+) -> dict[Name, tuple[ColumnChange, ...]]:
+    """Spell a key without dashes where a column that refers to it has no room for them.
+
+    Args:
+        columns: the converted columns of each table, by its old name.
+        catalog: the database at the old contract.
+    """
+    found = dict(columns)
+    waiting = list(found)
+    while waiting:
+        table = waiting.pop()
+        digits = {c.name for c in found[table] if c.to_old == _DIGITS}
+        for key in catalog.relations[table].constraints:
+            far = found.get(key.references) if key.references and digits else None
+            if key.references is None or far is None:
+                continue
+            pairs = zip(key.columns, key.referenced_columns, strict=True)
+            narrow = {there for here, there in pairs if here in digits}
+            alike = tuple(replace(c, to_old=_DIGITS) if c.name in narrow else c for c in far)
+            if alike != far:
+                found[key.references] = alike
+                waiting.append(key.references)
+    return found
 
 
 def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
@@ -89,6 +116,7 @@ def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
     )
 
 
+_DIGITS = "replace({}::text, '-', '')"
 _WRAPPED = (
     re.compile(r"\((.*)\)::[\w ]+(?:\(\d+\))?"),
     re.compile(r"(?:lower|upper)\((.*)\)"),
@@ -128,7 +156,7 @@ def _uuid_text(column: Column, relation: Relation) -> str:
             " of the new contract",
             hint="Take it out of uuids, or widen it before: 32 digits, or 36 characters.",
         )
-    return "replace({}::text, '-', '')"
+    return _DIGITS
 
 
 def _enum_change(

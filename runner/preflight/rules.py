@@ -120,7 +120,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
     fine, digits = is_canonical(text), f"length({text}) = 32 AND {text} !~ '[^0-9a-f]'"
     others = [spelled(digits, "hex", "as 32 hexadecimal digits")]
     if change.to_old != "{}::text":
-        # The column has no room for dashes: its digits are what the old contract gets back.
+        # It, or what refers to it, has no room for dashes: the old contract gets digits back.
         fine, others = digits, []
     rules = (
         *_null_rule(change),
@@ -130,8 +130,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
             f"{text} ~* '{UUID_PATTERN}'",
             Severity.KNOW,
             f"holds uuids in another format{REVERSAL} keeps how they were spelled",
-            shown_by=f"{text} ~* '{UUID_PATTERN}' AND NOT ({is_canonical(text)})"
-            f" AND NOT ({digits})"
+            shown_by=f"{text} ~* '{UUID_PATTERN}' AND NOT ({fine}) AND NOT ({digits})"
             f" AND NOT ({upper})",
             buckets=4,
             spelling=OTHER_SPELLING,

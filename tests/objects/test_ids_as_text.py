@@ -43,7 +43,9 @@ OBJECTS = {
             CASE n WHEN 1 THEN thing_id WHEN 2 THEN CASE WHEN n > 0 THEN id END END AS e,
             greatest(thing_id, id) AS f,
             least(thing_id, 'a') AS g,
-            nullif(thing_id, '') AS h
+            nullif(thing_id, '') AS h,
+            CASE thing_id WHEN '' THEN 1 WHEN 'x' THEN 2 END AS i,
+            CASE thing_id WHEN id THEN 1 WHEN 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11' THEN 2 END AS j
         FROM parts;
     """,
     "a view of texts": """

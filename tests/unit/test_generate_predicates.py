@@ -71,6 +71,8 @@ def test_an_id_beside_a_text_is_cast_and_one_beside_ids_stays_one() -> None:
         "CASE WHEN n > 1 THEN id ELSE '?'::text END": (
             "CASE WHEN n > 1 THEN (id)::text ELSE '?'::text END"
         ),
+        "CASE id WHEN 'x'::text THEN 1 END": "CASE (id)::text WHEN 'x'::text THEN 1 END",
+        "CASE id WHEN far THEN 1 END": "CASE id WHEN far THEN 1 END",
         "COALESCE('id, '::text, name)": "COALESCE('id, '::text, name)",
         "public.f(n, id, 'a)'::text)": "public.f(n, (id)::text, 'a)'::text)",
         "(id IN ('x', 'it''s'))": "((id)::text IN ('x', 'it''s'))",
