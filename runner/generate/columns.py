@@ -53,28 +53,34 @@ def column_changes(
 def spelled_alike(
     columns: Mapping[Name, tuple[ColumnChange, ...]], catalog: Catalog
 ) -> dict[Name, tuple[ColumnChange, ...]]:
-    """Spell a key without dashes where a column that refers to it has no room for them.
+    """Spell uuids without dashes where foreign keys tie them to a column without room for those.
 
     Args:
         columns: the converted columns of each table, by its old name.
         catalog: the database at the old contract.
     """
-    found = dict(columns)
-    waiting = list(found)
-    while waiting:
-        table = waiting.pop()
-        digits = {c.name for c in found[table] if c.to_old == _DIGITS}
+    ties: dict[tuple[Name, str], list[tuple[Name, str]]] = {}
+    for table in columns:
         for key in catalog.relations[table].constraints:
-            far = found.get(key.references) if key.references and digits else None
-            if key.references is None or far is None:
+            if key.references is None or key.references not in columns:
                 continue
-            pairs = zip(key.columns, key.referenced_columns, strict=True)
-            narrow = {there for here, there in pairs if here in digits}
-            alike = tuple(replace(c, to_old=_DIGITS) if c.name in narrow else c for c in far)
-            if alike != far:
-                found[key.references] = alike
-                waiting.append(key.references)
-    return found
+            for here, there in zip(key.columns, key.referenced_columns, strict=True):
+                ties.setdefault((table, here), []).append((key.references, there))
+                ties.setdefault((key.references, there), []).append((table, here))
+    waiting = [
+        (t, c.name) for t, changes in columns.items() for c in changes if c.to_old == _DIGITS
+    ]
+    digits = set(waiting)
+    while waiting:
+        tied = set(ties.get(waiting.pop(), ())) - digits
+        digits |= tied
+        waiting += tied
+    return {
+        table: tuple(
+            replace(c, to_old=_DIGITS) if (table, c.name) in digits else c for c in changes
+        )
+        for table, changes in columns.items()
+    }
 
 
 def _uuid_change(column: Column, relation: Relation) -> ColumnChange:
