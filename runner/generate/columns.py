@@ -58,6 +58,9 @@ def spelled_alike(
     Args:
         columns: the converted columns of each table, by its old name.
         catalog: the database at the old contract.
+
+    Returns:
+        The columns, those that are so tied with another `to_old`.
     """
     ties: dict[tuple[Name, str], list[tuple[Name, str]]] = {}
     for table in columns:
