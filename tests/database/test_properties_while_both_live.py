@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -221,6 +222,11 @@ def test_both_contracts_write_and_see_each_other_after_every_step(
                 rows.write(connection, side)
                 rows.check(connection, "old")
                 rows.check(connection, "new")
+        if version < 16:
+            # A session that stays counts what it did a second later, with its next statement.
+            time.sleep(1.1)
+            connection.execute("SELECT 1")
+            time.sleep(1)
         Service(dsn, Path(name)).up("contract")
         rows.contracted()
         for _ in range(4):
