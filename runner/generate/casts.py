@@ -12,8 +12,12 @@ _NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
 _STRING = r"'(?:[^']|'')*'"
 _TEXT = r"(?:text|bpchar|character varying|character)(?:\(\d+\))?"
 _ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
-# What gives one of its arguments. A function of one's own is called by its schema and name.
-_CALL = re.compile(rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{_NAME}\.{_NAME})\(")
+# What gives one of its arguments, or a function of one's own, called by its schema and name.
+# Strings and quoted names are found so that nothing is found in them.
+_CALL = re.compile(
+    rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{_NAME}\.{_NAME})(?P<call>\()"
+    rf"""|{_STRING}|"(?:[^"]|"")*\""""
+)
 _CONSTANT = re.compile(rf"(NULL|(?P<id>{_ID}))::{_TEXT}")
 _TOKEN = re.compile(rf"""{_STRING}|"(?:[^"]|"")*"|[()\[\],]|\b(?:CASE|WHEN|THEN|ELSE|END)\b""")
 _OPENING, _BETWEEN, _CLOSING = ("(", "[", "CASE"), (",", "WHEN", "THEN", "ELSE"), (")", "]", "END")
@@ -36,7 +40,7 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
     names = "|".join(re.escape(quote_ident(name)) for name in sorted(ids))
     column = rf"(?:{_NAME}\.)?(?:{names})"
     # From the last to the first: what is changed moves nothing before it.
-    for call in reversed(list(_CALL.finditer(text))):
+    for call in reversed([found for found in _CALL.finditer(text) if found["call"]]):
         cast = _one_type if call["chooses"] else _as_text
         text = cast(text, list(_arguments(text, call.end())), column)
     for case in reversed([token for token in _TOKEN.finditer(text) if token[0] == "CASE"]):

@@ -73,6 +73,7 @@ def test_an_id_beside_a_text_is_cast_and_one_beside_ids_stays_one() -> None:
         ),
         "CASE id WHEN 'x'::text THEN 1 END": "CASE (id)::text WHEN 'x'::text THEN 1 END",
         "CASE id WHEN far THEN 1 END": "CASE id WHEN far THEN 1 END",
+        "(name <> 'COALESCE(id, x)'::text)": "(name <> 'COALESCE(id, x)'::text)",
         "COALESCE('id, '::text, name)": "COALESCE('id, '::text, name)",
         "public.f(n, id, 'a)'::text)": "public.f(n, (id)::text, 'a)'::text)",
         "(id IN ('x', 'it''s'))": "((id)::text IN ('x', 'it''s'))",
