@@ -128,6 +128,8 @@ def _stripped(text: str, begin: int, end: int) -> tuple[int, int]:
 
 def _cast_lists(text: str, column: str) -> str:
     """Compare ids with lists of what are no ids as text: each is none of them, as before."""
+    if " IN (" not in text:
+        return text
 
     def convert(match: re.Match[str]) -> str:
         values = match["values"].split(", ")
