@@ -8,17 +8,17 @@ from itertools import pairwise
 
 from runner.quoting import quote_ident
 
-_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
+NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
 _STRING = r"'(?:[^']|'')*'"
 _TEXT = r"(?:text|bpchar|character varying|character)(?:\(\d+\))?"
-_ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
+ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
 # What gives one of its arguments, or a function of one's own, called by its schema and name.
 # Strings and quoted names are found so that nothing is found in them.
 _CALL = re.compile(
-    rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{_NAME}\.{_NAME})(?P<call>\()"
+    rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{NAME}\.{NAME})(?P<call>\()"
     rf"""|{_STRING}|"(?:[^"]|"")*\""""
 )
-_CONSTANT = re.compile(rf"(NULL|(?P<id>{_ID}))::{_TEXT}")
+_CONSTANT = re.compile(rf"(NULL|(?P<id>{ID}))::{_TEXT}")
 _TOKEN = re.compile(rf"""{_STRING}|"(?:[^"]|"")*"|[()\[\],]|\b(?:CASE|WHEN|THEN|ELSE|END)\b""")
 _OPENING, _BETWEEN, _CLOSING = ("(", "[", "CASE"), (",", "WHEN", "THEN", "ELSE"), (")", "]", "END")
 
@@ -38,7 +38,7 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
     if not ids:
         return text
     names = "|".join(re.escape(quote_ident(name)) for name in sorted(ids))
-    column = rf"(?:{_NAME}\.)?(?:{names})"
+    column = rf"(?:{NAME}\.)?(?:{names})"
     # From the last to the first: what is changed moves nothing before it.
     for call in reversed([found for found in _CALL.finditer(text) if found["call"]]):
         cast = _one_type if call["chooses"] else _as_text
@@ -47,6 +47,12 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
         text = _one_type(text, list(_branches(text, case.end())), column)
         text = _one_type(text, list(_compared(text, case.end())), column)
     return _cast_lists(text, column)
+
+
+def is_one_call(expression: str) -> bool:
+    """Whether an expression is a call of a function and nothing more."""
+    *_, end = _marks(expression, expression.index("(") + 1)
+    return end.end() == len(expression)
 
 
 def _one_type(text: str, places: list[tuple[int, int]], column: str) -> str:
@@ -133,7 +139,7 @@ def _cast_lists(text: str, column: str) -> str:
 
     def convert(match: re.Match[str]) -> str:
         values = match["values"].split(", ")
-        if all(re.fullmatch(_ID, value) for value in values):
+        if all(re.fullmatch(ID, value) for value in values):
             return match[0]
         return f"(({match['column']})::text {match['operator']} ({match['values']}))"
 

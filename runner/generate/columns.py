@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from uuid import UUID
 
 from runner.catalog import Catalog, Column, Name, Relation
 from runner.errors import StandardError
+from runner.generate.casts import ID, is_one_call
 from runner.generate.json_paths import PathChange, json_change
 from runner.generate.model import ColumnChange, Refusal
 from runner.generate.statements import COMPRESSION, STORAGE
@@ -140,18 +140,10 @@ def _new_uuid(default: str) -> str | None:
         inner = match[1]
     if re.fullmatch(r"(?:\w+\.)?\w*uuid\w*\(\)", inner):
         return inner
-    if inner.startswith("md5(") and _is_one_call(inner):
+    if inner.startswith("md5(") and is_one_call(inner):
         return f"({inner})::uuid"
-    literal = re.fullmatch(r"'([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})'::.*", inner)
-    return f"'{UUID(literal[1])}'" if literal else None
-
-
-def _is_one_call(expression: str) -> bool:
-    """Whether the first parenthesis closes at the end."""
-    depths = list(
-        accumulate((c == "(") - (c == ")") for c in re.sub(r"'(?:[^']|'')*'", "", expression))
-    )
-    return depths[-1] == 0 and 0 not in depths[depths.index(1) : -1]
+    literal = re.fullmatch(rf"({ID})::.*", inner)
+    return quote_literal(str(UUID(literal[1].strip("'")))) if literal else None
 
 
 def _uuid_text(column: Column, relation: Relation) -> str:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from runner.catalog import Name
 from runner.errors import StandardError
-from runner.generate.casts import cast_ids
+from runner.generate.casts import ID, NAME, cast_ids
 from runner.quoting import quote_ident, quote_name
 
-_NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.
 _LITERAL = re.compile(
@@ -132,7 +131,7 @@ def restate(definition: str) -> str:
 def takes_whole_rows(definition: str, table: Name) -> bool:
     """Whether a view takes whole rows of a table: PostgreSQL prints other stars as columns."""
     code = re.sub(r"'(?:[^']|'')*'", "''", definition)
-    named = rf"""(?<![\w."]){re.escape(quote_name(table))}(?: (?P<alias>{_NAME}))?"""
+    named = rf"""(?<![\w."]){re.escape(quote_name(table))}(?: (?P<alias>{NAME}))?"""
     aliases = {match["alias"] for match in re.finditer(named, code)} | {quote_ident(table.name)}
     return any(re.search(rf"""(?<![\w"]){re.escape(a)}\.\*""", code) for a in aliases if a)
 
@@ -165,7 +164,6 @@ _SETTING = (
     r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
     r"(?: AS \w+\))?"
 )
-_UUID_TEXT = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +208,7 @@ class Wording:
             enum_columns=self.enum_columns,
         )
         for column in self.enum_columns:
-            own = rf"""(?:{_NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
+            own = rf"""(?:{NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
             call = rf"\b{_RESHAPING}\(\(?{own}"
             if text != definition and re.search(call, definition):
                 raise StandardError(
@@ -225,9 +223,9 @@ class Wording:
         if not self.bare_columns:
             return text
         names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.bare_columns))
-        column = rf"(?P<column>(?:{_NAME}\.)?(?:{names}))"
+        column = rf"(?P<column>(?:{NAME}\.)?(?:{names}))"
         text = re.sub(
-            rf"(?P<call>(?<![\w\"])(?!{_ANY_TYPE}\(){_NAME}\(){column}(?=[,)])",
+            rf"(?P<call>(?<![\w\"])(?!{_ANY_TYPE}\(){NAME}\(){column}(?=[,)])",
             r"\g<call>(\g<column>)::text",
             text,
         )
@@ -239,7 +237,7 @@ class Wording:
         if not self.uuid_columns:
             return text
         names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.uuid_columns))
-        column = rf"(?:{_NAME}\.)?(?:{names})"
+        column = rf"(?:{NAME}\.)?(?:{names})"
         # PostgreSQL compares varchar as text, or as char beside one, and says so.
         side = rf"(?:\((?P<{{0}}>{column})\)::{_TEXT}|(?P<{{1}}>{column}))"
         left, right = side.format("a", "b"), side.format("c", "d")
@@ -256,8 +254,6 @@ class Wording:
 
         operator = "(?P<op>=|<>)"
         text = re.sub(rf"\({left} {operator} {right}\)", both, text)
-        text = re.sub(
-            rf"\({left} {operator} (?P<value>{_UUID_TEXT})::(?:text|bpchar)\)", literal, text
-        )
+        text = re.sub(rf"\({left} {operator} (?P<value>{ID})::(?:text|bpchar)\)", literal, text)
         text = re.sub(rf"\({left} {operator} (?P<value>{_SETTING})\)", setting, text)
         return re.sub(rf"\((?P<value>{_SETTING}) {operator} {left}\)", setting, text)

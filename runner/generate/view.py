@@ -137,7 +137,12 @@ class TableView:
         nothing but defaults, and only constant ones can agree with its old side by chance.
         """
         return self.partitions.is_partitioned and any(
-            c.not_null and not (c.new_default or "").startswith("'") for c in self.columns
+            c.not_null
+            and (
+                c.new_default is None
+                or (c.new_type == "uuid" and not c.new_default.startswith("'"))
+            )
+            for c in self.columns
         )
 
     @property

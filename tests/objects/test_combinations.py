@@ -218,6 +218,18 @@ def test_a_function_of_whole_rows_is_refused(journey: Journey) -> None:
     journey.stopped(schema, STANDARD, "function public.f() shows whole rows of public.things")
 
 
+def test_a_function_that_takes_rows_of_a_table_with_an_odd_name_is_refused(
+    journey: Journey,
+) -> None:
+    schema = """
+        CREATE TABLE "Odd things" (id varchar(36) PRIMARY KEY);
+        CREATE FUNCTION f(x "Odd things") RETURNS bigint LANGUAGE sql
+            BEGIN ATOMIC SELECT count(id) FROM "Odd things"; END;
+    """
+    standard = '[table."Odd things"]\nname = "Odd thing"\nuuids = ["id"]\n'
+    journey.stopped(schema, standard, "takes or gives whole rows")
+
+
 @pytest.mark.parametrize(
     "shown",
     ["t", "t AS whole", "row_to_json(t) AS whole", "count(t.*)"],

@@ -352,3 +352,21 @@ def test_plain_yoyo_ends_like_trueup(journey: Journey) -> None:
             run_yoyo("apply", *sources, dsn=service.dsn)
         ends.append(service.state("public"))
     assert_same(ends[0], ends[1], "yoyo")
+
+
+def test_an_insert_of_nothing_but_constant_defaults_is_a_use_of_the_old_name(
+    journey: Journey,
+) -> None:
+    schema = """
+        CREATE TABLE events (
+            day integer NOT NULL,
+            owner_id varchar(36) NOT NULL DEFAULT '0a0b0c0d-0000-4000-8000-00000000000f'
+        ) PARTITION BY RANGE (day);
+        CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
+    """
+    service = journey.start(schema, '[table.events]\nname = "event"\nuuids = ["owner_id"]\n')
+    service.up("enforce")
+    uses = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'events_used'"
+    before = query(service.dsn, uses)
+    query(service.dsn, "INSERT INTO public.events (day) VALUES (1)")
+    eventually(lambda: query(service.dsn, uses) > before)
