@@ -8,10 +8,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from runner.catalog.model import Name
+
+class Name(NamedTuple):
+    """A schema-qualified name."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
 
 
 # Every key word that is not "unreserved" in any of PostgreSQL 14 to 18: what quote_ident() quotes.

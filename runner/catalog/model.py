@@ -5,19 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from runner.quoting import quote_name
-
-
-class Name(NamedTuple):
-    """A schema-qualified name."""
-
-    schema: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+from runner.quoting import Name, quote_name
 
 
 @dataclass(frozen=True, slots=True)

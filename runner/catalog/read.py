@@ -18,7 +18,6 @@ from runner.catalog.model import (
     Dependent,
     Function,
     Index,
-    Name,
     NamedType,
     Policy,
     Publication,
@@ -27,6 +26,7 @@ from runner.catalog.model import (
     Statistics,
     Trigger,
 )
+from runner.quoting import Name
 
 _T = TypeVar("_T")
 

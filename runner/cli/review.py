@@ -217,7 +217,7 @@ def lint(
       trueup lint migrations/
       trueup lint --trace --format github migrations/0042_add_status.sql
     """
-    from runner.review.lint.command import list_rules, run_lint
+    from runner.lint.command import list_rules, run_lint
 
     if rules:
         click.echo(list_rules())

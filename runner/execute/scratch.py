@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from runner.catalog import Catalog, Difference, Name, diff, read_catalog
+from runner.catalog import Catalog, Difference, diff, read_catalog
 from runner.errors import LedgerError
 from runner.execute.engine import Settings, apply
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import connect, parse_dsn
 from runner.postgres.databases import create_database, drop_database
+from runner.quoting import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

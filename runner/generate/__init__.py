@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.catalog import Catalog, Name
+from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import online, window
 from runner.generate.attached import obstacles
@@ -18,6 +18,7 @@ from runner.generate.partitions import partition_obstacles
 from runner.generate.render import File, number
 from runner.generate.unit import UnitView
 from runner.generate.view import TableView
+from runner.quoting import Name
 from runner.standard.model import Standard
 
 __all__ = ["File", "Generated", "TableChange", "generate", "plan_changes", "plan_units"]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runner.catalog import Catalog, Constraint, Index, Name, Relation
+from runner.catalog import Catalog, Constraint, Index, Relation
 from runner.errors import StandardError
 from runner.generate.model import (
     ColumnChange,
@@ -19,7 +19,7 @@ from runner.generate.model import (
 )
 from runner.generate.predicates import calls_function_on, convert_literals, restate
 from runner.generate.unharmed import in_the_way
-from runner.quoting import quote_ident, quote_name, shorten, unused
+from runner.quoting import Name, quote_ident, quote_name, shorten, unused
 
 KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 
-from runner.catalog import Catalog, Name, Relation
+from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
 from runner.generate.attached import (
     NamesInUse,
@@ -21,7 +21,7 @@ from runner.generate.dependents import Dependents
 from runner.generate.fitting import require_fitting_types
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
 from runner.generate.partitions import partitions_of
-from runner.quoting import shorten
+from runner.quoting import Name, shorten
 from runner.standard.model import Standard, TableStandard
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runner.catalog import Name, Relation
+from runner.catalog import Relation
 from runner.errors import StandardError
 from runner.generate.attached import follow
 from runner.generate.model import CheckChange, ColumnChange
 from runner.generate.predicates import Wording, check_condition
-from runner.quoting import unused
+from runner.quoting import Name, unused
 
 
 def check_changes(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runner.catalog import Catalog, Dependent, Function, Name, Relation
+from runner.catalog import Catalog, Dependent, Function, Relation
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, DependentChange, Obstacle, moved_columns
 from runner.generate.predicates import Wording, takes_whole_rows
@@ -23,7 +23,7 @@ from runner.generate.statements import (
     view_kind,
     view_settings,
 )
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 _Key = tuple[str, Name, str, str]
 _AGAIN = "Drop it before, and make it again for the new contract afterwards."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.catalog import Catalog, Column, Name, NamedType, Relation
+from runner.catalog import Catalog, Column, NamedType, Relation
 from runner.errors import StandardError
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 from runner.standard.evidence import is_text
 from runner.standard.model import TableStandard
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from runner.catalog import Column, Name
+from runner.catalog import Column
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, Refusal
-from runner.quoting import quote_ident, quote_literal, shorten
+from runner.quoting import Name, quote_ident, quote_literal, shorten
 from runner.standard.model import EnumStandard
 
 UNKNOWN_TO_JSONB = "holds \\u0000, unknown to jsonb"

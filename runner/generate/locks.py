@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from runner.catalog import Name
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.unit import Reference, UnitView
 from runner.generate.view import TableView
+from runner.quoting import Name
 
 # PostgreSQL promises max_locks_per_transaction * max_connections locks: 6,400 by default.
 BEARABLE = 5_000

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runner.catalog import Column, Name, Relation
-from runner.quoting import quote_ident, quote_name, shorten
+from runner.catalog import Column, Relation
+from runner.quoting import Name, quote_ident, quote_name, shorten
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from runner.catalog import Name
 from runner.generate.attached import follow
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 if TYPE_CHECKING:
     from runner.generate.view import TableView

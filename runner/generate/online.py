@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.catalog import Name
 from runner.generate import contract, rules
 from runner.generate.locks import is_large
 from runner.generate.online_partitions import partitioned_foreign_key, partitioned_index
@@ -20,6 +19,7 @@ from runner.generate.steps import (
 )
 from runner.generate.unit import UnitView
 from runner.generate.view import TableView
+from runner.quoting import Name
 
 
 def toolkit(folder: str, phase: str) -> Draft:

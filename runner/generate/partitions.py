@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from runner.catalog import Catalog, Name, Relation
+from runner.catalog import Catalog, Relation
 from runner.generate.attached import index_changes
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
-from runner.quoting import quote_name, shorten
+from runner.quoting import Name, quote_name, shorten
 
 _BEFORE = "Drop it before, and make it again for the new contract afterwards."
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from runner.catalog import Name
 from runner.errors import StandardError
 from runner.generate.casts import ID, NAME, cast_ids
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.

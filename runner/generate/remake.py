@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from runner.catalog import Column, Name
+from runner.catalog import Column
 from runner.generate.columns import short_type
 from runner.generate.model import CheckChange, ForeignKeyChange, IndexChange
 from runner.generate.predicates import restate
 from runner.generate.unit import UnitView
 from runner.generate.view import TableView
-from runner.quoting import quote_ident, quote_name, shorten
+from runner.quoting import Name, quote_ident, quote_name, shorten
 
 
 class Remake:

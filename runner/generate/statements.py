@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from runner.catalog import Function, Index, Name, Policy, Relation, Rule, Statistics, Trigger
+from runner.catalog import (
+    Function,
+    Index,
+    Policy,
+    Relation,
+    Rule,
+    Statistics,
+    Trigger,
+)
 from runner.errors import StandardError
-from runner.quoting import quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 Reword = Callable[[str], str]
 

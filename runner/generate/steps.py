@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from runner.catalog import Name
 from runner.generate.locks import is_large
 from runner.generate.model import ForeignKeyChange, IndexChange
 from runner.generate.render import Draft
 from runner.generate.unit import UnitView
 from runner.generate.view import TableView
+from runner.quoting import Name
 
 BRIEF = "for a few ms; gives up after 200 ms and can be run again"
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.catalog import Name
 from runner.generate.model import ColumnChange, DependentChange, ForeignKeyChange
 from runner.generate.view import TableView
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 # A child and its column, and the key at the root of it.
 Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from runner.catalog import Name
 from runner.generate.in_place import InPlace
 from runner.generate.model import (
     ColumnChange,
@@ -16,7 +15,7 @@ from runner.generate.model import (
 from runner.generate.names import Names
 from runner.generate.partitions import Partitions
 from runner.generate.statements import comment_on_constraint
-from runner.quoting import quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 
 class TableView:

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from runner.catalog import Name, read_catalog, with_dependents
+from runner.catalog import read_catalog, with_dependents
 from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.data import read_table
 from runner.preflight.files import check_files
@@ -16,6 +16,7 @@ from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, references
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
+from runner.quoting import Name
 from runner.standard.model import Standard
 
 __all__ = ["Finding", "Report", "Sample", "Severity", "TableRead", "check"]

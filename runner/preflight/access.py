@@ -10,11 +10,10 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
-from runner.catalog import Name
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 from runner.standard.model import Standard
 
 OLDEST, NEWEST = 14, 18

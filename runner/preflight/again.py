@@ -12,12 +12,11 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from runner.catalog import Name
 from runner.generate.model import TableChange
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, Severity
 from runner.preflight.rules import as_text, is_uuid, same_uuid
-from runner.quoting import quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 
 @dataclass(frozen=True, slots=True)

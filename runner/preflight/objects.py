@@ -10,14 +10,14 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from runner.catalog import Catalog, Name
+from runner.catalog import Catalog
 from runner.generate.attached import KEEPS_ITS_NAME, names_taken
 from runner.generate.dependents import Dependents
 from runner.generate.model import TableChange
 from runner.generate.partitions import partition_obstacles, partitions_of
 from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
-from runner.quoting import quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 _REMAKE = "Drop it before, and make it again for the new contract afterwards."
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runner.catalog import Catalog, Name, Relation
+from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
 from runner.generate.changes import plan_changes
 from runner.generate.model import TableChange
 from runner.preflight.again import Reference
 from runner.preflight.report import Finding, Severity
+from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
 
 

@@ -15,8 +15,8 @@ from psycopg import Connection, IsolationLevel, sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from runner.catalog import Name
 from runner.errors import ConnectionFailedError, LockedError, StatementError, TrueupError
+from runner.quoting import Name
 
 LOCK_TIMEOUT = "5s"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from runner.catalog import Catalog, Name
+from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import only_window, plan_units
+from runner.quoting import Name
 from runner.standard.model import Standard
 from runner.standard.proposal import Entry, Paragraph, Proposal
 

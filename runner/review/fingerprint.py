@@ -10,8 +10,9 @@ from typing import Any
 
 from psycopg import Connection
 
-from runner.catalog import Catalog, Function, Name, NamedType, read_catalog
+from runner.catalog import Catalog, Function, NamedType, read_catalog
 from runner.execute.scratch import is_record
+from runner.quoting import Name
 
 # What an environment decides, not a migration file.
 _NOT_OF_THE_FILES = (

@@ -10,7 +10,8 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from runner.catalog import Catalog, Column, Name, Relation
+from runner.catalog import Catalog, Column, Relation
+from runner.quoting import Name
 from runner.standard.checks import listed_values
 
 # What the standard can hold as an enum: more values are a table of their own.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from runner.catalog import Catalog, Column, Name, Relation
+from runner.catalog import Catalog, Column, Relation
+from runner.quoting import Name
 from runner.standard.evidence import Evidence, may_hold_uuids
 
 Key = tuple[Name, str]

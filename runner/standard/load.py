@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runner.catalog import Name
 from runner.errors import StandardError
+from runner.quoting import Name
 from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
 

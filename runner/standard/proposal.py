@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runner.catalog import Name, Relation
+from runner.catalog import Relation
+from runner.quoting import Name
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
 Kind = Literal["name", "uuids", "enums", "columns", "integers"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner.catalog import Catalog, Column, Name, Relation
-from runner.quoting import quote_ident
+from runner.catalog import Catalog, Column, Relation
+from runner.quoting import Name, quote_ident
 from runner.standard.evidence import Evidence, is_integer, is_text
 from runner.standard.keys import Key, Verdict, tied_columns, uuid_verdicts
 from runner.standard.model import LONGEST, EnumStandard

@@ -7,8 +7,9 @@ from typing import Any
 
 from psycopg import Connection
 
-from runner.catalog import Catalog, Name, Relation, read_catalog
+from runner.catalog import Catalog, Relation, read_catalog
 from runner.preflight.reading import read_only
+from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
 from runner.verify.checks import own_functions
 from runner.verify.compat import compat_distances

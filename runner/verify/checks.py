@@ -8,9 +8,10 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from runner.catalog import Column, Constraint, Name
+from runner.catalog import Column, Constraint
 from runner.generate.predicates import check_condition
 from runner.preflight.reading import expression, fetch_all
+from runner.quoting import Name
 from runner.standard.model import JsonPath
 
 _UNKNOWN = "TRUEUP-NO-SUCH-VALUE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from runner.catalog import Name
+from runner.quoting import Name
 
 
 class State(Enum):

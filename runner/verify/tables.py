@@ -9,10 +9,10 @@ from typing import Any
 
 from psycopg import Connection
 
-from runner.catalog import Catalog, Column, Name, Relation
+from runner.catalog import Catalog, Column, Relation
 from runner.generate.attached import follow
 from runner.generate.columns import short_type
-from runner.quoting import quote_name, shorten
+from runner.quoting import Name, quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
 from runner.verify.checks import accepted, accepted_integers
 from runner.verify.json_paths import json_distances

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from runner.review.lint import tree
-from runner.review.lint.rules.alter_column_type import keeps_rows
+from runner.lint import tree
+from runner.lint.rules.alter_column_type import keeps_rows
 
 TYPES = (
     *("varchar(20)", "varchar(50)", "varchar", "text", "char(5)"),

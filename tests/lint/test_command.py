@@ -14,9 +14,9 @@ from support.runs import run_trueup
 
 from runner.cli import cli
 from runner.errors import UsageError
-from runner.review.lint import all_rules, lint
-from runner.review.lint.docs import document
-from runner.review.lint.squawk import find_program
+from runner.lint import all_rules, lint
+from runner.lint.docs import document
+from runner.lint.squawk import find_program
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,7 +130,7 @@ def test_squawk_reports_nothing_twice_and_nothing_of_a_rollback(tmp_path: Path) 
 
 
 def test_squawk_that_is_missing_is_told(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.review.lint.engine.find_program", lambda: None)
+    monkeypatch.setattr("runner.lint.engine.find_program", lambda: None)
     with pytest.raises(UsageError, match="squawk is not installed"):
         lint([bad], with_squawk=True)
 
@@ -150,7 +150,7 @@ def test_without_the_parser_the_way_on_is_told(bad: Path) -> None:
 
 def test_the_documentation_is_what_the_rules_say() -> None:
     page = (ROOT / "docs" / "lint.md").read_text("utf-8")
-    assert page == document(), "run: python -m runner.review.lint.docs > docs/lint.md"
+    assert page == document(), "run: python -m runner.lint.docs > docs/lint.md"
 
 
 def test_the_pre_commit_hook_runs_lint() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.review.lint import lint
+from runner.lint import lint
 
 CORPUS = Path(__file__).parent / "corpus"
 _EXPECT = re.compile(r"expect: ([a-z0-9 -]+?)\s*(?:\*/)?$", re.MULTILINE)

@@ -12,7 +12,7 @@ from objects.things import PARTS, STANDARD, things
 from support.databases import DatabaseFactory
 from support.journey import Journey
 
-from runner.review.lint import lint
+from runner.lint import lint
 
 RENAMED = STANDARD + 'columns.body = "thing_body"\n'
 MORE = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lint.example_files import write_example
 
-from runner.review.lint import Finding, lint
+from runner.lint import Finding, lint
 
 TIMEOUT = "SET lock_timeout = '1s';\n"
 

@@ -8,8 +8,8 @@ import pytest
 from lint.example_files import write_example
 
 from runner.errors import MigrationFileError
-from runner.review.lint import lint
-from runner.review.lint.layouts import Pair, chains, find_files
+from runner.lint import lint
+from runner.lint.layouts import Pair, chains, find_files
 
 
 def read(folder: Path, **files: str) -> list[list[Pair]]:

@@ -8,7 +8,7 @@ import pytest
 from lint.example_files import write_example
 
 from runner.errors import UsageError
-from runner.review.lint import Finding, Report, lint
+from runner.lint import Finding, Report, lint
 
 BASE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
 

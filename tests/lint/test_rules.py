@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from lint.example_files import write_example
 
-from runner.review.lint import all_rules, lint
-from runner.review.lint.model import Rule
-from runner.review.lint.rules.alter_column_type import keeps_rows
-from runner.review.lint.tree import must_be_quoted
+from runner.lint import all_rules, lint
+from runner.lint.model import Rule
+from runner.lint.rules.alter_column_type import keeps_rows
+from runner.lint.tree import must_be_quoted
 
 RULES = all_rules()
 FLAGGED = [(rule, example) for rule in RULES for example in rule.flagged]
@@ -40,7 +40,7 @@ def test_a_rule_lets_its_good_example_pass(rule: Rule, example: str, tmp_path: P
 @pytest.mark.parametrize("rule", RULES, ids=_id)
 def test_a_rule_is_complete(rule: Rule) -> None:
     module = rule.name.replace("-", "_")
-    assert (Path("runner/review/lint/rules") / f"{module}.py").is_file()
+    assert (Path("runner/lint/rules") / f"{module}.py").is_file()
     assert rule.flagged
     assert rule.passed
     assert rule.why.endswith(".")

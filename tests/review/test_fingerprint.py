@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner.catalog import Catalog, Column, Constraint, Index, Name, Relation
+from runner.catalog import Catalog, Column, Constraint, Index, Relation
+from runner.quoting import Name
 from runner.review.fingerprint import schema_fingerprint
 
 TABLE = Relation(

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from support.runs import run_trueup
 
-from runner.catalog import Name
 from runner.execute.engine import apply
 from runner.ledger.files import Migration, read_migrations
 from runner.preflight.report import Finding, Report, Severity, TableRead
+from runner.quoting import Name
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.measures import ContractColumn, ContractTable

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from support.variants import SHIPPED
 
-from runner.catalog import Catalog, Column, Constraint, Index, Name, Relation
+from runner.catalog import Catalog, Column, Constraint, Index, Relation
 from runner.errors import StandardError
 from runner.generate import File, generate
 from runner.ledger.scanner import split
-from runner.quoting import quote_ident, shorten
+from runner.quoting import Name, quote_ident, shorten
 from runner.standard import EnumStandard, Standard, TableStandard
 
 STATUS = EnumStandard("Status", ("OPEN", "DONE"))

@@ -7,11 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
-from runner.catalog import Name
 from runner.preflight import Finding, Report, Sample, Severity, TableRead
 from runner.preflight.access import show_size
 from runner.preflight.objects import mentions
 from runner.preflight.render import print_report
+from runner.quoting import Name
 from runner.verify import Distance, State, Verification
 from runner.verify.render import print_verification
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error
 
-from runner.catalog import Name
 from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
+from runner.quoting import Name
 from runner.review.certificate import Certificate
 from runner.review.figures import plural
 from runner.review.fingerprint import schema_fingerprint, service_catalog

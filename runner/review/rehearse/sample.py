@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, sql
 
-from runner.catalog import Catalog, Constraint, Name, Relation
+from runner.catalog import Catalog, Constraint, Relation
 from runner.execute.scratch import is_record
+from runner.quoting import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,9 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from runner.catalog import Catalog, Name, Relation, diff
+from runner.catalog import Catalog, Relation, diff
 from runner.postgres.connect import connect
+from runner.quoting import Name
 from runner.review.fingerprint import service_catalog
 from runner.review.measures import ContractColumn, ContractTable
 from runner.review.rehearse.run import relation_names

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, sql
 
-from runner.catalog import Catalog, Column, Constraint, Name, Relation
+from runner.catalog import Catalog, Column, Constraint, Relation
+from runner.quoting import Name
 from runner.review.rehearse.sample import columns_of, service_tables
 
 if TYPE_CHECKING:

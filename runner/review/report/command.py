@@ -12,10 +12,10 @@ from psycopg import Connection, Error
 from runner.errors import UsageError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.units import is_of, tables_of, unit_of
+from runner.lint.engine import lint
 from runner.postgres.connect import connect
 from runner.preflight import check
 from runner.preflight.report import Report
-from runner.review.lint.engine import lint
 from runner.review.plan import find_certificate, read_blockers
 from runner.review.report.build import Facts, Odometer, render
 from runner.review.report.listing import Remark

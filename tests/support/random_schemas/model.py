@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from runner.catalog import Name
-from runner.quoting import shorten
+from runner.quoting import Name, shorten
 from support.random_schemas.kinds import KINDS, Kind
 from support.random_schemas.things import HELD, REFUSED, WINDOW, Thing
 

@@ -1,0 +1,317 @@
+"""What each step changes in what is known of the database."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.blocks import block_text
+from runner.lint.definitions import column_type, contype, index_columns, is_serial
+from runner.lint.world import Column, Constraint, Index, Table, View, World
+
+if TYPE_CHECKING:
+    from runner.lint.layouts import Script
+    from runner.lint.steps import Step
+    from runner.lint.tree import Node
+
+
+def apply(world: World, step: Step, script: Script) -> None:
+    """Remember what a step does.
+
+    Args:
+        world: what is known before the step, changed in place.
+        step: the step.
+        script: its file.
+    """
+    handler = _HANDLERS.get(step.verb)
+    if handler is not None:
+        handler(world, step, script)
+
+
+def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Constraint | None:
+    kind = contype(node)
+    if kind not in ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUSION", "NOTNULL"):
+        return None
+    columns = tree.strings(node.fk_attrs if kind == "FOREIGN" else node.keys) or (column,)
+    references: tuple[str, tuple[str, ...]] = ("", ())
+    mentions: frozenset[str] = frozenset()
+    if kind == "CHECK":
+        columns = tuple(sorted(tree.proves_not_null(node.raw_expr)))
+        mentions = tree.columns_of(node.raw_expr)
+    elif kind == "FOREIGN":
+        references = (tree.relation(node.pktable), tree.strings(node.pk_attrs))
+    return Constraint(
+        node.conname,
+        kind,
+        columns,
+        not node.skip_validation,
+        references,
+        step,
+        script,
+        mentions,
+    )
+
+
+def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
+    column = Column(column_type(definition), is_serial(definition), script)
+    table.columns[definition.colname] = column
+    for item in definition.constraints:
+        part = tree.inner(item)
+        constraint = _constraint(part, step, script, definition.colname)
+        if constraint is None:
+            continue
+        if constraint.kind in ("NOTNULL", "PRIMARY"):
+            column.not_null = True
+        if constraint.kind != "NOTNULL":
+            _add(table, constraint)
+    for item in definition.constraints:
+        part = tree.inner(item)
+        if contype(part) == "DEFAULT":
+            column.default = tree.constant(part.raw_expr)
+
+
+def _add(table: Table, constraint: Constraint) -> None:
+    if not constraint.name:
+        parts = [table.name.rpartition(".")[2]]
+        if constraint.kind != "PRIMARY":
+            parts += (
+                sorted(constraint.mentions)[:1]
+                if constraint.kind == "CHECK"
+                else constraint.columns
+            )
+        ending = {"PRIMARY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN": "fkey"}
+        constraint.name = "_".join([*parts, ending.get(constraint.kind, "excl")])
+    table.constraints.append(constraint)
+    if constraint.kind == "PRIMARY":
+        for name in constraint.columns:
+            table.column(name).not_null = True
+
+
+def _create(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
+        return
+    table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    for item in node.inh_relations:
+        parent = world.tables.get(tree.relation(tree.inner(item)))
+        if parent is not None:
+            table.columns |= parent.columns
+            table.known = parent.known
+    world.tables[step.table] = table
+    for item in [*node.table_elts, *node.constraints]:
+        part = tree.inner(item)
+        if tree.kind(part) == "ColumnDef":
+            _define_column(table, part, step, script)
+        elif tree.kind(part) == "Constraint":
+            constraint = _constraint(part, step, script)
+            if constraint is not None:
+                _add(table, constraint)
+        elif tree.kind(part) == "TableLikeClause":
+            table.known = False
+
+
+def _create_as(world: World, step: Step, script: Script) -> None:
+    empty = step.target == "MATVIEW" and step.node.into.skip_data
+    world.tables[step.table] = Table(step.table, born=script, unfilled=empty)
+
+
+def _refresh(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).unfilled = step.node.skip_data
+
+
+def _add_column(world: World, step: Step, script: Script) -> None:
+    _define_column(world.table(step.table), getattr(step.node, "def").column_def, step, script)
+
+
+def _add_constraint(world: World, step: Step, script: Script) -> None:
+    node = getattr(step.node, "def").constraint
+    constraint = _constraint(node, step, script)
+    if constraint is None:
+        return
+    table = world.table(step.table)
+    if node.indexname and (index := world.indexes.get(node.indexname)):
+        constraint.columns = index.columns
+    if constraint.kind == "NOTNULL" and constraint.validated:
+        table.column(constraint.columns[0]).not_null = True
+    _add(table, constraint)
+
+
+def _validate(world: World, step: Step, script: Script) -> None:
+    for constraint in world.table(step.table).constraints:
+        if constraint.name == step.name:
+            constraint.validated = True
+
+
+def _drop_constraint(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    table.constraints = [k for k in table.constraints if k.name != step.name]
+
+
+def _drop_column(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    table.columns.pop(step.name, None)
+    table.constraints = [
+        k for k in table.constraints if step.name not in k.columns and step.name not in k.mentions
+    ]
+    for name in [
+        n for n, i in world.indexes.items() if i.table == step.table and step.name in i.columns
+    ]:
+        del world.indexes[name]
+
+
+def _set_not_null(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).column(step.name).not_null = True
+
+
+def _drop_not_null(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).column(step.name).not_null = False
+
+
+def _set_default(world: World, step: Step, script: Script) -> None:
+    default = getattr(step.node, "def") if step.node.HasField("def") else None
+    column = world.table(step.table).column(step.name)
+    column.default = tree.constant(default) if default is not None else None
+
+
+def _alter_type(world: World, step: Step, script: Script) -> None:
+    definition = getattr(step.node, "def").column_def
+    column = world.table(step.table).column(step.name)
+    column.type, column.converted = tree.type_name(definition.type_name), True
+
+
+def _index(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    columns = index_columns(node.index_params)
+    name = node.idxname or "_".join([step.table, *columns, "idx"])
+    world.indexes[name] = Index(
+        name, step.table, columns, node.HasField("where_clause"), node.unique
+    )
+
+
+def _drop(world: World, step: Step, script: Script) -> None:
+    if step.target == "INDEX":
+        world.indexes.pop(step.name.rpartition(".")[2], None)
+    elif step.target == "VIEW":
+        if view := world.views.pop(step.table, None):
+            view.dropped = True
+    elif step.target in ("TABLE", "MATVIEW"):
+        world.tables.pop(step.table, None)
+
+
+def _rename(world: World, step: Step, script: Script) -> None:
+    node = step.node
+    if step.target in ("TABLE", "MATVIEW"):
+        new = tree.table_key(step.table.rpartition(".")[0], node.newname)
+        _move(world, step.table, new)
+    elif step.target == "COLUMN":
+        table = world.table(step.table)
+        column = table.columns.pop(node.subname, Column())
+        column.renamed = True
+        table.columns[node.newname] = column
+        swap = {node.subname: node.newname}
+        for constraint in table.constraints:
+            constraint.columns = tuple(swap.get(c, c) for c in constraint.columns)
+        for index in world.indexes.values():
+            if index.table == step.table:
+                index.columns = tuple(swap.get(c, c) for c in index.columns)
+    elif step.target == "TABCONSTRAINT":
+        for constraint in world.table(step.table).constraints:
+            if constraint.name == node.subname:
+                constraint.name = node.newname
+    elif step.target == "INDEX" and (
+        renamed := world.indexes.pop(step.table.rpartition(".")[2], None)
+    ):
+        renamed.name = node.newname
+        world.indexes[node.newname] = renamed
+
+
+def _move(world: World, old: str, new: str) -> None:
+    table = world.tables.pop(old, None) or Table(old)
+    table.name = new
+    world.tables[new] = table
+    world.renamed.pop(new, None)
+    world.renamed[old] = new
+    for index in world.indexes.values():
+        if index.table == old:
+            index.table = new
+    for _, key in world.foreign_keys():
+        if key.references[0] == old:
+            key.references = (new, key.references[1])
+
+
+def _set_schema(world: World, step: Step, script: Script) -> None:
+    if step.target in ("TABLE", "MATVIEW"):
+        name = step.table.rpartition(".")[2]
+        _move(world, step.table, tree.table_key(step.name, name))
+
+
+def _view(world: World, step: Step, script: Script) -> None:
+    tables = frozenset(
+        tree.relation(n) for n in tree.walk(step.node.query) if tree.kind(n) == "RangeVar"
+    )
+    stands_for = world.renamed.get(step.table, "")
+    before = world.views.get(step.table)
+    view = View(step.table, step, script, tables, stands_for if stands_for in tables else "")
+    view.granted = before is not None and before.granted
+    world.views[step.table] = view
+    world.past_views.append(view)
+
+
+def _grant(world: World, step: Step, script: Script) -> None:
+    if step.node.is_grant and step.table in world.views:
+        world.views[step.table].granted = True
+    if step.node.is_grant and tree.enum_name(step.node, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA":
+        for view in world.views.values():
+            view.granted = True
+
+
+def _routine_call(world: World, step: Step, script: Script) -> None:
+    """A routine that is given a view's name may copy the table's grants to it."""
+    body = block_text(step.node) if step.verb == "Do" else step.statement.text
+    for name, body_of in world.functions.items():
+        if name in body:
+            body += body_of
+    if not re.search(r"\bGRANT\b", body, re.IGNORECASE):
+        return
+    for view in world.views.values():
+        if re.search(rf"\b{re.escape(view.name)}\b", body):
+            view.granted = True
+
+
+def _create_function(world: World, step: Step, script: Script) -> None:
+    world.functions[step.table] = block_text(step.node)
+    volatility = tree.option(step.node.options, "volatility")
+    if volatility is not None and tree.inner(volatility.arg).sval in ("immutable", "stable"):
+        world.steady.add(step.table)
+
+
+def _enum(world: World, step: Step, script: Script) -> None:
+    world.enum_types.add(step.table)
+    world.new_types[step.table] = script
+
+
+_HANDLERS = {
+    "Create": _create,
+    "CreateTableAs": _create_as,
+    "RefreshMatView": _refresh,
+    "AddColumn": _add_column,
+    "AddConstraint": _add_constraint,
+    "ValidateConstraint": _validate,
+    "DropConstraint": _drop_constraint,
+    "DropColumn": _drop_column,
+    "SetNotNull": _set_not_null,
+    "DropNotNull": _drop_not_null,
+    "AlterColumnType": _alter_type,
+    "ColumnDefault": _set_default,
+    "Index": _index,
+    "Drop": _drop,
+    "Rename": _rename,
+    "SetSchema": _set_schema,
+    "View": _view,
+    "Grant": _grant,
+    "Call": _routine_call,
+    "Do": _routine_call,
+    "CreateFunction": _create_function,
+    "CreateEnum": _enum,
+}

@@ -1,0 +1,51 @@
+"""Writes docs/lint.md from the rules: `python -m runner.lint.docs > docs/lint.md`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.lint.engine import all_rules, lint
+from runner.lint.model import LEVELS
+from runner.lint.output import render
+
+if TYPE_CHECKING:
+    from runner.lint.model import Rule
+
+_INTRODUCTION = Path(__file__).with_name("introduction.md")
+_SHOWN = "ALTER TABLE users ALTER COLUMN email SET NOT NULL;\n"
+
+
+def document() -> str:
+    """The whole page, with real output and every rule's examples."""
+    rules = sorted(all_rules(), key=lambda rule: (LEVELS.index(rule.level), rule.name))
+    parts = [_INTRODUCTION.read_text("utf-8"), _example(), "## The rules\n"]
+    parts.append("| rule | level | what it finds |\n| --- | --- | --- |")
+    parts += [f"| [{rule.name}](#{rule.name}) | {rule.level} | {rule.title} |" for rule in rules]
+    parts += [_section(rule) for rule in rules]
+    return "\n".join(parts) + "\n"
+
+
+def _example() -> str:
+    """What lint prints for one line of SQL."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "not_null.sql"
+        path.write_text(_SHOWN, encoding="utf-8")
+        text = render(lint([path], with_squawk=False), "text").replace(f"{folder}/", "")
+    return f"## An example\n\n```sql\n{_SHOWN}```\n\n```\n$ trueup lint not_null.sql\n{text}\n```\n"
+
+
+def _section(rule: Rule) -> str:
+    parts = [f"\n### {rule.name}\n", f"{rule.title}. {rule.why}\n", "Flagged:\n"]
+    parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.flagged]
+    parts.append("Passes:\n")
+    parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.passed]
+    parts.append(f"The safe way:\n\n```sql\n{rule.instead}\n```")
+    if rule.squawk:
+        parts.append(f"\nIn Squawk: {', '.join(rule.squawk)}.")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(document(), end="")

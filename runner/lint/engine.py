@@ -1,0 +1,223 @@
+"""Reads chains of migration files and lets every rule look at every step."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from runner.errors import UsageError
+from runner.lint import rules as rules_package
+from runner.lint.changes import apply
+from runner.lint.context import Chain, Context, Transaction
+from runner.lint.ignores import apply_ignores
+from runner.lint.layouts import chains, find_files
+from runner.lint.model import Finding, Hit, Rule
+from runner.lint.squawk import find_program, squawk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from runner.lint.layouts import Pair, Script
+    from runner.lint.steps import Step
+
+
+@dataclass(frozen=True)
+class Report:
+    """What lint found.
+
+    Args:
+        findings: by file and line.
+        files: how many files were read for findings.
+        notes: what could not be looked at, and why.
+    """
+
+    findings: tuple[Finding, ...]
+    files: int
+    notes: tuple[str, ...] = ()
+
+    def failed(self, *, strict: bool = False) -> bool:
+        """Whether there is an error; with strict, also whether there is a warning."""
+        levels = ("error", "warning") if strict else ("error",)
+        return any(finding.level in levels for finding in self.findings)
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of the folder rules/, by name."""
+    found = []
+    for module in iter_modules(rules_package.__path__):
+        rule = import_module(f"{rules_package.__name__}.{module.name}").RULE
+        assert isinstance(rule, Rule)
+        found.append(rule)
+    return tuple(sorted(found, key=lambda rule: rule.name))
+
+
+def lint(
+    paths: Iterable[Path],
+    *,
+    layout: str | None = None,
+    with_squawk: bool | None = None,
+    traced: bool = False,
+    schema: Path | None = None,
+) -> Report:
+    """Look for what could hurt a live database in migration files.
+
+    Args:
+        paths: files and folders. The other files of a file's folder are read as what comes before
+            and after it, and not reported.
+        layout: how the files are laid out; found out by itself when None.
+        with_squawk: also ask Squawk for what our rules do not look at; None: when it is installed.
+        traced: also run the files on an embedded server.
+        schema: SQL that makes what was there before the first file; for traced.
+
+    Returns:
+        The findings.
+
+    Raises:
+        MigrationFileError: for a path that is missing or cannot be read.
+        UsageError: when Squawk is asked for and not installed.
+    """
+    wanted = find_files(paths)
+    names = set(wanted)
+    read = chains(wanted, layout)
+    scripts = _scripts(read, names)
+    found: dict[tuple[object, ...], Finding] = {}
+    notes: list[str] = []
+    for pairs in read:
+        for finding in _lint_chain(Chain(pairs), names):
+            found.setdefault((*finding.place, finding.message), finding)
+    program = find_program() if with_squawk is not False else None
+    if with_squawk and program is None:
+        raise UsageError("squawk is not installed", hint="pip install 'trueup[lint]'")
+    if program:
+        every = [script for parts in scripts.values() for script in parts]
+        generic, problem = squawk(program, every)
+        found |= {(*finding.place, finding.message): finding for finding in generic}
+        notes += [problem] if problem else []
+    if traced:
+        from runner.lint.trace import trace
+
+        seen, remarks = trace(read, names, schema)
+        found |= {(*finding.place, finding.message): finding for finding in seen}
+        notes += remarks
+    known = {rule.name for rule in all_rules()} | _RULES_ELSEWHERE
+    forward_only = {rule.name for rule in all_rules() if not rule.rollback}
+    kept = apply_ignores(found.values(), scripts, known, forward_only)
+    ordered = sorted(kept, key=lambda finding: finding.place)
+    return Report(tuple(ordered), len(names), tuple(notes))
+
+
+_RULES_ELSEWHERE = {"traced-lock", "traced-rewrite", "rollback-not-reverse"}
+
+
+def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:
+    """The scripts of each file that is to be reported, each once."""
+    found: dict[Path, list[Script]] = {}
+    for pairs in read:
+        for pair in pairs:
+            for script in (pair.up, pair.down):
+                if script is not None and script.path in names:
+                    parts = found.setdefault(script.path, [])
+                    if script.up not in [part.up for part in parts]:
+                        parts.append(script)
+    return found
+
+
+def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
+    downs: list[Context] = []
+    for pair in chain.pairs:
+        context = Context(chain, pair, pair.up, chain.world, _transaction(pair.up))
+        yield from _lint_script(context, names)
+        if pair.down is not None:
+            downs.append(
+                Context(chain, pair, pair.down, copy(chain.world), _transaction(pair.down))
+            )
+    for context in downs:
+        yield from _lint_script(context, names)
+    scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
+    for rule in all_rules():
+        for hit in rule.chain(chain) if rule.chain is not None else ():
+            assert hit.path is not None
+            if hit.path in names:
+                yield _finding(rule, hit, scripts[hit.path])
+
+
+def _transaction(script: Script) -> Transaction:
+    return Transaction(single=not script.transactional)
+
+
+def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
+    script, world = context.script, context.world
+    reported = script.path in names
+    for rule in all_rules():
+        if rule.script is not None and reported and _applies(rule, script):
+            for hit in rule.script(context):
+                yield _finding(rule, hit, script)
+    for step in script.steps:
+        context.follow(step)
+        if reported:
+            for rule in _step_rules().get(step.verb, ()):
+                if not _applies(rule, script) or rule.step is None:
+                    continue
+                if not rule.new_tables and step.table and context.is_new(step.table):
+                    continue
+                for hit in rule.step(step, context):
+                    yield _finding(rule, hit, script, step)
+        context.transaction.steps.append(step)
+        if script.up:
+            apply(world, step, script)
+
+
+@cache
+def _step_rules() -> dict[str, tuple[Rule, ...]]:
+    """The rules that look at each verb."""
+    found: dict[str, list[Rule]] = {}
+    for rule in all_rules():
+        for verb in rule.verbs:
+            found.setdefault(verb, []).append(rule)
+    return {verb: tuple(looking) for verb, looking in found.items()}
+
+
+def _applies(rule: Rule, script: Script) -> bool:
+    if not script.up:
+        return rule.rollback
+    return rule.window or script.phase != "window"
+
+
+def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> Finding:
+    """A finding of what a rule tells, its line found and the safe way filled in."""
+    step = hit.step or step
+    offset = hit.offset if hit.offset is not None else (step.offset if step else 0)
+    text = script.content
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    end = offset
+    if step is not None:
+        end = max(offset, step.statement.offset + len(step.statement.text.rstrip()))
+    values = {"table": "the_table", "column": "the_column", "name": "the_name"}
+    if step is not None:
+        values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
+        values |= {"column": step.name} if step.name else {}
+    values |= hit.names
+    return Finding(
+        rule=rule.name,
+        level=rule.level,
+        path=script.path,
+        line=line,
+        column=column,
+        end_line=line + text.count("\n", offset, end),
+        message=hit.message,
+        why=rule.why,
+        instead=_filled(rule.instead, values),
+    )
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    for key, value in values.items():
+        template = template.replace("{" + key + "}", value)
+    return template

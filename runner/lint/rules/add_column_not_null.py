@@ -1,0 +1,48 @@
+"""ADD COLUMN ... NOT NULL without a default fails on a table with rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.definitions import contype, is_serial
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    definition = getattr(step.node, "def").column_def
+    kinds = {contype(tree.inner(item)) for item in definition.constraints}
+    filled = {"DEFAULT", "IDENTITY", "GENERATED"} & kinds or is_serial(definition)
+    if kinds & {"NOTNULL", "PRIMARY"} and not filled:
+        yield Hit(
+            f"{step.name} is NOT NULL and has no default: this fails as soon as {step.table}"
+            " has a row, and writers that do not know the column fail after it",
+            names={"type": tree.type_name(definition.type_name)},
+        )
+
+
+RULE = Rule(
+    name="add-column-not-null",
+    level="error",
+    title="ADD COLUMN ... NOT NULL without a default fails on a table with rows",
+    why="Existing rows have no value for it. On an empty table it works, and then the old"
+    " release's INSERTs fail.",
+    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};
+-- fill it in batches, then:
+ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_filled CHECK ({column} IS NOT NULL) NOT VALID;
+-- in a second file: VALIDATE CONSTRAINT; in a third: SET NOT NULL, then DROP CONSTRAINT""",
+    flagged=("ALTER TABLE users ADD COLUMN email text NOT NULL;",),
+    passed=(
+        "ALTER TABLE users ADD COLUMN email text NOT NULL DEFAULT '';",
+        "ALTER TABLE users ADD COLUMN email text;",
+    ),
+    step=_check,
+    verbs=frozenset({"AddColumn"}),
+    squawk=("adding-required-field", "adding-not-nullable-field"),
+)

@@ -1,0 +1,61 @@
+"""ADD CHECK without NOT VALID checks all rows under lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.definitions import contype
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "AddConstraint":
+        node = getattr(step.node, "def").constraint
+        kind = contype(node)
+        if kind not in ("CHECK", "NOTNULL") or node.skip_validation or not node.is_enforced:
+            return
+        if kind == "NOTNULL" and context.world.table(step.table).proves_not_null(
+            tree.strings(node.keys)[0]
+        ):
+            return
+        name = node.conname or f"{step.table}_check"
+    else:
+        parts = [tree.inner(i) for i in getattr(step.node, "def").column_def.constraints]
+        if not any(contype(part) == "CHECK" for part in parts):
+            return
+        name = f"{step.table}_{step.name}_check"
+    yield Hit(
+        f"every row of {step.table} is checked under ACCESS EXCLUSIVE: reads and writes wait",
+        names={"name": name},
+    )
+
+
+RULE = Rule(
+    name="check-not-valid",
+    level="error",
+    title="ADD CHECK without NOT VALID checks all rows under lock",
+    why="The table is read from start to end while nobody can use it. With NOT VALID new rows"
+    " are checked at once; VALIDATE CONSTRAINT then checks the old ones under a lock that"
+    " lets reads and writes go on.",
+    instead="""ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (...) NOT VALID;
+-- in a later transaction:
+ALTER TABLE {table} VALIDATE CONSTRAINT {name};""",
+    flagged=(
+        "ALTER TABLE users ADD CONSTRAINT age_check CHECK (age > 0);",
+        "ALTER TABLE users ADD COLUMN age int CHECK (age > 0);",
+    ),
+    passed=(
+        "ALTER TABLE users ADD CONSTRAINT age_check CHECK (age > 0) NOT VALID;",
+        "CREATE TABLE users (age int CHECK (age > 0));",
+    ),
+    step=_check,
+    verbs=frozenset({"AddConstraint", "AddColumn"}),
+    window=False,
+)

@@ -1,0 +1,51 @@
+"""CREATE INDEX without CONCURRENTLY stops all writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.definitions import index_columns
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.node.concurrent or context.world.table(step.table).partitioned:
+        return
+    unique = "UNIQUE " if step.node.unique else ""
+    yield Hit(
+        f"writes to {step.table} wait until the index is built (SHARE lock)",
+        names={
+            "unique": unique,
+            "columns": ", ".join(c or "(...)" for c in index_columns(step.node.index_params)),
+            "name": step.name or f"{step.table}_idx",
+        },
+    )
+
+
+RULE = Rule(
+    name="create-index",
+    level="error",
+    title="CREATE INDEX without CONCURRENTLY stops all writes",
+    why="The build reads the whole table, and every INSERT, UPDATE and DELETE waits for its"
+    " end. CONCURRENTLY reads it twice and lets them go on.",
+    instead="""-- in a file of its own, outside a transaction
+CREATE {unique}INDEX CONCURRENTLY {name} ON {table} ({columns});""",
+    flagged=(
+        "CREATE INDEX users_email_idx ON users (email);",
+        "DO $$ BEGIN CREATE UNIQUE INDEX users_email_key ON users (email); END $$;",
+    ),
+    passed=(
+        "-- transactional: false\nCREATE INDEX CONCURRENTLY users_email_idx ON users (email);",
+        "CREATE TABLE users (email text); CREATE INDEX users_email_idx ON users (email);",
+    ),
+    step=_check,
+    verbs=frozenset({"Index"}),
+    window=False,
+    squawk=("require-concurrent-index-creation",),
+)

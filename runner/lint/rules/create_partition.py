@@ -1,0 +1,49 @@
+"""A partition is created under the lock of its parent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    node = step.node
+    if not node.HasField("partbound") or not node.inh_relations:
+        return
+    parent = tree.relation(tree.inner(node.inh_relations[0]))
+    if context.is_new(parent):
+        return
+    if context.lock_timeout > 0:
+        return
+    yield Hit(
+        f"CREATE TABLE ... PARTITION OF takes ACCESS EXCLUSIVE on {parent}, and nothing limits how"
+        " long it is waited for",
+        names={"parent": parent},
+    )
+
+
+RULE = Rule(
+    name="create-partition",
+    level="warning",
+    title="A partition is created under the lock of its parent",
+    why="PARTITION OF locks the whole partitioned table against reads. A table that is made"
+    " alone and then attached needs only a lock that lets reads and writes go on.",
+    instead="""CREATE TABLE {table} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES FROM (...) TO (...);""",
+    flagged=("CREATE TABLE m_2030 PARTITION OF m FOR VALUES FROM (1) TO (2);",),
+    passed=(
+        "CREATE TABLE m (n int) PARTITION BY RANGE (n);\n"
+        "CREATE TABLE m_1 PARTITION OF m FOR VALUES FROM (1) TO (2);",
+    ),
+    step=_check,
+    verbs=frozenset({"Create"}),
+    window=False,
+)

@@ -1,0 +1,39 @@
+"""A constraint is added to a domain that is in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    node = step.node
+    if node.subtype == "C" and not getattr(node, "def").constraint.skip_validation:
+        yield Hit(f"every table with a column of {step.table} is read and locked against writes")
+    elif node.subtype == "O":
+        yield Hit(f"SET NOT NULL reads every table with a column of {step.table}")
+
+
+RULE = Rule(
+    name="domain-constraint",
+    level="error",
+    title="A constraint is added to a domain that is in use",
+    why="PostgreSQL checks each column of the domain, in every table, under a lock that stops"
+    " writes.",
+    instead="""ALTER DOMAIN {table} ADD CONSTRAINT the_check CHECK (...) NOT VALID;
+-- in the next file
+ALTER DOMAIN {table} VALIDATE CONSTRAINT the_check;""",
+    flagged=("ALTER DOMAIN email ADD CONSTRAINT c CHECK (VALUE LIKE '%@%');",),
+    passed=("ALTER DOMAIN email ADD CONSTRAINT c CHECK (VALUE LIKE '%@%') NOT VALID;",),
+    step=_check,
+    verbs=frozenset({"AlterDomain"}),
+    window=False,
+    squawk=("ban-alter-domain-with-add-constraint",),
+)

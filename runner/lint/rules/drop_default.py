@@ -1,0 +1,48 @@
+"""DROP DEFAULT breaks writers that rely on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.node.HasField("def") or step.target not in ("TABLE", ""):
+        return
+    column = context.world.table(step.table).columns.get(step.name)
+    if column is not None and (column.renamed or column.born is context.script):
+        return
+    for other in context.later(step):
+        if (other.table, other.name) == (step.table, step.name) and other.verb == "ColumnDefault":
+            return
+    yield Hit(
+        f"INSERTs of the running release that leave out {step.table}.{step.name} store NULL, or"
+        " fail when it is NOT NULL",
+        names={"column": step.name},
+    )
+
+
+RULE = Rule(
+    name="drop-default",
+    level="warning",
+    title="DROP DEFAULT breaks writers that rely on it",
+    why="The release that is running leaves the column out because there is a default.",
+    instead="""-- release code that always writes {column} first; then, knowingly:
+-- trueup: ignore drop-default because every writer names the column since release 12
+ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT;""",
+    flagged=("ALTER TABLE users ALTER COLUMN status DROP DEFAULT;",),
+    passed=(
+        "ALTER TABLE users ALTER COLUMN status DROP DEFAULT, ALTER COLUMN status SET DEFAULT 'A';",
+        "ALTER TABLE users ALTER COLUMN status SET DEFAULT 'ACTIVE';",
+    ),
+    step=_check,
+    verbs=frozenset({"ColumnDefault"}),
+    window=False,
+)

@@ -1,0 +1,40 @@
+"""Rights to change data are granted to PUBLIC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    node = step.node
+    public = any(
+        tree.enum_name(tree.inner(g), "roletype") == "ROLESPEC_PUBLIC" for g in node.grantees
+    )
+    if not node.is_grant or not public:
+        return
+    rights = {tree.inner(p).priv_name for p in node.privileges}
+    if not rights or rights & {"insert", "update", "delete", "truncate", "create"}:
+        yield Hit("every role of the server, also one made later, may change it")
+
+
+RULE = Rule(
+    name="grant-to-public",
+    level="error",
+    title="Rights to change data are granted to PUBLIC",
+    why="PUBLIC is everybody, roles that do not exist yet included.",
+    instead="""GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
+    flagged=("GRANT ALL ON users TO PUBLIC;", "GRANT CREATE ON SCHEMA app TO PUBLIC;"),
+    passed=("GRANT SELECT ON kinds TO PUBLIC;", "GRANT ALL ON users TO app;"),
+    step=_check,
+    verbs=frozenset({"Grant"}),
+    new_tables=True,
+)

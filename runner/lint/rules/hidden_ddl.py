@@ -1,0 +1,64 @@
+"""EXECUTE in a DO block hides what is changed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runner.lint.blocks import block_queries, executed_text
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+_DDL = re.compile(
+    r"\b(?:ALTER|DROP|TRUNCATE|REINDEX|CLUSTER|CREATE\s+(?:UNIQUE\s+)?(?:INDEX|TABLE|TRIGGER))\b",
+    re.IGNORECASE,
+)
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    queries, _ = block_queries(step.statement)
+    begin = 0
+    for query in queries:
+        place = step.statement.text.find(query.text, begin)
+        begin = max(place, begin)
+        if not query.dynamic:
+            continue
+        text = executed_text(query.text)
+        if _DDL.search(text) or _all_hidden(text):
+            yield Hit(
+                "EXECUTE runs a statement that the file does not show: what it locks and changes"
+                " depends on the database",
+                offset=step.statement.offset + max(place, 0),
+            )
+
+
+def _all_hidden(text: str) -> bool:
+    return text.strip() == "trueup_placeholder"
+
+
+RULE = Rule(
+    name="hidden-ddl",
+    level="warning",
+    title="EXECUTE in a DO block hides what is changed",
+    why="A reviewer approves what can be read. `trueup lint --trace` runs the block on a server"
+    " of its own and tells which locks it took and which tables it rewrote.",
+    instead="""-- write each statement out
+ALTER TABLE the_table ADD COLUMN the_column text;""",
+    flagged=(
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD COLUMN a int'; END $$;",
+        "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables LOOP"
+        " EXECUTE format('DROP TABLE %I', t); END LOOP; END $$;",
+    ),
+    passed=(
+        "DO $$ BEGIN EXECUTE 'SELECT 1'; END $$;",
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN"
+        " CREATE ROLE app; END IF; END $$;",
+    ),
+    step=_check,
+    verbs=frozenset({"Do"}),
+)

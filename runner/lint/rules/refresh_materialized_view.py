@@ -1,0 +1,44 @@
+"""REFRESH MATERIALIZED VIEW without CONCURRENTLY stops its readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    view = context.world.tables.get(step.table)
+    if not step.node.concurrent and not (view and view.unfilled):
+        yield Hit(f"nobody can read {step.table} until its query has run to the end")
+
+
+RULE = Rule(
+    name="refresh-materialized-view",
+    level="error",
+    title="REFRESH MATERIALIZED VIEW without CONCURRENTLY stops its readers",
+    why="The view is locked by ACCESS EXCLUSIVE while it is filled. CONCURRENTLY needs a unique"
+    " index and lets readers go on.",
+    instead="""CREATE UNIQUE INDEX CONCURRENTLY {table}_key ON {table} (id);  -- once
+REFRESH MATERIALIZED VIEW CONCURRENTLY {table};""",
+    flagged=(
+        "REFRESH MATERIALIZED VIEW totals;",
+        "CREATE MATERIALIZED VIEW totals AS SELECT sum(n) FROM users WITH NO DATA;\n"
+        "-- file: 0002_fill.sql\nREFRESH MATERIALIZED VIEW totals;\n"
+        "-- file: 0003_again.sql\nREFRESH MATERIALIZED VIEW totals;",
+    ),
+    passed=(
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY totals;",
+        "CREATE MATERIALIZED VIEW totals AS SELECT sum(n) FROM users WITH NO DATA;\n"
+        "-- file: 0002_fill.sql\nREFRESH MATERIALIZED VIEW totals;",
+    ),
+    step=_check,
+    verbs=frozenset({"RefreshMatView"}),
+    window=False,
+)

@@ -1,0 +1,39 @@
+"""REINDEX without CONCURRENTLY stops writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if tree.option(step.node.params, "concurrently") is None:
+        yield Hit(
+            f"REINDEX of {step.table} stops writes to its table, and reads that use the index",
+            names={"kind": step.target},
+        )
+
+
+RULE = Rule(
+    name="reindex",
+    level="error",
+    title="REINDEX without CONCURRENTLY stops writes",
+    why="The index is built anew under a lock that writers, and readers that plan with the"
+    " index, wait for.",
+    instead="""-- in a file of its own, outside a transaction
+REINDEX {kind} CONCURRENTLY {table};""",
+    flagged=("REINDEX TABLE users;", "REINDEX INDEX users_email_idx;"),
+    passed=("-- transactional: false\nREINDEX INDEX CONCURRENTLY users_email_idx;",),
+    step=_check,
+    verbs=frozenset({"Reindex"}),
+    window=False,
+    squawk=("require-concurrent-reindex",),
+)

@@ -1,0 +1,109 @@
+"""A table is renamed and nothing keeps its old name alive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.context import renamed
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+_READ = frozenset({"TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"})
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    new = step.node.newname if step.verb == "Rename" else f"{step.name}.{step.table}"
+    if step.target == "SCHEMA" and step.verb == "Rename":
+        yield Hit(f"every client that names the schema {step.name or step.table} fails at once")
+        return
+    if step.target not in _READ or context.transaction.named[step] != step.table:
+        return  # Of a table that is renamed twice in a transaction, the end counts.
+    if any(other.verb == "View" and other.table == step.table for other in context.later(step)):
+        return
+    if _is_replaced(step, context) or _takes_a_place(step, context):
+        return
+    yield Hit(
+        f"clients that still say {step.table} fail at once; the old and the new release cannot"
+        " run together",
+        names={"new": new, "view": step.table},
+    )
+
+
+def _is_replaced(step: Step, context: Context) -> bool:
+    """Whether a table, this or another one, has the name again when the transaction ends."""
+    found = False
+    for other in context.later_in_transaction(step):
+        if renamed(other) == step.table:
+            found = True
+        elif other.table == step.table and _frees(other):
+            found = False
+    return found
+
+
+def _takes_a_place(step: Step, context: Context) -> bool:
+    """Whether the table takes a name that the transaction has made free.
+
+    What was dropped may be replaced only by what these files made: nobody knows it yet.
+    """
+    end = renamed(step)
+    for other in context.later_in_transaction(step):
+        if other.table == end:
+            end = renamed(other) or end
+    made = context.world.tables.get(step.table)
+    is_new = made is not None and made.born is not None
+    return any(
+        other.table == end and (_frees(other) if is_new else renamed(other))
+        for other in context.transaction.steps
+    )
+
+
+def _frees(step: Step) -> bool:
+    """Whether a step takes its table's name away."""
+    return bool(renamed(step)) or (step.verb == "Drop" and step.target in _READ)
+
+
+RULE = Rule(
+    name="rename-table",
+    level="error",
+    title="A table is renamed and nothing keeps its old name alive",
+    why="The rename and the release of the code never happen at one moment. A view under the"
+    " old name, made in the same transaction, with the table's grants, serves the old"
+    " release.",
+    instead="""BEGIN;
+ALTER TABLE {table} RENAME TO {new};
+CREATE VIEW {view} AS SELECT id, name FROM {new};  -- all columns by name
+GRANT SELECT, INSERT, UPDATE, DELETE ON {view} TO the_application;
+COMMIT;""",
+    flagged=(
+        "ALTER TABLE users RENAME TO app_user;",
+        "ALTER TABLE users SET SCHEMA archive;",
+        "ALTER VIEW active_users RENAME TO users_active;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; COMMIT;\n"
+        "BEGIN; ALTER TABLE app_user RENAME TO users; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE orders RENAME TO app_order;\n"
+        "ALTER TABLE app_user RENAME TO users; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO a; ALTER TABLE a RENAME TO users;"
+        " ALTER TABLE users RENAME TO app_user; COMMIT;",
+        "BEGIN; DROP MATERIALIZED VIEW totals; ALTER MATERIALIZED VIEW sums RENAME TO totals;"
+        " COMMIT;",
+    ),
+    passed=(
+        "BEGIN; ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
+        "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE app_user RENAME TO users;"
+        " COMMIT;",
+        "CREATE MATERIALIZED VIEW next.totals AS SELECT 1 AS n WITH NO DATA;\n"
+        "-- file: 0002_swap.sql\nBEGIN; DROP MATERIALIZED VIEW totals;\n"
+        "ALTER MATERIALIZED VIEW next.totals SET SCHEMA public; COMMIT;",
+        "ALTER TABLE users RENAME TO app_user;\nCREATE VIEW users AS SELECT id FROM app_user;\n"
+        "GRANT SELECT ON users TO app;",
+    ),
+    step=_check,
+    verbs=frozenset({"Rename", "SetSchema"}),
+    window=False,
+    squawk=("renaming-table", "renaming-object", "ban-set-schema"),
+)

@@ -1,0 +1,127 @@
+"""The rollback leaves something behind, or drops what is not its own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+from runner.lint.work import former_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.layouts import Script
+    from runner.lint.steps import Step
+
+_MADE = {
+    "Create": "TABLE",
+    "View": "VIEW",
+    "AddColumn": "COLUMN",
+    "AddConstraint": "CONSTRAINT",
+    "Index": "INDEX",
+    "CreateTrig": "TRIGGER",
+    "CreateEnum": "TYPE",
+}
+
+
+def _check(context: Context) -> Iterator[Hit]:
+    up, down = context.script, context.pair.down
+    if down is None or not down.steps:
+        return
+    text = down.text.lower()
+    yield from _unrelated(up, down)
+    dropped = {s.table for s in down.steps if s.verb == "Drop"}
+    gone = {s.table for s in up.steps if s.verb == "Drop"}
+    names = {former_name(table, context) for table in dropped} | dropped
+    cascades = "cascade" in text
+    yield from _data_left(up, context, text)
+    for step in up.steps:
+        made = _MADE.get(step.verb)
+        if made is None or step.hidden or cascades:
+            continue
+        if step.verb == "View" and step.node.replace:
+            continue
+        name = (step.name or step.table).rpartition(".")[2]
+        if (
+            not name
+            or step.table in names
+            or step.table in gone
+            or re.search(rf"\b{re.escape(name.lower())}\b", text)
+        ):
+            continue
+        if step.verb == "AddConstraint" and _goes_with_column(step, text):
+            continue
+        yield Hit(
+            f"the rollback does not mention {made.lower()} {name}, which this creates",
+            step=step,
+            names={"kind": made, "name": name},
+        )
+
+
+def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
+    """What the rollback drops and the file never spoke of."""
+    for step in down.steps:
+        if step.verb == "DropColumn":
+            name, what = step.name, "column"
+        elif step.verb == "Drop" and step.target == "TABLE":
+            name, what = step.table.rpartition(".")[2], "table"
+        else:
+            continue
+        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+        if not word.search(up.text) and len(word.findall(down.text)) == 1:
+            yield Hit(
+                f"the rollback drops {what} {name}, which this file does not speak of:"
+                " what it holds is lost",
+                names={"kind": what.upper(), "name": name},
+            )
+
+
+def _data_left(up: Script, context: Context, text: str) -> Iterator[Hit]:
+    """Values that the file replaces and the rollback does not speak of."""
+    for step in up.steps:
+        if step.verb != "Update" or step.hidden or context.is_new(step.table):
+            continue
+        columns = [tree.inner(target).name for target in step.node.target_list]
+        if not any(re.search(rf"\b{re.escape(c.lower())}\b", text) for c in columns):
+            yield Hit(
+                f"the rollback leaves {', '.join(columns)} of {step.table} as this UPDATE sets it",
+                step=step,
+                names={"kind": "the old values of", "name": f"{step.table}.{columns[0]}"},
+            )
+
+
+def _goes_with_column(step: Step, text: str) -> bool:
+    """A constraint goes with its column."""
+    node = getattr(step.node, "def").constraint
+    columns = set(tree.strings(node.fk_attrs)) | set(tree.strings(node.keys))
+    columns |= tree.columns_of(node.raw_expr) if node.HasField("raw_expr") else frozenset()
+    return any(
+        re.search(rf"\bdrop column (?:if exists )?\"?{re.escape(c)}\b", text) for c in columns
+    )
+
+
+RULE = Rule(
+    name="rollback-incomplete",
+    level="warning",
+    title="The rollback leaves something behind, or drops what is not its own",
+    why="What stays behind makes the next apply fail (it exists) or keeps its lock and its"
+    " cost. The names are compared; `trueup lint --trace` applies and rolls back on a server"
+    " of its own and compares the schemas.",
+    instead="""-- in the rollback: what puts {kind} {name} back as it was""",
+    flagged=(
+        "-- migrate:up\nUPDATE a SET state = 'NEW' WHERE id = 1;\n-- migrate:down\nSELECT 1;",
+        "-- migrate:up\nCREATE TABLE a (n int);\n-- migrate:down\n"
+        "DROP TABLE a;\nDROP TABLE customers;",
+        "-- migrate:up\nCREATE TABLE a (n int);\nCREATE TABLE b (n int);\n"
+        "-- migrate:down\nDROP TABLE a;",
+    ),
+    passed=(
+        "-- migrate:up\nALTER TABLE a RENAME TO b;\n-- migrate:down\nALTER TABLE b RENAME TO a;",
+        "-- migrate:up\nCREATE TABLE a (n int);\nCREATE INDEX i ON a (n);\n"
+        "-- migrate:down\nDROP TABLE a;",
+    ),
+    script=_check,
+)

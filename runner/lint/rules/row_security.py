@@ -1,0 +1,46 @@
+"""Row security is switched on without a policy, or off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "EnableRowSecurity":
+        has_policy = any(
+            s.verb == "CreatePolicy" and s.table == step.table
+            for pair in context.chain.pairs
+            for s in pair.up.steps
+        )
+        if not has_policy:
+            yield Hit(f"no policy for {step.table}: all but its owner see an empty table at once")
+    else:
+        yield Hit(f"every role that may read {step.table} now sees all of its rows")
+
+
+RULE = Rule(
+    name="row-security",
+    level="warning",
+    title="Row security is switched on without a policy, or off",
+    why="Row security without a policy hides all rows, without an error. Switched off, it shows"
+    " every tenant's rows to every tenant.",
+    instead="""BEGIN;
+CREATE POLICY {table}_own ON {table} USING (tenant = current_setting('app.tenant'));
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+COMMIT;""",
+    flagged=(
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
+        "ALTER TABLE users DISABLE ROW LEVEL SECURITY;",
+    ),
+    passed=("CREATE POLICY p ON users USING (true); ALTER TABLE users ENABLE ROW LEVEL SECURITY;",),
+    step=_check,
+    verbs=frozenset({"EnableRowSecurity", "DisableRowSecurity", "NoForceRowSecurity"}),
+)

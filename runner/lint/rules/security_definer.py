@@ -1,0 +1,49 @@
+"""SECURITY DEFINER without a fixed search_path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    options = step.node.options
+    security = tree.option(options, "security")
+    if security is None or not tree.inner(security.arg).boolval:
+        return
+    settings = [tree.inner(o.arg) for o in map(tree.inner, options) if o.defname == "set"]
+    if not any(setting.name == "search_path" for setting in settings):
+        for other in context.later(step):
+            if other.verb == "AlterFunction" and "search_path" in other.statement.text:
+                return
+        yield Hit(
+            f"{step.table} runs with its owner's rights and the caller's search_path: a caller can"
+            " put a function of his own in its way"
+        )
+
+
+RULE = Rule(
+    name="security-definer",
+    level="error",
+    title="SECURITY DEFINER without a fixed search_path",
+    why="The function finds operators and tables through the search_path of whoever calls it,"
+    " and runs what it finds with its owner's rights (CVE-2018-1058).",
+    instead="""CREATE FUNCTION {table}() ... SECURITY DEFINER
+SET search_path = pg_catalog, app, pg_temp AS ...;
+REVOKE ALL ON FUNCTION {table} FROM PUBLIC;""",
+    flagged=("CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",),
+    passed=(
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER\n"
+        "SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
+    ),
+    step=_check,
+    verbs=frozenset({"CreateFunction"}),
+)

@@ -1,0 +1,87 @@
+"""A whole table is updated or deleted in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.model import Hit, Rule
+from runner.lint.where import reach
+from runner.lint.work import copied_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.context import Context
+    from runner.lint.steps import Step
+
+_MESSAGES = {
+    "all": "every row of {table} is written in one transaction",
+    "always": "the WHERE is true for every row: all of {table} is written in one transaction",
+    "open": "nothing bounds the WHERE: all rows of {table} that match it are one transaction",
+}
+
+
+def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "Merge":
+        source = tree.inner(step.node.source_relation)
+        if tree.kind(source) == "RangeVar" and not context.is_new(tree.relation(source)):
+            yield Hit(f"all rows of {tree.relation(source)} are merged in one transaction")
+        return
+    if step.verb == "Insert":
+        if copied := copied_table(step, context):
+            yield Hit(f"all rows of {copied} are copied in one transaction")
+        return
+    reached = reach(step, context.world.tables.get(step.table))
+    if reached == "bounded" and not (step.loop and not step.commits):
+        return
+    if reached == "open" and step.commits:
+        return
+    if reached == "bounded":
+        message = f"the batches of {step.table} run in a loop that never commits: one transaction"
+    else:
+        message = _MESSAGES[reached].format(table=step.table)
+    yield Hit(message)
+
+
+RULE = Rule(
+    name="update-whole-table",
+    level="error",
+    title="A whole table is updated or deleted in one transaction",
+    why="Every row stays locked until the end, clients that write to them wait or deadlock, the"
+    " table doubles in size, replicas fall behind, and a failure throws all of it away. A"
+    " WHERE that is true for every row, or that only leaves out the rows already done,"
+    " changes nothing about that.",
+    instead="""-- outside a transaction: batches by page, each with its COMMIT
+DO $$
+DECLARE
+    pages bigint := pg_relation_size('{table}') / current_setting('block_size')::bigint;
+BEGIN
+    FOR page IN 0..pages BY 100 LOOP
+        UPDATE {table} SET ...
+        WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + 100)::tid;
+        COMMIT;
+    END LOOP;
+END $$;""",
+    flagged=(
+        "UPDATE users SET status = 'ACTIVE';",
+        "DELETE FROM users WHERE 1 = 1;",
+        "UPDATE users SET status = upper(status) WHERE id IS NOT NULL;",
+        "UPDATE users SET full_name = first || last WHERE full_name IS NULL;",
+        "INSERT INTO user_copy SELECT id, email FROM users;",
+        "WITH gone AS (DELETE FROM users RETURNING id) SELECT count(*) FROM gone;",
+        "DELETE FROM events WHERE created_at < now() - interval '1 year';",
+    ),
+    passed=(
+        "INSERT INTO kind (name) VALUES ('a') ON CONFLICT DO NOTHING;",
+        "UPDATE settings SET value = 'on' WHERE name = 'beta';",
+        "UPDATE users SET a = b WHERE id BETWEEN 1 AND 1000;",
+        "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE gone LIMIT 500);",
+        "-- transactional: false\nDO $$ BEGIN LOOP UPDATE users SET a = b WHERE id IN"
+        " (SELECT id FROM users WHERE a IS NULL LIMIT 1000); EXIT WHEN NOT FOUND; COMMIT;"
+        " END LOOP; END $$;",
+    ),
+    step=_check,
+    verbs=frozenset({"Update", "Delete", "Insert", "Merge"}),
+    window=False,
+)

@@ -1,0 +1,185 @@
+"""What is known of the database while the files of a chain are read: tables, keys, views."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.lint import tree
+from runner.lint.blocks import block_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.layouts import Script
+    from runner.lint.steps import Step
+
+_RAISES = re.compile(r"\bRAISE\s+EXCEPTION\b|\bASSERT\b|1\s*/\s*0", re.IGNORECASE)
+_GUARD_NAME = re.compile(
+    r"(?:^|[._])(?:require|assert|ensure|refuse|check|verify|guard)", re.IGNORECASE
+)
+
+
+@dataclass
+class Column:
+    """A column: its type as written, whether it is NOT NULL, the file that made it, its changes."""
+
+    type: str = ""
+    not_null: bool = False
+    born: Script | None = None
+    renamed: bool = False
+    converted: bool = False
+    default: object = None
+
+
+@dataclass
+class Constraint:
+    """A constraint.
+
+    Args:
+        name: empty when the file leaves it to PostgreSQL.
+        kind: PRIMARY, UNIQUE, CHECK, FOREIGN, EXCLUSION or NOTNULL.
+        columns: those it covers; of a CHECK those it proves to be NOT NULL.
+        validated: False for NOT VALID.
+        references: the table that a foreign key points at, and its columns.
+        step: the step that made it.
+        mentions: all columns of a CHECK.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    validated: bool
+    references: tuple[str, tuple[str, ...]]
+    step: Step
+    script: Script
+    mentions: frozenset[str] = frozenset()
+
+
+@dataclass
+class Index:
+    """An index: its leading plain columns, and whether it is partial."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    partial: bool
+    unique: bool
+
+
+@dataclass
+class Table:
+    """A table.
+
+    Args:
+        known: True when the chain created it, so that all its columns and indexes are known.
+        born: the file that created it.
+        partitioned: whether it was created with PARTITION BY.
+        unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
+    """
+
+    name: str
+    known: bool = False
+    born: Script | None = None
+    partitioned: bool = False
+    unfilled: bool = False
+    columns: dict[str, Column] = field(default_factory=dict)
+    constraints: list[Constraint] = field(default_factory=list)
+
+    def column(self, name: str) -> Column:
+        """The column, made known by being asked for."""
+        return self.columns.setdefault(name, Column())
+
+    def proves_not_null(self, column: str) -> bool:
+        """Whether a validated constraint keeps NULL out of a column."""
+        return any(
+            k.validated and column in k.columns and k.kind in ("CHECK", "NOTNULL", "PRIMARY")
+            for k in self.constraints
+        )
+
+
+@dataclass
+class View:
+    """A view.
+
+    Args:
+        stands_for: the table's new name, when the view has the name that the table had before.
+        granted: whether grants were given to it, or copied.
+    """
+
+    name: str
+    step: Step
+    script: Script
+    tables: frozenset[str]
+    stands_for: str = ""
+    granted: bool = False
+    dropped: bool = False
+
+
+@dataclass
+class World:
+    """The database as far as the steps so far tell.
+
+    Args:
+        renamed: for each former name of a table, its name now.
+        enum_types: native enum types that the chain created.
+        functions: bodies of the functions and procedures that it created.
+        steady: those that it declared immutable or stable.
+        routines_raise: whether a function may refuse to go on.
+    """
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
+    past_views: list[View] = field(default_factory=list)
+    indexes: dict[str, Index] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    enum_types: set[str] = field(default_factory=set)
+    new_types: dict[str, Script] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    steady: set[str] = field(default_factory=set)
+
+    def table(self, name: str) -> Table:
+        """The table, made known by being asked for."""
+        return self.tables.setdefault(name, Table(name))
+
+    def is_new(self, name: str, script: Script) -> bool:
+        """Whether the same file created the table: nobody else can see it before it is done."""
+        table = self.tables.get(name)
+        return table is not None and table.born is script
+
+    def foreign_keys(self) -> Iterator[tuple[Table, Constraint]]:
+        """All foreign keys."""
+        for table in self.tables.values():
+            for constraint in table.constraints:
+                if constraint.kind == "FOREIGN":
+                    yield table, constraint
+
+    def primary_key(self, table: str) -> tuple[str, ...]:
+        """The columns of a table's primary key."""
+        for constraint in self.table(table).constraints:
+            if constraint.kind == "PRIMARY":
+                return constraint.columns
+        return ()
+
+    def index_covers(self, table: str, columns: tuple[str, ...]) -> bool:
+        """Whether an index begins with these columns, in any order."""
+        keys = [i.columns for i in self.indexes.values() if i.table == table and not i.partial]
+        keys += [
+            k.columns for k in self.table(table).constraints if k.kind in ("PRIMARY", "UNIQUE")
+        ]
+        return any(set(key[: len(columns)]) == set(columns) for key in keys)
+
+    def may_refuse(self, step: Step) -> bool:
+        """Whether a step is a guard: it can stop the file before anything is lost."""
+        if step.verb == "Do":
+            return _RAISES.search(block_text(step.node)) is not None
+        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
+        if step.verb not in ("Call", "Select"):
+            return False
+        return any(
+            _RAISES.search(self.functions[name])
+            if name in self.functions
+            else _GUARD_NAME.search(name)
+            for name in called
+        ) or (step.verb == "Select" and _RAISES.search(step.statement.text) is not None)

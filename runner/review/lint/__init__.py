@@ -1,6 +1,0 @@
-"""Finds what could hurt a live database in migration files, before they are run."""
-
-from runner.review.lint.engine import Report, all_rules, lint
-from runner.review.lint.model import Finding, Rule
-
-__all__ = ["Finding", "Report", "Rule", "all_rules", "lint"]

@@ -1,0 +1,86 @@
+"""What contract's gate lets through: names that rest, and names that a person has typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.processes import eventually
+from support.runs import query, run_trueup
+
+from runner import config
+from runner.execute import engine
+from runner.ledger.files import read_migrations
+
+SERVICE = Path(__file__).parents[3] / "sql" / "model_orchestration"
+CONTRACT = ("apply", "--service", str(SERVICE), "--to", "contract", "--deadline", "10s")
+NAMES = ("public.models", "public.provider_quotas", "public.requests")
+
+
+@pytest.fixture
+def in_use(database: str) -> str:
+    """Both contracts live, and a client has just used all old names."""
+    sources = config.resolve_sources((), str(SERVICE), {}, "online")
+    migrations = read_migrations(sources.folders, on_request=sources.on_request)
+    engine.apply(database, migrations, to="enforce")
+    with psycopg.connect(database, autocommit=True) as client:
+        client.execute("SELECT FROM models; SELECT FROM requests; SELECT FROM provider_quotas")
+    eventually(
+        lambda: (
+            query(
+                database,
+                "SELECT 1 FROM pg_stat_user_tables WHERE relname ~ '_used$' AND seq_scan = 0",
+            )
+            == []
+        )
+    )
+    return database
+
+
+def old_names(dsn: str) -> list[str]:
+    return [
+        row[0]
+        for row in query(
+            dsn, "SELECT relname FROM pg_class WHERE relkind = 'v' AND relnamespace ="
+            " 'public'::regnamespace ORDER BY 1"
+        )
+    ]  # fmt: skip
+
+
+def force(*names: str) -> list[str]:
+    return [part for name in names for part in ("--force", name)]
+
+
+def test_names_in_use_are_not_removed(in_use: str) -> None:
+    done = run_trueup(*CONTRACT, dsn=in_use)
+    assert done.returncode == 5
+    assert "use" in done.stderr
+    assert old_names(in_use) == ["models", "provider_quotas", "requests"]
+
+
+def test_names_that_were_typed_are_removed(in_use: str) -> None:
+    done = run_trueup(*CONTRACT, *force(*NAMES), dsn=in_use)
+    assert done.returncode == 0, done.stderr
+    assert old_names(in_use) == []
+
+
+def test_a_name_that_was_not_typed_keeps_its_waiting_period(in_use: str) -> None:
+    done = run_trueup(*CONTRACT, *force(*NAMES[:2]), dsn=in_use)
+    assert done.returncode == 1
+    assert "public.requests may still be in use, and --force does not name it" in done.stderr
+    assert "--force public.requests" in done.stderr
+    assert old_names(in_use) == ["models", "provider_quotas", "requests"]
+
+
+def test_a_name_that_does_not_exist_is_refused(in_use: str) -> None:
+    done = run_trueup(*CONTRACT, *force("models"), dsn=in_use)
+    assert done.returncode == 2
+    assert "--force models: this run does not remove that name" in done.stderr
+    assert "it removes: public.models, public.provider_quotas, public.requests" in done.stderr
+
+
+def test_a_whole_chain_can_be_forced_at_once(database: str) -> None:
+    done = run_trueup(*CONTRACT, *force(*NAMES), dsn=database)
+    assert done.returncode == 0, done.stderr
+    assert old_names(database) == []
