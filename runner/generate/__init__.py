@@ -13,15 +13,15 @@ from runner.generate.attached import obstacles
 from runner.generate.changes import is_converted, outside_references, plan_changes
 from runner.generate.converted import require_nothing_left
 from runner.generate.dependents import Dependents
+from runner.generate.files import MigrationText, number
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.partitions import partition_obstacles
-from runner.generate.render import File, number
 from runner.generate.unit import UnitView
 from runner.generate.view import TableView
 from runner.quoting import Name
 from runner.standard.model import Standard
 
-__all__ = ["File", "Generated", "TableChange", "generate", "plan_changes", "plan_units"]
+__all__ = ["Generated", "MigrationText", "TableChange", "generate", "plan_changes", "plan_units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Generated:
         converted: the tables that have their new name already, and get no files.
     """
 
-    files: tuple[File, ...]
+    files: tuple[MigrationText, ...]
     only_window: tuple[str, ...]
     converted: tuple[str, ...] = ()
 
@@ -66,8 +66,8 @@ def generate(
     online_units = [u for u in units if not u.only_window]
     return Generated(
         (
-            *number(list(online.drafts(online_units)), baseline, known),
-            *number(list(window.drafts(units)), baseline, known),
+            *number(online.files(online_units), baseline, known),
+            *number(window.files(units), baseline, known),
         ),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),

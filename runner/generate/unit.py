@@ -152,3 +152,8 @@ class UnitView:
                 return table, column
             seen.add((table.new, column.name))
             parent = column.parent
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a header lists them."""
+    return ", ".join(dict.fromkeys(names))

@@ -11,7 +11,7 @@ import psycopg
 from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
 from runner.generate import Generated, generate
-from runner.generate.render import File
+from runner.generate.files import MigrationText
 from runner.postgres.connect import connect
 from runner.postgres.embedded import FAST, start_server
 from runner.standard import load_standard
@@ -99,7 +99,7 @@ def _generated(folder: Path, standard: Standard, catalog: Catalog) -> Generated:
     return generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
 
 
-def _texts(files: Sequence[File]) -> list[tuple[str, str]]:
+def _texts(files: Sequence[MigrationText]) -> list[tuple[str, str]]:
     return [
         pair
         for f in files

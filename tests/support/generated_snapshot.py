@@ -101,9 +101,8 @@ def compare(folder: Path) -> int:
         differing += 1
         if differing <= 3:
             for name in [n for n in before | after if before.get(n) != after.get(n)][:2]:
-                lines = (before.get(name, ""), after.get(name, ""))
-                sides = (text.splitlines(keepends=True) for text in lines)
-                sys.stdout.writelines(difflib.unified_diff(*sides, f"{path.stem} {name}", "now"))
+                old, new = (x.get(name, "").splitlines(keepends=True) for x in (before, after))
+                sys.stdout.writelines(difflib.unified_diff(old, new, f"{path.stem} {name}", "now"))
     print(f"{schemas} schemas ({refused} refused), {files} files; {differing} differ")
     return differing
 

@@ -1,1 +1,1 @@
-DELETE FROM trueup.progress WHERE file = {{ id | lit }};
+DELETE FROM trueup.progress WHERE file = {{ own_id }};

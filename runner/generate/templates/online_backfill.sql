@@ -64,7 +64,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ({{ id | lit }}, {{ table | n | lit }}, converted, page, pages)
+            VALUES ({{ own_id }}, {{ table | n | lit }}, converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
