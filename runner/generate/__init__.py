@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
@@ -17,7 +17,6 @@ from runner.generate.files import MigrationText, number
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.partitions import partition_obstacles
 from runner.generate.unit import UnitView
-from runner.generate.view import TableView
 from runner.quoting import Name
 from runner.standard.model import Standard
 
@@ -106,7 +105,7 @@ def _units(
         in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
-            tuple(TableView(change, touching[change.new]) for change in tables),
+            tuple(replace(change, touching=tuple(touching[change.new])) for change in tables),
             tuple(o.reason for o in in_the_way),
             dependents.changes(names),
         )

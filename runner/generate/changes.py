@@ -79,7 +79,9 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 indexes=tuple(index_changes(relation, new, changed, taken[new.schema])),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
-                marker=shorten(standard.own_prefix(name.schema) + name.name, "_used"),
+                marker=Name(
+                    "trueup", shorten(standard.own_prefix(name.schema) + name.name, "_used")
+                ),
                 own_stem=standard.own_prefix(new.schema) + new.name,
                 prefix=standard.prefix(name.schema),
                 renamed=standards[name].columns,
@@ -97,7 +99,7 @@ def _require_own_names(changes: Iterable[TableChange]) -> None:
     """No two tables share what trueup makes for one of them."""
     owners: dict[str, TableChange] = {}
     for change in changes:
-        for name in (change.marker, *(shorten(change.own_stem, s) for s in ("_sync", "_reversal"))):
+        for name in (change.marker.name, change.sync.name, change.reversal.name):
             other = owners.setdefault(name, change)
             if other is not change:
                 raise StandardError(

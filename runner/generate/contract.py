@@ -40,15 +40,13 @@ def files(u: UnitView, enforced: Sequence[File]) -> list[File]:
     for t in reversed(u.tables):
         if not t.columns and t.old == t.new:
             continue
-        indexes = list(key.contract(t, _FOLDER, previous))
+        indexes = list(key.indexes(t, _FOLDER, previous))
         finish = table.contract(t, u, indexes[-1:] or previous)
         found += [*indexes, finish]
         previous = [finish]
-        if t.partitions.is_partitioned:
-            for k in (k for k in t.resting_on_key if k.validated):
-                proof = foreign_key.prove(
-                    t, k, k.table, k.name, previous, phase="contract", folder=_FOLDER
-                )
-                previous = [proof]
-                found += previous
+        for k in (k for k in key.resting_on(t) if k.validated):
+            previous = [
+                foreign_key.prove(t, k, k.table, k.name, previous, phase="contract", folder=_FOLDER)
+            ]
+            found += previous
     return found

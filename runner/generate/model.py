@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from runner.catalog import Column, Relation
-from runner.quoting import Name, quote_ident, quote_name, shorten
+from runner.quoting import Name, quote_ident, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +171,6 @@ class IndexChange:
     statistics_targets: tuple[tuple[int, int], ...] = ()
     deferral: str = ""  # of a constraint: " DEFERRABLE INITIALLY DEFERRED"
 
-    def removal(self, table: Name) -> str:
-        """The statement that drops it from a table."""
-        if self.constraint:
-            return f"ALTER TABLE {quote_name(table)} DROP CONSTRAINT {quote_ident(self.old_name)};"
-        return f"DROP INDEX {quote_name(Name(table.schema, self.old_name))};"
-
-    def statement(self, table: Name, *, new: bool) -> str:
-        """The statement that makes it on a table, for the old or the new contract's values."""
-        method, name = self.new_method if new else self.method, quote_ident(self.old_name)
-        if self.constraint == "EXCLUDE":
-            return f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {name} {method};"
-        unique = "UNIQUE " if self.unique else ""
-        return f"CREATE {unique}INDEX {name} ON {quote_name(table)} {method};"
-
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -332,9 +319,20 @@ class DependentChange:
         return f"{self.name.schema}_{self.name.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableChange:
-    """A table on its way from the old to the new contract."""
+    """A table on its way from the old to the new contract.
+
+    Args:
+        marker: the odometer's relation.
+        own_stem: what the names of trueup's own objects for it begin with.
+        prefix: before the names of its files.
+        renamed: columns that only change their name: old, new.
+        sequences: old name, new name.
+        integer_checks: column, name, condition.
+        partitions: of all levels, the deepest first.
+        touching: all foreign keys of it and to it, those of tables that stay as they are too.
+    """
 
     old: Name
     new: Name
@@ -343,19 +341,96 @@ class TableChange:
     indexes: tuple[IndexChange, ...]
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
-    marker: str
-    own_stem: str = ""  # what the names of trueup's own objects for it begin with
-    prefix: str = ""  # before the names of its files
-    renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
-    sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
-    integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
+    marker: Name
+    own_stem: str = ""
+    prefix: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    sequences: tuple[tuple[str, str], ...] = ()
+    integer_checks: tuple[tuple[str, str, str], ...] = ()
     checks: tuple[CheckChange, ...] = ()
-    partitions: tuple[Partition, ...] = ()  # of all levels, the deepest first
+    partitions: tuple[Partition, ...] = ()
+    touching: tuple[ForeignKeyChange, ...] = ()
 
-    @property
+    @cached_property
     def converted(self) -> Mapping[str, ColumnChange]:
         """The converted columns by name."""
         return {c.name: c for c in self.columns}
+
+    @property
+    def stem(self) -> str:
+        """What its files are named after."""
+        return self.prefix + self.new.name
+
+    @property
+    def sync(self) -> Name:
+        """The function that keeps both sides of a row equal."""
+        return Name("trueup", shorten(self.own_stem, "_sync"))
+
+    @property
+    def reversal(self) -> Name:
+        """The table that keeps its old spellings."""
+        return Name("trueup", shorten(self.own_stem, "_reversal"))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a row can keep the table from the new contract."""
+        return bool(self.columns or self.integer_checks)
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether its rows are in partitions."""
+        return self.relation.kind == "p"
+
+    @property
+    def with_rows(self) -> list[Name]:
+        """What holds its rows: itself, or its partitions of the lowest level."""
+        if not self.is_partitioned:
+            return [self.new]
+        return [p.name for p in reversed(self.partitions) if p.is_leaf]
+
+    @property
+    def converted_indexes(self) -> list[IndexChange]:
+        """The indexes that are built on new columns."""
+        return [i for i in self.indexes if i.converted]
+
+    @property
+    def defers(self) -> bool:
+        """Whether a check of the table may wait for the end of a transaction."""
+        own = (k.definition for k in self.relation.constraints)
+        keys = (k.options for k in self.touching)
+        return any(" DEFERRABLE" in text for text in (*own, *keys))
+
+    @property
+    def reversible(self) -> list[ColumnChange]:
+        """The columns whose old spelling the reversal table keeps.
+
+        A reference has its parent's, and another column may keep it anyway.
+        """
+        return [
+            c for c in self.columns if c.kept is None and (c.parent is None or not c.parent.is_sure)
+        ]
+
+    @property
+    def keeps_spellings(self) -> bool:
+        """Whether the table has a reversal table."""
+        return bool(self.reversible and self.key)
+
+    @property
+    def keeping(self) -> list[ColumnChange]:
+        """The columns whose old value another column keeps."""
+        return [c for c in self.columns if c.kept]
+
+    def as_old(self, column: str) -> str:
+        """A column of the old table in the old contract's own spelling."""
+        change, name = self.converted.get(column), quote_ident(column)
+        if change is None:
+            return name
+        return f"({change.old_from(change.new_from(name))})::{change.old_type} AS {name}"
+
+    def as_new(self, column: str) -> str:
+        """A column of the old table as the new contract will show it, under its old name."""
+        change, name = self.converted.get(column), quote_ident(column)
+        return f"({change.new_from(name)})::{change.new_type} AS {name}" if change else name
 
     @property
     def anchor(self) -> ColumnChange | None:

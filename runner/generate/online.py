@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from runner.generate import contract
 from runner.generate.files import File
-from runner.generate.kinds import check, foreign_key, index, not_null, rows, standing, sync, table
+from runner.generate.kinds import (
+    check,
+    foreign_key,
+    index,
+    not_null,
+    partition,
+    rows,
+    standing,
+    sync,
+    table,
+)
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
+from runner.generate.model import TableChange
 from runner.generate.unit import UnitView
-from runner.generate.view import TableView
 from runner.quoting import Name
 
 
@@ -76,12 +86,15 @@ def _backfill(u: UnitView, last: dict[Name, list[File]]) -> list[File]:
     return found
 
 
-def _enforce(t: TableView, last: dict[Name, list[File]]) -> list[File]:
+def _enforce(t: TableChange, last: dict[Name, list[File]]) -> list[File]:
     found: list[File] = []
     if t.is_checked:
         found.append(rows.enforce(t, last[t.new]))
         for i in t.converted_indexes:
-            found += index.enforce(t, i, found[-1:])
+            if t.is_partitioned:
+                found += partition.enforce(t, i, found[-1:])
+            else:
+                found.append(index.build(t, t.new, i, i.build_name, found[-1:]))
         found += check.enforce(t, found[-1:])
         found += not_null.enforce(t, found[-1:])
         last[t.new] = found[-1:]

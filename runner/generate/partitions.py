@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runner.catalog import Catalog, Relation
 from runner.generate.attached import index_changes
-from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
-from runner.quoting import Name, quote_name, shorten
+from runner.generate.model import ColumnChange, Obstacle, Partition, TableChange
+from runner.quoting import Name, quote_name
 
 _BEFORE = "Drop it before, and make it again for the new contract afterwards."
 
@@ -168,53 +168,3 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
 def _default(relation: Relation, column: str) -> str | None:
     found = relation.column(column)
     return found.default if found else None
-
-
-class Partitions:
-    """The partitions of a table as the templates see them; empty when it is not partitioned."""
-
-    def __init__(self, change: TableChange) -> None:
-        self._partitions = change.partitions
-        self._definitions = {k.name: k.definition for k in change.relation.constraints}
-        self.is_partitioned = change.relation.kind == "p"
-
-    @property
-    def leaves(self) -> list[Name]:
-        """The partitions that hold rows."""
-        return [p.name for p in reversed(self._partitions) if p.is_leaf]
-
-    @property
-    def all(self) -> list[Partition]:
-        """All of them, the deepest first."""
-        return list(self._partitions)
-
-    def of(self, index: IndexChange) -> list[tuple[Partition, IndexChange]]:
-        """Each partition with its part of an index, the deepest first."""
-        name = index.old_name
-        return [(p, p.indexes[name]) for p in self._partitions if name in p.indexes]
-
-    def leaves_of(self, index: IndexChange) -> list[tuple[Name, IndexChange]]:
-        """Each partition that holds rows, with its part of an index."""
-        return [(p.name, i) for p, i in reversed(self.of(index)) if p.is_leaf]
-
-    def build_name(self, part: IndexChange) -> str:
-        """The name of a partition's index while the old one lives."""
-        return part.build_name
-
-    def key_name(self, part: IndexChange) -> str:
-        """The name of the index that becomes a partition's primary key, until it does."""
-        return shorten(part.name, "__key")
-
-    def definition(self, index: IndexChange) -> str:
-        """What follows `ADD CONSTRAINT name`, the same for the old and the new columns."""
-        return self._definitions[index.old_name]
-
-    def timing(self, index: IndexChange) -> str:
-        """What follows `USING INDEX name`: whether the constraint is deferrable."""
-        return self.definition(index).rpartition(")")[2]
-
-    def foreign_keys(self, old_name: str) -> list[tuple[Partition, str]]:
-        """Each partition with the name of its part of a foreign key."""
-        return [
-            (p, p.foreign_keys[old_name]) for p in self._partitions if old_name in p.foreign_keys
-        ]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from runner.generate.model import TableChange
 from runner.quoting import quote_ident
-
-if TYPE_CHECKING:
-    from runner.generate.view import TableView
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Rules:
     keys: list[str]
 
 
-def before(table: TableView) -> Rules:
+def before(table: TableChange) -> Rules:
     """What keeps a row of the old contract from being converted."""
     uuids = [c.name for c in table.columns if c.new_type == "uuid"]
     others = [
@@ -45,7 +42,7 @@ def before(table: TableView) -> Rules:
         for r in c.refusals
     ]
     others += _integers(table)
-    for k in table.change.checks:
+    for k in table.checks:
         shown = ", ".join(
             f"{table.converted[c].new_from(q)} AS {q}" if c in table.converted else f"{q} AS {q}"
             for c in k.columns
@@ -56,16 +53,20 @@ def before(table: TableView) -> Rules:
         column = next(c for c in k.columns if c in table.converted)
         if k.validated:
             others.append(Rule(column, condition, f"would break the CHECK {k.name}"))
-    for c in table.unkept:
+    for c in [] if table.key else table.reversible:
         name = quote_ident(c.name)
         derived = c.compared(c.derived_again(name))
         condition = f"{c.compared(name)} IS DISTINCT FROM {derived}"
         reason = "could not be restored, because the table has no primary key"
         others.append(Rule(c.name, condition, reason))
-    return Rules(others, uuids, [name for name in uuids if table.is_unique(name)])
+    return Rules(
+        others,
+        uuids,
+        [u for u in uuids if any(i.unique and i.columns == (u,) for i in table.indexes)],
+    )
 
 
-def after(table: TableView) -> Rules:
+def after(table: TableChange) -> Rules:
     """What the new contract does not allow in a converted row."""
     others = _integers(table)
     if table.columns:
@@ -82,8 +83,8 @@ def after(table: TableView) -> Rules:
     return Rules(others, [], [])
 
 
-def _integers(table: TableView) -> list[Rule]:
+def _integers(table: TableChange) -> list[Rule]:
     return [
         Rule(column, f"NOT ({check})", f"would break the CHECK {name}")
-        for column, name, check in table.change.integer_checks
+        for column, name, check in table.integer_checks
     ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.generate.files import File
+from runner.generate.kinds import foreign_key, in_place, partition, reversal
+from runner.generate.kinds.look import in_old_look
 from runner.generate.locks import batches
-from runner.generate.model import ForeignKeyChange
-from runner.generate.statement import lock
-from runner.generate.templates import template
+from runner.generate.model import ForeignKeyChange, TableChange
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.generate.unit import UnitView, listed
-from runner.generate.view import TableView
 from runner.postgres.locks import LockMode
-from runner.quoting import Name
+from runner.quoting import Name, quote_literal, quote_name
 
 
 def files(
@@ -69,12 +69,8 @@ def _standing(u: UnitView, subject: str, way: str, after: Sequence[File], betwee
         held=" for a few ms; gives up after 200 ms when it cannot have them",
         cost="none" if is_off else "fills materialized views, if there are any",
         undo="makes it again on the old columns" if is_off else "drops it",
-        body=template(
-            f"window_standing_{way}.sql",
-            [lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents)],
-            u=u,
-        ),
-        rollback=template(f"window_standing_{way}.rollback.sql", u=u),
+        body=_off(u) if is_off else _on(u),
+        rollback=_off_back(u) if is_off else _on_back(u),
         back="Makes again on the old columns what stood there."
         if is_off
         else "Takes off what stands on the new columns.",
@@ -82,8 +78,8 @@ def _standing(u: UnitView, subject: str, way: str, after: Sequence[File], betwee
     )
 
 
-def _converted_keys(t: TableView) -> list[ForeignKeyChange]:
-    return [k for k in t.change.foreign_keys if k.converted]
+def _converted_keys(t: TableChange) -> list[ForeignKeyChange]:
+    return [k for k in t.foreign_keys if k.converted]
 
 
 def _step(
@@ -91,32 +87,36 @@ def _step(
     subject: str,
     kind: str,
     place: int,
-    group: Sequence[TableView],
+    group: Sequence[TableChange],
     after: Sequence[File],
     between: str,
 ) -> File:
-    olds, news = [t.old for t in group], [t.new for t in group]
-    old, new = ", ".join(n.name for n in olds), ", ".join(n.name for n in news)
+    old, new = ", ".join(t.old.name for t in group), ", ".join(t.new.name for t in group)
     referenced = "and on what they reference; gives up after 200 ms when it cannot have them"
-    mode, names, held = LockMode.SHARE_UPDATE_EXCLUSIVE, news, ""
+    held = ""
+    body: list[Paragraph]
+    rollback: list[Paragraph]
     if kind == "fkeys_off":
+        body, rollback = _keys_off(group), _keys_off_back(u, group)
         title = "Take foreign keys off, and keep the spellings that cannot be derived back."
         does = (
             f"drops the converted foreign keys of {old}; copies spellings to reversal "
             f"tables{between}"
         )
-        mode, names, held = LockMode.ACCESS_EXCLUSIVE, olds, f" {referenced}"
+        held = f" {referenced}"
         cost = "reads each table once"
         undo = "adds and proves the foreign keys again: reads each table once"
         back = f"Gives {old} their foreign keys again, and drops their reversal tables."
     elif kind == "fkeys_on":
+        body, rollback = _keys_on(group), _keys_on_back(group)
         title = "Let the converted columns reference their keys again."
         does = f"adds the foreign keys of {new}{between}"
-        mode, held = LockMode.SHARE_ROW_EXCLUSIVE, f" {referenced}"
+        held = f" {referenced}"
         cost = "reads each table once for each foreign key"
         undo = "instant"
         back = f"Drops the foreign keys of {new}: instant."
     else:
+        body, rollback = [in_place.analyzed(group)], []
         title = "Tell the planner about the new columns."
         does = "samples the tables anew"
         cost = "reads a sample"
@@ -132,16 +132,14 @@ def _step(
         held=held,
         cost=cost,
         undo=undo,
-        body=template(
-            f"window_{kind}.sql", [lock(mode, name) for name in names], u=u, tables=group
-        ),
-        rollback=template(f"window_{kind}.rollback.sql", u=u, tables=group),
+        body=body,
+        rollback=rollback,
         back=back,
         after=after,
     )
 
 
-def _table(u: UnitView, t: TableView, after: Sequence[File], between: str) -> File:
+def _table(u: UnitView, t: TableChange, after: Sequence[File], between: str) -> File:
     old, new = t.old.name, t.new.name
     return File(
         unlike=f"table {t.new}",
@@ -154,8 +152,96 @@ def _table(u: UnitView, t: TableView, after: Sequence[File], between: str) -> Fi
         held=" until it is done; gives up after 200 ms when it cannot have it",
         cost="reads the table once, rewrites it and its indexes once",
         undo="the same again in the other direction, byte for byte",
-        body=template("window_table.sql", [lock(LockMode.ACCESS_EXCLUSIVE, t.old)], t=t),
-        rollback=template("window_table.rollback.sql", t=t, references=u.references_of(t)),
+        body=_convert(t),
+        rollback=_convert_back(u, t),
         back=f"Turns {new} back into {old}, byte for byte.",
         after=after,
     )
+
+
+def _off(u: UnitView) -> list[Paragraph]:
+    locks = tuple(lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents))
+    drops = [u.drop(d, old=True) for d in reversed(u.dependents)]
+    return [[BRIEFLY], [Statement(drop, locks=locks) for drop in drops]]
+
+
+def _off_back(u: UnitView) -> list[Paragraph]:
+    return [[BRIEFLY], *(plain(*d.old) for d in u.dependents)]
+
+
+def _on(u: UnitView) -> list[Paragraph]:
+    locks = tuple(lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents))
+    made: list[Paragraph] = [plain(*d.new) for d in u.dependents]
+    return [
+        [Statement(BRIEFLY.sql, locks=locks)],
+        *in_old_look(u.beneath(u.dependents), made),
+    ]
+
+
+def _on_back(u: UnitView) -> list[Paragraph]:
+    return [[BRIEFLY], plain(*(u.drop(d, old=False) for d in reversed(u.dependents)))]
+
+
+def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
+    listed_tables = ", ".join(quote_name(t.old) for t in group)
+    mode = LockMode.ACCESS_EXCLUSIVE
+    return [
+        [BRIEFLY],
+        [
+            Statement(
+                f"LOCK TABLE {listed_tables} IN {mode} MODE;",
+                locks=tuple(lock(mode, t.old) for t in group),
+            )
+        ],
+        [foreign_key.drop(t.old, k.old_name) for t in group for k in _converted_keys(t)],
+        *([reversal.window(t)] for t in group if t.keeps_spellings),
+    ]
+
+
+def _keys_off_back(u: UnitView, group: Sequence[TableChange]) -> list[Paragraph]:
+    keys: list[Paragraph] = []
+    for t in group:
+        for k in _converted_keys(t):
+            there = u.old_name(k.references)
+            made = foreign_key.with_comment(k, t.old, k.old_name, there)
+            parts = partition.rename_foreign_keys(t, k.old_name, k.old_name, None)
+            keys += [made, list(parts)]
+    return [[BRIEFLY], *keys, [reversal.drop(t) for t in group if t.keeps_spellings]]
+
+
+def _keys_on(group: Sequence[TableChange]) -> list[Paragraph]:
+    locks = tuple(lock(LockMode.SHARE_ROW_EXCLUSIVE, t.new) for t in group)
+    keys = [k for t in group for k in _converted_keys(t)]
+    return [
+        [Statement(BRIEFLY.sql, locks=locks)],
+        *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in keys),
+    ]
+
+
+def _keys_on_back(group: Sequence[TableChange]) -> list[Paragraph]:
+    keys = [k for t in group for k in _converted_keys(t)]
+    return [[BRIEFLY], [foreign_key.drop(k.table, k.name) for k in keys]]
+
+
+def _convert(t: TableChange) -> list[Paragraph]:
+    mode = LockMode.ACCESS_EXCLUSIVE
+    return [
+        in_place.SETTINGS,
+        [Statement(f"LOCK TABLE {quote_name(t.old)} IN {mode} MODE;", locks=(lock(mode, t.old),))],
+        [reversal.refuse_later_rows(t)] if t.keeps_spellings else [],
+        *in_place.convert(t, keep=False),
+    ]
+
+
+def _convert_back(u: UnitView, t: TableChange) -> list[Paragraph]:
+    found: list[Paragraph] = [
+        in_place.SETTINGS,
+        foreign_key.check_at_once() if t.defers else [],
+        plain(f"LOCK TABLE {quote_name(t.new)} IN ACCESS EXCLUSIVE MODE;"),
+        *in_place.convert_back(t),
+        *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
+    ]
+    if t.columns:
+        found.append(plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});"))
+        found += in_place.unproven_checks(t)
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_literal
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,38 @@ class Statement:
 Paragraph: TypeAlias = Sequence[Statement]
 
 
-def setting(name: str, value: str) -> Statement:
+def setting(name: str, value: str | int) -> Statement:
     """The statement that sets a parameter for the rest of the transaction."""
-    return Statement(f"SET LOCAL {name} = {value if value.isdigit() else quote_literal(value)};")
+    said = value if isinstance(value, int) else quote_literal(value)
+    return Statement(f"SET LOCAL {name} = {said};")
+
+
+# Well below deadlock_timeout: the migration gives up, never a client.
+BRIEFLY = setting("lock_timeout", "200ms")
+
+
+def plain(*texts: str) -> list[Statement]:
+    """Statements of which nothing but their text need be known."""
+    return [Statement(text) for text in texts]
+
+
+def alter(table: Name, clauses: Iterable[str]) -> str:
+    """The ALTER TABLE of some clauses, one a line."""
+    return f"ALTER TABLE {quote_name(table)}\n    " + ",\n    ".join(clauses) + ";"
+
+
+def literal_list(texts: Iterable[str], type_name: str = "") -> str:
+    """Texts as an SQL array."""
+    listed = f"ARRAY[{', '.join(map(quote_literal, texts))}]"
+    return f"{listed}::{type_name}[]" if type_name else listed
+
+
+def comment_on_constraint(table: Name, name: str, comment: str) -> Statement:
+    """The statement that gives a constraint its comment."""
+    return Statement(
+        f"COMMENT ON CONSTRAINT {quote_ident(name)} ON {quote_name(table)}"
+        f" IS {quote_literal(comment)};"
+    )
 
 
 def undone(body: Iterable[Paragraph]) -> list[Paragraph]:

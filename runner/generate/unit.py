@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.generate.model import ColumnChange, DependentChange, ForeignKeyChange
-from runner.generate.view import TableView
+from runner.generate.model import ColumnChange, DependentChange, ForeignKeyChange, TableChange
 from runner.quoting import Name, quote_ident, quote_name
 
 # A child and its column, and the key at the root of it.
-Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
+Reference: TypeAlias = tuple[TableChange, ColumnChange, TableChange, ColumnChange]
 
 
 @dataclass(frozen=True)
 class UnitView:
     """A closure of tables that converted keys tie together, as the templates see it."""
 
-    tables: tuple[TableView, ...]
+    tables: tuple[TableChange, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
     standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
 
@@ -32,7 +31,7 @@ class UnitView:
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
         """The converted foreign keys within the unit."""
-        return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
+        return [k for t in self.tables for k in t.foreign_keys if k.converted]
 
     @property
     def dependents(self) -> list[DependentChange]:
@@ -49,12 +48,12 @@ class UnitView:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.build]
 
-    def remade_with(self, table: TableView) -> list[DependentChange]:
+    def remade_with(self, table: TableChange) -> list[DependentChange]:
         """What must be off the columns of a table that the rollback of contract makes again.
 
         The table's own objects are set aside by the file itself.
         """
-        moved = {c.name for c in table.change.moved}
+        moved = {c.name for c in table.moved}
         found: list[DependentChange] = []
         for d in self.standing:
             on_it = any(relation == table.old and c in moved for relation, c in d.uses)
@@ -92,16 +91,16 @@ class UnitView:
             text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)
         return text
 
-    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
+    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableChange]:
         """The tables that objects stand on or belong to."""
         names = {name for d in dependents for name in d.tables}
         return [t for t in self.tables if t.old in names]
 
     @cached_property
-    def _by_name(self) -> dict[Name, TableView]:
+    def _by_name(self) -> dict[Name, TableChange]:
         return {t.new: t for t in self.tables}
 
-    def table(self, new: Name) -> TableView:
+    def table(self, new: Name) -> TableChange:
         """The table of that new name."""
         return self._by_name[new]
 
@@ -132,7 +131,7 @@ class UnitView:
         """Each converted reference: the child and its column, and the key at the root of it."""
         return [reference for child in self.tables for reference in self.references_of(child)]
 
-    def references_of(self, child: TableView) -> list[Reference]:
+    def references_of(self, child: TableChange) -> list[Reference]:
         """The converted references of one table."""
         return [
             (child, column, *self._root(column))
@@ -140,7 +139,7 @@ class UnitView:
             if column.parent is not None and self._root(column)[0].keeps_spellings
         ]
 
-    def _root(self, column: ColumnChange) -> tuple[TableView, ColumnChange]:
+    def _root(self, column: ColumnChange) -> tuple[TableChange, ColumnChange]:
         """The key that a reference refers to, through references of references."""
         seen: set[tuple[Name, str]] = set()
         parent = column.parent

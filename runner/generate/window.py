@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from runner.generate import split
 from runner.generate.files import File
-from runner.generate.kinds import rows, standing
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, rows, standing
+from runner.generate.kinds.look import in_old_look
 from runner.generate.kinds.toolkit import toolkit
-from runner.generate.locks import is_large
-from runner.generate.statement import lock
-from runner.generate.templates import template
+from runner.generate.locks import is_large, locked
+from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.unit import UnitView, listed
-from runner.postgres.locks import LockMode
-from runner.quoting import Name
+from runner.quoting import Name, quote_literal, quote_name
 
 
 def files(units: Sequence[UnitView]) -> list[File]:
@@ -64,15 +63,53 @@ def _unit(u: UnitView, after: Sequence[File]) -> File:
         held=" until it is done; gives up after 200 ms when it cannot have them",
         cost="rewrites each table and its indexes once",
         undo="the same again in the other direction, byte for byte",
-        body=template(
-            "window_unit.sql",
-            [lock(LockMode.ACCESS_EXCLUSIVE, t.old, said=t.whole(t.old.name)) for t in u.tables],
-            u=u,
-        ),
-        rollback=template("window_unit.rollback.sql", u=u),
+        body=_convert(u),
+        rollback=_convert_back(u),
         back=f"Turns {', '.join(new)} back into {', '.join(old)}, byte for byte.",
         after=after,
     )
+
+
+def _convert(u: UnitView) -> list[Paragraph]:
+    locks = tuple(locked(t, t.old) for t in u.tables)
+    listed_tables = ", ".join(quote_name(t.old) for t in u.tables)
+    off = plain(*(u.drop(d, old=True) for d in reversed(u.dependents)))
+    off += [foreign_key.drop(u.old_name(k.table), k.old_name) for k in u.foreign_keys]
+    standing = in_old_look(u.beneath(u.dependents), [plain(*d.new) for d in u.dependents])
+    return [
+        in_place.SETTINGS,
+        [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
+        off,
+        *(p for t in u.tables for p in in_place.convert(t)),
+        *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),
+        *(standing if u.dependents else ()),
+    ]
+
+
+def _convert_back(u: UnitView) -> list[Paragraph]:
+    listed_tables = ", ".join(quote_name(t.new) for t in u.tables)
+    off = plain(*(u.drop(d, old=False) for d in reversed(u.dependents)))
+    off += [foreign_key.drop(k.table, k.name) for k in u.foreign_keys]
+    converted = [t for t in u.tables if t.columns]
+    keys: list[Paragraph] = []
+    for k in u.foreign_keys:
+        there = u.old_name(k.references)
+        made = foreign_key.with_comment(k, u.old_name(k.table), k.old_name, there)
+        parts = partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)
+        keys += [made, list(parts)]
+    return [
+        in_place.SETTINGS,
+        foreign_key.check_at_once() if u.defers else [],
+        plain(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;"),
+        off,
+        *(p for t in u.tables for p in in_place.convert_back(t)),
+        *([reversal.spell_references(*reference)] for reference in u.references),
+        plain(*(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});" for t in converted)),
+        *(p for t in converted for p in in_place.unproven_checks(t)),
+        *keys,
+        *(plain(*d.old) for d in u.dependents),
+        [reversal.drop(t) for t in u.tables if t.keeps_spellings],
+    ]
 
 
 def _analyze(u: UnitView, after: Sequence[File]) -> File:
@@ -85,11 +122,7 @@ def _analyze(u: UnitView, after: Sequence[File]) -> File:
         does="samples the tables anew",
         cost="reads a sample",
         undo="nothing to undo",
-        body=template(
-            "window_analyze.sql",
-            [lock(LockMode.SHARE_UPDATE_EXCLUSIVE, t.new) for t in u.tables],
-            tables=u.tables,
-        ),
+        body=[in_place.analyzed(u.tables)],
         back="no-op: statistics are no part of a contract.",
         after=after,
     )

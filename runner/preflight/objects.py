@@ -17,7 +17,7 @@ from runner.generate.model import TableChange
 from runner.generate.partitions import partition_obstacles, partitions_of
 from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 _REMAKE = "Drop it before, and make it again for the new contract afterwards."
 
@@ -390,8 +390,8 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
     for change in changes:
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
-        for suffix, what in ((change.marker, "odometer"), ("_reversal", "reversal table")):
-            name = suffix if suffix == change.marker else shorten(change.own_stem, suffix)
+        made = ((change.marker, "odometer"), (change.reversal, "reversal table"))
+        for (_, name), what in made:
             if (Name("trueup", name), "relation") in found:
                 yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
 

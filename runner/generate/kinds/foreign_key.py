@@ -5,44 +5,120 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import table as tables
-from runner.generate.model import ForeignKeyChange
-from runner.generate.statement import lock
-from runner.generate.templates import template
+from runner.generate.kinds import partition
+from runner.generate.locks import brief, locked
+from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.statement import (
+    BRIEFLY,
+    Paragraph,
+    Statement,
+    comment_on_constraint,
+    lock,
+    plain,
+    setting,
+)
 from runner.generate.unit import Reference, UnitView
-from runner.generate.view import TableView
 from runner.postgres.locks import LockMode
-from runner.quoting import Name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
+
+_NEVER_VALIDATED = (
+    "trueup: ignore not-valid-never-validated because the old foreign key was never validated "
+    "either"
+)
 
 
-def enforce(t: TableView, k: ForeignKeyChange, after: Sequence[File]) -> Iterator[File]:
+def add(
+    k: ForeignKeyChange,
+    table: Name,
+    name: str,
+    references: Name,
+    *,
+    if_exists: bool = False,
+    not_valid: bool = False,
+) -> Statement:
+    """The foreign key on the columns that have its names now.
+
+    Args:
+        k: the foreign key.
+        table: its table, or one partition of it.
+        name: its name.
+        references: what it refers to, by the name that this has now.
+        if_exists: whether the table may be gone.
+        not_valid: whether it is left to a later statement to prove it.
+    """
+    unproven = " NOT VALID" if not_valid and k.validated else ""
+    return Statement(
+        f"ALTER TABLE {'IF EXISTS ' if if_exists else ''}{quote_name(table)}\n"
+        f"    ADD CONSTRAINT {quote_ident(name)}\n"
+        f"    FOREIGN KEY ({k.listed(k.columns)})\n"
+        f"    REFERENCES {quote_name(references)}"
+        f" ({k.listed(k.referenced_columns)}){k.options}{unproven};",
+        undo=(drop(table, name),),
+        note="" if k.validated else _NEVER_VALIDATED,
+    )
+
+
+def drop(table: Name, name: str) -> Statement:
+    """The end of a foreign key."""
+    return Statement(f"ALTER TABLE {quote_name(table)} DROP CONSTRAINT {quote_ident(name)};")
+
+
+def comment(k: ForeignKeyChange, table: Name, name: str) -> list[Statement]:
+    """Its comment, if it has one."""
+    return [] if k.comment is None else [comment_on_constraint(table, name, k.comment)]
+
+
+def with_comment(k: ForeignKeyChange, table: Name, name: str, references: Name) -> list[Statement]:
+    """The foreign key at once, with its comment."""
+    return [add(k, table, name, references), *comment(k, table, name)]
+
+
+def _rename(table: Name, old: str, new: str) -> Statement:
+    return Statement(
+        f"ALTER TABLE {quote_name(table)} RENAME CONSTRAINT {quote_ident(old)}"
+        f" TO {quote_ident(new)};"
+    )
+
+
+def enforce(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> Iterator[File]:
     """The files that add a foreign key to the new columns; the last one ends it."""
-    if t.partitions.is_partitioned:
-        yield from _partitioned(t, k, after)
-    else:
+    if not t.is_partitioned:
         yield from _add(t, k, t.new, after)
+        return
+    for table in t.with_rows:
+        for file in _add(t, k, table, after):
+            yield file
+            after = [file]
+    yield _take_in(t, k, after)
 
 
-def _add(t: TableView, k: ForeignKeyChange, table: Name, after: Sequence[File]) -> Iterator[File]:
+def _add(t: TableChange, k: ForeignKeyChange, table: Name, after: Sequence[File]) -> Iterator[File]:
     """The two files that add a foreign key to a table, or to one partition of it."""
-    name = k.build_name
+    name, is_whole = k.build_name, table == k.table
+    made = add(k, table, name, k.references, if_exists=not is_whole, not_valid=True)
+    gone = (
+        drop(table, name)
+        if is_whole
+        else Statement(
+            f"ALTER TABLE IF EXISTS {quote_name(table)} DROP CONSTRAINT IF EXISTS"
+            f" {quote_ident(name)};"
+        )
+    )
+    locks = (lock(LockMode.SHARE_ROW_EXCLUSIVE, table, k.references),)
+    statements = [
+        Statement(made.sql, undo=(gone,), locks=locks, note=made.note),
+        *(comment(k, table, name) if is_whole else ()),
+    ]
     file = File(
         unlike=f"fkey {name} {table}",
         folder="online",
         phase="enforce",
-        subject=t.prefix + (name if table == k.table else f"{table.name}_{name}"),
+        subject=t.prefix + (name if is_whole else f"{table.name}_{name}"),
         title=f"Let the new columns of {table.name} reference {k.references.name}.",
         does=f"adds what {k.old_name} is for the old columns, as NOT VALID",
         cost="no scan",
         undo="instant",
-        body=template(
-            "enforce_fkey.sql",
-            [lock(LockMode.SHARE_ROW_EXCLUSIVE, table, k.references)],
-            t=t,
-            k=k,
-            table=table,
-        ),
-        rollback=template("enforce_fkey.rollback.sql", t=t, k=k, table=table),
+        body=[[BRIEFLY], statements],
         back="Drops the foreign key: instant.",
         after=after,
     )
@@ -52,7 +128,7 @@ def _add(t: TableView, k: ForeignKeyChange, table: Name, after: Sequence[File]) 
 
 
 def prove(
-    t: TableView,
+    t: TableChange,
     k: ForeignKeyChange,
     table: Name,
     name: str,
@@ -62,59 +138,55 @@ def prove(
     folder: str = "online",
 ) -> File:
     """The proof of a foreign key for the rows that were there before it."""
+    is_whole = table == k.table
+    validate = Statement(
+        f"ALTER TABLE {'' if is_whole else 'IF EXISTS '}{quote_name(table)}"
+        f" VALIDATE CONSTRAINT {quote_ident(name)};",
+        locks=(
+            lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
+            lock(LockMode.ROW_SHARE, k.references),
+        ),
+    )
     return File(
         unlike=f"validate {name} {table}",
         folder=folder,
         phase=phase,
-        subject=f"{t.prefix}{name if table == k.table else f'{table.name}_{name}'}_validate",
+        subject=f"{t.prefix}{name if is_whole else f'{table.name}_{name}'}_validate",
         title=f"Prove {name} for every row that was there before.",
         does="validates the foreign key",
         cost=f"reads {table.name} once",
         undo="nothing to undo: the foreign key goes with the file that made it",
-        body=template(
-            "enforce_fkey_validate.sql",
-            [
-                lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
-                lock(LockMode.ROW_SHARE, k.references),
-            ],
-            k=k,
-            table=table,
-            name=name,
-        ),
+        body=[[setting("lock_timeout", "5s")], [validate]],
         back="no-op: the foreign key goes with the file that made it.",
         after=after,
     )
 
 
-def _partitioned(t: TableView, k: ForeignKeyChange, after: Sequence[File]) -> Iterator[File]:
-    """A foreign key from a partitioned table: proven on each partition, then taken in."""
-    name, previous = k.build_name, after
-    for table in t.partitions.leaves:
-        for file in _add(t, k, table, previous):
-            yield file
-            previous = [file]
-    yield File(
+def _take_in(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> File:
+    """A partitioned table's own, which takes in what is proven on each partition."""
+    name = k.build_name
+    made = add(k, k.table, name, k.references)
+    mode = LockMode.SHARE_ROW_EXCLUSIVE
+    take = Statement(
+        made.sql,
+        undo=made.undo,
+        locks=(lock(mode, k.references), locked(t, t.new, mode)),
+        note="trueup: ignore foreign-key-not-valid because it takes in what is proven for each "
+        "partition",
+    )
+    return File(
         unlike=f"validate {name} {k.table}",
         folder="online",
         phase="enforce",
         subject=t.prefix + name,
         title=f"Make the foreign keys of the partitions the {name} of {t.new.name}.",
         does=f"adds {name} to {t.new.name}, which takes in those of its partitions",
-        held=tables.held(t),
+        held=brief(t),
         cost="no scan, except of partitions that came later",
         undo="instant",
-        body=template(
-            "enforce_partitions_fkey.sql",
-            [
-                lock(LockMode.SHARE_ROW_EXCLUSIVE, k.references),
-                tables.exclusive(t, t.new, LockMode.SHARE_ROW_EXCLUSIVE),
-            ],
-            t=t,
-            k=k,
-        ),
-        rollback=template("enforce_partitions_fkey.rollback.sql", t=t, k=k),
+        body=[[BRIEFLY], [take, *comment(k, k.table, name)]],
         back="Drops the foreign key, and with it those of the partitions: instant.",
-        after=previous,
+        after=after,
     )
 
 
@@ -127,7 +199,6 @@ def contract(
 ) -> File:
     """The end of the old foreign keys, or the spelling of references before they come back."""
     names = " and ".join(dict.fromkeys(k.old_name for k in keys))
-    locked = list(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
     title = f"Drop the foreign keys of the old columns: {names}."
     does = "drops them; the foreign keys of the new columns stay"
     undo = "adds and proves them again: reads the tables under the lock"
@@ -147,14 +218,82 @@ def contract(
         does=does,
         cost="none",
         undo=undo,
-        body=template(
-            "contract_fkeys.sql",
-            [lock(LockMode.ACCESS_EXCLUSIVE, said=", ".join(locked))] if locked else [],
-            u=u,
-            keys=keys,
-            references=references,
-        ),
-        rollback=template("contract_fkeys.rollback.sql", u=u, keys=keys, references=references),
+        body=[[BRIEFLY], *_drop_old(u, keys)],
+        rollback=_add_old(u, keys, references),
         back=back,
         after=after,
     )
+
+
+def _drop_old(u: UnitView, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
+    said = ", ".join(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, said=said),)
+    found: list[Statement] = []
+    if len({k.table for k in keys}) > 1:
+        tables = dict.fromkeys([*(k.table for k in keys), *(k.references for k in keys)])
+        listed = ", ".join(map(quote_name, tables))
+        found.append(Statement(f"LOCK TABLE {listed}\n    IN ACCESS EXCLUSIVE MODE;", locks=locks))
+    found += [Statement(drop(k.table, k.old_name).sql, locks=locks) for k in keys]
+    for k in keys:
+        if k.build_name != k.name:
+            found += partition.rename_foreign_keys(
+                u.table(k.table), k.old_name, k.build_name, k.name
+            )
+            found.append(_rename(k.table, k.build_name, k.name))
+    return [found]
+
+
+def _add_old(
+    u: UnitView, keys: Sequence[ForeignKeyChange], references: Sequence[Reference]
+) -> list[Paragraph]:
+    spelled: list[Paragraph] = [_spell(*reference) for reference in references]
+    back: list[Statement] = []
+    for k in keys:
+        if k.build_name != k.name:
+            back += partition.rename_foreign_keys(
+                u.table(k.table), k.old_name, k.name, k.build_name
+            )
+            back.append(_rename(k.table, k.name, k.build_name))
+    for k in keys:
+        columns = ", ".join(map(quote_ident, u.old_columns(k.table, k.columns)))
+        there = ", ".join(map(quote_ident, u.old_columns(k.references, k.referenced_columns)))
+        back.append(
+            Statement(
+                f"ALTER TABLE {quote_name(k.table)}\n"
+                f"    ADD CONSTRAINT {quote_ident(k.old_name)}\n"
+                f"    FOREIGN KEY ({columns})\n"
+                f"    REFERENCES {quote_name(k.references)} ({there}){u.old_options(k)};"
+            )
+        )
+        back += comment(k, k.table, k.old_name)
+        back += partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)
+    spelled.append(back)
+    note = "A reference is spelled as the key that it refers to."
+    spelled[0] = [Statement(spelled[0][0].sql, note=note), *spelled[0][1:]]
+    return [[BRIEFLY, *(check_at_once() if u.defers else [])], *spelled]
+
+
+def _spell(
+    child: TableChange, column: ColumnChange, parent: TableChange, key: ColumnChange
+) -> list[Statement]:
+    on = quote_literal(quote_name(child.new))
+    old, far = quote_ident(column.old_name), quote_ident(key.old_name)
+    return plain(
+        f"CALL trueup.silence_triggers({on});",
+        f"UPDATE {quote_name(child.new)} AS t\n"
+        f"SET {old} = r.{far}\n"
+        f"FROM {quote_name(parent.reversal)} AS r\n"
+        f"WHERE t.{quote_ident(column.name)} = r.{quote_ident(key.name)}\n"
+        f"    AND t.{old} <> r.{far};",
+        f"CALL trueup.put_back({on});",
+    )
+
+
+def check_at_once() -> list[Statement]:
+    """The end of all deferred checks."""
+    return [
+        Statement(
+            "SET CONSTRAINTS ALL IMMEDIATE;",
+            note="No check may wait for the end of the transaction: the tables are altered before.",
+        )
+    ]

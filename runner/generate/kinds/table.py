@@ -1,30 +1,35 @@
-"""A table: it gets its new name, and its new contract beside the old one."""
+"""A table: it gets its new name, and what only follows that name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from runner.generate.files import BRIEF, File
-from runner.generate.remake import Remake
-from runner.generate.statement import Lock, lock
-from runner.generate.templates import template
+from runner.generate.files import File
+from runner.generate.kinds import (
+    check,
+    column,
+    compat,
+    index,
+    key,
+    not_null,
+    partition,
+    sync,
+)
+from runner.generate.kinds.look import rename
+from runner.generate.kinds.naming import follow
+from runner.generate.kinds.remade import contract_back, keeps_order
+from runner.generate.locks import brief, locked
+from runner.generate.model import TableChange
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.generate.unit import UnitView
-from runner.generate.view import TableView
 from runner.postgres.locks import LockMode
-from runner.quoting import Name
+from runner.quoting import Name, quote_ident, quote_name
+
+# What only changes its name: kind, old name, new name.
+Rename = tuple[str, str, str]
 
 
-def held(t: TableView) -> str:
-    """How long a short lock on a table is held."""
-    return BRIEF.replace("ms;", "ms a partition;", 1) if t.partitions.is_partitioned else BRIEF
-
-
-def exclusive(t: TableView, name: Name, mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Lock:
-    """A lock on a table under one of its names, with what is locked together with it."""
-    return lock(mode, name, said=t.whole(name.name))
-
-
-def expand(t: TableView, after: Sequence[File]) -> File:
+def expand(t: TableChange, after: Sequence[File]) -> File:
     """The new contract beside the old one."""
     old, new = t.old.name, t.new.name
     columns = ", ".join(f"{c.name} {c.new_type}" for c in t.columns)
@@ -38,23 +43,107 @@ def expand(t: TableView, after: Sequence[File]) -> File:
         does=f"renames {old} to {new}; {adds}keeps the old name alive as a view with the "
         "same owner and grants"
         + ("; a trigger keeps both sides of each row equal" if columns else ""),
-        held=held(t),
+        held=brief(t),
         cost="no rewrite, no scan",
         undo="instant, loses nothing",
-        body=template("online_expand.sql", [exclusive(t, t.old)], t=t),
-        rollback=template("online_expand.rollback.sql", t=t),
+        body=_expand(t),
+        rollback=_expand_back(t),
         back=f"Takes the new contract of {old} away again: instant, loses nothing.",
         after=after,
     )
 
 
-def contract(t: TableView, u: UnitView, after: Sequence[File]) -> File:
+def _expand(t: TableChange) -> list[Paragraph]:
+    first = [Statement(s.sql, locks=(locked(t, t.old),)) for s in rename(t.old, t.new)]
+    columns = column.expand(t) if t.columns else []
+    view = compat.expand(t)
+    return [
+        [BRIEFLY],
+        first,
+        column.rename(t),
+        *columns,
+        *view,
+        *(sync.expand(t) if t.columns else []),
+    ]
+
+
+def _expand_back(t: TableChange) -> list[Paragraph]:
+    taken = [*(sync.drop(t) if t.columns else []), *compat.drop(t)]
+    names = [column.rename(t, back=True), rename(t.new, t.old)]
+    crowded = not_null.crowded(t)
+    settled = not_null.old_names(t, t.old, crowded) if crowded else []
+    if settled:
+        note = (
+            "Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes."
+        )
+        settled[0] = Statement(settled[0].sql, note=note)
+    return [[BRIEFLY], taken, *(column.expand_back(t) if t.columns else []), *names, settled]
+
+
+def _renames(t: TableChange) -> list[Rename]:
+    """The constraints that only change their name."""
+    checks = [
+        (k.name, follow(k.name, t.old.name, t.new.name))
+        for k in t.relation.constraints
+        if k.kind == "c" and t.converted.keys().isdisjoint(k.columns)
+    ]
+    foreign_keys = [(k.old_name, k.name) for k in t.foreign_keys if not k.converted]
+    taken = {name for name, _ in check.own(t)} | {k.name for k in t.relation.constraints}
+    taken |= {k.name for k in t.checks}
+    return [
+        ("constraint", old, new)
+        for old, new in checks + foreign_keys
+        if old != new and new not in taken
+    ]
+
+
+def contract_renames(t: TableChange) -> list[Rename]:
+    """What only changes its name when the old contract goes."""
+    indexes = [("index", i.old_name, i.name) for i in t.indexes if not i.converted]
+    checks = [("constraint", k.build_name, k.name) for k in t.checks]
+    return [r for r in indexes + checks if r[1] != r[2]] + _renames(t)
+
+
+def window_renames(t: TableChange) -> list[Rename]:
+    """What changes its name when the columns are converted in place."""
+    indexes = [("index", i.old_name, i.name) for i in t.indexes]
+    return [r for r in indexes if r[1] != r[2]] + _renames(t)
+
+
+def _renamed(t: TableChange, kind: str, old: str, new: str) -> str:
+    if kind != "constraint":
+        qualified = quote_name(Name(t.new.schema, old))
+        return f"ALTER {kind.upper()} {qualified} RENAME TO {quote_ident(new)};"
+    return (
+        f"ALTER TABLE {quote_name(t.new)} RENAME CONSTRAINT {quote_ident(old)}"
+        f" TO {quote_ident(new)};"
+    )
+
+
+def new_names(t: TableChange, renames: Iterable[Rename]) -> list[Statement]:
+    """The names of the new contract: sequences, then what the caller has, then NOT NULLs."""
+    sequences = [("sequence", old, new) for old, new in t.sequences]
+    return [
+        *plain(*(_renamed(t, *r) for r in [*sequences, *renames])),
+        *not_null.new_names(t, t.new, not_null.not_null_columns(t)),
+    ]
+
+
+def old_names(t: TableChange, renames: Iterable[Rename], columns: Sequence[str]) -> list[Statement]:
+    """The names of the old contract again; of these columns' NOT NULLs."""
+    return [
+        *plain(*(_renamed(t, kind, new, old) for kind, old, new in renames)),
+        *not_null.old_names(t, t.new, columns),
+    ]
+
+
+def contract(t: TableChange, u: UnitView, after: Sequence[File]) -> File:
     """The end of the old side, and the names of the new one."""
-    new, r = t.new.name, Remake(t, u)
-    resting = [k.table for k in t.resting_on_key] if t.partitions.is_partitioned else []
+    new = t.new.name
+    resting = [lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in key.resting_on(t)]
     place = (
         "in their old order"
-        if r.keeps_order
+        if keeps_order(t)
         else "behind the others, as a partition key's column cannot be made again"
     )
     return File(
@@ -65,19 +154,55 @@ def contract(t: TableView, u: UnitView, after: Sequence[File]) -> File:
         title=f"Leave {new} with its new contract alone.",
         does="drops the trigger and the old columns, makes the unique index the primary "
         "key, gives indexes and constraints their names under the standard",
-        held=held(t),
+        held=brief(t),
         cost="no rewrite, no scan",
         undo=f"makes the old columns again {place}: one rewrite of the table "
         "under ACCESS EXCLUSIVE, and the foreign keys to it are proven again, so plan a "
         "window",
-        body=template(
-            "contract_finish.sql",
-            [*(lock(LockMode.ACCESS_EXCLUSIVE, name) for name in resting), exclusive(t, t.new)],
-            t=t,
-            r=r,
-            u=u,
-        ),
-        rollback=template("contract_finish.rollback.sql", t=t, r=r, u=u),
+        body=[[Statement(BRIEFLY.sql, locks=(*resting, locked(t, t.new)))], *_contract(t)],
+        rollback=contract_back(t, u, old_names(t, contract_renames(t), _staying(t))),
         back=f"Makes the old side of {new} again: one rewrite under the lock.",
         after=after,
     )
+
+
+def _contract(t: TableChange) -> list[Paragraph]:
+    found: list[Paragraph] = []
+    if resting := key.resting_on(t):
+        tables = dict.fromkeys([*(k.table for k in resting), t.new])
+        listed = ", ".join(map(quote_name, tables))
+        found.append(
+            [
+                Statement(
+                    f"LOCK TABLE {listed}\n    IN ACCESS EXCLUSIVE MODE;",
+                    note="In the order of most clients: a reference is checked after its row is "
+                    "written.",
+                )
+            ]
+        )
+    found.append(sync.drop(t) if t.columns else [])
+    found += key.contract(t)
+    found.append([column.drop_old(t)] if t.columns else [])
+    plain_indexes = [i for i in t.converted_indexes if not i.constraint]
+    names = new_names(t, contract_renames(t))
+    names_of = [
+        *(
+            index.rename(t.new, i.build_name, i.name)
+            for i in plain_indexes
+            if i.build_name != i.name
+        ),
+        *(
+            s
+            for i in plain_indexes
+            for s in partition.rename_indexes(t, i, partition.build_name, partition.new_name)
+        ),
+        *(s for i in t.converted_indexes for s in index.settings(i, i.name, t.new)),
+        *(s for i in t.converted_indexes for s in partition.settings(t, i, partition.new_name)),
+    ]
+    return [*found, names, names_of]
+
+
+def _staying(t: TableChange) -> list[str]:
+    """The NOT NULL columns that the rollback of contract leaves in their place."""
+    remade = {*(c.name for c in t.moved), *t.converted}
+    return [name for name in not_null.not_null_columns(t) if name not in remade]

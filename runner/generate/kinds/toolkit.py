@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runner.generate.files import File
-from runner.generate.templates import template
+from runner.generate.statement import Statement
+from runner.generate.text import text
 
 
 def toolkit(folder: str, phase: str) -> File:
@@ -18,7 +19,7 @@ def toolkit(folder: str, phase: str) -> File:
         locks_said="only what it creates",
         cost="none",
         undo="drops it all, unless another unit of tables still needs it",
-        body=template("toolkit.sql"),
-        rollback=template("toolkit.rollback.sql"),
+        body=[[Statement(text("toolkit.sql"))]],
+        rollback=[[Statement(text("toolkit.rollback.sql"))]],
         back="Drops the functions, and the schema when nothing else lives in it.",
     )

@@ -8,10 +8,10 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size({{ table | n | lit }}) / current_setting('block_size')::bigint;
+        pg_relation_size({{ table_literal }}) / current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers({{ table | n | lit }}));
+        EXISTS (SELECT FROM trueup.waking_triggers({{ table_literal }}));
     page bigint := 0;
     batch bigint := page;
     tries integer := 0;
@@ -28,18 +28,13 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE {{ table | n }}
+            UPDATE {{ table }}
             SET
-{% for c in t.columns %}
-{% if c.kept %}
-                {{ c.kept | q }} = {{ c.old_name | q }},
-{% endif %}
-                {{ c.name | q }} = {{ c.new_from(c.old_name | q) }}{{ "," if not loop.last }}
-{% endfor %}
+                {{ sets }}
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
-                AND {{ t.unconverted_rows }}
-                AND {{ t.slice }} BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
+                AND {{ unconverted_rows }}
+                AND {{ slice }} BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
@@ -64,7 +59,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ({{ own_id }}, {{ table | n | lit }}, converted, page, pages)
+            VALUES ({{ own_id }}, {{ table_literal }}, converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
@@ -77,20 +72,20 @@ BEGIN
 
     -- Later rows were filled by the trigger: any that is left was silenced.
     PERFORM set_config('row_security', 'off', true);
-    IF EXISTS (SELECT FROM {{ table | n }} WHERE {{ t.unconverted("") }}) THEN
-        RAISE EXCEPTION '{{ table | n | in_literal }}: rows are left that the backfill could not convert'
+    IF EXISTS (SELECT FROM {{ table }} WHERE {{ unconverted }}) THEN
+        RAISE EXCEPTION '{{ table_in_literal }}: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                {{ ("SELECT * FROM " ~ (table | n) ~ " WHERE " ~ t.unconverted("") ~ ";") | lit }};
+                {{ see_them }};
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
     PERFORM set_config('lock_timeout', '5s', true);
     BEGIN
-        ANALYZE {{ table | n }} ({{ t.columns | map(attribute="name") | map("q") | join(", ") }});
+        ANALYZE {{ table }} ({{ columns }});
     EXCEPTION
         WHEN lock_not_available THEN
-            RAISE WARNING '{{ table | n | in_literal }} was not analyzed: another session keeps it'
-                USING HINT = {{ ("When it is done: ANALYZE " ~ (table | n) ~ ";") | lit }};
+            RAISE WARNING '{{ table_in_literal }} was not analyzed: another session keeps it'
+                USING HINT = {{ analyze_later }};
     END;
 END
 $backfill$;
