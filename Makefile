@@ -9,7 +9,7 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix lint format bench constraints clean
+.PHONY: help demo test test-matrix lint format bench architecture constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -38,6 +38,9 @@ format: $(STAMP) ## put the code into its style
 
 bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
+
+architecture: $(STAMP) ## draw docs/architecture.svg from the code's own imports
+	@PYTHONPATH=tests $(BIN)/python -m architecture
 
 constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; needs uv
 	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \

@@ -5,14 +5,13 @@ from __future__ import annotations
 # From the top down. A room imports rooms of lower layers only, so none beside it.
 LAYERS = (
     ("cli",),
-    ("demo", "fleet"),
-    ("review",),
-    ("lint", "verify", "propose"),
+    ("demo",),
+    ("review", "verify", "propose"),
     ("preflight",),
-    ("generate", "execute"),
-    ("standard", "config"),
-    ("catalog", "ledger"),
-    ("quoting", "postgres"),
+    ("generate", "lint"),
+    ("standard", "execute", "fleet"),
+    ("catalog", "config"),
+    ("quoting", "ledger", "postgres"),
     ("errors",),
 )
 # What the data layer has for runner: the enums that services and standards share.

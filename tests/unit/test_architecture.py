@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 
-from architecture.imports import ENTRY, edges, find_cycles, read_imports, read_sources
+from architecture.drawing import draw
+from architecture.imports import ENTRY, ROOT, edges, find_cycles, read_imports, read_sources
 from architecture.rooms import LAYERS, OF_PYORM, layer_of, room_of
 
 # Empty each as its room is done.
@@ -87,3 +88,8 @@ def test_a_module_of_verbs_holds_one_function_a_verb_and_no_other() -> None:
         and not any(ast.unparse(d).startswith("cli.command(") for d in node.decorator_list)
     ]
     assert others == []
+
+
+def test_the_drawing_is_of_this_code() -> None:
+    drawn = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    assert drawn == draw(SOURCES, IMPORTS), "it is not current: make architecture"
