@@ -1,30 +1,21 @@
-"""Imports run downwards only, and what is public has a caller.
-
-What still breaks a rule is listed by name, so that a list can only shrink: an entry that is no
-longer true fails, too.
-"""
+"""Imports run downwards only, and what is public has a caller; but for what known.py lists."""
 
 from __future__ import annotations
 
 import ast
 
+from architecture.callers import find_uncalled
 from architecture.drawing import draw
 from architecture.imports import ENTRY, ROOT, edges, find_cycles, read_imports, read_sources
+from architecture.known import CYCLES, IMPORTS_ACROSS, OF_TESTS, UNCALLED
 from architecture.rooms import LAYERS, OF_PYORM, layer_of, room_of
-
-# Empty each as its room is done.
-KNOWN_CYCLES = {
-    frozenset({"runner.generate.in_place", "runner.generate.names", "runner.generate.view"}),
-    frozenset({"runner.lint.blocks", "runner.lint.steps"}),
-}
-KNOWN_IMPORTS = {("pyorm.testing", "runner.postgres.embedded")}
 
 SOURCES = read_sources()
 IMPORTS = read_imports(SOURCES)
 
 
 def test_no_modules_import_each_other() -> None:
-    assert find_cycles(IMPORTS) == KNOWN_CYCLES
+    assert find_cycles(IMPORTS) == CYCLES
 
 
 def test_a_cycle_is_found_wherever_the_import_stands() -> None:
@@ -65,7 +56,7 @@ def test_pyorm_knows_nothing_of_runner_and_runner_only_its_enums() -> None:
         and "pyorm" in (room_of(module), room_of(imported))
         and imported not in OF_PYORM
     }
-    assert across == KNOWN_IMPORTS
+    assert across == IMPORTS_ACROSS
 
 
 def test_the_verbs_do_not_import_each_other() -> None:
@@ -93,3 +84,23 @@ def test_a_module_of_verbs_holds_one_function_a_verb_and_no_other() -> None:
 def test_the_drawing_is_of_this_code() -> None:
     drawn = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
     assert drawn == draw(SOURCES, IMPORTS), "it is not current: make architecture"
+
+
+def test_what_is_public_has_a_caller_in_python() -> None:
+    assert find_uncalled(SOURCES) == UNCALLED | OF_TESTS
+
+
+def test_a_method_is_called_as_a_method_and_a_verb_by_click() -> None:
+    source = """
+class TrueupError:
+    def used(self): ...
+    def unused(self): ...
+    def _own(self): ...
+def helper(): return TrueupError().used
+@cli.command()
+def verb(): unused = 1
+"""
+    assert find_uncalled({"runner.errors": source}) == {
+        "runner.errors.TrueupError.unused",
+        "runner.errors.helper",
+    }
