@@ -9,7 +9,7 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix lint format bench architecture constraints clean
+.PHONY: help demo test test-matrix lint format bench constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \

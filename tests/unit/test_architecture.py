@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from architecture.callers import find_uncalled
 from architecture.drawing import draw
@@ -84,6 +85,13 @@ def test_a_module_of_verbs_holds_one_function_a_verb_and_no_other() -> None:
 def test_the_drawing_is_of_this_code() -> None:
     drawn = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
     assert drawn == draw(SOURCES, IMPORTS), "it is not current: make architecture"
+
+
+def test_the_page_links_to_what_is_there() -> None:
+    docs = ROOT / "docs"
+    links = re.findall(r"\]\(([^)#]+)\)", (docs / "architecture.md").read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (docs / link).exists()] == []
 
 
 def test_what_is_public_has_a_caller_in_python() -> None:
