@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner import config
+from runner import config, places
 from runner.cli.root import cli, on_fleet, options, print_json
 
 
@@ -37,9 +37,9 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
     from runner.preflight.render import print_report
     from runner.standard import load_standard
 
-    dsn, path = config.locate_standard(standard_path, **where)
+    dsn, path = places.locate_standard(standard_path, **where)
     standard = load_standard(path)
-    chosen = standard.of(config.tables_of_unit(path, unit)) if unit else standard
+    chosen = standard.of(places.tables_of_unit(path, unit)) if unit else standard
     with (
         connect(dsn, application_name="trueup check") as connection,
         Console(stderr=True).status("reading the catalog") as status,
@@ -94,7 +94,7 @@ def verify(
 
         if unit:
             raise click.UsageError("--drift and --unit exclude each other")
-        dsn, migrations = config.locate(strategy=strategy, **where)
+        dsn, migrations = places.locate(strategy=strategy, **where)
         found = find_drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
         if as_json:
             print_json([asdict(difference) for difference in found])
@@ -111,10 +111,10 @@ def verify(
     from runner.verify.render import as_json as verification_as_json
     from runner.verify.render import print_verification
 
-    dsn, path = config.locate_standard(standard_path, **where)
+    dsn, path = places.locate_standard(standard_path, **where)
     standard = load_standard(path)
     if unit:
-        standard = standard.of(config.tables_of_unit(path, unit))
+        standard = standard.of(places.tables_of_unit(path, unit))
     with connect(dsn, application_name="trueup verify") as connection:
         verification = verify(connection, standard)
     if as_json:

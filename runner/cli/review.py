@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runner import config
+from runner import places
 from runner.cli.root import cli, options, print_json
 
 
@@ -39,7 +39,7 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     from runner.review import plan_show
     from runner.review.plan import make_plan
 
-    dsn, migrations, _ = config.locate_for_review(**where)
+    dsn, migrations, _ = places.locate_for_review(**where)
     found = make_plan(dsn, migrations, to=to, unit=unit, rehearsal=rehearsal)
     if form == "json":
         print_json(plan_show.as_json(found))
@@ -74,7 +74,7 @@ def report(
     """
     from runner.review.report.command import write_report
 
-    dsn, migrations, standard = config.locate_for_review(**where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     write_report(
         dsn,
         migrations,
@@ -123,7 +123,7 @@ def review(
     from runner.review import pull_request
     from runner.review.rehearse import Options
 
-    dsn, migrations, standard = config.locate_for_review(**where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
@@ -179,7 +179,7 @@ def rehearse(
     """
     from runner.review.rehearse.command import run
 
-    found, migrations, standard = config.locate_for_review(
+    found, migrations, standard = places.locate_for_review(
         dsn=dsn, config_path=config_path, service=service, sources=sources, strategy=strategy
     )
     if not run(found, migrations, standard, **options):
@@ -224,7 +224,7 @@ def lint(
         click.echo(list_rules())
         return
     report, text = run_lint(
-        paths or config.folders_to_lint(**where),
+        paths or places.folders_to_lint(**where),
         form="json" if as_json else form or "text",
         layout=layout,
         squawk=squawk,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner import config
+from runner import config, places
 from runner.cli.root import cli, on_fleet, options, print_json
 from runner.errors import UsageError
 
@@ -104,7 +104,7 @@ def apply(
     """
     from runner.execute import engine, listeners
 
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     approve = None
     if rehearsal is not None:
         from runner.review.certificate import approval
@@ -170,7 +170,7 @@ def rollback(
 
     if to and everything:
         raise click.UsageError("--to and --all exclude each other")
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     outcome = engine.rollback(
         dsn,
         migrations,
@@ -209,7 +209,7 @@ def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) 
     from runner.execute.engine import Settings
     from runner.execute.record import baseline as record_baseline
 
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     settings = Settings(deadline=deadline, schema=config.ledger_schema(dsn))
     recorded = record_baseline(dsn, migrations, server=scratch, settings=settings)
     if as_json:
@@ -232,7 +232,7 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
     """
     from runner.execute.grants import role_needs
 
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     found = role_needs(dsn, migrations, role, schema=config.ledger_schema(dsn))
     if as_json:
         print_json([asdict(need) for need in found])
@@ -258,7 +258,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> No
     from runner.execute.engine import Settings
     from runner.execute.record import repair as record_repairs
 
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     settings = Settings(deadline=deadline, schema=config.ledger_schema(dsn))
 
     def confirmed(plan: list[Repair]) -> bool:
@@ -298,7 +298,7 @@ def status(
     """
     from runner.execute import underway
 
-    dsn, migrations = config.locate(**where)
+    dsn, migrations = places.locate(**where)
     for found in underway.look(
         dsn,
         migrations,

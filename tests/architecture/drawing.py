@@ -16,7 +16,7 @@ from html import escape
 from architecture.imports import Imports, edges
 from architecture.rooms import LAYERS, layer_of, room_of
 
-WIDTH, MARGIN = 1000, 20
+MARGIN = 20
 BOX, LANE, GAP = 250, 10, 24
 BOX_HEIGHT, PITCH = 78, 122
 _STYLE = """\
@@ -46,22 +46,23 @@ def draw(sources: Mapping[str, str], imports: Imports) -> str:
     links = {(room_of(module), room_of(imported)) for module, imported in edges(imports)}
     ways = {(a, b): _way(a, b) for a, b in sorted(_needed(links))}
     rows = _ordered(ways.values())
-    places = _placed(rows, ways.values())
+    width = max(map(_room_for, rows))
+    places = _placed(rows, ways.values(), width)
     height = _top(len(LAYERS) - 1) + BOX_HEIGHT + MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
         ' font-family="system-ui, sans-serif" font-size="15">',
         f"  <style>\n{_STYLE}\n  </style>",
         '  <marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'
         ' orient="auto"><path class="head" d="M0,0 L8,4 L0,8 z"/></marker>',
-        f'  <rect class="bg" width="{WIDTH}" height="{height}"/>',
+        f'  <rect class="bg" width="{width}" height="{height}"/>',
         *_arrows(ways, places),
     ]
     for layer, rooms in enumerate(LAYERS):
         for room in rooms:
             parts += _box(room, places[room, layer], layer, _says(f"runner.{room}", sources))
     data_layer = f"{_says('pyorm', sources).partition(':')[0]}. It never imports runner."
-    parts += _box("pyorm", WIDTH - MARGIN - BOX / 2, 0, data_layer)
+    parts += _box("pyorm", width - MARGIN - BOX / 2, 0, data_layer)
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -129,11 +130,15 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _placed(rows: Rows, ways: Iterable[list[Spot]]) -> dict[Spot, float]:
+def _room_for(row: list[Spot]) -> int:
+    return sum(map(_width, row)) + GAP * (len(row) - 1) + 2 * MARGIN
+
+
+def _placed(rows: Rows, ways: Iterable[list[Spot]], width: int) -> dict[Spot, float]:
     """The middle of each spot: near those it is joined to, in order, and clear of each other."""
     places: dict[Spot, float] = {}
     for row in rows:
-        free = (WIDTH - 2 * MARGIN - sum(map(_width, row))) / (len(row) + 1)
+        free = (width - 2 * MARGIN - sum(map(_width, row))) / (len(row) + 1)
         left: float = MARGIN
         for spot in row:
             places[spot] = left + free + _width(spot) / 2
@@ -142,15 +147,15 @@ def _placed(rows: Rows, ways: Iterable[list[Spot]]) -> dict[Spot, float]:
     for _ in range(60):
         for row in rows:
             wanted = [
-                _mean([places[s] for s in (*above.get(spot, ()), *below.get(spot, ()))], WIDTH / 2)
+                _mean([places[s] for s in (*above.get(spot, ()), *below.get(spot, ()))], width / 2)
                 for spot in row
             ]
-            for spot, place in zip(row, _apart(row, wanted), strict=True):
+            for spot, place in zip(row, _apart(row, wanted, width), strict=True):
                 places[spot] = place
     return {spot: round(place) for spot, place in places.items()}
 
 
-def _apart(row: list[Spot], wanted: list[float]) -> list[float]:
+def _apart(row: list[Spot], wanted: list[float], width: int) -> list[float]:
     """Places as near to the wanted ones as width and order allow."""
     lows = [wanted[0]]
     for at in range(1, len(row)):
@@ -164,7 +169,7 @@ def _apart(row: list[Spot], wanted: list[float]) -> list[float]:
     for at, spot in enumerate(row):
         edge = edge if at == 0 else edge + _clear(row[at - 1], spot)
         found[at] = max(found[at], edge)
-    edge = WIDTH - MARGIN - _width(last) / 2
+    edge = width - MARGIN - _width(last) / 2
     for at in range(len(row) - 1, -1, -1):
         edge = edge if at == len(row) - 1 else edge - _clear(row[at], row[at + 1])
         found[at] = min(found[at], edge)

@@ -5,13 +5,13 @@ from __future__ import annotations
 # From the top down. A room imports rooms of lower layers only, so none beside it.
 LAYERS = (
     ("cli",),
-    ("demo",),
+    ("demo", "fleet"),
     ("review", "verify", "propose"),
-    ("preflight",),
+    ("preflight", "places"),
     ("generate", "lint"),
-    ("standard", "execute", "fleet"),
-    ("catalog", "config"),
-    ("quoting", "ledger", "postgres"),
+    ("standard", "execute"),
+    ("catalog", "ledger"),
+    ("quoting", "config", "postgres"),
     ("errors",),
 )
 # What the data layer has for runner: the enums that services and standards share.

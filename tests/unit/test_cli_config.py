@@ -13,18 +13,20 @@ from support.migration_files import write_migration
 from runner.cli import cli
 from runner.config import (
     find_config,
-    folders_to_lint,
     ledger_schema,
-    locate,
-    locate_for_review,
-    locate_standard,
     parse_seconds,
     read_config,
     resolve_dsn,
     resolve_sources,
-    tables_of_unit,
 )
 from runner.errors import UsageError
+from runner.places import (
+    folders_to_lint,
+    locate,
+    locate_for_review,
+    locate_standard,
+    tables_of_unit,
+)
 
 
 def test_the_database_is_the_first_that_is_named() -> None:
