@@ -107,7 +107,7 @@ def apply(
     dsn, migrations = places.locate(**where)
     approve = None
     if rehearsal is not None:
-        from runner.review.certificate import approval
+        from runner.review.approval import approval
 
         approve = approval(Path(rehearsal) if rehearsal else None, migrations)
     settings = engine.Settings(

@@ -10,7 +10,7 @@ import json
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -201,29 +201,6 @@ def load_stored(connection: Connection[Any]) -> Certificate | None:
             f"the stored certificate cannot be read: {error.diag.message_primary}"
         ) from None
     return from_json(row[0], "trueup.rehearsal") if row else None
-
-
-def approval(
-    named: Path | None, migrations: Sequence[Migration]
-) -> Callable[[Connection[Any], Sequence[Migration]], None]:
-    """What a run that requires a rehearsal asks under the lock.
-
-    Args:
-        named: a certificate's file; None for the one in the database.
-        migrations: all that the sources hold, in the order of read_migrations.
-
-    Returns:
-        A function for Settings.approve. It raises RehearsalError for what was not rehearsed.
-
-    Raises:
-        RehearsalError: the file cannot be read.
-    """
-    of_file = read_file(named) if named else None
-
-    def approve(connection: Connection[Any], chosen: Sequence[Migration]) -> None:
-        require(of_file or load_stored(connection), connection, chosen, migrations)
-
-    return approve
 
 
 def require(
