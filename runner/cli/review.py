@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from runner import config
+from runner import places
 from runner.cli.root import cli, options, print_json
-from runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from psycopg import Connection
-
-    from runner.ledger.files import Migration
 
 
 @cli.command()
@@ -47,7 +39,7 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     from runner.review import plan_show
     from runner.review.plan import make_plan
 
-    dsn, migrations, _ = resolve_for_review(where)
+    dsn, migrations, _ = places.locate_for_review(**where)
     found = make_plan(dsn, migrations, to=to, unit=unit, rehearsal=rehearsal)
     if form == "json":
         print_json(plan_show.as_json(found))
@@ -82,7 +74,7 @@ def report(
     """
     from runner.review.report.command import write_report
 
-    dsn, migrations, standard = resolve_for_review(where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     write_report(
         dsn,
         migrations,
@@ -131,7 +123,7 @@ def review(
     from runner.review import pull_request
     from runner.review.rehearse import Options
 
-    dsn, migrations, standard = resolve_for_review(where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
@@ -165,7 +157,14 @@ def review(
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
 @options("unit", "dsn", "config", "service", "sources", "strategy", "json")
-def rehearse(as_json: bool, **options: Any) -> None:
+def rehearse(
+    dsn: str | None,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+    strategy: str,
+    **options: Any,
+) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
 
     Takes the schema and a sample of rows from the live database, which is only read; without a
@@ -180,8 +179,10 @@ def rehearse(as_json: bool, **options: Any) -> None:
     """
     from runner.review.rehearse.command import run
 
-    dsn, migrations, standard = resolve_for_review(options)
-    if not run(dsn, migrations, standard, as_json=as_json, **options):
+    found, migrations, standard = places.locate_for_review(
+        dsn=dsn, config_path=config_path, service=service, sources=sources, strategy=strategy
+    )
+    if not run(found, migrations, standard, **options):
         sys.exit(1)
 
 
@@ -223,7 +224,7 @@ def lint(
         click.echo(list_rules())
         return
     report, text = run_lint(
-        paths or _lint_folders(**where),
+        paths or places.folders_to_lint(**where),
         form="json" if as_json else form or "text",
         layout=layout,
         squawk=squawk,
@@ -233,48 +234,3 @@ def lint(
     click.echo(text)
     if report.failed(strict=strict):
         sys.exit(1)
-
-
-def _lint_folders(
-    *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
-) -> list[Path]:
-    values = config.read_config(config_path or config.find_config(Path.cwd()))
-    found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
-    folders = [path for each in found for path in (*each.folders, *each.on_request)]
-    there = [path for path in dict.fromkeys(folders) if path.is_dir()]
-    if not there:
-        listed = ", ".join(map(str, folders))
-        raise UsageError(f"there is nothing to lint: none of these folders exists: {listed}")
-    return there
-
-
-def resolve_for_review(
-    options: dict[str, Any],
-) -> tuple[str | None, tuple[Migration, ...], Path | None]:
-    """Take the place of things out of a verb's options; nothing need name a database."""
-    from runner.ledger.files import read_migrations
-
-    values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
-    folders = config.resolve_sources(
-        options.pop("sources"), options.pop("service"), values, options.pop("strategy")
-    )
-    found = read_migrations(folders.folders, on_request=folders.on_request)
-    standard = next(
-        (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
-    )
-    return config.find_dsn(options.pop("dsn"), values), found, standard
-
-
-def rehearsed(
-    named: str, migrations: tuple[Migration, ...]
-) -> Callable[[Connection, Sequence[Migration]], None]:
-    """What `apply --require-rehearsal` asks before it runs."""
-    from runner.review import certificate
-
-    of_file = certificate.read_file(Path(named)) if named else None
-
-    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
-        found = of_file or certificate.load_stored(connection)
-        certificate.require(found, connection, chosen, migrations)
-
-    return approve

@@ -86,6 +86,11 @@ def drift(
     return diff(expected, _catalog_of_database(dsn), column_order=False, ignore=_NOT_OF_THE_FILES)
 
 
+def describe_drift(found: Sequence[Difference]) -> str:
+    """A drift as lines of text."""
+    return "\n".join([*map(str, found), f"changed past the files: {len(found)}"])
+
+
 def _catalog_of_files(dsn: str, migrations: Sequence[Migration], server: str | None) -> Catalog:
     with _scratch_database(server or dsn) as scratch:
         if migrations:

@@ -17,7 +17,6 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import make_conninfo
 
@@ -83,15 +82,6 @@ class EmbeddedServer:
         """The DSN of one of the server's databases."""
         return make_conninfo(host=self.host, port=self.port, user=self.user, dbname=dbname)
 
-    def yoyo_url(self, dbname: str = "postgres") -> str:
-        """The same as a URL for yoyo."""
-        query = {"host": self.host, "port": str(self.port)}
-        path = quote(dbname, safe="")
-        if path != dbname:  # yoyo does not decode the path
-            path, query["dbname"] = "", dbname
-        encoded = urlencode(query, quote_via=quote, safe="")
-        return f"postgresql+psycopg://{quote(self.user, safe='')}@/{path}?{encoded}"
-
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database, empty or as a clone of another one that nobody is connected to."""
         databases.create_database(self.dsn(), name, template)
@@ -109,7 +99,7 @@ class EmbeddedServer:
         self._ask("restart")
 
     def keep(self) -> None:
-        """Let the server outlive this process; `stop_kept` stops it."""
+        """Let the server outlive this process, until its supervisor is ended."""
         self._ask("keep")
 
     def keep_instructions(self, dbname: str = "postgres") -> str:
@@ -176,7 +166,7 @@ def start_server(
     Args:
         binaries: PostgreSQL's programs; found by `find_binaries` if not given.
         settings: server settings, such as `FAST` for tests; PostgreSQL's defaults if not given.
-        keep: leave the server running when this process ends; `stop_kept` stops it.
+        keep: leave the server running when this process ends, until its supervisor is ended.
         data: a data directory to make or to use, and to leave in place; a server that runs
             there already is shared as it is. Without it the data goes with the server.
 
@@ -202,22 +192,6 @@ def start_server(
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.1)
-
-
-def stop_kept(data: Path) -> bool:
-    """Stop a server that was started to be kept, whoever else uses it.
-
-    Args:
-        data: its data directory.
-
-    Returns:
-        whether a server was running there.
-    """
-    control = _attach(data.absolute())
-    if control is None:
-        return False
-    _say_and_wait(control, b"stop\n")
-    return True
 
 
 def _account(data: Path | None) -> tuple[int, int] | None:

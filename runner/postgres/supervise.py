@@ -272,7 +272,7 @@ class Supervisor:
         self._answer(user)
 
     def serve(self) -> None:
-        """Work until the last user leaves, or a signal or a user says stop."""
+        """Work until the last user leaves, or a signal says stop."""
         waker, wakened = socket.socketpair()
         waker.setblocking(False)
         signal.set_wakeup_fd(waker.fileno())
@@ -288,18 +288,16 @@ class Supervisor:
                 elif ready is wakened:
                     if ends & set(wakened.recv(64)):
                         return
-                elif isinstance(ready, socket.socket) and self._obey(ready):
-                    return
+                elif isinstance(ready, socket.socket):
+                    self._obey(ready)
 
-    def _obey(self, user: socket.socket) -> bool:
-        """Do what a user says; True when the server shall go."""
+    def _obey(self, user: socket.socket) -> None:
+        """Do what a user says."""
         try:
             request = user.recv(64)
         except OSError:
             request = b""
         try:
-            if request == b"stop\n":
-                return True
             if request == b"crash\n":
                 self.server.stop(signal.SIGQUIT)
             elif request == b"keep\n":
@@ -316,12 +314,11 @@ class Supervisor:
                         user.sendall(b"stays\n")
                 else:
                     self.leaving.append(user)
-                return False
+                return
         except FailedError as error:
             self._answer(user, error=str(error))
         else:
             self._answer(user)
-        return False
 
     def _answer(self, user: socket.socket, **more: object) -> None:
         process = self.server.process
