@@ -17,7 +17,7 @@ from runner.generate.model import (
     Parent,
     TableChange,
 )
-from runner.generate.predicates import calls_function_on, convert_literals, restate
+from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
 from runner.generate.unharmed import in_the_way
 from runner.quoting import Name, quote_ident, quote_name, shorten, unused
 

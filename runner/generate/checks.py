@@ -8,7 +8,7 @@ from runner.catalog import Relation
 from runner.errors import StandardError
 from runner.generate.attached import follow
 from runner.generate.model import CheckChange, ColumnChange
-from runner.generate.predicates import Wording, check_condition
+from runner.generate.wording.predicates import Wording, check_condition
 from runner.quoting import Name, unused
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
-from runner.generate.casts import ID, is_one_call
-from runner.generate.json_paths import PathChange, json_change
+from runner.generate.wording.casts import ID, is_one_call
+from runner.generate.wording.json_paths import PathChange, json_change
 from runner.generate.model import ColumnChange, Refusal
 from runner.generate.statements import COMPRESSION, STORAGE
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten

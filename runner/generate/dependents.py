@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runner.catalog import Catalog, Dependent, Function, Relation
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, DependentChange, Obstacle, moved_columns
-from runner.generate.predicates import Wording, takes_whole_rows
+from runner.generate.wording.predicates import Wording, takes_whole_rows
 from runner.generate.statements import (
     Reword,
     create_indexes,

@@ -24,7 +24,7 @@ from runner.generate.kinds import (
 )
 from runner.generate.kinds.look import in_old_look
 from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
-from runner.generate.predicates import restate
+from runner.generate.wording.predicates import restate
 from runner.generate.statement import (
     BRIEFLY,
     Paragraph,

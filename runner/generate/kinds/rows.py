@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runner.generate import rules
 from runner.generate.files import File
 from runner.generate.model import TableChange
-from runner.generate.predicates import check_condition
+from runner.generate.wording.predicates import check_condition
 from runner.generate.rules import Rules
 from runner.generate.statement import Statement, literal_list, lock
 from runner.postgres.locks import LockMode

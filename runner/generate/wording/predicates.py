@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from runner.errors import StandardError
-from runner.generate.casts import ID, NAME, cast_ids
+from runner.generate.wording.casts import ID, NAME, cast_ids
 from runner.quoting import Name, quote_ident, quote_name
 
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
