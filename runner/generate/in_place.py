@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runner.catalog import Constraint
 from runner.generate.model import ColumnChange
 from runner.generate.predicates import check_condition, restate
-from runner.generate.statements import comment_on_constraint
+from runner.generate.statement import comment_on_constraint
 from runner.quoting import quote_ident
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.generate.files import File
+from runner.generate.kinds import standing
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange
 from runner.generate.statement import lock
 from runner.generate.templates import template
-from runner.generate.unit import UnitView, listed
+from runner.generate.unit import UnitView
 from runner.generate.view import TableView
 from runner.postgres.locks import LockMode
 from runner.quoting import Name
@@ -36,7 +37,7 @@ def files(
     )
 
     if u.dependents:
-        found.append(_standing(u, subject, "off", [trial or first], between))
+        found.append(standing.window_off(u, subject, [trial or first], between))
     for place, group in enumerate(groups, 1):
         checks = [checked[t.new] for t in group if t.is_checked] or [first]
         after = [*checks, *found[-1:]]
@@ -50,36 +51,8 @@ def files(
             honest = f". {between}" if kind == "fkeys_on" else ""
             found.append(_step(u, subject, kind, place, group, found[-1:], honest))
     if u.dependents:
-        found.append(_standing(u, subject, "on", found[-1:], ""))
+        found.append(standing.window_on(u, subject, found[-1:]))
     return found
-
-
-def _standing(u: UnitView, subject: str, way: str, after: Sequence[File], between: str) -> File:
-    labels = listed(d.label for d in u.dependents)
-    is_off = way == "off"
-    return File(
-        unlike=f"standing {way} {u.tables[0].new}",
-        folder="window",
-        phase="window",
-        subject=f"{subject}_standing_{way}",
-        title="Take off what stands on converted columns."
-        if is_off
-        else "Let stand on the new columns what stood on the old ones.",
-        does=f"drops {labels}. {between}" if is_off else f"makes {labels} again",
-        held=" for a few ms; gives up after 200 ms when it cannot have them",
-        cost="none" if is_off else "fills materialized views, if there are any",
-        undo="makes it again on the old columns" if is_off else "drops it",
-        body=template(
-            f"window_standing_{way}.sql",
-            [lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents)],
-            u=u,
-        ),
-        rollback=template(f"window_standing_{way}.rollback.sql", u=u),
-        back="Makes again on the old columns what stood there."
-        if is_off
-        else "Takes off what stands on the new columns.",
-        after=after,
-    )
 
 
 def _converted_keys(t: TableView) -> list[ForeignKeyChange]:

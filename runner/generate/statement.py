@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_literal
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,11 @@ def undone(body: Iterable[Paragraph]) -> list[Paragraph]:
     found: list[Paragraph] = [p for p in reversed(paragraphs) if p]
     settings = [s for p in body for s in p if s.is_setting]
     return [settings, *found] if found and settings else found
+
+
+def comment_on_constraint(table: Name, name: str, comment: str) -> str:
+    """The statement that gives a constraint its comment."""
+    return (
+        f"COMMENT ON CONSTRAINT {quote_ident(name)} ON {quote_name(table)}"
+        f" IS {quote_literal(comment)};"
+    )

@@ -14,7 +14,7 @@ from runner.generate.model import (
 )
 from runner.generate.names import Names
 from runner.generate.partitions import Partitions
-from runner.generate.statements import comment_on_constraint
+from runner.generate.statement import comment_on_constraint
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 

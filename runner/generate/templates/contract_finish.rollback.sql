@@ -192,7 +192,7 @@ CALL trueup.put_back({{ t.new | n | lit }});
 {% for d in standing %}
 
 {% for statement in d.new %}
-{{ statement }}
+{{ statement.text }}
 {% endfor %}
 {% endfor %}
 

@@ -38,7 +38,7 @@ CALL trueup.put_back({{ t.old | n | lit }});
 {% for d in u.dependents %}
 
 {% for statement in d.old %}
-{{ statement }}
+{{ statement.text }}
 {% endfor %}
 {% endfor %}
 

@@ -26,7 +26,7 @@ ALTER TABLE {{ u.old_name(k.table) | n }} DROP CONSTRAINT {{ k.old_name | q }};
 {% for d in u.dependents %}
 
 {% for statement in d.new %}
-{{ statement }}
+{{ statement.text }}
 {% endfor %}
 {% endfor %}
 
