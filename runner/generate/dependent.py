@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from runner.catalog import Dependent, Function, Relation
 from runner.generate.model import Obstacle
 from runner.generate.statement import Statement
-from runner.quoting import Name
+from runner.quoting import Name, quote_ident, quote_name
 
 # Turns a definition into the words of a contract.
 Reword = Callable[[str], str]
@@ -183,6 +183,26 @@ class DependentChange:
     def off(self, *, old: bool) -> tuple[Statement, ...]:
         """Take it off, while its table has its old or its new name."""
         return taken_back(self.old if old else self.new)
+
+
+def on_table(
+    o: Standing, kind: str, made: Callable[[Reword], Iterable[Statement]], condition: str = ""
+) -> DependentChange:
+    """What becomes of an object that belongs to a table, and is dropped from it by its name.
+
+    Args:
+        o: the object.
+        kind: what SQL calls it.
+        made: the statements that make it in the words of a contract.
+        condition: what it asks of the new columns, where that can be tried.
+    """
+    old, new = (
+        Statement(f"DROP {kind} {quote_ident(o.dependent.name)} ON {quote_name(host)};")
+        for host in (o.name, o.new_host)
+    )
+    return DependentChange(
+        o, with_drop(made(o.old), old), with_drop(made(o.new), new), new_query=condition
+    )
 
 
 def with_drop(statements: Iterable[Statement], *drop: Statement) -> tuple[Statement, ...]:

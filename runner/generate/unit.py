@@ -41,11 +41,6 @@ class UnitView:
         return [d for d in self.standing if d.of.is_converted]
 
     @property
-    def trial(self) -> list[DependentChange]:
-        """Those among them that are tried before anything changes."""
-        return [d for d in self.dependents if d.is_tried]
-
-    @property
     def stored(self) -> list[DependentChange]:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.beside]
@@ -71,17 +66,6 @@ class UnitView:
     def drop(self, dependent: DependentChange, *, old: bool) -> str:
         """What takes an object off, while the tables have their old or new names, as text."""
         return "\n".join(s.text for s in dependent.off(old=old))
-
-    @property
-    def can_be_tried(self) -> bool:
-        """Whether views in one schema can stand for all tables and views."""
-        return bool(self.tried) and len(self.tried) == len(set(self.tried))
-
-    @property
-    def tried(self) -> list[str]:
-        """The names of these views, in the order in which they can be made."""
-        names = [t.old.name for t in self.beneath(self.trial)]
-        return names + [d.of.name.name for d in self.trial if d.of.is_view]
 
     def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
         """The tables that objects stand on or belong to."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runner.generate import split
 from runner.generate.files import File
-from runner.generate.kinds import rows, standing
+from runner.generate.kinds import rows, trial
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
 from runner.generate.statement import lock
@@ -29,17 +29,17 @@ def files(units: Sequence[UnitView]) -> list[File]:
             if t.is_checked:
                 checks[t.new] = rows.check(t, "window", "window", [first])
                 found.append(checks[t.new])
-        if u.can_be_tried:
-            trials[u.tables[0].new] = standing.check(u, "window", "window", [first])
+        if trial.is_possible(u):
+            trials[u.tables[0].new] = trial.check(u, "window", "window", [first])
             found.append(trials[u.tables[0].new])
     for u in units:
         checked = {t.new: checks.get(t.new, first) for t in u.tables}
-        trial = trials.get(u.tables[0].new)
+        tried = trials.get(u.tables[0].new)
         if is_large(u):
-            found += split.files(u, _subject(u), first, checked, trial)
+            found += split.files(u, _subject(u), first, checked, tried)
             continue
         after = [checked[t.new] for t in u.tables if t.is_checked] or [first]
-        found.append(_unit(u, [*after, *([trial] if trial else [])]))
+        found.append(_unit(u, [*after, *([tried] if tried else [])]))
         if any(t.columns for t in u.tables):
             found.append(_analyze(u, found[-1:]))
     return found

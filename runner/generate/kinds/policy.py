@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from runner.catalog import Policy
-from runner.generate.dependent import DependentChange, Reword, Standing, with_drop
+from runner.generate.dependent import DependentChange, Reword, Standing, on_table
 from runner.generate.model import Obstacle
 from runner.generate.statement import Paragraph, Statement
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
@@ -15,18 +16,13 @@ _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "A
 
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
-    name = o.dependent.name
-    policy = next(p for p in o.relation.policies if p.name == name)
+    policy = next(p for p in o.relation.policies if p.name == o.dependent.name)
     conditions = [o.new(c) for c in (policy.using, policy.with_check) if c is not None]
-    drop_old, drop_new = (
-        Statement(f"DROP POLICY {quote_ident(name)} ON {quote_name(host)};")
-        for host in (o.name, o.new_host)
-    )
-    return DependentChange(
+    return on_table(
         o,
-        old=with_drop(_statements(o.name, policy, o.old), drop_old),
-        new=with_drop(_statements(o.name, policy, o.new), drop_new),
-        new_query=" AND ".join(f"({c})" for c in conditions),
+        "POLICY",
+        partial(_statements, o.name, policy),
+        condition=" AND ".join(f"({c})" for c in conditions),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from runner.catalog import Rule
-from runner.generate.dependent import DependentChange, Reword, Standing, with_drop
+from runner.generate.dependent import DependentChange, Reword, Standing, on_table
 from runner.generate.kinds import trigger
 from runner.generate.model import Obstacle
 from runner.generate.statement import Statement
@@ -14,17 +15,8 @@ from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
-    name = o.dependent.name
-    rule = next(r for r in o.relation.rules if r.name == name)
-    drop_old, drop_new = (
-        Statement(f"DROP RULE {quote_ident(name)} ON {quote_name(host)};")
-        for host in (o.name, o.new_host)
-    )
-    return DependentChange(
-        o,
-        old=with_drop(statements(o.name, rule, o.old), drop_old),
-        new=with_drop(statements(o.name, rule, o.new), drop_new),
-    )
+    rule = next(r for r in o.relation.rules if r.name == o.dependent.name)
+    return on_table(o, "RULE", partial(statements, o.name, rule))
 
 
 def obstacles(o: Standing) -> Iterator[Obstacle]:

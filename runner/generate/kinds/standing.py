@@ -1,21 +1,14 @@
-"""What stands on converted columns: tried before anything changes, then made again."""
+"""What stands on converted columns: taken off, and made again on the new ones."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from runner.errors import StandardError
 from runner.generate.closure import Closure
-from runner.generate.dependent import (
-    AFTER,
-    BEFORE,
-    DependentChange,
-    Reword,
-    Standing,
-    taken_back,
-)
+from runner.generate.dependent import DependentChange, Standing, taken_back
 from runner.generate.files import File
 from runner.generate.kinds import function, policy, rule, statistics, trigger, view
 from runner.generate.model import Obstacle
@@ -26,33 +19,25 @@ from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a kind of object answers.
+class _Kind(Protocol):
+    """What the module of a kind answers."""
 
-    Args:
-        change: what it becomes on the new columns.
-        obstacles: what keeps it from that; the first one tells.
-        trial: it on views of the tables as both contracts show them, if it can be tried so.
-    """
+    def change(self, o: Standing, /) -> DependentChange: ...
 
-    change: Callable[[Standing], DependentChange]
-    obstacles: Callable[[Standing], Iterator[Obstacle]]
-    trial: Callable[[DependentChange, Reword, Reword], Paragraph] | None = None
+    def obstacles(self, o: Standing, /) -> Iterator[Obstacle]: ...
 
+
+_KINDS: dict[str, _Kind] = {
+    "view": view,
+    "materialized view": view,
+    "policy": policy,
+    "trigger": trigger,
+    "rule": rule,
+    "statistics": statistics,
+    "function": function,
+}
 
 _HELD = " for a few ms; gives up after 200 ms when it cannot have them"
-
-_VIEW = _Kind(view.change, view.obstacles, view.trial)
-_KINDS = {
-    "view": _VIEW,
-    "materialized view": _VIEW,
-    "policy": _Kind(policy.change, policy.obstacles, policy.trial),
-    "function": _Kind(function.change, function.obstacles, function.trial),
-    "trigger": _Kind(trigger.change, trigger.obstacles),
-    "rule": _Kind(rule.change, rule.obstacles),
-    "statistics": _Kind(statistics.change, statistics.obstacles),
-}
 
 
 def changes(closure: Closure, tables: frozenset[Name]) -> tuple[DependentChange, ...]:
@@ -70,12 +55,14 @@ def obstacles(closure: Closure, tables: frozenset[Name]) -> Iterator[Obstacle]:
         if o.host is None:
             yield o.obstacle(f"{o.on_columns}, and lies in a schema that was not read")
             continue
-        if found := next(_KINDS[o.kind].obstacles(o), None):
+        kind = _KINDS[o.kind]
+        # The first one tells.
+        if found := next(kind.obstacles(o), None):
             yield found
             if not found.online_only:
                 continue
         try:
-            _KINDS[o.kind].change(o)
+            kind.change(o)
         except StandardError as error:
             problem = error.message.removeprefix(o.label).removeprefix(":").strip()
             yield o.obstacle(problem, error.hint or "")
@@ -130,95 +117,6 @@ def _briefly() -> Paragraph:
 
 
 # The files.
-
-
-def check(u: UnitView, folder: str, phase: str, after: Sequence[File]) -> File:
-    """The refusal of what could not be made on the new columns, before anything changes."""
-    labels = listed(d.label for d in u.trial)
-    untried = listed(d.label for d in u.dependents if d.is_untried)
-    return File(
-        unlike=f"check dependents {u.tables[0].new}",
-        folder=folder,
-        phase=phase,
-        subject=f"{u.tables[0].stem}_dependents_check",
-        title="Stop here when what stands on converted columns would not stand on the new ones.",
-        does="makes views of the tables as both contracts show them, and on these, in the "
-        f"words of each: {labels}; compares how many rows views show; drops it all again"
-        + (f"; cannot try what groups by a table's key: {untried}" if untried else ""),
-        cost="runs the query of each view twice",
-        undo="nothing to undo",
-        body=_trial(u),
-        back="no-op: the file changed nothing.",
-        after=after,
-    )
-
-
-def _trial(u: UnitView) -> list[Paragraph]:
-    tables = u.beneath(u.trial)
-    names = [t.old for t in tables] + [d.of.name for d in u.trial if d.of.is_view]
-    before, after = _moved(names, BEFORE), _moved(names, AFTER)
-    shown = [
-        Statement(
-            f"CREATE SCHEMA {BEFORE};",
-            note="What the tables show now, and what they will show under the new contract; both "
-            "in the spelling\nthat belongs to each, so that only the definitions can make a "
-            "difference.",
-        ),
-        Statement(f"CREATE SCHEMA {AFTER};"),
-        *(s for t in tables for s in _shown(t)),
-    ]
-    tried = []
-    for d in u.trial:
-        trial = _KINDS[d.of.kind].trial
-        assert trial is not None, d.label
-        first, *others = trial(d, before, after)
-        tried.append([replace(first, note=d.label), *others])
-    functions = [d.of.name.name for d in u.trial if d.of.kind == "function"]
-    gone = [Statement(f"DROP ROUTINE {AFTER}.{name};") for name in functions]
-    for schema in (AFTER, BEFORE):
-        views = ",\n    ".join(f"{schema}.{quote_ident(n.name)}" for n in reversed(names))
-        gone.append(Statement(f"DROP VIEW\n    {views};"))
-    gone += [Statement(f"DROP SCHEMA {schema};") for schema in (AFTER, BEFORE)]
-    return [shown, *tried, gone]
-
-
-def _shown(t: TableView) -> Iterator[Statement]:
-    """A table as both contracts show it, each in its own spelling and by the old names."""
-    before, after = [], []
-    for c in t.relation.columns:
-        name, change = quote_ident(c.name), t.converted.get(c.name)
-        if change is None:
-            before.append(name)
-            after.append(name)
-            continue
-        value = change.new_from(name)
-        before.append(f"({change.old_from(value)})::{change.old_type} AS {name}")
-        after.append(f"({value})::{change.new_type} AS {name}")
-    for schema, columns in ((BEFORE, before), (AFTER, after)):
-        selected = ",\n    ".join(columns)
-        yield Statement(
-            f"CREATE VIEW {schema}.{quote_ident(t.old.name)} AS\n"
-            f"SELECT\n    {selected}\nFROM {quote_name(t.old)};",
-            locks=(lock(LockMode.ACCESS_SHARE, t.old),),
-        )
-
-
-def _moved(names: Iterable[Name], schema: str) -> Reword:
-    """What lets views in a schema stand for the tables and views of their names."""
-    patterns = [
-        (
-            re.compile(rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""),
-            quote_name(Name(schema, name.name)).replace("\\", r"\\"),
-        )
-        for name in names
-    ]
-
-    def moved(text: str) -> str:
-        for pattern, instead in patterns:
-            text = pattern.sub(instead, text)
-        return text
-
-    return moved
 
 
 def build(u: UnitView, d: DependentChange, after: Sequence[File]) -> Iterator[File]:

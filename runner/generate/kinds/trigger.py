@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from runner.catalog import Trigger
-from runner.generate.dependent import DependentChange, Reword, Standing, with_drop
+from runner.generate.dependent import DependentChange, Reword, Standing, on_table
 from runner.generate.model import Obstacle
 from runner.generate.statement import Statement
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
@@ -15,28 +16,21 @@ _ENABLE = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
-    name = o.dependent.name
-    trigger = next(t for t in o.relation.triggers if t.name == name)
-    drop_old, drop_new = (
-        Statement(f"DROP TRIGGER {quote_ident(name)} ON {quote_name(host)};")
-        for host in (o.name, o.new_host)
-    )
-    return DependentChange(
-        o,
-        old=with_drop(statements(o.name, trigger, o.old), drop_old),
-        new=with_drop(statements(o.name, trigger, o.new), drop_new),
-    )
+    return on_table(o, "TRIGGER", partial(statements, o.name, _found(o)))
 
 
 def obstacles(o: Standing) -> Iterator[Obstacle]:
     """What keeps it from firing for both contracts, on values that are kept for both by then."""
-    trigger = next(t for t in o.relation.triggers if t.name == o.dependent.name)
-    words = trigger.definition.split(" ON ", 1)[0]
+    words = _found(o).definition.split(" ON ", 1)[0]
     if " AFTER " not in words or " UPDATE OF " in words:
         yield o.obstacle(
             f"{o.on_columns}: while both contracts live it would not fire for both",
             online_only=True,
         )
+
+
+def _found(o: Standing) -> Trigger:
+    return next(t for t in o.relation.triggers if t.name == o.dependent.name)
 
 
 def statements(table: Name, trigger: Trigger, reword: Reword) -> Iterator[Statement]:
