@@ -11,9 +11,10 @@ from runner.errors import StandardError
 from runner.generate import online, window
 from runner.generate.attached import obstacles
 from runner.generate.changes import is_converted, outside_references, plan_changes
+from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
-from runner.generate.dependents import Dependents
 from runner.generate.files import MigrationText, number
+from runner.generate.kinds import standing
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.partitions import partition_obstacles
 from runner.generate.unit import UnitView
@@ -84,12 +85,12 @@ def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
         StandardError: as generate().
     """
     changes = plan_changes(standard, catalog)
-    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
-    return list(_units(changes, outside_references(standard, catalog), dependents))
+    closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
+    return list(_units(changes, outside_references(standard, catalog), closure))
 
 
 def _units(
-    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], dependents: Dependents
+    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], closure: Closure
 ) -> Iterator[UnitView]:
     touching: dict[Name, list[ForeignKeyChange]] = defaultdict(list)
     for key in (*(k for c in changes for k in c.foreign_keys), *outside):
@@ -101,13 +102,13 @@ def _units(
     for tables in units.values():
         names = frozenset(change.old for change in tables)
         in_the_way = [o for change in tables for o in obstacles(change)]
-        in_the_way += dependents.obstacles(names)
+        in_the_way += standing.obstacles(closure, names)
         in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield UnitView(
             tuple(replace(change, touching=tuple(touching[change.new])) for change in tables),
             tuple(o.reason for o in in_the_way),
-            dependents.changes(names),
+            standing.changes(closure, names),
         )
 
 

@@ -17,8 +17,8 @@ from runner.generate.model import (
     Parent,
     TableChange,
 )
-from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
 from runner.generate.unharmed import in_the_way
+from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
 from runner.quoting import Name, quote_ident, quote_name, shorten, unused
 
 KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"

@@ -16,8 +16,8 @@ from runner.generate.attached import (
     with_parent,
 )
 from runner.generate.checks import check_changes
+from runner.generate.closure import Closure
 from runner.generate.columns import column_changes, integer_checks, spelled_alike
-from runner.generate.dependents import Dependents
 from runner.generate.fitting import require_fitting_types
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
 from runner.generate.partitions import partitions_of
@@ -55,7 +55,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
         for name in columns
     }
     old_names = {new: old for old, new in new_names.items()}
-    units = _units(foreign_keys, old_names, Dependents(catalog, columns).ties)
+    units = _units(foreign_keys, old_names, Closure(catalog, columns, new_names).ties)
     in_use = NamesInUse.of(catalog)
     changes = []
     for name in _parents_first(columns, foreign_keys, old_names):

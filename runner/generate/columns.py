@@ -10,12 +10,14 @@ from uuid import UUID
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
+from runner.generate.model import ColumnChange, Refusal
 from runner.generate.wording.casts import ID, is_one_call
 from runner.generate.wording.json_paths import PathChange, json_change
-from runner.generate.model import ColumnChange, Refusal
-from runner.generate.statements import COMPRESSION, STORAGE
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
+
+STORAGE = {"p": "PLAIN", "m": "MAIN", "e": "EXTERNAL", "x": "EXTENDED"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
 
 
 def column_changes(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from runner.catalog import Column, Relation
 from runner.quoting import Name, quote_ident, shorten
@@ -242,83 +241,6 @@ class ForeignKeyChange:
         return ", ".join(quoted)
 
 
-@dataclass(frozen=True, slots=True)
-class DependentChange:
-    """An object on columns that are replaced, which is made again on the new ones, and back.
-
-    Its statements call every table and column by its old name.
-
-    Args:
-        kind: view, materialized view, rule, policy, trigger or statistics.
-        label: the kind and the name, for people.
-        name: of a view or function, else of the table that it belongs to.
-        own_name: of what belongs to a table.
-        tables: the tables of the standard that it stands on or belongs to, by their old names.
-        uses: the relations that it names, each with a column or as such.
-        is_converted: False when it stands on no converted column, only on ones that the rollback
-            of contract makes again.
-        drop: drops it; `{}` stands for its table.
-        old: make it on the old columns.
-        new: make it on the new ones.
-        old_query: a view's query on the old columns.
-        new_query: a view's query, a policy's condition or a function, on the new columns.
-        build: make a materialized view empty, and under another name, beside the old one.
-        settle: give it its name, owner and grants once the old one is gone.
-        unsettle: take it aside again.
-        is_filled: whether a materialized view holds data.
-        is_untried: whether its query groups by a primary key, or stands on a view that does: it
-            cannot be tried on views of the tables.
-    """
-
-    kind: str
-    label: str
-    name: Name
-    own_name: str
-    tables: frozenset[Name]
-    uses: frozenset[tuple[Name, str | None]]
-    is_converted: bool
-    drop: str
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-    old_query: str = ""
-    new_query: str = ""
-    build: tuple[str, ...] = ()
-    settle: tuple[str, ...] = ()
-    unsettle: tuple[str, ...] = ()
-    is_filled: bool = True
-    is_untried: bool = False
-
-    def made(
-        self, drop: str, old: Iterable[str], new: Iterable[str], **more: Any
-    ) -> DependentChange:
-        """The same object with its statements."""
-        return replace(self, drop=drop, old=tuple(old), new=tuple(new), **more)
-
-    def untried(self) -> DependentChange:
-        """The same object, left out of what is tried before anything changes."""
-        return replace(self, old_query="", new_query="", is_untried=bool(self.new_query))
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it is a view of one or the other kind."""
-        return self.kind in ("view", "materialized view")
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether it belongs to no table."""
-        return self.is_view or self.kind == "function"
-
-    @property
-    def build_name(self) -> Name:
-        """A materialized view's name while it is filled beside the old one."""
-        return Name("trueup", shorten(self.stem, "__next"))
-
-    @property
-    def stem(self) -> str:
-        """What its own files and the view beside it are named after: unlike in every schema."""
-        return f"{self.name.schema}_{self.name.name}"
-
-
 @dataclass(frozen=True)
 class TableChange:
     """A table on its way from the old to the new contract.
@@ -419,18 +341,6 @@ class TableChange:
     def keeping(self) -> list[ColumnChange]:
         """The columns whose old value another column keeps."""
         return [c for c in self.columns if c.kept]
-
-    def as_old(self, column: str) -> str:
-        """A column of the old table in the old contract's own spelling."""
-        change, name = self.converted.get(column), quote_ident(column)
-        if change is None:
-            return name
-        return f"({change.old_from(change.new_from(name))})::{change.old_type} AS {name}"
-
-    def as_new(self, column: str) -> str:
-        """A column of the old table as the new contract will show it, under its old name."""
-        change, name = self.converted.get(column), quote_ident(column)
-        return f"({change.new_from(name)})::{change.new_type} AS {name}" if change else name
 
     @property
     def anchor(self) -> ColumnChange | None:

@@ -13,9 +13,9 @@ from runner.generate.kinds import (
     not_null,
     partition,
     rows,
-    standing,
     sync,
     table,
+    trial,
 )
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
@@ -33,9 +33,9 @@ def files(units: Sequence[UnitView]) -> list[File]:
     tables = [t for u in units for t in u.tables]
     checks = {t.new: rows.check(t, "online", "expand", [first]) for t in tables if t.is_checked}
     trials = {
-        u.tables[0].new: standing.check(u, "online", "expand", [first])
+        u.tables[0].new: trial.check(u, "online", "expand", [first])
         for u in units
-        if u.can_be_tried
+        if trial.is_possible(u)
     }
     found += [*checks.values(), *trials.values()]
     last: dict[Name, list[File]] = {}
@@ -64,7 +64,7 @@ def _expand(
     last: dict[Name, list[File]],
 ) -> list[File]:
     after = [checks[t.new] for t in u.tables if t.is_checked] or [first]
-    after += [trials[u.tables[0].new]] if u.can_be_tried else []
+    after += [trials[u.tables[0].new]] if u.tables[0].new in trials else []
     found: list[File] = []
     for t in u.tables:
         # A large unit goes in a chain: one file cannot name hundreds.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import foreign_key, in_place, partition, reversal
-from runner.generate.kinds.look import in_old_look
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, standing
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
-from runner.generate.unit import UnitView, listed
+from runner.generate.unit import UnitView
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_literal, quote_name
 
@@ -36,7 +35,7 @@ def files(
     )
 
     if u.dependents:
-        found.append(_standing(u, subject, "off", [trial or first], between))
+        found.append(standing.window_off(u, subject, [trial or first], between))
     for place, group in enumerate(groups, 1):
         checks = [checked[t.new] for t in group if t.is_checked] or [first]
         after = [*checks, *found[-1:]]
@@ -50,32 +49,8 @@ def files(
             honest = f". {between}" if kind == "fkeys_on" else ""
             found.append(_step(u, subject, kind, place, group, found[-1:], honest))
     if u.dependents:
-        found.append(_standing(u, subject, "on", found[-1:], ""))
+        found.append(standing.window_on(u, subject, found[-1:]))
     return found
-
-
-def _standing(u: UnitView, subject: str, way: str, after: Sequence[File], between: str) -> File:
-    labels = listed(d.label for d in u.dependents)
-    is_off = way == "off"
-    return File(
-        unlike=f"standing {way} {u.tables[0].new}",
-        folder="window",
-        phase="window",
-        subject=f"{subject}_standing_{way}",
-        title="Take off what stands on converted columns."
-        if is_off
-        else "Let stand on the new columns what stood on the old ones.",
-        does=f"drops {labels}. {between}" if is_off else f"makes {labels} again",
-        held=" for a few ms; gives up after 200 ms when it cannot have them",
-        cost="none" if is_off else "fills materialized views, if there are any",
-        undo="makes it again on the old columns" if is_off else "drops it",
-        body=_off(u) if is_off else _on(u),
-        rollback=_off_back(u) if is_off else _on_back(u),
-        back="Makes again on the old columns what stood there."
-        if is_off
-        else "Takes off what stands on the new columns.",
-        after=after,
-    )
 
 
 def _converted_keys(t: TableChange) -> list[ForeignKeyChange]:
@@ -157,29 +132,6 @@ def _table(u: UnitView, t: TableChange, after: Sequence[File], between: str) -> 
         back=f"Turns {new} back into {old}, byte for byte.",
         after=after,
     )
-
-
-def _off(u: UnitView) -> list[Paragraph]:
-    locks = tuple(lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents))
-    drops = [u.drop(d, old=True) for d in reversed(u.dependents)]
-    return [[BRIEFLY], [Statement(drop, locks=locks) for drop in drops]]
-
-
-def _off_back(u: UnitView) -> list[Paragraph]:
-    return [[BRIEFLY], *(plain(*d.old) for d in u.dependents)]
-
-
-def _on(u: UnitView) -> list[Paragraph]:
-    locks = tuple(lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents))
-    made: list[Paragraph] = [plain(*d.new) for d in u.dependents]
-    return [
-        [Statement(BRIEFLY.sql, locks=locks)],
-        *in_old_look(u.beneath(u.dependents), made),
-    ]
-
-
-def _on_back(u: UnitView) -> list[Paragraph]:
-    return [[BRIEFLY], plain(*(u.drop(d, old=False) for d in reversed(u.dependents)))]
 
 
 def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:

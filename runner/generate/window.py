@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from runner.generate import split
 from runner.generate.files import File
-from runner.generate.kinds import foreign_key, in_place, partition, reversal, rows, standing
-from runner.generate.kinds.look import in_old_look
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, rows, standing, trial
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large, locked
 from runner.generate.statement import Paragraph, Statement, plain
@@ -28,17 +27,17 @@ def files(units: Sequence[UnitView]) -> list[File]:
             if t.is_checked:
                 checks[t.new] = rows.check(t, "window", "window", [first])
                 found.append(checks[t.new])
-        if u.can_be_tried:
-            trials[u.tables[0].new] = standing.check(u, "window", "window", [first])
+        if trial.is_possible(u):
+            trials[u.tables[0].new] = trial.check(u, "window", "window", [first])
             found.append(trials[u.tables[0].new])
     for u in units:
         checked = {t.new: checks.get(t.new, first) for t in u.tables}
-        trial = trials.get(u.tables[0].new)
+        tried = trials.get(u.tables[0].new)
         if is_large(u):
-            found += split.files(u, _subject(u), first, checked, trial)
+            found += split.files(u, _subject(u), first, checked, tried)
             continue
         after = [checked[t.new] for t in u.tables if t.is_checked] or [first]
-        found.append(_unit(u, [*after, *([trial] if trial else [])]))
+        found.append(_unit(u, [*after, *([tried] if tried else [])]))
         if any(t.columns for t in u.tables):
             found.append(_analyze(u, found[-1:]))
     return found
@@ -73,22 +72,21 @@ def _unit(u: UnitView, after: Sequence[File]) -> File:
 def _convert(u: UnitView) -> list[Paragraph]:
     locks = tuple(locked(t, t.old) for t in u.tables)
     listed_tables = ", ".join(quote_name(t.old) for t in u.tables)
-    off = plain(*(u.drop(d, old=True) for d in reversed(u.dependents)))
+    off = [*standing.off(u.dependents, old=True)]
     off += [foreign_key.drop(u.old_name(k.table), k.old_name) for k in u.foreign_keys]
-    standing = in_old_look(u.beneath(u.dependents), [plain(*d.new) for d in u.dependents])
     return [
         in_place.SETTINGS,
         [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
         off,
         *(p for t in u.tables for p in in_place.convert(t)),
         *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),
-        *(standing if u.dependents else ()),
+        *(standing.on(u, u.dependents) if u.dependents else ()),
     ]
 
 
 def _convert_back(u: UnitView) -> list[Paragraph]:
     listed_tables = ", ".join(quote_name(t.new) for t in u.tables)
-    off = plain(*(u.drop(d, old=False) for d in reversed(u.dependents)))
+    off = [*standing.off(u.dependents, old=False)]
     off += [foreign_key.drop(k.table, k.name) for k in u.foreign_keys]
     converted = [t for t in u.tables if t.columns]
     keys: list[Paragraph] = []
@@ -107,7 +105,7 @@ def _convert_back(u: UnitView) -> list[Paragraph]:
         plain(*(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});" for t in converted)),
         *(p for t in converted for p in in_place.unproven_checks(t)),
         *keys,
-        *(plain(*d.old) for d in u.dependents),
+        *(d.old for d in u.dependents),
         [reversal.drop(t) for t in u.tables if t.keeps_spellings],
     ]
 

@@ -12,7 +12,8 @@ from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
 from runner.generate.attached import KEEPS_ITS_NAME, names_taken
-from runner.generate.dependents import Dependents
+from runner.generate.closure import Closure
+from runner.generate.kinds import standing
 from runner.generate.model import TableChange
 from runner.generate.partitions import partition_obstacles, partitions_of
 from runner.generate.unharmed import in_the_way
@@ -211,11 +212,11 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
 
 def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
     """What stands on converted columns: made again on the new ones, or in the way."""
-    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
+    closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
     tables = frozenset(c.old for c in changes)
     told = set()
     refused = False
-    for obstacle in dependents.obstacles(tables):
+    for obstacle in standing.obstacles(closure, tables):
         problem = obstacle.problem
         if obstacle.online_only:
             problem = f"{problem}: only the window strategy can convert it"
@@ -223,8 +224,8 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
         refused = refused or not obstacle.online_only
         severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
         yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
-    for change in () if refused else dependents.changes(tables):
-        if change.is_converted and change.label not in told:
+    for change in () if refused else standing.changes(closure, tables):
+        if change.of.is_converted and change.label not in told:
             yield Finding(
                 Severity.KNOW,
                 change.label,

@@ -9,7 +9,6 @@ from runner.generate.kinds import check, column, index, partition, reversal, tab
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.not_null import not_null_columns
 from runner.generate.model import IndexChange, TableChange
-from runner.generate.wording.predicates import restate
 from runner.generate.statement import (
     BRIEFLY,
     Paragraph,
@@ -20,6 +19,7 @@ from runner.generate.statement import (
     plain,
     setting,
 )
+from runner.generate.wording.predicates import restate
 from runner.postgres.locks import LockMode
 from runner.quoting import quote_ident, quote_literal, quote_name
 

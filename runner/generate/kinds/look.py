@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from runner.generate.kinds import column
 from runner.generate.model import TableChange
-from runner.generate.statement import Paragraph, Statement, plain
-from runner.postgres.locks import LockMode
+from runner.generate.statement import Lock, Paragraph, Statement, plain
 from runner.quoting import Name, quote_ident, quote_name
 
 
@@ -18,13 +17,19 @@ def rename(old: Name, new: Name) -> list[Statement]:
     return plain(f"ALTER TABLE {quote_name(old)} RENAME TO {quote_ident(new.name)};")
 
 
-def in_old_look(tables: Sequence[TableChange], body: Sequence[Paragraph]) -> list[Paragraph]:
-    """Statements that name the tables as the old contract does, while they have these names."""
-    if not tables:
-        return [*body]
-    mode = LockMode.ACCESS_EXCLUSIVE
+def in_old_look(
+    tables: Sequence[TableChange], body: Sequence[Paragraph], *locks: Lock
+) -> list[Paragraph]:
+    """Statements that name tables as the old contract does, while they have these names.
+
+    Args:
+        tables: at least one, each under its new name.
+        body: the statements.
+        locks: what all of it locks, as a header says it.
+    """
     first = Statement(
-        f"LOCK TABLE {', '.join(quote_name(t.new) for t in tables)} IN {mode} MODE;",
+        f"LOCK TABLE {', '.join(quote_name(t.new) for t in tables)} IN ACCESS EXCLUSIVE MODE;",
+        locks=locks,
         note="The definitions below were written when the tables had their old names: they have "
         "them again\nuntil the end of this file.",
     )

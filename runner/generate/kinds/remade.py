@@ -20,11 +20,10 @@ from runner.generate.kinds import (
     not_null,
     partition,
     reversal,
+    standing,
     sync,
 )
-from runner.generate.kinds.look import in_old_look
 from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
-from runner.generate.wording.predicates import restate
 from runner.generate.statement import (
     BRIEFLY,
     Paragraph,
@@ -36,6 +35,7 @@ from runner.generate.statement import (
     setting,
 )
 from runner.generate.unit import UnitView
+from runner.generate.wording.predicates import restate
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 
@@ -128,11 +128,10 @@ def contract_back(t: TableChange, u: UnitView, names: list[Statement]) -> list[P
     """The rollback of a table's last file."""
     r = _Remade(t, frozenset(x.new for x in u.tables))
     on = quote_literal(quote_name(t.new))
-    standing = u.remade_with(t)
     first = [
         Statement(f"LOCK TABLE {quote_name(t.new)} IN ACCESS EXCLUSIVE MODE;"),
         *(index_or_sequence(t, new, old) for old, new in t.sequences),
-        *plain(*(u.drop(d, old=False) for d in reversed(standing))),
+        *standing.off(u.remade_with(t), old=False),
         *(plain(f"CALL trueup.set_aside({on});") if r.moved else []),
     ]
     found: list[Paragraph] = [
@@ -441,5 +440,5 @@ def _new_side(r: _Remade) -> list[Paragraph]:
 
 def _standing(u: UnitView, t: TableChange) -> list[Paragraph]:
     """What stood on the columns stands on them again."""
-    standing = u.remade_with(t)
-    return in_old_look(u.beneath(standing), [plain(*d.new) for d in standing])
+    dependents = u.remade_with(t)
+    return standing.on(u, dependents) if dependents else []

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from runner.generate import rules
 from runner.generate.files import File
 from runner.generate.model import TableChange
-from runner.generate.wording.predicates import check_condition
 from runner.generate.rules import Rules
 from runner.generate.statement import Statement, literal_list, lock
+from runner.generate.wording.predicates import check_condition
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
