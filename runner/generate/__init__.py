@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import online, window
-from runner.generate.attached import obstacles
 from runner.generate.changes import is_converted, outside_references, plan_changes
 from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
 from runner.generate.files import MigrationText, number
-from runner.generate.kinds import standing
+from runner.generate.kinds import partition, standing, table
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
-from runner.generate.partitions import partition_obstacles
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 from runner.quoting import Name
 from runner.standard.model import Standard
 
@@ -59,8 +57,8 @@ def generate(
             says of it.
     """
     converted = [t for t in standard.tables if is_converted(t, catalog)]
-    for table in converted:
-        require_nothing_left(table, catalog.relations[Name(table.schema, table.name)])
+    for t in converted:
+        require_nothing_left(t, catalog.relations[Name(t.schema, t.name)])
     units = plan_units(standard, catalog)
     known = list(existing)
     online_units = [u for u in units if not u.only_window]
@@ -74,7 +72,7 @@ def generate(
     )
 
 
-def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
+def plan_units(standard: Standard, catalog: Catalog) -> list[Unit]:
     """Plan what generate() writes, and refuse what it refuses.
 
     Args:
@@ -91,7 +89,7 @@ def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
 
 def _units(
     changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], closure: Closure
-) -> Iterator[UnitView]:
+) -> Iterator[Unit]:
     touching: dict[Name, list[ForeignKeyChange]] = defaultdict(list)
     for key in (*(k for c in changes for k in c.foreign_keys), *outside):
         for name in dict.fromkeys((key.table, key.references)):
@@ -101,11 +99,11 @@ def _units(
         units.setdefault(change.unit, []).append(change)
     for tables in units.values():
         names = frozenset(change.old for change in tables)
-        in_the_way = [o for change in tables for o in obstacles(change)]
+        in_the_way = [o for change in tables for o in table.obstacles(change)]
         in_the_way += standing.obstacles(closure, names)
-        in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
+        in_the_way += [o for change in tables for o in partition.obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
-        yield UnitView(
+        yield Unit(
             tuple(replace(change, touching=tuple(touching[change.new])) for change in tables),
             tuple(o.reason for o in in_the_way),
             standing.changes(closure, names),

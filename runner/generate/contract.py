@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from runner.generate.files import File
 from runner.generate.kinds import compat, foreign_key, key, reversal, standing, table
 from runner.generate.locks import is_large, old_foreign_keys
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 
 _FOLDER = "online/contract"
 
 
-def files(u: UnitView, enforced: Sequence[File]) -> list[File]:
+def files(u: Unit, enforced: Sequence[File]) -> list[File]:
     """The files that leave a unit with its new contract alone, in their order."""
     closed: list[File] = []
     for place, t in enumerate(u.tables):

@@ -9,7 +9,7 @@ from itertools import accumulate
 from runner.generate.files import BRIEF
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import Lock, lock
-from runner.generate.unit import Reference, UnitView
+from runner.generate.unit import Reference, Unit
 from runner.postgres.locks import LockMode
 from runner.quoting import Name
 
@@ -46,7 +46,7 @@ def are_many(tables: Iterable[TableChange]) -> bool:
     return any(total > BEARABLE for total in accumulate(map(_locks, tables)))
 
 
-def is_large(unit: UnitView) -> bool:
+def is_large(unit: Unit) -> bool:
     """Whether one transaction of a server with default settings cannot bear a unit."""
     return are_many(unit.tables)
 
@@ -79,7 +79,7 @@ def batches(tables: Sequence[TableChange]) -> list[tuple[TableChange, ...]]:
 
 
 def old_foreign_keys(
-    unit: UnitView,
+    unit: Unit,
 ) -> list[tuple[Sequence[ForeignKeyChange], Sequence[Reference]]]:
     """The old foreign keys that each file drops, and the references that its rollback spells.
 

@@ -20,11 +20,11 @@ from runner.generate.kinds import (
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
 from runner.generate.model import TableChange
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 from runner.quoting import Name
 
 
-def files(units: Sequence[UnitView]) -> list[File]:
+def files(units: Sequence[Unit]) -> list[File]:
     """The files of the online strategy, in their order."""
     if not units:
         return []
@@ -57,7 +57,7 @@ def files(units: Sequence[UnitView]) -> list[File]:
 
 
 def _expand(
-    u: UnitView,
+    u: Unit,
     checks: Mapping[Name, File],
     trials: Mapping[Name, File],
     first: File,
@@ -74,7 +74,7 @@ def _expand(
     return found
 
 
-def _backfill(u: UnitView, last: dict[Name, list[File]]) -> list[File]:
+def _backfill(u: Unit, last: dict[Name, list[File]]) -> list[File]:
     found = []
     expanded = [f for t in u.tables for f in last[t.new]]
     for place, t in enumerate(u.tables):

@@ -9,13 +9,13 @@ from runner.generate.kinds import foreign_key, in_place, partition, reversal, st
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_literal, quote_name
 
 
 def files(
-    u: UnitView, subject: str, first: File, checked: Mapping[Name, File], trial: File | None
+    u: Unit, subject: str, first: File, checked: Mapping[Name, File], trial: File | None
 ) -> list[File]:
     """The files of a large unit: foreign keys off, each table, foreign keys on, statistics.
 
@@ -58,7 +58,7 @@ def _converted_keys(t: TableChange) -> list[ForeignKeyChange]:
 
 
 def _step(
-    u: UnitView,
+    u: Unit,
     subject: str,
     kind: str,
     place: int,
@@ -114,7 +114,7 @@ def _step(
     )
 
 
-def _table(u: UnitView, t: TableChange, after: Sequence[File], between: str) -> File:
+def _table(u: Unit, t: TableChange, after: Sequence[File], between: str) -> File:
     old, new = t.old.name, t.new.name
     return File(
         unlike=f"table {t.new}",
@@ -150,7 +150,7 @@ def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
     ]
 
 
-def _keys_off_back(u: UnitView, group: Sequence[TableChange]) -> list[Paragraph]:
+def _keys_off_back(u: Unit, group: Sequence[TableChange]) -> list[Paragraph]:
     keys: list[Paragraph] = []
     for t in group:
         for k in _converted_keys(t):
@@ -185,7 +185,7 @@ def _convert(t: TableChange) -> list[Paragraph]:
     ]
 
 
-def _convert_back(u: UnitView, t: TableChange) -> list[Paragraph]:
+def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
     found: list[Paragraph] = [
         in_place.SETTINGS,
         foreign_key.check_at_once() if t.defers else [],

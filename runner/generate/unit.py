@@ -1,4 +1,4 @@
-"""What the templates ask of a unit of tables."""
+"""A unit: the tables that are converted together, and what ties them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Reference: TypeAlias = tuple[TableChange, ColumnChange, TableChange, ColumnChang
 
 
 @dataclass(frozen=True)
-class UnitView:
-    """A closure of tables that converted keys tie together, as the templates see it."""
+class Unit:
+    """A closure of tables that converted keys tie together."""
 
     tables: tuple[TableChange, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it

@@ -10,11 +10,11 @@ from runner.generate.kinds import foreign_key, in_place, partition, reversal, ro
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large, locked
 from runner.generate.statement import Paragraph, Statement, plain
-from runner.generate.unit import UnitView, listed
+from runner.generate.unit import Unit, listed
 from runner.quoting import Name, quote_literal, quote_name
 
 
-def files(units: Sequence[UnitView]) -> list[File]:
+def files(units: Sequence[Unit]) -> list[File]:
     """The files of the window strategy, in their order."""
     if not units:
         return []
@@ -43,12 +43,12 @@ def files(units: Sequence[UnitView]) -> list[File]:
     return found
 
 
-def _subject(u: UnitView) -> str:
+def _subject(u: Unit) -> str:
     stems = [t.stem for t in u.tables]
     return "_and_".join(stems) if len(stems) < 3 else f"{stems[0]}_and_{len(stems) - 1}_more"
 
 
-def _unit(u: UnitView, after: Sequence[File]) -> File:
+def _unit(u: Unit, after: Sequence[File]) -> File:
     old, new = [t.old.name for t in u.tables], [t.new.name for t in u.tables]
     again = f"; makes again: {listed(d.label for d in u.dependents)}" if u.dependents else ""
     return File(
@@ -69,7 +69,7 @@ def _unit(u: UnitView, after: Sequence[File]) -> File:
     )
 
 
-def _convert(u: UnitView) -> list[Paragraph]:
+def _convert(u: Unit) -> list[Paragraph]:
     locks = tuple(locked(t, t.old) for t in u.tables)
     listed_tables = ", ".join(quote_name(t.old) for t in u.tables)
     off = [*standing.off(u.dependents, old=True)]
@@ -84,7 +84,7 @@ def _convert(u: UnitView) -> list[Paragraph]:
     ]
 
 
-def _convert_back(u: UnitView) -> list[Paragraph]:
+def _convert_back(u: Unit) -> list[Paragraph]:
     listed_tables = ", ".join(quote_name(t.new) for t in u.tables)
     off = [*standing.off(u.dependents, old=False)]
     off += [foreign_key.drop(k.table, k.name) for k in u.foreign_keys]
@@ -110,7 +110,7 @@ def _convert_back(u: UnitView) -> list[Paragraph]:
     ]
 
 
-def _analyze(u: UnitView, after: Sequence[File]) -> File:
+def _analyze(u: Unit, after: Sequence[File]) -> File:
     return File(
         unlike=f"analyze unit {u.tables[0].new}",
         folder="window",

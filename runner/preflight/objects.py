@@ -11,12 +11,10 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
-from runner.generate.attached import KEEPS_ITS_NAME, names_taken
 from runner.generate.closure import Closure
-from runner.generate.kinds import standing
+from runner.generate.kinds import partition, standing, table
+from runner.generate.kinds.naming import names_taken
 from runner.generate.model import TableChange
-from runner.generate.partitions import partition_obstacles, partitions_of
-from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
@@ -313,7 +311,7 @@ def _table(
 ) -> Iterator[Finding]:
     relation, old = catalog.relations[change.old], str(change.old)
     if relation.kind == "p":
-        parts = partitions_of(relation, change.columns, catalog, names_taken(catalog))
+        parts = partition.change(relation, change.columns, catalog, names_taken(catalog))
         yield from _partitioned(replace(change, relation=relation, partitions=parts), changes)
     elif relation.parents or relation.children:
         kin = ", ".join(relation.parents or relation.children)
@@ -324,9 +322,9 @@ def _table(
         )
     keeps_name = change.old == change.new and bool(change.columns)
     if keeps_name:
-        problem = f"{KEEPS_ITS_NAME}: only the window strategy can convert it"
+        problem = f"{table.KEEPS_ITS_NAME}: only the window strategy can convert it"
         yield Finding(Severity.KNOW, old, problem)
-    for found in in_the_way(change, relation):
+    for found in table.of_columns(change):
         if not (keeps_name and found.online_only):
             yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
@@ -347,7 +345,7 @@ def _table(
 
 
 def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterator[Finding]:
-    obstacles = list(partition_obstacles(change, changes))
+    obstacles = list(partition.obstacles(change, changes))
     for obstacle in obstacles:
         yield Finding(Severity.STOPS, str(change.old), obstacle.reason, hint=obstacle.hint)
     if not obstacles and change.old != change.new:

@@ -9,8 +9,8 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Column
-from runner.generate.attached import follow
-from runner.generate.columns import short_type
+from runner.generate.kinds.naming import follow
+from runner.generate.wording.types import short_type
 from runner.quoting import quote_name, shorten
 from runner.standard.model import EnumStandard
 from runner.verify.checks import accepted, accepted_integers

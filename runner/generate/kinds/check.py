@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from runner.catalog import Relation
+from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds import not_null
+from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
-from runner.generate.model import TableChange
+from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange
 from runner.generate.statement import (
     BRIEFLY,
     Statement,
@@ -16,12 +19,105 @@ from runner.generate.statement import (
     lock,
     setting,
 )
+from runner.generate.wording.predicates import Wording, check_condition
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident
+from runner.quoting import Name, quote_ident, shorten, unused
+from runner.standard.model import TableStandard
 
 NEVER_VALIDATED = (
     "trueup: ignore not-valid-never-validated because the old CHECK was never validated either"
 )
+
+
+def change(
+    relation: Relation, new: Name, changes: Sequence[ColumnChange], renamed: Mapping[str, str]
+) -> Iterator[CheckChange]:
+    """The CHECKs of a table that name a converted column and another one.
+
+    A CHECK of one column alone gives way to the enum's, or to what uuid takes.
+
+    Args:
+        relation: the table.
+        new: its new name.
+        changes: its converted columns.
+        renamed: its columns that only get another name.
+
+    Raises:
+        StandardError: it cannot be told what a CHECK would mean afterwards.
+    """
+    converted = {c.name: c for c in changes}
+    taken = {k.name for k in relation.constraints}
+    for constraint in relation.constraints:
+        mentioned = [converted[c] for c in constraint.columns if c in converted]
+        if constraint.kind != "c" or not mentioned or len(constraint.columns) == 1:
+            continue
+        what = f"the CHECK {constraint.name} of {relation.qualified}"
+        if any(c.paths for c in mentioned) or not renamed.keys().isdisjoint(constraint.columns):
+            raise StandardError(
+                f"{what} names a column that gets another name, or a JSON document that is "
+                f"converted: {constraint.definition}",
+                hint="Drop it before, and make it again for the new contract afterwards.",
+            )
+        name = follow(constraint.name, relation.name, new.name)
+        if name != constraint.name and name in taken:
+            name = constraint.name
+        enums = [c for c in mentioned if c.check]
+        types = {c.name: c.type for c in relation.columns}
+        wording = Wording(
+            what,
+            values={v for c in enums for v in c.values},
+            mapping={old: target for c in enums for old, target in c.mapping.items()},
+            native_types={types[c.name] for c in enums} - {"text", "character varying"},
+            enum_columns={c.name for c in enums},
+            text_columns={
+                c
+                for c in constraint.columns
+                if c not in converted and types[c].startswith(("char", "text"))
+            },
+            uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+        )
+        yield CheckChange(
+            old_name=constraint.name,
+            build_name=unused(name, "__new", taken) if name == constraint.name else name,
+            name=name,
+            condition=wording.converted(check_condition(constraint.definition)),
+            columns=constraint.columns,
+            validated=constraint.validated,
+            comment=constraint.comment,
+        )
+
+
+def of_integers(table: TableStandard, relation: Relation) -> Iterable[tuple[str, str, str]]:
+    """The CHECKs of integer columns that have none yet."""
+    for column, values in table.integers.items():
+        if not any(k.kind == "c" and k.columns == (column,) for k in relation.constraints):
+            name = table.checks.get(column) or shorten(f"{table.name}_{column}", "_check")
+            yield column, name, f"{quote_ident(column)} IN ({', '.join(map(str, values))})"
+
+
+def obstacles(t: TableChange) -> Iterator[Obstacle]:
+    """The constraints that have the name of a CHECK to come."""
+    constraints = {k.name: k for k in t.relation.constraints}
+    for column in t.columns:
+        filled = not_null.filled(t, column)
+        made = [column.check_name, filled if column.not_null else None]
+        for name in (n for n in made if n is not None and n in constraints):
+            goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
+                constraints[name].columns
+            )
+            yield Obstacle(
+                f"constraint {name} on {t.old}",
+                f"has the name that a CHECK of {column.name} gets",
+                "Rename it before, or name the CHECK in standard.toml.",
+                online_only=goes or name == filled,
+            )
+    for column_name, name, _ in t.integer_checks:
+        if name in constraints:
+            yield Obstacle(
+                f"constraint {name} on {t.old}",
+                f"has the name that the CHECK of {column_name} gets",
+                "Rename it before, or name the CHECK in standard.toml.",
+            )
 
 
 def own(t: TableChange) -> list[tuple[str, str]]:

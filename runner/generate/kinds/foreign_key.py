@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from runner.catalog import Constraint, Relation
+from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds import partition
+from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.model import ColumnChange, ForeignKeyChange, Parent, TableChange
 from runner.generate.statement import (
     BRIEFLY,
     Paragraph,
@@ -17,14 +22,100 @@ from runner.generate.statement import (
     plain,
     setting,
 )
-from runner.generate.unit import Reference, UnitView
+from runner.generate.unit import Reference, Unit
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
 
 _NEVER_VALIDATED = (
     "trueup: ignore not-valid-never-validated because the old foreign key was never validated "
     "either"
 )
+
+
+def change(
+    relation: Relation,
+    new_names: Mapping[Name, Name],
+    columns: Mapping[Name, tuple[ColumnChange, ...]],
+) -> Iterable[ForeignKeyChange]:
+    """The foreign keys of a table: converted together with what they refer to, or renamed."""
+    own = {c.name: c for c in columns[relation.qualified]}
+    new = new_names[relation.qualified]
+    taken = {k.name for k in relation.constraints}
+    for key in relation.constraints:
+        if key.kind != "f" or key.references is None or key.parent is not None:
+            continue
+        there = {c.name: c for c in columns.get(key.references, ())}
+        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        for here, far in pairs:
+            if (here in own) != (far in there) or (
+                here in own and own[here].new_type != there[far].new_type
+            ):
+                changed = (
+                    f"{key.references}.{far}" if far in there else f"{relation.qualified}.{here}"
+                )
+                raise StandardError(
+                    f"{relation.qualified}.{here} references {key.references}.{far}, but only "
+                    f"{changed} is converted",
+                    hint="Name both columns in standard.toml: a key is converted with all its "
+                    "references, as one unit.",
+                )
+        name = follow(key.name, relation.name, new.name)
+        if name in taken:
+            name = key.name
+        taken.add(name)
+        yield ForeignKeyChange(
+            table=new,
+            old_name=key.name,
+            build_name=unused(name, "__new", taken) if name == key.name else name,
+            name=name,
+            columns=key.columns,
+            references=new_names.get(key.references, key.references),
+            referenced_columns=key.referenced_columns,
+            options=_options(key),
+            converted=any(here in own for here, _ in pairs),
+            comment=key.comment,
+            validated=key.validated,
+            temporal=f"PERIOD {quote_ident(key.columns[-1])})" in key.definition,
+        )
+
+
+def _options(key: Constraint) -> str:
+    """What stands behind `REFERENCES table(columns)` in a foreign key's definition."""
+    tail = key.definition[key.definition.index(" REFERENCES ") :]
+    match = re.match(
+        r""" REFERENCES (?:[^"(]|"(?:[^"]|"")*")+\((?:[^")]|"(?:[^"]|"")*")+\)""", tail
+    )
+    assert match, key.definition
+    return tail[match.end() :]
+
+
+def with_parent(
+    converted: ColumnChange,
+    relation: Relation,
+    keys: Iterable[ForeignKeyChange],
+    old_names: Mapping[Name, Name],
+    columns: Mapping[Name, tuple[ColumnChange, ...]],
+) -> ColumnChange:
+    """A reference's old spelling is its parent's, not one that is derived."""
+    nullable = {c.name for c in relation.columns if not c.not_null}
+    for key in sorted(keys, key=lambda k: (not k.validated, len(k.columns))):
+        if key.converted and converted.name in key.columns:
+            # A key of which one column is null does not look at the others.
+            is_partial = len(key.columns) > 1 and not nullable.isdisjoint(key.columns)
+            pairs = tuple(zip(key.columns, key.referenced_columns, strict=True))
+            far = dict(pairs)[converted.name]
+            parent = next(c for c in columns[old_names[key.references]] if c.name == far)
+            return replace(
+                converted,
+                parent=Parent(
+                    key.references,
+                    parent.name,
+                    parent.old_name,
+                    pairs,
+                    is_sure=key.validated and (not is_partial or "MATCH FULL" in key.options),
+                ),
+            )
+    return converted
 
 
 def add(
@@ -191,7 +282,7 @@ def _take_in(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> File
 
 
 def contract(
-    u: UnitView,
+    u: Unit,
     keys: Sequence[ForeignKeyChange],
     references: Sequence[Reference],
     place: int,
@@ -225,7 +316,7 @@ def contract(
     )
 
 
-def _drop_old(u: UnitView, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
+def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
     said = ", ".join(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, said=said),)
     found: list[Statement] = []
@@ -244,7 +335,7 @@ def _drop_old(u: UnitView, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
 
 
 def _add_old(
-    u: UnitView, keys: Sequence[ForeignKeyChange], references: Sequence[Reference]
+    u: Unit, keys: Sequence[ForeignKeyChange], references: Sequence[Reference]
 ) -> list[Paragraph]:
     spelled: list[Paragraph] = [_spell(*reference) for reference in references]
     back: list[Statement] = []

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from runner.catalog import Constraint
 from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import ColumnChange, Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Statement, alter, literal_list
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 # A column, the name of its NOT NULL, the comment on it.
 Named = tuple[str, str, str | None]
+
+
+def obstacles(t: TableChange, constraint: Constraint) -> Iterator[Obstacle]:
+    """A NOT NULL that rows may break."""
+    if constraint.kind == "n" and not constraint.validated:
+        yield Obstacle(
+            f"constraint {constraint.name} on {t.old}",
+            "was never validated: a row that breaks it could not be written",
+            f"Before: ALTER TABLE {quote_name(t.old)} VALIDATE CONSTRAINT"
+            f" {quote_ident(constraint.name)};",
+        )
 
 
 def filled(t: TableChange, column: ColumnChange) -> str:

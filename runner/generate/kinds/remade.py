@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.catalog import Column
-from runner.generate.columns import short_type
 from runner.generate.kinds import (
     check,
     column,
@@ -34,8 +33,9 @@ from runner.generate.statement import (
     plain,
     setting,
 )
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 from runner.generate.wording.predicates import restate
+from runner.generate.wording.types import short_type
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 
@@ -124,7 +124,7 @@ def _moved(name: str) -> str:
     return quote_ident(shorten(name, "__moved"))
 
 
-def contract_back(t: TableChange, u: UnitView, names: list[Statement]) -> list[Paragraph]:
+def contract_back(t: TableChange, u: Unit, names: list[Statement]) -> list[Paragraph]:
     """The rollback of a table's last file."""
     r = _Remade(t, frozenset(x.new for x in u.tables))
     on = quote_literal(quote_name(t.new))
@@ -438,7 +438,7 @@ def _new_side(r: _Remade) -> list[Paragraph]:
     return [renamed, column.rename(t), *checks, built, keys]
 
 
-def _standing(u: UnitView, t: TableChange) -> list[Paragraph]:
+def _standing(u: Unit, t: TableChange) -> list[Paragraph]:
     """What stood on the columns stands on them again."""
     dependents = u.remade_with(t)
     return standing.on(u, dependents) if dependents else []

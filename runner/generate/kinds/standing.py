@@ -14,7 +14,7 @@ from runner.generate.kinds import function, policy, rule, statistics, trigger, v
 from runner.generate.kinds.look import in_old_look
 from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Lock, Paragraph, Statement, lock
-from runner.generate.unit import UnitView, listed
+from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
 
@@ -76,7 +76,7 @@ def off(dependents: Sequence[DependentChange], *, old: bool) -> Paragraph:
     return [s for d in reversed(dependents) for s in d.off(old=old)]
 
 
-def on(u: UnitView, dependents: Sequence[DependentChange], *locks: Lock) -> list[Paragraph]:
+def on(u: Unit, dependents: Sequence[DependentChange], *locks: Lock) -> list[Paragraph]:
     """What makes objects on the new columns, while the tables have their new names.
 
     Args:
@@ -90,7 +90,7 @@ def on(u: UnitView, dependents: Sequence[DependentChange], *locks: Lock) -> list
 # The files.
 
 
-def build(u: UnitView, d: DependentChange, after: Sequence[File]) -> Iterator[File]:
+def build(u: Unit, d: DependentChange, after: Sequence[File]) -> Iterator[File]:
     """A materialized view of the new contract, made and filled beside the old one."""
     beside, tables = d.beside, u.beneath([d])
     assert beside is not None, d.label
@@ -142,7 +142,7 @@ def build(u: UnitView, d: DependentChange, after: Sequence[File]) -> Iterator[Fi
     )
 
 
-def contract(u: UnitView, after: Sequence[File]) -> File:
+def contract(u: Unit, after: Sequence[File]) -> File:
     """What stood on the old columns stands on the new ones."""
     labels = listed(d.label for d in u.dependents)
     tables = u.beneath(u.dependents)
@@ -173,7 +173,7 @@ def contract(u: UnitView, after: Sequence[File]) -> File:
     )
 
 
-def _contract_back(u: UnitView, tables: Sequence[TableChange]) -> list[Paragraph]:
+def _contract_back(u: Unit, tables: Sequence[TableChange]) -> list[Paragraph]:
     """No statement's own undo: the old columns must have their names while it is made on them."""
     gone = [
         s
@@ -196,7 +196,7 @@ def _contract_back(u: UnitView, tables: Sequence[TableChange]) -> list[Paragraph
     ]
 
 
-def window_off(u: UnitView, subject: str, after: Sequence[File], between: str) -> File:
+def window_off(u: Unit, subject: str, after: Sequence[File], between: str) -> File:
     """The first file of a unit of many tables: nothing stands on their old columns.
 
     Args:
@@ -224,7 +224,7 @@ def window_off(u: UnitView, subject: str, after: Sequence[File], between: str) -
     )
 
 
-def window_on(u: UnitView, subject: str, after: Sequence[File]) -> File:
+def window_on(u: Unit, subject: str, after: Sequence[File]) -> File:
     """The last file of a unit of many tables: all stands on their new columns.
 
     Args:

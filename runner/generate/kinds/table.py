@@ -2,31 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from runner.generate.files import File
 from runner.generate.kinds import (
     check,
     column,
     compat,
+    exclusion,
+    generated,
     index,
     key,
     not_null,
     partition,
+    publication,
     sync,
 )
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.naming import follow
 from runner.generate.kinds.remade import contract_back, keeps_order
 from runner.generate.locks import brief, locked
-from runner.generate.model import TableChange
+from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
-from runner.generate.unit import UnitView
+from runner.generate.unit import Unit
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
 
 # What only changes its name: kind, old name, new name.
 Rename = tuple[str, str, str]
+
+
+KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"
+
+
+def obstacles(t: TableChange) -> Iterator[Obstacle]:
+    """What a table holds that cannot be brought through unharmed.
+
+    Args:
+        t: the table and its changes.
+    """
+    relation = t.relation
+    table = relation.qualified
+    keeps_name = t.old == t.new
+    if keeps_name:
+        yield Obstacle(
+            str(table),
+            KEEPS_ITS_NAME,
+            "Give it another name in standard.toml for the online strategy.",
+            online_only=True,
+        )
+    if not t.columns:
+        return
+    if relation.partition_bound is not None:
+        yield Obstacle(
+            str(table),
+            f"is a partition of {relation.parents[0]}, and is converted with it",
+            f"Name {relation.parents[0]} in standard.toml in its place.",
+        )
+    elif relation.parents or (relation.children and relation.kind != "p"):
+        kin = relation.parents or relation.children
+        yield Obstacle(
+            str(table),
+            f"shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
+            "be converted",
+            "Leave its paragraph out of standard.toml, or partition it by declaration before.",
+        )
+    # What else keeps it from being converted online is no news then.
+    yield from (o for o in of_columns(t) if not (keeps_name and o.online_only))
+    yield from index.of_functions(t)
+
+
+def of_columns(t: TableChange) -> Iterator[Obstacle]:
+    """What hangs on its converted columns and cannot be brought through."""
+    if not t.columns:
+        return
+    yield from column.obstacles(t)
+    yield from check.obstacles(t)
+    for constraint in t.relation.constraints:
+        yield from exclusion.obstacles(t, constraint)
+        yield from not_null.obstacles(t, constraint)
+    yield from generated.obstacles(t, t.relation)
+    yield from publication.obstacles(t, t.relation)
+    yield from index.obstacles(t)
 
 
 def expand(t: TableChange, after: Sequence[File]) -> File:
@@ -137,7 +194,7 @@ def old_names(t: TableChange, renames: Iterable[Rename], columns: Sequence[str])
     ]
 
 
-def contract(t: TableChange, u: UnitView, after: Sequence[File]) -> File:
+def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
     """The end of the old side, and the names of the new one."""
     new = t.new.name
     resting = [lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in key.resting_on(t)]

@@ -11,7 +11,7 @@ from runner.generate.files import File
 from runner.generate.kinds import function, policy, view
 from runner.generate.model import TableChange
 from runner.generate.statement import Paragraph, Statement, lock
-from runner.generate.unit import UnitView, listed
+from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
 
@@ -23,23 +23,23 @@ _KINDS: dict[str, Callable[[DependentChange, Reword, Reword], Paragraph]] = {
 }
 
 
-def is_possible(u: UnitView) -> bool:
+def is_possible(u: Unit) -> bool:
     """Whether there is something to try, and views in one schema can stand for all of it."""
     names = [name.name for name in _names(u)]
     return bool(names) and len(names) == len(set(names))
 
 
-def _tried(u: UnitView) -> list[DependentChange]:
+def _tried(u: Unit) -> list[DependentChange]:
     return [d for d in u.dependents if d.is_tried]
 
 
-def _names(u: UnitView) -> list[Name]:
+def _names(u: Unit) -> list[Name]:
     """The tables and views for which views stand, in the order in which they can be made."""
     dependents = _tried(u)
     return [t.old for t in u.beneath(dependents)] + [d.of.name for d in dependents if d.of.is_view]
 
 
-def check(u: UnitView, folder: str, phase: str, after: Sequence[File]) -> File:
+def check(u: Unit, folder: str, phase: str, after: Sequence[File]) -> File:
     """The refusal of what could not be made on the new columns, before anything changes."""
     labels = listed(d.label for d in _tried(u))
     untried = listed(d.label for d in u.dependents if d.is_untried)
@@ -60,7 +60,7 @@ def check(u: UnitView, folder: str, phase: str, after: Sequence[File]) -> File:
     )
 
 
-def _statements(u: UnitView) -> list[Paragraph]:
+def _statements(u: Unit) -> list[Paragraph]:
     dependents, names = _tried(u), _names(u)
     tables = u.beneath(dependents)
     before, after = _moved(names, BEFORE), _moved(names, AFTER)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runner.catalog import Relation
-from runner.generate.columns import COMPRESSION, STORAGE
 from runner.generate.dependent import (
     AFTER,
     BEFORE,
@@ -18,6 +17,7 @@ from runner.generate.dependent import (
 from runner.generate.kinds import rule, statistics, trigger
 from runner.generate.model import Obstacle
 from runner.generate.statement import Paragraph, Statement
+from runner.generate.wording.types import COMPRESSION, STORAGE
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 _CHANGES = {"INSERT", "UPDATE", "DELETE", "TRUNCATE"}
