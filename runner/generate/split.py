@@ -177,11 +177,13 @@ def _keys_on_back(group: Sequence[TableChange]) -> list[Paragraph]:
 
 def _convert(t: TableChange) -> list[Paragraph]:
     mode = LockMode.ACCESS_EXCLUSIVE
+    refused = [reversal.refuse_later_rows(t)] if t.keeps_spellings else []
+    first, *others = in_place.convert(t, keep=False)
     return [
         in_place.SETTINGS,
         [Statement(f"LOCK TABLE {quote_name(t.old)} IN {mode} MODE;", locks=(lock(mode, t.old),))],
-        [reversal.refuse_later_rows(t)] if t.keeps_spellings else [],
-        *in_place.convert(t, keep=False),
+        [*refused, *first],
+        *others,
     ]
 
 

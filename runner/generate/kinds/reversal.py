@@ -101,11 +101,11 @@ def _new_key(t: TableChange, name: str) -> str:
 
 def refuse_later_rows(t: TableChange) -> Statement:
     """The refusal of rows that were written since their spelling was kept."""
-    differ = "\n OR ".join(_not_derived(c) for c in t.reversible)
+    differ = " OR ".join(_not_derived(c) for c in t.reversible)
     return Statement(
         f"CALL trueup.refuse_rows(\n    {quote_literal(quote_name(t.old))},\n"
-        f"    {quote_literal(t.reversible[0].name)},\n    $$(\n{differ}\n"
-        f") AND NOT EXISTS (SELECT FROM {quote_name(t.reversal)} AS r WHERE {_is_kept(t)})$$,\n"
+        f"    {quote_literal(t.reversible[0].name)},\n    $$({differ})"
+        f" AND NOT EXISTS (SELECT FROM {quote_name(t.reversal)} AS r WHERE {_is_kept(t)})$$,\n"
         "    'was written since the spellings were kept'\n);",
         note="The service must be down: a row that was written since then could not be restored.",
     )
