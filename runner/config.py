@@ -17,6 +17,8 @@ CONFIG_FILENAME = "yoyo.ini"
 DSN_VARIABLES = ("TRUEUP_DSN", "DATABASE_URL")
 SERVICE_ROOTS = (Path("sql"), Path(__file__).parent / "_sql")
 STRATEGIES = ("online", "window")
+# Folders of phases that are applied only when they are named.
+ON_REQUEST = ("switch", "contract")
 _YOYO_MIGRATION_TABLE = "_yoyo_migration"
 
 
@@ -146,7 +148,7 @@ def resolve_sources(
         strategy: online or window.
 
     Returns:
-        The folders; a folder `contract` inside one of them is on request only.
+        The folders; those of ON_REQUEST inside one of them are on request only.
 
     Raises:
         UsageError: when nothing names them, or the service is not there.
@@ -164,8 +166,8 @@ def resolve_sources(
                 hint="give --service NAME or --sources FOLDER, or write sources into yoyo.ini",
             )
         folders = [_of_strategy(folder, strategy) for folder in folders]
-    contract = tuple(f / "contract" for f in folders if (f / "contract").is_dir())
-    return Sources(tuple(f for f in folders if f not in contract), contract)
+    named_only = tuple(f / n for f in folders for n in ON_REQUEST if (f / n).is_dir())
+    return Sources(tuple(f for f in folders if f not in named_only), named_only)
 
 
 def service_folder(service: str) -> Path:

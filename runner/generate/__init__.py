@@ -104,10 +104,23 @@ def _units(
         in_the_way += [o for change in tables for o in partition.obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield Unit(
-            tuple(replace(change, touching=tuple(touching[change.new])) for change in tables),
+            tuple(
+                replace(
+                    change,
+                    touching=tuple(touching[change.new]),
+                    looked_up=_looked_up(change, tables),
+                )
+                for change in tables
+            ),
             tuple(o.reason for o in in_the_way),
             standing.changes(closure, names),
         )
+
+
+def _looked_up(table: TableChange, unit: Sequence[TableChange]) -> tuple[str, ...]:
+    """The columns of a table's keys by which tables of its unit find their old spelling."""
+    parents = (c.parent for t in unit for c in t.columns if c.parent is not None)
+    return tuple(dict.fromkeys(far for p in parents if p.table == table.new for _, far in p.pairs))
 
 
 def _refuse(obstacles: Iterable[Obstacle]) -> None:

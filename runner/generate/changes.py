@@ -74,6 +74,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                     "trueup", shorten(standard.own_prefix(name.schema) + name.name, "_used")
                 ),
                 own_stem=standard.own_prefix(new.schema) + new.name,
+                stem=standard.prefix(name.schema) + new.name,
                 prefix=standard.prefix(name.schema),
                 renamed=standards[name].columns,
                 sequences=tuple(sequence.change(relation, new, in_use)),
@@ -90,7 +91,7 @@ def _require_own_names(changes: Iterable[TableChange]) -> None:
     """No two tables share what trueup makes for one of them."""
     owners: dict[str, TableChange] = {}
     for change in changes:
-        for name in (change.marker.name, change.sync.name, change.reversal.name):
+        for name in (n.name for n in (change.marker, change.sync, change.sides, change.reversal)):
             other = owners.setdefault(name, change)
             if other is not change:
                 raise StandardError(
@@ -127,9 +128,20 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
 
 
 def is_converted(table: TableStandard, catalog: Catalog) -> bool:
-    """Whether a table has its new name, alone or beside the view that keeps the old one."""
+    """Whether a table is on its way: its new name is there, beside the old one or alone."""
     old = catalog.relations.get(Name(table.schema, table.old))
-    return (old is None or old.kind == "v") and Name(table.schema, table.name) in catalog.relations
+    new = catalog.relations.get(Name(table.schema, table.name))
+    if new is None or old is new:
+        return False
+    return old is None or old.kind == "v" or _shows(catalog, old, new)
+
+
+def _shows(catalog: Catalog, table: Relation, view: Relation) -> bool:
+    """Whether a view shows the new contract of a table that has its old name still."""
+    return view.kind == "v" and any(
+        d.kind == "view" and d.host == view.qualified and (d.column or "").endswith("__new")
+        for d in table.dependents
+    )
 
 
 def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[str]]) -> Relation:

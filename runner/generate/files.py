@@ -15,7 +15,7 @@ from runner.postgres.locks import LockMode
 from runner.quoting import quote_literal
 
 _WIDTH = 100
-_PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "contract": 4, "window": 5}
+_PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "switch": 4, "contract": 5, "window": 6}
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
@@ -121,7 +121,7 @@ def number(
     step = 100
     while max(needed.values(), default=0) >= step:
         step *= 10
-    width = max(4, len(str(step * 6)))
+    width = max(4, len(str(step * 7)))
     if taken and {len(n) for n in taken.values()} != {width}:
         raise StandardError(
             f"the files need numbers of {width} digits, and those that are there have fewer",

@@ -50,6 +50,7 @@ class Parent:
         name: the parent's column.
         old_name: the same column on the old side.
         pairs: all columns of the foreign key, each with the parent's.
+        sides: the view of the parent that shows both sides of a row, whatever their names are.
         is_sure: whether each value is one of the parent's.
     """
 
@@ -57,6 +58,7 @@ class Parent:
     name: str
     old_name: str
     pairs: tuple[tuple[str, str], ...]
+    sides: Name
     is_sure: bool = True
 
 
@@ -126,6 +128,11 @@ class ColumnChange:
     def aside(self) -> str:
         """Its name while the old column has it for a moment."""
         return shorten(self.name, "__aside")
+
+    @property
+    def build_name(self) -> str:
+        """What the new column is called until the switch."""
+        return shorten(self.name, "__new")
 
     @property
     def old_definition(self) -> str:
@@ -248,12 +255,14 @@ class TableChange:
     Args:
         marker: the odometer's relation.
         own_stem: what the names of trueup's own objects for it begin with.
+        stem: what its files are named after.
         prefix: before the names of its files.
         renamed: columns that only change their name: old, new.
         sequences: old name, new name.
         integer_checks: column, name, condition.
         partitions: of all levels, the deepest first.
         touching: all foreign keys of it and to it, those of tables that stay as they are too.
+        looked_up: the columns of its keys by which others find their old spelling.
     """
 
     old: Name
@@ -265,6 +274,7 @@ class TableChange:
     unit: int
     marker: Name
     own_stem: str = ""
+    stem: str = ""
     prefix: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
     sequences: tuple[tuple[str, str], ...] = ()
@@ -272,6 +282,7 @@ class TableChange:
     checks: tuple[CheckChange, ...] = ()
     partitions: tuple[Partition, ...] = ()
     touching: tuple[ForeignKeyChange, ...] = ()
+    looked_up: tuple[str, ...] = ()
 
     @cached_property
     def converted(self) -> Mapping[str, ColumnChange]:
@@ -279,14 +290,14 @@ class TableChange:
         return {c.name: c for c in self.columns}
 
     @property
-    def stem(self) -> str:
-        """What its files are named after."""
-        return self.prefix + self.new.name
-
-    @property
     def sync(self) -> Name:
         """The function that keeps both sides of a row equal."""
         return Name("trueup", shorten(self.own_stem, "_sync"))
+
+    @property
+    def sides(self) -> Name:
+        """The view that shows both sides of its keys to those who refer to them."""
+        return Name("trueup", shorten(self.own_stem, "_sides"))
 
     @property
     def reversal(self) -> Name:

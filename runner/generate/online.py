@@ -21,6 +21,7 @@ from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
 from runner.generate.model import TableChange
 from runner.generate.unit import Unit
+from runner.generate.until_switch import until_switch
 from runner.quoting import Name
 
 
@@ -39,63 +40,76 @@ def files(units: Sequence[Unit]) -> list[File]:
     }
     found += [*checks.values(), *trials.values()]
     last: dict[Name, list[File]] = {}
-    for u in units:
-        found += _expand(u, checks, trials, first, last)
-    for u in units:
-        found += _backfill(u, last)
-    for t in tables:
-        found += _enforce(t, last)
-    for u in units:
+    pairs = [(u, until_switch(u)) for u in units]
+    for u, before in pairs:
+        found += _expand(u, before, checks, trials, first, last)
+    for _, before in pairs:
+        found += _backfill(before, last)
+    for u, before in pairs:
+        for t, b in zip(u.tables, before.tables, strict=True):
+            found += _enforce(b, t.new.name, last)
+    for u, before in pairs:
         keys: list[File] = []
-        for k in u.foreign_keys:
+        for k in before.foreign_keys:
             after = list(dict.fromkeys([*last[k.table], *last[k.references]]))
-            made = list(foreign_key.enforce(u.table(k.table), k, after))
+            made = list(foreign_key.enforce(before.table(k.table), k, after))
             found += made
             keys.append(made[-1])
-        found += contract.files(u, [*(f for t in u.tables for f in last[t.new]), *keys])
+        switched = _switch(u, before, [*(f for t in u.tables for f in last[t.old]), *keys])
+        found += [*switched, *contract.files(u, switched)]
     return found
 
 
 def _expand(
     u: Unit,
+    before: Unit,
     checks: Mapping[Name, File],
     trials: Mapping[Name, File],
     first: File,
     last: dict[Name, list[File]],
 ) -> list[File]:
     after = [checks[t.new] for t in u.tables if t.is_checked] or [first]
-    after += [trials[u.tables[0].new]] if u.tables[0].new in trials else []
+    after += [trials[u.tables[0].new]] if trial.is_possible(u) else []
     found: list[File] = []
-    for t in u.tables:
+    for t, b in zip(u.tables, before.tables, strict=True):
         # A large unit goes in a chain: one file cannot name hundreds.
-        file = table.expand(t, found[-1:] if found and is_large(u) else after)
+        file = table.expand(t, b, found[-1:] if found and is_large(u) else after)
         found.append(file)
-        last[t.new] = [file]
+        last[t.old] = [file]
     return found
 
 
 def _backfill(u: Unit, last: dict[Name, list[File]]) -> list[File]:
     found = []
-    expanded = [f for t in u.tables for f in last[t.new]]
+    expanded = [f for t in u.tables for f in last[t.old]]
     for place, t in enumerate(u.tables):
         if t.columns:
             after = expanded[-1:] if place and is_large(u) else expanded
             filled = [sync.backfill(t, name, after) for name in t.with_rows]
             found += filled
-            last[t.new] = filled or last[t.new]
+            last[t.old] = filled or last[t.old]
     return found
 
 
-def _enforce(t: TableChange, last: dict[Name, list[File]]) -> list[File]:
+def _enforce(t: TableChange, stem: str, last: dict[Name, list[File]]) -> list[File]:
+    if not t.is_checked:
+        return []
     found: list[File] = []
-    if t.is_checked:
-        found.append(rows.enforce(t, last[t.new]))
-        for i in t.converted_indexes:
-            if t.is_partitioned:
-                found += partition.enforce(t, i, found[-1:])
-            else:
-                found.append(index.build(t, t.new, i, i.build_name, found[-1:]))
-        found += check.enforce(t, found[-1:])
-        found += not_null.enforce(t, found[-1:])
-        last[t.new] = found[-1:]
+    for i in t.converted_indexes:
+        after = found[-1:] or last[t.old]
+        if t.is_partitioned:
+            found += partition.enforce(t, i, after)
+        else:
+            found.append(index.build(t, t.new, i, i.build_name, after))
+    found.append(check.enforce(t, found[-1:] or last[t.old]))
+    found += not_null.enforce(t, stem, check.agreeing(t), found[-1:])
+    last[t.old] = found[-1:]
+    return found
+
+
+def _switch(u: Unit, before: Unit, enforced: Sequence[File]) -> list[File]:
+    found: list[File] = []
+    for t, b in zip(u.tables, before.tables, strict=True):
+        after = found[-1:] if found and is_large(u) else enforced
+        found.append(table.switch(t, b, after))
     return found

@@ -19,7 +19,7 @@ from runner.postgres.embedded import FAST, start_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
-FOLDERS = ("online", "online/contract", "window")
+FOLDERS = ("online", "online/switch", "online/contract", "window")
 
 
 @dataclass(frozen=True, slots=True)

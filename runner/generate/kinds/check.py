@@ -9,10 +9,8 @@ from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds import not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.locks import brief, locked
 from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange
 from runner.generate.statement import (
-    BRIEFLY,
     Statement,
     alter,
     comment_on_constraint,
@@ -21,7 +19,7 @@ from runner.generate.statement import (
 )
 from runner.generate.wording.predicates import Wording, check_condition
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, shorten, unused
+from runner.quoting import Name, quote_ident, quote_name, shorten, unused
 from runner.standard.model import TableStandard
 
 NEVER_VALIDATED = (
@@ -140,46 +138,61 @@ def comments(t: TableChange, table: Name, *, built: bool) -> list[Statement]:
     ]
 
 
-def _added(t: TableChange) -> list[tuple[str, str]]:
-    """The CHECKs of enforce: those that stay, then those that stand for NOT NULL."""
+def in_step(t: TableChange) -> str:
+    """The name of the CHECK that both sides of each row agree, while they do not have to yet."""
+    return shorten(t.new.name, "_in_step")
+
+
+def expand(t: TableChange) -> list[str]:
+    """The clauses that hold new and changed rows to the CHECKs of the new contract.
+
+    Args:
+        t: the table as it is until the switch.
+    """
     carried = [(k.build_name, k.condition[1:-1]) for k in t.checks]
-    return own(t) + carried + not_null.checks(t)
+    added = own(t) + carried + not_null.checks(t) + agreeing(t)
+    return [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added]
 
 
-def enforce(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """The CHECKs, for new rows first and then for all."""
-    added = _added(t)
-    if added:
-        file = _guard(t, added, after)
-        yield file
-        after = [file]
+def agreeing(t: TableChange) -> list[tuple[str, str]]:
+    """The name and condition of the CHECK that both sides of a row agree."""
+    if not t.columns:
+        return []
+    pairs = (
+        f"{c.meant(quote_ident(c.name))} IS NOT DISTINCT FROM"
+        f" {c.meant(c.new_from(quote_ident(c.old_name)))}"
+        for c in t.columns
+    )
+    return [(in_step(t), " AND ".join(pairs))]
+
+
+def enforce(t: TableChange, after: Sequence[File]) -> File:
+    """The proof of the CHECKs for the rows that were there before.
+
+    Args:
+        t: the table as it is until the switch.
+        after: the files that must have run.
+    """
     unproven = {k.build_name for k in t.checks if not k.validated}
-    if proven := [name for name, _ in added if name not in unproven]:
-        yield _prove(t, proven, after)
+    names = [
+        *(n for n, _ in own(t)),
+        *(k.build_name for k in t.checks),
+        *(n for n, _ in not_null.checks(t)),
+    ]
+    names += [n for n, _ in agreeing(t)]
+    return _prove(t, [n for n in names if n not in unproven], after)
 
 
-def _guard(t: TableChange, added: Sequence[tuple[str, str]], after: Sequence[File]) -> File:
-    new = t.new.name
-    add = Statement(
-        alter(t.new, (f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added)),
-        undo=(Statement(alter(t.new, (f"DROP CONSTRAINT {quote_ident(n)}" for n, _ in added))),),
-        locks=(locked(t, t.new),),
-        note="" if are_proven(t) else NEVER_VALIDATED,
-    )
-    return File(
-        unlike=f"enforce constraints {t.new}",
-        folder="online",
-        phase="enforce",
-        subject=f"{t.stem}_constraints",
-        title=f"Guard every new row of {new} by the CHECKs of the new contract.",
-        does="adds the CHECKs as NOT VALID: new and changed rows are held to them",
-        held=brief(t),
-        cost="no scan",
-        undo="instant",
-        body=[[BRIEFLY], [add, *comments(t, t.new, built=True)]],
-        back="Drops the CHECKs: instant.",
-        after=after,
-    )
+def _analyzed(t: TableChange) -> list[Statement]:
+    if not (t.is_partitioned and t.columns):
+        return []
+    listed = ", ".join(quote_ident(c.name) for c in t.columns)
+    return [
+        Statement(
+            f"ANALYZE {quote_name(t.new)} ({listed});",
+            note="Autovacuum never looks at a partitioned table as a whole.",
+        )
+    ]
 
 
 def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
@@ -193,11 +206,12 @@ def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
         folder="online",
         phase="enforce",
         subject=f"{t.stem}_validate",
-        title=f"Prove the CHECKs for every row of {new} that was there before.",
-        does="validates the CHECKs in one scan",
+        title=f"Prove the new columns of {new} for every row that was there before.",
+        does="validates in one scan that each row has its new values, that they are allowed, and "
+        "that both sides of it agree",
         cost=f"reads {new} once",
-        undo="nothing to undo: the CHECKs go with the file that made them",
-        body=[[setting("lock_timeout", "5s")], [prove]],
-        back="no-op: the CHECKs go with the file that made them.",
+        undo="nothing to undo: the CHECKs go with expand",
+        body=[[setting("lock_timeout", "5s")], [prove], _analyzed(t)],
+        back="no-op: the CHECKs go with expand.",
         after=after,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from runner.catalog import Catalog, Column, NamedType, Relation
@@ -145,14 +145,32 @@ def _default(table: Name, column: str, default: str | None) -> str:
     return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
 
 
-def expand(t: TableChange) -> list[Paragraph]:
-    """The new columns beside the old ones, which make room for their names."""
-    added = []
+def expand(t: TableChange, checks: Sequence[str]) -> list[Paragraph]:
+    """The new columns beside the old ones, at the end of the table.
+
+    Args:
+        t: the table as it is until the switch.
+        checks: the clauses that guard them.
+    """
+    added, dropped = [], []
     for c in t.columns:
-        added += [f"ADD COLUMN {quote_ident(c.kept)} varchar"] if c.kept else []
-        added.append(f"ADD COLUMN {quote_ident(c.name)} {c.new_type}")
+        for name, type_name in ((c.kept, "varchar"), (c.name, c.new_type)):
+            if name:
+                added.append(f"ADD COLUMN {quote_ident(name)} {type_name}")
+                dropped.append(f"DROP COLUMN {quote_ident(name)}")
     return [
-        swap(t.new, [(c.name, c.old_name) for c in t.columns]),
+        [Statement(alter(t.new, [*added, *checks]), undo=(Statement(alter(t.new, dropped)),))],
+        copy_settings(t, "", "__new"),
+    ]
+
+
+def switch(t: TableChange) -> list[Paragraph]:
+    """The names `c__old` and `c` in place of `c` and `c__new`; defaults belong to the new side."""
+    return [
+        swap(
+            t.new,
+            [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))],
+        ),
         [
             Statement(
                 _default(t.new, c.old_name, None),
@@ -161,46 +179,51 @@ def expand(t: TableChange) -> list[Paragraph]:
             for c in t.columns
             if c.old_default is not None
         ],
-        [
-            Statement(alter(t.new, added)),
-            *plain(
-                *(
-                    _default(t.new, c.name, c.new_default)
-                    for c in t.columns
-                    if c.new_default is not None
-                )
-            ),
-        ],
-        copy_settings(t, "__old"),
+        plain(
+            *(
+                _default(t.new, c.name, c.new_default)
+                for c in t.columns
+                if c.new_default is not None
+            )
+        ),
     ]
 
 
-def expand_back(t: TableChange) -> list[Paragraph]:
-    """The end of the new columns; the old ones have their names and defaults again."""
-    dropped = []
-    for c in t.columns:
-        dropped += [f"DROP COLUMN {quote_ident(c.kept)}"] if c.kept else []
-        dropped.append(f"DROP COLUMN {quote_ident(c.name)}")
-    defaults = [
-        _default(t.new, c.name, c.old_default) for c in t.columns if c.old_default is not None
-    ]
+def switch_back(t: TableChange) -> list[Paragraph]:
+    """The names and the defaults that they had before, while the table has its new name."""
     return [
-        plain(alter(t.new, dropped)),
-        [*swap(t.new, [(c.old_name, c.name) for c in t.columns]), *plain(*defaults)],
+        swap(
+            t.new,
+            [pair for c in t.columns for pair in ((c.name, c.build_name), (c.old_name, c.name))],
+        ),
+        plain(
+            *(_default(t.new, c.build_name, None) for c in t.columns if c.new_default is not None),
+            *(
+                _default(t.new, c.name, c.old_default)
+                for c in t.columns
+                if c.old_default is not None
+            ),
+        ),
     ]
 
 
-def copy_settings(t: TableChange, suffix: str) -> list[Statement]:
-    """What each column has beside its type, from its namesake with a suffix."""
+def copy_settings(t: TableChange, source: str, target: str) -> list[Statement]:
+    """What each column with a suffix has beside its type, from its namesake with another one."""
     table = quote_literal(quote_name(t.new))
-    names = ((shorten(c.name, suffix), c.name) for c in t.relation.columns)
+    cut = [
+        (
+            shorten(c.name, source) if source else c.name,
+            shorten(c.name, target) if target else c.name,
+        )
+        for c in t.relation.columns
+        if shorten(c.name, source + target) != c.name + source + target
+    ]
     return plain(
-        f"CALL trueup.copy_columns({table}, {quote_literal(suffix)});",
+        f"CALL trueup.copy_columns({table}, {quote_literal(source)}, {quote_literal(target)});",
         *(
-            f"CALL trueup.copy_column({table}, {quote_literal(cut)}, {table},"
-            f" {quote_literal(name)});"
-            for cut, name in names
-            if cut != name + suffix
+            f"CALL trueup.copy_column({table}, {quote_literal(here)}, {table},"
+            f" {quote_literal(there)});"
+            for here, there in cut
         ),
     )
 

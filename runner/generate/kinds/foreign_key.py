@@ -24,7 +24,8 @@ from runner.generate.statement import (
 )
 from runner.generate.unit import Reference, Unit
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten, unused
+from runner.standard.model import Standard
 
 _NEVER_VALIDATED = (
     "trueup: ignore not-valid-never-validated because the old foreign key was never validated "
@@ -112,10 +113,15 @@ def with_parent(
                     parent.name,
                     parent.old_name,
                     pairs,
+                    Name("trueup", shorten(_stem(key.references), "_sides")),
                     is_sure=key.validated and (not is_partial or "MATCH FULL" in key.options),
                 ),
             )
     return converted
+
+
+def _stem(table: Name) -> str:
+    return Standard.own_prefix(table.schema) + table.name
 
 
 def add(

@@ -40,14 +40,24 @@ def checks(t: TableChange) -> list[tuple[str, str]]:
     return [(filled(t, c), f"{quote_ident(c.name)} IS NOT NULL") for c in t.columns if c.not_null]
 
 
-def enforce(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """NOT NULL on the new columns, if any has it."""
+def enforce(
+    t: TableChange, stem: str, others: Sequence[tuple[str, str]], after: Sequence[File]
+) -> Iterator[File]:
+    """NOT NULL on the new columns, if any has it; the end of what proved it.
+
+    Args:
+        t: the table as it is until the switch.
+        stem: the new name of the table, which the names of its NOT NULLs follow.
+        others: names and conditions of other CHECKs that have proven what they were for.
+        after: the files that must have run.
+    """
     columns = [c for c in t.columns if c.not_null]
     if not columns:
         return
     new, names = t.new.name, [quote_ident(c.name) for c in columns]
-    dropped = [f"DROP CONSTRAINT {quote_ident(filled(t, c))}" for c in columns]
-    added = [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in checks(t)]
+    proofs = [*checks(t), *others]
+    dropped = [f"DROP CONSTRAINT {quote_ident(n)}" for n, _ in proofs]
+    added = [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in proofs]
     yield File(
         unlike=f"enforce not_null {t.new}",
         folder="online",
@@ -68,6 +78,7 @@ def enforce(t: TableChange, after: Sequence[File]) -> Iterator[File]:
                 )
             ],
             [Statement(alter(t.new, dropped))],
+            _named(t.new, stem, [], [c.name for c in columns]),
         ],
         rollback=[
             [BRIEFLY],

@@ -14,6 +14,7 @@ from runner.generate.kinds import index
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
 from runner.generate.statement import BRIEFLY, Statement, literal_list
+from runner.generate.wording.names import with_names
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
@@ -211,8 +212,9 @@ def key_name(part: IndexChange) -> str:
 
 
 def definition(t: TableChange, i: IndexChange) -> str:
-    """What follows `ADD CONSTRAINT name`, the same for the old and the new columns."""
-    return next(k.definition for k in t.relation.constraints if k.name == i.old_name)
+    """What follows `ADD CONSTRAINT name` on the columns that have the new side's names now."""
+    found = next(k.definition for k in t.relation.constraints if k.name == i.old_name)
+    return with_names(found, {c.old_name: c.name for c in t.columns})
 
 
 def if_there(partition: Name, statement: str) -> Statement:

@@ -149,7 +149,8 @@ def contract_back(t: TableChange, u: Unit, names: list[Statement]) -> list[Parag
         *_columns(r),
         *_keys(r),
         *_new_side(r),
-        *sync.expand(t),
+        sync.sides(t, switched=True),
+        *sync.expand(t, switched=True),
         *_standing(u, t),
     ]
 
@@ -273,7 +274,7 @@ def _columns(r: _Remade) -> list[Paragraph]:
     settled: list[Statement] = []
     gone: list[Statement] = []
     if r.moved:
-        copied = column.copy_settings(t, "__moved")
+        copied = column.copy_settings(t, "__moved", "")
         settled = plain(
             *(
                 f"CALL trueup.copy_default({on}, {quote_literal(shorten(c.name, '__moved'))},"
@@ -285,7 +286,7 @@ def _columns(r: _Remade) -> list[Paragraph]:
         first = [c.name for c in t.moved if c.generated]
         listed = [*first, *(name for name in r.moved if name not in first)]
         gone = plain(alter(t.new, (f"DROP COLUMN {_moved(name)}" for name in listed)))
-    settled += column.copy_settings(t, "__new")
+    settled += column.copy_settings(t, "__new", "")
     return [
         aside,
         plain(alter(t.new, added)),

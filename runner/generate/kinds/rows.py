@@ -71,23 +71,6 @@ def _before(table: TableChange) -> Refusals:
     )
 
 
-def _after(table: TableChange) -> Refusals:
-    """What the new contract does not allow in a converted row."""
-    others = _integers(table)
-    if table.columns:
-        new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
-        converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
-        differ = f"({new}) IS DISTINCT FROM ({converted})"
-        reason = "stands in a row whose two sides differ"
-        others.append(Refused(table.columns[0].name, differ, reason))
-    others += [
-        Refused(c.name, f"NOT ({check})", refusal.reason)
-        for c in table.columns
-        for (_, check), refusal in zip(c.checks, c.refusals[-len(c.checks) :], strict=False)
-    ]
-    return Refusals(others, [], [])
-
-
 def _integers(table: TableChange) -> list[Refused]:
     return [
         Refused(column, f"NOT ({check})", f"would break the CHECK {name}")
@@ -153,34 +136,3 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
             ]
         )
     return found
-
-
-def enforce(t: TableChange, after: Sequence[File]) -> File:
-    """The proof that each converted row is as the new contract wants it."""
-    new = t.new.name
-    clean = Statement(_require_clean(t.new, _after(t)), locks=(lock(LockMode.ACCESS_SHARE, t.new),))
-    body = [[clean]]
-    if t.is_partitioned and t.columns:
-        listed = ", ".join(quote_ident(c.name) for c in t.columns)
-        body.append(
-            [
-                Statement(
-                    f"ANALYZE {quote_name(t.new)} ({listed});",
-                    note="Autovacuum never looks at a partitioned table as a whole.",
-                )
-            ]
-        )
-    return File(
-        unlike=f"enforce check {t.new}",
-        folder="online",
-        phase="enforce",
-        subject=f"{t.stem}_check",
-        title=f"Stop here when a row of {new} is not as the new contract wants it.",
-        does="reads the table and names the column, the values, how many rows, and the query that "
-        "shows them; changes nothing",
-        cost=f"reads {new} once; once more when something is wrong, to say which rows",
-        undo="nothing to undo",
-        body=body,
-        back="no-op: the file changed nothing.",
-        after=after,
-    )

@@ -9,7 +9,7 @@ from runner.generate.files import OWN_ID, File
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.text import text
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _derive_old(column: ColumnChange, indent: int, *, is_update: bool) -> str:
         f"p.{quote_ident(far)} = NEW.{quote_ident(here)}" for here, far in parent.pairs
     )
     lookup = (
-        f"(SELECT p.{quote_ident(parent.old_name)} FROM {quote_name(parent.table)} AS p"
+        f"(SELECT p.{quote_ident(parent.old_name)} FROM {quote_name(parent.sides)} AS p"
         f" WHERE {match})"
     )
     inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
@@ -110,20 +110,53 @@ def _is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def expand(t: TableChange) -> list[Paragraph]:
-    """The trigger that keeps both sides of each row equal."""
+def function(t: TableChange, *, switched: bool, replace: bool = True) -> Statement:
+    """The trigger's function.
+
+    Args:
+        t: the table, before the switch as it is until then.
+        switched: whether the new contract has the table: the side that has defaults is then the
+            new one, and a value on the other side says who wrote a row.
+        replace: whether it is there already.
+    """
     written_by = [t.anchor] if t.anchor else t.columns
-    function = text(
-        "sync.sql",
-        function=quote_name(t.sync),
-        looks_up=any(c.parent for c in t.columns),
-        written_by_new=" AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by),
-        columns=[_sides(c) for c in t.columns],
-        moved=[_is_in_step(c) for c in t.columns] if _tells_moved_rows(t) else [],
-        unconverted=_unconverted(t, "OLD."),
-        marker=quote_name(t.marker),
-        twin_keys=_twin_keys(t),
+    if switched:
+        writer = " AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by)
+    else:
+        writer = " OR ".join(f"NEW.{quote_ident(c.name)} IS NOT NULL" for c in written_by)
+        writer = f"({writer})" if len(written_by) > 1 else writer
+    side = "old" if switched else "new"
+    return Statement(
+        text(
+            "sync.sql",
+            create="CREATE OR REPLACE" if replace else "CREATE",
+            function=quote_name(t.sync),
+            looks_up=any(c.parent for c in t.columns),
+            written_by_new=writer,
+            columns=[_sides(c) for c in t.columns],
+            moved=[_is_in_step(c) for c in t.columns]
+            if t.is_partitioned and (not switched or _tells_moved_rows(t))
+            else [],
+            filled=" AND ".join(
+                f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
+                for c in written_by
+            ),
+            unconverted=_unconverted(t, "OLD."),
+            marker=quote_name(t.marker) if switched else "",
+            twin_keys=_twin_keys(t),
+        ),
+        note=f"Keeps both sides of each row equal. A value on the {side} side of a new row says "
+        f"that the {side}\ncontract wrote it.",
     )
+
+
+def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
+    """The trigger that keeps both sides of each row equal.
+
+    Args:
+        t: the table, before the switch as it is until then.
+        switched: whether the new contract has the table.
+    """
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
     execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
     old_changes = [f"    OR {_changed(c, c.old_name)}" for c in t.columns]
@@ -140,13 +173,7 @@ def expand(t: TableChange) -> list[Paragraph]:
         "    )",
     ]
     return [
-        [
-            Statement(
-                function,
-                note="Keeps both sides of each row equal. A value on the old side of a new row "
-                "says that the old\ncontract wrote it.",
-            )
-        ],
+        [function(t, switched=switched, replace=False)],
         [
             Statement(
                 f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
@@ -166,6 +193,42 @@ def expand(t: TableChange) -> list[Paragraph]:
     ]
 
 
+def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
+    """The view by which tables that refer to it find the old spelling of a key.
+
+    Its names hold on both sides of the switch, as a view follows the renames of its columns.
+
+    Args:
+        t: the table, before the switch as it is until then.
+        switched: whether the new contract has the table.
+    """
+    names = {c.name if switched else c.old_name: c for c in t.columns}
+    shown = []
+    for name in t.looked_up:
+        column = quote_ident(name)
+        if c := names.get(name):
+            old = quote_ident(shorten(name, "__old"))
+            shown += [f"{quote_ident(c.old_name)} AS {old}", f"{quote_ident(c.name)} AS {column}"]
+        else:
+            shown.append(column)
+    if not shown:
+        return []
+    return [
+        Statement(
+            f"CREATE VIEW {quote_name(t.sides)} AS SELECT {', '.join(shown)}"
+            f" FROM {quote_name(t.new)};",
+            undo=(drop_sides(t),),
+            note="Where references find how a key is spelled. A view follows renames: the switch "
+            "does not\ntouch its names.",
+        )
+    ]
+
+
+def drop_sides(t: TableChange) -> Statement:
+    """The end of that view."""
+    return Statement(f"DROP VIEW {quote_name(t.sides)};")
+
+
 def drop(t: TableChange) -> list[Statement]:
     """The end of the trigger."""
     table = quote_name(t.new)
@@ -182,7 +245,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         unlike=f"backfill {table}",
         folder="online",
         phase="backfill",
-        subject=t.prefix + table.name,
+        subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
         does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
         "each; fires no trigger of the service; can be stopped and run again at any point",

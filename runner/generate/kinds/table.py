@@ -13,6 +13,7 @@ from runner.generate.kinds import (
     generated,
     index,
     key,
+    new_view,
     not_null,
     partition,
     publication,
@@ -23,7 +24,7 @@ from runner.generate.kinds.naming import follow
 from runner.generate.kinds.remade import contract_back, keeps_order
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, lock, plain, undone
 from runner.generate.unit import Unit
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
@@ -86,47 +87,117 @@ def of_columns(t: TableChange) -> Iterator[Obstacle]:
     yield from index.obstacles(t)
 
 
-def expand(t: TableChange, after: Sequence[File]) -> File:
-    """The new contract beside the old one."""
+def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
+    """The new contract beside the old one, which keeps the table.
+
+    Args:
+        t: the table.
+        before: the table as it is until the switch.
+        after: the files that must have run.
+    """
     old, new = t.old.name, t.new.name
-    columns = ", ".join(f"{c.name} {c.new_type}" for c in t.columns)
-    adds = f"adds {columns}; " if columns else ""
+    columns = ", ".join(f"{c.name} {c.new_type}" for c in before.columns)
+    adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
+    added: list[Paragraph] = []
+    taken: list[Paragraph] = [[new_view.drop(t.new)]]
+    if t.columns:
+        added = [
+            *column.expand(before, check.expand(before)),
+            sync.sides(before),
+            *sync.expand(before),
+        ]
+        taken = [[*sync.drop(before), new_view.drop(t.new)], *undone(added)]
+    elif clauses := check.expand(before):
+        added = [plain(alter(t.old, clauses))]
+        names = (f"DROP CONSTRAINT {quote_ident(n)}" for n, _ in check.own(before))
+        taken.append(plain(alter(t.old, names)))
     return File(
         unlike=f"expand {t.new}",
         folder="online",
         phase="expand",
         subject=t.stem,
         title=f"Give {old} its new contract beside the old one.",
-        does=f"renames {old} to {new}; {adds}keeps the old name alive as a view with the "
-        "same owner and grants"
-        + ("; a trigger keeps both sides of each row equal" if columns else ""),
+        does=f"{adds}shows them under the new name {new} in a view with the same owner and grants"
+        + ("; a trigger keeps both sides of each row equal" if columns else "")
+        + f"; {old} keeps its name and its columns",
         held=brief(t),
         cost="no rewrite, no scan",
         undo="instant, loses nothing",
-        body=_expand(t),
-        rollback=_expand_back(t),
+        body=[
+            [Statement(BRIEFLY.sql, locks=(locked(t, t.old),))],
+            *added,
+            *new_view.expand(t),
+        ],
+        rollback=[[BRIEFLY], *taken],
         back=f"Takes the new contract of {old} away again: instant, loses nothing.",
         after=after,
     )
 
 
-def _expand(t: TableChange) -> list[Paragraph]:
-    first = [Statement(s.sql, locks=(locked(t, t.old),)) for s in rename(t.old, t.new)]
-    columns = column.expand(t) if t.columns else []
-    view = compat.expand(t)
-    return [
-        [BRIEFLY],
-        first,
-        column.rename(t),
-        *columns,
-        *view,
-        *(sync.expand(t) if t.columns else []),
-    ]
+def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
+    """The table goes to the new contract; a view keeps the old one.
+
+    Args:
+        t: the table.
+        before: the table as it was until then.
+        after: the files that must have run.
+    """
+    old, new = t.old.name, t.new.name
+    names = [*rename(t.old, t.new), *column.rename(t)]
+    names_back = [*column.rename(t, back=True), *rename(t.new, t.old)]
+    function = [[sync.function(t, switched=True)]] if t.columns else []
+    function_back = [[sync.function(before, switched=False)]] if t.columns else []
+    return File(
+        unlike=f"switch {t.new}",
+        folder="online/switch",
+        phase="switch",
+        subject=t.stem,
+        title=f"Give the table {old} to the new contract.",
+        does=f"drops the view {new} and gives the table its name and its columns; the old name and "
+        "the old columns live on in a view that counts its uses",
+        held=brief(t),
+        cost="no rewrite, no scan",
+        undo="instant, loses nothing",
+        body=[
+            [BRIEFLY],
+            [
+                _locked(t, t.new, "A client locks the view before its table, and so does this."),
+                new_view.drop(t.new),
+            ],
+            names,
+            *(column.switch(t) if t.columns else []),
+            *compat.expand(t),
+            *function,
+        ],
+        rollback=[
+            [BRIEFLY],
+            [
+                _locked(t, t.old, "A client locks the view before its table, and so does this."),
+                *compat.drop(t),
+            ],
+            *(column.switch_back(t) if t.columns else []),
+            names_back,
+            *_settled(t),
+            *new_view.expand(t),
+            *function_back,
+        ],
+        back=f"Gives the table back to the old contract as {old}: instant, loses nothing.",
+        after=after,
+    )
 
 
-def _expand_back(t: TableChange) -> list[Paragraph]:
-    taken = [*(sync.drop(t) if t.columns else []), *compat.drop(t)]
-    names = [column.rename(t, back=True), rename(t.new, t.old)]
+def _locked(t: TableChange, view: Name, note: str) -> Statement:
+    said = f"{t.new.name} and {t.old.name}"
+    if t.is_partitioned:
+        said += " with its partitions"
+    return Statement(
+        f"LOCK TABLE {quote_name(view)} IN ACCESS EXCLUSIVE MODE;",
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.new, t.old, said=said),),
+        note=note,
+    )
+
+
+def _settled(t: TableChange) -> list[Paragraph]:
     crowded = not_null.crowded(t)
     settled = not_null.old_names(t, t.old, crowded) if crowded else []
     if settled:
@@ -134,7 +205,7 @@ def _expand_back(t: TableChange) -> list[Paragraph]:
             "Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes."
         )
         settled[0] = Statement(settled[0].sql, note=note)
-    return [[BRIEFLY], taken, *(column.expand_back(t) if t.columns else []), *names, settled]
+    return [settled]
 
 
 def _renames(t: TableChange) -> list[Rename]:
@@ -237,7 +308,9 @@ def _contract(t: TableChange) -> list[Paragraph]:
                 )
             ]
         )
-    found.append(sync.drop(t) if t.columns else [])
+    found.append(
+        [*sync.drop(t), *([sync.drop_sides(t)] if t.looked_up else [])] if t.columns else []
+    )
     found += key.contract(t)
     found.append([column.drop_old(t)] if t.columns else [])
     plain_indexes = [i for i in t.converted_indexes if not i.constraint]

@@ -1,4 +1,4 @@
-CREATE FUNCTION {{ function }}()
+{{ create }} FUNCTION {{ function }}()
 RETURNS trigger
 LANGUAGE plpgsql
 {% if looks_up %}
@@ -8,23 +8,25 @@ SET search_path = pg_catalog, pg_temp
 {% endif %}
 AS $$
 BEGIN
-    IF TG_OP = 'INSERT' AND {{ written_by_new }} THEN
-        -- The new contract writes.
-{% for c in columns %}
-        NEW.{{ c.old }} := {{ c.inserted }};
-{% endfor %}
 {% if moved %}
-    ELSIF TG_OP = 'INSERT'
+    IF TG_OP = 'INSERT' AND {{ filled }}
 {% for condition in moved %}
         AND ({{ condition }})
 {% endfor %}
     THEN
         -- An UPDATE moves a row that is in step from one partition to another.
         NULL;
-{% endif %}
+    ELSIF{% else %}
+    IF{% endif %} TG_OP = 'INSERT' AND {{ written_by_new }} THEN
+        -- The new contract writes.
+{% for c in columns %}
+        NEW.{{ c.old }} := {{ c.inserted }};
+{% endfor %}
     ELSIF TG_OP = 'INSERT' OR {{ unconverted }} THEN
         -- The old contract writes, or the backfill has not come to this row yet.
+{% if marker %}
         PERFORM FROM {{ marker }};
+{% endif %}
 {% for c in columns %}
         NEW.{{ c.new }} := {{ c.converted }};
 {% if c.kept %}

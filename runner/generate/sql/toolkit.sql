@@ -305,8 +305,9 @@ BEGIN
 END
 $$;
 
--- Does both for every column `c` that has a namesake with the suffix: `c__old`; in partitions too.
-CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, suffix text)
+-- Does both for every column that has a namesake with another suffix, `c` and `c__new`; in
+-- partitions too.
+CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, from_suffix text, to_suffix text)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -314,9 +315,12 @@ DECLARE
 BEGIN
     FOR pair IN
         SELECT a.attrelid::regclass AS place, a.attname AS source, c.attname AS target
-        FROM pg_attribute AS a
-        JOIN pg_attribute AS c ON c.attrelid = a.attrelid AND c.attname || suffix = a.attname
-        WHERE NOT a.attisdropped
+        FROM pg_attribute AS c
+        JOIN pg_attribute AS a
+            ON a.attrelid = c.attrelid
+            AND a.attname = left(c.attname, length(c.attname) - length(to_suffix)) || from_suffix
+        WHERE right(c.attname, length(to_suffix)) = to_suffix
+            AND NOT a.attisdropped
             AND NOT c.attisdropped
             AND (
                 a.attrelid = relation
@@ -843,7 +847,7 @@ BEGIN
     LOOP
         -- As PostgreSQL does it: of a name that is too long, the longer part is cut.
         table_part := table_name;
-        column_part := item.column_name;
+        column_part := regexp_replace(item.column_name, '__new$', '');
         WHILE octet_length(table_part) + octet_length(column_part) > 53 LOOP
             IF octet_length(table_part) > octet_length(column_part) THEN
                 table_part := left(table_part, -1);

@@ -1,8 +1,9 @@
 -- Give requests its new contract beside the old one.
 --
--- does:    renames requests to request; adds id uuid, request_type varchar(50), model_id uuid,
---          provider varchar(50); keeps the old name alive as a view with the same owner and grants;
---          a trigger keeps both sides of each row equal
+-- does:    adds id__new uuid, request_type__new varchar(50), model_id__new uuid, provider__new
+--          varchar(50), with their CHECKs as NOT VALID; shows them under the new name request in a
+--          view with the same owner and grants; a trigger keeps both sides of each row equal;
+--          requests keeps its name and its columns
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
@@ -10,35 +11,115 @@
 
 SET LOCAL lock_timeout = '200ms';
 
-ALTER TABLE public.requests RENAME TO request;
+ALTER TABLE public.requests
+    ADD COLUMN id__new uuid,
+    ADD COLUMN request_type__new varchar(50),
+    ADD COLUMN model_id__new uuid,
+    ADD COLUMN provider__new varchar(50),
+    ADD CONSTRAINT request_type_check CHECK (request_type__new IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')) NOT VALID,
+    ADD CONSTRAINT request_provider_check CHECK (provider__new IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
+    ADD CONSTRAINT requests_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_request_type__new_filled CHECK (request_type__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_model_id__new_filled CHECK (model_id__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type) AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider)) NOT VALID;
 
-ALTER TABLE public.request RENAME COLUMN id TO id__old;
-ALTER TABLE public.request RENAME COLUMN request_type TO request_type__old;
-ALTER TABLE public.request RENAME COLUMN model_id TO model_id__old;
-ALTER TABLE public.request RENAME COLUMN provider TO provider__old;
+CALL trueup.copy_columns('public.requests', '', '__new');
 
-ALTER TABLE public.request
-    ADD COLUMN id uuid,
-    ADD COLUMN request_type varchar(50),
-    ADD COLUMN model_id uuid,
-    ADD COLUMN provider varchar(50);
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new
+-- contract wrote it.
+CREATE FUNCTION trueup.request_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
+        -- The new contract writes.
+        NEW.id := NEW.id__new::text;
+        NEW.request_type := lower(NEW.request_type__new);
+        NEW.model_id := coalesce(
+            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
+            NEW.model_id__new::text
+        );
+        NEW.provider := lower(NEW.provider__new);
+    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        NEW.id__new := NEW.id::uuid;
+        NEW.request_type__new := upper(NEW.request_type);
+        NEW.model_id__new := NEW.model_id::uuid;
+        NEW.provider__new := upper(NEW.provider);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__new := NEW.id::uuid;
+        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
+            NEW.id := NEW.id__new::text;
+        END IF;
+        IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
+            NEW.request_type__new := upper(NEW.request_type);
+        ELSIF NEW.request_type__new IS DISTINCT FROM OLD.request_type__new THEN
+            NEW.request_type := lower(NEW.request_type__new);
+        END IF;
+        IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
+            NEW.model_id__new := NEW.model_id::uuid;
+        ELSIF NEW.model_id__new IS DISTINCT FROM OLD.model_id__new THEN
+            NEW.model_id := coalesce(
+                (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
+                NEW.model_id__new::text
+            );
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__new := upper(NEW.provider);
+        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
+            NEW.provider := lower(NEW.provider__new);
+        END IF;
+    END IF;
 
-CALL trueup.copy_columns('public.request', '__old');
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    END IF;
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
--- It is a materialized view so that a dump does not read it.
-CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
-GRANT SELECT ON trueup.requests_used TO PUBLIC;
-CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
+    RETURN NEW;
+END
+$$;
 
--- The compat view: the old name, the old columns in their old order.
-CREATE VIEW public.requests AS
+-- Their names make them fire after the service's own triggers.
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.requests
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_sync();
+
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.requests
+FOR EACH ROW
+WHEN (
+    NEW.id__new IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.request_type IS DISTINCT FROM OLD.request_type
+    OR NEW.model_id IS DISTINCT FROM OLD.model_id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR OLD.id__new IS NOT NULL AND (
+        NEW.id__new IS DISTINCT FROM OLD.id__new
+        OR NEW.request_type__new IS DISTINCT FROM OLD.request_type__new
+        OR NEW.model_id__new IS DISTINCT FROM OLD.model_id__new
+        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
+    )
+)
+EXECUTE FUNCTION trueup.request_sync();
+
+-- The new view: the new name, the new columns. Until the switch the new release uses it.
+CREATE VIEW public.request AS
 SELECT
-    id__old AS id,
+    id__new AS id,
     request_id,
-    request_type__old AS request_type,
-    model_id__old AS model_id,
-    provider__old AS provider,
+    request_type__new AS request_type,
+    model_id__new AS model_id,
+    provider__new AS provider,
     user_id,
     project_id,
     task_id,
@@ -54,94 +135,6 @@ SELECT
     error_code,
     created_at,
     completed_at
-FROM public.request
-WHERE EXISTS (SELECT FROM trueup.requests_used);
+FROM public.requests;
 
-CALL trueup.stand_in('public.requests', 'public.request');
-
--- Keeps both sides of each row equal. A value on the old side of a new row says that the old
--- contract wrote it.
-CREATE FUNCTION trueup.request_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.request_type__old := lower(NEW.request_type);
-        NEW.model_id__old := coalesce(
-            (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
-            NEW.model_id::text
-        );
-        NEW.provider__old := lower(NEW.provider);
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        PERFORM FROM trueup.requests_used;
-        NEW.id := NEW.id__old::uuid;
-        NEW.request_type := upper(NEW.request_type__old);
-        NEW.model_id := NEW.model_id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
-    ELSE
-        -- The side that changed wins.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.request_type__old IS DISTINCT FROM OLD.request_type__old THEN
-            NEW.request_type := upper(NEW.request_type__old);
-        ELSIF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__old := lower(NEW.request_type);
-        END IF;
-        IF NEW.model_id__old IS DISTINCT FROM OLD.model_id__old THEN
-            NEW.model_id := NEW.model_id__old::uuid;
-        ELSIF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
-            NEW.model_id__old := coalesce(
-                (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
-                NEW.model_id::text
-            );
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
-        END IF;
-    END IF;
-
-    IF TG_OP = 'INSERT' THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
-
--- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.request
-FOR EACH ROW
-EXECUTE FUNCTION trueup.request_sync();
-
--- Silent for the backfill, and for updates of other columns; but a row that a client moves before
--- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.request
-FOR EACH ROW
-WHEN (
-    NEW.id IS NULL
-    OR NEW.id__old IS DISTINCT FROM OLD.id__old
-    OR NEW.request_type__old IS DISTINCT FROM OLD.request_type__old
-    OR NEW.model_id__old IS DISTINCT FROM OLD.model_id__old
-    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
-    OR OLD.id IS NOT NULL AND (
-        NEW.id IS DISTINCT FROM OLD.id
-        OR NEW.request_type IS DISTINCT FROM OLD.request_type
-        OR NEW.model_id IS DISTINCT FROM OLD.model_id
-        OR NEW.provider IS DISTINCT FROM OLD.provider
-    )
-)
-EXECUTE FUNCTION trueup.request_sync();
+CALL trueup.stand_in('public.request', 'public.requests');

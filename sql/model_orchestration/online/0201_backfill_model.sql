@@ -1,4 +1,4 @@
--- Fill the new columns of model for the rows that were there before.
+-- Fill the new columns of models for the rows that were there before.
 --
 -- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each;
 --          fires no trigger of the service; can be stopped and run again at any point
@@ -19,10 +19,10 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size('public.model') / current_setting('block_size')::bigint;
+        pg_relation_size('public.models') / current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers('public.model'));
+        EXISTS (SELECT FROM trueup.waking_triggers('public.models'));
     page bigint := 0;
     batch bigint := page;
     tries integer := 0;
@@ -39,16 +39,16 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE public.model
+            UPDATE public.models
             SET
-                id = id__old::uuid,
-                provider = upper(provider__old),
-                capabilities = upper(capabilities__old::text)::varchar[],
-                status = upper(status__old)
+                id__new = id::uuid,
+                provider__new = upper(provider),
+                capabilities__new = upper(capabilities::text)::varchar[],
+                status__new = upper(status)
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
-                AND id IS NULL
-                AND abs(hashtext(id__old::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
+                AND id__new IS NULL
+                AND abs(hashtext(id::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
@@ -73,7 +73,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ('0201_backfill_model', 'public.model', converted, page, pages)
+            VALUES ('0201_backfill_model', 'public.models', converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
@@ -86,20 +86,20 @@ BEGIN
 
     -- Later rows were filled by the trigger: any that is left was silenced.
     PERFORM set_config('row_security', 'off', true);
-    IF EXISTS (SELECT FROM public.model WHERE id IS NULL) THEN
-        RAISE EXCEPTION 'public.model: rows are left that the backfill could not convert'
+    IF EXISTS (SELECT FROM public.models WHERE id__new IS NULL) THEN
+        RAISE EXCEPTION 'public.models: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.model WHERE id IS NULL;';
+                'SELECT * FROM public.models WHERE id__new IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
     PERFORM set_config('lock_timeout', '5s', true);
     BEGIN
-        ANALYZE public.model (id, provider, capabilities, status);
+        ANALYZE public.models (id__new, provider__new, capabilities__new, status__new);
     EXCEPTION
         WHEN lock_not_available THEN
-            RAISE WARNING 'public.model was not analyzed: another session keeps it'
-                USING HINT = 'When it is done: ANALYZE public.model;';
+            RAISE WARNING 'public.models was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.models;';
     END;
 END
 $backfill$;

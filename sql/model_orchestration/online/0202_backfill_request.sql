@@ -1,4 +1,4 @@
--- Fill the new columns of request for the rows that were there before.
+-- Fill the new columns of requests for the rows that were there before.
 --
 -- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each;
 --          fires no trigger of the service; can be stopped and run again at any point
@@ -19,10 +19,10 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size('public.request') / current_setting('block_size')::bigint;
+        pg_relation_size('public.requests') / current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers('public.request'));
+        EXISTS (SELECT FROM trueup.waking_triggers('public.requests'));
     page bigint := 0;
     batch bigint := page;
     tries integer := 0;
@@ -39,16 +39,16 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE public.request
+            UPDATE public.requests
             SET
-                id = id__old::uuid,
-                request_type = upper(request_type__old),
-                model_id = model_id__old::uuid,
-                provider = upper(provider__old)
+                id__new = id::uuid,
+                request_type__new = upper(request_type),
+                model_id__new = model_id::uuid,
+                provider__new = upper(provider)
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
-                AND id IS NULL
-                AND abs(hashtext(id__old::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
+                AND id__new IS NULL
+                AND abs(hashtext(id::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
@@ -73,7 +73,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ('0202_backfill_request', 'public.request', converted, page, pages)
+            VALUES ('0202_backfill_request', 'public.requests', converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
@@ -86,20 +86,20 @@ BEGIN
 
     -- Later rows were filled by the trigger: any that is left was silenced.
     PERFORM set_config('row_security', 'off', true);
-    IF EXISTS (SELECT FROM public.request WHERE id IS NULL) THEN
-        RAISE EXCEPTION 'public.request: rows are left that the backfill could not convert'
+    IF EXISTS (SELECT FROM public.requests WHERE id__new IS NULL) THEN
+        RAISE EXCEPTION 'public.requests: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.request WHERE id IS NULL;';
+                'SELECT * FROM public.requests WHERE id__new IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
     PERFORM set_config('lock_timeout', '5s', true);
     BEGIN
-        ANALYZE public.request (id, request_type, model_id, provider);
+        ANALYZE public.requests (id__new, request_type__new, model_id__new, provider__new);
     EXCEPTION
         WHEN lock_not_available THEN
-            RAISE WARNING 'public.request was not analyzed: another session keeps it'
-                USING HINT = 'When it is done: ANALYZE public.request;';
+            RAISE WARNING 'public.requests was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.requests;';
     END;
 END
 $backfill$;

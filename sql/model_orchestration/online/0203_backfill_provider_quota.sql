@@ -1,4 +1,4 @@
--- Fill the new columns of provider_quota for the rows that were there before.
+-- Fill the new columns of provider_quotas for the rows that were there before.
 --
 -- does:    converts all columns of a row in one UPDATE, in batches of pages, and commits each;
 --          fires no trigger of the service; can be stopped and run again at any point
@@ -19,10 +19,10 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size('public.provider_quota') / current_setting('block_size')::bigint;
+        pg_relation_size('public.provider_quotas') / current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers('public.provider_quota'));
+        EXISTS (SELECT FROM trueup.waking_triggers('public.provider_quotas'));
     page bigint := 0;
     batch bigint := page;
     tries integer := 0;
@@ -39,14 +39,14 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE public.provider_quota
+            UPDATE public.provider_quotas
             SET
-                id = id__old::uuid,
-                provider = upper(provider__old)
+                id__new = id::uuid,
+                provider__new = upper(provider)
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
-                AND id IS NULL
-                AND abs(hashtext(id__old::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
+                AND id__new IS NULL
+                AND abs(hashtext(id::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
 
             GET DIAGNOSTICS converted = ROW_COUNT;
             tries := 0;
@@ -71,7 +71,7 @@ BEGIN
                 batch := page;
             END IF;
             INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-            VALUES ('0203_backfill_provider_quota', 'public.provider_quota', converted, page, pages)
+            VALUES ('0203_backfill_provider_quota', 'public.provider_quotas', converted, page, pages)
             ON CONFLICT (file) DO UPDATE
             SET
                 rows_done = p.rows_done + excluded.rows_done,
@@ -84,20 +84,20 @@ BEGIN
 
     -- Later rows were filled by the trigger: any that is left was silenced.
     PERFORM set_config('row_security', 'off', true);
-    IF EXISTS (SELECT FROM public.provider_quota WHERE id IS NULL) THEN
-        RAISE EXCEPTION 'public.provider_quota: rows are left that the backfill could not convert'
+    IF EXISTS (SELECT FROM public.provider_quotas WHERE id__new IS NULL) THEN
+        RAISE EXCEPTION 'public.provider_quotas: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.provider_quota WHERE id IS NULL;';
+                'SELECT * FROM public.provider_quotas WHERE id__new IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
     PERFORM set_config('lock_timeout', '5s', true);
     BEGIN
-        ANALYZE public.provider_quota (id, provider);
+        ANALYZE public.provider_quotas (id__new, provider__new);
     EXCEPTION
         WHEN lock_not_available THEN
-            RAISE WARNING 'public.provider_quota was not analyzed: another session keeps it'
-                USING HINT = 'When it is done: ANALYZE public.provider_quota;';
+            RAISE WARNING 'public.provider_quotas was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.provider_quotas;';
     END;
 END
 $backfill$;

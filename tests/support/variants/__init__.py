@@ -104,7 +104,9 @@ def write_generated(
 
 def migrations_of(service: Path, strategy: str) -> tuple[Migration, ...]:
     """The migrations of one strategy below a service's folder."""
-    on_request = [service / "online" / "contract"] if strategy == "online" else []
+    on_request = []
+    if strategy == "online":
+        on_request = [service / "online" / name for name in ("switch", "contract")]
     baseline = [service / "legacy"] if (service / "legacy").exists() else []
     return read_migrations([*baseline, service / strategy], on_request=on_request)
 
@@ -115,7 +117,7 @@ class Service:
 
     Args:
         dsn: the database.
-        folder: what holds the folders online, online/contract and window.
+        folder: what holds the folders online, online/switch, online/contract and window.
     """
 
     dsn: str

@@ -1,0 +1,29 @@
+-- Set NOT NULL on the new columns of models.
+--
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs
+-- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms and can be run again
+-- cost:    no scan, because the CHECKs are dropped in a second statement
+-- undo:    instant
+-- depends: 0302_enforce_model_validate
+
+SET LOCAL lock_timeout = '200ms';
+
+-- The validated CHECKs spare the scan, so they must still be there.
+ALTER TABLE public.models
+    ALTER COLUMN id__new SET NOT NULL,
+    ALTER COLUMN provider__new SET NOT NULL,
+    ALTER COLUMN capabilities__new SET NOT NULL,
+    ALTER COLUMN status__new SET NOT NULL;
+
+ALTER TABLE public.models
+    DROP CONSTRAINT models_id__new_filled,
+    DROP CONSTRAINT models_provider__new_filled,
+    DROP CONSTRAINT models_capabilities__new_filled,
+    DROP CONSTRAINT models_status__new_filled,
+    DROP CONSTRAINT models_in_step;
+
+CALL trueup.name_not_nulls(
+    'public.models',
+    'model',
+    ARRAY['id__new', 'provider__new', 'capabilities__new', 'status__new']::name[]
+);

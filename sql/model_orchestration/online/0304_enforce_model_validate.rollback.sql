@@ -1,1 +1,0 @@
--- no-op: the CHECKs go with the file that made them.

@@ -1,0 +1,14 @@
+-- Takes NOT NULL away: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE public.requests
+    ALTER COLUMN id__new DROP NOT NULL,
+    ALTER COLUMN request_type__new DROP NOT NULL,
+    ALTER COLUMN model_id__new DROP NOT NULL,
+    ALTER COLUMN provider__new DROP NOT NULL,
+    ADD CONSTRAINT requests_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_request_type__new_filled CHECK (request_type__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_model_id__new_filled CHECK (model_id__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type) AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider)) NOT VALID;

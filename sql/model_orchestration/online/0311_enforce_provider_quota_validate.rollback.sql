@@ -1,0 +1,1 @@
+-- no-op: the CHECKs go with expand.

@@ -1,0 +1,12 @@
+-- Drop the foreign keys of the old columns: requests_model_id_fkey.
+--
+-- does:    drops them; the foreign keys of the new columns stay
+-- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    none
+-- undo:    adds and proves them again: reads the tables under the lock
+-- depends: 0503_contract_model_reversal 0504_contract_request_reversal
+
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE public.request DROP CONSTRAINT requests_model_id_fkey;

@@ -1,0 +1,33 @@
+-- Leave request with its new contract alone.
+--
+-- does:    drops the trigger and the old columns, makes the unique index the primary key, gives
+--          indexes and constraints their names under the standard
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
+--          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
+-- depends: 0505_contract_model_old_fkeys
+
+SET LOCAL lock_timeout = '200ms';
+
+DROP TRIGGER zz_trueup_sync_update ON public.request;
+DROP TRIGGER zz_trueup_sync_insert ON public.request;
+DROP FUNCTION trueup.request_sync();
+
+ALTER TABLE public.request
+    DROP CONSTRAINT requests_pkey,
+    ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
+
+ALTER TABLE public.request
+    DROP COLUMN id__old,
+    DROP COLUMN request_type__old,
+    DROP COLUMN model_id__old,
+    DROP COLUMN provider__old;
+
+ALTER INDEX public.requests_created_at_idx RENAME TO request_created_at_idx;
+ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
+CALL trueup.name_not_nulls(
+    'public.request',
+    'request',
+    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
+);

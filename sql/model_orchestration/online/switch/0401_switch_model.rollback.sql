@@ -1,0 +1,96 @@
+-- Gives the table back to the old contract as models: instant, loses nothing.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.models;
+DROP MATERIALIZED VIEW trueup.models_used;
+DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
+
+ALTER TABLE public.model RENAME COLUMN id TO id__new;
+ALTER TABLE public.model RENAME COLUMN id__old TO id;
+ALTER TABLE public.model RENAME COLUMN provider TO provider__new;
+ALTER TABLE public.model RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__new;
+ALTER TABLE public.model RENAME COLUMN capabilities__old TO capabilities;
+ALTER TABLE public.model RENAME COLUMN status TO status__new;
+ALTER TABLE public.model RENAME COLUMN status__old TO status;
+
+ALTER TABLE public.model ALTER COLUMN status__new DROP DEFAULT;
+ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'active';
+
+ALTER TABLE public.model RENAME TO models;
+
+-- The new view: the new name, the new columns. Until the switch the new release uses it.
+CREATE VIEW public.model AS
+SELECT
+    id__new AS id,
+    model_id,
+    provider__new AS provider,
+    display_name,
+    description,
+    capabilities__new AS capabilities,
+    status__new AS status,
+    max_tokens,
+    token_limit,
+    cost_per_token,
+    configuration,
+    model_metadata,
+    created_at,
+    updated_at
+FROM public.models;
+
+ALTER VIEW public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
+CALL trueup.stand_in('public.model', 'public.models');
+
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.model_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
+        -- The new contract writes.
+        NEW.id := NEW.id__new::text;
+        NEW.provider := lower(NEW.provider__new);
+        NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
+        NEW.status := lower(NEW.status__new);
+    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        NEW.id__new := NEW.id::uuid;
+        NEW.provider__new := upper(NEW.provider);
+        NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
+        NEW.status__new := upper(NEW.status);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__new := NEW.id::uuid;
+        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
+            NEW.id := NEW.id__new::text;
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__new := upper(NEW.provider);
+        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
+            NEW.provider := lower(NEW.provider__new);
+        END IF;
+        IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
+            NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
+        ELSIF NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new THEN
+            NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
+        END IF;
+        IF NEW.status IS DISTINCT FROM OLD.status THEN
+            NEW.status__new := upper(NEW.status);
+        ELSIF NEW.status__new IS DISTINCT FROM OLD.status__new THEN
+            NEW.status := lower(NEW.status__new);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,112 @@
+-- Give the table models to the new contract.
+--
+-- does:    drops the view model and gives the table its name and its columns; the old name and the
+--          old columns live on in a view that counts its uses
+-- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    instant, loses nothing
+-- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.model;
+
+ALTER TABLE public.models RENAME TO model;
+
+ALTER TABLE public.model RENAME COLUMN id TO id__old;
+ALTER TABLE public.model RENAME COLUMN id__new TO id;
+ALTER TABLE public.model RENAME COLUMN provider TO provider__old;
+ALTER TABLE public.model RENAME COLUMN provider__new TO provider;
+ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__old;
+ALTER TABLE public.model RENAME COLUMN capabilities__new TO capabilities;
+ALTER TABLE public.model RENAME COLUMN status TO status__old;
+ALTER TABLE public.model RENAME COLUMN status__new TO status;
+
+-- A value on the old side is to say that the old contract wrote the row.
+ALTER TABLE public.model ALTER COLUMN status__old DROP DEFAULT;
+
+ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
+
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
+GRANT SELECT ON trueup.models_used TO PUBLIC;
+CALL trueup.read_odometer('public.models', 'trueup.models_used');
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW public.models AS
+SELECT
+    id__old AS id,
+    model_id,
+    provider__old AS provider,
+    display_name,
+    description,
+    capabilities__old AS capabilities,
+    status__old AS status,
+    max_tokens,
+    token_limit,
+    cost_per_token,
+    configuration,
+    model_metadata,
+    created_at,
+    updated_at
+FROM public.model
+WHERE EXISTS (SELECT FROM trueup.models_used);
+
+ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
+CALL trueup.stand_in('public.models', 'public.model');
+
+-- Keeps both sides of each row equal. A value on the old side of a new row says that the old
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.model_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
+        -- The new contract writes.
+        NEW.id__old := NEW.id::text;
+        NEW.provider__old := lower(NEW.provider);
+        NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
+        NEW.status__old := lower(NEW.status);
+    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        PERFORM FROM trueup.models_used;
+        NEW.id := NEW.id__old::uuid;
+        NEW.provider := upper(NEW.provider__old);
+        NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
+        NEW.status := upper(NEW.status__old);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
+            NEW.id := NEW.id__old::uuid;
+        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := NEW.id::text;
+        END IF;
+        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
+            NEW.provider := upper(NEW.provider__old);
+        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := lower(NEW.provider);
+        END IF;
+        IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
+            NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
+        ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
+            NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
+        END IF;
+        IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
+            NEW.status := upper(NEW.status__old);
+        ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
+            NEW.status__old := lower(NEW.status);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

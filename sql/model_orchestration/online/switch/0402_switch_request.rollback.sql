@@ -1,0 +1,107 @@
+-- Gives the table back to the old contract as requests: instant, loses nothing.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.requests;
+DROP MATERIALIZED VIEW trueup.requests_used;
+DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
+
+ALTER TABLE public.request RENAME COLUMN id TO id__new;
+ALTER TABLE public.request RENAME COLUMN id__old TO id;
+ALTER TABLE public.request RENAME COLUMN request_type TO request_type__new;
+ALTER TABLE public.request RENAME COLUMN request_type__old TO request_type;
+ALTER TABLE public.request RENAME COLUMN model_id TO model_id__new;
+ALTER TABLE public.request RENAME COLUMN model_id__old TO model_id;
+ALTER TABLE public.request RENAME COLUMN provider TO provider__new;
+ALTER TABLE public.request RENAME COLUMN provider__old TO provider;
+
+ALTER TABLE public.request RENAME TO requests;
+
+-- The new view: the new name, the new columns. Until the switch the new release uses it.
+CREATE VIEW public.request AS
+SELECT
+    id__new AS id,
+    request_id,
+    request_type__new AS request_type,
+    model_id__new AS model_id,
+    provider__new AS provider,
+    user_id,
+    project_id,
+    task_id,
+    request_data,
+    response_data,
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+    latency_ms,
+    cost,
+    success,
+    error_message,
+    error_code,
+    created_at,
+    completed_at
+FROM public.requests;
+
+CALL trueup.stand_in('public.request', 'public.requests');
+
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.request_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
+        -- The new contract writes.
+        NEW.id := NEW.id__new::text;
+        NEW.request_type := lower(NEW.request_type__new);
+        NEW.model_id := coalesce(
+            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
+            NEW.model_id__new::text
+        );
+        NEW.provider := lower(NEW.provider__new);
+    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        NEW.id__new := NEW.id::uuid;
+        NEW.request_type__new := upper(NEW.request_type);
+        NEW.model_id__new := NEW.model_id::uuid;
+        NEW.provider__new := upper(NEW.provider);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__new := NEW.id::uuid;
+        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
+            NEW.id := NEW.id__new::text;
+        END IF;
+        IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
+            NEW.request_type__new := upper(NEW.request_type);
+        ELSIF NEW.request_type__new IS DISTINCT FROM OLD.request_type__new THEN
+            NEW.request_type := lower(NEW.request_type__new);
+        END IF;
+        IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
+            NEW.model_id__new := NEW.model_id::uuid;
+        ELSIF NEW.model_id__new IS DISTINCT FROM OLD.model_id__new THEN
+            NEW.model_id := coalesce(
+                (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
+                NEW.model_id__new::text
+            );
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__new := upper(NEW.provider);
+        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
+            NEW.provider := lower(NEW.provider__new);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,121 @@
+-- Give the table requests to the new contract.
+--
+-- does:    drops the view request and gives the table its name and its columns; the old name and
+--          the old columns live on in a view that counts its uses
+-- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be
+--          run again
+-- cost:    no rewrite, no scan
+-- undo:    instant, loses nothing
+-- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.request;
+
+ALTER TABLE public.requests RENAME TO request;
+
+ALTER TABLE public.request RENAME COLUMN id TO id__old;
+ALTER TABLE public.request RENAME COLUMN id__new TO id;
+ALTER TABLE public.request RENAME COLUMN request_type TO request_type__old;
+ALTER TABLE public.request RENAME COLUMN request_type__new TO request_type;
+ALTER TABLE public.request RENAME COLUMN model_id TO model_id__old;
+ALTER TABLE public.request RENAME COLUMN model_id__new TO model_id;
+ALTER TABLE public.request RENAME COLUMN provider TO provider__old;
+ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
+
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
+GRANT SELECT ON trueup.requests_used TO PUBLIC;
+CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW public.requests AS
+SELECT
+    id__old AS id,
+    request_id,
+    request_type__old AS request_type,
+    model_id__old AS model_id,
+    provider__old AS provider,
+    user_id,
+    project_id,
+    task_id,
+    request_data,
+    response_data,
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+    latency_ms,
+    cost,
+    success,
+    error_message,
+    error_code,
+    created_at,
+    completed_at
+FROM public.request
+WHERE EXISTS (SELECT FROM trueup.requests_used);
+
+CALL trueup.stand_in('public.requests', 'public.request');
+
+-- Keeps both sides of each row equal. A value on the old side of a new row says that the old
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.request_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
+        -- The new contract writes.
+        NEW.id__old := NEW.id::text;
+        NEW.request_type__old := lower(NEW.request_type);
+        NEW.model_id__old := coalesce(
+            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
+            NEW.model_id::text
+        );
+        NEW.provider__old := lower(NEW.provider);
+    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        PERFORM FROM trueup.requests_used;
+        NEW.id := NEW.id__old::uuid;
+        NEW.request_type := upper(NEW.request_type__old);
+        NEW.model_id := NEW.model_id__old::uuid;
+        NEW.provider := upper(NEW.provider__old);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
+            NEW.id := NEW.id__old::uuid;
+        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := NEW.id::text;
+        END IF;
+        IF NEW.request_type__old IS DISTINCT FROM OLD.request_type__old THEN
+            NEW.request_type := upper(NEW.request_type__old);
+        ELSIF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
+            NEW.request_type__old := lower(NEW.request_type);
+        END IF;
+        IF NEW.model_id__old IS DISTINCT FROM OLD.model_id__old THEN
+            NEW.model_id := NEW.model_id__old::uuid;
+        ELSIF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
+            NEW.model_id__old := coalesce(
+                (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
+                NEW.model_id::text
+            );
+        END IF;
+        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
+            NEW.provider := upper(NEW.provider__old);
+        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := lower(NEW.provider);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

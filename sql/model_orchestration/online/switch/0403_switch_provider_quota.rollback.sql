@@ -1,0 +1,74 @@
+-- Gives the table back to the old contract as provider_quotas: instant, loses nothing.
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.provider_quotas;
+DROP MATERIALIZED VIEW trueup.provider_quotas_used;
+DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
+
+ALTER TABLE public.provider_quota RENAME COLUMN id TO id__new;
+ALTER TABLE public.provider_quota RENAME COLUMN id__old TO id;
+ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__new;
+ALTER TABLE public.provider_quota RENAME COLUMN provider__old TO provider;
+
+ALTER TABLE public.provider_quota RENAME TO provider_quotas;
+
+-- The new view: the new name, the new columns. Until the switch the new release uses it.
+CREATE VIEW public.provider_quota AS
+SELECT
+    id__new AS id,
+    provider__new AS provider,
+    daily_token_limit,
+    monthly_token_limit,
+    daily_cost_limit,
+    monthly_cost_limit,
+    daily_tokens_used,
+    monthly_tokens_used,
+    daily_cost_used,
+    monthly_cost_used,
+    daily_reset_at,
+    monthly_reset_at,
+    created_at,
+    updated_at
+FROM public.provider_quotas;
+
+CALL trueup.stand_in('public.provider_quota', 'public.provider_quotas');
+
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.provider_quota_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
+        -- The new contract writes.
+        NEW.id := NEW.id__new::text;
+        NEW.provider := lower(NEW.provider__new);
+    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        NEW.id__new := NEW.id::uuid;
+        NEW.provider__new := upper(NEW.provider);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__new := NEW.id::uuid;
+        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
+            NEW.id := NEW.id__new::text;
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__new := upper(NEW.provider);
+        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
+            NEW.provider := lower(NEW.provider__new);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,88 @@
+-- Give the table provider_quotas to the new contract.
+--
+-- does:    drops the view provider_quota and gives the table its name and its columns; the old name
+--          and the old columns live on in a view that counts its uses
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200
+--          ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    instant, loses nothing
+-- depends: 0312_enforce_provider_quota_not_null
+
+SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+DROP VIEW public.provider_quota;
+
+ALTER TABLE public.provider_quotas RENAME TO provider_quota;
+
+ALTER TABLE public.provider_quota RENAME COLUMN id TO id__old;
+ALTER TABLE public.provider_quota RENAME COLUMN id__new TO id;
+ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__old;
+ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
+
+-- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- It is a materialized view so that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
+GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
+CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
+
+-- The compat view: the old name, the old columns in their old order.
+CREATE VIEW public.provider_quotas AS
+SELECT
+    id__old AS id,
+    provider__old AS provider,
+    daily_token_limit,
+    monthly_token_limit,
+    daily_cost_limit,
+    monthly_cost_limit,
+    daily_tokens_used,
+    monthly_tokens_used,
+    daily_cost_used,
+    monthly_cost_used,
+    daily_reset_at,
+    monthly_reset_at,
+    created_at,
+    updated_at
+FROM public.provider_quota
+WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
+
+CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+
+-- Keeps both sides of each row equal. A value on the old side of a new row says that the old
+-- contract wrote it.
+CREATE OR REPLACE FUNCTION trueup.provider_quota_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
+        -- The new contract writes.
+        NEW.id__old := NEW.id::text;
+        NEW.provider__old := lower(NEW.provider);
+    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        PERFORM FROM trueup.provider_quotas_used;
+        NEW.id := NEW.id__old::uuid;
+        NEW.provider := upper(NEW.provider__old);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
+            NEW.id := NEW.id__old::uuid;
+        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := NEW.id::text;
+        END IF;
+        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
+            NEW.provider := upper(NEW.provider__old);
+        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := lower(NEW.provider);
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;

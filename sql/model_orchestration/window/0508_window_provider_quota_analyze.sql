@@ -1,9 +1,0 @@
--- Tell the planner about the new columns.
---
--- does:    samples the tables anew
--- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
--- cost:    reads a sample
--- undo:    nothing to undo
--- depends: 0507_window_provider_quota
-
-ANALYZE public.provider_quota;

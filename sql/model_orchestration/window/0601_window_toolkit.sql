@@ -1,0 +1,1059 @@
+-- Make the schema trueup and the functions that the other files call.
+--
+-- does:    creates what the migration needs beside the service; touches no table of it
+-- locks:   only what it creates
+-- cost:    none
+-- undo:    drops it all, unless another unit of tables still needs it
+-- depends: 0001_baseline_legacy_schema
+
+CREATE SCHEMA IF NOT EXISTS trueup;
+COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+
+-- How far each backfill is; for people and for `trueup status`.
+CREATE TABLE IF NOT EXISTS trueup.progress (
+    file text PRIMARY KEY,
+    table_name text NOT NULL,
+    rows_done bigint NOT NULL,
+    page bigint NOT NULL,
+    pages bigint NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The last reading of each compat view's odometer.
+CREATE TABLE IF NOT EXISTS trueup.odometer (
+    compat_view text PRIMARY KEY,
+    marker text NOT NULL,
+    queries bigint NOT NULL,
+    read_at timestamptz NOT NULL
+);
+
+-- Whether uuid's own input function takes the text.
+CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+AS $$
+    SELECT value ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
+$$;
+
+-- Stops the file when a table holds rows that meet a condition, and says which.
+CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
+    relation text,
+    column_name text,
+    condition text,
+    reason text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    rows_refused bigint;
+    samples text;
+BEGIN
+    EXECUTE format(
+        'SELECT sum(rows), string_agg(format(''%%L (%%s rows)'', value, rows), '', '')
+            FILTER (WHERE place <= 5)
+        FROM (
+            SELECT value, count(*) AS rows, row_number() OVER (ORDER BY count(*) DESC, value) AS place
+            FROM (SELECT %I::text AS value FROM %s WHERE %s) AS refused
+            GROUP BY value
+        ) AS counted',
+        column_name, relation, condition
+    )
+    INTO rows_refused, samples;
+
+    IF rows_refused > 0 THEN
+        RAISE EXCEPTION '%.%: the value of % rows %: %',
+            relation, column_name, rows_refused, reason, samples
+            USING
+                ERRCODE = 'check_violation',
+                HINT = format('See them with: SELECT * FROM %s WHERE %s;', relation, condition);
+    END IF;
+END
+$$;
+
+-- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets
+-- the condition of a rule: [column, condition, reason]. It reads the table once for all of
+-- them; only when something is wrong is it read again, to say which rows.
+CREATE OR REPLACE PROCEDURE trueup.require_clean(
+    relation text,
+    rules text[],
+    uuids text[] DEFAULT '{}',
+    keys text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    conditions text[] := '{}';
+    found boolean[];
+    uuid_column text;
+BEGIN
+    FOREACH uuid_column IN ARRAY uuids LOOP
+        -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
+        conditions := conditions || format(
+            CASE WHEN uuid_column = ANY (keys)
+                THEN '%1$I::text::uuid::text <> %1$I::text' ELSE '%1$I::text::uuid IS NULL'
+            END,
+            uuid_column
+        );
+    END LOOP;
+    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+        conditions := conditions || rules[number][2];
+    END LOOP;
+
+    BEGIN
+        EXECUTE format(
+            'SELECT ARRAY[bool_or(%s)] FROM %s', array_to_string(conditions, '), bool_or('), relation
+        )
+        INTO found;
+    EXCEPTION
+        WHEN data_exception THEN
+            -- A cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
+            FOREACH uuid_column IN ARRAY uuids LOOP
+                CALL trueup.refuse_rows(
+                    relation, uuid_column, format('NOT trueup.is_uuid(%I)', uuid_column),
+                    'is not a uuid'
+                );
+            END LOOP;
+            -- A rule may keep what a later one stumbles over from it.
+            FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+                CALL trueup.refuse_rows(
+                    relation, rules[number][1], rules[number][2], rules[number][3]
+                );
+            END LOOP;
+            RAISE;
+    END;
+
+    FOR place IN 1 .. cardinality(uuids) LOOP
+        uuid_column := uuids[place];
+        -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
+        IF found[place] AND uuid_column = ANY (keys) THEN
+            CALL trueup.refuse_rows(
+                relation,
+                uuid_column,
+                format(
+                    '%1$I::text::uuid IN (SELECT %1$I::text::uuid FROM %2$s GROUP BY 1 HAVING count(*) > 1)',
+                    uuid_column, relation
+                ),
+                'is the same uuid as another row'
+            );
+        END IF;
+    END LOOP;
+    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+        IF found[cardinality(uuids) + number] THEN
+            CALL trueup.refuse_rows(relation, rules[number][1], rules[number][2], rules[number][3]);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- The service's own triggers that an UPDATE of columns they do not know would fire.
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
+RETURNS TABLE (name name, enabled "char")
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT t.tgname, t.tgenabled
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND t.tgtype & 16 <> 0
+        AND t.tgattr::text = ''
+        AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+$$;
+
+-- Stops the file when the backfill would fire triggers of the service, which may change rows.
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
+    FROM trueup.waking_triggers(relation::regclass) AS t;
+
+    IF names IS NULL THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM trueup.waking_triggers(relation::regclass) AS t WHERE t.enabled <> 'O') THEN
+        RAISE EXCEPTION '%: the backfill would fire %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Triggers that are enabled as ALWAYS or REPLICA cannot be silenced: disable '
+                    'them until the backfill is done.';
+    END IF;
+    -- As the backfill will do it.
+    PERFORM set_config('session_replication_role', 'replica', true);
+    PERFORM set_config('session_replication_role', 'origin', true);
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '%: the backfill would fire %, which % may not silence',
+            relation, names, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format(
+                    'Run as a superuser, or, from PostgreSQL 15 on: '
+                    'GRANT SET ON PARAMETER session_replication_role TO %I;',
+                    current_user
+                );
+END
+$$;
+
+-- Gives a column the grants and the comment of another one.
+CREATE OR REPLACE PROCEDURE trueup.copy_column(
+    source regclass,
+    source_column name,
+    target regclass,
+    target_column name
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    granted record;
+    note text;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = target AND attname = target_column
+    ) THEN
+        RETURN;
+    END IF;
+
+    FOR granted IN
+        SELECT
+            acl.privilege_type,
+            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
+            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
+        FROM pg_attribute AS a
+        CROSS JOIN LATERAL aclexplode(a.attacl) AS acl
+        WHERE a.attrelid = source
+            AND a.attname = source_column
+            AND NOT a.attisdropped
+    LOOP
+        EXECUTE format(
+            'GRANT %s (%I) ON %s TO %s%s',
+            granted.privilege_type, target_column, target, granted.grantee, granted.option
+        );
+    END LOOP;
+
+    SELECT col_description(source, a.attnum) INTO note
+    FROM pg_attribute AS a
+    WHERE a.attrelid = source AND a.attname = source_column AND NOT a.attisdropped;
+
+    IF note IS NOT NULL THEN
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, target_column, note);
+    END IF;
+END
+$$;
+
+-- Tells the planner and the storage about a column what they were told about another one.
+CREATE OR REPLACE PROCEDURE trueup.copy_settings(
+    relation regclass,
+    source_column name,
+    target_column name
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    change text;
+BEGIN
+    FOR change IN
+        SELECT c.change
+        FROM pg_attribute AS s
+        JOIN pg_type AS st ON st.oid = s.atttypid
+        JOIN pg_attribute AS t ON t.attrelid = s.attrelid AND t.attname = target_column
+        JOIN pg_type AS tt ON tt.oid = t.atttypid
+        CROSS JOIN LATERAL (
+            VALUES
+                (s.attstattarget >= 0, format('SET STATISTICS %s', s.attstattarget)),
+                (s.attoptions IS NOT NULL, format('SET (%s)', array_to_string(s.attoptions, ', '))),
+                (
+                    s.attstorage <> st.typstorage AND tt.typlen = -1,
+                    'SET STORAGE ' || CASE s.attstorage
+                        WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN'
+                        WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED'
+                    END
+                ),
+                (
+                    s.attcompression <> '' AND tt.typlen = -1,
+                    'SET COMPRESSION ' || CASE s.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END
+                )
+        ) AS c (is_set, change)
+        WHERE s.attrelid = relation AND s.attname = source_column AND c.is_set
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I %s', relation, target_column, change);
+    END LOOP;
+END
+$$;
+
+-- Gives a column the default of another one, as it reads now.
+CREATE OR REPLACE PROCEDURE trueup.copy_default(
+    relation regclass,
+    source_column name,
+    target_column name
+)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    expression text;
+BEGIN
+    SELECT pg_get_expr(d.adbin, d.adrelid) INTO expression
+    FROM pg_attrdef AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE d.adrelid = relation AND a.attname = source_column;
+
+    IF expression IS NOT NULL THEN
+        EXECUTE format(
+            'ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', relation, target_column, expression
+        );
+    END IF;
+END
+$$;
+
+-- Does both for every column that has a namesake with another suffix, `c` and `c__new`; in
+-- partitions too.
+CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, from_suffix text, to_suffix text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    pair record;
+BEGIN
+    FOR pair IN
+        SELECT a.attrelid::regclass AS place, a.attname AS source, c.attname AS target
+        FROM pg_attribute AS c
+        JOIN pg_attribute AS a
+            ON a.attrelid = c.attrelid
+            AND a.attname = left(c.attname, length(c.attname) - length(to_suffix)) || from_suffix
+        WHERE right(c.attname, length(to_suffix)) = to_suffix
+            AND NOT a.attisdropped
+            AND NOT c.attisdropped
+            AND (
+                a.attrelid = relation
+                OR a.attrelid IN (SELECT p.relid FROM pg_partition_tree(relation) AS p)
+            )
+    LOOP
+        CALL trueup.copy_column(pair.place, pair.source, pair.place, pair.target);
+        CALL trueup.copy_settings(pair.place, pair.source, pair.target);
+    END LOOP;
+END
+$$;
+
+-- The columns whose default uses a sequence.
+CREATE OR REPLACE FUNCTION trueup.users_of(sequence regclass)
+RETURNS TABLE (relation regclass, column_name name, expression text)
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT d.adrelid, a.attname, pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_depend AS x
+    JOIN pg_attrdef AS d ON d.oid = x.objid
+    JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE x.classid = 'pg_attrdef'::regclass
+        AND x.refclassid = 'pg_class'::regclass
+        AND x.refobjid = sequence
+$$;
+
+-- The statements that make an identity column's sequence again as it stands now: its options, its
+-- value, grants and comment, and the defaults of other columns that use it.
+CREATE OR REPLACE FUNCTION trueup.identity_again(sequence regclass)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    last_value bigint;
+    is_called boolean;
+    again text;
+BEGIN
+    EXECUTE format('SELECT s.last_value, s.is_called FROM %s AS s', sequence)
+    INTO last_value, is_called;
+
+    SELECT
+        format(
+            'ALTER TABLE %s ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %s '
+                'START %s INCREMENT %s MINVALUE %s MAXVALUE %s CACHE %s %s);',
+            d.refobjid::regclass, a.attname,
+            CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
+            sequence, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+            CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END
+        )
+        || format('SELECT setval(%L, %s, %L);', sequence, last_value, is_called)
+    INTO again
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    JOIN pg_sequence AS s ON s.seqrelid = d.objid
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.objid = sequence
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.deptype = 'i';
+
+    -- Default privileges may give the new one what this one never gave.
+    SELECT again || string_agg(format('REVOKE ALL ON SEQUENCE %s FROM %s;', sequence, grantee), '')
+    INTO again
+    FROM (
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_default_acl AS d
+        CROSS JOIN LATERAL aclexplode(d.defaclacl) AS acl
+        WHERE d.defaclobjtype = 'S'
+        UNION
+        SELECT c.relowner::regrole::text FROM pg_class AS c WHERE c.oid = sequence
+    ) AS given;
+
+    SELECT
+        again
+        || coalesce(string_agg(
+            format(
+                'GRANT %s ON SEQUENCE %s TO %s%s;',
+                acl.privilege_type, sequence,
+                coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC'),
+                CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+            ), ''
+        ), '')
+        || format(
+            'COMMENT ON SEQUENCE %s IS %L;', sequence, obj_description(sequence, 'pg_class')
+        )
+    INTO again
+    FROM pg_class AS c
+    CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('s', c.relowner))) AS acl
+    WHERE c.oid = sequence;
+
+    SELECT
+        again
+        || coalesce(string_agg(
+            format(
+                'ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;',
+                u.relation, u.column_name, u.expression
+            ), ''
+        ), '')
+    INTO again
+    FROM trueup.users_of(sequence) AS u;
+
+    RETURN again;
+END
+$$;
+
+-- Lets the columns of a table be made again: takes the policies, the triggers on columns, the
+-- extended statistics and the sequences off them, and remembers them until the end of the
+-- transaction.
+CREATE OR REPLACE PROCEDURE trueup.set_aside(relation regclass)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS aside (
+        place integer GENERATED ALWAYS AS IDENTITY,
+        table_id oid,
+        drop_it text,
+        make_it text
+    ) ON COMMIT DROP;
+
+    INSERT INTO pg_temp.aside (table_id, drop_it, make_it)
+    SELECT
+        p.polrelid,
+        format('DROP POLICY %I ON %s', p.polname, relation),
+        concat_ws(
+            ' ',
+            format('CREATE POLICY %I ON %s', p.polname, relation),
+            CASE WHEN NOT p.polpermissive THEN 'AS RESTRICTIVE' END,
+            'FOR ' || CASE p.polcmd
+                WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
+                WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL'
+            END,
+            'TO ' || (
+                SELECT string_agg(coalesce(nullif(r, 0)::regrole::text, 'PUBLIC'), ', ')
+                FROM unnest(p.polroles) AS r
+            ),
+            'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+            'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
+        )
+        || format(
+            '; COMMENT ON POLICY %I ON %s IS %L',
+            p.polname, relation, obj_description(p.oid, 'pg_policy')
+        )
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation
+    UNION ALL
+    SELECT
+        t.tgrelid,
+        format('DROP TRIGGER %I ON %s', t.tgname, relation),
+        pg_get_triggerdef(t.oid)
+        || format(
+            '; COMMENT ON TRIGGER %I ON %s IS %L;',
+            t.tgname, relation, obj_description(t.oid, 'pg_trigger')
+        )
+        || CASE t.tgenabled
+            WHEN 'D' THEN format('ALTER TABLE %s DISABLE TRIGGER %I', relation, t.tgname)
+            WHEN 'R' THEN format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', relation, t.tgname)
+            WHEN 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, t.tgname)
+            ELSE ''
+        END
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND (t.tgattr <> '' OR t.tgqual IS NOT NULL)
+    UNION ALL
+    SELECT
+        s.stxrelid,
+        format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
+        pg_get_statisticsobjdef(s.oid)
+        || format(
+            '; COMMENT ON STATISTICS %1$I.%2$I IS %3$L; ALTER STATISTICS %1$I.%2$I OWNER TO %4$s;',
+            n.nspname, s.stxname, obj_description(s.oid, 'pg_statistic_ext'), s.stxowner::regrole
+        )
+        || CASE
+            WHEN s.stxstattarget >= 0 THEN
+                format(
+                    'ALTER STATISTICS %I.%I SET STATISTICS %s',
+                    n.nspname, s.stxname, s.stxstattarget
+                )
+            ELSE ''
+        END
+    FROM pg_statistic_ext AS s
+    JOIN pg_namespace AS n ON n.oid = s.stxnamespace
+    WHERE s.stxrelid = relation
+    UNION ALL
+    SELECT
+        d.refobjid,
+        format('ALTER SEQUENCE %s OWNED BY NONE', d.objid::regclass),
+        format('ALTER SEQUENCE %s OWNED BY %s.%I', d.objid::regclass, relation, a.attname)
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation
+        AND d.deptype = 'a'
+    UNION ALL
+    SELECT
+        d.refobjid,
+        (
+            SELECT coalesce(string_agg(
+                format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;', u.relation, u.column_name),
+                ''
+            ), '')
+            FROM trueup.users_of(d.objid) AS u
+        )
+        || format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', relation, a.attname),
+        trueup.identity_again(d.objid)
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass
+        AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation
+        AND d.deptype = 'i'
+        AND a.attidentity <> '';
+
+    FOR statement IN
+        SELECT a.drop_it FROM pg_temp.aside AS a WHERE a.table_id = relation ORDER BY a.place
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Takes the foreign keys of other tables off some columns, and remembers them.
+CREATE OR REPLACE PROCEDURE trueup.set_references_aside(relation regclass, columns name[])
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    referring record;
+BEGIN
+    FOR referring IN
+        SELECT
+            k.conrelid::regclass AS child,
+            k.conname,
+            pg_get_constraintdef(k.oid) AS definition,
+            obj_description(k.oid, 'pg_constraint') AS note
+        FROM pg_constraint AS k
+        WHERE k.confrelid = relation
+            AND k.conrelid <> relation
+            AND k.contype = 'f'
+            AND k.conparentid = 0
+            AND EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = relation
+                    AND a.attnum = ANY (k.confkey)
+                    AND a.attname = ANY (columns)
+            )
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', referring.child, referring.conname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format(
+                'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+                'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+                referring.child, referring.conname, referring.definition, referring.note
+            )
+        );
+    END LOOP;
+END
+$$;
+
+-- Keeps the service's own triggers from firing while values are put back, row security from hiding
+-- rows, and foreign keys that were never validated from refusing them.
+CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+DECLARE
+    silenced record;
+    unproven record;
+    unidentified record;
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS aside (
+        place integer GENERATED ALWAYS AS IDENTITY,
+        table_id oid,
+        drop_it text,
+        make_it text
+    ) ON COMMIT DROP;
+
+    FOR silenced IN
+        SELECT
+            t.tgname,
+            CASE t.tgenabled WHEN 'R' THEN 'REPLICA ' WHEN 'A' THEN 'ALWAYS ' ELSE '' END AS mode
+        FROM pg_trigger AS t
+        WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+    LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', relation, silenced.tgname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format('ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname)
+        );
+    END LOOP;
+
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity) THEN
+        EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (relation, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation));
+    END IF;
+
+    -- A publication refuses the UPDATE of a table that nothing identifies the rows of, which is so
+    -- while its key is made again. An index that stood for the key gets its place back by name.
+    -- Each partition has an identity of its own.
+    FOR unidentified IN
+        SELECT c.oid::regclass AS part, c.relreplident AS identity
+        FROM pg_class AS c
+        WHERE (
+                c.oid = relation
+                OR c.oid IN (SELECT p.relid FROM pg_partition_tree(relation) AS p WHERE p.isleaf)
+            )
+            AND c.relreplident IN ('d', 'n', 'i')
+            AND NOT EXISTS (
+                SELECT FROM pg_index AS i
+                WHERE i.indrelid = c.oid
+                    AND i.indimmediate
+                    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END
+            )
+    LOOP
+        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', unidentified.part);
+        IF unidentified.identity IN ('d', 'n') THEN
+            INSERT INTO pg_temp.aside (table_id, make_it)
+            VALUES (
+                relation,
+                format(
+                    'ALTER TABLE %s REPLICA IDENTITY %s',
+                    unidentified.part,
+                    CASE unidentified.identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
+                )
+            );
+        END IF;
+    END LOOP;
+
+    FOR unproven IN
+        SELECT
+            k.conname,
+            pg_get_constraintdef(k.oid) AS definition,
+            obj_description(k.oid, 'pg_constraint') AS note
+        FROM pg_constraint AS k
+        WHERE k.conrelid = relation
+            AND k.contype = 'f'
+            AND NOT k.convalidated
+            AND k.conparentid = 0
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', relation, unproven.conname);
+        INSERT INTO pg_temp.aside (table_id, make_it)
+        VALUES (
+            relation,
+            format(
+                'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+                'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+                relation, unproven.conname, unproven.definition, unproven.note
+            )
+        );
+    END LOOP;
+END
+$$;
+
+-- Makes again what was set aside, and lets silenced triggers fire again.
+CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        DELETE FROM pg_temp.aside AS a WHERE a.table_id = relation RETURNING a.make_it
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Stores a materialized view's column as it was, unless its type is another one now that is not
+-- stored so.
+CREATE OR REPLACE PROCEDURE trueup.store_column(
+    relation regclass, column_name name, storage text, compression text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND t.typstorage <> 'p'
+    ) THEN
+        EXECUTE alteration || 'SET STORAGE ' || storage;
+        IF compression IS NOT NULL THEN
+            EXECUTE alteration || 'SET COMPRESSION ' || compression;
+        END IF;
+    END IF;
+END
+$$;
+
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
+END
+$$;
+
+-- Stops the file when a view would not show as many rows under the new contract as now.
+CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    old_rows bigint;
+    new_rows bigint;
+BEGIN
+    EXECUTE format(
+        'SELECT (SELECT count(*) FROM trueup_before.%1$s), (SELECT count(*) FROM trueup_after.%1$s)',
+        name
+    )
+    INTO old_rows, new_rows;
+
+    IF old_rows <> new_rows THEN
+        RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
+            shown, old_rows, new_rows
+            USING
+                ERRCODE = 'check_violation',
+                HINT = 'Drop it before, and make it again for the new contract afterwards.';
+    END IF;
+END
+$$;
+
+-- Makes a view stand in for its table: the same owner, grants, comments and row security.
+CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    base_table pg_class;
+    granted record;
+    pair record;
+BEGIN
+    SELECT c.* INTO base_table FROM pg_class AS c WHERE c.oid = base;
+    EXECUTE format('ALTER VIEW %s OWNER TO %s', compat_view, base_table.relowner::regrole);
+
+    -- Default privileges may have given the view what the table never gave.
+    CALL trueup.revoke_all(compat_view);
+
+    FOR granted IN
+        SELECT
+            acl.privilege_type,
+            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
+            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
+        FROM aclexplode(base_table.relacl) AS acl
+        WHERE acl.grantee <> base_table.relowner
+    LOOP
+        EXECUTE format(
+            'GRANT %s ON %s TO %s%s',
+            granted.privilege_type, compat_view, granted.grantee, granted.option
+        );
+    END LOOP;
+
+    -- The view shows `c__old` as `c`.
+    FOR pair IN
+        SELECT
+            a.attname AS base_column,
+            CASE
+                WHEN v.attname IS NULL THEN regexp_replace(a.attname, '__old$', '')
+                ELSE a.attname
+            END AS shown
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attribute AS v ON v.attrelid = compat_view AND v.attname = a.attname
+        WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped
+            AND NOT EXISTS (
+                SELECT FROM pg_attribute AS o
+                WHERE o.attrelid = base AND o.attname = a.attname || '__old' AND NOT o.attisdropped
+            )
+    LOOP
+        CALL trueup.copy_column(base, pair.base_column, compat_view, pair.shown);
+    END LOOP;
+
+    IF obj_description(base, 'pg_class') IS NOT NULL THEN
+        EXECUTE format(
+            'COMMENT ON VIEW %s IS %L', compat_view, obj_description(base, 'pg_class')
+        );
+    END IF;
+
+    -- A view reads its table as its owner, whom row security may not hold.
+    IF base_table.relrowsecurity THEN
+        IF current_setting('server_version_num')::integer < 150000 THEN
+            RAISE EXCEPTION '% has row security, which a view cannot keep before PostgreSQL 15', base
+                USING
+                    ERRCODE = 'feature_not_supported',
+                    HINT = 'Use the window strategy, or upgrade the server first.';
+        END IF;
+        EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', compat_view);
+    END IF;
+END
+$$;
+
+-- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
+CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    item record;
+    table_part text;
+    column_part text;
+    new_name text;
+BEGIN
+    FOR item IN
+        SELECT k.conname AS old_name, a.attname AS column_name
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = ANY (columns)
+    LOOP
+        -- As PostgreSQL does it: of a name that is too long, the longer part is cut.
+        table_part := table_name;
+        column_part := regexp_replace(item.column_name, '__new$', '');
+        WHILE octet_length(table_part) + octet_length(column_part) > 53 LOOP
+            IF octet_length(table_part) > octet_length(column_part) THEN
+                table_part := left(table_part, -1);
+            ELSE
+                column_part := left(column_part, -1);
+            END IF;
+        END LOOP;
+        new_name := format('%s_%s_not_null', table_part, column_part);
+
+        -- PostgreSQL renames it in the partitions too, where it must have the same name.
+        IF NOT EXISTS (
+            SELECT FROM pg_constraint AS k WHERE k.conrelid = relation AND k.conname = new_name
+        ) AND NOT EXISTS (
+            SELECT FROM pg_partition_tree(relation) AS p
+            WHERE NOT EXISTS (
+                SELECT FROM pg_constraint AS k
+                WHERE k.conrelid = p.relid AND k.contype = 'n' AND k.conname = item.old_name
+            )
+        ) THEN
+            EXECUTE format(
+                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, item.old_name, new_name
+            );
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Gives the NOT NULL constraint of a column a name and a comment of its own, where there is one.
+CREATE OR REPLACE PROCEDURE trueup.name_not_null(
+    relation regclass,
+    column_name name,
+    wanted name,
+    note text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    found name;
+    other oid;
+BEGIN
+    SELECT k.conname INTO found
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = column_name;
+
+    IF found IS NULL THEN
+        RETURN;
+    END IF;
+    IF found <> wanted THEN
+        -- Another column's may have it until it gets its own.
+        SELECT k.oid INTO other
+        FROM pg_constraint AS k
+        WHERE k.conrelid = relation AND k.contype = 'n' AND k.conname = wanted;
+        IF other IS NOT NULL THEN
+            EXECUTE format(
+                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, wanted, 'trueup_' || other
+            );
+        END IF;
+        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, found, wanted);
+    END IF;
+    EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', wanted, relation, note);
+END
+$$;
+
+-- Runs a statement about a partition, unless the partition has been dropped in the meantime.
+CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF to_regclass(partition_name) IS NOT NULL THEN
+        EXECUTE statement;
+    END IF;
+END
+$$;
+
+-- Stops the file when a partition that came later has no such index: building it would hold up all.
+CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    late text;
+BEGIN
+    SELECT p.relid::regclass::text INTO late
+    FROM pg_partition_tree(relation::regclass) AS p
+    WHERE p.isleaf
+        AND pg_relation_size(p.relid) > 1000 * current_setting('block_size')::bigint
+        AND NOT EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = p.relid
+                AND x.indisvalid
+                AND NOT i.relispartition
+                AND (
+                    i.relname = ANY (built)
+                    OR substring(pg_get_indexdef(i.oid) FROM 'USING .*') = method
+                )
+        )
+    LIMIT 1;
+
+    IF late IS NOT NULL THEN
+        RAISE EXCEPTION '% is a partition of % that has no index % yet', late, relation, method
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first, with UNIQUE if the others have it: '
+                    'CREATE INDEX CONCURRENTLY ON %s %s;',
+                    late, method
+                );
+    END IF;
+END
+$$;
+
+-- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
+-- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
+-- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
+CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
+BEGIN
+    IF held < 50 THEN
+        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
+        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
+    END IF;
+END
+$$;
+
+-- Writes down what the odometer of a compat view shows now.
+CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
+LANGUAGE sql
+AS $$
+    INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
+    SELECT view_name, marker_name, coalesce(pg_stat_get_numscans(to_regclass(marker_name)), 0), now()
+    ON CONFLICT (compat_view) DO UPDATE
+    SET marker = excluded.marker, queries = excluded.queries, read_at = excluded.read_at
+    WHERE odometer.queries <> excluded.queries OR odometer.marker <> excluded.marker
+$$;
+
+-- Since when, as far as the server's statistics can prove, nobody has used a compat view.
+CREATE OR REPLACE FUNCTION trueup.unused_since(view_name text)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT
+        CASE
+            -- PostgreSQL 16 and later know when the marker was read last.
+            WHEN shown.last_use IS NOT NULL OR shown.queries = reading.queries
+            THEN greatest(
+                reading.read_at,
+                shown.last_use,
+                pg_stat_get_db_stat_reset_time(d.oid),
+                pg_postmaster_start_time()
+            )
+        END
+    FROM trueup.odometer AS reading
+    JOIN pg_database AS d ON d.datname = current_database()
+    CROSS JOIN LATERAL (
+        SELECT
+            s.seq_scan AS queries,
+            (to_jsonb(s) ->> 'last_seq_scan')::timestamptz AS last_use
+        FROM pg_stat_user_tables AS s
+        WHERE s.relid = to_regclass(reading.marker)
+    ) AS shown
+    WHERE reading.compat_view = view_name
+$$;
+
+-- Stops the file while the old contract is in use.
+CREATE OR REPLACE PROCEDURE trueup.require_unused(view_name text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    waiting_period constant interval :=
+        coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
+    since constant timestamptz := trueup.unused_since(view_name);
+BEGIN
+    IF since IS NULL THEN
+        RAISE EXCEPTION '% has been used since its odometer was read', view_name
+            USING
+                ERRCODE = 'object_in_use',
+                HINT = format(
+                    'Read it again and wait %s: CALL trueup.read_odometer(%L, %L);',
+                    waiting_period,
+                    view_name,
+                    (SELECT o.marker FROM trueup.odometer AS o WHERE o.compat_view = view_name)
+                );
+    ELSIF since + waiting_period > clock_timestamp() THEN
+        RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',
+            view_name, date_trunc('second', since)
+            USING
+                ERRCODE = 'object_in_use',
+                HINT = format(
+                    'Contract is allowed from %s on, after %s without a query; '
+                    'trueup.waiting_period sets how long.',
+                    date_trunc('second', since + waiting_period), waiting_period
+                );
+    END IF;
+END
+$$;

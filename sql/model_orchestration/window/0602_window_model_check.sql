@@ -1,0 +1,31 @@
+-- Stop here when models holds a row that cannot be converted.
+--
+-- does:    reads models and names the column, the values, how many rows, and the query that shows
+--          them; changes nothing
+-- locks:   ACCESS SHARE on models, as any SELECT
+-- cost:    reads models once; once more when something is wrong, to say which rows
+-- undo:    nothing to undo
+-- depends: 0601_window_toolkit
+
+CALL trueup.require_clean(
+    'public.models',
+    uuids => ARRAY['id'],
+    keys => ARRAY['id'],
+    rules => ARRAY[
+        [
+            'provider',
+            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+        ],
+        [
+            'capabilities',
+            $$NOT upper(capabilities::text)::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
+        ],
+        [
+            'status',
+            $$upper(status) NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+            'is not one of ACTIVE, INACTIVE, DEPRECATED'
+        ]
+    ]
+);

@@ -1,0 +1,26 @@
+-- Stop here when requests holds a row that cannot be converted.
+--
+-- does:    reads requests and names the column, the values, how many rows, and the query that shows
+--          them; changes nothing
+-- locks:   ACCESS SHARE on requests, as any SELECT
+-- cost:    reads requests once; once more when something is wrong, to say which rows
+-- undo:    nothing to undo
+-- depends: 0601_window_toolkit
+
+CALL trueup.require_clean(
+    'public.requests',
+    uuids => ARRAY['id', 'model_id'],
+    keys => ARRAY['id'],
+    rules => ARRAY[
+        [
+            'request_type',
+            $$upper(request_type) NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
+            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
+        ],
+        [
+            'provider',
+            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
+        ]
+    ]
+);

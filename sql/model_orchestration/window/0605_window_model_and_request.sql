@@ -1,0 +1,99 @@
+-- Turn models, requests into model, request in one go.
+--
+-- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be
+--          derived back in a reversal table
+-- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites each table and its indexes once
+-- undo:    the same again in the other direction, byte for byte
+-- depends: 0602_window_model_check 0603_window_request_check
+
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL maintenance_work_mem = '1GB';
+SET LOCAL max_parallel_maintenance_workers = 4;
+
+LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
+
+ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
+
+-- The spellings that cannot be derived back.
+CREATE TABLE trueup.model_reversal AS
+SELECT
+    id AS id__old,
+    id::uuid AS id,
+    provider AS provider__old,
+    upper(provider) AS provider,
+    capabilities AS capabilities__old,
+    upper(capabilities::text)::varchar[] AS capabilities,
+    status AS status__old,
+    upper(status) AS status
+FROM public.models
+WHERE
+    id IS DISTINCT FROM id::uuid::text
+    OR provider IS DISTINCT FROM lower(upper(provider))
+    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text)::varchar[]::text)::varchar[]
+    OR status IS DISTINCT FROM lower(upper(status));
+
+-- One rewrite of models; every index is built once.
+ALTER TABLE public.models
+    ALTER COLUMN id TYPE uuid USING id::uuid,
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ALTER COLUMN capabilities TYPE varchar[] USING upper(capabilities::text)::varchar[],
+    ALTER COLUMN status DROP DEFAULT,
+    ALTER COLUMN status TYPE varchar(50) USING upper(status),
+    ALTER COLUMN status SET DEFAULT 'ACTIVE',
+    ADD CONSTRAINT model_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')),
+    ADD CONSTRAINT model_capabilities_check CHECK (capabilities <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]),
+    ADD CONSTRAINT model_status_check CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'));
+
+ALTER TABLE public.models RENAME TO model;
+
+ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
+ALTER INDEX public.models_pkey RENAME TO model_pkey;
+CALL trueup.name_not_nulls(
+    'public.model',
+    'model',
+    ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
+);
+
+-- The spellings that cannot be derived back.
+CREATE TABLE trueup.request_reversal AS
+SELECT
+    id AS id__old,
+    id::uuid AS id,
+    request_type AS request_type__old,
+    upper(request_type) AS request_type,
+    provider AS provider__old,
+    upper(provider) AS provider
+FROM public.requests
+WHERE
+    id IS DISTINCT FROM id::uuid::text
+    OR request_type IS DISTINCT FROM lower(upper(request_type))
+    OR provider IS DISTINCT FROM lower(upper(provider));
+
+-- One rewrite of requests; every index is built once.
+ALTER TABLE public.requests
+    ALTER COLUMN id TYPE uuid USING id::uuid,
+    ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type),
+    ALTER COLUMN model_id TYPE uuid USING model_id::uuid,
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ADD CONSTRAINT request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')),
+    ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
+
+ALTER TABLE public.requests RENAME TO request;
+
+ALTER INDEX public.requests_created_at_idx RENAME TO request_created_at_idx;
+ALTER INDEX public.requests_model_id_idx RENAME TO request_model_id_idx;
+ALTER INDEX public.requests_pkey RENAME TO request_pkey;
+ALTER INDEX public.requests_provider_success_idx RENAME TO request_provider_success_idx;
+ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
+CALL trueup.name_not_nulls(
+    'public.request',
+    'request',
+    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
+);
+
+ALTER TABLE public.request
+    ADD CONSTRAINT request_model_id_fkey
+    FOREIGN KEY (model_id)
+    REFERENCES public.model (id);
