@@ -11,8 +11,8 @@ from runner.catalog import Catalog, Relation, read_catalog
 from runner.preflight.reading import read_only
 from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
+from runner.verify.both_live import both_live
 from runner.verify.checks import own_functions
-from runner.verify.compat import compat_distances
 from runner.verify.report import Distance, State, Verification
 from runner.verify.tables import table_distances
 from runner.verify.verified import Verified
@@ -46,11 +46,13 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             if relation is None:
                 distances.append(Distance(name, f"table {name}", "a table", "no such table"))
                 continue
+            live = state in (State.BOTH, State.SWITCHED)
+            prefix = standard.own_prefix(table.schema)
             verified = Verified(
-                table, relation, catalog, uncheckable, standard.own_prefix(table.schema)
+                table, relation, catalog, uncheckable, prefix, beside if live else None
             )
             distances += table_distances(connection, verified)
-            distances += _beside(verified, beside)
+            distances += both_live(connection, verified) if live else _beside(verified, beside)
     return Verification(standard.service, tuple(states), tuple(distances))
 
 
@@ -61,18 +63,21 @@ def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | Non
     if new is not None and new.kind in "rp":
         if table.old == table.name or old is None:
             return State.NEW, new, None
-        return (State.BOTH if old.kind == "v" else State.NEW), new, old
+        return (State.SWITCHED if old.kind == "v" else State.NEW), new, old
     if old is not None and old.kind in "rp":
-        return State.OLD, old, new
+        shows = new is not None and new.kind == "v" and _shows(new, old)
+        return (State.BOTH if shows else State.OLD), old, new
     return State.MISSING, None, None
+
+
+def _shows(view: Relation, table: Relation) -> bool:
+    """Whether a view under the new name is the new contract of a table, and not somebody else's."""
+    return any(d.kind == "view" and d.host == view.qualified for d in table.dependents)
 
 
 def _beside(table: Verified, other: Relation | None) -> Iterator[Distance]:
     if other is None:
         return
-    if other.kind == "v" and other.name == table.standard.old:
-        yield from compat_distances(table, other)
-    else:
-        kinds = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "S": "sequence"}
-        kind = kinds.get(other.kind, "relation")
-        yield table.distance(f"{kind} {other.qualified}", "gone", f"a {kind} of that name")
+    kinds = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "S": "sequence"}
+    kind = kinds.get(other.kind, "relation")
+    yield table.distance(f"{kind} {other.qualified}", "gone", f"a {kind} of that name")

@@ -30,38 +30,41 @@ def json_distances(
         name: the column.
         paths: its paths under the standard.
     """
-    column = table.relation.column(name)
+    column = table.relation.column(table.now(name))
     if column is None or column.type not in ("json", "jsonb"):
         found = column.type if column else "no such column"
         yield table.distance(table.column(name), "json or jsonb", found)
         return
     for path in paths:
-        yield from _default(table, column, path)
-        yield from _check(connection, table, column, path)
+        yield from _default(table, name, path)
+        yield from _check(connection, table, name, column, path)
 
 
-def _default(table: Verified, column: Column, path: JsonPath) -> Iterator[Distance]:
-    literal = re.fullmatch(r"'((?:[^']|'')*)'::jsonb?", column.default or "")
+def _default(table: Verified, name: str, path: JsonPath) -> Iterator[Distance]:
+    shows = table.shows
+    column = shows.column(name)
+    default = column.default if column is not None and column.default else ""
+    literal = re.fullmatch(r"'((?:[^']|'')*)'::jsonb?", default)
     place = json.loads(literal[1].replace("''", "'")) if literal else None
     for key in path.keys:
         place = place.get(key) if isinstance(place, dict) else None
     if place is not None and place not in path.enum.values:
         yield table.distance(
-            f"default of {table.column(column.name)}",
+            f"default of column {shows.qualified}.{name}",
             f"a value of {path.enum.name} at {'.'.join(path.keys)}",
-            column.default or "",
+            default,
         )
 
 
 def _check(
-    connection: Connection[Any], table: Verified, column: Column, path: JsonPath
+    connection: Connection[Any], table: Verified, column_name: str, column: Column, path: JsonPath
 ) -> Iterator[Distance]:
-    name = shorten("_".join((table.standard.name, column.name, *path.keys)), "_check")
+    name = shorten("_".join((table.standard.name, column_name, *path.keys)), "_check")
     object_ = f"constraint {name} on {table.relation.qualified}"
     listed = ", ".join(path.enum.values)
     constraint = table.relation.constraint(name)
     if constraint is None:
-        yield table.distance(object_, "a CHECK", "none", "enforce" if table.old_sides else None)
+        yield table.distance(object_, "a CHECK", "none")
         return
     if constraint.kind != "c" or name in table.uncheckable:
         yield table.distance(object_, f"the values {listed}", constraint.definition)

@@ -13,6 +13,7 @@ class State(Enum):
 
     OLD = "old contract"
     BOTH = "both contracts live"
+    SWITCHED = "both contracts live, switched"
     NEW = "new contract"
     MISSING = "missing"
 

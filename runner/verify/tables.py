@@ -28,7 +28,9 @@ def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Di
     """
     relation = table.relation
     if relation.qualified != table.new:
-        yield table.distance(f"table {relation.qualified}", f"the name {table.new}", "its old name")
+        yield table.distance(
+            f"table {relation.qualified}", f"the name {table.new}", "its old name", _switch(table)
+        )
     for name in table.standard.uuids:
         yield from _uuid(table, name)
     for name, enum in table.standard.enums.items():
@@ -44,18 +46,23 @@ def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Di
     yield from _leftovers(table)
 
 
+def _switch(table: Verified) -> str | None:
+    """What is left for the switch, if it can come."""
+    return "switch" if table.waits_for_switch else None
+
+
 def _uuid(table: Verified, name: str) -> Iterator[Distance]:
-    column = table.relation.column(name)
+    column = table.relation.column(table.now(name))
     if column is None:
         yield table.distance(table.column(name), "uuid", "no such column")
     elif column.type != "uuid":
-        yield table.distance(table.column(name), "uuid", short_type(column.type))
+        yield table.distance(table.column(column.name), "uuid", short_type(column.type))
 
 
 def _enum(
     connection: Connection[Any], table: Verified, name: str, enum: EnumStandard
 ) -> Iterator[Distance]:
-    column = table.relation.column(name)
+    column = table.relation.column(table.now(name))
     if column is None:
         yield table.distance(table.column(name), "varchar", "no such column")
         return
@@ -63,16 +70,16 @@ def _enum(
     varchar = re.fullmatch(r"character varying(?:\((\d+)\))?(\[\])?", column.type)
     if varchar is None or (varchar[1] and int(varchar[1]) < longest):
         yield table.distance(
-            table.column(name),
+            table.column(column.name),
             f"varchar{'[]' if column.is_array else ''} of at least {longest} characters",
             short_type(column.type),
         )
-    yield from _default(table, column, enum)
+    yield from _default(table, name, enum)
     if varchar is None and column.type not in ("text", "text[]"):
         made = _check_name(table, name)
         yield table.distance(f"constraint {made} on {table.relation.qualified}", "a CHECK", "none")
     else:
-        yield from _check(connection, table, column, enum)
+        yield from _check(connection, table, name, column, enum)
 
 
 def _check_name(table: Verified, column: str) -> str:
@@ -80,8 +87,10 @@ def _check_name(table: Verified, column: str) -> str:
     return given or shorten(f"{table.standard.name}_{column}", "_check")
 
 
-def _default(table: Verified, column: Column, enum: EnumStandard) -> Iterator[Distance]:
-    if column.default is None or column.default.startswith("NULL::"):
+def _default(table: Verified, name: str, enum: EnumStandard) -> Iterator[Distance]:
+    shows = table.shows
+    column = shows.column(name)
+    if column is None or column.default is None or column.default.startswith("NULL::"):
         return
     literal = re.fullmatch(r"'((?:[^']|'')*)'::.*", column.default)
     values = [literal[1].replace("''", "'")] if literal else []
@@ -91,16 +100,20 @@ def _default(table: Verified, column: Column, enum: EnumStandard) -> Iterator[Di
         values = re.findall(r"'((?:[^']|'')*)'", column.default)
     if (not values and not (column.is_array and literal)) or set(values) - set(enum.values):
         yield table.distance(
-            f"default of {table.column(column.name)}",
+            f"default of column {shows.qualified}.{name}",
             f"a value of {enum.name}",
             short_type(column.default),
         )
 
 
 def _check(
-    connection: Connection[Any], table: Verified, column: Column, enum: EnumStandard
+    connection: Connection[Any],
+    table: Verified,
+    column_name: str,
+    column: Column,
+    enum: EnumStandard,
 ) -> Iterator[Distance]:
-    name, on = _check_name(table, column.name), f" on {table.relation.qualified}"
+    name, on = _check_name(table, column_name), f" on {table.relation.qualified}"
     listed = ", ".join(enum.values)
     found_by_name = False
     same_elsewhere: str | None = None
@@ -146,7 +159,6 @@ def _check(
             f"constraint {name}{on}",
             "a CHECK",
             f"the same under the name {same_elsewhere}" if same_elsewhere else "none",
-            "enforce" if table.old_sides else None,
         )
 
 
@@ -163,7 +175,7 @@ def _integer(
     known = [k for k in checks if k.name not in table.uncheckable]
     if not known:
         shown = checks[0].definition if checks else "none"
-        yield table.distance(object_, expected, shown, "enforce" if table.old_sides else None)
+        yield table.distance(object_, expected, shown)
         return
     passing = frozenset.intersection(
         *(accepted_integers(connection, column, k, values) for k in known)
@@ -179,7 +191,7 @@ def _other_columns(table: Verified) -> Iterator[Distance]:
     for old, new in table.standard.columns.items():
         if relation.column(new) is None:
             found = "its old name" if relation.column(old) else "no such column"
-            yield table.distance(table.column(old), f"the name {new}", found)
+            yield table.distance(table.column(old), f"the name {new}", found, _switch(table))
         elif relation.column(old) is not None:
             yield table.distance(table.column(old), f"gone: it is {new}", "both")
     for name, kept in table.standard.keep_original.items():
@@ -212,7 +224,11 @@ def _validity(table: Verified) -> Iterator[Distance]:
     # One on other columns is the service's own affair.
     named = table.standard
     converted = {*named.uuids, *named.enums, *named.json, *named.integers}
+    converted = {table.now(name) for name in converted}
+    leaving = _for_the_while(table)
     for constraint in table.relation.constraints:
+        if constraint.name in leaving:
+            continue
         if not constraint.validated and converted.intersection(constraint.columns):
             kind = kinds.get(constraint.kind, "constraint")
             yield table.distance(
@@ -275,9 +291,12 @@ def _wanted(name: str, old: str, new: str) -> str:
 
 def _leftovers(table: Verified) -> Iterator[Distance]:
     relation, on = table.relation, f" on {table.relation.qualified}"
-    converted = (*table.standard.uuids, *table.standard.enums, *table.standard.json)
-    filled = {shorten(f"{table.standard.name}_{c}", "_filled") for c in converted}
+    leaving = _for_the_while(table)
     sides = set(table.old_sides)
+    for name, now in table.new_sides.items():
+        yield table.distance(
+            table.column(now), f"the name {name}", "a name for the while", _switch(table)
+        )
     for column in relation.columns:
         if column.name in sides:
             yield table.distance(
@@ -293,7 +312,7 @@ def _leftovers(table: Verified) -> Iterator[Distance]:
                 f"index {index.name}{on}", "its own name", "a name for the while", "contract"
             )
     for constraint in relation.constraints:
-        if constraint.name in filled:
+        if constraint.name in leaving:
             yield table.distance(
                 f"constraint {constraint.name}{on}", "gone", constraint.definition, "enforce"
             )
@@ -313,3 +332,12 @@ def _leftovers(table: Verified) -> Iterator[Distance]:
             yield table.distance(
                 f"trigger {trigger.name}{on}", "gone", "keeps both sides equal", "contract"
             )
+
+
+def _for_the_while(table: Verified) -> set[str]:
+    """The CHECKs that prove the new columns, until enforce is done."""
+    named = table.standard
+    converted = (*named.uuids, *named.enums, *named.json)
+    filled = {f"{named.name}_{c}" for c in converted}
+    filled |= {f"{named.old}_{now}" for now in table.new_sides.values()}
+    return {table.in_step, *(shorten(name, "_filled") for name in filled)}

@@ -17,6 +17,7 @@ class Verified:
     Args:
         uncheckable: the CHECKs that may not be evaluated.
         prefix: what the names of trueup's own objects for it begin with.
+        view: while both contracts live, the view that shows the one that has not the table.
     """
 
     standard: TableStandard
@@ -24,6 +25,7 @@ class Verified:
     catalog: Catalog
     uncheckable: frozenset[str]
     prefix: str
+    view: Relation | None = None
 
     @property
     def new(self) -> Name:
@@ -31,11 +33,48 @@ class Verified:
         return Name(self.standard.schema, self.standard.name)
 
     @property
-    def old_sides(self) -> dict[str, str]:
-        """The columns that hold the old contract's values while both live, with their new names."""
-        columns = (*self.standard.uuids, *self.standard.enums, *self.standard.json)
+    def old(self) -> Name:
+        """The table's name under the old contract."""
+        return Name(self.standard.schema, self.standard.old)
+
+    @property
+    def waits_for_switch(self) -> bool:
+        """Whether the new contract is there and the old one has the table still."""
+        return self.view is not None and self.view.qualified == self.new
+
+    @property
+    def shows(self) -> Relation:
+        """What shows the new contract: the table, until the switch a view."""
+        return self.view if self.view and self.waits_for_switch else self.relation
+
+    @property
+    def new_sides(self) -> dict[str, str]:
+        """The columns of the standard that are built beside the old ones, by what each will be."""
         present = {c.name for c in self.relation.columns}
-        return {old: c for c in columns if (old := shorten(c, "__old")) in present}
+        return {c: new for c in self._converted if (new := shorten(c, "__new")) in present}
+
+    @property
+    def old_sides(self) -> dict[str, str]:
+        """The columns that hold the old contract's values while both live, each with its new one.
+
+        Until the switch it is the new ones that have a name for the while.
+        """
+        present = {c.name for c in self.relation.columns}
+        sides = {old: c for c in self._converted if (old := shorten(c, "__old")) in present}
+        return {**self.new_sides, **sides}
+
+    @property
+    def _converted(self) -> tuple[str, ...]:
+        return (*self.standard.uuids, *self.standard.enums, *self.standard.json)
+
+    def now(self, name: str) -> str:
+        """What the column of that name under the standard is called now."""
+        return self.new_sides.get(name, name)
+
+    @property
+    def in_step(self) -> str:
+        """The name of the CHECK that proves that both sides of each row agree."""
+        return shorten(self.standard.old, "_in_step")
 
     def distance(
         self, object_: str, expected: str, found: str, left_for: str | None = None

@@ -25,6 +25,12 @@ from runner.verify import State, Verification, verify
 
 STANDARD = load_standard(SHIPPED / "standard.toml")
 SERVICES = Path(__file__).parents[2] / "services"
+PLANNING = Variant(
+    "planning",
+    SERVICES / "planning" / "schema.sql",
+    SERVICES / "planning" / "standard.toml",
+    (),
+)
 AT_STANDARD = Path(__file__).parents[2] / "support" / "check_at_standard.sql"
 
 
@@ -92,6 +98,7 @@ def test_a_database_that_was_brought_half_way_by_hand_lists_what_is_left_of_each
         public.provider_quota: old contract
           table public.provider_quotas: expected the name public.provider_quota, found its old name
           column public.provider_quotas.id: expected uuid, found varchar(36)
+        tables: 1 old contract, 2 new contract
         distance to the standard: 4
         """.split()
     )
@@ -268,30 +275,129 @@ def test_a_name_that_is_taken_cannot_follow(make_service: MakeService) -> None:
 # While both contracts live
 
 
-def test_enforce_leaves_only_what_contract_does(make_service: MakeService) -> None:
-    verification = run(make_service(TEXT, at="enforce").dsn)
-
-    assert {state for _, state in verification.states} == {State.BOTH}
-    assert {d.left_for for d in verification.distances} == {"contract"}
+def left_for(verification: Verification) -> set[str | None]:
+    return {d.left_for for d in verification.distances}
 
 
-def test_expand_leaves_the_rest_to_enforce(make_service: MakeService) -> None:
+@pytest.mark.parametrize("variant", [TEXT, NATIVE_UPPER, PLANNING], ids=str)
+def test_each_phase_leaves_what_comes_after_it(make_service: MakeService, variant: Variant) -> None:
+    service = make_service(variant)
+    standard = load_standard(variant.standard)
+    left = {}
+    for phase in ("expand", "backfill", "enforce", "switch"):
+        service.up(phase)
+        verification = run(service.dsn, standard)
+        left[phase] = left_for(verification)
+        expected = State.SWITCHED if phase == "switch" else State.BOTH
+        assert {state for _, state in verification.states} == {expected}
+
+    assert left == {
+        "expand": {"backfill", "enforce", "switch", "contract"},
+        "backfill": {"enforce", "switch", "contract"},
+        "enforce": {"switch", "contract"},
+        "switch": {"contract"},
+    }
+
+
+def test_expand_leaves_the_rest_to_backfill_enforce_and_switch(make_service: MakeService) -> None:
     verification = run(make_service(TEXT, at="expand").dsn)
 
-    left = {str(d) for d in verification.distances if d.left_for == "enforce"}
-    assert "column public.model.id: expected NOT NULL, found nullable" in left
-    assert any(
-        line.startswith("index on public.request (model_id): expected built") for line in left
-    )
-    assert (
-        "foreign key of public.request (model_id): expected to public.model (id), found none"
-        in left
-    )
-    assert "constraint model_status_check on public.model: expected a CHECK, found none" in left
-    assert {d.left_for for d in verification.distances} == {"enforce", "contract"}
+    def left(phase: str) -> set[str]:
+        return {str(d) for d in verification.distances if d.left_for == phase}
+
+    assert "rows of public.models: expected all converted, found not begun" in left("backfill")
+    assert left("enforce") >= {
+        "column public.models.id__new: expected NOT NULL, found nullable",
+        "index on public.requests (model_id__new): expected built, as requests_model_id_idx is,"
+        " found none",
+        "foreign key of public.requests (model_id__new): expected to public.models (id__new),"
+        " found none",
+        "CHECK model_status_check on public.models: expected validated, found NOT VALID",
+    }
+    assert left("switch") >= {
+        "table public.models: expected the name public.model, found its old name",
+        "column public.models.id__new: expected the name id, found a name for the while",
+    }
 
 
-BROKEN = {
+def test_a_role_without_rights_is_told_nothing_of_the_backfill(
+    make_service: MakeService, server_dsn: str
+) -> None:
+    dsn = make_service(TEXT, filled=False, at="expand").dsn
+    role = f"verify_{uuid.uuid4().hex[:8]}"
+    execute(server_dsn, f"CREATE ROLE {role} LOGIN")
+    try:
+        verification = run(make_conninfo(dsn, user=role))
+    finally:
+        execute(server_dsn, f"DROP ROLE {role}")
+
+    assert left_for(verification) == {"enforce", "switch", "contract"}
+
+
+def test_a_service_that_is_switched_in_part_says_so_by_table(make_service: MakeService) -> None:
+    service = make_service(TEXT, at="enforce")
+    service.apply("online", "0402_switch_request")
+
+    result = run_trueup("verify", "--service", "model_orchestration", dsn=service.dsn)
+
+    assert {
+        "public.model: both contracts live, switched",
+        "public.request: both contracts live, switched",
+        "public.provider_quota: both contracts live",
+        "tables: 1 both contracts live, 2 both contracts live, switched",
+    } <= set(result.stdout.splitlines())
+    assert left_for(run(service.dsn)) == {"switch", "contract"}
+
+
+def test_somebody_elses_view_under_the_new_name_is_in_the_way(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "CREATE VIEW model AS SELECT 1 AS id")
+
+    assert "view public.model: expected gone, found a view of that name" in distances(dsn)
+    assert {state for _, state in run(dsn).states} == {State.OLD}
+
+
+BEFORE_SWITCH = {
+    "GRANT SELECT ON models TO {role}": ("grants on view public.model", "lacks {role}=SELECT"),
+    "GRANT INSERT ON model TO {role}": ("grants on view public.model", "also has {role}=INSERT"),
+    "GRANT SELECT (status) ON models TO {role}": (
+        "grants on column public.models.status__new",
+        "lacks {role}=SELECT",
+    ),
+    "GRANT SELECT (status__new) ON models TO {role}": (
+        "grants on column public.model.status",
+        "lacks {role}=SELECT",
+    ),
+    "ALTER VIEW model OWNER TO {role}": ("view public.model", "the owner {role}"),
+    "ALTER TABLE models ENABLE ROW LEVEL SECURITY": ("view public.model", "none"),
+    "ALTER TABLE models ADD COLUMN extra text": ("view public.model", "lacks extra"),
+    "ALTER TABLE models DISABLE TRIGGER zz_trueup_sync_update": (
+        "trigger zz_trueup_sync_update on public.models",
+        "disabled",
+    ),
+    "ALTER VIEW model ALTER status DROP DEFAULT": (
+        "default of column public.model.status",
+        "none",
+    ),
+    "ALTER VIEW model ALTER status SET DEFAULT 'active'": (
+        "default of column public.model.status",
+        "'active'",
+    ),
+    "DROP INDEX request_model_id_idx": ("index on public.requests (model_id__new)", "none"),
+    "ALTER TABLE requests ALTER model_id__new DROP NOT NULL": (
+        "column public.requests.model_id__new",
+        "nullable",
+    ),
+    "ALTER TABLE requests DROP CONSTRAINT request_model_id_fkey": (
+        "foreign key of public.requests (model_id__new)",
+        "none",
+    ),
+    "ALTER TABLE models DROP CONSTRAINT model_status_check": (
+        "constraint model_status_check on public.models",
+        "none",
+    ),
+}
+AFTER_SWITCH = {
     "GRANT SELECT ON model TO {role}": ("grants on view public.models", "lacks {role}=SELECT"),
     "GRANT INSERT ON models TO {role}": (
         "grants on view public.models",
@@ -324,17 +430,27 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("statement", BROKEN)
+BROKEN = [
+    *(("enforce", statement, found) for statement, found in BEFORE_SWITCH.items()),
+    *(("switch", statement, found) for statement, found in AFTER_SWITCH.items()),
+]
+
+
+@pytest.mark.parametrize(("phase", "statement", "broken"), BROKEN)
 def test_what_is_broken_between_the_contracts_is_told_apart_from_what_is_left(
-    make_service: MakeService, server_dsn: str, statement: str
+    make_service: MakeService,
+    server_dsn: str,
+    phase: str,
+    statement: str,
+    broken: tuple[str, str],
 ) -> None:
-    dsn = make_service(TEXT, filled=False, at="enforce").dsn
+    dsn = make_service(TEXT, filled=False, at=phase).dsn
     role = f"verify_{uuid.uuid4().hex[:8]}"
-    object_, shown = BROKEN[statement]
+    object_, shown = broken
     execute(dsn, f"CREATE ROLE {role}")
     try:
         execute(dsn, statement.format(role=role))
-        before = {d for d in run(dsn).distances if d.left_for != "contract"}
+        before = {d for d in run(dsn).distances if d.left_for not in ("switch", "contract")}
     finally:
         execute(dsn, f"REASSIGN OWNED BY {role} TO CURRENT_USER", f"DROP OWNED BY {role}")
         execute(server_dsn, f"DROP ROLE {role}")
@@ -374,11 +490,13 @@ def test_the_command_says_which_phase_is_left(make_service: MakeService) -> None
 
     result = run_trueup("verify", "--service", "model_orchestration", dsn=dsn)
 
-    count = len(run(dsn).distances)
+    found = run(dsn).distances
+    switch = sum(d.left_for == "switch" for d in found)
     assert result.returncode == 1
-    assert result.stdout.splitlines()[-2:] == [
-        f"both contracts live; left: {count} for contract",
-        f"distance to the standard: {count}",
+    assert result.stdout.splitlines()[-3:] == [
+        "tables: 3 both contracts live",
+        f"both contracts live; left: {switch} for switch, {len(found) - switch} for contract",
+        f"distance to the standard: {len(found)}",
     ]
 
 
@@ -396,14 +514,6 @@ def test_the_command_prints_json(make_service: MakeService) -> None:
 
 
 # Another service
-
-
-PLANNING = Variant(
-    "planning",
-    SERVICES / "planning" / "schema.sql",
-    SERVICES / "planning" / "standard.toml",
-    (),
-)
 
 
 @pytest.mark.parametrize("phase", ["window", "contract"])
