@@ -67,6 +67,18 @@ _OLD: dict[str, LiteralString] = {
         WHERE id = %(quota)s RETURNING provider
     """,
     "delete": "DELETE FROM requests WHERE id = %(new)s",
+    # What a view would refuse.
+    "group": """
+        SELECT m.model_id, m.updated_at, count(r.id) FROM models AS m LEFT JOIN requests AS r
+            ON r.model_id = m.id AND r.created_at > now() - interval '5 seconds'
+        GROUP BY m.id
+    """,
+    "by constraint": """
+        INSERT INTO models (id, model_id, provider, capabilities)
+        VALUES (%(new)s, 'demo-upsert', %(provider)s, ARRAY[%(type)s])
+        ON CONFLICT ON CONSTRAINT models_model_id_key DO NOTHING
+    """,
+    "copy": "COPY provider_quotas (id, provider) TO STDOUT",
 }
 
 _NEW: dict[str, LiteralString] = {
@@ -127,6 +139,14 @@ _MIX: tuple[tuple[str, tuple[str, ...], int], ...] = (
 )
 
 
+# What only a release that has the table can send.
+_TABLE_MIX: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    ("group by the key", ("group",), 4),
+    ("upsert by constraint", ("by constraint",), 4),
+    ("copy", ("copy",), 4),
+)
+
+
 class _WrongSpellingError(Exception):
     """A value came back in the other contract's spelling."""
 
@@ -141,6 +161,7 @@ class Client(threading.Thread):
         quota: the id of the row that every client counts on.
         pause: seconds from the start of one transaction to the start of the next.
         stop: set to end.
+        has_table: whether it sends what a view would refuse, too.
     """
 
     def __init__(
@@ -152,17 +173,20 @@ class Client(threading.Thread):
         quota: uuid.UUID,
         pause: float,
         stop: threading.Event,
+        *,
+        has_table: bool = False,
     ) -> None:
         super().__init__(daemon=True)
         self._dsn, self._contract, self._stop_event = dsn, contract, stop
         self._models, self._requests, self._quota = models, requests, quota
         self._pause = pause
+        self._mix = _MIX + (_TABLE_MIX if has_table else ())
         self._random = random.Random()
         self.samples: list[tuple[float, float, str, str]] = []
 
     def run(self) -> None:
         """Run transactions; an error is a sample, and a lost connection is opened again."""
-        names, steps, weights = zip(*_MIX, strict=True)
+        names, steps, weights = zip(*self._mix, strict=True)
         connection = self._connect()
         due = time.monotonic()
         while not self._stop_event.is_set():
@@ -202,7 +226,13 @@ class Client(threading.Thread):
         }
         with connection.transaction():
             for step in steps:
-                cursor = connection.execute(self._contract.statements[step], values)
+                statement = self._contract.statements[step]
+                if step == "copy":
+                    with connection.cursor().copy(statement) as copied:
+                        for _ in copied:
+                            pass
+                    continue
+                cursor = connection.execute(statement, values)
                 for row in cursor.fetchall() if cursor.description else ():
                     self._check(row)
 
@@ -221,6 +251,7 @@ def main() -> None:
     parser.add_argument("--contract", choices=sorted(CONTRACTS), required=True)
     parser.add_argument("--ids", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--has-table", action="store_true", help="send what a view refuses, too")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--rate", type=float, default=100.0, help="transactions a second")
     options = parser.parse_args()
@@ -238,6 +269,7 @@ def main() -> None:
             uuid.UUID(ids["quota"]),
             options.connections / options.rate,
             stop,
+            has_table=options.has_table,
         )
         for _ in range(options.connections)
     ]

@@ -36,7 +36,7 @@ _WAITING_PERIOD = 3.0
 class _Clients:
     """A process with clients of one contract."""
 
-    def __init__(self, contract: str, dsn: str, folder: Path) -> None:
+    def __init__(self, contract: str, dsn: str, folder: Path, *, has_table: bool) -> None:
         self.contract = contract
         self._out = folder / f"{contract}-{time.monotonic_ns()}.jsonl"
         self._process = subprocess.Popen(
@@ -44,6 +44,7 @@ class _Clients:
                 *(sys.executable, "-m", "runner.demo.clients"),
                 *("--dsn", dsn, "--contract", contract),
                 *("--ids", str(folder / "ids.json"), "--out", str(self._out)),
+                *(["--has-table"] if has_table else []),
             ],
             stdin=subprocess.DEVNULL,
         )
@@ -108,7 +109,7 @@ class Demo:
             ids = fill(connection, self._rows)
         (self._folder / "ids.json").write_text(json.dumps(ids))
         result.before = self._look("models", "requests")
-        self._start("old")
+        self._start("old", has_table=True)
         with self._phase("before"):
             time.sleep(4)
 
@@ -126,6 +127,12 @@ class Demo:
         with self._phase("both live"):
             time.sleep(4)
 
+        show.title("trueup apply --to switch: the new release gets the table, the old one a view")
+        self._retire()
+        self._apply("switch")
+        with self._phase("switched"):
+            time.sleep(3)
+
         show.title("trueup rollback: the old contract alone, as if nothing had been")
         self._stop("new")
         with self._phase("rollback"), show.files() as listener:
@@ -134,9 +141,9 @@ class Demo:
         show.line("the rows shown below are byte for byte as before" if same else "ROWS DIFFER")
 
         show.title("trueup apply: once more")
-        self._apply("enforce", again=True)
+        self._apply("switch", again=True)
         self._start("new")
-        with self._phase("both live again"):
+        with self._phase("switched again"):
             time.sleep(3)
 
         show.title("trueup apply --to contract: once the odometer proves that the old names rest")
@@ -190,8 +197,13 @@ class Demo:
         yield
         self._result.phases.append(Phase(name, begun, time.monotonic()))
 
-    def _start(self, contract: str) -> None:
-        self._running[contract] = _Clients(contract, self._dsn, self._folder)
+    def _start(self, contract: str, *, has_table: bool = False) -> None:
+        self._running[contract] = _Clients(contract, self._dsn, self._folder, has_table=has_table)
+
+    def _retire(self) -> None:
+        """The old release goes; stragglers of it send only what a view takes."""
+        self._stop("old")
+        self._start("old")
 
     def _stop(self, contract: str) -> None:
         self._result.samples[contract] += self._running.pop(contract).stop()

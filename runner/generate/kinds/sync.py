@@ -81,14 +81,28 @@ def _sides(c: ColumnChange) -> _Sides:
     )
 
 
-def _twin_keys(t: TableChange) -> list[str]:
-    """Each key that an index of the old and one of the new contract guard, as text."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key that an index of the old and one of the new contract guard.
+
+    Args:
+        text: its new value as text.
+        there: whether row `t` has it, by the old columns, which have an index from the start.
+    """
+
+    text: str
+    there: str
+
+
+def _twin_keys(t: TableChange) -> list[_Key]:
+    old_names, found = {c.name: c.old_name for c in t.columns}, []
     for index in t.converted_indexes:
         if index.unique:
             parts = [f"NEW.{quote_ident(c)}" for c in index.columns]
             value = parts[0] if len(parts) == 1 else f"ROW({', '.join(parts)})"
-            found.append(f"{value}::text")
+            old = [quote_ident(old_names.get(c, c)) for c in index.columns]
+            there = " AND ".join(f"t.{c} = NEW.{c}" for c in old)
+            found.append(_Key(f"{value}::text", there))
     return found
 
 
@@ -131,7 +145,7 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
             "sync.sql",
             create="CREATE OR REPLACE" if replace else "CREATE",
             function=quote_name(t.sync),
-            looks_up=any(c.parent for c in t.columns),
+            table=quote_name(t.new),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[_is_in_step(c) for c in t.columns]
@@ -172,8 +186,10 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
         "        " + "\n        OR ".join(new_changes),
         "    )",
     ]
+    revoke = f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;"
     return [
         [function(t, switched=switched, replace=False)],
+        plain(revoke),
         [
             Statement(
                 f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",

@@ -1,11 +1,9 @@
 {{ create }} FUNCTION {{ function }}()
 RETURNS trigger
 LANGUAGE plpgsql
-{% if looks_up %}
--- Whoever may write a reference need not be allowed to read its parent, as with a foreign key.
+-- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-{% endif %}
 AS $$
 BEGIN
 {% if moved %}
@@ -53,14 +51,13 @@ BEGIN
 {% endfor %}
     END IF;
 
-{% if twin_keys %}
-    IF TG_OP = 'INSERT' THEN
 {% for key in twin_keys %}
-        PERFORM trueup.hold_key({{ key }}, TG_RELID);
-{% endfor %}
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ table }} AS t WHERE {{ key.there }}) THEN
+        PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
     END IF;
 
-{% endif %}
+{% endfor %}
     RETURN NEW;
 END
 $$;

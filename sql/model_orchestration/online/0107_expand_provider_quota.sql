@@ -26,6 +26,9 @@ CALL trueup.copy_columns('public.provider_quotas', '', '__new');
 CREATE FUNCTION trueup.provider_quota_sync()
 RETURNS trigger
 LANGUAGE plpgsql
+-- A client needs no right for it that it did not need before; nobody else may attach it to a table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
@@ -50,13 +53,16 @@ BEGIN
         END IF;
     END IF;
 
-    IF TG_OP = 'INSERT' THEN
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quotas AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
     END IF;
 
     RETURN NEW;
 END
 $$;
+
+REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -41,6 +41,9 @@ CALL trueup.stand_in('public.provider_quota', 'public.provider_quotas');
 CREATE OR REPLACE FUNCTION trueup.provider_quota_sync()
 RETURNS trigger
 LANGUAGE plpgsql
+-- A client needs no right for it that it did not need before; nobody else may attach it to a table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
@@ -65,7 +68,8 @@ BEGIN
         END IF;
     END IF;
 
-    IF TG_OP = 'INSERT' THEN
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quotas AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
     END IF;
 
