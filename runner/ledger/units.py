@@ -120,7 +120,8 @@ def _tables(migrations: Iterable[Migration]) -> dict[tuple[str, ...], bool]:
     """The tables that files convert, by each of their names; whether it is the last one."""
     found: dict[tuple[str, ...], bool] = {}
     for migration in migrations:
-        if migration.phase not in ("expand", "window"):
+        # Expand adds to a table under its old name, switch and window give it the new one.
+        if migration.phase not in ("expand", "switch", "window"):
             continue
         for statement in migration.statements:
             if match := _ALTERED.match(statement.text):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAYOUTS = ("yoyo", "dbmate", "goose", "flyway", "sqitch", "up-down", "plain")
-HOUSE_FOLDERS = ("legacy", "online", "contract", "window")
+HOUSE_FOLDERS = ("legacy", "online", "switch", "contract", "window")
 
 _SECTION = re.compile(
     r"^[ \t]*--[ \t]*(?:(?P<dbmate>migrate):|\+(?P<goose>goose|migrate)[ \t]+)"
@@ -174,7 +174,7 @@ def _folders_of(path: Path) -> list[tuple[Path, ...]]:
     folder = path.parent
     if folder.name in ("deploy", "revert", "verify"):
         return [(folder.parent,)]
-    if folder.name == "contract" and folder.parent.name in HOUSE_FOLDERS:
+    if folder.name in ("switch", "contract") and folder.parent.name in HOUSE_FOLDERS:
         return _house(folder.parent.parent, folder.parent.name)
     if folder.name in HOUSE_FOLDERS and (
         (folder.parent / "legacy").is_dir() or (folder / "contract").is_dir()
@@ -186,7 +186,8 @@ def _folders_of(path: Path) -> list[tuple[Path, ...]]:
 
 
 def _house(service: Path, strategy: str) -> list[tuple[Path, ...]]:
-    folders = (service / "legacy", service / strategy, service / strategy / "contract")
+    chain = service / strategy
+    folders = (service / "legacy", chain, chain / "switch", chain / "contract")
     return [tuple(folder for folder in folders if folder.is_dir())]
 
 

@@ -82,7 +82,7 @@ def test_what_is_generated_passes(
     database_factory: DatabaseFactory, tmp_path: Path, schema: str, standard: str
 ) -> None:
     Journey(database_factory, tmp_path).start(schema, standard)
-    online = (tmp_path / "online", tmp_path / "online" / "contract")
+    online = [tmp_path / "online" / part for part in ("", "switch", "contract")]
     window = tmp_path / "window"
     true_of_parts = [NO_INDEX] if "TABLE parts" in schema and "INDEX ON parts" not in schema else []
 

@@ -117,8 +117,16 @@ def test_files_are_the_same_whatever_the_order_of_the_catalog() -> None:
 
 
 def test_files_of_many_tables_are_the_same_once_they_are_there() -> None:
-    names = [f"t{n}s" for n in range(200)]
-    relations = [replace(PARENT, name=name) for name in names]
+    names = [f"t{n}s" for n in range(270)]
+    on_state = Index(
+        "tasks_state_idx",
+        "CREATE INDEX tasks_state_idx ON public.tasks USING btree (state)",
+        ("state",),
+        False,
+        True,
+    )
+    indexes = (*PARENT.indexes, on_state)
+    relations = [replace(PARENT, name=name, indexes=indexes) for name in names]
     tables = tuple(replace(TASKS, old=name, name=name[:-1]) for name in names)
     standard = Standard("s", "public", tables)
     first = generate(standard, catalog(*relations), baseline=None)

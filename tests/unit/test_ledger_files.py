@@ -51,8 +51,10 @@ def test_the_shipped_files_mean_the_same_to_yoyo_and_to_trueup() -> None:
         legacy, online, window = folder / "legacy", folder / "online", folder / "window"
         if any(online.glob("*.sql")):
             same_as_yoyo(legacy, online)
+        if any((online / "switch").glob("*.sql")):
+            same_as_yoyo(legacy, online, online / "switch")
         if any((online / "contract").glob("*.sql")):
-            same_as_yoyo(legacy, online, online / "contract")
+            same_as_yoyo(legacy, online, online / "switch", online / "contract")
         if any(window.glob("*.sql")):
             same_as_yoyo(legacy, window)
 

@@ -147,4 +147,5 @@ def test_the_shipped_files_pass() -> None:
     for folder in folders:
         legacy = root / folder.relative_to(root).parts[0] / "legacy"
         online = legacy.with_name("online")
-        check_files(read_migrations(dict.fromkeys([legacy, online, folder])))
+        sources = dict.fromkeys([legacy, online, online / "switch", folder])
+        check_files(read_migrations(sources))

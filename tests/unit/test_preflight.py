@@ -75,6 +75,7 @@ def test_a_verification_tells_which_phase_is_left() -> None:
         ((MODEL, State.BOTH),),
         (
             Distance(MODEL, "view public.models", "gone", "keeps the old name alive", "contract"),
+            Distance(MODEL, "table public.models", "a new name", "its old name", "switch"),
             Distance(MODEL, "column public.model.id", "NOT NULL", "nullable", "enforce"),
             Distance(None, "table public.extra", "gone", "a table"),
         ),
@@ -86,13 +87,15 @@ def test_a_verification_tells_which_phase_is_left() -> None:
     assert output.getvalue() == (
         "public.model: both contracts live\n"
         "  column public.model.id: expected NOT NULL, found nullable\n"
+        "  table public.models: expected a new name, found its old name\n"
         "  view public.models: expected gone, found keeps the old name alive\n"
         "elsewhere\n"
         "  table public.extra: expected gone, found a table\n"
         "\n"
-        "both contracts live; left: 1 for enforce, 1 for contract, 1 that no phase will\n"
-        "do\n"
-        "distance to the standard: 3\n"
+        "tables: 1 both contracts live\n"
+        "both contracts live; left: 1 for enforce, 1 for switch, 1 for contract, 1 that\n"
+        "no phase will do\n"
+        "distance to the standard: 4\n"
     )
 
 

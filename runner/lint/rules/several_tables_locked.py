@@ -28,7 +28,9 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     for other in locks_held(context, "ACCESS EXCLUSIVE"):
         if other.target in _TARGETS:
             table = context.transaction.named[other]
-            held.setdefault(table, _at_once(other, context) or table)
+            together = _at_once(other, context) or table
+            for name in (table, *(_below(table, context) if other.verb == "Lock" else ())):
+                held.setdefault(name, together)
     mine = context.transaction.named[step]
     if mine in held or len(set(held.values())) != 1 or _at_once(step, context) in held.values():
         return
@@ -36,6 +38,12 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         f"{step.table} is locked while {' and '.join(sorted(held))} {_is(held)}: a client that"
         " uses them in the other order deadlocks, and they are closed until COMMIT"
     )
+
+
+def _below(view: str, context: Context) -> frozenset[str]:
+    """The tables of a view: LOCK TABLE of a view locks them, too."""
+    views = [v for v in context.world.past_views if v.name == view]
+    return views[-1].tables if views else frozenset()
 
 
 def _at_once(step: Step, context: Context) -> Statement | None:
@@ -68,6 +76,10 @@ LOCK TABLE {table}, the_other IN ACCESS EXCLUSIVE MODE;""",
         "ALTER TABLE orders RENAME TO users; COMMIT;",
     ),
     passed=(
+        "CREATE VIEW app_user AS SELECT id FROM users;\nGRANT SELECT ON app_user TO app;\n"
+        "-- file: 0002_switch.sql\nBEGIN; SET LOCAL lock_timeout = '200ms';\n"
+        "LOCK TABLE app_user; DROP VIEW app_user; ALTER TABLE users RENAME TO app_user;\n"
+        "CREATE VIEW users AS SELECT id FROM app_user; GRANT SELECT ON users TO app; COMMIT;",
         "BEGIN; ALTER TABLE users ADD COLUMN a int; ALTER TABLE users ADD COLUMN b int; COMMIT;",
         "BEGIN; CREATE TABLE t (a int); ALTER TABLE users ADD COLUMN b int; COMMIT;",
         "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE app_user ADD COLUMN a int;\n"
