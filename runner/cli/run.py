@@ -92,12 +92,16 @@ def apply(
     """Apply the migrations that are not applied yet.
 
     Files that were edited, deleted, renamed or come out of order since they were recorded stop
-    the run. A folder named `contract` is left out unless --to names it or a migration in it. A
-    run that was stopped goes on where it was when the same command is given again.
+    the run. The folders `switch` and `contract` are left out unless --to names one or a migration
+    in it: the old release keeps its tables until the switch, and the old names until contract. A
+    run that was stopped goes on where it was when the same command is given again. Tables that the
+    other strategy converts already are left to it, and what only that one converts is told: then
+    the exit code is 1.
 
     \b
     Example:
       trueup apply --service model_orchestration --to enforce --jobs 2 --max-lag 5s
+      trueup apply --service model_orchestration --to switch
       trueup apply --service model_orchestration --to contract --waiting-period 24h
       trueup apply --service model_orchestration --to enforce --unit provider_quota
       trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
@@ -137,6 +141,8 @@ def apply(
         print_json(asdict(outcome))
     else:
         click.echo(outcome)
+    if outcome.left:
+        sys.exit(1)
 
 
 @cli.command()
@@ -208,6 +214,7 @@ def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) 
     """
     from runner.execute.engine import Settings
     from runner.execute.record import baseline as record_baseline
+    from runner.execute.record import describe_baseline
 
     dsn, migrations = places.locate(**where)
     settings = Settings(deadline=deadline, schema=config.ledger_schema(dsn))
@@ -215,7 +222,7 @@ def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) 
     if as_json:
         print_json({"recorded": recorded})
     else:
-        click.echo(f"recorded: {', '.join(recorded)}" if recorded else "nothing to do")
+        click.echo(describe_baseline(migrations, recorded))
 
 
 @cli.command()

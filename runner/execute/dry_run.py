@@ -14,6 +14,7 @@ from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.records import read_ledger
 from runner.ledger.rules import check_files
+from runner.ledger.strategies import look_aside, refuse_taken
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,11 @@ def dry_run(
         connection = session.connection
         ledger = read_ledger(connection, schema=settings.schema)
         refuse(audit(migrations, ledger), settings.accept)
-        chosen = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
+        aside = look_aside(migrations, ledger.applied)
+        refuse_taken(migrations, aside)
+        chosen = selection.to_apply(
+            migrations, ledger.applied, to=to, unit=within, taken=aside.taken
+        )
         check_files(chosen)
         if not chosen:
             return []

@@ -13,6 +13,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
 from runner.ledger.records import Recorder, read_ledger
+from runner.ledger.strategies import look_aside, refuse_taken
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -34,19 +35,20 @@ class Outcome:
         operation: APPLY or ROLLBACK.
         migrations: ids, in the order of execution.
         seconds: from start to end.
+        left: what was asked for and not done, and why, as a line of text; empty for nothing.
     """
 
     run: str
     operation: Operation
     migrations: tuple[str, ...]
     seconds: float
+    left: str = ""
 
     def __str__(self) -> str:
-        if not self.migrations:
-            return "nothing to do"
         done = "applied" if self.operation == "APPLY" else "rolled back"
         count = len(self.migrations)
-        return f"{done}: {count} {'file' if count == 1 else 'files'}"
+        line = f"{done}: {count} {'file' if count == 1 else 'files'}"
+        return "\n".join(filter(None, [line if count else "nothing to do", self.left]))
 
 
 def apply(
@@ -80,11 +82,15 @@ def apply(
 
     def choose(ledger: Ledger) -> list[Migration]:
         half_undone = {r.migration_id for r in ledger.unfinished() if r.operation == "ROLLBACK"}
-        return selection.to_apply(
-            migrations, ledger.applied.keys() - half_undone, to=to, unit=within
-        )
+        applied = ledger.applied.keys() - half_undone
+        aside = look_aside(migrations, applied)
+        refuse_taken(migrations, aside)
+        return selection.to_apply(migrations, applied, to=to, unit=within, taken=aside.taken)
 
-    return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener)
+    def left(ledger: Ledger) -> str:
+        return "" if within else str(look_aside(migrations, ledger.applied))
+
+    return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener, left)
 
 
 def rollback(
@@ -127,7 +133,7 @@ def rollback(
             unit=within,
         )
 
-    return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener)
+    return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener, lambda _: "")
 
 
 def _run(
@@ -137,6 +143,7 @@ def _run(
     choose: Callable[[Ledger], list[Migration]],
     settings: Settings,
     listener: Listener,
+    left: Callable[[Ledger], str],
 ) -> Outcome:
     begun = time.monotonic()
     # A rollback applies nothing, so nothing can come out of order.
@@ -150,10 +157,10 @@ def _run(
         if not checked:
             if ledger.exists:
                 remove_stale_row(connection, schema=ledger.schema)
-            return Outcome(run, operation, (), time.monotonic() - begun)
+            return Outcome(run, operation, (), time.monotonic() - begun, left(ledger))
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
-        from runner.execute.gate import require_unused
+        from runner.execute.gate import require_switched, require_unused
         from runner.ledger.privileges import require_privileges
         from runner.ledger.rules import check_files
 
@@ -171,6 +178,8 @@ def _run(
                 settings.approve(connection, chosen)
             if settings.force:
                 require_unused(connection, chosen, settings.force, settings.waiting_period)
+            elif operation == "APPLY":
+                require_switched(connection, chosen)
             ids = tuple(migration.id for migration in chosen)
             listener(RunStarted(run, operation, database, user, ids))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))
@@ -190,4 +199,4 @@ def _run(
                 executor.execute(Job.of(migration, operation))
         seconds = time.monotonic() - begun
         listener(RunDone(run, operation, ids, seconds))
-    return Outcome(run, operation, ids, seconds)
+    return Outcome(run, operation, ids, seconds, left(ledger))

@@ -1,9 +1,11 @@
-"""Opens contract's gate for old names that a person has typed, and for no others."""
+"""Contract's gate: what it cannot let through yet, and the names that a person has typed."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from psycopg import DataError
 
 from runner.errors import LedgerError, UsageError
 
@@ -16,6 +18,49 @@ if TYPE_CHECKING:
 
 _GATE = re.compile(r"\bCALL\s+trueup\.require_unused\('((?:[^']|'')+)'\)")
 DEFAULT_WAITING_PERIOD = "24 hours"
+
+
+def require_switched(connection: Connection, migrations: Sequence[Migration]) -> None:
+    """Refuse a run that would end at contract's gate for certain, before it changes anything.
+
+    Old names are counted from the switch on, so a run that comes to both cannot prove that one
+    was unused for the waiting period.
+
+    Args:
+        connection: the run's; its trueup.waiting_period is what the files will read.
+        migrations: what is about to run.
+
+    Raises:
+        LedgerError: an old name would have to be unused for longer than it is counted.
+    """
+    switches = [m.id for m in migrations if m.phase == "switch"]
+    gated = [m.id for m in migrations if _GATE.search(m.text)]
+    if not switches or not gated:
+        return
+    # What is no interval, the gate itself refuses.
+    row = connection.execute(
+        """
+        SELECT coalesce(nullif(current_setting('trueup.waiting_period', true), ''), %s)
+        """,
+        [DEFAULT_WAITING_PERIOD],
+    ).fetchone()
+    period = row[0] if row else DEFAULT_WAITING_PERIOD
+    if _is_long(connection, period):
+        raise LedgerError(
+            f"{gated[0]} cannot run yet: old names are counted from the switch on, and must be"
+            f" unused for {period}",
+            hint="run `trueup apply --to switch` first, and --to contract when `trueup status`"
+            " says that it is allowed",
+        )
+
+
+def _is_long(connection: Connection, period: str) -> bool:
+    """Whether a waiting period is longer than a run may take; false of what is none."""
+    try:
+        row = connection.execute("SELECT %s::interval > interval '1 minute'", [period]).fetchone()
+    except DataError:
+        return False
+    return row == (True,)
 
 
 def require_unused(

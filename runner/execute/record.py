@@ -64,6 +64,16 @@ def repair(
     return plan
 
 
+def describe_baseline(migrations: Sequence[Migration], recorded: Sequence[str]) -> str:
+    """What `baseline` recorded as a line of text."""
+    if recorded:
+        return f"recorded: {', '.join(recorded)}"
+    if any(m.phase == "baseline" for m in migrations):
+        return "nothing to do"
+    service = migrations[0].service if migrations else "the service"
+    return f"nothing to do: {service} has no legacy files, so no baseline is needed"
+
+
 def baseline(
     dsn: str,
     migrations: Sequence[Migration],
@@ -82,7 +92,8 @@ def baseline(
         listener: called with each event.
 
     Returns:
-        The ids that were recorded; none when they were before.
+        The ids that were recorded; none when they were before, or when the service has no
+        baseline files.
 
     Raises:
         LedgerError: listing the differences when the database is not at the baseline.
@@ -93,8 +104,6 @@ def baseline(
         connection = session.connection
         ledger = read_ledger(connection, schema=settings.schema)
         files = [m for m in migrations if m.phase == "baseline"]
-        if not files:
-            raise LedgerError("the sources hold no migration of phase baseline")
         if all(m.id in ledger.applied for m in files):
             return []
         check_files(files)

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from runner.ledger.records import read_ledger
 from runner.ledger.status import describe_status, read_status
-from runner.ledger.units import is_of, tables_of, unit_of
+from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import connect
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class BackfillStatus:
         dead_rows: what VACUUM would free now, as the server estimates it.
         growth: the table's size to what it was when the walk began, 1.0 for as large.
         hot_share: of all updates of the table since its statistics began, how many spared the
-            indexes, from 0 to 1.
+            indexes, from 0 to 1; all three None once the table has another name.
     """
 
     file: str
@@ -45,9 +45,9 @@ class BackfillStatus:
     rows_done: int
     share: float
     seconds: float
-    dead_rows: int
-    growth: float
-    hot_share: float
+    dead_rows: int | None
+    growth: float | None
+    hot_share: float | None
 
     @property
     def seconds_left(self) -> float | None:
@@ -85,11 +85,13 @@ class Underway:
 
     Args:
         migrations: where each file stands.
+        units: how far each unit of tables is.
         backfills: how far those are that have begun.
         old_names: how much each is used.
     """
 
     migrations: tuple[MigrationStatus, ...]
+    units: tuple[Stand, ...]
     backfills: tuple[BackfillStatus, ...]
     old_names: tuple[OldName, ...]
 
@@ -128,7 +130,12 @@ def look(
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
                 old_names = [x for x in old_names if is_of(tables, x.name)]
-            yield Underway(tuple(lines), tuple(backfills), tuple(old_names))
+            units = [
+                stand
+                for u in (find_units(migrations) if within is None else [within])
+                if (stand := stand_of(migrations, u, ledger.applied))
+            ]
+            yield Underway(tuple(lines), tuple(units), tuple(backfills), tuple(old_names))
             if every is None:
                 return
             time.sleep(every)
@@ -137,6 +144,7 @@ def look(
 def describe(underway: Underway) -> str:
     """All of it as lines of text."""
     lines = describe_status(underway.migrations)
+    lines += map(str, underway.units)
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
@@ -160,11 +168,10 @@ def read_backfills(connection: Connection) -> list[BackfillStatus]:
                     CASE WHEN p.pages = 0 THEN 1.0
                         ELSE least(1.0, p.page::float8 / p.pages) END AS share,
                     extract(epoch FROM p.updated_at - p.started_at)::float8 AS seconds,
-                    coalesce(s.n_dead_tup, 0) AS dead_rows,
-                    coalesce(pg_relation_size(s.relid)::float8
-                        / greatest(p.pages * current_setting('block_size')::bigint, 1), 1.0)
-                        AS growth,
-                    coalesce(s.n_tup_hot_upd::float8 / greatest(s.n_tup_upd, 1), 0.0) AS hot_share
+                    s.n_dead_tup AS dead_rows,
+                    pg_relation_size(s.relid)::float8
+                        / greatest(p.pages * current_setting('block_size')::bigint, 1) AS growth,
+                    s.n_tup_hot_upd::float8 / greatest(s.n_tup_upd, 1) AS hot_share
                 FROM trueup.progress p
                 LEFT JOIN pg_catalog.pg_stat_user_tables s
                     ON s.relid = pg_catalog.to_regclass(p.table_name)
@@ -230,9 +237,14 @@ def describe_backfill(status: BackfillStatus) -> str:
     rate = status.rows_done / status.seconds if status.seconds > 0 else 0.0
     left = status.seconds_left
     coming = "" if status.share >= 1 or left is None else f", {left:.0f} s left"
-    return (
+    line = (
         f"{status.file}: {status.share:.0%} of {status.table_name}, {status.rows_done:,} rows,"
-        f" {rate:,.0f} rows/s{coming}; {status.dead_rows:,} dead rows,"
+        f" {rate:,.0f} rows/s{coming}"
+    )
+    if status.dead_rows is None or status.growth is None or status.hot_share is None:
+        return line
+    return (
+        f"{line}; {status.dead_rows:,} dead rows,"
         f" table {status.growth:.2f} times its size, {status.hot_share:.0%} HOT"
     )
 

@@ -133,15 +133,20 @@ def is_converted(table: TableStandard, catalog: Catalog) -> bool:
     new = catalog.relations.get(Name(table.schema, table.name))
     if new is None or old is new:
         return False
-    return old is None or old.kind == "v" or _shows(catalog, old, new)
+    return old is None or old.kind == "v" or shows_new_contract(table, old, new)
 
 
-def _shows(catalog: Catalog, table: Relation, view: Relation) -> bool:
-    """Whether a view shows the new contract of a table that has its old name still."""
-    return view.kind == "v" and any(
-        d.kind == "view" and d.host == view.qualified and (d.column or "").endswith("__new")
-        for d in table.dependents
-    )
+def shows_new_contract(table: TableStandard, old: Relation, new: Relation) -> bool:
+    """Whether a view shows the new contract of a table that has its old name still.
+
+    Args:
+        table: its standard.
+        old: the table.
+        new: what has the new name.
+    """
+    shown = [d.column or "" for d in old.dependents if (d.kind, d.host) == ("view", new.qualified)]
+    converts = table.uuids or table.enums or table.json
+    return new.kind == "v" and any(not converts or column.endswith("__new") for column in shown)
 
 
 def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[str]]) -> Relation:

@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
 from runner.errors import LedgerError
+from runner.ledger.strategies import has_file
 from runner.ledger.units import find_units
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _missing(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Findin
     pending = {m.checksum: m.id for m in migrations if m.id not in ledger.applied}
     for id_ in ledger.applied.keys() - ids:
         record = known_record(ledger, id_)
-        # Another service's records may live in the same database.
-        if record is None or record.service not in services:
+        # Another service's records may live in the same database, and the other strategy's.
+        if record is None or record.service not in services or has_file(migrations, id_):
             continue
         if now := pending.get(record.checksum):
             message = f"{id_} was renamed to {now}, which would run a second time"

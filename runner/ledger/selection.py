@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import LedgerError, UsageError
 from runner.ledger.files import PHASES
+from runner.ledger.units import find_units
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,21 +21,25 @@ def to_apply(
     *,
     to: str | None = None,
     unit: Unit | None = None,
+    taken: Collection[str] = (),
 ) -> list[Migration]:
     """The migrations that are still to be applied, in order.
 
     Args:
         migrations: all that the sources hold, in the order of read_migrations.
         applied: ids of those that are applied.
-        to: the last phase or id to apply; None for all but those applied on request only.
+        to: the last phase or id to apply; None for all but those applied on request only. Every
+            service has a baseline, though it may have no files.
         unit: apply files of this unit of tables alone, and those that every unit needs.
+        taken: ids of files whose tables the other strategy converts already: left out, and so is
+            what only they need.
 
     Raises:
         UsageError: when no file has that phase or id.
         LedgerError: when a file depends on one that is applied on request only.
     """
     end = len(migrations) if to is None else _end_of(migrations, to)
-    on_request = to is not None and migrations[end - 1].on_request
+    on_request = to is not None and end > 0 and migrations[end - 1].on_request
     _require_within(unit, migrations, to)
     chosen = [
         m
@@ -42,7 +47,10 @@ def to_apply(
         if m.id not in applied
         and (on_request or not m.on_request)
         and (unit is None or m.id in unit.files | unit.shared)
+        and m.id not in taken
     ]
+    if taken and not {m.id for m in chosen} & {i for u in find_units(migrations) for i in u.files}:
+        return []
     known = {*applied, *(m.id for m in chosen)}
     for migration in chosen:
         for parent in sorted(migration.depends - known):
@@ -100,6 +108,8 @@ def _require_within(unit: Unit | None, migrations: Sequence[Migration], to: str 
 def _end_of(migrations: Sequence[Migration], to: str) -> int:
     """How many migrations there are up to and including the last one of a phase or id."""
     ends = [index for index, m in enumerate(migrations, start=1) if to in (m.id, m.phase)]
+    if not ends and to == "baseline":
+        return 0  # a service without legacy files stands there before its first file
     if not ends:
         present = [phase for phase in PHASES if any(m.phase == phase for m in migrations)]
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from runner.ledger.files import Migration
 
@@ -32,6 +32,25 @@ class Unit:
 
     files: frozenset[str]
     shared: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How far a unit of tables is.
+
+    Args:
+        tables: their names in the end, qualified.
+        done: the last phase of which it has all files; empty before the first.
+        next: the command that goes on; empty when it is at the standard.
+    """
+
+    tables: tuple[str, ...]
+    done: str
+    next: str
+
+    def __str__(self) -> str:
+        done = f"{self.done} is done" if self.done else "not begun"
+        return f"{', '.join(self.tables)}: {done}{'; next: ' + self.next if self.next else ''}"
 
 
 def find_units(migrations: Sequence[Migration]) -> list[Unit]:
@@ -109,6 +128,32 @@ def unit_of(migrations: Sequence[Migration], table: str) -> Unit:
 def tables_of(migrations: Sequence[Migration], unit: Unit) -> frozenset[tuple[str, ...]]:
     """The old and the new names of a unit's tables, each as schema and name."""
     return frozenset(_tables(m for m in migrations if m.id in unit.files))
+
+
+def last_names(migrations: Sequence[Migration], unit: Unit) -> tuple[str, ...]:
+    """The names that a unit's tables have in the end."""
+    found = _tables(m for m in migrations if m.id in unit.files)
+    return tuple(".".join(name) for name, is_last in found.items() if is_last)
+
+
+def stand_of(migrations: Sequence[Migration], unit: Unit, applied: Collection[str]) -> Stand | None:
+    """How far a unit is; None of one that converts no table.
+
+    Args:
+        migrations: all that the sources hold, in their order.
+        unit: one of their units.
+        applied: ids of those that are applied.
+    """
+    own = [m for m in migrations if m.id in unit.files]
+    tables = last_names(own, unit)
+    left = [m for m in own if m.id not in applied]
+    before = own[: own.index(left[0])] if left else own
+    phases = [m.phase for m in before if not left or m.phase != left[0].phase]
+    following = ""
+    if left:
+        # Only a phase that is applied on request must be named.
+        following = f"trueup apply --to {left[0].phase}" if left[0].on_request else "trueup apply"
+    return Stand(tables, phases[-1] if phases else "", following) if tables else None
 
 
 def is_of(tables: frozenset[tuple[str, ...]], name: str) -> bool:

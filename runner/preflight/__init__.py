@@ -13,7 +13,7 @@ from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.data import read_table
 from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
-from runner.preflight.plan import make_plan, references
+from runner.preflight.plan import make_plan, only_window, references
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
 from runner.quoting import Name
@@ -73,4 +73,4 @@ def check(
     if plan.refusal and not any(f.severity is Severity.STOPS for f in findings):
         findings.append(plan.refusal)
     findings.sort(key=lambda f: f.severity is not Severity.STOPS)
-    return Report(standard.service, tuple(findings), tuple(tables))
+    return Report(standard.service, tuple(findings), tuple(tables), only_window(standard, catalog))

@@ -195,8 +195,9 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         yield Finding(
             Severity.KNOW,
             object_,
-            f"publishes {old}: its subscribers will get {change.new} with all its columns",
-            hint="Prepare the subscribers' table before expand.",
+            f"publishes {old}: its subscribers get the new columns, too, from expand on, and all"
+            f" of them as {change.new} from the switch on",
+            hint="Prepare the subscribers' table before each of the two.",
         )
     elif kind == "pg_trigger":
         yield from _trigger(change, row | may)
@@ -204,7 +205,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         yield Finding(
             Severity.KNOW,
             object_,
-            f"names {old}, and follows it when it becomes {change.new}",
+            f"names {old}, and follows it when the switch makes it {change.new}",
         )
 
 
@@ -324,14 +325,15 @@ def _table(
     if keeps_name:
         problem = f"{table.KEEPS_ITS_NAME}: only the window strategy can convert it"
         yield Finding(Severity.KNOW, old, problem)
-    for found in table.of_columns(change):
+    # The plan was made without what the generator refuses.
+    for found in table.of_columns(replace(change, relation=relation)):
         if not (keeps_name and found.online_only):
             yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
         yield Finding(
             Severity.STOPS,
             old,
-            "has row security, which a compat view keeps from PostgreSQL 15 on only",
+            "has row security, which a view of it keeps from PostgreSQL 15 on only",
             hint="Use the window strategy, or upgrade the server first.",
         )
     for column in relation.columns:
@@ -352,9 +354,9 @@ def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterato
         yield Finding(
             Severity.KNOW,
             str(change.old),
-            f"is partitioned: once it is {change.new}, partitions are added to that name, and what "
-            "adds them on a schedule must name it",
-            hint="Pause what adds and drops partitions until enforce is done.",
+            f"is partitioned: from the switch on it is {change.new}, partitions are added to that "
+            "name, and what adds them on a schedule must name it",
+            hint="Pause what adds and drops partitions from expand until enforce is done.",
         )
 
 
@@ -405,8 +407,8 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
         yield Finding(
             Severity.KNOW,
             row["object"],
-            f"names {', '.join(named)} in its text: it goes on through the compat view, and fails "
-            "after contract",
+            f"names {', '.join(named)} in its text: it goes on as it is until the switch, then "
+            "through the compat view, and fails after contract",
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
             hint="Release it for the new contract, as any other client.",

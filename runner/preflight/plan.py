@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
-from runner.generate.changes import plan_changes
+from runner.generate import plan_units
+from runner.generate.changes import plan_changes, shows_new_contract
 from runner.generate.model import TableChange
+from runner.generate.only_window import in_short
 from runner.preflight.again import Reference
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name
@@ -72,17 +74,42 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
 
 
+def only_window(standard: Standard, catalog: Catalog) -> str:
+    """Which tables only the window strategy converts, and why, as a line; empty for none.
+
+    Args:
+        standard: the new contract.
+        catalog: the database.
+    """
+    try:
+        units = plan_units(standard, catalog)
+    except StandardError:
+        return ""  # told as what is in the way
+    names = [str(t.new) for u in units if u.only_window for t in u.tables]
+    if not names:
+        return ""
+    why = "; ".join(in_short(reason for u in units for reason in u.only_window))
+    return (
+        f"{len(names)} of {len(standard.tables)} tables only by --strategy window:"
+        f" {', '.join(names)}. Why: {why}"
+    )
+
+
 def _stopped(name: str, error: StandardError) -> Finding:
     return Finding(Severity.STOPS, name, error.message, hint=error.hint or None)
 
 
 def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -> bool:
-    """Whether a table has left the old contract already."""
+    """Whether the conversion of a table has begun already."""
     old = catalog.relations.get(Name(table.schema, table.old))
     new = catalog.relations.get(Name(table.schema, table.name))
-    if table.name == table.old or new is None or new.kind not in "rp":
+    if table.name == table.old or new is None:
         return False
-    if old is None:
+    if old is not None and old.kind in "rp" and shows_new_contract(table, old, new):
+        problem = f"shows the new contract of {old.qualified} already, which was not read"
+    elif new.kind not in "rp":
+        return False
+    elif old is None:
         problem = "has its new name already, and was not read"
     elif old.kind == "v":
         problem = f"is live beside its old contract {old.qualified}, and was not read"

@@ -17,6 +17,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "service": report.service,
         "ready": report.ready,
+        "only_window": report.only_window or None,
         "findings": [
             {
                 "severity": f.severity.value,
@@ -75,6 +76,8 @@ def print_report(report: Report, console: Console) -> None:
         verdict = f"not ready: {'1 finding stops' if count == 1 else f'{count} findings stop'}"
         style = "bold red"
     print_line(console, f"{verdict} the conversion of {report.service}", style=style)
+    if report.only_window:
+        print_line(console, report.only_window, style="bold yellow")
 
 
 def print_line(

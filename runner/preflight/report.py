@@ -67,6 +67,7 @@ class Report:
     service: str
     findings: tuple[Finding, ...]
     tables: tuple[TableRead, ...]
+    only_window: str = ""  # which tables the online strategy leaves, and why
 
     @property
     def ready(self) -> bool:

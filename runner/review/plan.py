@@ -12,6 +12,7 @@ from psycopg import Connection
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
+from runner.ledger.strategies import look_aside
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
@@ -182,7 +183,8 @@ def make_plan(
         return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
         ledger = read_ledger(connection)
-        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
+        taken = look_aside(migrations, ledger.applied).taken
+        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within, taken=taken)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
 

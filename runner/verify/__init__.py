@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Relation, read_catalog
+from runner.generate.changes import shows_new_contract
 from runner.preflight.reading import read_only
 from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
@@ -65,14 +66,9 @@ def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | Non
             return State.NEW, new, None
         return (State.SWITCHED if old.kind == "v" else State.NEW), new, old
     if old is not None and old.kind in "rp":
-        shows = new is not None and new.kind == "v" and _shows(new, old)
+        shows = new is not None and shows_new_contract(table, old, new)
         return (State.BOTH if shows else State.OLD), old, new
     return State.MISSING, None, None
-
-
-def _shows(view: Relation, table: Relation) -> bool:
-    """Whether a view under the new name is the new contract of a table, and not somebody else's."""
-    return any(d.kind == "view" and d.host == view.qualified for d in table.dependents)
 
 
 def _beside(table: Verified, other: Relation | None) -> Iterator[Distance]:

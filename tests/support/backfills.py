@@ -49,9 +49,10 @@ def rows_of(dsn: str) -> list[tuple[Any, ...]]:
     """Rows of requests: all, converted, and converted right."""
     return query(
         dsn,
-        "SELECT count(*), count(id), count(*) FILTER (WHERE id = id__old::uuid"
-        " AND request_type = 'CHAT' AND provider = 'OPENAI' AND model_id = model_id__old::uuid)"
-        " FROM public.request",
+        "SELECT count(*), count(id__new), count(*) FILTER (WHERE id__new = id::uuid"
+        " AND request_type__new = 'CHAT' AND provider__new = 'OPENAI'"
+        " AND model_id__new = model_id::uuid)"
+        " FROM public.requests",
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from runner.execute.dry_run import Trial, describe_trials
 from runner.execute.engine import Outcome
-from runner.execute.underway import BackfillStatus, OldName, Underway, describe
+from runner.execute.underway import BackfillStatus, OldName, Underway, describe, describe_backfill
 from runner.fleet import Result
 from runner.fleet import describe as describe_result
 from runner.generate.write import Written
 from runner.generate.write import describe as describe_written
 from runner.ledger.privileges import Need
 from runner.ledger.status import MigrationStatus, Standing, describe_status
+from runner.ledger.units import Stand
 
 
 def test_the_outcome_of_a_run() -> None:
@@ -46,13 +47,24 @@ def test_where_migrations_stand() -> None:
 def test_what_is_under_way() -> None:
     backfill = BackfillStatus("0002_ab", "public.t", 50, 0.5, 10.0, 3, 1.2, 0.9)
     name = OldName("public.ts", 7, None, None, None, ("billing (app), sessions: 2",))
-    shown = describe(Underway((status("0001_a", "APPLIED"),), (backfill,), (name,)))
+    unit = Stand(("public.t", "public.u"), "expand", "trueup apply")
+    shown = describe(Underway((status("0001_a", "APPLIED"),), (unit,), (backfill,), (name,)))
     assert shown.splitlines()[1:] == [
+        "public.t, public.u: expand is done; next: trueup apply",
         "0002_ab: 50% of public.t, 50 rows, 5 rows/s, 10 s left; 3 dead rows,"
         " table 1.20 times its size, 90% HOT",
         "public.ts: 7 queries; used since its odometer was read, so contract is not allowed",
         "  by billing (app), sessions: 2",
     ]
+
+
+def test_a_backfill_whose_table_has_another_name_now() -> None:
+    backfill = BackfillStatus("0002_ab", "public.ts", 50, 1.0, 10.0, None, None, None)
+    assert describe_backfill(backfill) == "0002_ab: 100% of public.ts, 50 rows, 5 rows/s"
+    assert str(Stand(("public.t",), "", "trueup apply")) == (
+        "public.t: not begun; next: trueup apply"
+    )
+    assert str(Stand(("public.t",), "contract", "")) == "public.t: contract is done"
 
 
 def test_a_privilege_that_the_role_has_is_a_comment() -> None:

@@ -145,12 +145,13 @@ def _default(table: Name, column: str, default: str | None) -> str:
     return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
 
 
-def expand(t: TableChange, checks: Sequence[str]) -> list[Paragraph]:
+def expand(t: TableChange, checks: Sequence[str], note: str) -> list[Paragraph]:
     """The new columns beside the old ones, at the end of the table.
 
     Args:
         t: the table as it is until the switch.
         checks: the clauses that guard them.
+        note: the comment above them.
     """
     added, dropped = [], []
     for c in t.columns:
@@ -159,7 +160,13 @@ def expand(t: TableChange, checks: Sequence[str]) -> list[Paragraph]:
                 added.append(f"ADD COLUMN {quote_ident(name)} {type_name}")
                 dropped.append(f"DROP COLUMN {quote_ident(name)}")
     return [
-        [Statement(alter(t.new, [*added, *checks]), undo=(Statement(alter(t.new, dropped)),))],
+        [
+            Statement(
+                alter(t.new, [*added, *checks]),
+                undo=(Statement(alter(t.new, dropped)),),
+                note=note,
+            )
+        ],
         copy_settings(t, "", "__new"),
     ]
 

@@ -102,7 +102,7 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     taken: list[Paragraph] = [[new_view.drop(t.new)]]
     if t.columns:
         added = [
-            *column.expand(before, check.expand(before)),
+            *column.expand(before, check.expand(before), check.note(before)),
             sync.sides(before),
             *sync.expand(before),
         ]

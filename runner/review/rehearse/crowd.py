@@ -1,4 +1,4 @@
-"""Which release's clients run while a file runs."""
+"""Which releases' clients run while a file runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ _NAME = "trueup rehearsal"
 
 
 class Crowd:
-    """The clients of the release that is live while a file runs.
+    """The clients of the releases that are live while a file runs.
 
-    The old release is retired before contract; until then every client is of the old one.
+    Until the switch every client is of the old release, and during it there are some of both: it
+    may come before or after the new one is deployed. The old release is retired before contract.
 
     Args:
         dsn: the database.
@@ -28,16 +29,18 @@ class Crowd:
 
     def old(self) -> None:
         """Have the old release's clients run."""
-        self._switch("old", self._old)
+        self._change("old", self._old)
 
     def fit(self, migration: Migration) -> None:
         """Have the clients run that are there when a file runs."""
-        contract = migration.phase == "contract" or migration.on_request
-        if contract and self._now != "new":
-            self._switch("new", self._new)
-            self._rest_odometers()
-        elif not contract:
-            self._switch("old", self._old)
+        if migration.phase == "switch":
+            self._change("both", [*self._old, *self._new])
+        elif migration.phase == "contract" or migration.on_request:
+            if self._now != "new":
+                self._change("new", self._new)
+                self._rest_odometers()
+        else:
+            self._change("old", self._old)
 
     def stop(self) -> None:
         """Stop them all."""
@@ -46,7 +49,7 @@ class Crowd:
             self.samples += self._clients.samples
             self._clients = None
 
-    def _switch(self, release: str, queries: list[Query]) -> None:
+    def _change(self, release: str, queries: list[Query]) -> None:
         if self._now == release:
             return
         self.stop()

@@ -5,6 +5,10 @@ BEGIN
     -- Another unit of tables may still need the functions, and trueup's own records stay.
     IF EXISTS (SELECT FROM trueup.odometer)
         OR EXISTS (
+            SELECT FROM pg_proc
+            WHERE pronamespace = 'trueup'::regnamespace AND proname LIKE '%\_sync'
+        )
+        OR EXISTS (
             SELECT FROM pg_class
             WHERE relnamespace = 'trueup'::regnamespace AND relname LIKE '%\_reversal'
         )

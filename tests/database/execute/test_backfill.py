@@ -65,11 +65,11 @@ def test_a_trigger_that_silences_the_update_stops_the_backfill(filled: str) -> N
             """
             CREATE FUNCTION public.silence() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RETURN NULL; END $$;
-            CREATE TRIGGER silence BEFORE UPDATE ON public.model
+            CREATE TRIGGER silence BEFORE UPDATE ON public.models
             FOR EACH ROW WHEN (OLD.model_id = 'model-7') EXECUTE FUNCTION public.silence();
-                ALTER TABLE public.model ENABLE ALWAYS TRIGGER silence;
+                ALTER TABLE public.models ENABLE ALWAYS TRIGGER silence;
             """
         )
     with pytest.raises(Exception, match="could not convert") as refusal:
         apply_to(filled, "backfill")
-    assert "SELECT * FROM public.model WHERE id IS NULL" in str(refusal.value)
+    assert "SELECT * FROM public.models WHERE id__new IS NULL" in str(refusal.value)

@@ -54,7 +54,7 @@ def test_the_shipped_files_have_the_shape_that_is_walked() -> None:
     backfills = [m for m in migrations() if m.phase == "backfill"]
     walks = [backfill.read_walk(m.statements[0]) for m in backfills]
     assert [w.table for w in walks if w] == [
-        "public.model", "public.request", "public.provider_quota",
+        "public.models", "public.requests", "public.provider_quotas",
     ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_a_record_of_pages_that_are_not_done_does_not_stop_the_walk(filled: str)
     query(
         filled,
         "INSERT INTO trueup.progress (file, table_name, rows_done, page, pages)"
-        " VALUES (%s, 'public.request', 0, 100, 200)",
+        " VALUES (%s, 'public.requests', 0, 100, 200)",
         FILE,
     )
     engine.apply(filled, migrations(), to=FILE)
@@ -127,7 +127,7 @@ def test_batches_become_smaller_when_a_client_waits_for_one(
         eventually(
             lambda: query(filled, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
         )
-        query(filled, "SELECT FROM public.request WHERE ctid < '(8,0)' FOR UPDATE")
+        query(filled, "SELECT FROM public.requests WHERE ctid < '(8,0)' FOR UPDATE")
 
     client = threading.Thread(target=wait_for_its_rows)
     client.start()
@@ -141,10 +141,10 @@ def test_batches_become_smaller_when_a_client_waits_for_one(
 def test_a_table_that_cannot_be_analyzed_is_not_walked_again(filled: str) -> None:
     heard: list[Event] = []
     with psycopg.connect(filled) as other:  # a vacuum that does not give way
-        other.execute("LOCK TABLE public.request IN SHARE UPDATE EXCLUSIVE MODE")
+        other.execute("LOCK TABLE public.requests IN SHARE UPDATE EXCLUSIVE MODE")
         engine.apply(filled, migrations(), to=FILE, listener=heard.append)
     (warning,) = (e.message for e in heard if isinstance(e, Noticed))
-    assert "public.request was not analyzed" in warning
+    assert "public.requests was not analyzed" in warning
     assert not [e for e in heard if isinstance(e, AttemptFailed)]
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 

@@ -20,10 +20,10 @@ NAMES = ("public.models", "public.provider_quotas", "public.requests")
 
 @pytest.fixture
 def in_use(database: str) -> str:
-    """Both contracts live, and a client has just used all old names."""
+    """The switch is done, and a client has just used all old names."""
     sources = config.resolve_sources((), str(SERVICE), {}, "online")
     migrations = read_migrations(sources.folders, on_request=sources.on_request)
-    engine.apply(database, migrations, to="enforce")
+    engine.apply(database, migrations, to="switch")
     with psycopg.connect(database, autocommit=True) as client:
         client.execute("SELECT FROM models; SELECT FROM requests; SELECT FROM provider_quotas")
     eventually(
@@ -78,6 +78,21 @@ def test_a_name_that_does_not_exist_is_refused(in_use: str) -> None:
     assert done.returncode == 2
     assert "--force models: this run does not remove that name" in done.stderr
     assert "it removes: public.models, public.provider_quotas, public.requests" in done.stderr
+
+
+def test_contract_before_the_switch_says_what_to_do_and_changes_nothing(database: str) -> None:
+    sources = config.resolve_sources((), str(SERVICE), {}, "online")
+    migrations = read_migrations(sources.folders, on_request=sources.on_request)
+    engine.apply(database, migrations, to="expand")
+    before = query(database, "SELECT migration_id FROM _yoyo_migration ORDER BY 1")
+
+    done = run_trueup(*CONTRACT, "--waiting-period", "2 h", dsn=database)
+
+    assert done.returncode == 1
+    assert "old names are counted from the switch on, and must be unused for 2 h" in done.stderr
+    assert "run `trueup apply --to switch` first" in done.stderr
+    assert query(database, "SELECT migration_id FROM _yoyo_migration ORDER BY 1") == before
+    assert old_names(database) == ["model", "provider_quota", "request"]
 
 
 def test_a_whole_chain_can_be_forced_at_once(database: str) -> None:

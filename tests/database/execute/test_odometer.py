@@ -25,8 +25,8 @@ ID = "0a0b0c0d-0000-4000-8000-00000000000"
 
 @pytest.fixture
 def service(make_service: MakeService) -> Service:
-    """A database on which both contracts live."""
-    return make_service(LIVE, at="enforce")
+    """A database on which both contracts live, and the new one has the tables."""
+    return make_service(LIVE, at="switch")
 
 
 @contextmanager

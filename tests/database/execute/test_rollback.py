@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.migration_files import write_migration, write_tables
-from support.runs import applied, query, tables
+from support.runs import applied, query, run_trueup, tables
 
 from runner.errors import MigrationFileError, StatementError
 from runner.execute.engine import Settings, apply, rollback
@@ -31,6 +31,25 @@ def test_a_named_phase_or_id_stays_applied(database: str, tmp_path: Path) -> Non
     assert rollback(database, migrations, to="0100_expand_b").migrations == ("0110_expand_c",)
     assert rollback(database, migrations, to="baseline").migrations == ("0100_expand_b",)
     assert tables(database) == ["a"]
+
+
+def test_a_service_without_legacy_files_has_a_baseline_too(database: str, tmp_path: Path) -> None:
+    source = tmp_path / "orders" / "online"
+    write_migration(source, "0101_expand_b", "CREATE TABLE b ();", "DROP TABLE b;")
+    options = ("--sources", str(source))
+    assert run_trueup("apply", "--to", "baseline", *options, dsn=database).returncode == 0
+    assert tables(database) == []
+    needed = run_trueup("baseline", *options, dsn=database)
+    assert (needed.returncode, needed.stdout) == (
+        0,
+        "nothing to do: orders has no legacy files, so no baseline is needed\n",
+    )
+    apply(database, read_migrations([source]))
+
+    undone = run_trueup("rollback", "--to", "baseline", *options, dsn=database)
+
+    assert (undone.returncode, undone.stdout) == (0, "rolled back: 1 file\n")
+    assert tables(database) == []
 
 
 def test_everything_is_all_but_the_baseline(database: str, tmp_path: Path) -> None:

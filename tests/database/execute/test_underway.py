@@ -45,6 +45,13 @@ def converted(database: str) -> str:
     return database
 
 
+@pytest.fixture
+def switched(converted: str) -> str:
+    """The same after the switch."""
+    up(converted, "switch")
+    return converted
+
+
 def test_it_tells_nothing_before_expand(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         assert read_backfills(connection) == []
@@ -58,19 +65,21 @@ def test_it_tells_how_far_each_backfill_is_and_what_it_cost(
     with psycopg.connect(converted, autocommit=True) as connection:
         connection.execute("SELECT pg_stat_force_next_flush()")
         statuses = {s.table_name: s for s in read_backfills(connection)}
-    model = statuses["public.model"]
+    model = statuses["public.models"]
     assert (model.rows_done, model.share) == (400, 1.0)
+    assert model.growth is not None
     assert 1.0 <= model.growth < 2.5
+    assert model.hot_share is not None
     assert 0.0 <= model.hot_share <= 1.0
 
 
 def test_it_tells_who_used_an_old_name_and_when_contract_is_allowed(
-    converted: str, since: Callable[[int], None]
+    switched: str, since: Callable[[int], None]
 ) -> None:
     since(15)  # before, a session that goes idle keeps its counters to itself
     with (
-        psycopg.connect(converted, autocommit=True, application_name="billing") as client,
-        psycopg.connect(converted, autocommit=True) as connection,
+        psycopg.connect(switched, autocommit=True, application_name="billing") as client,
+        psycopg.connect(switched, autocommit=True) as connection,
     ):
         unused = {n.name: n for n in read_old_names(connection, DAY)}["public.requests"]
         assert (unused.queries, unused.users) == (0, ())
@@ -95,10 +104,10 @@ def test_it_tells_who_used_an_old_name_and_when_contract_is_allowed(
         assert "billing" in "\n".join(describe_old_name(used))
 
 
-def test_a_name_is_found_as_a_word_only(converted: str) -> None:
+def test_a_name_is_found_as_a_word_only(switched: str) -> None:
     with (
-        psycopg.connect(converted, autocommit=True, application_name="other") as client,
-        psycopg.connect(converted, autocommit=True) as connection,
+        psycopg.connect(switched, autocommit=True, application_name="other") as client,
+        psycopg.connect(switched, autocommit=True) as connection,
     ):
         client.execute("SELECT 'supermodels and models_2'")
         assert [n.users for n in read_old_names(connection, DAY)] == [(), (), ()]
@@ -106,13 +115,43 @@ def test_a_name_is_found_as_a_word_only(converted: str) -> None:
 
 def test_status_shows_it(converted: str) -> None:
     shown = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
-    assert "0201_backfill_model: 100% of public.model, 400 rows" in shown
+    assert "0201_backfill_model: 100% of public.models, 400 rows" in shown
+    assert "dead rows, table " in shown
+    # Until the switch nothing counts: the old release has its table.
+    assert "queries" not in shown
+
+    up(converted, "switch")
+    shown = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
+    assert "0201_backfill_model: 100% of public.models, 400 rows" in shown
+    assert "dead rows" not in shown  # of the view that has the name now
     assert "public.models: 0 queries; contract allowed from" in shown
     told = json.loads(
         run_trueup("status", "--service", str(SERVICE), "--json", dsn=converted).stdout
     )
-    assert told["backfills"][0]["table_name"] == "public.model"
+    assert told["backfills"][0]["table_name"] == "public.models"
+    assert told["backfills"][0]["growth"] is None
     assert {n["name"] for n in told["old_names"]} >= {"public.models"}
+
+
+def test_status_says_where_each_unit_is_and_what_comes_next(converted: str) -> None:
+    def told() -> list[str]:
+        done = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
+        return [line for line in done.splitlines() if "next:" in line]
+
+    assert told() == [
+        "public.model, public.request: backfill is done; next: trueup apply",
+        "public.provider_quota: backfill is done; next: trueup apply",
+    ]
+    up(converted, "enforce")
+    assert told() == [
+        "public.model, public.request: enforce is done; next: trueup apply --to switch",
+        "public.provider_quota: enforce is done; next: trueup apply --to switch",
+    ]
+    up(converted, "0402_switch_request")
+    assert told() == [
+        "public.model, public.request: switch is done; next: trueup apply --to contract",
+        "public.provider_quota: enforce is done; next: trueup apply --to switch",
+    ]
 
 
 def test_watch_looks_again_until_it_is_interrupted(converted: str) -> None:

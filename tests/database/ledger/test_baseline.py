@@ -138,7 +138,7 @@ def test_what_was_changed_past_the_files_is_listed_object_by_object(
 
 def test_the_shipped_files_leave_no_drift(database: str) -> None:
     options = ("--service", "model_orchestration", "--dsn", database)
-    for phase in ("enforce", "contract"):
+    for phase in ("enforce", "switch", "contract"):
         applied_ = run_trueup("apply", "--to", phase, "--waiting-period", "0", *options, cwd=ROOT)
         assert applied_.returncode == 0, applied_.stderr
         listed = run_trueup("verify", "--drift", *options, cwd=ROOT)

@@ -192,5 +192,5 @@ def test_the_other_strategy_is_refused_once_one_has_begun(database: str) -> None
     assert run_trueup("apply", "--to", "expand", *options, cwd=root).returncode == 0
     other = run_trueup("apply", "--strategy", "window", *options, cwd=root)
     assert other.returncode == 1
-    assert "is applied, and no file of the sources has it" in other.stderr
-    assert "name the folder or the --strategy that holds them" in other.stderr
+    assert "--strategy online has begun to convert public.model, public.request" in other.stderr
+    assert "go on with --strategy online, or roll it back first" in other.stderr

@@ -43,6 +43,7 @@ STOPPING = {
     "constraint g on public.models": "CREATE EXTENSION btree_gist; ALTER TABLE models"
     " ADD CONSTRAINT g EXCLUDE USING gist (id WITH =)",
     "public.models.id__old": "ALTER TABLE models ADD COLUMN id__old text",
+    "public.models.id__new": "ALTER TABLE models ADD COLUMN id__new text",
     "constraint model_status_check on public.models": "ALTER TABLE models"
     " ADD CONSTRAINT model_status_check CHECK (status <> '')",
     "type public.model": "CREATE TYPE model AS (a integer)",
@@ -152,14 +153,33 @@ def test_a_standard_that_does_not_fit_is_a_finding_and_the_rest_is_read(
     assert about(report, "public.requests.id").rows == 1
 
 
-def test_tables_that_have_left_the_old_contract_are_not_read(make_service: MakeService) -> None:
-    service = make_service(TEXT, at="expand")
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("expand", "shows the new contract of public.models already, which was not read"),
+        ("switch", "is live beside its old contract public.models, and was not read"),
+        ("contract", "has its new name already, and was not read"),
+    ],
+)
+def test_tables_that_are_on_their_way_are_not_read(
+    make_service: MakeService, phase: str, said: str
+) -> None:
+    service = make_service(TEXT, at=phase)
 
     report = run(service.dsn)
 
     assert report.ready
     assert report.tables == ()
-    assert "both" not in about(report, "public.model").object
+    assert about(report, "public.model").problem == said
+
+
+def test_a_view_of_the_services_own_under_the_new_name_stops_it(
+    make_service: MakeService,
+) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "CREATE VIEW model AS SELECT id, status FROM models")
+
+    assert not run(dsn).ready
 
 
 @pytest.mark.parametrize("columns", ["PARTITION BY LIST (status)", "INHERITS (base)"])

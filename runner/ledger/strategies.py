@@ -1,0 +1,134 @@
+"""A service's two strategies side by side: what one converts, the other leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.errors import LedgerError
+from runner.ledger.files import read_migrations
+from runner.ledger.units import find_units, last_names, tables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from runner.ledger.files import Migration
+
+_OTHER = {"online": "window", "window": "online"}
+_FOLDERS = ("legacy", "online", "online/switch", "online/contract", "window")
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What the other strategy has to do with a run.
+
+    Args:
+        taken: ids of files whose tables the other strategy converts already.
+        left: tables, by their last names, that only the other strategy converts and has not.
+        tables: how many tables the two convert together.
+        strategy: the other strategy; empty where there is none.
+    """
+
+    taken: frozenset[str] = frozenset()
+    left: tuple[str, ...] = ()
+    tables: int = 0
+    strategy: str = ""
+
+    def __str__(self) -> str:
+        if not self.left:
+            return ""
+        return (
+            f"{len(self.left)} of {self.tables} tables only by --strategy {self.strategy}:"
+            f" {', '.join(self.left)}; `trueup check` says why"
+        )
+
+
+def look_aside(migrations: Sequence[Migration], applied: Collection[str]) -> Aside:
+    """Look at the files of the strategy that is not run.
+
+    Args:
+        migrations: all that the sources hold, of one strategy.
+        applied: ids of those that are applied, of either.
+
+    Raises:
+        MigrationFileError: one of the others' files cannot be read.
+    """
+    strategy, others = _others(migrations)
+    if not others:
+        return Aside()
+    units = [(unit, tables_of(migrations, unit)) for unit in find_units(migrations)]
+    theirs = [(unit, tables_of(others, unit)) for unit in find_units(others)]
+    taken = frozenset(
+        id_
+        for unit, tables in units
+        if unit.files.isdisjoint(applied)
+        and any(tables & t and not u.files.isdisjoint(applied) for u, t in theirs)
+        for id_ in unit.files
+    )
+    own = frozenset(table for _, tables in units for table in tables)
+    left = [
+        name
+        for unit, tables in theirs
+        if own.isdisjoint(tables) and not unit.files <= set(applied)
+        for name in last_names(others, unit)
+    ]
+    every = {name for u, _ in units for name in last_names(migrations, u)}
+    every.update(name for u, _ in theirs for name in last_names(others, u))
+    return Aside(taken, tuple(sorted(left)), len(every), strategy)
+
+
+def refuse_taken(migrations: Sequence[Migration], aside: Aside) -> None:
+    """Stop a run of one strategy where the other has begun to convert every table.
+
+    Args:
+        migrations: all that the sources hold, of one strategy.
+        aside: what the other strategy has to do with the run.
+
+    Raises:
+        LedgerError: nothing is left for the run.
+    """
+    units = [unit for unit in find_units(migrations) if last_names(migrations, unit)]
+    if units and all(unit.files <= aside.taken for unit in units):
+        names = ", ".join(name for unit in units for name in last_names(migrations, unit))
+        raise LedgerError(
+            f"--strategy {aside.strategy} has begun to convert {names}",
+            hint=f"go on with --strategy {aside.strategy}, or roll it back first",
+        )
+
+
+def has_file(migrations: Sequence[Migration], id_: str) -> bool:
+    """Whether a service's folder holds a file of that id, of whatever strategy."""
+    return any(
+        (root / folder / f"{id_}.sql").is_file()
+        for root in {_root(m.path.parent) for m in migrations}
+        if root is not None
+        for folder in _FOLDERS
+    )
+
+
+def _others(migrations: Sequence[Migration]) -> tuple[str, tuple[Migration, ...]]:
+    """The other strategy of the one service that these are of, and its files."""
+    folders = {m.path.parent for m in migrations}
+    roots = {root for folder in folders if (root := _root(folder)) is not None}
+    strategies = {name for f in folders if (name := _strategy(f))}
+    if len(roots) != 1 or len(strategies) != 1:
+        return "", ()
+    root, strategy = roots.pop(), _OTHER[strategies.pop()]
+    folder = root / strategy
+    if not folder.is_dir():
+        return "", ()
+    legacy = [root / "legacy"] if (root / "legacy").is_dir() else []
+    on_request = [f for name in ("switch", "contract") if (f := folder / name).is_dir()]
+    return strategy, read_migrations([*legacy, folder], on_request=on_request)
+
+
+def _root(folder: Path) -> Path | None:
+    """The service's folder that a folder of files belongs to."""
+    if folder.name in ("switch", "contract") and folder.parent.name in _OTHER:
+        folder = folder.parent
+    return folder.parent if folder.name in (*_OTHER, "legacy") else None
+
+
+def _strategy(folder: Path) -> str:
+    return next((f.name for f in (folder, folder.parent) if f.name in _OTHER), "")

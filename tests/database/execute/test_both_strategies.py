@@ -1,0 +1,138 @@
+"""A service of which some units go online and others by the window only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.runs import query, run_trueup
+from support.variants import write_generated
+
+# A table that keeps its name, and the one that it is tied to, are converted in a window only.
+SCHEMA = """
+    CREATE TABLE images (id varchar(36) PRIMARY KEY);
+    CREATE TABLE tasks (id varchar(36) PRIMARY KEY);
+    CREATE TABLE task_info (task_id varchar(36) PRIMARY KEY REFERENCES tasks (id));
+    INSERT INTO images SELECT gen_random_uuid()::text FROM generate_series(1, 3);
+    INSERT INTO tasks SELECT gen_random_uuid()::text FROM generate_series(1, 3);
+    INSERT INTO task_info SELECT id FROM tasks;
+"""
+STANDARD = """[service]
+name = "shop"
+
+[table.images]
+name = "image"
+uuids = ["id"]
+
+[table.tasks]
+name = "task"
+uuids = ["id"]
+
+[table.task_info]
+name = "task_info"
+uuids = ["task_id"]
+"""
+REST = (
+    "2 of 3 tables only by --strategy window: public.task, public.task_info;"
+    " `trueup check` says why"
+)
+
+
+@pytest.fixture
+def service(database: str, tmp_path: Path) -> Path:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "standard.toml").write_text(STANDARD, encoding="utf-8")
+    write_generated(folder / "standard.toml", database, folder)
+    return folder
+
+
+def trueup(verb: str, service: Path, dsn: str, *arguments: str) -> tuple[int, str]:
+    done = run_trueup(verb, "--service", str(service), *arguments, dsn=dsn)
+    return done.returncode, done.stdout + done.stderr
+
+
+def types(dsn: str) -> set[str]:
+    found = query(
+        dsn,
+        "SELECT format('%s.%s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod))"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+        " AND NOT a.attisdropped AND c.relname !~ 'yoyo'",
+    )
+    return {row[0] for row in found}
+
+
+AT_STANDARD = {"image.id uuid", "task.id uuid", "task_info.task_id uuid"}
+
+
+def test_check_ends_with_what_only_a_window_converts_and_why(database: str, service: Path) -> None:
+    code, said = trueup("check", service, database)
+
+    assert code == 0, said
+    assert " ".join(said.split()).endswith(
+        "ready: nothing stops the conversion of shop 2 of 3 tables only by --strategy window:"
+        " public.task, public.task_info. Why: public.task_info keeps its name, and one name cannot"
+        " show both contracts"
+    )
+
+
+def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, service: Path) -> None:
+    code, said = trueup("apply", service, database)
+    assert (code, REST in said.splitlines()) == (1, True), said
+
+    # It stays so when it is said again, and a unit alone is done.
+    code, said = trueup("apply", service, database)
+    assert (code, said.splitlines()) == (1, ["nothing to do", REST])
+    assert trueup("apply", service, database, "--unit", "image")[0] == 0
+
+
+def test_online_first_and_the_window_for_the_rest(database: str, service: Path) -> None:
+    at_once = ("--to", "contract", "--waiting-period", "0s")
+    assert trueup("apply", service, database, *at_once)[0] == 1
+
+    code, said = trueup("apply", service, database, "--strategy", "window")
+
+    assert code == 0, said
+    assert types(database) == AT_STANDARD
+    assert trueup("verify", service, database)[0] == 0
+    assert trueup("apply", service, database)[0] == 0
+
+
+def test_the_window_for_one_unit_and_online_for_the_other(database: str, service: Path) -> None:
+    code, said = trueup("apply", service, database, "--strategy", "window", "--unit", "task")
+    assert code == 0, said
+
+    code, said = trueup("apply", service, database, "--to", "contract", "--waiting-period", "0s")
+
+    assert code == 0, said
+    assert types(database) == AT_STANDARD
+    assert trueup("apply", service, database, "--strategy", "window")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("phase", "write"),
+    [
+        ("expand", "INSERT INTO images (id) VALUES (gen_random_uuid()::text)"),
+        ("switch", "INSERT INTO image (id) VALUES (gen_random_uuid())"),
+    ],
+)
+def test_each_way_can_be_taken_back_alone(
+    database: str, service: Path, phase: str, write: str
+) -> None:
+    before = types(database)
+    trueup("apply", service, database, "--to", phase)
+    trueup("apply", service, database, "--strategy", "window")
+
+    code, said = trueup("rollback", service, database, "--strategy", "window", "--to", "baseline")
+    assert code == 0, said
+    with psycopg.connect(database) as client:
+        # What the other unit needs is still there.
+        client.execute(write.encode())
+    code, said = trueup("rollback", service, database, "--to", "baseline")
+
+    assert code == 0, said
+    assert types(database) == before
