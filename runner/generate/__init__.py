@@ -58,7 +58,9 @@ def generate(
     """
     converted = [t for t in standard.tables if is_converted(t, catalog)]
     for t in converted:
-        require_nothing_left(t, catalog.relations[Name(t.schema, t.name)])
+        shown = catalog.relations[Name(t.schema, t.name)]
+        has_it = catalog.relations[Name(t.schema, t.old)] if shown.kind == "v" else shown
+        require_nothing_left(t, has_it, shown)
     units = plan_units(standard, catalog)
     known = list(existing)
     online_units = [u for u in units if not u.only_window]

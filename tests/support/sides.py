@@ -38,6 +38,8 @@ CLIENTS = [
     pytest.param("backfill", OLD, id="backfill-old"),
     pytest.param("enforce", OLD, id="enforce-old"),
     pytest.param("enforce", NEW, id="enforce-new"),
+    pytest.param("switch", OLD, id="switch-old"),
+    pytest.param("switch", NEW, id="switch-new"),
     pytest.param("contract", NEW, id="contract-new"),
 ]
 any_client = pytest.mark.parametrize(("phase", "side"), CLIENTS)

@@ -147,7 +147,7 @@ def test_prepared_statements_outlive_every_phase_and_its_rollback(
         def work() -> None:
             nonlocal written
             written += 1
-            assert app.run("SELECT * FROM {models} WHERE id = %s", key, prepare=True)[0][0] == key
+            assert app.run("SELECT id FROM {models} WHERE id = %s", key, prepare=True) == [(key,)]
             assert app.run(
                 "UPDATE {quotas} SET daily_tokens_used = daily_tokens_used + 1"
                 " WHERE id = %s RETURNING daily_tokens_used",
@@ -165,10 +165,10 @@ def test_prepared_statements_outlive_every_phase_and_its_rollback(
             )
 
         work()
-        for phase in ("expand", "backfill", "enforce"):
+        for phase in ("expand", "backfill", "enforce", "switch"):
             service.up(phase)
             work()
-        for to in ("backfill", "expand", None):
+        for to in ("enforce", "backfill", "expand", None):
             service.down("online", to=to)
             work()
         count = app.value("SELECT count(*) FROM {requests} WHERE request_id LIKE 'prepared%%'")

@@ -56,13 +56,19 @@ def test_one_unit_is_at_the_new_contract_while_the_other_has_both(
     go(service, "requests", "expand")
     go(service, "provider_quota", "contract")
     assert phases(service, "_model") == {"expand"}
-    assert phases(service, "_provider_quota") == {"expand", "backfill", "enforce", "contract"}
+    assert phases(service, "_provider_quota") == {
+        "expand",
+        "backfill",
+        "enforce",
+        "switch",
+        "contract",
+    }
     # Nothing is out of order, with or without a unit named.
     go(service, "model", "contract")
     assert distance(service) == 0
     back(service, "public.provider_quotas")
     assert phases(service, "_provider_quota") == set()
-    assert phases(service, "_request") == {"expand", "backfill", "enforce", "contract"}
+    assert phases(service, "_request") == {"expand", "backfill", "enforce", "switch", "contract"}
     service.down("online")
     after = service.state("public")
     assert not describe(diff(before[0], after[0]))
@@ -171,7 +177,7 @@ def test_plain_yoyo_does_the_same(make_service: MakeService) -> None:
     go(service, "requests", "contract")
     run_yoyo("rollback", "-r", "0104_expand_provider_quota_check", *sources, dsn=service.dsn)
     assert phases(service, "_provider_quota") == set()
-    assert phases(service, "_model") == {"expand", "backfill", "enforce", "contract"}
+    assert phases(service, "_model") == {"expand", "backfill", "enforce", "switch", "contract"}
 
 
 def test_a_file_without_dependencies_still_has_its_place(database: str, tmp_path: Path) -> None:
@@ -196,7 +202,7 @@ def test_a_late_file_of_a_unit_is_out_of_order(make_service: MakeService, tmp_pa
 
 
 @pytest.mark.parametrize("catalog_of", ["the live database", "the old contract"])
-@pytest.mark.parametrize("reached", ["enforce", "contract"])
+@pytest.mark.parametrize("reached", ["enforce", "switch", "contract"])
 def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     make_service: MakeService, tmp_path: Path, catalog_of: str, reached: str
 ) -> None:
@@ -235,7 +241,7 @@ def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     assert before[1] == after[1]
 
 
-@pytest.mark.parametrize("reached", ["expand", "enforce", "contract"])
+@pytest.mark.parametrize("reached", ["expand", "enforce", "switch", "contract"])
 def test_a_standard_that_grew_in_a_converted_table_is_refused(
     make_service: MakeService, tmp_path: Path, reached: str
 ) -> None:
