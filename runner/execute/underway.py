@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from runner.ledger.records import read_ledger
 from runner.ledger.status import describe_status, read_status
+from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import connect
 
@@ -130,10 +131,11 @@ def look(
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
                 old_names = [x for x in old_names if is_of(tables, x.name)]
+            taken = look_aside(migrations, ledger.applied).taken
             units = [
                 stand
                 for u in (find_units(migrations) if within is None else [within])
-                if (stand := stand_of(migrations, u, ledger.applied))
+                if not u.files <= taken and (stand := stand_of(migrations, u, ledger.applied))
             ]
             yield Underway(tuple(lines), tuple(units), tuple(backfills), tuple(old_names))
             if every is None:

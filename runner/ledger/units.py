@@ -152,7 +152,9 @@ def stand_of(migrations: Sequence[Migration], unit: Unit, applied: Collection[st
     following = ""
     if left:
         # Only a phase that is applied on request must be named.
-        following = f"trueup apply --to {left[0].phase}" if left[0].on_request else "trueup apply"
+        way = {"window": " --strategy window"}.get(left[0].phase, "")
+        named = f" --to {left[0].phase}" if left[0].on_request else ""
+        following = f"trueup apply{way}{named}"
     return Stand(tables, phases[-1] if phases else "", following) if tables else None
 
 

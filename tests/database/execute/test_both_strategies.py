@@ -93,6 +93,9 @@ def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, servi
 def test_online_first_and_the_window_for_the_rest(database: str, service: Path) -> None:
     at_once = ("--to", "contract", "--waiting-period", "0s")
     assert trueup("apply", service, database, *at_once)[0] == 1
+    stands = trueup("status", service, database, "--strategy", "window")[1]
+    assert "not begun; next: trueup apply --strategy window" in stands
+    assert "public.image:" not in stands  # is on its way by the other strategy
 
     code, said = trueup("apply", service, database, "--strategy", "window")
 
