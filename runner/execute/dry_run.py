@@ -86,7 +86,7 @@ def dry_run(
         connection = session.connection
         ledger = read_ledger(connection, schema=settings.schema)
         refuse(audit(migrations, ledger), settings.accept)
-        aside = look_aside(migrations, ledger.applied)
+        aside = look_aside(migrations, ledger)
         refuse_taken(migrations, aside)
         chosen = selection.to_apply(
             migrations, ledger.applied, to=to, unit=within, taken=aside.taken

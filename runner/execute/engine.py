@@ -83,12 +83,12 @@ def apply(
     def choose(ledger: Ledger) -> list[Migration]:
         half_undone = {r.migration_id for r in ledger.unfinished() if r.operation == "ROLLBACK"}
         applied = ledger.applied.keys() - half_undone
-        aside = look_aside(migrations, applied)
+        aside = look_aside(migrations, ledger, half_undone)
         refuse_taken(migrations, aside)
         return selection.to_apply(migrations, applied, to=to, unit=within, taken=aside.taken)
 
     def left(ledger: Ledger) -> str:
-        return "" if within else str(look_aside(migrations, ledger.applied))
+        return "" if within else str(look_aside(migrations, ledger))
 
     return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener, left)
 

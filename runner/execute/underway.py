@@ -131,7 +131,7 @@ def look(
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
                 old_names = [x for x in old_names if is_of(tables, x.name)]
-            taken = look_aside(migrations, ledger.applied).taken
+            taken = look_aside(migrations, ledger).taken
             units = [
                 stand
                 for u in (find_units(migrations) if within is None else [within])

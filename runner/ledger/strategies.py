@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.ledger.files import Migration
+    from runner.ledger.records import Ledger
 
 _OTHER = {"online": "window", "window": "online"}
 _FOLDERS = ("legacy", "online", "online/switch", "online/contract", "window")
@@ -44,12 +45,15 @@ class Aside:
         )
 
 
-def look_aside(migrations: Sequence[Migration], applied: Collection[str]) -> Aside:
+def look_aside(
+    migrations: Sequence[Migration], ledger: Ledger, undone: Collection[str] = ()
+) -> Aside:
     """Look at the files of the strategy that is not run.
 
     Args:
         migrations: all that the sources hold, of one strategy.
-        applied: ids of those that are applied, of either.
+        ledger: what is applied, of either.
+        undone: ids of those among them that are to count as not applied.
 
     Raises:
         MigrationFileError: one of the others' files cannot be read.
@@ -57,6 +61,9 @@ def look_aside(migrations: Sequence[Migration], applied: Collection[str]) -> Asi
     strategy, others = _others(migrations)
     if not others:
         return Aside()
+    # Another service of this database may have files of the same ids.
+    strange = {r.migration_id for r in ledger.latest.values() if r.service != others[0].service}
+    applied = ledger.applied.keys() - strange - set(undone)
     units = [(unit, tables_of(migrations, unit)) for unit in find_units(migrations)]
     theirs = [(unit, tables_of(others, unit)) for unit in find_units(others)]
     taken = frozenset(
@@ -70,7 +77,7 @@ def look_aside(migrations: Sequence[Migration], applied: Collection[str]) -> Asi
     left = [
         name
         for unit, tables in theirs
-        if own.isdisjoint(tables) and not unit.files <= set(applied)
+        if own.isdisjoint(tables) and not unit.files <= applied
         for name in last_names(others, unit)
     ]
     every = {name for u, _ in units for name in last_names(migrations, u)}

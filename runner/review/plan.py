@@ -183,7 +183,7 @@ def make_plan(
         return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
         ledger = read_ledger(connection)
-        taken = look_aside(migrations, ledger.applied).taken
+        taken = look_aside(migrations, ledger).taken
         pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within, taken=taken)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
