@@ -208,6 +208,8 @@ def test_a_check_across_columns_holds_both_contracts(journey: Journey) -> None:
     for phase, table, closed in (
         ("enforce", "things", "closed"),
         ("enforce", "thing", "CLOSED"),
+        ("switch", "things", "closed"),
+        ("switch", "thing", "CLOSED"),
         ("contract", "thing", "CLOSED"),
     ):
         service.up(phase)

@@ -46,16 +46,23 @@ def test_a_view_shows_the_rows_of_both_contracts(journey: Journey) -> None:
     assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
     assert rows(service, "SELECT count(*) FROM open_things") == [(4,)]
 
+    service.up("switch")
+    rows(service, "INSERT INTO things (status) VALUES ('open')")
+    rows(service, "INSERT INTO thing (status) VALUES ('OPEN')")
+    rows(service, "INSERT INTO open_things (status) VALUES ('open')")
+    assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(7,)]
+
     service.up("contract")
     assert rows(service, "SELECT DISTINCT status, pg_typeof(id)::text FROM open_things") == [
         ("OPEN", "uuid")
     ]
-    assert rows(service, "SELECT count(*) FROM open_things") == [(5,)]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(8,)]
     rows(service, "INSERT INTO open_things (id, status) VALUES (gen_random_uuid(), 'OPEN')")
 
     service.down("online")
     assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
-    assert rows(service, "SELECT count(*) FROM open_things") == [(5,)]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(8,)]
 
 
 def test_a_policy_holds_both_contracts(
@@ -75,19 +82,21 @@ def test_a_policy_holds_both_contracts(
     try:
         rows(service, f"GRANT ALL ON things TO {guest}")
         assert rows(service, "SELECT status FROM things", guest) == [("open",)]
-        service.up("enforce")
-        assert rows(service, "SELECT status FROM things", guest) == [("open",)]
-        assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)]
-        rows(service, "INSERT INTO thing (id, status) VALUES (gen_random_uuid(), 'OPEN')", guest)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            rows(service, "UPDATE thing SET status = 'CLOSED'", guest)
+        for written, phase in enumerate(("enforce", "switch"), 1):
+            service.up(phase)
+            assert rows(service, "SELECT status FROM things", guest) == [("open",)] * written
+            assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)] * written
+            rows(service, "INSERT INTO thing (status) VALUES ('OPEN')", guest)
+            for view, status in (("thing", "CLOSED"), ("things", "closed")):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    rows(service, f"UPDATE {view} SET status = '{status}'", guest)
         service.up("contract")
         # The row that said 'OPEN' from the beginning is open for everyone now.
-        assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)] * 3
+        assert rows(service, "SELECT status FROM thing", guest) == [("OPEN",)] * 4
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             rows(service, "UPDATE thing SET status = 'CLOSED'", guest)
         service.down("online")
-        assert rows(service, "SELECT status FROM things", guest) == [("open",)] * 2
+        assert rows(service, "SELECT status FROM things", guest) == [("open",)] * 3
     finally:
         rows(service, f"DROP OWNED BY {guest}; DROP ROLE {guest}")
 

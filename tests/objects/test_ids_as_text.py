@@ -70,7 +70,7 @@ def test_what_takes_an_id_for_text_comes_through(journey: Journey, then: str) ->
     journey.there_and_back(things(then=PART_TABLE + then), STANDARD + PARTS)
 
 
-@pytest.mark.parametrize("last", ["enforce", "contract", "window"])
+@pytest.mark.parametrize("last", ["enforce", "switch", "contract", "window"])
 def test_a_unique_index_of_an_id_or_a_text_keeps_duplicates_out(
     journey: Journey, last: str
 ) -> None:

@@ -129,11 +129,12 @@ def test_odd_names_and_keys(journey: Journey) -> None:
     assert json.loads(row[0]) == {"a.b": {'it\'s "{}" $$ \\ %s': "LOW"}}
 
 
-@pytest.fixture(params=["json", "jsonb"])
+@pytest.fixture(params=["json-enforce", "jsonb-enforce", "jsonb-switch"])
 def both(request: pytest.FixtureRequest, journey: Journey) -> Iterator[psycopg.Connection]:
-    """A connection while both contracts live."""
-    service = journey.start(calls(request.param), STANDARD)
-    service.up("enforce")
+    """A connection while both contracts live: before the switch and after it."""
+    kind, phase = request.param.split("-")
+    service = journey.start(calls(kind), STANDARD)
+    service.up(phase)
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         yield connection
 
@@ -239,6 +240,8 @@ def test_verify_tells_the_distance(journey: Journey, kind: str) -> None:
     assert objects["constraint call_body_kind_check on public.calls"].found == "none"
     assert objects["default of column public.calls.body"].expected == "a value of Kind at kind"
     service.up("enforce")
+    assert {d.left_for for d in distances()} == {"switch", "contract"}
+    service.up("switch")
     assert {d.left_for for d in distances()} == {"contract"}
     service.down("online")
     service.up("window")

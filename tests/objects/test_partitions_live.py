@@ -55,9 +55,9 @@ def out_of_step(service: Service) -> int:
     [(count,)] = query(
         service.dsn,
         """
-        SELECT count(*) FROM event
-        WHERE (id, customer_id, status)
-            IS DISTINCT FROM (id__old::uuid, customer_id__old::uuid, upper(status__old))
+        SELECT count(*) FROM events
+        WHERE (id__new, customer_id__new, status__new)
+            IS DISTINCT FROM (id::uuid, customer_id::uuid, upper(status))
         """,
     )
     return int(count)
@@ -67,6 +67,12 @@ def named(service: Service, name: str) -> str:
     """The id of the migration that ends in a name."""
     [found] = [m.id for m in service.migrations("online") if m.id.endswith(name)]
     return found
+
+
+def sources(service: Service) -> list[str]:
+    """The folders of the online strategy, in the order of its phases."""
+    online = service.folder / "online"
+    return [str(folder) for folder in (online, online / "switch", online / "contract")]
 
 
 def _count(client: psycopg.Connection[Any]) -> None:
@@ -87,6 +93,7 @@ def up_to_contract(service: Service) -> None:
 
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         _count(connection)
+    service.up("switch")
     eventually(is_unused)
     service.up("contract")
 
@@ -138,8 +145,8 @@ def test_clients_of_both_contracts_move_rows_between_partitions(service: Service
         client.execute("UPDATE event SET day = '2024-05-05', status = 'CLOSED' WHERE amount = 150")
         client.execute("UPDATE events SET day = '2024-05-06', status = 'Open' WHERE amount = 151")
         moved = client.execute(
-            "SELECT tableoid::regclass::text, status, lower(status__old), status__old"
-            " FROM event WHERE amount IN (150, 151) ORDER BY amount"
+            "SELECT tableoid::regclass::text, status__new, lower(status), status"
+            " FROM events WHERE amount IN (150, 151) ORDER BY amount"
         ).fetchall()
         assert moved == [
             ("events_2024", "CLOSED", "closed", "closed"),
@@ -148,14 +155,21 @@ def test_clients_of_both_contracts_move_rows_between_partitions(service: Service
         [(day, kind, id_)] = client.execute(
             "SELECT day, kind, id FROM event WHERE amount = 31"
         ).fetchall()
-        for table, cast in (("event", "uuid"), ("events", "varchar")):
+        for phase, table, cast in (
+            ("enforce", "event", "uuid"),
+            ("enforce", "events", "varchar"),
+            ("switch", "events", "varchar"),
+            ("switch", "event", "uuid"),
+        ):
+            service.up(phase)
             client.execute(
                 f"INSERT INTO {table} (day, kind, id, amount) VALUES (%s, %s, %s::{cast}, 1)"
                 f" ON CONFLICT (day, kind, id) DO UPDATE SET amount = {table}.amount + 1".encode(),
                 [day, kind, str(id_)],
             )
-    assert query(service.dsn, "SELECT amount FROM event WHERE id = %s", id_) == [(33,)]
+    assert query(service.dsn, "SELECT amount FROM event WHERE id = %s", id_) == [(35,)]
     assert query(service.dsn, "SELECT count(*) FROM events") == [(200,)]
+    service.down("online", to="enforce")
     assert out_of_step(service) == 0
     up_to_contract(service)
     service.down("online")
@@ -164,7 +178,7 @@ def test_clients_of_both_contracts_move_rows_between_partitions(service: Service
 def test_a_row_that_the_new_contract_moves_does_not_count_as_use_of_the_old(
     service: Service,
 ) -> None:
-    service.up("enforce")
+    service.up("switch")
 
     def used() -> int:
         [(queries,)] = query(
@@ -187,7 +201,7 @@ def test_a_partition_that_comes_later_goes_along(service: Service) -> None:
     service.up("expand")
     query(
         service.dsn,
-        "CREATE TABLE late PARTITION OF event FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+        "CREATE TABLE late PARTITION OF events FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
     )
     query(
         service.dsn,
@@ -204,17 +218,32 @@ def test_a_partition_that_comes_later_goes_along(service: Service) -> None:
 def test_rows_that_were_attached_unconverted_are_found_before_enforce(service: Service) -> None:
     service.up("backfill")
     for statement in (
-        "CREATE TABLE late (LIKE event INCLUDING ALL)",
-        "INSERT INTO late (day, kind, id__old, status__old)"
-        " VALUES ('2050-02-02', 1, gen_random_uuid(), 'open')",
-        "ALTER TABLE late ALTER id DROP DEFAULT, ALTER status DROP DEFAULT",
-        "UPDATE late SET id = NULL, status = NULL",
-        "ALTER TABLE event ATTACH PARTITION late FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+        "CREATE TABLE late (LIKE events INCLUDING ALL)",
+        """
+        DO $$
+        DECLARE
+            dropped text;
+            added text;
+        BEGIN
+            SELECT string_agg(format('DROP CONSTRAINT %I', conname), ', '),
+                string_agg(
+                    format('ADD CONSTRAINT %I %s NOT VALID', conname, pg_get_constraintdef(oid)),
+                    ', '
+                )
+            INTO dropped, added
+            FROM pg_constraint
+            WHERE conrelid = 'late'::regclass AND conname ~ '_(filled|in_step)$';
+            EXECUTE 'ALTER TABLE late ' || dropped;
+            INSERT INTO late (day, kind) VALUES ('2050-02-02', 1);
+            EXECUTE 'ALTER TABLE late ' || added;
+        END $$
+        """,
+        "ALTER TABLE events ATTACH PARTITION late FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
     ):
         query(service.dsn, statement)
-    with pytest.raises(StatementError, match="stands in a row whose two sides differ"):
+    with pytest.raises(StatementError, match="is violated by some row"):
         service.up("enforce")
-    query(service.dsn, "UPDATE late SET id = id__old::uuid, status = upper(status__old)")
+    query(service.dsn, "UPDATE late SET id__new = id::uuid, status__new = upper(status)")
     service.up("enforce")
 
 
@@ -224,27 +253,30 @@ def test_a_large_partition_without_an_index_stops_the_file_that_would_build_it(
     service.up(named(service, "_events_rest_pkey_new"))
     query(
         service.dsn,
-        "CREATE TABLE late PARTITION OF event FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
+        "CREATE TABLE late PARTITION OF events FOR VALUES FROM ('2050-01-01') TO ('2051-01-01')",
     )
     query(
         service.dsn,
-        "INSERT INTO event (day, kind) SELECT '2050-02-02', 1 FROM generate_series(1, 100000)",
+        "INSERT INTO events (day, kind) SELECT '2050-02-02', 1 FROM generate_series(1, 100000)",
     )
     with pytest.raises(StatementError, match=r"public\.late|late is a partition") as caught:
         service.up("enforce")
-    assert "CREATE INDEX CONCURRENTLY ON late USING btree (day, kind, id);" in str(caught.value)
-    query(service.dsn, "CREATE UNIQUE INDEX CONCURRENTLY ON late USING btree (day, kind, id)")
+    assert "CREATE INDEX CONCURRENTLY ON late USING btree (day, kind, id__new);" in str(
+        caught.value
+    )
+    query(service.dsn, "CREATE UNIQUE INDEX CONCURRENTLY ON late USING btree (day, kind, id__new)")
     service.up(named(service, "_enforce_event_pkey"))
 
 
 def test_a_partition_that_was_dropped_is_marked_and_left_out(service: Service) -> None:
     service.up("enforce")
-    query(service.dsn, "ALTER TABLE event DETACH PARTITION events_2024")
+    query(service.dsn, "ALTER TABLE events DETACH PARTITION events_2024")
     query(service.dsn, "DROP TABLE events_2024")
     with pytest.raises(StatementError, match=r'"public.events_2024" does not exist'):
         service.up("contract")
-    sources = [str(service.folder / "online"), str(service.folder / "online" / "contract")]
-    run_yoyo("mark", "-m", named(service, "_events_2024_pkey_key"), *sources, dsn=service.dsn)
+    run_yoyo(
+        "mark", "-m", named(service, "_events_2024_pkey_key"), *sources(service), dsn=service.dsn
+    )
     service.up("contract")
     left = query(service.dsn, "SELECT count(*) FROM event")
     service.down("online")
@@ -255,13 +287,13 @@ def test_each_partition_is_walked_and_a_killed_walk_is_taken_up(service: Service
     backfills = [m for m in service.migrations("online") if m.phase == "backfill"]
     walks = [read_walk(m.statements[0]) for m in backfills]
     assert [w.table for w in walks if w] == [
-        "public.customer",
+        "public.customers",
         *(f"public.{leaf}" for leaf in LEAVES),
-        "public.note",
+        "public.notes",
     ]
     service.up("expand")
     with psycopg.connect(service.dsn) as client:
-        client.execute("SELECT FROM event WHERE day = '2025-06-02' FOR UPDATE")
+        client.execute("SELECT FROM events WHERE day = '2025-06-02' FOR UPDATE")
         run = start_trueup(
             "apply", "--service", str(service.folder), "--to", "backfill", "--deadline", "20s",
             dsn=service.dsn,
@@ -321,9 +353,10 @@ def test_clients_are_served_throughout(service: Service) -> None:
         " ('2060-05-05', 0, 1000)",
     )
     with at_work(service, "events", "Open") as old:
-        service.up("enforce")
+        service.up("switch")
         up = old[0]
     with at_work(service, "event", "CLOSED") as new:
+        service.down("online", to="enforce")
         up_to_contract(service)
     assert up > 0 < new[0]
     rounds = old[0] + new[0]
@@ -342,14 +375,13 @@ def test_plain_yoyo_ends_like_trueup(journey: Journey) -> None:
         if runner == "trueup":
             service.up("contract")
         else:
-            sources = [str(service.folder / "online"), str(service.folder / "online" / "contract")]
-            run_yoyo("apply", sources[0], dsn=service.dsn)
+            run_yoyo("apply", *sources(service)[:2], dsn=service.dsn)
             query(
                 service.dsn,
                 "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET trueup.waiting_period = 0',"
                 " current_database()); END $$",
             )
-            run_yoyo("apply", *sources, dsn=service.dsn)
+            run_yoyo("apply", *sources(service), dsn=service.dsn)
         ends.append(service.state("public"))
     assert_same(ends[0], ends[1], "yoyo")
 
@@ -365,7 +397,7 @@ def test_an_insert_of_nothing_but_constant_defaults_is_a_use_of_the_old_name(
         CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
     """
     service = journey.start(schema, '[table.events]\nname = "event"\nuuids = ["owner_id"]\n')
-    service.up("enforce")
+    service.up("switch")
     uses = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'events_used'"
     before = query(service.dsn, uses)
     query(service.dsn, "INSERT INTO public.events (day) VALUES (1)")

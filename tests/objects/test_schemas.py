@@ -87,7 +87,7 @@ def test_a_schema_that_is_not_the_services_own_is_told_apart_by_its_name(both: J
     service = both.start(TABLES, STANDARD)
     names = {p.stem.partition("_")[2] for p in both.folder.rglob("*.sql")}
     assert {"expand_thing", "expand_billing_thing", "contract_billing_thing_close"} <= names
-    service.up("enforce")
+    service.up("switch")
     with psycopg.connect(service.dsn) as connection:
         found = connection.execute("SELECT compat_view, marker FROM trueup.odometer ORDER BY 1")
         assert found.fetchall() == [
@@ -116,7 +116,7 @@ def test_check_status_and_verify_know_both_schemas(both: Journey) -> None:
     checked = run_trueup("check", *standard, *named, dsn=service.dsn)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "billing.things" in checked.stdout
-    service.up("enforce")
+    service.up("switch")
     status = run_trueup("status", *named, dsn=service.dsn)
     assert "billing.things" in status.stdout
     assert "public.things" in status.stdout

@@ -167,7 +167,7 @@ def test_a_column_that_ends_as_an_old_side_keeps_its_grants_in_the_compat_view(
     )
     service = journey.start(schema, STANDARD)
     before = service.catalog().relations[("public", "things")].column("reason__old")  # type: ignore[index]
-    service.up("enforce")
+    service.up("switch")
     shown = service.catalog().relations[("public", "things")].column("reason__old")  # type: ignore[index]
     assert before is not None
     assert shown is not None

@@ -154,6 +154,11 @@ def expand(t: TableChange) -> list[str]:
     return [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added]
 
 
+def expand_back(t: TableChange) -> list[str]:
+    """The clauses that drop the CHECKs which do not go with the new columns."""
+    return [f"DROP CONSTRAINT {quote_ident(name)}" for _, name, _ in t.integer_checks]
+
+
 def note(t: TableChange) -> str:
     """Why lint lets the CHECKs pass that were not proven under the old contract either."""
     return "" if are_proven(t) else NEVER_VALIDATED

@@ -145,12 +145,15 @@ def _default(table: Name, column: str, default: str | None) -> str:
     return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
 
 
-def expand(t: TableChange, checks: Sequence[str], note: str) -> list[Paragraph]:
+def expand(
+    t: TableChange, checks: Sequence[str], checks_back: Sequence[str], note: str
+) -> list[Paragraph]:
     """The new columns beside the old ones, at the end of the table.
 
     Args:
         t: the table as it is until the switch.
         checks: the clauses that guard them.
+        checks_back: those that drop the CHECKs which do not go with the columns.
         note: the comment above them.
     """
     added, dropped = [], []
@@ -163,7 +166,7 @@ def expand(t: TableChange, checks: Sequence[str], note: str) -> list[Paragraph]:
         [
             Statement(
                 alter(t.new, [*added, *checks]),
-                undo=(Statement(alter(t.new, dropped)),),
+                undo=(Statement(alter(t.new, [*checks_back, *dropped])),),
                 note=note,
             )
         ],

@@ -102,15 +102,17 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     taken: list[Paragraph] = [[new_view.drop(t.new)]]
     if t.columns:
         added = [
-            *column.expand(before, check.expand(before), check.note(before)),
+            *column.expand(
+                before, check.expand(before), check.expand_back(before), check.note(before)
+            ),
+            check.comments(before, t.old, built=True),
             sync.sides(before),
             *sync.expand(before),
         ]
         taken = [[*sync.drop(before), new_view.drop(t.new)], *undone(added)]
     elif clauses := check.expand(before):
         added = [plain(alter(t.old, clauses))]
-        names = (f"DROP CONSTRAINT {quote_ident(n)}" for n, _ in check.own(before))
-        taken.append(plain(alter(t.old, names)))
+        taken.append(plain(alter(t.old, check.expand_back(before))))
     return File(
         unlike=f"expand {t.new}",
         folder="online",
@@ -128,7 +130,7 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             *added,
             *new_view.expand(t),
         ],
-        rollback=[[BRIEFLY], *taken],
+        rollback=[[BRIEFLY], *taken, *_settled(t)],
         back=f"Takes the new contract of {old} away again: instant, loses nothing.",
         after=after,
     )
@@ -177,7 +179,6 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             ],
             *(column.switch_back(t) if t.columns else []),
             names_back,
-            *_settled(t),
             *new_view.expand(t),
             *function_back,
         ],
