@@ -13,10 +13,10 @@ from runner.execute import engine
 from runner.execute.events import Event, FileDone
 
 PLAIN: LiteralString = """
-    UPDATE public.request
-    SET id = id__old::uuid, request_type = upper(request_type__old),
-        model_id = model_id__old::uuid, provider = upper(provider__old)
-    WHERE id IS NULL
+    UPDATE public.requests
+    SET id__new = id::uuid, request_type__new = upper(request_type),
+        model_id__new = model_id::uuid, provider__new = upper(provider)
+    WHERE id__new IS NULL
 """
 FILE = "0202_backfill_request"
 TURNS = 3
@@ -102,7 +102,7 @@ def _execute(dsn: str, statement: LiteralString) -> float:
 
 def _size(dsn: str) -> int:
     with psycopg.connect(dsn) as connection:
-        row = connection.execute("SELECT pg_relation_size('public.request')").fetchone()
+        row = connection.execute("SELECT pg_relation_size('public.requests')").fetchone()
     assert row is not None
     return int(row[0])
 
@@ -111,7 +111,7 @@ def _hot_share(dsn: str) -> float:
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT n_tup_hot_upd::float / greatest(n_tup_upd, 1) FROM pg_stat_user_tables"
-            " WHERE relid = 'public.request'::regclass"
+            " WHERE relid = 'public.requests'::regclass"
         ).fetchone()
     assert row is not None
     return float(row[0])

@@ -103,6 +103,7 @@ def _run(dsn: str, folder: Path, quiet: float) -> Load:
         _apply(dsn, "enforce", load)
         with clients("new", dsn, folder, rate=NEW_RATE, connections=CONNECTIONS // 2) as new:
             _rest(load, max(quiet / 3, load.runs[0][1] - load.runs[0][0] - quiet))
+            _apply(dsn, "switch", load)
             old.stop()
             time.sleep(2)  # the odometer's counters lag by a second
             _apply(dsn, "contract", load)

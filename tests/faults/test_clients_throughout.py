@@ -76,6 +76,7 @@ def test_clients_notice_nothing_of_runs_that_are_killed(
     with clients("old", service.dsn, tmp_path, rate=RATE, connections=3) as old:
         killed = storm(service, "enforce", KILLS)
         with clients("new", service.dsn, tmp_path, rate=RATE, connections=3) as new:
+            killed += storm(service, "switch", KILLS // 2)
             time.sleep(1)
             old.stop()
             time.sleep(2)
@@ -90,7 +91,7 @@ def test_clients_notice_nothing_of_runs_that_are_killed(
 
 @pytest.mark.parametrize(
     "migration",
-    ["0105_expand_model", "0202_backfill_request", "0308_enforce_request_pkey"],
+    ["0105_expand_model", "0202_backfill_request", "0305_enforce_request_pkey"],
 )
 def test_a_server_that_crashes_under_a_run_comes_back_and_the_run_is_taken_up(
     own_server: EmbeddedServer, service_folder: Path, migration: str

@@ -27,11 +27,15 @@ from runner.postgres.databases import create_database, drop_database
 
 Direction = Literal["apply", "rollback"]
 IDS = [m.id for m in migrations_of(SHIPPED, "online") if m.phase != "baseline"]
-# One of each kind: many statements, an index, a rollback that restores rows.
+# One of each kind: many statements, an index, the switch, a rollback that restores rows.
 REDUCED = [
-    ("0105_expand_model", "apply"),
-    ("0302_enforce_model_pkey", "apply"),
-    ("0407_contract_model", "rollback"),
+    (next(i for i in IDS if i.endswith(name)), direction)
+    for name, direction in (
+        ("_expand_model", "apply"),
+        ("_enforce_model_pkey", "apply"),
+        ("_switch_model", "apply"),
+        ("_contract_model", "rollback"),
+    )
 ]
 ALL = [(i, "apply") for i in IDS] + [(i, "rollback") for i in reversed(IDS)]
 CASES = ALL if COMPLETE else REDUCED

@@ -100,8 +100,8 @@ def test_a_backfill_that_ends_in_the_middle_of_a_batch_is_taken_up(
         done = query(service.dsn, "SELECT coalesce(sum(rows_done), 0) FROM trueup.progress")
         filled = query(
             service.dsn,
-            "SELECT (SELECT count(*) FROM public.request WHERE id IS NOT NULL)"
-            " + (SELECT count(*) FROM public.model WHERE id IS NOT NULL)",
+            "SELECT (SELECT count(*) FROM public.requests WHERE id__new IS NOT NULL)"
+            " + (SELECT count(*) FROM public.models WHERE id__new IS NOT NULL)",
         )
         assert done == filled
     go_on(service, expected)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from psycopg import errors
+from support.runs import tables
 from support.sides import NEW, OLD, Client, Side, client
 from support.variants import LIVE, MakeService, Service
 
@@ -19,10 +20,12 @@ ID = "0a0b0c0d-0000-4000-8000-00000000000"
 # Each other's writes
 
 
-@pytest.fixture
-def both(make_service: MakeService) -> Iterator[tuple[Client, Client, Service]]:
-    """A client of each side, while both contracts live."""
-    service = make_service(LIVE, at="enforce")
+@pytest.fixture(params=["enforce", "switch"])
+def both(
+    make_service: MakeService, request: pytest.FixtureRequest
+) -> Iterator[tuple[Client, Client, Service]]:
+    """A client of each side, while both contracts live: before the switch and after it."""
+    service = make_service(LIVE, at=request.param)
     with client(service, OLD) as old, client(service, NEW) as new:
         yield old, new, service
 
@@ -69,9 +72,16 @@ def test_an_old_spelling_stays_until_the_new_side_changes_the_value(both: Both) 
 
 
 def test_when_one_statement_changes_both_sides_the_old_one_wins(both: Both) -> None:
-    old, new, _ = both
-    new.run(
-        "UPDATE {models} SET status = 'ACTIVE', status__old = 'deprecated' WHERE model_id = 'gpt-4'"
+    old, new, service = both
+    # Only the table shows both sides, whichever of the two names it has.
+    table, old_side, new_side = (
+        ("models", "status", "status__new")
+        if "models" in tables(service.dsn)
+        else ("model", "status__old", "status")
+    )
+    old.run(
+        f"UPDATE {table} SET {new_side} = 'ACTIVE', {old_side} = 'deprecated'"
+        " WHERE model_id = 'gpt-4'"
     )
     select = "SELECT status FROM {models} WHERE model_id = 'gpt-4'"
     assert (old.value(select), new.value(select)) == ("deprecated", "DEPRECATED")
@@ -175,15 +185,20 @@ def test_prepared_statements_outlive_every_phase_and_its_rollback(
         assert count == written
 
 
-def test_new_prepared_statements_outlive_contract(both: Both) -> None:
-    _, new, service = both
+def test_new_prepared_statements_outlive_switch_and_contract(make_service: MakeService) -> None:
+    service = make_service(LIVE)
     select = "SELECT model_id, status FROM {models} WHERE id = %s"
     update = "UPDATE {models} SET status = %s WHERE id = %s"
-    key = uuid.UUID(new.value("SELECT id FROM {models} WHERE model_id = 'gpt-4'"))
-    for status in ("INACTIVE", "ACTIVE"):
-        new.run(update, status, key, prepare=True)
-        assert new.run(select, key, prepare=True) == [("gpt-4", status)]
-        service.up("contract")
+    with client(service, NEW) as new:
+        for phase, status in (
+            ("enforce", "INACTIVE"),
+            ("switch", "ACTIVE"),
+            ("contract", "DEPRECATED"),
+        ):
+            service.up(phase)
+            key = uuid.UUID(new.value("SELECT id FROM {models} WHERE model_id = 'gpt-4'"))
+            new.run(update, status, key, prepare=True)
+            assert new.run(select, key, prepare=True) == [("gpt-4", status)]
 
 
 # Clients that work at the same time
@@ -295,10 +310,10 @@ def test_a_backfill_disturbs_no_client_and_misses_no_row(make_service: MakeServi
     at_once(backfill, work(0), work(3), increment)
     with psycopg.connect(service.dsn) as connection:
         assert connection.execute(
-            "SELECT count(*) FROM request WHERE id IS NULL"
-            " OR (id, provider, model_id)"
-            " IS DISTINCT FROM (id__old::uuid, upper(provider__old), model_id__old::uuid)"
+            "SELECT count(*) FROM requests WHERE id__new IS NULL"
+            " OR (id__new, provider__new, model_id__new)"
+            " IS DISTINCT FROM (id::uuid, upper(provider), model_id::uuid)"
         ).fetchall() == [(0,)]
         assert connection.execute(
-            "SELECT daily_tokens_used FROM provider_quota WHERE monthly_tokens_used = 2"
+            "SELECT daily_tokens_used FROM provider_quotas WHERE monthly_tokens_used = 2"
         ).fetchall() == [(41,)]

@@ -19,6 +19,7 @@ from .conftest import LEGACY
 from .entities import a_model, a_request
 
 ONLINE = Path("sql/model_orchestration/online")
+SWITCH = ONLINE / "switch"
 WINDOW = Path("sql/model_orchestration/window")
 
 
@@ -134,13 +135,19 @@ def test_every_call_works_in_every_phase_there_and_back(
         lambda: None,
         lambda: moving.apply(files(ONLINE, "0101", "0106")),
         lambda: moving.apply(files(ONLINE, "0107", "0202")),
-        lambda: moving.apply(files(ONLINE, "0203", "0312")),
-        lambda: moving.apply(files(ONLINE, "0313")),
+        lambda: moving.apply(files(ONLINE, "0203", "0306")),
+        lambda: moving.apply(files(ONLINE, "0307")),
+        lambda: moving.apply(files(SWITCH, "0401", "0401")),
+        lambda: moving.apply(files(SWITCH, "0402")),
     ]
     for step in steps:
         step()
         use_everything(models, requests)
     assert "models" in moving.names()
+    moving.roll_back(files(SWITCH, "0402"))
+    use_everything(models, requests)
+    moving.roll_back(files(SWITCH, "0401", "0401"))
+    use_everything(models, requests)
     moving.roll_back(files(ONLINE, "0107"))
     use_everything(models, requests)
     moving.roll_back(files(ONLINE, "0101", "0106"))
@@ -149,7 +156,7 @@ def test_every_call_works_in_every_phase_there_and_back(
 
 
 @pytest.mark.usefixtures("look_at_once")
-def test_the_new_contract_is_used_once_it_is_complete_and_no_sooner(
+def test_the_new_contract_is_used_once_it_has_the_table_and_no_sooner(
     moving: Database, models: Repository[Model]
 ) -> None:
     row = models.add(a_model())
@@ -163,10 +170,12 @@ def test_the_new_contract_is_used_once_it_is_complete_and_no_sooner(
     assert table_used() == '"public"."models"'
     moving.expand_and_backfill()
     assert table_used() == '"public"."models"'
-    moving.apply(files(ONLINE, "0301", "0304"))
+    moving.enforce()
     assert table_used() == '"public"."models"'
-    moving.apply(files(ONLINE, "0305"))
+    moving.apply(files(SWITCH, "0401", "0401"))
     assert table_used() == '"public"."model"'
+    moving.roll_back(files(SWITCH, "0401", "0401"))
+    assert table_used() == '"public"."models"'
 
 
 @pytest.mark.usefixtures("never_look_again")
@@ -176,15 +185,15 @@ def test_a_statement_that_failed_because_the_contract_changed_is_sent_once_more(
     first = models.add(a_model())
     for _ in range(10):
         models.get(first.id)  # often enough to be prepared on the server
-    moving.apply(files(WINDOW, "0501"))
+    moving.apply(files(WINDOW, "0601"))
     assert moving.names() == {"model", "request", "provider_quota"}
     assert models.get(first.id) == first
-    moving.roll_back(files(WINDOW, "0501"))
+    moving.roll_back(files(WINDOW, "0601"))
     second = models.add(a_model())
     assert {model.id for model in models.find()} == {first.id, second.id}
-    moving.apply(files(WINDOW, "0501"))
+    moving.apply(files(WINDOW, "0601"))
     assert models.add_many(a_model() for _ in range(5)) == 5
-    moving.roll_back(files(WINDOW, "0501"))
+    moving.roll_back(files(WINDOW, "0601"))
     assert len(list(models.stream())) == 7
 
 
@@ -194,7 +203,7 @@ def test_a_connection_without_autocommit_keeps_its_transaction_open(moving: Data
         models = Repository(Model, connection, contract="auto")
         models.find()
         connection.rollback()
-        moving.apply(files(WINDOW, "0501"))
+        moving.apply(files(WINDOW, "0601"))
         models.add(a_model())
         assert connection.info.transaction_status.name == "INTRANS"
         connection.rollback()
@@ -206,7 +215,7 @@ def test_within_the_callers_transaction_it_is_the_caller_who_runs_again(
     moving: Database, connection: psycopg.Connection[Any], models: Repository[Model]
 ) -> None:
     models.find()
-    moving.apply(files(WINDOW, "0501"))
+    moving.apply(files(WINDOW, "0601"))
     with pytest.raises(ContractChanged) as caught, connection.transaction():
         models.add(a_model())
     assert isinstance(caught.value.__cause__, psycopg.errors.UndefinedTable)

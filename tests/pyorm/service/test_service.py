@@ -165,7 +165,9 @@ def there_and_back(strategy: str, dsn: str) -> Iterator[Callable[[], None]]:
         return
     yield lambda: trueup("apply", "--to", "expand", dsn=dsn)
     yield lambda: trueup("apply", "--to", "enforce", dsn=dsn)
+    yield lambda: trueup("apply", "--to", "switch", dsn=dsn)
+    yield lambda: trueup("rollback", "--to", "enforce", dsn=dsn)
     yield lambda: trueup("rollback", "--to", "baseline", dsn=dsn)
-    yield lambda: trueup("apply", "--to", "enforce", dsn=dsn)
+    yield lambda: trueup("apply", "--to", "switch", dsn=dsn)
     yield lambda: contract_once_allowed(dsn)
     yield lambda: trueup("rollback", "--to", "baseline", dsn=dsn)
