@@ -43,7 +43,8 @@ def _converted(t: TableChange, row: str) -> str:
     return f"NOT ({_unconverted(t, row)})"
 
 
-def _changed(c: ColumnChange, name: str) -> str:
+def changed(c: ColumnChange, name: str) -> str:
+    """The condition that an UPDATE changes one side of a column."""
     column = quote_ident(name)
     return f"{c.compared(f'NEW.{column}')} IS DISTINCT FROM {c.compared(f'OLD.{column}')}"
 
@@ -76,12 +77,12 @@ def _sides(c: ColumnChange) -> _Sides:
         converted=c.new_from(f"NEW.{quote_ident(c.old_name)}"),
         inserted=_derive_old(c, 8, is_update=False),
         updated=_derive_old(c, 12, is_update=True),
-        old_changed=_changed(c, c.old_name),
-        new_changed=_changed(c, c.name),
+        old_changed=changed(c, c.old_name),
+        new_changed=changed(c, c.name),
     )
 
 
-def _twin_keys(t: TableChange) -> list[str]:
+def twin_keys(t: TableChange) -> list[str]:
     """Each key that an index of the old and one of the new contract guard, as text."""
     found = []
     for index in t.converted_indexes:
@@ -92,7 +93,7 @@ def _twin_keys(t: TableChange) -> list[str]:
     return found
 
 
-def _tells_moved_rows(t: TableChange) -> bool:
+def tells_moved_rows(t: TableChange) -> bool:
     """Whether a row that an UPDATE moves to another partition differs from any insert.
 
     It comes as an insert with both sides filled. One of the old contract has on the new side
@@ -105,7 +106,8 @@ def _tells_moved_rows(t: TableChange) -> bool:
     )
 
 
-def _is_in_step(c: ColumnChange) -> str:
+def is_in_step(c: ColumnChange) -> str:
+    """The condition that both sides of a column mean the same."""
     new, old = f"NEW.{quote_ident(c.name)}", f"NEW.{quote_ident(c.old_name)}"
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
@@ -119,15 +121,15 @@ def expand(t: TableChange) -> list[Paragraph]:
         looks_up=any(c.parent for c in t.columns),
         written_by_new=" AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by),
         columns=[_sides(c) for c in t.columns],
-        moved=[_is_in_step(c) for c in t.columns] if _tells_moved_rows(t) else [],
+        moved=[is_in_step(c) for c in t.columns] if tells_moved_rows(t) else [],
         unconverted=_unconverted(t, "OLD."),
         marker=quote_name(t.marker),
-        twin_keys=_twin_keys(t),
+        twin_keys=twin_keys(t),
     )
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
     execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
-    old_changes = [f"    OR {_changed(c, c.old_name)}" for c in t.columns]
-    new_changes = [_changed(c, c.name) for c in t.columns]
+    old_changes = [f"    OR {changed(c, c.old_name)}" for c in t.columns]
+    new_changes = [changed(c, c.name) for c in t.columns]
     new_changes += [
         f"NEW.{quote_ident(c.kept or '')} IS DISTINCT FROM OLD.{quote_ident(c.kept or '')}"
         for c in t.keeping
@@ -214,21 +216,56 @@ def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
 
 
 def _walk(t: TableChange, table: str) -> str:
-    unconverted = _unconverted(t, "")
     anchor = t.anchor or t.columns[0]
+    return walk(
+        table,
+        table,
+        assignments=_assignments(t.columns),
+        unconverted=_unconverted(t, ""),
+        kept=quote_ident(anchor.old_name),
+        is_null=not anchor.not_null,
+        filled=[c.name for c in t.columns],
+    )
+
+
+def walk(
+    table: str,
+    target: str,
+    *,
+    assignments: Iterable[str],
+    unconverted: str,
+    kept: str,
+    is_null: bool,
+    filled: Iterable[str],
+    proven: Sequence[str] = (),
+) -> str:
+    """The block that fills columns of the rows that were there before, in batches of pages.
+
+    Args:
+        table: the table, quoted.
+        target: the same as UPDATE names it, with an alias if the assignments have one.
+        assignments: `column = value`.
+        unconverted: the condition that a row is not filled yet.
+        kept: a column that the filling does not change, quoted.
+        is_null: whether it may be null.
+        filled: the columns, which are analyzed at the end.
+        proven: the CHECKs that are validated at the end.
+    """
     # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
-    number = f"abs(hashtext({quote_ident(anchor.old_name)}::text) % 10)"
+    number = f"abs(hashtext({kept}::text) % 10)"
     return text(
         "backfill.sql",
         own_id=OWN_ID,
         table=table,
+        target=target,
         table_literal=quote_literal(table),
         table_in_literal=table.replace("'", "''").replace("%", "%%"),
-        sets=",\n                ".join(_assignments(t.columns)),
+        sets=",\n                ".join(assignments),
         unconverted=unconverted,
         unconverted_rows=f"({unconverted})" if " OR " in unconverted else unconverted,
-        slice=number if anchor.not_null else f"coalesce({number}, 0)",
+        slice=f"coalesce({number}, 0)" if is_null else number,
         see_them=quote_literal(f"SELECT * FROM {table} WHERE {unconverted};"),
-        columns=", ".join(quote_ident(c.name) for c in t.columns),
+        columns=", ".join(map(quote_ident, filled)),
+        proven=[f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven],
         analyze_later=quote_literal(f"When it is done: ANALYZE {table};"),
     )

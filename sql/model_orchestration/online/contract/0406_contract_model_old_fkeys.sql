@@ -4,8 +4,8 @@
 -- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    none
--- undo:    adds and proves them again: reads the tables under the lock
--- depends: 0403_contract_model_reversal 0404_contract_request_reversal
+-- undo:    adds them as NOT VALID: instant
+-- depends: 0405_contract_model_fkeys_proof
 
 SET LOCAL lock_timeout = '200ms';
 
