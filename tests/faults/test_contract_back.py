@@ -40,6 +40,9 @@ def by_yoyo(service: Service) -> None:
         except subprocess.CalledProcessError as error:
             if attempt == 39:
                 raise AssertionError(error.stderr) from error
+            if "locked" in error.stderr:
+                # The run that was killed left it.
+                run_yoyo("break-lock", dsn=service.dsn)
             time.sleep(0.2)
         else:
             return
