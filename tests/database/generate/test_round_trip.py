@@ -40,7 +40,8 @@ def test_online_goes_up_down_and_up(
     service.up("contract")
     after = service.state()
     service.down("online")
-    assert_same(before, service.state())
+    # PostgreSQL adds the old columns that contract dropped behind the others.
+    assert_same(before, service.state(), column_order=False)
     service.up("contract")
     assert_same(after, service.state(), column_order=False)
 
@@ -71,7 +72,7 @@ def test_each_phase_of_online_is_undone_alone(make_service: MakeService, variant
         expected = states["backfill" if phase == "expand" else phase][1]
         assert_same((states[phase][0], expected), (catalog, rows), column_order=False)
     service.down("online")
-    assert_same(states["baseline"], service.state())
+    assert_same(states["baseline"], service.state(), column_order=False)
 
 
 @pytest.mark.parametrize(("variant", "filled"), CASES)
@@ -168,4 +169,4 @@ def test_a_role_that_owns_the_tables_through_membership_is_enough(
     deploy = Service(make_conninfo(service.dsn, user="trueup_test_deploy"), service.folder)
     deploy.apply(strategy, last)
     deploy.down(strategy)
-    assert_same(before, service.state("public"))
+    assert_same(before, service.state("public"), column_order=strategy == "window")

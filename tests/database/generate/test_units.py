@@ -149,7 +149,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     planned = run("plan", "--to", "contract")
     assert "plan for service" in planned
     assert "0107_expand_provider_quota" in planned
-    assert "0408_contract_provider_quota_close" in planned
+    assert "0419_contract_provider_quota_close" in planned
     assert "_model" not in planned
     assert "was not rehearsed" not in planned
 
