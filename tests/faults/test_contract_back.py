@@ -19,8 +19,8 @@ from support.variants import ODD, TEXT, Service
 from faults.outcome import assert_at_rest
 from runner.execute.engine import Settings, rollback
 
-FIRST = "0401_contract_model_close"
-FILL = "0415_contract_request_fill"
+FIRST = "0501_contract_model_close"
+FILL = "0515_contract_request_fill"
 
 
 def by_trueup(service: Service) -> None:

@@ -31,9 +31,9 @@ IDS = [m.id for m in migrations_of(SHIPPED, "online") if m.phase != "baseline"]
 REDUCED = [
     ("0105_expand_model", "apply"),
     ("0302_enforce_model_pkey", "apply"),
-    ("0418_contract_model", "rollback"),
-    ("0416_contract_model_fill", "rollback"),
-    ("0408_contract_model_keys", "rollback"),
+    ("0518_contract_model", "rollback"),
+    ("0516_contract_model_fill", "rollback"),
+    ("0508_contract_model_keys", "rollback"),
 ]
 ALL = [(i, "apply") for i in IDS] + [(i, "rollback") for i in reversed(IDS)]
 CASES = ALL if COMPLETE else REDUCED
