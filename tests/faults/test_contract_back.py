@@ -27,7 +27,7 @@ def by_trueup(service: Service) -> None:
     rollback(
         service.dsn,
         service.migrations("online"),
-        to="enforce",
+        to="switch",
         settings=Settings(deadline=60.0),
     )
 
@@ -49,7 +49,7 @@ def by_yoyo(service: Service) -> None:
 
 
 def _sources(service: Service) -> list[str]:
-    return [str(service.folder / f) for f in ("legacy", "online", "online/contract")]
+    return [str(service.folder / f) for f in ("legacy", "online", "online/switch", "online/contract")]
 
 
 RUNNERS = pytest.mark.parametrize("roll_back", [by_trueup, by_yoyo])
@@ -109,7 +109,7 @@ def test_a_backfill_that_is_broken_off_is_taken_up(
     contracted: Service, spellings: dict[str, list[str]], roll_back: Rollback
 ) -> None:
     service, dsn = contracted, contracted.dsn
-    where = ("--service", str(service.folder), "--to", "enforce")
+    where = ("--service", str(service.folder), "--to", "switch")
     service.down("online", to=FILL)
     with psycopg.connect(dsn) as holder:
         # The last pages wait for this client.

@@ -14,7 +14,7 @@ from support.variants import Service
 
 from faults.outcome import State, assert_at_rest, assert_same, state_of
 
-FILE = "0302_enforce_model_pkey"
+FILE = "0301_enforce_model_pkey"
 BUILDS: LiteralString = """
     FROM pg_stat_activity
     WHERE query LIKE 'CREATE UNIQUE INDEX CONCURRENTLY%' AND state = 'active'
@@ -31,7 +31,7 @@ def expected(make_expected: Callable[[str], State]) -> State:
 def test_an_index_that_was_not_built_to_its_end_is_built_again(
     service: Service, expected: State, how: str
 ) -> None:
-    service.apply("online", "0301_enforce_model_check")
+    service.apply("online", "backfill")
     with psycopg.connect(service.dsn) as client:
         # The build waits for this transaction, with an index that is there and not valid.
         client.execute("UPDATE public.models SET updated_at = updated_at")
