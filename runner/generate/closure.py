@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.catalog import Catalog, Dependent, Function, Relation
 from runner.generate.dependent import Standing
-from runner.generate.model import ColumnChange, moved_columns
+from runner.generate.model import ColumnChange
 from runner.generate.wording.predicates import Wording, takes_whole_rows
 from runner.quoting import Name
 
@@ -64,25 +64,6 @@ class Closure:
             for key, o in self._objects.items()
             if any(self._converts(*u) for u in o.uses) or self._rows_of(o)
         )
-        # Rolling back contract makes other columns again too; a table's own objects are set aside
-        # there by the file itself.
-        moved = {
-            (table, c.name)
-            for table, changes in columns.items()
-            for c in moved_columns(
-                catalog.relations[table],
-                changes,
-                catalog.partition_columns(catalog.relations[table]),
-            )
-        }
-        self._following = (
-            self._closure(
-                key
-                for key, o in self._objects.items()
-                if any(use in moved and o.dependent.host != use[0] for use in o.uses)
-            )
-            - self._converted
-        )
 
     def _host(self, d: Dependent) -> Relation | Function | None:
         if d.kind == "function":
@@ -136,7 +117,7 @@ class Closure:
     @property
     def ties(self) -> Iterator[frozenset[Name]]:
         """The tables that an object ties together: they are converted on the same day."""
-        return (self._tables(key) for key in self._converted | self._following)
+        return (self._tables(key) for key in self._converted)
 
     def converted(self, tables: frozenset[Name]) -> Iterator[Standing]:
         """What stands on converted columns of these tables, by name."""
@@ -146,7 +127,7 @@ class Closure:
 
     def standing(self, tables: frozenset[Name]) -> list[Standing]:
         """What is made again with these tables, in the order in which it can be made."""
-        keys = {k for k in self._converted | self._following if self._tables(k) & tables}
+        keys = {k for k in self._converted if self._tables(k) & tables}
         return [self._standing(key) for key in self._in_order(keys)]
 
     def _in_order(self, keys: set[_Key]) -> list[_Key]:
@@ -168,8 +149,7 @@ class Closure:
     def _standing(self, key: _Key) -> Standing:
         o = self._objects[key]
         d = o.dependent
-        is_converted = key in self._converted
-        wording = self._wording(key) if is_converted else Wording(d.description)
+        wording = self._wording(key)
         return Standing(
             dependent=d,
             host=o.host,
@@ -177,13 +157,12 @@ class Closure:
             tables=self._tables(key),
             uses=frozenset(o.uses),
             used=tuple(sorted(f"{r}.{c}" for r, c in o.uses if self._converts(r, c))),
-            is_converted=is_converted,
             is_on_a_view=any(self._views.get(r) in self._converted for r, _ in o.uses),
             can_be_tried=self._can_be_tried(key),
             rows_of=self._rows_of(o),
             groups_by=next((Name(*t) for t in d.groups_by if self._converts_key(Name(*t))), None),
             old=wording.restated,
-            new=wording.converted if is_converted else wording.restated,
+            new=wording.converted,
         )
 
     def _can_be_tried(self, key: _Key) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import compat, foreign_key, key, reversal, standing, table
+from runner.generate.kinds import (
+    compat,
+    foreign_key,
+    key,
+    old_side,
+    reversal,
+    standing,
+    table,
+)
 from runner.generate.locks import is_large, old_foreign_keys
 from runner.generate.unit import Unit
 
@@ -34,19 +42,29 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
     if u.dependents:
         previous = [standing.contract(u, stored or previous)]
         found += previous
-    for place, (keys, references) in enumerate(old_foreign_keys(u)):
-        previous = [foreign_key.contract(u, keys, references, place, previous)]
-        found += previous
-    for t in reversed(u.tables):
-        if not t.columns and t.old == t.new:
-            continue
-        indexes = list(key.indexes(t, _FOLDER, previous))
-        finish = table.contract(t, u, indexes[-1:] or previous)
-        found += [*indexes, finish]
-        previous = [finish]
+    for place, keys in enumerate(old_foreign_keys(u)):
+        found += foreign_key.contract(u, keys, place, previous)
+        previous = found[-1:]
+    # The rollback goes from the last to the first: parents before their children.
+    tables = [t for t in reversed(u.tables) if t.columns or t.old != t.new]
+    converted = [t for t in tables if t.columns]
+    for t in converted:
+        found += key.indexes(t, _FOLDER, previous)
+        found.append(old_side.keys(u, t, found[-1:] if found[-1] not in previous else previous))
+        previous = found[-1:]
         for k in (k for k in key.resting_on(t) if k.validated):
-            previous = [
+            found.append(
                 foreign_key.prove(t, k, k.table, k.name, previous, phase="contract", folder=_FOLDER)
-            ]
-            found += previous
+            )
+            previous = found[-1:]
+    for t in converted:
+        found += old_side.indexes(t, previous)
+        previous = found[-1:]
+    for t in converted:
+        for name in t.with_rows:
+            found.append(old_side.fill(u, t, name, previous))
+            previous = found[-1:]
+    for t in tables:
+        found.append(table.contract(t, u, previous))
+        previous = found[-1:]
     return found

@@ -31,8 +31,6 @@ class Standing:
         tables: the tables of the standard that it stands on or belongs to, by their old names.
         uses: the relations that it names, each with a column or as such.
         used: the converted columns among these, as `schema.table.column`.
-        is_converted: False when it stands on no converted column, only on ones that the rollback
-            of contract makes again.
         is_on_a_view: whether it uses a view that is made again.
         can_be_tried: False when its query groups by a primary key, or stands on a view that does:
             a view of a table has no key.
@@ -49,7 +47,6 @@ class Standing:
     tables: frozenset[Name]
     uses: frozenset[tuple[Name, str | None]]
     used: tuple[str, ...]
-    is_converted: bool
     is_on_a_view: bool
     can_be_tried: bool
     rows_of: Name | None
@@ -88,11 +85,6 @@ class Standing:
     def is_view(self) -> bool:
         """Whether it is a view of one or the other kind."""
         return self.kind in ("view", "materialized view")
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether it belongs to no table."""
-        return self.is_view or self.kind == "function"
 
     @property
     def stem(self) -> str:

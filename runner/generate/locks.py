@@ -9,7 +9,7 @@ from itertools import accumulate
 from runner.generate.files import BRIEF
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import Lock, lock
-from runner.generate.unit import Reference, Unit
+from runner.generate.unit import Unit
 from runner.postgres.locks import LockMode
 from runner.quoting import Name
 
@@ -78,19 +78,10 @@ def batches(tables: Sequence[TableChange]) -> list[tuple[TableChange, ...]]:
     return [tuple(group) for group in groups]
 
 
-def old_foreign_keys(
-    unit: Unit,
-) -> list[tuple[Sequence[ForeignKeyChange], Sequence[Reference]]]:
-    """The old foreign keys that each file drops, and the references that its rollback spells.
-
-    A rollback goes from the last to the first: all references are spelled before a key is added.
-    """
+def old_foreign_keys(unit: Unit) -> list[Sequence[ForeignKeyChange]]:
+    """The foreign keys that each file drops, or adds again."""
     if not is_large(unit):
-        return [(unit.foreign_keys, unit.references)] if unit.foreign_keys else []
+        return [unit.foreign_keys] if unit.foreign_keys else []
     groups = batches(unit.tables)
     keys = [[k for t in group for k in t.foreign_keys if k.converted] for group in groups]
-    references = [[r for t in group for r in unit.references_of(t)] for group in groups]
-    return [
-        *((found, ()) for found in keys if found),
-        *(((), found) for found in references if found),
-    ]
+    return [found for found in keys if found]

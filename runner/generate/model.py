@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner.catalog import Column, Relation
+from runner.catalog import Relation
 from runner.quoting import Name, quote_ident, shorten
 
 
@@ -158,7 +158,11 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class IndexChange:
-    """An index that is built anew on converted columns, or that only gets a new name."""
+    """An index that is built anew on converted columns, or that only gets a new name.
+
+    The last two names are those that the old index and a key's second new one have while contract
+    is rolled back; empty where it is not built anew.
+    """
 
     old_name: str
     build_name: str  # while the old one lives
@@ -176,6 +180,8 @@ class IndexChange:
     options: tuple[str, ...] = ()
     statistics_targets: tuple[tuple[int, int], ...] = ()
     deferral: str = ""  # of a constraint: " DEFERRABLE INITIALLY DEFERRED"
+    back_name: str = ""
+    again_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +328,11 @@ class TableChange:
         return [p.name for p in reversed(self.partitions) if p.is_leaf]
 
     @property
+    def old_names(self) -> Mapping[str, str]:
+        """What its columns are called on the old side while both contracts live."""
+        return {**self.renamed, **{c.name: c.old_name for c in self.columns}}
+
+    @property
     def converted_indexes(self) -> list[IndexChange]:
         """The indexes that are built on new columns."""
         return [i for i in self.indexes if i.converted]
@@ -365,32 +376,7 @@ class TableChange:
         return key.columns if key else ()
 
     @property
-    def moved(self) -> tuple[Column, ...]:
-        """The unconverted columns that stand behind the first converted one.
-
-        Rolling back contract makes them again too, so that the old physical order comes back;
-        unless one of them is in a partition key, which PostgreSQL does not let go.
-        """
-        return moved_columns(self.relation, self.columns, self.partition_columns)
-
-    @property
     def partition_columns(self) -> frozenset[str]:
         """The columns that decide in which partition a row is; they cannot be made again."""
         levels = (self.relation, *(p.relation for p in self.partitions))
         return frozenset(c for level in levels for c in level.partition_columns)
-
-
-def moved_columns(
-    relation: Relation, changes: Iterable[ColumnChange], fixed: Collection[str]
-) -> tuple[Column, ...]:
-    """A table's unconverted columns that stand behind the first converted one.
-
-    Args:
-        relation: the table.
-        changes: its converted columns.
-        fixed: columns that cannot be made again; when one of them is among these, none is.
-    """
-    converted, columns = {c.name for c in changes}, relation.columns
-    first = next((i for i, c in enumerate(columns) if c.name in converted), len(columns))
-    moved = tuple(c for c in columns[first:] if c.name not in converted)
-    return () if any(c.name in fixed for c in moved) else moved

@@ -22,7 +22,7 @@ class Unit:
 
     tables: tuple[TableChange, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
-    standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
+    dependents: tuple[DependentChange, ...] = ()  # what stands on converted columns, in their order
 
     @property
     def defers(self) -> bool:
@@ -35,32 +35,9 @@ class Unit:
         return [k for t in self.tables for k in t.foreign_keys if k.converted]
 
     @property
-    def dependents(self) -> list[DependentChange]:
-        """What stands on converted columns, in the order in which it can be made."""
-        return [d for d in self.standing if d.of.is_converted]
-
-    @property
     def stored(self) -> list[DependentChange]:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.beside]
-
-    def remade_with(self, table: TableChange) -> list[DependentChange]:
-        """What must be off the columns of a table that the rollback of contract makes again.
-
-        The table's own objects are set aside by the file itself.
-        """
-        moved = {c.name for c in table.moved}
-        found: list[DependentChange] = []
-        views: set[Name] = set()
-        for d in self.standing:
-            o = d.of
-            on_it = any(relation == table.old and c in moved for relation, c in o.uses)
-            if (on_it and (o.stands_alone or o.name != table.old)) or views & {
-                r for r, _ in o.uses
-            }:
-                found.append(d)
-                views |= {o.name} if o.is_view else set()
-        return found
 
     def beneath(self, dependents: Iterable[DependentChange]) -> list[TableChange]:
         """The tables that objects stand on or belong to."""
@@ -105,12 +82,12 @@ class Unit:
     def references_of(self, child: TableChange) -> list[Reference]:
         """The converted references of one table."""
         return [
-            (child, column, *self._root(column))
+            (child, column, *self.root(column))
             for column in child.columns
-            if column.parent is not None and self._root(column)[0].keeps_spellings
+            if column.parent is not None and self.root(column)[0].keeps_spellings
         ]
 
-    def _root(self, column: ColumnChange) -> tuple[TableChange, ColumnChange]:
+    def root(self, column: ColumnChange) -> tuple[TableChange, ColumnChange]:
         """The key that a reference refers to, through references of references."""
         seen: set[tuple[Name, str]] = set()
         parent = column.parent

@@ -16,7 +16,7 @@ from runner.generate.model import (
     TableChange,
 )
 from runner.generate.unit import Unit
-from runner.generate.wording.names import with_names
+from runner.generate.wording.predicates import with_columns
 from runner.quoting import Name
 
 # By the new name of a table: its old one, and what each of its converted columns is called.
@@ -39,7 +39,7 @@ def _table(t: TableChange, names: _Names) -> TableChange:
         foreign_keys=tuple(_foreign_key(k, names) for k in t.foreign_keys),
         touching=tuple(_foreign_key(k, names) for k in t.touching),
         checks=tuple(
-            replace(k, condition=with_names(k.condition, own), columns=_named(k.columns, own))
+            replace(k, condition=with_columns(k.condition, own), columns=_named(k.columns, own))
             for k in t.checks
         ),
         partitions=tuple(
@@ -59,8 +59,8 @@ def _column(c: ColumnChange, own: Mapping[str, str]) -> ColumnChange:
         c,
         name=c.build_name,
         old_name=c.name,
-        check=with_names(c.check, own) if c.check else c.check,
-        paths=tuple((name, with_names(check, own)) for name, check in c.paths),
+        check=with_columns(c.check, own) if c.check else c.check,
+        paths=tuple((name, with_columns(check, own)) for name, check in c.paths),
         parent=parent,
     )
 
@@ -72,7 +72,7 @@ def _named(columns: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
 def _index(i: IndexChange, own: Mapping[str, str]) -> IndexChange:
     if not i.converted:
         return i
-    return replace(i, new_method=with_names(i.new_method, own), columns=_named(i.columns, own))
+    return replace(i, new_method=with_columns(i.new_method, own), columns=_named(i.columns, own))
 
 
 def _foreign_key(k: ForeignKeyChange, names: _Names) -> ForeignKeyChange:
@@ -87,5 +87,5 @@ def _foreign_key(k: ForeignKeyChange, names: _Names) -> ForeignKeyChange:
         columns=_named(k.columns, here),
         referenced_columns=_named(k.referenced_columns, there),
         # ON DELETE SET NULL may name columns.
-        options=with_names(k.options, here),
+        options=with_columns(k.options, here),
     )

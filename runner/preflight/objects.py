@@ -224,7 +224,7 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
         severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
         yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
     for change in () if refused else standing.changes(closure, tables):
-        if change.of.is_converted and change.label not in told:
+        if change.label not in told:
             yield Finding(
                 Severity.KNOW,
                 change.label,

@@ -199,10 +199,6 @@ def test_a_not_null_of_its_own_name_comes_through(
     {
         "old side": (things("id__old integer"), "public.things.id__old has the name"),
         "new side": (things("id__new integer"), "public.things.id__new has the name"),
-        "made again": (
-            things("n integer", "n__moved integer"),
-            "public.things.n__moved has the name",
-        ),
         "a guard": (
             things("n integer CONSTRAINT thing_status_filled CHECK (n > 0)"),
             "constraint thing_status_filled on public.things has the name",

@@ -97,7 +97,7 @@ def test_a_key_before_the_partition_key_comes_through(journey: Journey) -> None:
     columns = "id varchar(36) NOT NULL DEFAULT gen_random_uuid()::varchar," + COLUMNS.replace(
         "id varchar(36) NOT NULL DEFAULT gen_random_uuid()::varchar,", "", 1
     )
-    journey.there_and_back(events("RANGE (day)", BY_DAY, columns), STANDARD, column_order=False)
+    journey.there_and_back(events("RANGE (day)", BY_DAY, columns), STANDARD)
 
 
 def test_a_partition_of_another_column_order_comes_through(journey: Journey) -> None:
@@ -121,7 +121,7 @@ def test_a_partition_of_another_column_order_comes_through(journey: Journey) -> 
             FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
         CREATE TABLE events_rest PARTITION OF events DEFAULT;
     """
-    journey.there_and_back(events("RANGE (day)", attached), STANDARD, column_order=False)
+    journey.there_and_back(events("RANGE (day)", attached), STANDARD)
 
 
 def test_a_partition_whose_not_null_has_a_name_of_its_own_comes_through(journey: Journey) -> None:

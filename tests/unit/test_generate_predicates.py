@@ -6,7 +6,12 @@ import pytest
 
 from runner.errors import StandardError
 from runner.generate.wording.casts import cast_ids
-from runner.generate.wording.predicates import Wording, calls_function_on, convert_literals
+from runner.generate.wording.predicates import (
+    Wording,
+    calls_function_on,
+    convert_literals,
+    with_columns,
+)
 from runner.quoting import quote_ident
 
 
@@ -92,3 +97,34 @@ def test_a_function_on_a_column_of_any_name_is_found(column: str) -> None:
     wording = Wording("view v", values={"DONE"}, enum_columns={column})
     with pytest.raises(StandardError, match="calls a function on"):
         wording.converted(f" SELECT 1 FROM tasks t WHERE (lower((t.{named})::text) = 'done'::text)")
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    {
+        "USING btree (status, n)": "USING btree (status__old, n)",
+        "USING btree (n) WHERE ((status)::text = 'status'::text)": (
+            "USING btree (n) WHERE ((status__old)::text = 'status'::text)"
+        ),
+        "USING btree (lower((status)::text))": "USING btree (lower((status__old)::text))",
+        "USING btree (status(n), status)": "USING btree (status(n), status__old)",
+        "USING gin ((text)::text, zone)": 'USING gin (("Text old")::text, zone__old)',
+        "CHECK (((at)::timestamp with time zone > zone))": (
+            "CHECK (((at)::timestamp with time zone > zone__old))"
+        ),
+        "CHECK ((status COLLATE status > 'a'::public.status))": (
+            "CHECK ((status__old COLLATE status > 'a'::public.status))"
+        ),
+        'PRIMARY KEY ("Id", "a""b") INCLUDE (n)': 'PRIMARY KEY (id__old, "a""c") INCLUDE (n)',
+        "USING btree (statuses, a.status)": "USING btree (statuses, a.status)",
+    }.items(),
+)
+def test_a_definition_names_columns_as_they_are_called_now(definition: str, expected: str) -> None:
+    names = {
+        "status": "status__old",
+        "zone": "zone__old",
+        "text": "Text old",
+        "Id": "id__old",
+        'a"b': 'a"c',
+    }
+    assert with_columns(definition, names) == expected

@@ -112,7 +112,6 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
     columns = {c.name for c in t.relation.columns}
     sides = [(c.old_name, f"the old side of {c.name}") for c in t.columns]
     sides += [(shorten(c.name, "__new"), f"the new side of {c.name}") for c in t.columns]
-    sides += [(shorten(c.name, "__moved"), f"{c.name} while it is made again") for c in t.moved]
     for name, what in sides:
         if name in columns:
             yield Obstacle(
@@ -241,6 +240,32 @@ def copy_settings(t: TableChange, source: str, target: str) -> list[Statement]:
 def drop_old(t: TableChange) -> Statement:
     """The end of the old columns."""
     return Statement(alter(t.new, (f"DROP COLUMN {quote_ident(c.old_name)}" for c in t.columns)))
+
+
+def add_old(t: TableChange) -> list[Statement]:
+    """The old columns again, empty, at the end; with what the new ones have beside their type."""
+    on = quote_name(t.new)
+    added = [f"ADD COLUMN {quote_ident(c.old_name)} {c.old_definition}" for c in t.columns]
+    storage = [
+        f"ALTER COLUMN {quote_ident(c.old_name)} {clause}"
+        for c in t.columns
+        if c.new_type == "uuid"
+        for clause in c.storage
+    ]
+    copied: list[Statement] = []
+    for c in t.columns:
+        for relation in (on, *(quote_name(p.name) for p in t.partitions)):
+            place = quote_literal(relation)
+            new, old = quote_literal(c.name), quote_literal(c.old_name)
+            copied += plain(
+                f"CALL trueup.copy_column({place}, {new}, {place}, {old});",
+                f"CALL trueup.copy_settings({place}, {new}, {old});",
+            )
+    return [
+        *plain(alter(t.new, added)),
+        *(plain(alter(t.new, storage)) if storage else []),
+        *copied,
+    ]
 
 
 def window(t: TableChange) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal
+from runner.generate.kinds import reversal, rows
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.postgres.locks import LockMode
@@ -86,11 +86,12 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         title=f"Take the old name {t.old.name} away, once nobody uses it.",
         does="drops the compat view; refuses while the odometers do not prove that "
         f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
-        "(trueup.waiting_period, 24 hours)",
-        cost="none",
+        "(trueup.waiting_period, 24 hours)"
+        + (", and while both sides of a row differ in meaning" if t.columns else ""),
+        cost=f"reads {t.new.name} once" if t.columns else "none",
         undo="instant",
         body=[
-            [*plain(*unused), *reversal.refuse_unkept(t)],
+            [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
             [BRIEFLY],
             [
                 Statement(

@@ -22,9 +22,9 @@ from runner.generate.statement import (
     plain,
     setting,
 )
-from runner.generate.unit import Reference, Unit
+from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten, unused
+from runner.quoting import Name, quote_ident, quote_name, shorten, unused
 from runner.standard.model import Standard
 
 _NEVER_VALIDATED = (
@@ -288,48 +288,81 @@ def _take_in(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> File
 
 
 def contract(
-    u: Unit,
-    keys: Sequence[ForeignKeyChange],
-    references: Sequence[Reference],
-    place: int,
-    after: Sequence[File],
-) -> File:
-    """The end of the old foreign keys, or the spelling of references before they come back."""
-    names = " and ".join(dict.fromkeys(k.old_name for k in keys))
-    title = f"Drop the foreign keys of the old columns: {names}."
-    does = "drops them; the foreign keys of the new columns stay"
-    undo = "adds and proves them again: reads the tables under the lock"
-    back = "Adds the foreign keys of the old columns again: reads the tables."
-    if not keys:
-        children = ", ".join(dict.fromkeys(child.old.name for child, *_ in references))
-        title = "Before the old foreign keys come back, their columns must be spelled alike."
-        does = "changes nothing; its rollback gives the references their old spelling"
-        undo = f"writes the rows of {children} whose references are spelled unusually"
-        back = f"Spells the references of {children} as the keys that they refer to."
-    return File(
-        unlike=f"fkeys {u.tables[0].new}" + (f" {place}" if place else ""),
-        folder="online/contract",
-        phase="contract",
-        subject=f"{u.tables[0].stem}_old_fkeys" + (f"_{place}" if place else ""),
-        title=title,
-        does=does,
-        cost="none",
-        undo=undo,
-        body=[[BRIEFLY], *_drop_old(u, keys)],
-        rollback=_add_old(u, keys, references),
-        back=back,
-        after=after,
+    u: Unit, keys: Sequence[ForeignKeyChange], place: int, after: Sequence[File]
+) -> list[File]:
+    """The end of the old foreign keys; their rollbacks add them, prove them, and take them in."""
+    stem, number = u.tables[0].stem, f"_{place}" if place else ""
+    whole = [k for k in keys if not u.table(k.table).is_partitioned]
+    in_parts = [k for k in keys if u.table(k.table).is_partitioned]
+    tables = listed(k.table.name for k in keys)
+    found: list[File] = []
+    if in_parts:
+        names = listed(k.old_name for k in in_parts)
+        found.append(
+            File(
+                unlike=f"fkeys of partitions {u.tables[0].new} {place}",
+                folder="online/contract",
+                phase="contract",
+                subject=f"{stem}_old_fkeys_of_partitions{number}",
+                title=f"Drop the foreign keys of the old columns of partitions: {names}.",
+                does="drops them; the foreign keys of the new columns stay",
+                cost="none",
+                undo="adds them again, which takes in those of the partitions: no scan",
+                body=[[BRIEFLY], _drop_old(u, in_parts)],
+                rollback=[
+                    [BRIEFLY, *(check_at_once() if u.defers else [])],
+                    *(_take_in_again(u, k) for k in in_parts),
+                ],
+                back="Makes the foreign keys of the partitions those of their tables: no scan.",
+                after=after,
+            )
+        )
+    found.append(
+        File(
+            unlike=f"prove fkeys {u.tables[0].new} {place}",
+            folder="online/contract",
+            phase="contract",
+            subject=f"{stem}_fkeys_proof{number}",
+            title="Before the old foreign keys go: on the way back they are proven here.",
+            does="changes nothing; its rollback validates the foreign keys of both contracts",
+            cost="none",
+            undo=f"reads {tables} once for each foreign key; reads and writes go on",
+            body=[[setting("lock_timeout", "5s")]],
+            rollback=[[setting("lock_timeout", "5s")], [s for k in keys for s in _validated(u, k)]],
+            back=f"Proves the foreign keys of {tables}: reads and writes go on.",
+            after=found[-1:] or after,
+        )
     )
+    names = listed(k.old_name for k in whole)
+    found.append(
+        File(
+            unlike=f"fkeys {u.tables[0].new}" + (f" {place}" if place else ""),
+            folder="online/contract",
+            phase="contract",
+            subject=f"{stem}_old_fkeys{number}",
+            title=f"Drop the foreign keys of the old columns: {names}."
+            if whole
+            else "Before the old keys go: on the way back the partitions' foreign keys come here.",
+            does="drops them; the foreign keys of the new columns stay"
+            if whole
+            else "changes nothing; its rollback adds the partitions' old foreign keys",
+            cost="none",
+            undo="adds them as NOT VALID: instant",
+            body=[[BRIEFLY], _drop_old(u, whole)],
+            rollback=_add_old(u, keys),
+            back=f"Holds the old columns of {tables} to their foreign keys again: instant.",
+            after=found[-1:],
+        )
+    )
+    return found
 
 
-def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
+def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Statement]:
     said = ", ".join(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, said=said),)
     found: list[Statement] = []
     if len({k.table for k in keys}) > 1:
-        tables = dict.fromkeys([*(k.table for k in keys), *(k.references for k in keys)])
-        listed = ", ".join(map(quote_name, tables))
-        found.append(Statement(f"LOCK TABLE {listed}\n    IN ACCESS EXCLUSIVE MODE;", locks=locks))
+        found.append(Statement(locked_with(keys).sql, locks=locks))
     found += [Statement(drop(k.table, k.old_name).sql, locks=locks) for k in keys]
     for k in keys:
         if k.build_name != k.name:
@@ -337,53 +370,103 @@ def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
                 u.table(k.table), k.old_name, k.build_name, k.name
             )
             found.append(_rename(k.table, k.build_name, k.name))
-    return [found]
+    return found
 
 
-def _add_old(
-    u: Unit, keys: Sequence[ForeignKeyChange], references: Sequence[Reference]
-) -> list[Paragraph]:
-    spelled: list[Paragraph] = [_spell(*reference) for reference in references]
-    back: list[Statement] = []
-    for k in keys:
-        if k.build_name != k.name:
-            back += partition.rename_foreign_keys(
-                u.table(k.table), k.old_name, k.name, k.build_name
-            )
-            back.append(_rename(k.table, k.name, k.build_name))
-    for k in keys:
-        columns = ", ".join(map(quote_ident, u.old_columns(k.table, k.columns)))
-        there = ", ".join(map(quote_ident, u.old_columns(k.references, k.referenced_columns)))
-        back.append(
-            Statement(
-                f"ALTER TABLE {quote_name(k.table)}\n"
-                f"    ADD CONSTRAINT {quote_ident(k.old_name)}\n"
-                f"    FOREIGN KEY ({columns})\n"
-                f"    REFERENCES {quote_name(k.references)} ({there}){u.old_options(k)};"
-            )
+def locked_with(keys: Iterable[ForeignKeyChange], *tables: Name) -> Statement:
+    """The lock on all tables of foreign keys, in the order of most clients."""
+    keys = list(keys)
+    names = dict.fromkeys([*(k.table for k in keys), *(k.references for k in keys), *tables])
+    quoted = ", ".join(map(quote_name, names))
+    return Statement(f"LOCK TABLE {quoted}\n    IN ACCESS EXCLUSIVE MODE;")
+
+
+def _parts(t: TableChange, k: ForeignKeyChange) -> list[tuple[Name, str]]:
+    """Each partition that holds rows, with its own name of a foreign key."""
+    return [
+        (p.name, p.foreign_keys[k.old_name])
+        for p in reversed(t.partitions)
+        if p.is_leaf and k.old_name in p.foreign_keys
+    ]
+
+
+def add_unproven(u: Unit, k: ForeignKeyChange) -> list[Statement]:
+    """A foreign key of the new columns, for rows to come; on each partition of its table."""
+    t = u.table(k.table)
+    if not t.is_partitioned:
+        made = add(k, k.table, k.name, k.references, not_valid=True)
+        return [Statement(made.sql, note=made.note), *comment(k, k.table, k.name)]
+    return [
+        Statement(
+            add(k, table, k.name, k.references, if_exists=True, not_valid=True).sql,
+            note="" if k.validated else _NEVER_VALIDATED,
         )
-        back += comment(k, k.table, k.old_name)
-        back += partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)
-    spelled.append(back)
-    note = "A reference is spelled as the key that it refers to."
-    spelled[0] = [Statement(spelled[0][0].sql, note=note), *spelled[0][1:]]
-    return [[BRIEFLY, *(check_at_once() if u.defers else [])], *spelled]
+        for table, _ in _parts(t, k)
+    ]
 
 
-def _spell(
-    child: TableChange, column: ColumnChange, parent: TableChange, key: ColumnChange
-) -> list[Statement]:
-    on = quote_literal(quote_name(child.new))
-    old, far = quote_ident(column.old_name), quote_ident(key.old_name)
-    return plain(
-        f"CALL trueup.silence_triggers({on});",
-        f"UPDATE {quote_name(child.new)} AS t\n"
-        f"SET {old} = r.{far}\n"
-        f"FROM {quote_name(parent.reversal)} AS r\n"
-        f"WHERE t.{quote_ident(column.name)} = r.{quote_ident(key.name)}\n"
-        f"    AND t.{old} <> r.{far};",
-        f"CALL trueup.put_back({on});",
+def _old(
+    u: Unit, k: ForeignKeyChange, table: Name, name: str, *, proven: bool = False
+) -> Statement:
+    columns = ", ".join(map(quote_ident, u.old_columns(k.table, k.columns)))
+    there = ", ".join(map(quote_ident, u.old_columns(k.references, k.referenced_columns)))
+    unproven = " NOT VALID" if k.validated and not proven else ""
+    return Statement(
+        f"ALTER TABLE {'' if table == k.table else 'IF EXISTS '}{quote_name(table)}\n"
+        f"    ADD CONSTRAINT {quote_ident(name)}\n"
+        f"    FOREIGN KEY ({columns})\n"
+        f"    REFERENCES {quote_name(k.references)} ({there}){u.old_options(k)}{unproven};",
+        note="" if k.validated else _NEVER_VALIDATED,
     )
+
+
+def _add_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
+    renamed: list[Statement] = []
+    added: list[Statement] = []
+    for k in keys:
+        t = u.table(k.table)
+        if t.is_partitioned:
+            added += [_old(u, k, table, name) for table, name in _parts(t, k)]
+            continue
+        if k.build_name != k.name:
+            renamed.append(_rename(k.table, k.name, k.build_name))
+        added += [_old(u, k, k.table, k.old_name), *comment(k, k.table, k.old_name)]
+    return [[BRIEFLY, *(check_at_once() if u.defers else [])], renamed, added]
+
+
+def _validated(u: Unit, k: ForeignKeyChange) -> list[Statement]:
+    if not k.validated:
+        return []
+    t = u.table(k.table)
+    places = (
+        [(table, own, k.name) for table, own in _parts(t, k)]
+        if t.is_partitioned
+        else [(k.table, k.old_name, k.build_name)]
+    )
+    return plain(
+        *(
+            f"ALTER TABLE {'' if table == k.table else 'IF EXISTS '}{quote_name(table)}\n"
+            f"    VALIDATE CONSTRAINT {quote_ident(old)},\n"
+            f"    VALIDATE CONSTRAINT {quote_ident(new)};"
+            for table, old, new in places
+        )
+    )
+
+
+def _take_in_again(u: Unit, k: ForeignKeyChange) -> Paragraph:
+    """A partitioned table's own foreign keys of both contracts, from those of its partitions."""
+    t = u.table(k.table)
+    note = (
+        "trueup: ignore foreign-key-not-valid because it takes in what is proven for each partition"
+    )
+    return [
+        Statement(add(k, k.table, k.build_name, k.references).sql, note=note),
+        *comment(k, k.table, k.build_name),
+        *partition.rename_foreign_keys(t, k.old_name, k.name, k.build_name, others=False),
+        Statement(_old(u, k, k.table, k.old_name, proven=True).sql, note=note),
+        *comment(k, k.table, k.old_name),
+        *partition.rename_foreign_keys(t, k.old_name, k.old_name, None, leaves=False),
+    ]
 
 
 def check_at_once() -> list[Statement]:

@@ -41,6 +41,7 @@ def change(
         is_converted = bool(converted.intersection(index.columns))
         is_exclusion = constraint is not None and constraint.kind == "x"
         method = constraint.definition if constraint and is_exclusion else index.method
+        is_rebuilt = is_converted and not is_exclusion
         yield IndexChange(
             old_name=index.name,
             build_name=unused(name, "__new", taken)
@@ -62,6 +63,8 @@ def change(
             options=index.options,
             statistics_targets=index.statistics_targets,
             deferral=_deferral(constraint),
+            back_name=unused(index.name, "__back", taken) if is_rebuilt else "",
+            again_name=unused(name, "__again", taken) if is_rebuilt else "",
         )
 
 

@@ -41,9 +41,18 @@ def indexes(t: TableChange, folder: str, after: Sequence[File]) -> Iterator[File
 def contract(t: TableChange) -> list[Paragraph]:
     """The new keys in place of the old ones."""
     keys = [i for i in t.converted_indexes if i.constraint]
+    settings = [
+        s
+        for i in t.converted_indexes
+        for s in (
+            *index.settings(i, i.name if i.constraint else i.build_name, t.new),
+            *partition.settings(t, i, partition.new_name if i.constraint else partition.build_name),
+        )
+    ]
+    first = [_locked(t)] if resting_on(t) else []
     if t.is_partitioned:
-        return [p for i in keys for p in _of_partitions(t, i)]
-    return [
+        return [first, *(p for i in keys for p in _of_partitions(t, i)), settings]
+    promoted: list[Paragraph] = [
         [
             Statement(
                 alter(
@@ -58,6 +67,15 @@ def contract(t: TableChange) -> list[Paragraph]:
         ]
         for i in keys
     ]
+    return [*promoted, settings] if promoted or settings else []
+
+
+def _locked(t: TableChange) -> Statement:
+    lock = foreign_key.locked_with(resting_on(t))
+    return Statement(
+        lock.sql,
+        note="In the order of most clients: a reference is checked after its row is written.",
+    )
 
 
 def _of_partitions(t: TableChange, i: IndexChange) -> list[Paragraph]:

@@ -93,6 +93,26 @@ def enforce(
     )
 
 
+def old_side(t: TableChange) -> list[Statement]:
+    """NOT NULL on the old columns again, which the validated CHECKs prove; then these go."""
+    columns = [c for c in t.columns if c.not_null]
+    if not columns:
+        return []
+    own = {column: (name, comment) for column, name, comment in _old(t)}
+    names = []
+    for c in columns:
+        name, comment = own.get(c.name, (default_name(t.old.name, c.name), None))
+        names += _named(t.new, t.old.name, [(c.old_name, name, comment)], [c.old_name])
+    return [
+        Statement(
+            alter(t.new, (f"ALTER COLUMN {quote_ident(c.old_name)} SET NOT NULL" for c in columns)),
+            note="The validated CHECKs spare the scan, so they must still be there.",
+        ),
+        Statement(alter(t.new, (f"DROP CONSTRAINT {quote_ident(filled(t, c))}" for c in columns))),
+        *names,
+    ]
+
+
 def not_null_columns(t: TableChange) -> list[str]:
     """The columns that are NOT NULL, by their old names."""
     return [c.name for c in t.relation.columns if c.not_null]

@@ -14,7 +14,7 @@ from runner.generate.kinds import index
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
 from runner.generate.statement import BRIEFLY, Statement, literal_list
-from runner.generate.wording.names import with_names
+from runner.generate.wording.predicates import with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
@@ -143,7 +143,6 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
                 f"uses {name}.{dependent.column}, which is to be converted",
                 _BEFORE,
             )
-    remade = converted | {c.name for c in change.moved}
     enabled = {t.name: t.enabled for t in change.relation.triggers}
     own = [
         *(f"policy {p.name}" for p in relation.policies),
@@ -157,17 +156,17 @@ def _own(partition: Partition, change: TableChange) -> Iterator[Obstacle]:
         *(
             f"constraint {k.name}"
             for k in relation.constraints
-            if not k.inherited and k.kind in "cfx" and remade.intersection(k.columns)
+            if not k.inherited and k.kind in "cfx" and converted.intersection(k.columns)
         ),
         *(
             f"index {i.name}"
             for i in relation.indexes
-            if i.parent is None and remade.intersection(i.columns)
+            if i.parent is None and converted.intersection(i.columns)
         ),
         *(
             f"default of {c.name}"
             for c in relation.columns
-            if c.name in remade and c.default != _default(change.relation, c.name)
+            if c.name in converted and c.default != _default(change.relation, c.name)
         ),
     ]
     for thing in own:
@@ -211,10 +210,26 @@ def key_name(part: IndexChange) -> str:
     return shorten(part.name, "__key")
 
 
-def definition(t: TableChange, i: IndexChange) -> str:
-    """What follows `ADD CONSTRAINT name` on the columns that have the new side's names now."""
+def back_name(part: IndexChange) -> str:
+    """The name of the index that becomes a partition's old one when contract is rolled back."""
+    return part.back_name
+
+
+def again_name(part: IndexChange) -> str:
+    """The name of the new key's second index, which stays when contract is rolled back."""
+    return part.again_name
+
+
+def definition(t: TableChange, i: IndexChange, *, new: bool = True) -> str:
+    """What follows `ADD CONSTRAINT name` for the new columns, or for the old ones beside them."""
     found = next(k.definition for k in t.relation.constraints if k.name == i.old_name)
-    return with_names(found, {c.old_name: c.name for c in t.columns})
+    # Until the switch the new columns have names of their own.
+    return with_columns(found, {c.old_name: c.name for c in t.columns} if new else t.old_names)
+
+
+def method(t: TableChange, i: IndexChange, *, new: bool) -> str:
+    """The definition from USING on, for the new columns or for the old ones beside them."""
+    return i.new_method if new else with_columns(i.method, t.old_names)
 
 
 def if_there(partition: Name, statement: str) -> Statement:
@@ -225,34 +240,49 @@ def if_there(partition: Name, statement: str) -> Statement:
 
 
 def indexes(
-    t: TableChange, i: IndexChange, name: Naming, *, new: bool, but_leaves: bool = False
+    t: TableChange, i: IndexChange, name: Naming, *, new: bool, beside: bool = False
 ) -> Iterator[Statement]:
-    """Its part of an index, on each partition."""
+    """Its part of an index, on each partition.
+
+    Args:
+        t: the table.
+        i: its index.
+        name: what the parts are called.
+        new: whether for the new contract's columns.
+        beside: whether both contracts live; the partitions that hold rows have theirs already.
+    """
     unique = "UNIQUE " if i.unique else ""
     for p, part in parts(t, i):
-        if not (but_leaves and p.is_leaf):
-            method = part.new_method if new else part.method
+        if not (beside and p.is_leaf):
+            old = method(t, part, new=False) if beside else part.method
             yield if_there(
                 p.name,
                 f"\n    CREATE {unique}INDEX {quote_ident(name(part))} ON {quote_name(p.name)}"
-                f" {method}\n",
+                f" {part.new_method if new else old}\n",
             )
 
 
 def constraints(
-    t: TableChange, i: IndexChange, name: Naming, *, but_leaves: bool = False
+    t: TableChange,
+    i: IndexChange,
+    name: Naming,
+    *,
+    new: bool = True,
+    but_leaves: bool = False,
 ) -> Iterator[Statement]:
     """Its part of a constraint, on each partition."""
     for p, part in parts(t, i):
         if not (but_leaves and p.is_leaf):
             yield Statement(
                 f"ALTER TABLE IF EXISTS {quote_name(p.name)} ADD CONSTRAINT"
-                f" {quote_ident(name(part))} {definition(t, i)};",
+                f" {quote_ident(name(part))} {definition(t, i, new=new)};",
                 note=TAKES_IN if but_leaves else "",
             )
 
 
-def promote(t: TableChange, i: IndexChange, name: Naming, built: Naming) -> Iterator[Statement]:
+def promote(
+    t: TableChange, i: IndexChange, name: Naming, built: Naming, *, new: bool = True
+) -> Iterator[Statement]:
     """The constraints of the partitions from the indexes that were built for them."""
     timing = definition(t, i).rpartition(")")[2]
     for p, part in parts(t, i):
@@ -262,7 +292,7 @@ def promote(t: TableChange, i: IndexChange, name: Naming, built: Naming) -> Iter
                 f"    ADD CONSTRAINT {quote_ident(name(part))} {i.constraint} USING INDEX"
                 f" {quote_ident(built(part))}{timing};"
             )
-    yield from constraints(t, i, name, but_leaves=True)
+    yield from constraints(t, i, name, new=new, but_leaves=True)
 
 
 def rename_indexes(t: TableChange, i: IndexChange, old: Naming, new: Naming) -> Iterator[Statement]:
@@ -273,7 +303,13 @@ def rename_indexes(t: TableChange, i: IndexChange, old: Naming, new: Naming) -> 
 
 
 def rename_foreign_keys(
-    t: TableChange, key: str, old: str | None, new: str | None
+    t: TableChange,
+    key: str,
+    old: str | None,
+    new: str | None,
+    *,
+    leaves: bool = True,
+    others: bool = True,
 ) -> Iterator[Statement]:
     """Another name for its part of a foreign key, on each partition.
 
@@ -282,9 +318,11 @@ def rename_foreign_keys(
         key: the old name of its foreign key.
         old: what it is called; None where it has the partition's own name.
         new: what it gets; None for the partition's own name.
+        leaves: whether it gets it on the partitions that hold rows.
+        others: whether it gets it on those that have partitions themselves.
     """
     for p in t.partitions:
-        if key not in p.foreign_keys:
+        if key not in p.foreign_keys or not (leaves if p.is_leaf else others):
             continue
         own = p.foreign_keys[key]
         if (old or own) != (new or own):
@@ -294,12 +332,12 @@ def rename_foreign_keys(
             )
 
 
-def require_built(t: TableChange, i: IndexChange, built: Naming) -> Statement:
+def require_built(t: TableChange, i: IndexChange, built: Naming, *, new: bool = True) -> Statement:
     """The refusal of a large partition that has no index of its own yet."""
     names = literal_list((built(part) for _, part in leaves(t, i)), "name")
     return Statement(
         f"CALL trueup.require_built(\n    {quote_literal(quote_name(t.new))},\n    {names},\n"
-        f"    $${i.new_method}$$\n);"
+        f"    $${method(t, i, new=new)}$$\n);"
     )
 
 
@@ -339,7 +377,7 @@ def enforce(t: TableChange, i: IndexChange, after: Sequence[File]) -> Iterator[F
         unique = "UNIQUE " if i.unique else ""
         parts_first = []
         make = [
-            *indexes(t, i, build_name, new=True, but_leaves=True),
+            *indexes(t, i, build_name, new=True, beside=True),
             Statement(
                 f"CREATE {unique}INDEX {name} ON {root} {i.new_method};",
                 undo=(Statement(f"DROP INDEX {quote_name(Name(t.new.schema, i.build_name))};"),),

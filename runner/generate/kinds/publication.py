@@ -17,7 +17,6 @@ def obstacles(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
         relation: the table as the catalog has it.
     """
     yield from _publishes_updates(change, relation)
-    moved = {c.name for c in change.moved}
     for publication in relation.publications:
         name = f"publication {quote_ident(publication.name)} of {change.old}"
         table = quote_name(change.old)
@@ -30,14 +29,6 @@ def obstacles(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
                 name,
                 f"names {', '.join(named)}, which PostgreSQL lets nobody convert or drop meanwhile",
                 hint,
-            )
-        elif named := [c for c in publication.uses if c in moved]:
-            yield Obstacle(
-                name,
-                f"names {', '.join(named)}, which stands behind a converted column: rolling back "
-                "contract could not make it again",
-                hint,
-                online_only=True,
             )
 
 
@@ -55,14 +46,6 @@ def _publishes_updates(change: TableChange, relation: Relation) -> Iterator[Obst
                 "publishes its updates and has neither a key that identifies its rows nor a "
                 "replica identity without generated columns, so PostgreSQL refuses to update it",
                 "Before: take it out of the publication; add it again afterwards.",
-            )
-        elif level.hides_generated:
-            yield Obstacle(
-                str(level.qualified),
-                "publishes its updates and has generated columns: rolling back contract makes the "
-                "key again, and what could identify a row until then would hold them",
-                "Convert the table by the window strategy.",
-                online_only=True,
             )
         elif not identifies:
             yield Obstacle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
@@ -52,9 +52,61 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         does=f"copies them to {t.reversal}, so that a rollback restores them byte for byte",
         cost=f"reads {new} once, writes the rows that differ",
         undo="drops the copy",
-        body=[[_copy(t, listed, t.new, differ, share=True)]],
+        body=[[_copy(t, listed, t.new, differ, share=True)], _indexes(t)],
         back="Drops the copy, which has been put back by then.",
         after=after,
+    )
+
+
+def _indexes(t: TableChange) -> list[Statement]:
+    """By what the rollback looks a spelling up: its row's key, and what others refer to."""
+    on = quote_name(t.reversal)
+    key = ", ".join(map(quote_ident, t.key))
+    referred = dict.fromkeys(
+        c.name
+        for c in t.reversible
+        for k in t.touching
+        if k.references == t.new and c.name in k.referenced_columns and c.name != t.key[0]
+    )
+    return [
+        Statement(f"ALTER TABLE {on} ADD PRIMARY KEY ({key});"),
+        *(Statement(f"CREATE INDEX ON {on} ({quote_ident(name)});") for name in referred),
+    ]
+
+
+def spelling(
+    t: TableChange,
+    c: ColumnChange,
+    row: str,
+    wanted: Iterable[tuple[str, str]] | None = None,
+    *,
+    first: bool = False,
+) -> str:
+    """A kept spelling as SQL, where the value is still the same; null where there is none.
+
+    Args:
+        t: the table that keeps it.
+        c: its column.
+        row: what stands before the name of a column of the row that is to be spelled.
+        wanted: which row of the copy: its columns with their values; by default that of the same
+            key and value.
+        first: whether there may be several.
+    """
+    if wanted is None:
+        wanted = [(name, f"{row}{quote_ident(name)}") for name in t.key]
+        if c.name not in t.key:
+            wanted.append((c.name, f"{row}{quote_ident(c.name)}"))
+    types = t.converted
+    pairs = " AND ".join(
+        f"{types[name].compared(f'r.{quote_ident(name)}')} = {types[name].compared(value)}"
+        if name in types
+        else f"r.{quote_ident(name)} = {value}"
+        for name, value in wanted
+    )
+    one = " LIMIT 1" if first else ""
+    return (
+        f"(SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
+        f" WHERE {pairs}{one})"
     )
 
 

@@ -71,6 +71,30 @@ def _before(table: TableChange) -> Refusals:
     )
 
 
+def _apart(table: TableChange) -> list[Refused]:
+    """A row whose two sides do not mean the same."""
+    if not table.columns:
+        return []
+    new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
+    converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
+    differ = f"({new}) IS DISTINCT FROM ({converted})"
+    return [Refused(table.columns[0].name, differ, "stands in a row whose two sides differ")]
+
+
+def refuse_apart(t: TableChange) -> list[Statement]:
+    """The refusal of rows whose sides differ: something wrote past the trigger."""
+    if not t.columns:
+        return []
+    uuids = [c.old_name for c in t.columns if c.new_type == "uuid"]
+    return [
+        Statement(
+            _require_clean(t.new, Refusals(_apart(t), uuids, [])),
+            locks=(lock(LockMode.ACCESS_SHARE, t.new),),
+            note="Something may have written past the trigger: one side alone would be lost.",
+        )
+    ]
+
+
 def _integers(table: TableChange) -> list[Refused]:
     return [
         Refused(column, f"NOT ({check})", f"would break the CHECK {name}")

@@ -43,7 +43,8 @@ def _converted(t: TableChange, row: str) -> str:
     return f"NOT ({_unconverted(t, row)})"
 
 
-def _changed(c: ColumnChange, name: str) -> str:
+def changed(c: ColumnChange, name: str) -> str:
+    """The condition that an UPDATE changes one side of a column."""
     column = quote_ident(name)
     return f"{c.compared(f'NEW.{column}')} IS DISTINCT FROM {c.compared(f'OLD.{column}')}"
 
@@ -76,37 +77,40 @@ def _sides(c: ColumnChange) -> _Sides:
         converted=c.new_from(f"NEW.{quote_ident(c.old_name)}"),
         inserted=_derive_old(c, 8, is_update=False),
         updated=_derive_old(c, 12, is_update=True),
-        old_changed=_changed(c, c.old_name),
-        new_changed=_changed(c, c.name),
+        old_changed=changed(c, c.old_name),
+        new_changed=changed(c, c.name),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class Key:
     """A key that an index of the old and one of the new contract guard.
 
     Args:
         text: its new value as text.
-        there: whether row `t` has it, by the old columns, which have an index from the start.
+        there: whether row `t` has it, by columns that have an index all the time.
     """
 
     text: str
     there: str
 
 
-def _twin_keys(t: TableChange) -> list[_Key]:
-    old_names, found = {c.name: c.old_name for c in t.columns}, []
+def twin_keys(t: TableChange, *, switched: bool) -> list[Key]:
+    """The keys that an index of the old and one of the new contract guard."""
+    # The side whose index is there all the time: the old one until the switch, then the new one.
+    names = {} if switched else {c.name: c.old_name for c in t.columns}
+    found = []
     for index in t.converted_indexes:
         if index.unique:
             parts = [f"NEW.{quote_ident(c)}" for c in index.columns]
             value = parts[0] if len(parts) == 1 else f"ROW({', '.join(parts)})"
-            old = [quote_ident(old_names.get(c, c)) for c in index.columns]
-            there = " AND ".join(f"t.{c} = NEW.{c}" for c in old)
-            found.append(_Key(f"{value}::text", there))
+            guarded = [quote_ident(names.get(c, c)) for c in index.columns]
+            there = " AND ".join(f"t.{c} = NEW.{c}" for c in guarded)
+            found.append(Key(f"{value}::text", there))
     return found
 
 
-def _tells_moved_rows(t: TableChange) -> bool:
+def tells_moved_rows(t: TableChange) -> bool:
     """Whether a row that an UPDATE moves to another partition differs from any insert.
 
     It comes as an insert with both sides filled. One of the old contract has on the new side
@@ -119,7 +123,8 @@ def _tells_moved_rows(t: TableChange) -> bool:
     )
 
 
-def _is_in_step(c: ColumnChange) -> str:
+def is_in_step(c: ColumnChange) -> str:
+    """The condition that both sides of a column mean the same."""
     new, old = f"NEW.{quote_ident(c.name)}", f"NEW.{quote_ident(c.old_name)}"
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
@@ -148,8 +153,8 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
             table=quote_name(t.new),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
-            moved=[_is_in_step(c) for c in t.columns]
-            if t.is_partitioned and (not switched or _tells_moved_rows(t))
+            moved=[is_in_step(c) for c in t.columns]
+            if t.is_partitioned and (not switched or tells_moved_rows(t))
             else [],
             filled=" AND ".join(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
@@ -157,7 +162,7 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
             ),
             unconverted=_unconverted(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
-            twin_keys=_twin_keys(t),
+            twin_keys=twin_keys(t, switched=switched),
         ),
         note=f"Keeps both sides of each row equal. A value on the {side} side of a new row says "
         f"that the {side}\ncontract wrote it.",
@@ -173,8 +178,8 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
     """
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
     execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
-    old_changes = [f"    OR {_changed(c, c.old_name)}" for c in t.columns]
-    new_changes = [_changed(c, c.name) for c in t.columns]
+    old_changes = [f"    OR {changed(c, c.old_name)}" for c in t.columns]
+    new_changes = [changed(c, c.name) for c in t.columns]
     new_changes += [
         f"NEW.{quote_ident(c.kept or '')} IS DISTINCT FROM OLD.{quote_ident(c.kept or '')}"
         for c in t.keeping
@@ -293,21 +298,56 @@ def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
 
 
 def _walk(t: TableChange, table: str) -> str:
-    unconverted = _unconverted(t, "")
     anchor = t.anchor or t.columns[0]
+    return walk(
+        table,
+        table,
+        assignments=_assignments(t.columns),
+        unconverted=_unconverted(t, ""),
+        kept=quote_ident(anchor.old_name),
+        is_null=not anchor.not_null,
+        filled=[c.name for c in t.columns],
+    )
+
+
+def walk(
+    table: str,
+    target: str,
+    *,
+    assignments: Iterable[str],
+    unconverted: str,
+    kept: str,
+    is_null: bool,
+    filled: Iterable[str],
+    proven: Sequence[str] = (),
+) -> str:
+    """The block that fills columns of the rows that were there before, in batches of pages.
+
+    Args:
+        table: the table, quoted.
+        target: the same as UPDATE names it, with an alias if the assignments have one.
+        assignments: `column = value`.
+        unconverted: the condition that a row is not filled yet.
+        kept: a column that the filling does not change, quoted.
+        is_null: whether it may be null.
+        filled: the columns, which are analyzed at the end.
+        proven: the CHECKs that are validated at the end.
+    """
     # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
-    number = f"abs(hashtext({quote_ident(anchor.old_name)}::text) % 10)"
+    number = f"abs(hashtext({kept}::text) % 10)"
     return text(
         "backfill.sql",
         own_id=OWN_ID,
         table=table,
+        target=target,
         table_literal=quote_literal(table),
         table_in_literal=table.replace("'", "''").replace("%", "%%"),
-        sets=",\n                ".join(_assignments(t.columns)),
+        sets=",\n                ".join(assignments),
         unconverted=unconverted,
         unconverted_rows=f"({unconverted})" if " OR " in unconverted else unconverted,
-        slice=number if anchor.not_null else f"coalesce({number}, 0)",
+        slice=f"coalesce({number}, 0)" if is_null else number,
         see_them=quote_literal(f"SELECT * FROM {table} WHERE {unconverted};"),
-        columns=", ".join(quote_ident(c.name) for c in t.columns),
+        columns=", ".join(map(quote_ident, filled)),
+        proven=[f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven],
         analyze_later=quote_literal(f"When it is done: ANALYZE {table};"),
     )

@@ -10,18 +10,18 @@ from runner.generate.kinds import (
     column,
     compat,
     exclusion,
+    foreign_key,
     generated,
     index,
-    key,
     new_view,
     not_null,
+    old_side,
     partition,
     publication,
     sync,
 )
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.naming import follow
-from runner.generate.kinds.remade import contract_back, keeps_order
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, lock, plain, undone
@@ -269,54 +269,35 @@ def old_names(t: TableChange, renames: Iterable[Rename], columns: Sequence[str])
 def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
     """The end of the old side, and the names of the new one."""
     new = t.new.name
-    resting = [lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in key.resting_on(t)]
-    place = (
-        "in their old order"
-        if keeps_order(t)
-        else "behind the others, as a partition key's column cannot be made again"
-    )
     return File(
         unlike=f"finish {t.new}",
         folder="online/contract",
         phase="contract",
         subject=t.stem,
         title=f"Leave {new} with its new contract alone.",
-        does="drops the trigger and the old columns, makes the unique index the primary "
-        "key, gives indexes and constraints their names under the standard",
+        does="drops the trigger and the old columns; gives indexes and constraints their names "
+        "under the standard"
+        if t.columns
+        else "gives indexes and constraints their names under the standard",
         held=brief(t),
         cost="no rewrite, no scan",
-        undo=f"makes the old columns again {place}: one rewrite of the table "
-        "under ACCESS EXCLUSIVE, and the foreign keys to it are proven again, so plan a "
-        "window",
-        body=[[Statement(BRIEFLY.sql, locks=(*resting, locked(t, t.new)))], *_contract(t)],
-        rollback=contract_back(t, u, old_names(t, contract_renames(t), _staying(t))),
-        back=f"Makes the old side of {new} again: one rewrite under the lock.",
+        undo="instant: adds the old columns behind the others, empty, with a trigger that fills "
+        "what clients write; the files before it fill the rest. The order of columns that the "
+        "table had does not come back"
+        if t.columns
+        else "instant",
+        body=[[Statement(BRIEFLY.sql, locks=(locked(t, t.new),))], *_contract(t)],
+        rollback=_contract_back(t, u),
+        back=f"Adds the old columns of {new} again, behind the others and empty: instant."
+        if t.columns
+        else f"Gives what belongs to {new} its old names: instant.",
         after=after,
     )
 
 
 def _contract(t: TableChange) -> list[Paragraph]:
-    found: list[Paragraph] = []
-    if resting := key.resting_on(t):
-        tables = dict.fromkeys([*(k.table for k in resting), t.new])
-        listed = ", ".join(map(quote_name, tables))
-        found.append(
-            [
-                Statement(
-                    f"LOCK TABLE {listed}\n    IN ACCESS EXCLUSIVE MODE;",
-                    note="In the order of most clients: a reference is checked after its row is "
-                    "written.",
-                )
-            ]
-        )
-    found.append(
-        [*sync.drop(t), *([sync.drop_sides(t)] if t.looked_up else [])] if t.columns else []
-    )
-    found += key.contract(t)
-    found.append([column.drop_old(t)] if t.columns else [])
     plain_indexes = [i for i in t.converted_indexes if not i.constraint]
-    names = new_names(t, contract_renames(t))
-    names_of = [
+    renamed = [
         *(
             index.rename(t.new, i.build_name, i.name)
             for i in plain_indexes
@@ -327,13 +308,24 @@ def _contract(t: TableChange) -> list[Paragraph]:
             for i in plain_indexes
             for s in partition.rename_indexes(t, i, partition.build_name, partition.new_name)
         ),
-        *(s for i in t.converted_indexes for s in index.settings(i, i.name, t.new)),
-        *(s for i in t.converted_indexes for s in partition.settings(t, i, partition.new_name)),
     ]
-    return [*found, names, names_of]
+    return [
+        [*sync.drop(t), *([sync.drop_sides(t)] if t.looked_up else [])] if t.columns else [],
+        [column.drop_old(t)] if t.columns else [],
+        new_names(t, contract_renames(t)),
+        renamed,
+    ]
 
 
-def _staying(t: TableChange) -> list[str]:
-    """The NOT NULL columns that the rollback of contract leaves in their place."""
-    remade = {*(c.name for c in t.moved), *t.converted}
-    return [name for name in not_null.not_null_columns(t) if name not in remade]
+def _contract_back(t: TableChange, u: Unit) -> list[Paragraph]:
+    staying = [name for name in not_null.not_null_columns(t) if name not in t.converted]
+    sequences = [("sequence", old, new) for old, new in t.sequences]
+    return [
+        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        [
+            *column.rename(t, back=True),
+            *old_names(t, [*sequences, *contract_renames(t)], staying),
+            *column.rename(t),
+        ],
+        *(old_side.columns_again(u, t) if t.columns else []),
+    ]

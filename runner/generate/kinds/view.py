@@ -35,7 +35,7 @@ def change(o: Standing) -> DependentChange:
         new=with_drop(_made(view, o.new), drop),
         old_query=o.old(query).strip().removesuffix(";"),
         new_query=o.new(query).strip().removesuffix(";"),
-        beside=_beside(o, view) if view.kind == "m" and o.is_converted else None,
+        beside=_beside(o, view) if view.kind == "m" else None,
     )
 
 

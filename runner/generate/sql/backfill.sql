@@ -28,7 +28,7 @@ BEGIN
         END IF;
 
         BEGIN
-            UPDATE {{ table }}
+            UPDATE {{ target }}
             SET
                 {{ sets }}
             WHERE ctid >= format('(%s,0)', batch)::tid
@@ -80,6 +80,12 @@ BEGIN
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
     PERFORM set_config('lock_timeout', '5s', true);
+{% if proven %}
+    ALTER TABLE {{ table }}
+        {{ proven | join(",\n        ") }};
+    COMMIT;
+    PERFORM set_config('lock_timeout', '5s', true);
+{% endif %}
     BEGIN
         ANALYZE {{ table }} ({{ columns }});
     EXCEPTION

@@ -127,6 +127,35 @@ def restate(definition: str) -> str:
     return _VARCHAR_LIST.sub(convert, definition)
 
 
+_NO_COLUMN = r"""
+    '(?:[^']|'')*'
+    | ::(?:time|timestamp)(?:\(\d\))?\x20with(?:out)?\x20time\x20zone
+    | ::(?:character|bit)\x20varying | ::double\x20precision
+    | ::(?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?
+    | \bUSING\x20\w+
+    | \bCOLLATE\x20(?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?
+"""
+_COLUMN = re.compile(
+    rf"""(?P<other>{_NO_COLUMN}) | (?<![\w."$])(?P<name>"(?:[^"]|"")+"|[a-z_]\w*)(?![\w(."])""",
+    re.VERBOSE,
+)
+
+
+def with_columns(definition: str, names: Mapping[str, str]) -> str:
+    """A definition that PostgreSQL printed, of columns that are called otherwise now.
+
+    Args:
+        definition: of a constraint or an index; its keywords are in capitals, its names are not.
+        names: what each of these columns is called now.
+    """
+    quoted = {quote_ident(old): quote_ident(new) for old, new in names.items()}
+
+    def convert(match: re.Match[str]) -> str:
+        return quoted.get(match["name"] or "", match[0])
+
+    return _COLUMN.sub(convert, definition)
+
+
 def takes_whole_rows(definition: str, table: Name) -> bool:
     """Whether a view takes whole rows of a table: PostgreSQL prints other stars as columns."""
     code = re.sub(r"'(?:[^']|'')*'", "''", definition)

@@ -30,12 +30,7 @@ BEGIN
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
     DROP PROCEDURE trueup.silence_triggers;
-    DROP PROCEDURE trueup.set_references_aside;
-    DROP PROCEDURE trueup.set_aside;
-    DROP FUNCTION trueup.identity_again;
-    DROP FUNCTION trueup.users_of;
     DROP PROCEDURE trueup.copy_columns;
-    DROP PROCEDURE trueup.copy_default;
     DROP PROCEDURE trueup.copy_settings;
     DROP PROCEDURE trueup.copy_column;
     DROP PROCEDURE trueup.require_silence;

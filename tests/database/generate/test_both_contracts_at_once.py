@@ -13,6 +13,7 @@ from support.runs import tables
 from support.sides import NEW, OLD, Client, Side, client
 from support.variants import LIVE, MakeService, Service
 
+from runner.errors import StatementError
 from runner.execute.engine import Settings
 
 ID = "0a0b0c0d-0000-4000-8000-00000000000"
@@ -317,3 +318,19 @@ def test_a_backfill_disturbs_no_client_and_misses_no_row(make_service: MakeServi
         assert connection.execute(
             "SELECT daily_tokens_used FROM provider_quotas WHERE monthly_tokens_used = 2"
         ).fetchall() == [(41,)]
+
+
+# Writes that the trigger did not see
+
+
+@pytest.mark.parametrize("changed", ["status = 'INACTIVE'", "status__old = 'inactive'"])
+def test_contract_refuses_rows_whose_sides_differ_in_meaning(both: Both, changed: str) -> None:
+    _, _, service = both
+    with psycopg.connect(service.dsn, autocommit=True) as replica:
+        replica.execute("SET session_replication_role = replica")
+        replica.execute(f"UPDATE model SET {changed} WHERE model_id = 'gpt-4'".encode())
+        with pytest.raises(StatementError, match="stands in a row whose two sides differ"):
+            service.up("contract")
+        # The spelling alone is no difference.
+        replica.execute("UPDATE model SET status__old = 'Active', status = 'ACTIVE'")
+    service.up("contract")

@@ -50,8 +50,8 @@ def there_and_back(service: Service, strategy: str, schema: Schema) -> State:
     service.up(LAST[strategy])
     between = service.state(*SCHEMAS)
     service.down(strategy)
-    in_order = strategy == "window" or all(t.keeps_order for t in schema)
-    assert_same(before, service.state(*SCHEMAS), strategy, column_order=in_order)
+    # PostgreSQL adds the old columns that contract dropped behind the others.
+    assert_same(before, service.state(*SCHEMAS), strategy, column_order=strategy == "window")
     return between
 
 

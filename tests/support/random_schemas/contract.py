@@ -60,9 +60,11 @@ def window_reasons(schema: Schema, version: int) -> list[str]:
     for table in schema:
         if table.partitions and any(far.partitions for _, _, far in references(schema, table)):
             found.append("refers from a partitioned table to a partitioned one")
-        if _hides_generated(table, version):
-            found.append("publishes its updates and has generated columns")
-        elif _is_published(table) and _identity(table) == "none":
+        if (
+            not _hides_generated(table, version)
+            and _is_published(table)
+            and _identity(table) == "none"
+        ):
             found.append("publishes its updates and has no replica identity")
     return found
 

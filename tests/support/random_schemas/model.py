@@ -99,11 +99,6 @@ class Table:
         return self.key == "composite" or bool(self.partitions)
 
     @property
-    def keeps_order(self) -> bool:
-        """Whether its old columns come back to their places; a partition key stays where it is."""
-        return self.partitions == ""
-
-    @property
     def can_be_referred_to(self) -> bool:
         """Whether it has a key for others."""
         return self.key in ("single", "composite")

@@ -22,3 +22,5 @@ WHERE
     OR provider__old IS DISTINCT FROM lower(provider)
     OR capabilities__old IS DISTINCT FROM lower(capabilities::text)::varchar[]
     OR status__old IS DISTINCT FROM lower(status);
+
+ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);

@@ -19,3 +19,5 @@ WHERE
     id__old IS DISTINCT FROM id::text
     OR request_type__old IS DISTINCT FROM lower(request_type)
     OR provider__old IS DISTINCT FROM lower(provider);
+
+ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);

@@ -107,7 +107,7 @@ BEGIN
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id__old = NEW.id__old) THEN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
     END IF;
 

@@ -1,12 +1,13 @@
 -- Leave model with its new contract alone.
 --
--- does:    drops the trigger and the old columns, makes the unique index the primary key, gives
---          indexes and constraints their names under the standard
+-- does:    drops the trigger and the old columns; gives indexes and constraints their names under
+--          the standard
 -- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
---          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
--- depends: 0506_contract_request
+-- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
+--          clients write; the files before it fill the rest. The order of columns that the table
+--          had does not come back
+-- depends: 0517_contract_request
 
 SET LOCAL lock_timeout = '200ms';
 
@@ -14,10 +15,6 @@ DROP TRIGGER zz_trueup_sync_update ON public.model;
 DROP TRIGGER zz_trueup_sync_insert ON public.model;
 DROP FUNCTION trueup.model_sync();
 DROP VIEW trueup.model_sides;
-
-ALTER TABLE public.model
-    DROP CONSTRAINT models_pkey,
-    ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
 
 ALTER TABLE public.model
     DROP COLUMN id__old,

@@ -5,7 +5,7 @@
 -- locks:   ACCESS SHARE on provider_quota, as any SELECT
 -- cost:    reads provider_quota once, writes the rows that differ
 -- undo:    drops the copy
--- depends: 0508_contract_provider_quota_close
+-- depends: 0519_contract_provider_quota_close
 
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT
@@ -17,3 +17,5 @@ FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text
     OR provider__old IS DISTINCT FROM lower(provider);
+
+ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);

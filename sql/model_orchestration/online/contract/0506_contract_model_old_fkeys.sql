@@ -4,8 +4,8 @@
 -- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    none
--- undo:    adds and proves them again: reads the tables under the lock
--- depends: 0503_contract_model_reversal 0504_contract_request_reversal
+-- undo:    adds them as NOT VALID: instant
+-- depends: 0505_contract_model_fkeys_proof
 
 SET LOCAL lock_timeout = '200ms';
 

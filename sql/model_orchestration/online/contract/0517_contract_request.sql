@@ -1,22 +1,19 @@
 -- Leave request with its new contract alone.
 --
--- does:    drops the trigger and the old columns, makes the unique index the primary key, gives
---          indexes and constraints their names under the standard
+-- does:    drops the trigger and the old columns; gives indexes and constraints their names under
+--          the standard
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
---          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
--- depends: 0505_contract_model_old_fkeys
+-- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
+--          clients write; the files before it fill the rest. The order of columns that the table
+--          had does not come back
+-- depends: 0516_contract_model_fill
 
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER zz_trueup_sync_update ON public.request;
 DROP TRIGGER zz_trueup_sync_insert ON public.request;
 DROP FUNCTION trueup.request_sync();
-
-ALTER TABLE public.request
-    DROP CONSTRAINT requests_pkey,
-    ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
 
 ALTER TABLE public.request
     DROP COLUMN id__old,

@@ -1,23 +1,20 @@
 -- Leave provider_quota with its new contract alone.
 --
--- does:    drops the trigger and the old columns, makes the unique index the primary key, gives
---          indexes and constraints their names under the standard
+-- does:    drops the trigger and the old columns; gives indexes and constraints their names under
+--          the standard
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    no rewrite, no scan
--- undo:    makes the old columns again in their old order: one rewrite of the table under ACCESS
---          EXCLUSIVE, and the foreign keys to it are proven again, so plan a window
--- depends: 0509_contract_provider_quota_reversal
+-- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
+--          clients write; the files before it fill the rest. The order of columns that the table
+--          had does not come back
+-- depends: 0525_contract_provider_quota_fill
 
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;
 DROP FUNCTION trueup.provider_quota_sync();
-
-ALTER TABLE public.provider_quota
-    DROP CONSTRAINT provider_quotas_pkey,
-    ADD CONSTRAINT provider_quota_pkey PRIMARY KEY USING INDEX provider_quota_pkey;
 
 ALTER TABLE public.provider_quota
     DROP COLUMN id__old,

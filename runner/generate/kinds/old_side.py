@@ -1,0 +1,441 @@
+"""The old side of a table: what the rollback of contract makes again, while clients work.
+
+The rollback runs these files from the last to the first: the old columns come back empty with a
+trigger, a backfill fills them, their indexes are built, and the keys change places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from runner.generate.files import OWN_ID, File
+from runner.generate.kinds import (
+    check,
+    column,
+    foreign_key,
+    index,
+    key,
+    not_null,
+    partition,
+    reversal,
+    sync,
+)
+from runner.generate.locks import brief, locked
+from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.statement import (
+    BRIEFLY,
+    Paragraph,
+    Statement,
+    alter,
+    comment_on_constraint,
+    lock,
+    plain,
+)
+from runner.generate.text import text
+from runner.generate.unit import Unit
+from runner.generate.wording.predicates import restate, with_columns
+from runner.postgres.locks import LockMode
+from runner.quoting import Name, quote_ident, quote_name
+
+_FOLDER = "online/contract"
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What the trigger's text says of a column: its old name, and SQL."""
+
+    old: str
+    filled: str
+    updated: str
+    changed: str
+
+
+# What a value was under the old contract.
+
+
+def _spelled(
+    u: Unit, t: TableChange, c: ColumnChange, row: str, indent: int, *, parents: bool = True
+) -> str:
+    """The old value of a row that has none yet.
+
+    It follows from the row's new values alone, so that a reference and its key are spelled alike
+    whichever is written first.
+
+    Args:
+        u: the unit.
+        t: the table.
+        c: the column.
+        row: what stands before the names of the row's columns.
+        indent: how far the statement is indented.
+        parents: whether the old columns of all parents are there.
+    """
+    value = f"{row}{quote_ident(c.name)}"
+    derived = c.old_from(value, f"{row}{quote_ident(c.kept)}" if c.kept else None)
+    found = [reversal.spelling(t, c, row)] if t.keeps_spellings and c in t.reversible else []
+    if c.parent is not None:
+        pairs = [(far, f"{row}{quote_ident(here)}") for here, far in c.parent.pairs]
+        parent = u.table(c.parent.table)
+        if parents or u.tables.index(parent) <= u.tables.index(t):
+            match = " AND ".join(f"p.{quote_ident(far)} = {here}" for far, here in pairs)
+            found.append(
+                f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.new)} AS p"
+                f" WHERE {match})"
+            )
+        table, root = u.root(c)
+        if table.keeps_spellings and root in table.reversible:
+            kept = {*table.key, *(r.name for r in table.reversible)}
+            wanted = [(root.name, value)]
+            if table is parent:
+                wanted = [(far, here) for far, here in pairs if far in kept]
+            found.append(reversal.spelling(table, root, row, wanted, first=True))
+    if not found:
+        return derived
+    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
+    return f"coalesce({inner}" + f",{inner}".join([*found, derived]) + f"{outer})"
+
+
+def _unfilled(t: TableChange, row: str) -> str:
+    """The condition that a row's old side is not filled yet."""
+    if t.anchor:
+        return f"{row}{quote_ident(t.anchor.old_name)} IS NULL"
+    return " OR ".join(
+        f"{row}{quote_ident(c.name)} IS NOT NULL AND {row}{quote_ident(c.old_name)} IS NULL"
+        for c in t.columns
+    )
+
+
+def _changed(c: ColumnChange) -> str:
+    found = sync.changed(c, c.name)
+    if c.kept:
+        kept = quote_ident(c.kept)
+        found += f" OR NEW.{kept} IS DISTINCT FROM OLD.{kept}"
+    return found
+
+
+def _updated(u: Unit, t: TableChange, c: ColumnChange) -> str:
+    if c.to_old_beside is None:
+        return _spelled(u, t, c, "NEW.", 12, parents=False)
+    new, old = quote_ident(c.name), quote_ident(c.old_name)
+    return c.old_beside(f"NEW.{new}", f"OLD.{new}", f"OLD.{old}")
+
+
+def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
+    """The trigger that fills the old side of what clients of the new contract write."""
+    sides = [
+        _Side(
+            quote_ident(c.old_name),
+            _spelled(u, t, c, "NEW.", 8, parents=False),
+            _updated(u, t, c),
+            _changed(c),
+        )
+        for c in t.columns
+    ]
+    function = text(
+        "sync_back.sql",
+        function=quote_name(t.sync),
+        columns=sides,
+        moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
+        unfilled=_unfilled(t, "OLD."),
+        table=quote_name(t.new),
+        twin_keys=sync.twin_keys(t, switched=True),
+    )
+    on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
+    execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
+    condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
+    return [
+        [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
+        plain(
+            f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;",
+            f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
+            f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
+            f"    {condition}\n)\n{execute}",
+        ),
+    ]
+
+
+# The columns.
+
+
+def _own_checks(t: TableChange) -> Iterator[tuple[str, str, bool, str | None]]:
+    """The old CHECKs of converted columns: name, definition, whether it is proven, comment."""
+    for k in t.relation.constraints:
+        if k.kind == "c" and not t.converted.keys().isdisjoint(k.columns):
+            yield k.name, with_columns(restate(k.definition), t.old_names), k.validated, k.comment
+
+
+def _proven(t: TableChange) -> list[str]:
+    """The CHECKs that are validated once the old columns are filled."""
+    found = [not_null.filled(t, c) for c in t.columns if c.not_null]
+    return found + [name for name, _, validated, _ in _own_checks(t) if validated]
+
+
+def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
+    """The old columns, empty, with what new rows are held to, and their trigger."""
+    checks = [
+        f"ADD CONSTRAINT {quote_ident(not_null.filled(t, c))}"
+        f" CHECK ({quote_ident(c.old_name)} IS NOT NULL) NOT VALID"
+        for c in t.columns
+        if c.not_null
+    ]
+    checks += [
+        f"ADD CONSTRAINT {quote_ident(name)} {definition}{' NOT VALID' if validated else ''}"
+        for name, definition, validated, _ in _own_checks(t)
+    ]
+    comments = [
+        comment_on_constraint(t.new, name, note)
+        for name, _, _, note in _own_checks(t)
+        if note is not None
+    ]
+    renamed = [
+        s
+        for i in t.converted_indexes
+        if not i.constraint
+        for s in (
+            *([index.rename(t.new, i.name, i.build_name)] if i.name != i.build_name else []),
+            *partition.rename_indexes(t, i, partition.new_name, partition.build_name),
+        )
+    ]
+    unproven = all(validated for _, _, validated, _ in _own_checks(t))
+    held = Statement(alter(t.new, checks), note="" if unproven else check.NEVER_VALIDATED)
+    return [
+        renamed,
+        column.add_old(t),
+        sync.sides(t, switched=True),
+        [*([held] if checks else []), *comments],
+        *_trigger(u, t),
+    ]
+
+
+def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
+    """What fills the old columns of a table, or of a partition, on the way back."""
+    anchor = t.anchor or t.columns[0]
+    quoted = quote_name(table)
+    walk = sync.walk(
+        quoted,
+        f"{quoted} AS t",
+        assignments=[
+            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 16)}" for c in t.columns
+        ],
+        unconverted=_unfilled(t, ""),
+        kept=quote_ident(anchor.name),
+        is_null=not anchor.not_null,
+        filled=[c.old_name for c in t.columns],
+        proven=_proven(t),
+    )
+    forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
+    return File(
+        unlike=f"fill {table}",
+        folder=_FOLDER,
+        phase="contract",
+        subject=f"{t.prefix}{table.name}_fill",
+        title=f"Before the old columns of {table.name} go: on the way back they are filled here.",
+        does="changes no row; its rollback fills the old columns from the new ones and the "
+        "spellings that were kept, in batches of pages",
+        cost="none",
+        undo=f"writes each row of {table.name} once and reads it twice more; can be stopped and "
+        "run again at any point; the table grows until VACUUM",
+        body=[[forget]],
+        rollback=[[Statement(walk, alone=True)]],
+        back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
+        "and run again.",
+        after=after,
+    )
+
+
+# The indexes.
+
+
+def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """The files that take old indexes away; on the way back they are built, one by one."""
+    for i in t.converted_indexes:
+        if t.is_partitioned:
+            for table, part in partition.leaves(t, i):
+                file = _index(t, table, part, part.back_name, after, new=False)
+                yield file
+                after = [file]
+                if i.constraint == "PRIMARY KEY":
+                    file = _index(t, table, part, part.again_name, after, new=True)
+                    yield file
+                    after = [file]
+            continue
+        file = _index(t, t.new, i, i.back_name if i.constraint else i.old_name, after, new=False)
+        yield file
+        after = [file]
+        if i.constraint:
+            file = _index(t, t.new, i, i.again_name, after, new=True)
+            yield file
+            after = [file]
+
+
+def _index(
+    t: TableChange, table: Name, i: IndexChange, name: str, after: Sequence[File], *, new: bool
+) -> File:
+    unique, qualified = "UNIQUE " if i.unique else "", quote_name(Name(table.schema, name))
+    is_old = name == i.old_name
+    side = "new" if new else "old"
+    gone = Statement(
+        f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};",
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),) if is_old else (),
+        alone=True,
+    )
+    built = Statement(
+        f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
+        f" {partition.method(t, i, new=new)};",
+        alone=True,
+    )
+    return File(
+        unlike=f"old index {name} {table}",
+        folder=_FOLDER,
+        phase="contract",
+        subject=t.prefix + name,
+        title=f"Drop the index {name} of the old columns of {table.name}."
+        if is_old
+        else f"Before the old key of {table.name} goes: on the way back its {side} index is built.",
+        does="drops it"
+        if is_old
+        else f"drops {name}, if a rollback that was broken off left it; its rollback builds it on "
+        f"the {side} columns",
+        cost="waits for transactions that are older" if is_old else "none",
+        undo=f"builds {name}: reads {table.name} twice and waits for transactions that are older",
+        body=[[gone]],
+        rollback=[[built]],
+        back=f"Builds {name} on the {side} columns: reads and writes go on. If it fails it leaves "
+        "an invalid index: drop it, then run it again.",
+        after=after,
+    )
+
+
+# The keys.
+
+
+def _resting(t: TableChange) -> list[ForeignKeyChange]:
+    """The foreign keys of the new contract that rest on a key that changes its place."""
+    keys = [
+        {*i.columns}
+        for i in t.converted_indexes
+        if i.constraint and not (t.is_partitioned and i.constraint == "UNIQUE")
+    ]
+    return [
+        k
+        for k in t.touching
+        if k.converted and k.references == t.new and {*k.referenced_columns} in keys
+    ]
+
+
+def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
+    """The new keys in place of the old ones, and back."""
+    new = t.new.name
+    resting = key.resting_on(t)
+    named = [i.name for i in t.converted_indexes if i.constraint]
+    locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
+    body = key.contract(t)
+    return File(
+        unlike=f"keys {t.new}",
+        folder=_FOLDER,
+        phase="contract",
+        subject=f"{t.stem}_keys",
+        title=f"Make the unique indexes of {new} its keys."
+        if named
+        else f"Before the old columns of {new} go: on the way back they are NOT NULL again here.",
+        does="makes them the keys in place of the old ones"
+        if named
+        else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides",
+        held=brief(t),
+        cost="no rewrite, no scan",
+        undo="the old keys in place of the new ones, whose foreign keys are added again as NOT "
+        "VALID: instant",
+        body=[[Statement(BRIEFLY.sql, locks=locks if body else ())], *body],
+        rollback=_keys_back(u, t),
+        back=f"Gives {new} its old keys beside the new unique indexes: instant.",
+        after=after,
+    )
+
+
+def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
+    resting, names = _resting(t), _proven(t)
+    inherited = (
+        [Statement(alter(t.new, (f"VALIDATE CONSTRAINT {quote_ident(n)}" for n in names)))]
+        if t.is_partitioned and names
+        else []
+    )
+    built = [
+        partition.require_built(t, i, name, new=new)
+        for i in (t.converted_indexes if t.is_partitioned else [])
+        for name, new in (
+            (partition.back_name, False),
+            *([(partition.again_name, True)] if i.constraint == "PRIMARY KEY" else []),
+        )
+    ]
+    changed: list[Paragraph] = []
+    for i in t.converted_indexes:
+        if t.is_partitioned:
+            changed.append(_back_in_partitions(t, i))
+        elif i.constraint:
+            changed.append(
+                [
+                    Statement(
+                        alter(
+                            t.new,
+                            [
+                                f"DROP CONSTRAINT {quote_ident(i.name)}",
+                                f"ADD CONSTRAINT {quote_ident(i.old_name)} {i.constraint} USING"
+                                f" INDEX {quote_ident(i.back_name)}{i.deferral}",
+                            ],
+                        )
+                    ),
+                    index.rename(t.new, i.again_name, i.build_name),
+                ]
+            )
+    settings = [
+        s
+        for i in t.converted_indexes
+        for s in (
+            *index.settings(i, i.old_name, t.new),
+            *partition.settings(t, i, partition.old_name),
+        )
+    ]
+    return [
+        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        [foreign_key.locked_with(resting, t.new), *built],
+        inherited,
+        not_null.old_side(t),
+        [foreign_key.drop(k.table, k.name) for k in resting],
+        *changed,
+        [s for k in resting for s in foreign_key.add_unproven(u, k)],
+        settings,
+        sync.drop(t),
+        *sync.expand(t, switched=True),
+    ]
+
+
+def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:
+    """The old index of a partitioned table from those of its partitions, beside the new one."""
+    root, new = quote_name(t.new), quote_ident(i.build_name)
+    if not i.constraint:
+        unique, old = "UNIQUE " if i.unique else "", quote_ident(i.old_name)
+        return [
+            *partition.rename_indexes(t, i, partition.back_name, partition.old_name),
+            *partition.indexes(t, i, partition.old_name, new=False, beside=True),
+            Statement(f"CREATE {unique}INDEX {old} ON {root} {partition.method(t, i, new=False)};"),
+        ]
+    found: list[Statement] = []
+    if i.constraint == "UNIQUE":
+        found += partition.rename_indexes(t, i, partition.new_name, partition.build_name)
+        if i.build_name != i.name:
+            found.append(index.rename(t.new, i.name, i.build_name))
+    else:
+        found.append(Statement(f"ALTER TABLE {root} DROP CONSTRAINT {quote_ident(i.name)};"))
+    found += partition.promote(t, i, partition.old_name, partition.back_name, new=False)
+    found.append(
+        Statement(
+            f"ALTER TABLE {root} ADD CONSTRAINT {quote_ident(i.old_name)}"
+            f" {partition.definition(t, i, new=False)};",
+            note=partition.TAKES_IN,
+        )
+    )
+    if i.constraint == "PRIMARY KEY":
+        found += partition.rename_indexes(t, i, partition.again_name, partition.build_name)
+        found += partition.indexes(t, i, partition.build_name, new=True, beside=True)
+        found.append(Statement(f"CREATE UNIQUE INDEX {new} ON {root} {i.new_method};"))
+    return found

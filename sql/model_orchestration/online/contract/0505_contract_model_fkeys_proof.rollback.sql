@@ -1,0 +1,7 @@
+-- Proves the foreign keys of request: reads and writes go on.
+
+SET LOCAL lock_timeout = '5s';
+
+ALTER TABLE public.request
+    VALIDATE CONSTRAINT requests_model_id_fkey,
+    VALIDATE CONSTRAINT request_model_id_fkey;

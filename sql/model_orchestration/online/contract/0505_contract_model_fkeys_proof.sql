@@ -1,0 +1,9 @@
+-- Before the old foreign keys go: on the way back they are proven here.
+--
+-- does:    changes nothing; its rollback validates the foreign keys of both contracts
+-- locks:   none
+-- cost:    none
+-- undo:    reads request once for each foreign key; reads and writes go on
+-- depends: 0503_contract_model_reversal 0504_contract_request_reversal
+
+SET LOCAL lock_timeout = '5s';

@@ -1,0 +1,8 @@
+-- Holds the old columns of request to their foreign keys again: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE public.request
+    ADD CONSTRAINT requests_model_id_fkey
+    FOREIGN KEY (model_id__old)
+    REFERENCES public.model (id__old) NOT VALID;

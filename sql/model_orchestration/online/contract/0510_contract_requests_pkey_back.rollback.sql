@@ -1,0 +1,3 @@
+-- Builds requests_pkey__back on the old columns: reads and writes go on. If it fails it leaves an invalid index: drop it, then run it again.
+
+CREATE UNIQUE INDEX CONCURRENTLY requests_pkey__back ON public.request USING btree (id__old);

@@ -1,0 +1,3 @@
+-- Builds models_pkey__back on the old columns: reads and writes go on. If it fails it leaves an invalid index: drop it, then run it again.
+
+CREATE UNIQUE INDEX CONCURRENTLY models_pkey__back ON public.model USING btree (id__old);

@@ -1,0 +1,116 @@
+-- Fills the old columns in batches: holds the rows of one for some ms; can be stopped and run again.
+
+DO $backfill$
+DECLARE
+    -- Pages are full. The first pass moves a third of their rows away; the later ones then find
+    -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
+    -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
+    batch_pages constant bigint := 128;
+    stretch_pages constant bigint := 10 * batch_pages;
+    passes constant integer := 8;
+    pass integer := 0;
+    pages constant bigint :=
+        pg_relation_size('public.request') / current_setting('block_size')::bigint;
+    -- The service's own triggers are not to see it: they would stamp or log every row.
+    has_triggers constant boolean :=
+        EXISTS (SELECT FROM trueup.waking_triggers('public.request'));
+    page bigint := 0;
+    batch bigint := page;
+    tries integer := 0;
+    converted bigint;
+BEGIN
+    WHILE page < pages LOOP
+        -- An error rather than hidden rows; giving up rather than a client in a deadlock.
+        PERFORM set_config('row_security', 'off', true);
+        PERFORM set_config('lock_timeout', '200ms', true);
+        -- A crash may lose the last batches, not the record that all of them are done.
+        PERFORM set_config('synchronous_commit', 'off', true);
+        IF has_triggers THEN
+            PERFORM set_config('session_replication_role', 'replica', true);
+        END IF;
+
+        BEGIN
+            UPDATE public.request AS t
+            SET
+                id__old = coalesce(
+                    (SELECT r.id__old FROM trueup.request_reversal AS r WHERE r.id = t.id),
+                    t.id::text
+                ),
+                request_type__old = coalesce(
+                    (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = t.id AND r.request_type = t.request_type),
+                    lower(t.request_type)
+                ),
+                model_id__old = coalesce(
+                    (SELECT p.id__old FROM public.model AS p WHERE p.id = t.model_id),
+                    (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = t.model_id LIMIT 1),
+                    t.model_id::text
+                ),
+                provider__old = coalesce(
+                    (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
+                    lower(t.provider)
+                )
+            WHERE ctid >= format('(%s,0)', batch)::tid
+                AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
+                AND id__old IS NULL
+                AND abs(hashtext(id::text) % 10) BETWEEN CASE pass WHEN 0 THEN 0 ELSE pass + 2 END AND pass + 2;
+
+            GET DIAGNOSTICS converted = ROW_COUNT;
+            tries := 0;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                tries := tries + 1;
+                IF tries > 100 THEN
+                    RAISE;
+                END IF;
+        END;
+
+        IF tries > 0 THEN
+            -- Somebody holds a row of this batch: let go of the others and come again.
+            PERFORM pg_sleep(0.05 * (1 + random()));
+        ELSE
+            batch := batch + batch_pages;
+            IF batch >= least(page + stretch_pages, pages) THEN
+                pass := (pass + 1) % passes;
+                IF pass = 0 THEN
+                    page := least(page + stretch_pages, pages);
+                END IF;
+                batch := page;
+            END IF;
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES ('0515_contract_request_fill', 'public.request', converted, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET
+                rows_done = p.rows_done + excluded.rows_done,
+                page = excluded.page,
+                pages = excluded.pages,
+                updated_at = clock_timestamp();
+        END IF;
+        COMMIT;
+    END LOOP;
+
+    -- Later rows were filled by the trigger: any that is left was silenced.
+    PERFORM set_config('row_security', 'off', true);
+    IF EXISTS (SELECT FROM public.request WHERE id__old IS NULL) THEN
+        RAISE EXCEPTION 'public.request: rows are left that the backfill could not convert'
+            USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
+                'SELECT * FROM public.request WHERE id__old IS NULL;';
+    END IF;
+
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    ALTER TABLE public.request
+        VALIDATE CONSTRAINT request_id_filled,
+        VALIDATE CONSTRAINT request_request_type_filled,
+        VALIDATE CONSTRAINT request_model_id_filled,
+        VALIDATE CONSTRAINT request_provider_filled;
+    COMMIT;
+    PERFORM set_config('lock_timeout', '5s', true);
+    BEGIN
+        ANALYZE public.request (id__old, request_type__old, model_id__old, provider__old);
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING 'public.request was not analyzed: another session keeps it'
+                USING HINT = 'When it is done: ANALYZE public.request;';
+    END;
+END
+$backfill$;

@@ -1,0 +1,112 @@
+-- Adds the old columns of request again, behind the others and empty: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
+ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
+CALL trueup.name_not_nulls(
+    'public.request',
+    'requests',
+    ARRAY['request_id', 'request_data', 'success', 'created_at']::name[]
+);
+
+ALTER TABLE public.request
+    ADD COLUMN id__old varchar(36),
+    ADD COLUMN request_type__old varchar(50),
+    ADD COLUMN model_id__old varchar(36),
+    ADD COLUMN provider__old varchar(50);
+CALL trueup.copy_column('public.request', 'id', 'public.request', 'id__old');
+CALL trueup.copy_settings('public.request', 'id', 'id__old');
+CALL trueup.copy_column('public.request', 'request_type', 'public.request', 'request_type__old');
+CALL trueup.copy_settings('public.request', 'request_type', 'request_type__old');
+CALL trueup.copy_column('public.request', 'model_id', 'public.request', 'model_id__old');
+CALL trueup.copy_settings('public.request', 'model_id', 'model_id__old');
+CALL trueup.copy_column('public.request', 'provider', 'public.request', 'provider__old');
+CALL trueup.copy_settings('public.request', 'provider', 'provider__old');
+
+ALTER TABLE public.request
+    ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_model_id_filled CHECK (model_id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+
+-- Fills the old side of each row that is written meanwhile.
+CREATE FUNCTION trueup.request_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
+        -- A new row, or one that the backfill has not come to yet.
+        NEW.id__old := coalesce(
+            (SELECT r.id__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id),
+            NEW.id::text
+        );
+        NEW.request_type__old := coalesce(
+            (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
+            lower(NEW.request_type)
+        );
+        NEW.model_id__old := coalesce(
+            (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
+            (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.model_id LIMIT 1),
+            NEW.model_id::text
+        );
+        NEW.provider__old := coalesce(
+            (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+            lower(NEW.provider)
+        );
+    ELSE
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := coalesce(
+                (SELECT r.id__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id),
+                NEW.id::text
+            );
+        END IF;
+        IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
+            NEW.request_type__old := coalesce(
+                (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
+                lower(NEW.request_type)
+            );
+        END IF;
+        IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
+            NEW.model_id__old := coalesce(
+                (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
+                (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.model_id LIMIT 1),
+                NEW.model_id::text
+            );
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := coalesce(
+                (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+                lower(NEW.provider)
+            );
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.request AS t WHERE t.id = NEW.id) THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.request
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_sync();
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.request
+FOR EACH ROW
+WHEN (
+    NEW.id__old IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.request_type IS DISTINCT FROM OLD.request_type
+    OR NEW.model_id IS DISTINCT FROM OLD.model_id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+)
+EXECUTE FUNCTION trueup.request_sync();

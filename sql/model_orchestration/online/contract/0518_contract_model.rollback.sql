@@ -1,0 +1,113 @@
+-- Adds the old columns of model again, behind the others and empty: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
+CALL trueup.name_not_nulls(
+    'public.model',
+    'models',
+    ARRAY['model_id', 'created_at', 'updated_at']::name[]
+);
+
+ALTER TABLE public.model
+    ADD COLUMN id__old varchar(36),
+    ADD COLUMN provider__old varchar(50),
+    ADD COLUMN capabilities__old varchar[],
+    ADD COLUMN status__old varchar(50);
+CALL trueup.copy_column('public.model', 'id', 'public.model', 'id__old');
+CALL trueup.copy_settings('public.model', 'id', 'id__old');
+CALL trueup.copy_column('public.model', 'provider', 'public.model', 'provider__old');
+CALL trueup.copy_settings('public.model', 'provider', 'provider__old');
+CALL trueup.copy_column('public.model', 'capabilities', 'public.model', 'capabilities__old');
+CALL trueup.copy_settings('public.model', 'capabilities', 'capabilities__old');
+CALL trueup.copy_column('public.model', 'status', 'public.model', 'status__old');
+CALL trueup.copy_settings('public.model', 'status', 'status__old');
+
+-- Where references find how a key is spelled. A view follows renames: the switch does not
+-- touch its names.
+CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
+
+ALTER TABLE public.model
+    ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_capabilities_filled CHECK (capabilities__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;
+
+-- Fills the old side of each row that is written meanwhile.
+CREATE FUNCTION trueup.model_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
+        -- A new row, or one that the backfill has not come to yet.
+        NEW.id__old := coalesce(
+            (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id),
+            NEW.id::text
+        );
+        NEW.provider__old := coalesce(
+            (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+            lower(NEW.provider)
+        );
+        NEW.capabilities__old := coalesce(
+            (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
+            lower(NEW.capabilities::text)::varchar[]
+        );
+        NEW.status__old := coalesce(
+            (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
+            lower(NEW.status)
+        );
+    ELSE
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := coalesce(
+                (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id),
+                NEW.id::text
+            );
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := coalesce(
+                (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+                lower(NEW.provider)
+            );
+        END IF;
+        IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
+            NEW.capabilities__old := coalesce(
+                (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
+                lower(NEW.capabilities::text)::varchar[]
+            );
+        END IF;
+        IF NEW.status IS DISTINCT FROM OLD.status THEN
+            NEW.status__old := coalesce(
+                (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
+                lower(NEW.status)
+            );
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION trueup.model_sync() FROM PUBLIC;
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.model
+FOR EACH ROW
+EXECUTE FUNCTION trueup.model_sync();
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.model
+FOR EACH ROW
+WHEN (
+    NEW.id__old IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
+    OR NEW.status IS DISTINCT FROM OLD.status
+)
+EXECUTE FUNCTION trueup.model_sync();

@@ -1,0 +1,91 @@
+-- Gives provider_quota its old keys beside the new unique indexes: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.provider_quota
+    IN ACCESS EXCLUSIVE MODE;
+
+-- The validated CHECKs spare the scan, so they must still be there.
+ALTER TABLE public.provider_quota
+    ALTER COLUMN id__old SET NOT NULL,
+    ALTER COLUMN provider__old SET NOT NULL;
+ALTER TABLE public.provider_quota
+    DROP CONSTRAINT provider_quota_id_filled,
+    DROP CONSTRAINT provider_quota_provider_filled;
+CALL trueup.name_not_null('public.provider_quota', 'id__old', 'provider_quotas_id_not_null', NULL);
+CALL trueup.name_not_null('public.provider_quota', 'provider__old', 'provider_quotas_provider_not_null', NULL);
+
+ALTER TABLE public.provider_quota
+    DROP CONSTRAINT provider_quota_pkey,
+    ADD CONSTRAINT provider_quotas_pkey PRIMARY KEY USING INDEX provider_quotas_pkey__back;
+ALTER INDEX public.provider_quota_pkey__again RENAME TO provider_quota_pkey;
+
+DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;
+DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;
+DROP FUNCTION trueup.provider_quota_sync();
+
+-- Keeps both sides of each row equal. A value on the old side of a new row says that the old
+-- contract wrote it.
+CREATE FUNCTION trueup.provider_quota_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- A client needs no right for it that it did not need before; nobody else may attach it to a table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
+        -- The new contract writes.
+        NEW.id__old := NEW.id::text;
+        NEW.provider__old := lower(NEW.provider);
+    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
+        -- The old contract writes, or the backfill has not come to this row yet.
+        PERFORM FROM trueup.provider_quotas_used;
+        NEW.id := NEW.id__old::uuid;
+        NEW.provider := upper(NEW.provider__old);
+    ELSE
+        -- The side that changed wins.
+        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
+            NEW.id := NEW.id__old::uuid;
+        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := NEW.id::text;
+        END IF;
+        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
+            NEW.provider := upper(NEW.provider__old);
+        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := lower(NEW.provider);
+        END IF;
+    END IF;
+
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+
+-- Their names make them fire after the service's own triggers.
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.provider_quota
+FOR EACH ROW
+EXECUTE FUNCTION trueup.provider_quota_sync();
+
+-- Silent for the backfill, and for updates of other columns; but a row that a client moves before
+-- the backfill comes to it is converted at once, or the backfill would never meet it.
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.provider_quota
+FOR EACH ROW
+WHEN (
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
+    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
+    OR OLD.id IS NOT NULL AND (
+        NEW.id IS DISTINCT FROM OLD.id
+        OR NEW.provider IS DISTINCT FROM OLD.provider
+    )
+)
+EXECUTE FUNCTION trueup.provider_quota_sync();

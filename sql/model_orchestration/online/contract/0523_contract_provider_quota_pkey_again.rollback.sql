@@ -1,0 +1,3 @@
+-- Builds provider_quota_pkey__again on the new columns: reads and writes go on. If it fails it leaves an invalid index: drop it, then run it again.
+
+CREATE UNIQUE INDEX CONCURRENTLY provider_quota_pkey__again ON public.provider_quota USING btree (id);

@@ -1,0 +1,78 @@
+-- Adds the old columns of provider_quota again, behind the others and empty: instant.
+
+SET LOCAL lock_timeout = '200ms';
+
+CALL trueup.name_not_nulls(
+    'public.provider_quota',
+    'provider_quotas',
+    ARRAY['daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
+);
+
+ALTER TABLE public.provider_quota
+    ADD COLUMN id__old varchar(36),
+    ADD COLUMN provider__old varchar(50);
+CALL trueup.copy_column('public.provider_quota', 'id', 'public.provider_quota', 'id__old');
+CALL trueup.copy_settings('public.provider_quota', 'id', 'id__old');
+CALL trueup.copy_column('public.provider_quota', 'provider', 'public.provider_quota', 'provider__old');
+CALL trueup.copy_settings('public.provider_quota', 'provider', 'provider__old');
+
+ALTER TABLE public.provider_quota
+    ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+
+-- Fills the old side of each row that is written meanwhile.
+CREATE FUNCTION trueup.provider_quota_sync()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
+        -- A new row, or one that the backfill has not come to yet.
+        NEW.id__old := coalesce(
+            (SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id),
+            NEW.id::text
+        );
+        NEW.provider__old := coalesce(
+            (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+            lower(NEW.provider)
+        );
+    ELSE
+        IF NEW.id IS DISTINCT FROM OLD.id THEN
+            NEW.id__old := coalesce(
+                (SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id),
+                NEW.id::text
+            );
+        END IF;
+        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
+            NEW.provider__old := coalesce(
+                (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
+                lower(NEW.provider)
+            );
+        END IF;
+    END IF;
+
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
+        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+CREATE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.provider_quota
+FOR EACH ROW
+EXECUTE FUNCTION trueup.provider_quota_sync();
+CREATE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.provider_quota
+FOR EACH ROW
+WHEN (
+    NEW.id__old IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+)
+EXECUTE FUNCTION trueup.provider_quota_sync();
