@@ -124,7 +124,7 @@ def verify(
 def _verify_drift(scratch: str | None, *, as_json: bool, **where: Any) -> None:
     from dataclasses import asdict
 
-    from runner.execute.scratch import drift
+    from runner.execute.drift import drift
 
     dsn, migrations = resolve(**where)
     found = drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,8 @@ def _build(kind: Any, value: Any) -> Any:
         return tuple(_build(arguments[0], item) for item in _items(value))
     if origin is Mapping:
         return {str(k): _build(arguments[1], v) for k, v in value.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
     # JSON has one kind of number; 1.0 comes back as 1 from other programs.
     return float(value) if kind is float else value
 

@@ -14,10 +14,10 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
+from runner.postgres.locks import LockMode
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.measures import Estimate, FileCost, LockCost
-from runner.review.trace import conflicts, mode_name
 
 if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
@@ -46,7 +46,7 @@ class Blocker:
     state: str
     seconds: float
     relation: str
-    mode: str
+    mode: LockMode
     query: str
 
 
@@ -213,7 +213,7 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
             state,
             seconds,
             relation,
-            mode_name(mode),
+            LockMode.of_catalog(mode),
             " ".join(query.split()),
         )
         for pid, user, application, state, seconds, relation, mode, query in rows
@@ -280,7 +280,7 @@ def _file(
             for session in sessions
             if any(
                 session.relation in (lock.table, lock.relation)
-                and conflicts(lock.mode, session.mode)
+                and lock.mode.conflicts_with(session.mode)
                 for lock in locks
             )
         ),

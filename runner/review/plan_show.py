@@ -12,7 +12,6 @@ from rich.text import Text
 from runner.review.figures import count, plural, seconds, span
 from runner.review.measures import Estimate, LockCost
 from runner.review.plan import Blocker, Plan, PlannedFile, PlannedStatement
-from runner.review.trace import stops
 
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
@@ -105,7 +104,7 @@ def _stops(file: PlannedFile) -> list[str]:
         return [f"{file.header['locks']} (header)"] if "locks" in file.header else []
     found = []
     for lock in file.locks:
-        if lock.table and (stopped := stops(lock.mode)):
+        if lock.table and (stopped := lock.mode.stops):
             found.append(f"{stopped} of {lock.relation} for {_held(lock)}")
     return found
 
@@ -134,8 +133,8 @@ def _back(file: PlannedFile) -> str:
     words = [file.header["undo"]] if "undo" in file.header else []
     if file.back_seconds is not None:
         measured = _duration(file.back_seconds, file.back_at_live)
-        strong = [k for k in file.back_locks if k.table and stops(k.mode)]
-        stopped = ", ".join(f"{stops(k.mode)} of {k.relation}" for k in strong)
+        strong = [k for k in file.back_locks if k.table and k.mode.stops]
+        stopped = ", ".join(f"{k.mode.stops} of {k.relation}" for k in strong)
         words.append(f"rehearsed: {measured}" + (f", stops {stopped}" if strong else ""))
     return "; ".join(words) or "by its rollback file, not rehearsed"
 

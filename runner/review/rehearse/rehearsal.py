@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
+from runner.postgres.scratch import ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
 from runner.review.certificate import Certificate
 from runner.review.figures import plural
@@ -28,18 +28,10 @@ from runner.review.rehearse.crowd import Crowd
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
 from runner.review.rehearse.sample import Size, copy_sample, read_sizes
-from runner.review.rehearse.scratch import (
-    Schema,
-    ScratchServer,
-    dump_schema,
-    load_schema,
-    scratch_server,
-)
+from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runner.standard.model import Standard
 
 _NAME = "trueup rehearsal"
@@ -127,6 +119,8 @@ def rehearse(
         TrueupError: the rehearsal could not be done.
     """
     options = options or Options()
+    if options.backup:
+        require_plain(options.backup)
     live = _look(dsn, migrations, to, options)
     listener("reading the schema")
     try:
@@ -219,7 +213,7 @@ class _Rehearsal:
             live_server=self._live.server,
             schema_from=described,
             problems=tuple(self._found.problems),
-            notes=tuple(self._found.notes),
+            notes=(*self._found.notes, *self._left_out()),
             files={m.id: chain[m.id] for m in self._pending},
             schemas=self._schemas,
             live_schema=self._live.schema,
@@ -245,6 +239,9 @@ class _Rehearsal:
             before=before,
             after=self._after,
         )
+
+    def _left_out(self) -> list[str]:
+        return [f"not run, as it needs a superuser: {s}" for s in self._server.skipped.values()]
 
     def _bases(self) -> tuple[list[str], str]:
         """The databases that are cloned for each run, from the smallest sample to the largest."""
@@ -272,7 +269,7 @@ class _Rehearsal:
         if schema is None:
             self._tell("applying the files that make the schema")
             for migration in self._live.applied:
-                run_file(dsn, migration, "up")
+                run_file(dsn, migration, "up", self._server.skipped)
             rows(dsn)
         else:
             failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
@@ -302,12 +299,12 @@ class _Rehearsal:
             with connect(self._dsn, application_name=_NAME) as connection:
                 hints = synthetic.hints_of_statistics(connection, hints)
             hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
-        with _unchecked(dsn) as target:
+        with self._loader(dsn) as target:
             catalog = service_catalog(target)
             self._found.notes += synthetic.fill(target, catalog, rows, hints)
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
-        with connect(source_dsn, application_name=_NAME) as source, _unchecked(dsn) as target:
+        with connect(source_dsn, application_name=_NAME) as source, self._loader(dsn) as target:
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             catalog = service_catalog(source)
             try:
@@ -317,6 +314,10 @@ class _Rehearsal:
                     f"rows cannot be sampled: {error.diag.message_primary or error}",
                     hint="give the role SELECT, or use --made-up-rows, which reads none",
                 ) from None
+
+    def _loader(self, dsn: str) -> Connection[Any]:
+        """A connection that fires no trigger and checks no foreign key."""
+        return connect(self._server.loads(dsn), application_name=_NAME)
 
     def _count(self, dsn: str) -> dict[Name, int]:
         return {name: count for name, (count, _) in read_state(dsn).rows.items()}
@@ -378,7 +379,7 @@ class _Rehearsal:
                         with connect(dsn, application_name=_NAME) as connection:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
-                    runs.append(run_file(dsn, migration, direction))
+                    runs.append(run_file(dsn, migration, direction, self._server.skipped))
                     if loaded:
                         time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
@@ -416,12 +417,3 @@ class _Rehearsal:
                 f"{plural(error.count, 'client query')} failed, from {error.direction}"
                 f" {error.migration} on: {error.message}"
             )
-
-
-@contextmanager
-def _unchecked(dsn: str) -> Iterator[Connection[Any]]:
-    """A connection that fires no trigger and checks no foreign key."""
-    with connect(
-        dsn, application_name=_NAME, settings={"session_replication_role": "replica"}
-    ) as connection:
-        yield connection

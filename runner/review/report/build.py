@@ -14,12 +14,12 @@ from markupsafe import Markup
 
 from runner.ledger.files import Migration
 from runner.ledger.records import runner_version
+from runner.postgres.locks import LockMode
 from runner.review import figures
 from runner.review.certificate import Certificate
 from runner.review.measures import FileCost, LockCost
 from runner.review.report import contract, timeline
 from runner.review.report.listing import Line, Remark, listing
-from runner.review.trace import MODES, stops
 
 if TYPE_CHECKING:
     from runner.preflight.report import Report
@@ -92,7 +92,7 @@ class File:
     @property
     def strongest(self) -> LockCost | None:
         """The strongest lock on a table that was there before, None when it stops nothing."""
-        return next((lock for lock in self.locks if stops(lock.mode)), None)
+        return next((lock for lock in self.locks if lock.mode.stops), None)
 
 
 def render(facts: Facts) -> str:
@@ -119,7 +119,6 @@ def render(facts: Facts) -> str:
         version=figures.version,
         plural=figures.plural,
         kind=timeline.kind_of,
-        stops=stops,
     )
     found = facts.certificate
     pairs = contract.pairs(found.before, found.after) if found else []
@@ -208,7 +207,7 @@ def _longest_block(found: Certificate) -> Figure:
         for cost in found.costs
         if cost.direction == "up"
         for lock in cost.locks
-        if lock.table and lock.mode == MODES[-1]
+        if lock.table and lock.mode is LockMode.ACCESS_EXCLUSIVE
     ]
     known = all(lock.at_live for lock in blocks)
     longest = max((k.at_live.likely if k.at_live else k.held for k in blocks), default=0.0)

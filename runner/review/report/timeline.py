@@ -10,10 +10,10 @@ from itertools import groupby, pairwise
 from markupsafe import Markup
 
 from runner.ledger.files import Migration
+from runner.postgres.locks import LockMode
 from runner.review.certificate import Certificate
 from runner.review.figures import seconds
 from runner.review.measures import FileSpan, Load, LockSpan
-from runner.review.trace import MODES, stops
 
 WIDTH = 1120
 _X, _RIGHT = 150, 1110
@@ -33,13 +33,13 @@ class _Scale:
         return _X + (_RIGHT - _X) * max(0.0, min(at, self.end)) / self.end
 
 
-def kind_of(mode: str) -> str:
+def kind_of(mode: LockMode) -> str:
     """The class of a lock mode: by what it stops."""
-    if stops(mode) == "reads and writes":
+    if mode.stops == "reads and writes":
         return "stops-all"
-    if stops(mode) == "writes":
+    if mode.strong:
         return "stops-writes"
-    return "stops-none" if MODES.index(mode) >= MODES.index("SHARE UPDATE EXCLUSIVE") else "weak"
+    return "stops-none" if mode is LockMode.SHARE_UPDATE_EXCLUSIVE else "weak"
 
 
 def draw(certificate: Certificate, migrations: Sequence[Migration]) -> Markup:
@@ -135,7 +135,7 @@ def _bars(
     by_id: Mapping[str, Migration],
 ) -> Iterator[Markup]:
     # The strong ones last, so that nothing hides them.
-    for lock in sorted(locks, key=lambda k: MODES.index(k.mode)):
+    for lock in sorted(locks, key=lambda k: k.mode.number):
         table = tables.get(_key(lock))
         if table is None or table not in lanes:
             continue
