@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from runner.lint.steps import Statement
 
 TRACE_RULES = {
+    "trace-failed": "What did not run was not looked at: neither this file nor what comes after it"
+    " is known to be right.",
     "traced-lock": "A DO block, a call or a function took a strong lock. Its text does not show"
     " which tables that meets; this run does.",
     "traced-rewrite": "The table got a new file on disk: every row was written again under ACCESS"
@@ -106,6 +108,7 @@ class _Runner:
         self._findings = findings
         self._notes = notes
         self._wanted = wanted
+        self._at: tuple[Script, Statement] | None = None
 
     def run(self, pairs: Sequence[Pair]) -> None:
         """Apply each file; each one that is wanted is rolled back and applied again, too."""
@@ -118,13 +121,15 @@ class _Runner:
             try:
                 before = self._catalog() if wanted and pair.down else None
                 self._apply(pair.up)
-                if before is not None and pair.down is not None:
-                    self._roll_back(pair, before)
+                if before is not None and not self._roll_back(pair, before):
+                    self._notes.append(f"what follows {pair.up.path} was not traced")
+                    return
             except psycopg.Error as error:
                 problem = str(error).strip().splitlines()[0]
-                self._notes.append(
-                    f"{pair.up.path} could not be traced: {problem}; what follows it was not run"
-                )
+                script, statement = self._at or (pair.up, None)
+                offset = statement.offset if statement else 0
+                message = f"{problem}; what follows it was not run"
+                self._report("trace-failed", script, offset, message, statement)
                 return
 
     def _catalog(self) -> Catalog:
@@ -140,6 +145,7 @@ class _Runner:
     def _apply(self, script: Script) -> None:
         with self._transaction(script):
             for statement in script.statements:
+                self._at = script, statement
                 opaque = any(step.verb in _OPAQUE for step in steps(statement))
                 done = self._trace(statement, opaque=opaque)
                 if script.path in self._wanted:
@@ -180,8 +186,12 @@ class _Runner:
             shown = f"rewrote {', '.join(rewritten)}"
             self._report("traced-rewrite", script, statement.offset, shown, statement)
 
-    def _roll_back(self, pair: Pair, before: Catalog) -> None:
-        """Compare the schema after the rollback with the one before, and go back to the new one."""
+    def _roll_back(self, pair: Pair, before: Catalog) -> bool:
+        """Compare the schema after the rollback with the one before, and go back to the new one.
+
+        Returns:
+            Whether the new one is there again.
+        """
         down = pair.down
         assert down is not None
         try:
@@ -196,18 +206,18 @@ class _Runner:
         except psycopg.Error as error:
             problem = str(error).strip().splitlines()[0]
             self._report("rollback-not-reverse", down, _first(down), f"it fails: {problem}")
-            if not pair.up.transactional:
-                raise
-            return
+            return pair.up.transactional and down.transactional
         different = diff(before, after, column_order=False)
         found = [str(d) for d in different if not _needs_no_undoing(d)]
         if found:
             shown = "; ".join(found[:_MOST_SHOWN])
             more = f"; and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
             self._report("rollback-not-reverse", down, _first(down), f"after it: {shown}{more}")
+        return True
 
     def _run_all(self, script: Script) -> None:
         for statement in script.statements:
+            self._at = script, statement
             self._tracer.execute(statement.text)
 
     def _report(
@@ -218,7 +228,7 @@ class _Runner:
         message: str,
         statement: Statement | None = None,
     ) -> None:
-        if script.path not in self._wanted:
+        if script.path not in self._wanted and rule != "trace-failed":
             return
         text = script.content
         line = text.count("\n", 0, offset) + 1

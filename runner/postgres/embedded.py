@@ -49,6 +49,7 @@ class EmbeddedServer:
         binaries: PostgreSQL's programs, as the server runs them.
         supervisor_pid: the process that owns the server; SIGTERM to it stops the server.
         version: major and minor, such as (18, 6).
+        account: the user and group id that it runs as when we are root, else None.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class EmbeddedServer:
         process: subprocess.Popen[bytes] | None,
         binaries: Binaries,
         user: str = USER,
+        account: tuple[int, int] | None = None,
     ) -> None:
         """Wait for the supervisor at the other end of the socket to say where the server is."""
         self._control = control
         self._process = process
         self.user = user
+        self.account = account
         self.binaries = binaries
         self._creator = os.getpid()
         answer = self._hear()
@@ -197,7 +200,7 @@ def start_server(
     while True:
         try:
             if data and (control := _attach(data)):
-                server = EmbeddedServer(control, None, binaries)
+                server = EmbeddedServer(control, None, binaries, user, account)
                 if keep:
                     server.keep()
                 return server
@@ -284,7 +287,7 @@ def _spawn(
             pass_fds=[order.socket],
         )
     try:
-        return EmbeddedServer(ours, process, binaries, user)
+        return EmbeddedServer(ours, process, binaries, user, account)
     except BaseException:
         ours.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

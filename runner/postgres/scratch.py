@@ -71,11 +71,11 @@ class ScratchServer:
         skipped: statements that were left out as they need more rights, with the reason.
     """
 
-    dsn: str
+    dsn: str = field(repr=False)
     files: str
     loader: str
     server: EmbeddedServer | None
-    password: str
+    password: str = field(repr=False)
     skipped: dict[str, str] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
 

@@ -33,7 +33,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 # sun_path holds 104 bytes on macOS, 108 on Linux.
 SOCKET_PATH_BYTES = 100
-ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class FailedError(Exception):
@@ -229,22 +229,31 @@ class Server:
         return "\n".join([reason, *(said or lines)[-5:]])
 
     def _popen(self, program: list[str]) -> subprocess.Popen[bytes]:
-        # Nothing of ours: what runs in the server could read it. Only the libraries' place.
-        kept = {k: v for k, v in os.environ.items() if k in ENVIRONMENT}
         return subprocess.Popen(
             program,
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
             cwd=self.home,
-            env={**kept, "TZ": "UTC", "LC_ALL": "C"},
+            env=bare_environment(),
             preexec_fn=confine(self.order.memory),
             **self.account.popen_options(),
         )
 
 
-def confine(memory: int | None) -> Callable[[], None]:
-    """A hook for PostgreSQL's process: it ends with us, and gets no more than it may have."""
+def bare_environment() -> dict[str, str]:
+    """Nothing of ours, as what runs in the server could read it: but where its libraries are."""
+    kept = {k: v for k, v in os.environ.items() if k in _ENVIRONMENT}
+    return {**kept, "TZ": "UTC", "LC_ALL": "C"}
+
+
+def confine(memory: int | None, file: int | None = None) -> Callable[[], None]:
+    """A hook for a process of PostgreSQL's: it ends with us, and gets no more than it may have.
+
+    Args:
+        memory: bytes of its address space, None for no limit.
+        file: bytes of each file that it writes, None for no limit.
+    """
     prctl = None
     if sys.platform.startswith("linux"):
         import ctypes
@@ -256,9 +265,10 @@ def confine(memory: int | None) -> Callable[[], None]:
         if prctl is not None:
             prctl(1, int(signal.SIGQUIT))  # PR_SET_PDEATHSIG
             prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS: no program with a set-user-id bit helps
-        if memory is not None:
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file)):
+            if most is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    resource.setrlimit(kind, (most, most))
 
     return hook
 

@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from psycopg import Connection, Error, ProgrammingError, errors
-from psycopg.pq import TransactionStatus
+from psycopg import Connection, Error
 
 from runner.errors import TrueupError
 from runner.postgres.connect import connect
 from runner.postgres.locks import LockMode
+from runner.postgres.plain import run_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,26 +29,6 @@ if TYPE_CHECKING:
 SAMPLING_SECONDS = 0.005
 _CLOSE_SECONDS = 0.1  # at first it looks without a pause: a short statement is gone in no time
 _TEMPORARY_FILE = re.compile(r"^\D+pgsql_tmp\S*\D+(\d+)$")
-
-# What a superuser alone may do, and a rehearsal can do without.
-_BEYOND = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-    r"(?P<verb>CREATE|ALTER|DROP|COMMENT\s+ON)\s+"
-    r"(?P<kind>EXTENSION|EVENT\s+TRIGGER|SYSTEM|PUBLICATION|SUBSCRIPTION)\s+"
-    r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?P<name>\"(?:[^\"]|\"\")+\"|[^\s;(]+)",
-    re.IGNORECASE | re.DOTALL,
-)
-_REFUSED = (
-    errors.InsufficientPrivilege,
-    errors.FeatureNotSupported,
-    errors.UndefinedFile,
-    errors.UndefinedObject,
-)
-_ROWS = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES|TABLE|FETCH|EXPLAIN|SHOW)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_SHOWN = 80
 
 # Of a session whose statements are traced: with log_temp_files = 0, which a superuser sets, the
 # server tells of each temporary file.
@@ -305,50 +285,8 @@ class Tracer:
         return Trace(seconds, touches=rewrites, skipped=skipped)
 
     def execute(self, statement: str) -> str:
-        """Run a statement, and throw its rows away as they come.
-
-        Args:
-            statement: SQL text without parameters.
-
-        Returns:
-            Why it was left out: it needs more than a scratch server gives; empty when it ran.
-        """
-        found = _BEYOND.match(statement)
-        if found is None:
-            self._run(statement)
-            return ""
-        inside = self.connection.info.transaction_status == TransactionStatus.INTRANS
-        if inside:
-            self.connection.execute("SAVEPOINT trueup_skip")
-        thing = f"{found['kind']} {found['name']}".upper()
-        try:
-            self._run(statement)
-        except _REFUSED as error:
-            if thing not in self.skipped and (
-                isinstance(error, errors.UndefinedObject) or found["verb"].upper() == "DROP"
-            ):
-                raise
-            if inside:
-                self.connection.execute("ROLLBACK TO SAVEPOINT trueup_skip")
-            reason = error.diag.message_primary or str(error)
-            self.skipped.setdefault(thing, f"{' '.join(statement.split())[:_SHOWN]}: {reason}")
-            return reason
-        if inside:
-            self.connection.execute("RELEASE SAVEPOINT trueup_skip")
-        return ""
-
-    def _run(self, statement: str) -> None:
-        if _ROWS.match(statement):
-            with self.connection.cursor() as cursor:
-                try:
-                    for _ in cursor.stream(statement.encode()):
-                        pass
-                except ProgrammingError as error:
-                    if error.sqlstate is not None or cursor.description is not None:
-                        raise
-                    # It gave no rows after all, such as SELECT INTO.
-        else:
-            self.connection.execute(statement.encode())
+        """Run a statement untraced; returns why it was left out, or nothing."""
+        return run_plain(self.connection, statement, self.skipped)
 
     def run_outside(self, statement: str, dsn: str) -> Trace:
         """Run a statement outside a transaction, watched from a second connection.

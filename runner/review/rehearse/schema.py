@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error, errors, sql
+from psycopg import Connection, Error
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.plain import run_plain
 from runner.postgres.scratch import Role
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _NAME = "trueup rehearsal"
 _META = re.compile(r"^\\(?:un)?restrict \w+$", re.MULTILINE)
-_OWNER = re.compile(r' OWNER TO (?P<role>"(?:[^"]|"")+"|\w+);?\s*$')
-_DENIED = re.compile(r"permission denied for (?P<kind>schema|database) (?P<name>.*)", re.DOTALL)
 _DUMP_SECONDS = 600
 
 
@@ -96,39 +95,16 @@ def load_schema(
 
 def _execute(connection: Connection[Any], statements: Sequence[str]) -> list[str]:
     failures = []
+    skipped: dict[str, str] = {}
     for statement in statements:
         try:
-            try:
-                connection.execute(statement.encode())
-            except errors.InsufficientPrivilege as error:
-                _give(connection, statement, error)
+            run_plain(connection, statement, skipped)
         except Error as error:
             if error.sqlstate == "42P06":  # the schema public is there already
                 continue
             shown = " ".join(statement.split())[:80]
             failures.append(f"{shown}: {error.diag.message_primary or error}")
-    return failures
-
-
-def _give(connection: Connection[Any], statement: str, error: Error) -> None:
-    """Give an object to an owner who may not create any there, as a superuser's dump expects.
-
-    Raises:
-        Error: that is not what failed, or it fails again.
-    """
-    owner = _OWNER.search(statement)
-    denied = _DENIED.fullmatch(error.diag.message_primary or "")
-    if owner is None or denied is None:
-        raise error
-    role = owner["role"]
-    if role.startswith('"'):
-        role = role[1:-1].replace('""', '"')
-    place = sql.SQL(denied["kind"].upper() + " {}").format(sql.Identifier(denied["name"]))
-    who = sql.Identifier(role)
-    with connection.transaction():
-        connection.execute(sql.SQL("GRANT CREATE ON {} TO {}").format(place, who))
-        connection.execute(statement.encode())
-        connection.execute(sql.SQL("REVOKE CREATE ON {} FROM {}").format(place, who))
+    return [*skipped.values(), *failures]
 
 
 def _pg_dump(major: int) -> Path:
