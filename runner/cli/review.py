@@ -112,9 +112,15 @@ def report(
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("dsn", "config", "service", "sources", "strategy")
+@options("sign_key", "dsn", "config", "service", "sources", "strategy")
 def review(
-    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+    rows: int,
+    made_up_rows: bool,
+    scratch: str | None,
+    base: str,
+    output: Path,
+    sign_key: Path | None,
+    **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
 
@@ -128,14 +134,21 @@ def review(
     """
     from rich.console import Console
 
-    from runner.review import pull_request
+    from runner.review import pull_request, signing
     from runner.review.rehearse import Options
 
     dsn, migrations, standard = resolve_for_review(where)
     options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    key = signing.read_key(sign_key)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
-            dsn, migrations, standard, folder=output, options=options, listener=status.update
+            dsn,
+            migrations,
+            standard,
+            folder=output,
+            options=options,
+            listener=status.update,
+            key=key,
         )
     click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
@@ -164,7 +177,7 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "sign_key", "dsn", "config", "service", "sources", "strategy", "json")
 def rehearse(as_json: bool, **options: Any) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
 
@@ -266,15 +279,24 @@ def resolve_for_review(
 
 
 def rehearsed(
-    named: str, migrations: tuple[Migration, ...]
+    named: str, migrations: tuple[Migration, ...], sign_key: Path | None
 ) -> Callable[[Connection, Sequence[Migration]], None]:
     """What `apply --require-rehearsal` asks before it runs."""
-    from runner.review import certificate
+    from runner.review import certificate, signing
 
+    key = signing.read_key(sign_key)
     of_file = certificate.read_file(Path(named)) if named else None
+    if of_file and key is None:
+        click.echo(
+            f"note: {named} is taken on trust: whoever can edit it can make it pass;"
+            " sign it, and name the key by --sign-key",
+            err=True,
+        )
 
     def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
         found = of_file or certificate.load_stored(connection)
+        if found and key is not None:
+            signing.check(found, key, named or "trueup.rehearsal")
         certificate.require(found, connection, chosen, migrations)
 
     return approve

@@ -15,6 +15,7 @@ from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from psycopg import Connection
 
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     help="How long a backfill rests after each stretch of about half a second; without it, while"
     " clients are active, as long as they need not to feel it.",
 )
-@options("unit")
+@options("unit", "sign_key")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
@@ -81,6 +82,7 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    sign_key: Path | None,
     force: tuple[str, ...],
     cancel_blockers: str | None,
     jobs: int,
@@ -117,7 +119,7 @@ def apply(
         jobs=jobs,
         max_lag=config.parse_seconds(max_lag),
         pause=None if pause is None else config.parse_seconds(pause),
-        approve=_approval(rehearsal, force, waiting_period, migrations),
+        approve=_approval(rehearsal, sign_key, force, waiting_period, migrations),
     )
     if dry:
         from runner.execute.dry_run import dry_run
@@ -340,6 +342,7 @@ def _show_status(lines: list[MigrationStatus]) -> None:
 
 def _approval(
     rehearsal: str | None,
+    sign_key: Path | None,
     force: tuple[str, ...],
     waiting_period: str | None,
     migrations: tuple[Migration, ...],
@@ -347,7 +350,7 @@ def _approval(
     """What must agree, under the lock, to what is about to run."""
     asked = []
     if rehearsal is not None:
-        asked.append(rehearsed(rehearsal, migrations))
+        asked.append(rehearsed(rehearsal, migrations, sign_key))
     if force:
         from runner.execute.gate import forced
 

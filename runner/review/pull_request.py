@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.review import certificate as certificates
+from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import plural, seconds
 from runner.review.plan import make_plan
@@ -32,6 +33,7 @@ def review(
     folder: Path,
     options: Options,
     listener: Callable[[str], None],
+    key: bytes | None = None,
 ) -> bool:
     """Lint, rehearse and plan, and write the certificate, the Markdown and the report.
 
@@ -42,6 +44,7 @@ def review(
         folder: where the three files go.
         options: how the rehearsal is done.
         listener: told what is done now.
+        key: signs the certificate; None for an unsigned one.
 
     Returns:
         Whether the rehearsal passed and lint found no error.
@@ -62,6 +65,8 @@ def review(
         standard=load_standard(standard) if standard else None,
         listener=listener,
     )
+    if key is not None:
+        certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, path)
     listener("writing")
     plan = make_plan(dsn, migrations, to=list(certificate.files)[-1], rehearsal=path)

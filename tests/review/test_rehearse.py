@@ -319,8 +319,9 @@ def test_apply_refuses_what_was_not_rehearsed_as_it_is(
         check(replace(found, problems=("it broke",)), live, migrations)
     with pytest.raises(RehearsalError, match=r"made by trueup 0\.0"):
         check(replace(found, trueup="0.0"), live, migrations)
-    with pytest.raises(RehearsalError, match="was for PostgreSQL 9"):
-        check(replace(found, live_server=90600), live, migrations)
+    with pytest.raises(RehearsalError, match="ran on PostgreSQL 9, the database runs on") as raised:
+        check(replace(found, server=90600), live, migrations)
+    assert "--scratch" in raised.value.hint
 
     write_migration(files, "0003_expand_more", "SELECT 1;", depends="0002_enforce_name")
     with pytest.raises(RehearsalError, match="0003_expand_more was not rehearsed"):

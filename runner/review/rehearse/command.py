@@ -13,6 +13,7 @@ from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
+from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
@@ -38,6 +39,7 @@ def run(
     base: str,
     output: Path,
     record: bool,
+    sign_key: Path | None,
 ) -> bool:
     """Rehearse, write the certificate, and tell.
 
@@ -49,6 +51,7 @@ def run(
         to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
         output: the certificate's file.
         record: keep it in the live database too.
+        sign_key: the file of the key to sign it with.
 
     Returns:
         Whether it passed.
@@ -56,6 +59,7 @@ def run(
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
     certificates.require_writable(output)
+    key = signing.read_key(sign_key)
     options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
@@ -66,6 +70,8 @@ def run(
             standard=load_standard(standard) if standard else None,
             listener=status.update,
         )
+    if key is not None:
+        certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, output)
     if record and dsn is not None:
         with connect(dsn, application_name="trueup rehearse") as connection:
@@ -75,7 +81,8 @@ def run(
     else:
         for line in summary(certificate):
             click.echo(line)
-        click.echo(f"certificate: {output}")
+        signed = "" if key is None else f", signed with key {signing.key_id(key)}"
+        click.echo(f"certificate: {output}{signed}")
     return certificate.passed
 
 

@@ -19,6 +19,7 @@ from runner.postgres.connect import connect
 from runner.postgres.scratch import ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
 from runner.review.certificate import Certificate
+from runner.review.commit import commit_of
 from runner.review.figures import plural
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, Load, TableSize
@@ -207,6 +208,7 @@ class _Rehearsal:
         names = sorted(set().union(*sizes, self._live.sizes))
         return Certificate(
             service=self._pending[0].service,
+            commit=commit_of(self._pending[0].path.parent),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             trueup=runner_version(),
             server=version,
