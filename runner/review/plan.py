@@ -62,6 +62,7 @@ class PlannedStatement:
     rewrites: tuple[str, ...] = ()
     rows_read: int = 0
     rows_written: int = 0
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -303,4 +304,5 @@ def _statement(statement: Statement, up: FileCost | None, index: int) -> Planned
         tuple(touch.relation for touch in cost.touches if touch.rewritten),
         sum(touch.read for touch in cost.touches),
         sum(touch.inserted + touch.updated + touch.deleted for touch in cost.touches),
+        cost.sampled,
     )
