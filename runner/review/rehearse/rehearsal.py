@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, IntegrityError
 
 from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
 from runner.ledger import selection
@@ -26,6 +27,7 @@ from runner.review.measures import ContractTable, Load, TableSize
 from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
+from runner.review.rehearse.demands import Lookout, Rule, with_rules
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
 from runner.review.rehearse.sample import Size, copy_sample, read_sizes
@@ -160,6 +162,10 @@ def _look(
     return live
 
 
+class _RowsBreakError(Exception):
+    """A file broke on a constraint, which better rows may meet."""
+
+
 class _Rehearsal:
     def __init__(
         self,
@@ -193,8 +199,22 @@ class _Rehearsal:
                 self._found.problem(
                     f"{migration.id} has no rollback file: nothing proves a way back"
                 )
+        self._known_before = list(self._found.problems), list(self._found.notes)
+        self._rules: list[Rule] | None = None
 
     def run(self) -> Certificate:
+        """Run the files; once more with better rows, when they broke on what the rows are."""
+        try:
+            return self._run()
+        except _RowsBreakError:
+            self._rules = self._rules_to_come()
+        # What was found so far is of rows that no service could have.
+        self._found = _Findings(*map(list, self._known_before))
+        self._measured.clear()
+        self._schemas.clear()
+        return self._run()
+
+    def _run(self) -> Certificate:
         bases, described = self._bases()
         sizes = [self._count(base) for base in bases]
         before = contract_of(bases[-1])
@@ -302,13 +322,13 @@ class _Rehearsal:
                 hints = synthetic.hints_of_statistics(connection, hints)
             hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
         with self._loader(dsn) as target:
-            catalog = service_catalog(target)
+            catalog = with_rules(service_catalog(target), self._rules or [])
             self._found.notes += synthetic.fill(target, catalog, rows, hints)
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
         with connect(source_dsn, application_name=_NAME) as source, self._loader(dsn) as target:
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            catalog = service_catalog(source)
+            catalog = with_rules(service_catalog(source), self._rules or [])
             try:
                 copy_sample(source, target, catalog, rows)
             except Error as error:
@@ -391,6 +411,11 @@ class _Rehearsal:
                 if loaded:
                     time.sleep(_CALM_SECONDS / 3)
         except TrueupError as error:
+            broken = isinstance(error.__cause__, IntegrityError) and not self._options.backup
+            if broken and direction == "up" and self._rules is None:
+                raise _RowsBreakError from None
+            if broken and direction == "up":
+                self._found.problem(self._of_the_data())
             way = "" if isinstance(error, StatementError) else f"{direction} {migration.id}: "
             self._found.problem(f"{way}{error.message}")
             return "stuck" if direction == "up" else "changed"
@@ -408,6 +433,31 @@ class _Rehearsal:
         if len(lines) > MOST_SHOWN:
             self._found.problem(f"after the way down: {len(lines) - MOST_SHOWN} differences more")
         return "changed" if lines else "same"
+
+    def _rules_to_come(self) -> list[Rule]:
+        """Run the files on empty tables, and see what they ask of the rows."""
+        self._tell("looking for what the files ask of the rows")
+        schema = dump_schema(self._dsn, owners=self._server.own) if self._dsn else None
+        dsn = self._make(schema, lambda _: None)
+        with connect(dsn, application_name=_NAME) as connection:
+            lookout = Lookout(connection)
+            with suppress(TrueupError):
+                for migration in self._pending:
+                    run_file(dsn, migration, "up", self._server.skipped)
+                    lookout.look()
+        self._server.drop(dsn)
+        return list(lookout.rules)
+
+    def _of_the_data(self) -> str:
+        if self._dsn is None or self._options.made_up:
+            return (
+                "the rows could not be made up so that they meet what the next line tells:"
+                " name a live database, or a backup"
+            )
+        return (
+            "the data, not the file: the sample holds live rows, with all that they refer to, and"
+            " they break what the next line tells; mend them first"
+        )
 
     def _keep_load(self, runs: Sequence[FileRun], samples: list[Sample]) -> None:
         self._samples = samples

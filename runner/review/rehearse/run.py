@@ -104,7 +104,7 @@ def run_file(dsn: str, migration: Migration, direction: str, skipped: dict[str, 
             except Error as error:
                 pause = patience.next_pause() if retryable(error) else None
                 if pause is None:
-                    raise attempt.explained(error) from None
+                    raise attempt.explained(error) from error
             else:
                 return FileRun(
                     migration,
