@@ -104,6 +104,20 @@ CREATE MATERIALIZED VIEW public.m AS SELECT public.run();
 """
 
 
+HIJACK = """
+CREATE TABLE public.parent (id varchar(9) PRIMARY KEY);
+CREATE TABLE public.child (id int PRIMARY KEY, parent varchar(9) REFERENCES public.parent);
+INSERT INTO public.parent SELECT n FROM generate_series(1, 900) AS n;
+INSERT INTO public.child SELECT n, 901 - n FROM generate_series(1, 900) AS n;
+ANALYZE;
+CREATE FUNCTION public.same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+    EXECUTE 'COPY (SELECT 1) TO PROGRAM ''id > {folder}/pwned''';
+    RETURN $1::text OPERATOR(pg_catalog.=) $2::text;
+END $$;
+CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = public.same);
+"""
+
+
 def test_nor_when_it_is_in_the_schema_of_a_live_database(
     tmp_path: Path, folder: Path, database_factory: DatabaseFactory, server_dsn: str
 ) -> None:
@@ -112,9 +126,10 @@ def test_nor_when_it_is_in_the_schema_of_a_live_database(
     for pwned in folder.iterdir():  # the owner of the live database may do what it wants
         pwned.unlink()
     write_migration(tmp_path / "m", "0001_a", "UPDATE public.note SET text = text;")
+    query(live, HIJACK.replace("{folder}", str(folder)))
     for scratch in (None, server_dsn):
         found = rehearse(
-            live, read_migrations([tmp_path / "m"]), options=Options(rows=20, scratch=scratch)
+            live, read_migrations([tmp_path / "m"]), options=Options(rows=10, scratch=scratch)
         )
         assert found.problems == ()
         assert list(folder.iterdir()) == []
