@@ -100,6 +100,12 @@ def report(
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
 @click.option(
+    "--time-limit",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
+@click.option(
     "--base",
     default="baseline",
     show_default=True,
@@ -117,6 +123,7 @@ def review(
     rows: int,
     made_up_rows: bool,
     scratch: str | None,
+    time_limit: str,
     base: str,
     output: Path,
     sign_key: Path | None,
@@ -138,7 +145,13 @@ def review(
     from runner.review.rehearse import Options
 
     dsn, migrations, standard = resolve_for_review(where)
-    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    options = Options(
+        rows=rows,
+        made_up=made_up_rows,
+        scratch=scratch,
+        base=base,
+        seconds=config.parse_seconds(time_limit),
+    )
     key = signing.read_key(sign_key)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
@@ -160,6 +173,12 @@ def review(
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--time-limit",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
 @click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
 @click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
 @click.option(
@@ -194,7 +213,8 @@ def rehearse(as_json: bool, **options: Any) -> None:
     from runner.review.rehearse.command import run
 
     dsn, migrations, standard = resolve_for_review(options)
-    if not run(dsn, migrations, standard, as_json=as_json, **options):
+    seconds = config.parse_seconds(options.pop("time_limit"))
+    if not run(dsn, migrations, standard, as_json=as_json, time_limit=seconds, **options):
         sys.exit(1)
 
 

@@ -34,6 +34,7 @@ def run(
     rows: int,
     made_up_rows: bool,
     scratch: str | None,
+    time_limit: float,
     backup: str | None,
     no_clients: bool,
     base: str,
@@ -49,6 +50,7 @@ def run(
         standard: the standard.toml beside them, if there is one.
         as_json: print the certificate, not a summary.
         to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
+        time_limit: seconds.
         output: the certificate's file.
         record: keep it in the live database too.
         sign_key: the file of the key to sign it with.
@@ -60,7 +62,7 @@ def run(
         raise UsageError("--record keeps the certificate in a database, and none is named")
     certificates.require_writable(output)
     key = signing.read_key(sign_key)
-    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit)
+    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
             dsn,

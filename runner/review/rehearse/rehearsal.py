@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, IntegrityError
@@ -17,7 +18,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger, runner_version
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
-from runner.postgres.scratch import ScratchServer, require_plain, scratch_server
+from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
 from runner.review.certificate import Certificate
 from runner.review.commit import commit_of
@@ -64,6 +65,7 @@ class Options:
         clients: run clients.
         base: without a live database, the last phase or id that counts as applied.
         unit: a table by its old or new name: rehearse its unit of tables alone.
+        seconds: the files' sessions are ended when the whole takes longer.
     """
 
     rows: int = 20_000
@@ -73,6 +75,7 @@ class Options:
     clients: bool = True
     base: str = "baseline"
     unit: str | None = None
+    seconds: float = Limits.seconds
 
 
 @dataclass
@@ -127,7 +130,9 @@ def rehearse(
     live = _look(dsn, migrations, to, options)
     listener("reading the schema")
     try:
-        with scratch_server(options.scratch) as server:
+        # A backup is on a server of the user's, under the user's own limits.
+        limits = Limits(seconds=inf if options.backup else options.seconds)
+        with scratch_server(options.scratch, limits) as server:
             rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
             return rehearsal.run()
     except Error as error:
@@ -207,11 +212,17 @@ class _Rehearsal:
         try:
             return self._run()
         except _RowsBreakError:
-            self._rules = self._rules_to_come()
+            rules = self._rules_to_come()
         # What was found so far is of rows that no service could have.
         self._found = _Findings(*map(list, self._known_before))
         self._measured.clear()
         self._schemas.clear()
+        self._rules = rules
+        asked = ", ".join(dict.fromkeys(rule.table.name for rule in rules))
+        if asked:
+            self._found.notes.append(
+                f"the rows of {asked} were taken so that they meet constraints that the files add"
+            )
         return self._run()
 
     def _run(self) -> Certificate:
