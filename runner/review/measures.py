@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.postgres.locks import LockMode
 from runner.postgres.trace import Touch
@@ -197,13 +197,25 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True)
 class ContractColumn:
-    """A column as a client sees it, with what guards its values."""
+    """A column as a client sees it.
+
+    Args:
+        name: its name.
+        type: its type, as PostgreSQL spells it.
+        not_null: it takes no NULL.
+        key: it is part of the primary key.
+        guard: what limits its values.
+        references: oid of the table that a foreign key points to, else 0.
+        number: attnum, which stays the same under another name.
+    """
 
     name: str
     type: str
     not_null: bool
     key: bool
     guard: str
+    references: int = 0
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

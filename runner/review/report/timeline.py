@@ -230,9 +230,9 @@ def _axis(scale: _Scale, y: float) -> Iterator[Markup]:
     step = next((s for s in (0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600) if scale.end / s <= 14), 1800)
     at = 0.0
     while at <= scale.end:
-        yield Markup(
-            '<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{:g} s</text>'
-        ).format(scale(at), y + 18, at)
+        yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{:g} s</text>').format(
+            scale(at), y + 18, "end" if scale(at) > _RIGHT - 14 else "middle", at
+        )
         at += step
 
 
