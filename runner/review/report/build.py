@@ -154,6 +154,7 @@ def render(facts: Facts) -> str:
         "figures": _figures(facts, shown),
         "steps": _next_steps(facts, shown),
         "phases": _PHASES,
+        "phased": any(migration.phase for migration in facts.migrations),
         "pairs": pairs,
         "contract": contract.draw(pairs) if pairs else None,
         "contract_summary": contract.summary(pairs) if pairs else "",

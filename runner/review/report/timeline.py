@@ -111,7 +111,7 @@ def _bands(files: Sequence[FileSpan], scale: _Scale, bottom: float) -> Iterator[
         # A label that would run far from its band is left to the band's title.
         if at + width <= _RIGHT + 4 and at - begin < 60:
             yield _text(at, _BANDS - 8, label, "phase")
-            free = at + width + 8
+            free = at + width + 20
 
 
 def _lanes(lanes: Sequence[str]) -> Iterator[Markup]:
