@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runner import places
+from runner import config, places
 from runner.cli.root import cli, options, print_json
 
 
@@ -92,6 +92,14 @@ def report(
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
 @click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
+@click.option(
     "--base",
     default="baseline",
     show_default=True,
@@ -104,9 +112,16 @@ def report(
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("dsn", "config", "service", "sources", "strategy")
+@options("sign_key", "dsn", "config", "service", "sources", "strategy")
 def review(
-    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+    rows: int,
+    made_up_rows: bool,
+    scratch: str | None,
+    time_limit: float,
+    base: str,
+    output: Path,
+    sign_key: Path | None,
+    **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
 
@@ -120,14 +135,23 @@ def review(
     """
     from rich.console import Console
 
-    from runner.review import pull_request
+    from runner.review import pull_request, signing
     from runner.review.rehearse import Options
 
     dsn, migrations, standard = places.locate_for_review(**where)
-    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    options = Options(
+        rows=rows, made_up=made_up_rows, scratch=scratch, base=base, seconds=time_limit
+    )
+    key = signing.read_key(sign_key)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
-            dsn, migrations, standard, folder=output, options=options, listener=status.update
+            dsn,
+            migrations,
+            standard,
+            folder=output,
+            options=options,
+            listener=status.update,
+            key=key,
         )
     click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
@@ -139,6 +163,14 @@ def review(
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
 @click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
 @click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
 @click.option(
@@ -156,7 +188,7 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "sign_key", "dsn", "config", "service", "sources", "strategy", "json")
 def rehearse(
     dsn: str | None,
     config_path: Path | None,

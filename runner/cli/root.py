@@ -113,6 +113,12 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         type=click.Path(path_type=Path, dir_okay=False),
         help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
     ),
+    "sign_key": click.option(
+        "--sign-key",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
+    ),
     "unit": click.option(
         "--unit",
         metavar="TABLE",

@@ -112,7 +112,7 @@ def lint(
     return Report(tuple(ordered), len(names), tuple(notes))
 
 
-_RULES_ELSEWHERE = {"traced-lock", "traced-rewrite", "rollback-not-reverse"}
+_RULES_ELSEWHERE = {"trace-failed", "traced-lock", "traced-rewrite", "rollback-not-reverse"}
 
 
 def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.ledger.scanner import ScanError, split
 from runner.lint import tree
 from runner.lint.blocks import block_queries, executed_text
+from runner.postgres.locks import LockMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,18 +18,7 @@ if TYPE_CHECKING:
 
 _LEADING = re.compile(r"(?:\s|--[^\n]*(?:\n|$))*")
 
-STRONG = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
-_LOCK_MODES = (
-    "",
-    "ACCESS SHARE",
-    "ROW SHARE",
-    "ROW EXCLUSIVE",
-    "SHARE UPDATE EXCLUSIVE",
-    "SHARE",
-    "SHARE ROW EXCLUSIVE",
-    "EXCLUSIVE",
-    "ACCESS EXCLUSIVE",
-)
+STRONG = frozenset(mode for mode in LockMode if mode.strong)
 _WEAK_CHANGES = frozenset(
     "AT_ValidateConstraint AT_SetStatistics AT_SetRelOptions AT_ResetRelOptions AT_ClusterOn"
     " AT_DropCluster AT_AttachPartition AT_SetOptions AT_ResetOptions".split()
@@ -184,7 +174,7 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
         lock = "" if weak else "ACCESS EXCLUSIVE"
         yield Step("Rename", table, node.subname, node, statement, statement.offset, lock, target)
     elif kind in ("TruncateStmt", "LockStmt"):
-        mode = "ACCESS EXCLUSIVE" if kind == "TruncateStmt" else _LOCK_MODES[node.mode]
+        mode = "ACCESS EXCLUSIVE" if kind == "TruncateStmt" else LockMode.of_number(node.mode)
         for item in node.relations:
             table = tree.relation(tree.inner(item))
             yield Step(verb, table, "", node, statement, statement.offset, mode, "TABLE")

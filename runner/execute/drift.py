@@ -1,24 +1,18 @@
-"""A scratch database: what the files alone give, to compare a live database with."""
+"""Where a live database differs from what its files alone give on a scratch database."""
 
 from __future__ import annotations
 
-import uuid
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from psycopg import errors
-from psycopg.conninfo import make_conninfo
-
 from runner.catalog import Catalog, Difference, diff, read_catalog
-from runner.errors import LedgerError
 from runner.execute.engine import Settings, apply
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect, parse_dsn
-from runner.postgres.databases import create_database, drop_database
+from runner.postgres.connect import connect
+from runner.postgres.scratch import scratch_database
 from runner.quoting import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from psycopg import Connection
 
@@ -33,6 +27,7 @@ _NOT_OF_THE_FILES = (
     "publishes_updates",
     "statistics_target",
 )
+_HINT = "grant the role CREATEDB, or name a server of your own by --scratch DSN"
 _RECORDS = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 
 
@@ -92,27 +87,11 @@ def describe_drift(found: Sequence[Difference]) -> str:
 
 
 def _catalog_of_files(dsn: str, migrations: Sequence[Migration], server: str | None) -> Catalog:
-    with _scratch_database(server or dsn) as scratch:
+    with scratch_database(server or dsn, _HINT) as scratch:
         if migrations:
             last = migrations[-1]
             apply(scratch, migrations, to=last.id, settings=Settings(waiting_period="0"))
         return _catalog_of_database(scratch)
-
-
-@contextmanager
-def _scratch_database(dsn: str) -> Iterator[str]:
-    name = f"trueup_scratch_{uuid.uuid4().hex[:12]}"
-    try:
-        create_database(dsn, name, "template0")
-    except errors.InsufficientPrivilege as error:
-        raise LedgerError(
-            f"a scratch database cannot be created: {error.diag.message_primary}",
-            hint="grant the role CREATEDB, or name a server of your own by --scratch DSN",
-        ) from None
-    try:
-        yield make_conninfo(**{**parse_dsn(dsn), "dbname": name})
-    finally:
-        drop_database(dsn, name)
 
 
 def _catalog_of_database(dsn: str) -> Catalog:

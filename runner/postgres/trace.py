@@ -17,6 +17,8 @@ from psycopg import Connection, Error
 
 from runner.errors import TrueupError
 from runner.postgres.connect import connect
+from runner.postgres.locks import LockMode
+from runner.postgres.plain import run_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,45 +26,13 @@ if TYPE_CHECKING:
 
     from psycopg.errors import Diagnostic
 
-# PostgreSQL manual, "Table-Level Locks", from the weakest to the strongest.
-MODES = (
-    "ACCESS SHARE",
-    "ROW SHARE",
-    "ROW EXCLUSIVE",
-    "SHARE UPDATE EXCLUSIVE",
-    "SHARE",
-    "SHARE ROW EXCLUSIVE",
-    "EXCLUSIVE",
-    "ACCESS EXCLUSIVE",
-)
-_CONFLICTS = {
-    "ACCESS SHARE": {7},
-    "ROW SHARE": {6, 7},
-    "ROW EXCLUSIVE": {4, 5, 6, 7},
-    "SHARE UPDATE EXCLUSIVE": {3, 4, 5, 6, 7},
-    "SHARE": {2, 3, 5, 6, 7},
-    "SHARE ROW EXCLUSIVE": {2, 3, 4, 5, 6, 7},
-    "EXCLUSIVE": {1, 2, 3, 4, 5, 6, 7},
-    "ACCESS EXCLUSIVE": {0, 1, 2, 3, 4, 5, 6, 7},
-}
 SAMPLING_SECONDS = 0.005
 _CLOSE_SECONDS = 0.1  # at first it looks without a pause: a short statement is gone in no time
 _TEMPORARY_FILE = re.compile(r"^\D+pgsql_tmp\S*\D+(\d+)$")
 
-# Settings of a session whose statements are traced: the server tells of each temporary file.
-SETTINGS = {"client_min_messages": "log", "log_temp_files": "0"}
-
-
-def conflicts(one: str, other: str) -> bool:
-    """Whether two lock modes of MODES exclude each other on one relation."""
-    return MODES.index(other) in _CONFLICTS[one]
-
-
-def stops(mode: str) -> str:
-    """What clients cannot do under a lock: "reads and writes", "writes", or nothing."""
-    if conflicts(mode, "ACCESS SHARE"):
-        return "reads and writes"
-    return "writes" if conflicts(mode, "ROW EXCLUSIVE") else ""
+# Of a session whose statements are traced: with log_temp_files = 0, which a superuser sets, the
+# server tells of each temporary file.
+SETTINGS = {"client_min_messages": "log"}
 
 
 @dataclass(frozen=True)
@@ -71,13 +41,13 @@ class Lock:
 
     Args:
         relation: schema-qualified name, as it was when the file began.
-        mode: the strongest, of MODES.
+        mode: the strongest.
         new: the relation was made by the same file, so nobody else can wait for it.
         held: seconds it was seen held, for a sampled statement; else 0, as it lasts to COMMIT.
     """
 
     relation: str
-    mode: str
+    mode: LockMode
     new: bool
     held: float = 0.0
 
@@ -126,6 +96,7 @@ class Trace:
         wal_bytes: WAL written in that time, by other sessions too.
         temp_bytes: temporary files, None when the role may not ask for them.
         sampled: watched from outside; short locks may be missing, and other sessions' rows count.
+        skipped: why it was left out, as it needs more rights than a scratch server gives.
     """
 
     seconds: float
@@ -134,12 +105,13 @@ class Trace:
     wal_bytes: int = 0
     temp_bytes: int | None = None
     sampled: bool = False
+    skipped: str = ""
 
 
 @dataclass(frozen=True)
 class _State:
     wal: int
-    locks: frozenset[tuple[int, str]]
+    locks: frozenset[tuple[int, LockMode]]
     relations: Mapping[int, tuple[str, str, int | None]]
     counters: Mapping[int, tuple[int, ...]]
 
@@ -187,15 +159,10 @@ def _read_state(connection: Connection[Any], pid: int, *, inside: bool) -> _Stat
     wal, locks, relations, counters = row
     return _State(
         wal,
-        frozenset((oid, mode_name(mode)) for oid, mode in locks or ()),
+        frozenset((oid, LockMode.of_catalog(mode)) for oid, mode in locks or ()),
         {int(o): (f"{s}.{n}", kind, node) for o, (s, n, kind, node) in (relations or {}).items()},
         {int(oid): tuple(values) for oid, values in (counters or {}).items()},
     )
-
-
-def mode_name(mode: str) -> str:
-    """`AccessExclusiveLock` as the manual writes it."""
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
 
 
 def _touches(names: Mapping[int, str], before: _State, after: _State) -> tuple[Touch, ...]:
@@ -219,23 +186,23 @@ def _touches(names: Mapping[int, str], before: _State, after: _State) -> tuple[T
 
 
 def _strongest(
-    taken: Mapping[tuple[int, str], float],
-    held: frozenset[tuple[int, str]],
+    taken: Mapping[tuple[int, LockMode], float],
+    held: frozenset[tuple[int, LockMode]],
     first: _State,
     after: _State,
 ) -> tuple[Lock, ...]:
     """The strongest mode on each relation of a client's, when it is stronger than before."""
-    strongest: dict[int, str] = {}
+    strongest: dict[int, LockMode] = {}
     for oid, mode in taken:
-        if oid not in strongest or MODES.index(mode) > MODES.index(strongest[oid]):
+        if oid not in strongest or mode.number > strongest[oid].number:
             strongest[oid] = mode
     locks = []
     for oid, mode in strongest.items():
         known = first.relations.get(oid) or after.relations.get(oid)
-        before = [MODES.index(m) for o, m in held if o == oid]
-        if known and MODES.index(mode) > max(before, default=-1):
+        before = [m.number for o, m in held if o == oid]
+        if known and mode.number > max(before, default=0):
             locks.append(Lock(known[0], mode, oid not in first.relations, taken[oid, mode]))
-    return tuple(sorted(locks, key=lambda lock: (-MODES.index(lock.mode), lock.relation)))
+    return tuple(sorted(locks, key=lambda lock: (-lock.mode.number, lock.relation)))
 
 
 @dataclass
@@ -245,9 +212,11 @@ class Tracer:
     Args:
         connection: in autocommit mode, better with SETTINGS; the caller begins and ends
             transactions.
+        skipped: statements that were left out, with the reason; what needs them is, too.
     """
 
     connection: Connection[Any]
+    skipped: dict[str, str] = field(default_factory=dict)
     _first: _State | None = field(default=None, init=False)
     _last: _State | None = field(default=None, init=False)
     _temp: int = field(default=0, init=False)
@@ -281,7 +250,7 @@ class Tracer:
         assert before is not None
         self._temp = 0
         begun = time.perf_counter()
-        self.connection.execute(statement.encode())
+        skipped = self.execute(statement)
         seconds = time.perf_counter() - begun
         after = _read_state(self.connection, self.connection.info.backend_pid, inside=True)
         self._last = after
@@ -293,7 +262,31 @@ class Tracer:
             _touches(names, before, after),
             after.wal - before.wal,
             self._temp if self._hears else None,
+            skipped=skipped,
         )
+
+    def run_alone(self, statement: str) -> Trace:
+        """Run a statement outside a transaction, unwatched: its locks and counters are not known.
+
+        Args:
+            statement: SQL text without parameters.
+
+        Returns:
+            How long it took, and what it rewrote.
+        """
+        pid = self.connection.info.backend_pid
+        before = _read_state(self.connection, pid, inside=True)
+        begun = time.perf_counter()
+        skipped = self.execute(statement)
+        seconds = time.perf_counter() - begun
+        after = _read_state(self.connection, pid, inside=True)
+        names = {oid: name for oid, (name, _, _) in before.relations.items()}
+        rewrites = tuple(t for t in _touches(names, before, after) if t.rewritten)
+        return Trace(seconds, touches=rewrites, skipped=skipped)
+
+    def execute(self, statement: str) -> str:
+        """Run a statement untraced; returns why it was left out, or nothing."""
+        return run_plain(self.connection, statement, self.skipped)
 
     def run_outside(self, statement: str, dsn: str) -> Trace:
         """Run a statement outside a transaction, watched from a second connection.
@@ -312,7 +305,7 @@ class Tracer:
             self._temp = 0
             with _Sampler(dsn, pid) as sampler:
                 begun = time.perf_counter()
-                self.connection.execute(statement.encode())
+                skipped = self.execute(statement)
                 seconds = time.perf_counter() - begun
             self._flush()
             after = _read_state(other, pid, inside=False)
@@ -324,6 +317,7 @@ class Tracer:
             after.wal - before.wal,
             self._temp if self._hears else None,
             sampled=True,
+            skipped=skipped,
         )
 
     def _flush(self) -> None:
@@ -348,7 +342,7 @@ class _Sampler:
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
-        self.longest: dict[tuple[int, str], float] = {}
+        self.longest: dict[tuple[int, LockMode], float] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -365,7 +359,7 @@ class _Sampler:
         self._thread.join(timeout=10)
 
     def _watch(self) -> None:
-        since: dict[tuple[int, str], float] = {}
+        since: dict[tuple[int, LockMode], float] = {}
         begun = time.perf_counter()
         try:
             with connect(self._dsn, application_name="trueup trace") as connection:
@@ -385,10 +379,10 @@ class _Sampler:
         finally:
             self._ready.set()
 
-    def _look(self, connection: Connection[Any]) -> set[tuple[int, str]]:
+    def _look(self, connection: Connection[Any]) -> set[tuple[int, LockMode]]:
         rows = connection.execute(
             "SELECT relation::bigint, mode FROM pg_catalog.pg_locks"
             " WHERE pid = %s AND locktype = 'relation' AND granted",
             [self._pid],
         ).fetchall()
-        return {(oid, mode_name(mode)) for oid, mode in rows}
+        return {(oid, LockMode.of_catalog(mode)) for oid, mode in rows}

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from runner.postgres import trace
 from runner.postgres.connect import connect
-from runner.review import trace
-from runner.review.trace import Touch, Trace, Tracer
+from runner.postgres.trace import Touch, Trace, Tracer
 
 ROWS = 3000
 
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
-    with connect(database, application_name="test", settings=trace.SETTINGS) as connection:
+    settings = {**trace.SETTINGS, "log_temp_files": "0"}
+    with connect(database, application_name="test", settings=settings) as connection:
         connection.execute(
             "CREATE TABLE public.item (id integer PRIMARY KEY, state text);"
             "CREATE TABLE public.part (item integer REFERENCES public.item)"
@@ -137,27 +138,6 @@ def test_a_block_that_commits_is_sampled(connection: psycopg.Connection, databas
     touch = found.touches[0]
     assert (touch.relation, touch.updated, touch.rewritten) == ("public.item", ROWS, False)
     assert Touch("public.item", updated=ROWS).dead == touch.dead
-
-
-@pytest.mark.parametrize(
-    ("mode", "stopped"),
-    [
-        ("ACCESS EXCLUSIVE", "reads and writes"),
-        ("EXCLUSIVE", "writes"),
-        ("SHARE ROW EXCLUSIVE", "writes"),
-        ("SHARE", "writes"),
-        ("SHARE UPDATE EXCLUSIVE", ""),
-        ("ROW EXCLUSIVE", ""),
-    ],
-)
-def test_what_a_lock_stops(mode: str, stopped: str) -> None:
-    assert trace.stops(mode) == stopped
-
-
-def test_conflicts_are_mutual() -> None:
-    for one in trace.MODES:
-        for other in trace.MODES:
-            assert trace.conflicts(one, other) == trace.conflicts(other, one)
 
 
 def test_a_materialized_view_without_data_is_filled_and_not_rewritten(

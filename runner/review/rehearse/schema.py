@@ -1,4 +1,4 @@
-"""The scratch copy: a server, the schema of a live database or of files, and rows."""
+"""The schema of a live database, taken by pg_dump and made again in a scratch database."""
 
 from __future__ import annotations
 
@@ -6,99 +6,29 @@ import os
 import re
 import shutil
 import subprocess
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error, sql
+from psycopg import Connection, Error
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
-from runner.postgres.databases import create_database, drop_database
-from runner.postgres.embedded import FAST, start_server
+from runner.postgres.plain import run_plain
+from runner.postgres.scratch import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runner.postgres.scratch import ScratchServer
 
 _NAME = "trueup rehearsal"
-_META = re.compile(r"^\\.*$", re.MULTILINE)
+_META = re.compile(r"^\\(?:un)?restrict \w+$", re.MULTILINE)
 _DUMP_SECONDS = 600
-
-
-@dataclass
-class ScratchServer:
-    """A server that scratch databases are made on, and dropped with.
-
-    Args:
-        dsn: one of its databases.
-        own: it is the embedded server, so that roles may be made.
-    """
-
-    dsn: str
-    own: bool
-    _made: list[str] = field(default_factory=list)
-
-    def create(self, template: str | None = None) -> str:
-        """A new database's DSN; a clone of another one's when that is given."""
-        name = f"trueup_rehearsal_{uuid.uuid4().hex[:12]}"
-        source = parse_dsn(template)["dbname"] if template else "template0"
-        try:
-            create_database(self.dsn, name, source)
-        except Error as error:
-            raise RehearsalError(
-                f"no scratch database can be made: {error.diag.message_primary or error}",
-                hint="name a server where the role may: --scratch DSN; or leave it out",
-            ) from None
-        self._made.append(name)
-        return make_conninfo(**{**parse_dsn(self.dsn), "dbname": name})
-
-    def drop(self, dsn: str) -> None:
-        """Drop one of its databases."""
-        name = parse_dsn(dsn)["dbname"]
-        if name in self._made:
-            drop_database(self.dsn, name)
-            self._made.remove(name)
-
-    def drop_all(self) -> None:
-        """Drop all that was made."""
-        for name in list(self._made):
-            drop_database(self.dsn, name)
-            self._made.remove(name)
-
-
-@contextmanager
-def scratch_server(dsn: str | None) -> Iterator[ScratchServer]:
-    """The embedded server, or a named one.
-
-    Args:
-        dsn: a database of a server of the user's; None for the embedded server.
-
-    Raises:
-        RehearsalError: the role there is no superuser.
-    """
-    if dsn is None:
-        # Nothing here outlives the rehearsal: its times are those of a server that need not wait
-        # for the disk, which the certificate says.
-        with start_server(settings={**FAST, "max_connections": "50"}) as server:
-            yield ScratchServer(server.dsn(), own=True)
-        return
-    with connect(dsn, application_name=_NAME) as connection:
-        row = connection.execute(
-            "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-        ).fetchone()
-    if not row or not row[0]:
-        raise RehearsalError(
-            "the role of the scratch server is no superuser",
-            hint="it loads rows without checking foreign keys; or leave --scratch out",
-        )
-    scratch = ScratchServer(dsn, own=False)
-    try:
-        yield scratch
-    finally:
-        scratch.drop_all()
 
 
 @dataclass(frozen=True)
@@ -113,7 +43,7 @@ class Schema:
 
     before: tuple[str, ...]
     after: tuple[str, ...]
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
 
 
 def dump_schema(dsn: str, *, owners: bool) -> Schema:
@@ -129,12 +59,13 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
     with connect(dsn, application_name=_NAME) as connection:
         major = connection.info.server_version // 10000
         roles = connection.execute(
-            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
+            "SELECT rolname, rolsuper FROM pg_catalog.pg_roles"
+            " WHERE rolname !~ '^pg_' ORDER BY rolname"
         ).fetchall()
     program = _pg_dump(major)
     flags = [] if owners else ["--no-owner", "--no-acl"]
     parts = [_run(program, dsn, section, flags) for section in ("pre-data", "post-data")]
-    return Schema(parts[0], parts[1], tuple(row[0] for row in roles))
+    return Schema(parts[0], parts[1], tuple(Role(*row) for row in roles))
 
 
 def load_schema(
@@ -154,7 +85,7 @@ def load_schema(
     failures = []
     with connect(dsn, application_name=_NAME) as connection:
         if scratch.own:
-            _make_roles(connection, schema.roles)
+            scratch.make_roles(schema.roles)
         connection.execute("SET check_function_bodies = off")
         failures += _execute(connection, schema.before)
         rows()
@@ -162,24 +93,18 @@ def load_schema(
     return failures
 
 
-def _make_roles(connection: Connection[Any], roles: Sequence[str]) -> None:
-    known = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
-    for role in roles:
-        if role not in known:
-            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-
-
 def _execute(connection: Connection[Any], statements: Sequence[str]) -> list[str]:
     failures = []
+    skipped: dict[str, str] = {}
     for statement in statements:
         try:
-            connection.execute(statement.encode())
+            run_plain(connection, statement, skipped)
         except Error as error:
             if error.sqlstate == "42P06":  # the schema public is there already
                 continue
             shown = " ".join(statement.split())[:80]
             failures.append(f"{shown}: {error.diag.message_primary or error}")
-    return failures
+    return [*skipped.values(), *failures]
 
 
 def _pg_dump(major: int) -> Path:
@@ -232,6 +157,5 @@ def _run(program: Path, dsn: str, section: str, flags: Sequence[str]) -> tuple[s
             f"pg_dump cannot read the schema: {reason}",
             hint="it needs SELECT on every table, to lock it in ACCESS SHARE mode",
         )
-    # Outside of strings, pg_dump begins lines with psql's commands only for \restrict.
-    text = _META.sub("", done.stdout.decode()) if b"\n\\" in done.stdout else done.stdout.decode()
+    text = _META.sub("", done.stdout.decode())  # pg_dump's only commands of psql
     return tuple(statement.text for statement in split(text))
