@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from runner.lint import tree
 
 if TYPE_CHECKING:
-    from runner.lint.steps import Statement
     from runner.lint.tree import Node
 
 _PLACEHOLDER = re.compile(r"%(?:\d+\$)?-?\d*([IsL])")
@@ -43,8 +42,12 @@ class BlockQuery:
     loop: bool
 
 
-def block_queries(block: Statement) -> tuple[list[BlockQuery], bool]:
-    """The queries of a DO block, and whether it commits."""
+def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
+    """The queries of a DO block, and whether it commits.
+
+    Args:
+        block: its text, from DO to the end of its body.
+    """
     found: list[BlockQuery] = []
     commits = False
 
@@ -67,7 +70,7 @@ def block_queries(block: Statement) -> tuple[list[BlockQuery], bool]:
             inside = loop or key in _LOOPS
             visit(item, inside)
 
-    visit(tree.parse_plpgsql(block.text), False)
+    visit(tree.parse_plpgsql(block), False)
     return found, commits
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runner.lint import tree
 from runner.lint.blocks import block_text
 from runner.lint.definitions import column_type, contype, index_columns, is_serial
-from runner.lint.world import Column, Constraint, Index, Table, View, World
+from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 
 if TYPE_CHECKING:
     from runner.lint.layouts import Script
@@ -54,7 +54,7 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
 
 
 def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    column = Column(column_type(definition), is_serial(definition), script)
+    column = WrittenColumn(column_type(definition), is_serial(definition), script)
     table.columns[definition.colname] = column
     for item in definition.constraints:
         part = tree.inner(item)
@@ -206,7 +206,7 @@ def _rename(world: World, step: Step, script: Script) -> None:
         _move(world, step.table, new)
     elif step.target == "COLUMN":
         table = world.table(step.table)
-        column = table.columns.pop(node.subname, Column())
+        column = table.columns.pop(node.subname, WrittenColumn())
         column.renamed = True
         table.columns[node.newname] = column
         swap = {node.subname: node.newname}

@@ -329,7 +329,7 @@ def _object(node: Node) -> str:
 
 
 def _hidden_steps(block: Statement) -> Iterator[Step]:
-    queries, commits = block_queries(block)
+    queries, commits = block_queries(block.text)
     begin = 0
     for query in queries:
         place = block.text.find(query.text, begin)

@@ -21,7 +21,7 @@ _DDL = re.compile(
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    queries, _ = block_queries(step.statement)
+    queries, _ = block_queries(step.statement.text)
     begin = 0
     for query in queries:
         place = step.statement.text.find(query.text, begin)
