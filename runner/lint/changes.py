@@ -93,6 +93,8 @@ def _create(world: World, step: Step, script: Script) -> None:
     if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
         return
     table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    keys = [tree.inner(item).name for item in node.partspec.part_params]
+    table.partition_key = tuple(keys) if all(keys) else ()
     for item in node.inh_relations:
         parent = world.tables.get(tree.relation(tree.inner(item)))
         if parent is not None:
@@ -113,7 +115,22 @@ def _create(world: World, step: Step, script: Script) -> None:
 
 def _create_as(world: World, step: Step, script: Script) -> None:
     empty = step.target == "MATVIEW" and step.node.into.skip_data
-    world.tables[step.table] = Table(step.table, born=script, unfilled=empty)
+    table = Table(step.table, born=script, unfilled=empty)
+    names = [_output_name(tree.inner(item)) for item in tree.inner(step.node.query).target_list]
+    if all(names) and not tree.strings(step.node.into.col_names):
+        table.known = True
+        table.columns = {name: WrittenColumn(born=script) for name in names}
+    world.tables[step.table] = table
+
+
+def _output_name(target: Node) -> str:
+    """The name of a column of a query; empty where the text does not show it."""
+    value = tree.inner(target.val)
+    if target.name:
+        return str(target.name)
+    if tree.kind(value) == "FuncCall":
+        return tree.strings(value.funcname)[-1]
+    return tree.column(value) if tree.kind(value) == "ColumnRef" else ""
 
 
 def _refresh(world: World, step: Step, script: Script) -> None:

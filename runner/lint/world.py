@@ -76,6 +76,7 @@ class Table:
         known: True when the chain created it, so that all its columns and indexes are known.
         born: the file that created it.
         partitioned: whether it was created with PARTITION BY.
+        partition_key: its columns, when it has no expression.
         unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
     """
 
@@ -83,6 +84,7 @@ class Table:
     known: bool = False
     born: Script | None = None
     partitioned: bool = False
+    partition_key: tuple[str, ...] = ()
     unfilled: bool = False
     columns: dict[str, WrittenColumn] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"changing {step.table}.{step.name} {shown} rewrites the table and its indexes under"
         " ACCESS EXCLUSIVE, and breaks clients that still send the old type",
-        names={"type": new},
+        names={
+            "type": suggest.type_(definition.type_name),
+            "column": step.name,
+        },
     )
 
 
@@ -82,10 +85,10 @@ RULE = Rule(
     " more digits and the same scale), every row is converted and every index on it built"
     " again, while nobody can read the table. A shorter varchar is checked row by row in the"
     " same way.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column}_new {type};
+    instead="""ALTER TABLE {table} ADD COLUMN {column:_new} {type};
 -- keep both in step by a trigger, fill the old rows in batches, then swap the names:
-ALTER TABLE {table} RENAME COLUMN {column} TO {column}_old;
-ALTER TABLE {table} RENAME COLUMN {column}_new TO {column};""",
+ALTER TABLE {table} RENAME COLUMN {column} TO {column:_old};
+ALTER TABLE {table} RENAME COLUMN {column:_new} TO {column};""",
     flagged=(
         "ALTER TABLE orders ALTER COLUMN id TYPE bigint;",
         "ALTER TABLE users ALTER COLUMN id TYPE uuid USING id::uuid;",

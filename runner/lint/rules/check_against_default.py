@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.definitions import allowed_values
 from runner.lint.model import Hit, Rule
 
@@ -28,7 +29,11 @@ def _check(chain: Chain) -> Iterator[Hit]:
                     " every INSERT that leaves the column out fails",
                     step=constraint.step,
                     path=constraint.script.path,
-                    names={"table": table.name, "column": name, "value": min(values)},
+                    names={
+                        "table": table.name,
+                        "column": name,
+                        "value": suggest.literal(min(values)),
+                    },
                 )
 
 
@@ -38,7 +43,7 @@ RULE = Rule(
     title="A CHECK refuses the column's own default",
     why="Converting the rows and adding the CHECK leaves the default as it was: 'active' where only"
     " 'ACTIVE' is let in.",
-    instead="""ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT '{value}';""",
+    instead="""ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {value};""",
     flagged=(
         "CREATE TABLE t (state text DEFAULT 'active');\n-- file: 0002_check.sql\n"
         "ALTER TABLE t ADD CONSTRAINT c CHECK (state IN ('ACTIVE', 'GONE')) NOT VALID;",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.definitions import column_type, contype, is_serial
 from runner.lint.model import Hit, Rule
 
@@ -53,7 +53,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             yield Hit(
                 f"{definition.colname} {type_}: {reason}",
                 offset=None if step.hidden else offset,
-                names={"column": definition.colname, "type": better},
+                names={"column": definition.colname, "type": suggest.Sql(better)},
             )
         references = any(contype(tree.inner(k)) == "FOREIGN" for k in definition.constraints)
         numbered = is_serial(definition)
@@ -62,7 +62,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 f"{definition.colname} counts in {base}, which ends at {_SMALL_KEYS[base]}: then no"
                 " row can be added, and widening rewrites the table",
                 offset=None if step.hidden else offset,
-                names={"column": definition.colname, "type": "bigint"},
+                names={"column": definition.colname, "type": suggest.Sql("bigint")},
             )
 
 
@@ -71,7 +71,7 @@ RULE = Rule(
     level="style",
     title="A column type that is regretted later",
     why="Changing a type later rewrites the table, or takes a migration in several releases.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};""",
+    instead="""-- in the column's definition: {column} {type}""",
     flagged=(
         "CREATE TABLE t (at timestamp);",
         "CREATE TABLE t (code char(8));",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint.definitions import index_columns
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.node.concurrent or context.world.table(step.table).partitioned:
         return
-    unique = "UNIQUE " if step.node.unique else ""
     yield Hit(
         f"writes to {step.table} wait until the index is built (SHARE lock)",
-        names={
-            "unique": unique,
-            "columns": ", ".join(c or "(...)" for c in index_columns(step.node.index_params)),
-            "name": step.name or f"{step.table}_idx",
-        },
+        names={"statement": suggest.statement(step.node, concurrent=True, if_not_exists=False)},
     )
 
 
@@ -35,7 +30,7 @@ RULE = Rule(
     why="The build reads the whole table, and every INSERT, UPDATE and DELETE waits for its"
     " end. CONCURRENTLY reads it twice and lets them go on.",
     instead="""-- in a file of its own, outside a transaction
-CREATE {unique}INDEX CONCURRENTLY {name} ON {table} ({columns});""",
+{statement};""",
     flagged=(
         "CREATE INDEX users_email_idx ON users (email);",
         "DO $$ BEGIN CREATE UNIQUE INDEX users_email_key ON users (email); END $$;",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     rights = {tree.inner(p).priv_name for p in node.privileges}
     if not rights or rights & {"insert", "update", "delete", "truncate", "create"}:
-        yield Hit("every role of the server, also one made later, may change it")
+        role = tree.parse("GRANT a TO the_application")[0][0].grantee_roles[0].role_spec
+        yield Hit(
+            "every role of the server, also one made later, may change it",
+            names={"grant": suggest.statement(node, grantees=[role])},
+        )
 
 
 RULE = Rule(
@@ -31,7 +35,7 @@ RULE = Rule(
     level="error",
     title="Rights to change data are granted to PUBLIC",
     why="PUBLIC is everybody, roles that do not exist yet included.",
-    instead="""GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
+    instead="""{grant};""",
     flagged=("GRANT ALL ON users TO PUBLIC;", "GRANT CREATE ON SCHEMA app TO PUBLIC;"),
     passed=("GRANT SELECT ON kinds TO PUBLIC;", "GRANT ALL ON users TO app;"),
     step=_check,

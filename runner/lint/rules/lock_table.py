@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"LOCK TABLE {step.table} IN {step.lock} MODE waits without end, and every query on the"
         " table waits behind it",
-        names={"mode": step.lock},
+        names={"mode": suggest.Sql(step.lock)},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if tree.option(step.node.params, "concurrently") is None:
+        asked = tree.parse("REINDEX (CONCURRENTLY) TABLE t")[0][0].params
+        parameters = list(map(tree.inner, (*step.node.params, *asked)))
         yield Hit(
             f"REINDEX of {step.table} stops writes to its table, and reads that use the index",
-            names={"kind": step.target},
+            names={"statement": suggest.statement(step.node, params=parameters)},
         )
 
 
@@ -29,7 +31,7 @@ RULE = Rule(
     why="The index is built anew under a lock that writers, and readers that plan with the"
     " index, wait for.",
     instead="""-- in a file of its own, outside a transaction
-REINDEX {kind} CONCURRENTLY {table};""",
+{statement};""",
     flagged=("REINDEX TABLE users;", "REINDEX INDEX users_email_idx;"),
     passed=("-- transactional: false\nREINDEX INDEX CONCURRENTLY users_email_idx;",),
     step=_check,

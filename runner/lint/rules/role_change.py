@@ -32,7 +32,7 @@ RULE = Rule(
     title="A password or superuser rights in a migration",
     why="Migrations are kept for ever and read by many. Roles belong to the server, not to a"
     " schema.",
-    instead="""CREATE ROLE the_application LOGIN;  -- whoever runs the server sets its password""",
+    instead="""-- whoever runs the server makes the role, and sets its password and its powers""",
     flagged=("CREATE ROLE app LOGIN PASSWORD 'secret';", "ALTER ROLE app SUPERUSER;"),
     passed=("CREATE ROLE reporting NOLOGIN;",),
     step=_check,

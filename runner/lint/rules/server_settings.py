@@ -28,7 +28,7 @@ RULE = Rule(
     title="A migration changes the server's settings",
     why="Settings belong to the server's configuration. Restored elsewhere, the database"
     " behaves in another way, and ALTER SYSTEM fails on hosted servers.",
-    instead="""SET LOCAL maintenance_work_mem = '1GB';  -- for this file only""",
+    instead="""-- the server's configuration; for one file, SET LOCAL where it is allowed""",
     flagged=("ALTER SYSTEM SET work_mem = '1GB';", "ALTER DATABASE app SET work_mem = '1GB';"),
     passed=("SET LOCAL work_mem = '1GB';",),
     step=_check,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"no validated CHECK shows that {step.name} has no NULL{detail}: all of {step.table}"
             " is read under ACCESS EXCLUSIVE",
-            names={"name": f"{step.table}_{step.name}_filled", "column": step.name},
+            names={"name": suggest.made(step.table, step.name, "filled"), "column": step.name},
         )
         return
     proofs = {k.name for k in table.constraints if k.validated and step.name in k.columns}
@@ -37,6 +38,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"the CHECK that proves {step.name} is dropped in the same ALTER TABLE: it is gone"
             f" before it is used, and all of {step.table} is read under ACCESS EXCLUSIVE",
+            instead="ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
+            "ALTER TABLE {table} DROP CONSTRAINT {name};  -- a statement of its own",
             names={"name": sorted(proofs)[0], "column": step.name},
         )
 
@@ -51,7 +54,7 @@ RULE = Rule(
     instead="""ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID;
 -- in a second file:
 ALTER TABLE {table} VALIDATE CONSTRAINT {name};
--- in a third:
+-- in a third, in two statements:
 ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
 ALTER TABLE {table} DROP CONSTRAINT {name};""",
     flagged=(

@@ -98,9 +98,8 @@ RULE = Rule(
     title="yoyo reads the file otherwise than it is meant",
     why="yoyo ignores directives in the wrong place without a word, pairs the rollback"
     " statements of a failed file by position, and cannot feed COPY.",
-    instead="""-- transactional: false
--- depends: 0001_before
-CREATE INDEX CONCURRENTLY i ON t (a);  -- one statement a file outside a transaction""",
+    instead="""-- the first lines: `-- depends: ID`, and `-- transactional: false` where it must be,
+-- with one statement in such a file""",
     flagged=(
         "-- depends: 0000_base\nSELECT 1;\n-- transactional: false\nSELECT 2;",
         "-- depends: 0000_base\nINSERT INTO t VALUES ('C:\\');\nINSERT INTO t VALUES ('b');",
