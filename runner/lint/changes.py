@@ -303,6 +303,10 @@ def _create_function(world: World, step: Step, script: Script) -> None:
         world.steady.add(step.table)
 
 
+def _row_security(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).forced_security = step.verb == "ForceRowSecurity"
+
+
 def _enum(world: World, step: Step, script: Script) -> None:
     world.enum_types.add(step.table)
     world.new_types[step.table] = script
@@ -331,4 +335,7 @@ _HANDLERS = {
     "Do": _routine_call,
     "CreateFunction": _create_function,
     "CreateEnum": _enum,
+    "ForceRowSecurity": _row_security,
+    "NoForceRowSecurity": _row_security,
+    "DisableRowSecurity": _row_security,
 }

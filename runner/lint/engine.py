@@ -209,7 +209,7 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
     instead = rule.instead if hit.instead is None else hit.instead
     return Finding(
         rule=rule.name,
-        level=rule.level,
+        level=hit.level or rule.level,
         path=script.path,
         line=line,
         column=column,

@@ -43,6 +43,7 @@ class Hit:
         names: values for the rule's safe way beside the step's own table, column and name: names
             as the catalog holds them, or pieces of SQL.
         instead: the safe way when it is not the rule's own.
+        level: when it is not the rule's own.
         edits: changes of the file that are the safe way and change nothing else.
     """
 
@@ -52,6 +53,7 @@ class Hit:
     offset: int | None = None
     names: dict[str, str] = field(default_factory=dict)
     instead: str | None = None
+    level: Level | None = None
     edits: tuple[Edit, ...] = ()
 
 

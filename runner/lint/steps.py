@@ -196,7 +196,7 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
             yield Step(verb, table, "", node, statement, statement.offset, lock, "TABLE")
     elif kind == "AlterObjectSchemaStmt":
         target = tree.enum_name(node, "object_type").removeprefix("OBJECT_")
-        table = tree.relation(node.relation) if node.HasField("relation") else ""
+        table = tree.relation(node.relation) if node.HasField("relation") else _object(node)
         lock = "ACCESS EXCLUSIVE" if target in ("TABLE", "VIEW", "MATVIEW") else ""
         yield Step(
             "SetSchema", table, node.newschema, node, statement, statement.offset, lock, target
@@ -323,7 +323,7 @@ def _object_name(node: Node) -> str:
 
 def _object(node: Node) -> str:
     if not node.HasField("object"):
-        return str(node.subname)
+        return str(getattr(node, "subname", ""))
     inner = tree.inner(node.object)
     return tree.dotted(inner.items) if tree.kind(inner) == "List" else _object_name(inner)
 

@@ -77,6 +77,7 @@ class Table:
         born: the file that created it.
         partitioned: whether it was created with PARTITION BY.
         partition_key: its columns, when it has no expression.
+        forced_security: whether row security holds for its owner, too.
         unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
     """
 
@@ -85,6 +86,7 @@ class Table:
     born: Script | None = None
     partitioned: bool = False
     partition_key: tuple[str, ...] = ()
+    forced_security: bool = False
     unfilled: bool = False
     columns: dict[str, WrittenColumn] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)

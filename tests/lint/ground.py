@@ -43,6 +43,11 @@ GROUND = {
     "c": _ON_USERS + "ALTER TABLE users ADD CONSTRAINT c CHECK (true)",
     "i": "CREATE TABLE i_of (a int); CREATE INDEX i ON i_of (a)",
     "next_code": _FUNCTION.format("app.next_code()", "text", "sql", "SELECT ''"),
+    "audit": (
+        _ON_USERS
+        + _FUNCTION.format("audit()", "trigger", "plpgsql", "BEGIN RETURN NEW; END")
+        + "; CREATE TRIGGER audit BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION audit()"
+    ),
     "users_id_seq": "CREATE SEQUENCE users_id_seq",
     "<t>": 'CREATE TABLE "<t>" (id int)',
 }

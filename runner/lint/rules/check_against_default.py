@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.lint import suggest
-from runner.lint.definitions import allowed_values
+from runner.lint.definitions import allowed_values, check_expression
 from runner.lint.model import Hit, Rule
+from runner.lint.values import meets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,10 @@ def _check(chain: Chain) -> Iterator[Hit]:
             column = table.columns.get(name)
             default = column.default if column else None
             values = allowed_values(constraint.step, name)
-            if isinstance(default, str) and values and default not in values:
+            expression = check_expression(constraint.step)
+            if expression is None or default is None:
+                continue
+            if meets(expression, name, default) is False:
                 yield Hit(
                     f"{table.name}.{name} has DEFAULT {default!r}, which {constraint.name} refuses:"
                     " every INSERT that leaves the column out fails",
@@ -31,9 +35,11 @@ def _check(chain: Chain) -> Iterator[Hit]:
                     path=constraint.script.path,
                     names={
                         "table": table.name,
+                        "check": constraint.name,
                         "column": name,
-                        "value": suggest.literal(min(values)),
+                        "value": suggest.literal(min(values, default="")),
                     },
+                    instead=None if values else "-- a DEFAULT of {column} that {check} lets in",
                 )
 
 
@@ -47,6 +53,8 @@ RULE = Rule(
     flagged=(
         "CREATE TABLE t (state text DEFAULT 'active');\n-- file: 0002_check.sql\n"
         "ALTER TABLE t ADD CONSTRAINT c CHECK (state IN ('ACTIVE', 'GONE')) NOT VALID;",
+        "CREATE TABLE t (state text DEFAULT 'active');\n-- file: 0002_check.sql\n"
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (state = upper(state)) NOT VALID;",
     ),
     passed=(
         "CREATE TABLE t (state text DEFAULT 'ACTIVE');\n-- file: 0002_check.sql\n"

@@ -26,6 +26,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 f"no policy for {step.table}: all but its owner see an empty table at once",
                 names={"policy": suggest.made(step.table, "own")},
             )
+    elif step.verb == "ForceRowSecurity":
+        yield Hit(
+            f"from now on the owner of {step.table} sees what policies show him: migrations,"
+            " backfills and dumps leave rows out without an error",
+            instead="-- in each of these: an error in place of missing rows\n"
+            "SET row_security = off;",
+        )
     else:
         yield Hit(
             f"every role that may read {step.table} now sees all of its rows",
@@ -36,7 +43,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 RULE = Rule(
     name="row-security",
     level="warning",
-    title="Row security is switched on without a policy, or off",
+    title="Row security is switched on without a policy, forced, or off",
     why="Row security without a policy hides all rows, without an error. Switched off, it shows"
     " every tenant's rows to every tenant.",
     instead="""-- in one transaction
@@ -48,5 +55,7 @@ ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;""",
     ),
     passed=("CREATE POLICY p ON users USING (true); ALTER TABLE users ENABLE ROW LEVEL SECURITY;",),
     step=_check,
-    verbs=frozenset({"EnableRowSecurity", "DisableRowSecurity", "NoForceRowSecurity"}),
+    verbs=frozenset(
+        {"EnableRowSecurity", "DisableRowSecurity", "ForceRowSecurity", "NoForceRowSecurity"}
+    ),
 )

@@ -56,7 +56,7 @@ def _batches(step: Step, context: Context) -> dict[str, str] | None:
     joined = node.from_clause if step.verb == "Update" else node.using_clause
     if table is None or len(key) != 1 or key[0] in written or joined:
         return None
-    if node.HasField("with_clause") or node.returning_list:
+    if node.HasField("with_clause") or node.HasField("returning_clause"):
         return None
     alias = node.relation.alias.aliasname or node.relation.relname
     column = suggest.fill("{alias}.{key}", {"alias": alias, "key": key[0]})

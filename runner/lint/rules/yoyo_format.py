@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
 from runner.lint import tree
+from runner.lint.data import is_text
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _check(context: Context) -> Iterator[Hit]:
         yield Hit("a byte-order mark comes before the text: yoyo ignores the header", offset=0)
     seen: set[str] = set()
     for match in _DIRECTIVE.finditer(text):
+        if is_text(text, match.start()):
+            continue
         name, value = match[1], match[2].strip()
         in_header = match.start() < script.header
         if not script.up:
