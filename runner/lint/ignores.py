@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.lint.data import is_text
 from runner.lint.model import Finding
 
 if TYPE_CHECKING:
@@ -81,8 +80,6 @@ def _read(scripts: Sequence[Script], known: set[str], problems: list[Finding]) -
     found = []
     script, text = scripts[0], scripts[0].content
     for match in _IGNORE.finditer(text):
-        if is_text(text, match.start()):
-            continue
         line = text.count("\n", 0, match.start()) + 1
         reason = _REASON.match(match["rest"])
         names = re.split(r"[,\s]+", (reason["rules"] if reason else match["rest"]).strip())

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
 from runner.ledger.files import PHASES, ROLLBACK_SUFFIX, parse_header, read_text
-from runner.lint.data import is_text, without_rows
 from runner.lint.steps import ScanError, Statement, Step, statements, steps
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def _read_folder(folder: Path, texts: dict[str, str], layout: str | None) -> lis
     for name, text in texts.items():
         path = folder / name
         match = _FLYWAY.match(name)
-        if layout in (None, "dbmate", "goose") and _sections(text):
+        if layout in (None, "dbmate", "goose") and _SECTION.search(text):
             pairs.append(_read_sections(path, text))
         elif layout in (None, "flyway") and match:
             if match["way"] == "U":
@@ -262,8 +261,7 @@ def _masked(text: str, start: int, end: int) -> str:
 
 
 def _clean(text: str) -> str:
-    """The text without what is no SQL: rows, psql commands, template variables, a BOM."""
-    text = without_rows(text)
+    """The text without what is no SQL: psql commands, template variables, a byte-order mark."""
     if "\\" in text:
         text = _PSQL_LINE.sub(lambda m: " " * len(m[0]), text)
     if "${" in text:
@@ -321,7 +319,7 @@ def _read_yoyo(folder: Path, name: str, texts: dict[str, str]) -> Pair:
         layout="yoyo",
         up=True,
         content=text,
-        text=without_rows(text).replace("\ufeff", " ", 1),
+        text=text.replace("\ufeff", " ", 1),
         transactional=transactional,
         phase=phase if phase in PHASES else "",
         depends=frozenset(directives.get("depends", "").split()),
@@ -331,13 +329,8 @@ def _read_yoyo(folder: Path, name: str, texts: dict[str, str]) -> Pair:
     return Pair(up, down)
 
 
-def _sections(text: str) -> list[re.Match[str]]:
-    """The lines that begin a section; what stands in quotes is data."""
-    return [m for m in _SECTION.finditer(text) if not is_text(text, m.start(), bodies=True)]
-
-
 def _read_sections(path: Path, text: str) -> Pair:
-    marks = _sections(text)
+    marks = list(_SECTION.finditer(text))
     layout = "dbmate" if marks[0]["dbmate"] else "goose"
     no_transaction = layout == "goose" and _NO_TRANSACTION.search(text) is not None
     parts: dict[str, Script] = {}

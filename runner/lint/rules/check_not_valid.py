@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import edits, suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -46,6 +46,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             "constraint": suggest.not_valid(node, name),
         },
         instead=first + RULE.instead,
+        edits=() if first else edits.validated_later(context, step, node, name),
     )
 
 

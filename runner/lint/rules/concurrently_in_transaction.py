@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import edits, suggest, tree
 from runner.lint.context import in_transaction
 from runner.lint.model import Hit, Rule
 
@@ -49,8 +49,10 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if not what or (not in_transaction(context) and not step.hidden):
         return
     inside = "a DO block" if step.hidden else "a transaction"
+    around = None if step.hidden else edits.outside(context, step)
     yield Hit(
         f"{what} cannot run inside {inside}: PostgreSQL refuses it",
+        edits=around or (),
         names={
             "outside": suggest.Sql(
                 _OUTSIDE.get(context.script.layout, "-- without BEGIN and COMMIT")

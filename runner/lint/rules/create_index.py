@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, suggest
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,15 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"writes to {step.table} wait until the index is built (SHARE lock)",
         names={"statement": suggest.statement(step.node, concurrent=True, if_not_exists=False)},
+        edits=_edits(step, context),
     )
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    around = edits.outside(context, step)
+    if around is None or step.node.if_not_exists or not step.node.relation.inh:
+        return ()
+    return around + edits.behind_word(step, "INDEX", " CONCURRENTLY")
 
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import edits, suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         problem = "holds clients up until COMMIT, and nothing in this transaction needs it"
     yield Hit(
         f"LOCK TABLE {step.table} IN {step.lock} MODE {problem}",
+        edits=()
+        if context.lock_timeout or not _is_needed(step, context)
+        else edits.with_lock_timeout(context, step),
         names={"mode": suggest.Sql(step.lock)},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import edits, suggest
 from runner.lint.model import Hit, Rule
 from runner.lint.work import LOCKING_VERBS
 
@@ -36,6 +36,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"{step.lock}{on} is waited for without a limit: behind one long query, every query"
             " on the table queues up",
+            edits=edits.with_lock_timeout(context, step),
             names={"set": suggest.Sql("SET" if context.transaction.single else "SET LOCAL")},
         )
 

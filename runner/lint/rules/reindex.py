@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, suggest, tree
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,17 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         parameters = list(map(tree.inner, (*step.node.params, *asked)))
         yield Hit(
             f"REINDEX of {step.table} stops writes to its table, and reads that use the index",
+            edits=_edits(step, context),
             names={"statement": suggest.statement(step.node, params=parameters)},
         )
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    around = edits.outside(context, step)
+    word = {"TABLE": "TABLE", "INDEX": "INDEX", "SCHEMA": "SCHEMA"}.get(step.target)
+    if around is None or word is None or step.node.params:
+        return ()
+    return around + edits.behind_word(step, word, " CONCURRENTLY")
 
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import edits, suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"SET LOCAL {step.node.name} does nothing here: each statement is a transaction of its"
             " own",
+            edits=edits.without_word(step, "LOCAL") if context.script.layout != "yoyo" else (),
             names={"statement": suggest.statement(step.node, is_local=False)},
         )
 

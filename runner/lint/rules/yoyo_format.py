@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
 from runner.lint import tree
-from runner.lint.data import is_text
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def _check(context: Context) -> Iterator[Hit]:
         yield Hit("a byte-order mark comes before the text: yoyo ignores the header", offset=0)
     seen: set[str] = set()
     for match in _DIRECTIVE.finditer(text):
-        if is_text(text, match.start()):
+        if any(statement.is_text(match.start(1)) for statement in script.statements):
             continue
         name, value = match[1], match[2].strip()
         in_header = match.start() < script.header
@@ -111,6 +110,7 @@ RULE = Rule(
     ),
     passed=(
         "-- transactional: false\n-- depends: 0000_base\nDROP INDEX CONCURRENTLY IF EXISTS i;",
+        "-- depends: 0000_base\nINSERT INTO t VALUES ('\n-- transactional: false');",
     ),
     script=_check,
     rollback=True,
