@@ -262,6 +262,8 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
             return tree.dotted(node.type_name), node.new_val if kind[0] == "A" else "", "", "TYPE"
         case "CreateFunctionStmt":
             return ".".join(tree.strings(node.funcname)), "", "", "FUNCTION"
+        case "AlterFunctionStmt":
+            return tree.dotted(node.func.objname), "", "", "FUNCTION"
         case "CallStmt":
             return tree.function_name(node.funccall), "", "", "FUNCTION"
         case "AlterDomainStmt" | "CreateDomainStmt":

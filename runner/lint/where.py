@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from runner.lint import tree
@@ -159,7 +160,8 @@ def _bounded(where: Node, step: Step) -> bool:
             direction = operator[0] if name else {"<": ">", ">": "<"}[operator[0]]
             sides.add((subject, direction))
             # Keys count up from 1: an upper limit is a range.
-            if direction == "<" and name and isinstance(tree.constant(node.rexpr), int):
+            is_key = re.search(r"(?:^|_|[a-z])(?:id|ID|Id)$", name) is not None
+            if direction == "<" and is_key and isinstance(tree.constant(node.rexpr), int):
                 return True
     return any((subject, "<") in sides and (subject, ">") in sides for subject, _ in sides)
 

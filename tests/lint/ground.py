@@ -40,6 +40,11 @@ GROUND = {
     "users_email_idx": _ON_USERS + "CREATE INDEX users_email_idx ON users (email)",
     "users_new_pkey": _ON_USERS + "CREATE UNIQUE INDEX users_new_pkey ON users (id)",
     "users_pkey": "SELECT 1",
+    "orders_user_id_fkey": (
+        f"CREATE TABLE IF NOT EXISTS orders {_COLUMNS};"
+        " ALTER TABLE orders ADD CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id)"
+        " REFERENCES orders"
+    ),
     "c": _ON_USERS + "ALTER TABLE users ADD CONSTRAINT c CHECK (true)",
     "i": "CREATE TABLE i_of (a int); CREATE INDEX i ON i_of (a)",
     "next_code": _FUNCTION.format("app.next_code()", "text", "sql", "SELECT ''"),

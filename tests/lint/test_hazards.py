@@ -6,22 +6,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from lint.hazards import HAZARDS, SAFE, SCHEMA
+from lint.hazards import HAZARDS, NOT_RUN, REFUSED, SAFE, SCHEMA
 
 from runner.ledger.scanner import split
 from runner.lint import lint
 from runner.lint.model import Finding
 
-# Not on a shared server, or refused by the server, which is what the rule says.
-_NOT_RUN = {
-    *("alter system reset", "alter system", "copy from a file", "superuser", "extension dropped"),
-    *("drop owned", "alter database", "alter role set", "syntax"),
-}
-_REFUSED = {
-    *("index concurrently in a transaction", "index concurrently on a partitioned table"),
-    *("check that the default breaks", "check of values in another spelling"),
-    *("check of a spelling, nothing converted", "enum value used", "lock table"),
-}
 _ROWS = "INSERT INTO accounts VALUES ('1', 'o', 'open'); INSERT INTO tenants VALUES (1, 'a');"
 
 
@@ -71,11 +61,11 @@ def run(dsn: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", [*HAZARDS, *SAFE])
 def test_the_change_is_one_that_a_server_runs(database: str, name: str) -> None:
-    if name in _NOT_RUN:
+    if name in NOT_RUN:
         pytest.skip("it changes the server")
     change = HAZARDS[name][1] if name in HAZARDS else SAFE[name]
     run(database, SCHEMA)
-    if name in _REFUSED:
+    if name in REFUSED:
         with pytest.raises(psycopg.Error):
             run(database, _ROWS + change)
     else:

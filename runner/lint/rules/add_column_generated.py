@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "SetExpression":
+        yield Hit(
+            f"every row of {step.table} is computed and written again under ACCESS EXCLUSIVE",
+            names={"column": step.name},
+            instead="-- a second column, filled in batches; then swap the names",
+        )
+        return
     definition = getattr(step.node, "def").column_def
     for item in definition.constraints:
         part = tree.inner(item)
@@ -61,12 +68,16 @@ END $$;
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}
 FOR EACH ROW EXECUTE FUNCTION {function}();
 -- then fill the old rows in batches, in a file of its own""",
-    flagged=("ALTER TABLE d ADD COLUMN s text GENERATED ALWAYS AS (lower(b)) STORED;",),
+    flagged=(
+        "ALTER TABLE d ADD COLUMN s text GENERATED ALWAYS AS (lower(b)) STORED;",
+        "ALTER TABLE d ALTER COLUMN s SET EXPRESSION AS (upper(b));",
+    ),
     passed=(
         "ALTER TABLE docs ADD COLUMN total int GENERATED ALWAYS AS (a + b) VIRTUAL;",
         "CREATE TABLE docs (a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
     ),
     step=_check,
-    verbs=frozenset({"AddColumn"}),
+    verbs=frozenset({"AddColumn", "SetExpression"}),
     window=False,
+    squawk=("ban-alter-generated-expression",),
 )

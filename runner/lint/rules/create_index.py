@@ -15,13 +15,27 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if step.node.concurrent or context.world.table(step.table).partitioned:
+    partitioned = context.world.table(step.table).partitioned
+    if step.node.concurrent or (partitioned and not step.node.relation.inh):
+        return
+    if partitioned:
+        relation = suggest.changed(step.node.relation, inh=False)
+        yield Hit(
+            f"writes to {step.table} wait until the index is built on every partition (SHARE lock)",
+            names={"statement": suggest.statement(step.node, relation=relation)},
+            instead=_PARTITIONED,
+        )
         return
     yield Hit(
         f"writes to {step.table} wait until the index is built (SHARE lock)",
         names={"statement": suggest.statement(step.node, concurrent=True, if_not_exists=False)},
         edits=_edits(step, context),
     )
+
+
+_PARTITIONED = """{statement};
+-- then, for each partition, outside a transaction: the same index, CONCURRENTLY;
+-- then ALTER INDEX ... ATTACH PARTITION"""
 
 
 def _edits(step: Step, context: Context) -> tuple[Edit, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    options = step.node.options
+    options = step.node.options if step.verb == "CreateFunction" else step.node.actions
     security = tree.option(options, "security")
     if security is None or not tree.inner(security.arg).boolval:
         return
@@ -33,6 +33,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 
 def _signature(step: Step) -> suggest.Sql:
     """The function's name with the types that tell it apart."""
+    if step.verb == "AlterFunction":
+        function = step.node.func
+        types = [suggest.type_(tree.inner(argument)) for argument in function.objargs]
+        name = suggest.fill("{name}", {"name": step.table})
+        return suggest.Sql(name if function.args_unspecified else f"{name}({', '.join(types)})")
     given = ("FUNC_PARAM_IN", "FUNC_PARAM_INOUT", "FUNC_PARAM_VARIADIC", "FUNC_PARAM_DEFAULT")
     types = [
         suggest.type_(parameter.arg_type)
@@ -57,5 +62,5 @@ REVOKE ALL ON FUNCTION {function} FROM PUBLIC;""",
         "SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
     ),
     step=_check,
-    verbs=frozenset({"CreateFunction"}),
+    verbs=frozenset({"CreateFunction", "AlterFunction"}),
 )

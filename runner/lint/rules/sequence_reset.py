@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.verb == "AlterSeq":
+        cycle = tree.option(step.node.options, "cycle")
+        if cycle is not None and tree.inner(cycle.arg).boolval:
+            yield Hit(
+                f"{step.table} starts again at its end: keys that exist come twice",
+                instead=_UNKNOWN,
+            )
         if tree.option(step.node.options, "restart") is not None and not context.is_new(step.table):
             yield _hit(
                 step.table,
