@@ -227,7 +227,10 @@ def rehearse(
 @click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
 @click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
-@options("config", "service", "sources", "json")
+@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and do nothing else.")
+@click.option("--also-applied", is_flag=True, help="For --fix: files that may be applied, too.")
+@options("dsn", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
     form: str | None,
@@ -237,6 +240,10 @@ def lint(
     schema: Path | None,
     squawk: bool | None,
     rules: bool,
+    fixes: bool,
+    diff: bool,
+    also_applied: bool,
+    dsn: str | None,
     as_json: bool,
     **where: Any,
 ) -> None:
@@ -249,14 +256,23 @@ def lint(
     Example:
       trueup lint migrations/
       trueup lint --trace --format github migrations/0042_add_status.sql
+      trueup lint --diff migrations/
     """
-    from runner.lint.command import list_rules, run_lint
+    from runner.lint.command import list_rules, run_fix, run_lint
 
     if rules:
         click.echo(list_rules())
         return
+    found = paths or places.folders_to_lint(**where)
+    if fixes or diff:
+        done, shown = run_fix(
+            found, layout=layout, write=not diff, dsn=dsn, also_applied=also_applied
+        )
+        click.echo(shown, err=not diff)
+        if diff:
+            sys.exit(1 if done.files else 0)
     report, text = run_lint(
-        paths or places.folders_to_lint(**where),
+        found,
         form="json" if as_json else form or "text",
         layout=layout,
         squawk=squawk,

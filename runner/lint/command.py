@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from runner.lint.fix import Fixes
+
 
 def run_lint(
     paths: Iterable[Path],
@@ -45,6 +47,39 @@ def run_lint(
         raise UsageError("--schema is for --trace", hint="add --trace")
     report = lint(paths, layout=layout, with_squawk=squawk, traced=traced, schema=schema)
     return report, render(report, form)
+
+
+def run_fix(
+    paths: Iterable[Path], *, layout: str | None, write: bool, dsn: str | None, also_applied: bool
+) -> tuple[Fixes, str]:
+    """Rewrite files where the safe way changes nothing else, or tell what that would change.
+
+    Args:
+        paths: files and folders.
+        layout: one of LAYOUTS; None to find it out.
+        write: whether to change the files.
+        dsn: a database whose ledger tells what has been applied; None to ask none.
+        also_applied: whether to change files that may have been applied.
+
+    Returns:
+        The changes, and what to print.
+
+    Raises:
+        MigrationFileError: for a file that cannot be read or written.
+        LedgerError: when the ledger cannot be read.
+    """
+    from runner.lint.fix import fix, show
+
+    applied: set[str] = set()
+    if dsn is not None:
+        from runner.config import ledger_schema
+        from runner.ledger.records import read_ledger
+        from runner.postgres.connect import connect
+
+        with connect(dsn, application_name="trueup lint") as connection:
+            applied = set(read_ledger(connection, schema=ledger_schema(dsn)).applied)
+    fixes = fix(list(paths), layout=layout, write=write, applied=applied, also_applied=also_applied)
+    return fixes, show(fixes, written=write, asked=dsn is not None)
 
 
 def list_rules() -> str:

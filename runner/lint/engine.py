@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.lint import rules as rules_package
+from runner.lint.blocks import shown
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.ignores import apply_ignores
 from runner.lint.layouts import chains, find_files
 from runner.lint.model import Finding, Hit, Rule
 from runner.lint.squawk import find_program, squawk
+from runner.lint.suggest import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -204,20 +206,16 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
         values |= {"column": step.name} if step.name else {}
     values |= hit.names
+    instead = rule.instead if hit.instead is None else hit.instead
     return Finding(
         rule=rule.name,
-        level=rule.level,
+        level=hit.level or rule.level,
         path=script.path,
         line=line,
         column=column,
         end_line=line + text.count("\n", offset, end),
-        message=hit.message,
+        message=shown(hit.message),
         why=rule.why,
-        instead=_filled(rule.instead, values),
+        instead=fill(instead, values),
+        edits=hit.edits,
     )
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    for key, value in values.items():
-        template = template.replace("{" + key + "}", value)
-    return template

@@ -51,6 +51,13 @@ class Statement:
     problem: str = ""
     problem_offset: int = 0
 
+    def is_text(self, offset: int) -> bool:
+        """Whether a place of the file is inside one of its texts in quotes."""
+        if not self.offset <= offset < self.offset + len(self.text):
+            return False
+        place = offset - self.offset
+        return any(start <= place < end for start, end in tree.texts(self.text))
+
     def place(self, location: int) -> int:
         """Characters of the file before a node; the parser counts the bytes of what it saw."""
         if location <= 0:
@@ -186,7 +193,7 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
             yield Step(verb, table, "", node, statement, statement.offset, lock, "TABLE")
     elif kind == "AlterObjectSchemaStmt":
         target = tree.enum_name(node, "object_type").removeprefix("OBJECT_")
-        table = tree.relation(node.relation) if node.HasField("relation") else ""
+        table = tree.relation(node.relation) if node.HasField("relation") else _object(node)
         lock = "ACCESS EXCLUSIVE" if target in ("TABLE", "VIEW", "MATVIEW") else ""
         yield Step(
             "SetSchema", table, node.newschema, node, statement, statement.offset, lock, target
@@ -245,6 +252,8 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
             return tree.dotted(node.type_name), node.new_val if kind[0] == "A" else "", "", "TYPE"
         case "CreateFunctionStmt":
             return ".".join(tree.strings(node.funcname)), "", "", "FUNCTION"
+        case "AlterFunctionStmt":
+            return tree.dotted(node.func.objname), "", "", "FUNCTION"
         case "CallStmt":
             return tree.function_name(node.funccall), "", "", "FUNCTION"
         case "AlterDomainStmt" | "CreateDomainStmt":
@@ -313,13 +322,13 @@ def _object_name(node: Node) -> str:
 
 def _object(node: Node) -> str:
     if not node.HasField("object"):
-        return str(node.subname)
+        return str(getattr(node, "subname", ""))
     inner = tree.inner(node.object)
     return tree.dotted(inner.items) if tree.kind(inner) == "List" else _object_name(inner)
 
 
 def _hidden_steps(block: Statement) -> Iterator[Step]:
-    queries, commits = block_queries(block)
+    queries, commits = block_queries(block.text)
     begin = 0
     for query in queries:
         place = block.text.find(query.text, begin)

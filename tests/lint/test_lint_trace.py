@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lint.example_files import write_example
 
 from runner.errors import UsageError
 from runner.lint import Finding, Report, lint
+from runner.lint.docs import write_example
 
 BASE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
 
