@@ -9,7 +9,7 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix lint format bench constraints clean
+.PHONY: help demo test test-matrix lint format sync bench constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -35,6 +35,9 @@ lint: $(STAMP) ## check style and types
 format: $(STAMP) ## put the code into its style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+sync: $(STAMP) ## write pyorm's sync modules from the async ones
+	@$(BIN)/python tests/support/sync_twins.py
 
 bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)

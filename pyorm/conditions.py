@@ -12,7 +12,7 @@ from pyorm import filters
 from pyorm.entity import Fields
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import SQLITE, Mapping
+from pyorm.mapping import SQLITE, TableMapping
 from pyorm.storage import Storage
 
 Shape = tuple[tuple[str, str], ...]
@@ -50,7 +50,7 @@ SQLITE_TESTS = POSTGRESQL_TESTS | {
 }
 
 
-def conditions(mapping: Mapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
+def conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
     """What a filter asks: its shape, and the parameters.
 
     Raises:
@@ -76,7 +76,7 @@ def conditions(mapping: Mapping[Any], wanted: dict[str, Any]) -> tuple[Shape, li
 
 
 def _match(
-    mapping: Mapping[Any], field: str, storage: Storage, match: Match, values: list[Any]
+    mapping: TableMapping[Any], field: str, storage: Storage, match: Match, values: list[Any]
 ) -> str:
     if match.operator == filters.NOT and match.values == (None,):
         return NOT_NULL
@@ -98,7 +98,7 @@ def _match(
     return match.operator
 
 
-def _refuse_json(mapping: Mapping[Any], field: str, storage: Storage) -> None:
+def _refuse_json(mapping: TableMapping[Any], field: str, storage: Storage) -> None:
     if storage.is_json:
         raise InvalidValue(
             f"{mapping.declared.name}.{field} is json: a filter only asks whether it is None",
@@ -108,7 +108,7 @@ def _refuse_json(mapping: Mapping[Any], field: str, storage: Storage) -> None:
         )
 
 
-def where(mapping: Mapping[Any], shape: Shape, *more: sql.Composable) -> sql.Composable:
+def where(mapping: TableMapping[Any], shape: Shape, *more: sql.Composable) -> sql.Composable:
     """The WHERE of a filter; nothing when it asks nothing."""
     tests: list[sql.Composable] = []
     for field, operator in shape:
@@ -130,7 +130,7 @@ def sql_type(name: str) -> sql.Composable:
     return sql.SQL(name.replace("%", "%%"))
 
 
-def order_of(mapping: Mapping[Any], order: str | Iterable[str]) -> Order:
+def order_of(mapping: TableMapping[Any], order: str | Iterable[str]) -> Order:
     """Read an order: a field, `-field` for descending, or several.
 
     Raises:
@@ -143,7 +143,7 @@ def order_of(mapping: Mapping[Any], order: str | Iterable[str]) -> Order:
     )
 
 
-def order_by(mapping: Mapping[Any], order: Order) -> sql.Composable:
+def order_by(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The ORDER BY of an order; nothing for an empty one."""
     parts = []
     for field, descends in order:

@@ -36,6 +36,7 @@ from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue
 
 E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 
 _METADATA = "pyorm"
@@ -67,13 +68,26 @@ class HasFields(Protocol[P]):
     def __fields__(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
 
 
+class RepositoryOf(Protocol[E_co]):
+    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
+
+    @property
+    def entity(self) -> type[E_co]:
+        """The entity."""
+        ...
+
+
+Key = UUID | str | int | tuple[Any, ...]
+"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
+
+
 def now() -> datetime:
     """The current time in UTC, as the default of a timestamp."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DeclaredColumn:
     """One column of an entity.
 
     Args:
@@ -128,14 +142,14 @@ class Declaration(Generic[E]):
     schema: str | None
     old: str | None
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[DeclaredColumn, ...]
 
     @property
     def name(self) -> str:
         """The entity's name."""
         return self.entity.__name__
 
-    def column(self, field: str) -> Column:
+    def column(self, field: str) -> DeclaredColumn:
         """The column of a field.
 
         Raises:
@@ -244,7 +258,7 @@ def declaration(entity: type[E]) -> Declaration[E]:
     return declared
 
 
-def _columns(cls: type[Any]) -> Iterator[Column]:
+def _columns(cls: type[Any]) -> Iterator[DeclaredColumn]:
     # A class within a function names its types there; its module does not know them.
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
@@ -268,7 +282,7 @@ def _columns(cls: type[Any]) -> Iterator[Column]:
             )
         base, nullable, array = _type(cls.__name__, field.name, hints[field.name])
         sql_type = extra.pop("sql_type", None) or _sql_type(base, extra.get("length"))
-        yield Column(
+        yield DeclaredColumn(
             field=field.name,
             name=extra.pop("name", None) or field.name,
             python=base,

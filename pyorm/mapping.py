@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from psycopg import sql
 
 from pyorm.entity import Declaration
-from pyorm.errors import InvalidValue
+from pyorm.errors import DeclarationError, InvalidValue
 from pyorm.rows import Make, entity_encoder, row_maker
 from pyorm.storage import Storage, postgres, sqlite
 
@@ -17,7 +17,7 @@ E = TypeVar("E")
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 
 
-class Mapping(Generic[E]):
+class TableMapping(Generic[E]):
     """An entity as it is stored.
 
     Args:
@@ -120,13 +120,27 @@ def identifier(name: str, backend: str = POSTGRESQL) -> sql.Composable:
     return sql.Identifier(name.replace("%", "%%") if backend == POSTGRESQL else name)
 
 
-def declared_mapping(declared: Declaration[E]) -> Mapping[E]:
+def declared_mapping(declared: Declaration[E]) -> TableMapping[E]:
     """An entity on PostgreSQL as it is declared: the new contract."""
     storages = {column.field: postgres(declared.name, column) for column in declared.columns}
-    return Mapping(declared, declared.table, storages)
+    return TableMapping(declared, declared.table, storages)
 
 
-def sqlite_mapping(declared: Declaration[E]) -> Mapping[E]:
+def old_mapping(declared: Declaration[E]) -> TableMapping[E]:
+    """An entity under the old contract, by its declaration alone."""
+    if declared.old is None:
+        raise DeclarationError(
+            f"{declared.name} declares no old name", hint='@entity("model", old="models")'
+        )
+    storages = {}
+    for column in declared.columns:
+        text = "varchar" if column.sql_type == "uuid" else None
+        storages[column.field] = postgres(declared.name, column, text, old=True)
+    # It may be a compat view; what works there works on the table too.
+    return TableMapping(declared, declared.old, storages, is_view=True, is_old=True)
+
+
+def sqlite_mapping(declared: Declaration[E]) -> TableMapping[E]:
     """An entity in an SQLite database."""
     storages = {column.field: sqlite(declared.name, column) for column in declared.columns}
-    return Mapping(declared, declared.table, storages, backend=SQLITE)
+    return TableMapping(declared, declared.table, storages, backend=SQLITE)

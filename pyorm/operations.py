@@ -9,7 +9,7 @@ from pyorm import filters, queries
 from pyorm.contract import Source
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import SQLITE, Mapping
+from pyorm.mapping import SQLITE, TableMapping
 from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
@@ -41,7 +41,7 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     (field,) = declared.key
     key_of: list[Any] = []
 
-    def step(mapping: Mapping[E]) -> Step:
+    def step(mapping: TableMapping[E]) -> Step:
         storage = mapping.storages[field]
         key_of[:] = [storage.encode(key) for key in wanted]
         found = {field: filters.one_of(*wanted)}
@@ -54,7 +54,7 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     return Operation(step, finish)
 
 
-def _by_key(mapping: Mapping[E], field: str) -> Make[Any]:
+def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
     encode = mapping.storages[field].encode
     return lambda rows: [(encode(getattr(made, field)), made) for made in mapping.make(rows)]
 
@@ -97,9 +97,9 @@ def exists(wanted: Wanted) -> Operation[bool]:
 def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
     """The rows of a filter after a cursor."""
     limited = {"limit": 50, **wanted}
-    used: list[Mapping[Any]] = []
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         order = page_order(mapping, limited)
         last = None if after is None else read_cursor(mapping, limited, order, after)
@@ -118,9 +118,9 @@ def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
 
 def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
     """A cursor over the rows that match a filter, and what makes entities of them."""
-    used: list[Mapping[Any]] = []
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         return OpenCursor(*queries.find(mapping, wanted))
 
@@ -136,7 +136,7 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
     """Add many rows: by COPY, or one by one where the name is a view's and takes no COPY."""
     held: list[Iterable[Any]] = [entities]
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         if not mapping.is_view and mapping.backend != SQLITE:
             return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
         if not isinstance(held[0], Sequence):
@@ -202,7 +202,7 @@ def delete(declared: Declaration[Any], key: Any) -> Operation[None]:
 def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> Operation[list[Any]]:
     """The rows of the user's own SQL."""
 
-    def step(mapping: Mapping[Any], *others: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
         statement = own_query(mapping, others, text, parameters)
         return Execute(*statement, make_of=mapping.maker)
 

@@ -1,3 +1,4 @@
+# Made from postgres_async.py by `make sync`: change that, not this.
 """Taking a repository's steps on PostgreSQL: on a connection, or on a pool's connections.
 
 Nothing here commits what it did not begin: on a connection a statement joins the transaction that
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -17,10 +17,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import pause_for
-from pyorm.contract import Source
+from pyorm.contract import Source, current
 from pyorm.errors import ContractChanged
 from pyorm.operation import (
     ATTEMPTS,
+    CHUNK,
     Copy,
     Execute,
     ExecuteMany,
@@ -29,24 +30,21 @@ from pyorm.operation import (
     Outcome,
     Step,
     Steps,
+    column_names,
+    cursor_numbers,
+    needs_transaction,
     run,
     run_again,
 )
 from pyorm.rows import Make
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGresult
     from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 
-CHUNK = 1_000
-"""How many rows are made at once: few enough to stay in the processor's caches."""
 
-cursor_numbers = count(1)
-
-
-class PostgresSession:
+class PostgresBackend:
     """Takes steps, each call on its own.
 
     Args:
@@ -77,7 +75,7 @@ class PostgresSession:
             return self._run(connection, source, operation)
 
     def _run(self, connection: Connection[Any], source: Source[Any], operation: Operation[T]) -> T:
-        mapping = source.current()
+        mapping = current(source)
         if mapping is None or operation.join:
             return self._drive(connection, run(source, operation, connection.pgconn))
         # Nearly every call ends here, so the first try is spared the generator.
@@ -162,19 +160,8 @@ class PostgresSession:
         if rowcount <= CHUNK:
             return Outcome(make(cursor.fetchall()), rowcount)
         made: list[Any] = []
+        # The rows are here already: no await in this block waits for the server.
         with pause_for(rowcount, allowed=self._pause):
             while rows := cursor.fetchmany(CHUNK):
                 made += make(rows)
         return Outcome(made, rowcount)
-
-
-def column_names(result: PGresult) -> tuple[str, ...]:
-    """The names of a result's columns."""
-    # Cursor.description costs twenty microseconds; this costs two.
-    return tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
-
-
-def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
-    """Whether several statements need a transaction begun for them."""
-    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
-    return connection.autocommit and idle

@@ -1,4 +1,8 @@
-"""Taking a repository's steps on PostgreSQL, async: postgres.py with the waits."""
+"""Taking a repository's steps on PostgreSQL: on a connection, or on a pool's connections.
+
+Nothing here commits what it did not begin: on a connection a statement joins the transaction that
+is open, or leaves open the one that psycopg begins for it; a pool commits its own connections.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import pause_for
-from pyorm.contract import Source
+from pyorm.contract import Source, current
 from pyorm.errors import ContractChanged
 from pyorm.operation import (
     ATTEMPTS,
+    CHUNK,
     Copy,
     Execute,
     ExecuteMany,
@@ -24,10 +29,12 @@ from pyorm.operation import (
     Outcome,
     Step,
     Steps,
+    column_names,
+    cursor_numbers,
+    needs_transaction,
     run,
     run_again,
 )
-from pyorm.postgres import CHUNK, column_names, cursor_numbers, needs_transaction
 from pyorm.rows import Make
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncPostgresSession:
+class AsyncPostgresBackend:
     """Takes steps, each call on its own.
 
     Args:
@@ -69,7 +76,7 @@ class AsyncPostgresSession:
     async def _run(
         self, connection: AsyncConnection[Any], source: Source[Any], operation: Operation[T]
     ) -> T:
-        mapping = source.current()
+        mapping = current(source)
         if mapping is None or operation.join:
             return await self._drive(connection, run(source, operation, connection.pgconn))
         # Nearly every call ends here, so the first try is spared the generator.

@@ -10,13 +10,13 @@ from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import Mapping
+from pyorm.mapping import TableMapping
 
 E = TypeVar("E")
 Statement = tuple[bytes, Any]
 
 
-def get(mapping: Mapping[Any], key: Any) -> Statement:
+def get(mapping: TableMapping[Any], key: Any) -> Statement:
     """One row by its key."""
 
     def text() -> sql.Composable:
@@ -27,7 +27,7 @@ def get(mapping: Mapping[Any], key: Any) -> Statement:
     return mapping.text("get", text), mapping.key(key)
 
 
-def find(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """The rows that match a filter, in its order, up to its limit."""
     shape, values = conditions(mapping, wanted)
     order = order_of(mapping, wanted.get("order", ()))
@@ -47,7 +47,7 @@ def find(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
     return mapping.text(("find", shape, order, limit is None), text), tuple(values)
 
 
-def count(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """How many rows match a filter."""
     shape, values = _only_conditions(mapping, wanted)
 
@@ -57,7 +57,7 @@ def count(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
     return mapping.text(("count", shape), text), tuple(values)
 
 
-def exists(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def exists(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """Whether a row matches a filter."""
     shape, values = _only_conditions(mapping, wanted)
 
@@ -70,7 +70,7 @@ def exists(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
 
 
 def page(
-    mapping: Mapping[Any], wanted: dict[str, Any], order: Order, after: list[Any] | None
+    mapping: TableMapping[Any], wanted: dict[str, Any], order: Order, after: list[Any] | None
 ) -> Statement:
     """The rows of a filter that follow the last one of the page before, and one more.
 
@@ -102,7 +102,7 @@ def page(
     return mapping.text(("page", shape, order, after is None), text), tuple(values)
 
 
-def insert(mapping: Mapping[E], entity: E) -> Statement:
+def insert(mapping: TableMapping[E], entity: E) -> Statement:
     """Add a row and return it."""
 
     def text() -> sql.Composable:
@@ -111,12 +111,12 @@ def insert(mapping: Mapping[E], entity: E) -> Statement:
     return mapping.text("insert", text), mapping.encode(entity)
 
 
-def insert_many(mapping: Mapping[Any]) -> bytes:
+def insert_many(mapping: TableMapping[Any]) -> bytes:
     """Add a row and return nothing."""
     return mapping.text("insert_many", lambda: _insert(mapping))
 
 
-def copy(mapping: Mapping[Any]) -> tuple[bytes, list[str]]:
+def copy(mapping: TableMapping[Any]) -> tuple[bytes, list[str]]:
     """Add rows by binary COPY: the statement, and the types of its columns."""
 
     def text() -> sql.Composable:
@@ -129,7 +129,7 @@ def copy(mapping: Mapping[Any]) -> tuple[bytes, list[str]]:
     return statement, [storage.copy_type for _, storage in mapping.columns]
 
 
-def upsert(mapping: Mapping[E], entity: E, conflict: tuple[str, ...]) -> Statement:
+def upsert(mapping: TableMapping[E], entity: E, conflict: tuple[str, ...]) -> Statement:
     """Add a row, or change the one that has the same values in the conflict's fields."""
     for field in conflict:
         mapping.declared.column(field)
@@ -149,7 +149,7 @@ def upsert(mapping: Mapping[E], entity: E, conflict: tuple[str, ...]) -> Stateme
 
 
 def update(
-    mapping: Mapping[Any], key: Any, changes: dict[str, Any], read_at: Any = None
+    mapping: TableMapping[Any], key: Any, changes: dict[str, Any], read_at: Any = None
 ) -> Statement:
     """Change fields of one row and return it.
 
@@ -187,7 +187,7 @@ def update(
     return mapping.text(shape, text), (*values.values(), *mapping.key(key), *last)
 
 
-def delete(mapping: Mapping[Any], key: Any) -> Statement:
+def delete(mapping: TableMapping[Any], key: Any) -> Statement:
     """Delete one row by its key."""
 
     def text() -> sql.Composable:
@@ -212,7 +212,7 @@ def stamp_of(declared: Declaration[Any]) -> str:
     )
 
 
-def _check_change(mapping: Mapping[Any], field: str, value: Any) -> None:
+def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     declared = mapping.declared
     if isinstance(value, Match):
         reason = f"{declared.name}.{field}: {value.operator}() is for filters"
@@ -223,32 +223,32 @@ def _check_change(mapping: Mapping[Any], field: str, value: Any) -> None:
     raise InvalidValue(reason, entity=declared.name, field=field, value=value)
 
 
-def _only_conditions(mapping: Mapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
+def _only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
     if "order" in wanted or "limit" in wanted:
         raise InvalidValue("count() and exists() take no order and no limit")
     return conditions(mapping, wanted)
 
 
-def _key_test(mapping: Mapping[Any]) -> sql.Composable:
+def _key_test(mapping: TableMapping[Any]) -> sql.Composable:
     return _tests(mapping, mapping.declared.key, " AND ")
 
 
 def _tests(
-    mapping: Mapping[Any], fields: tuple[str, ...], between: LiteralString
+    mapping: TableMapping[Any], fields: tuple[str, ...], between: LiteralString
 ) -> sql.Composable:
     """`field = mark` for each field."""
     pairs = [sql.SQL("{} = {}").format(mapping.names[field], mapping.mark) for field in fields]
     return sql.SQL(between).join(pairs)
 
 
-def _insert(mapping: Mapping[Any]) -> sql.Composable:
+def _insert(mapping: TableMapping[Any]) -> sql.Composable:
     marks = sql.SQL(", ").join([mapping.mark] * len(mapping.columns))
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         mapping.relation, mapping.all_names, marks
     )
 
 
-def _limit(mapping: Mapping[Any]) -> sql.Composable:
+def _limit(mapping: TableMapping[Any]) -> sql.Composable:
     return sql.SQL(" LIMIT {}").format(mapping.mark)
 
 
@@ -256,7 +256,7 @@ def _one_way(order: Order) -> bool:
     return len({descends for _, descends in order}) == 1
 
 
-def _beyond(mapping: Mapping[Any], order: Order) -> sql.Composable:
+def _beyond(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The condition that a row stands after another one; as a row comparison an index serves it."""
     if _one_way(order):
         return sql.SQL("({}) {} ({})").format(

@@ -1,20 +1,20 @@
+# Made from repository_async.py by `make sync`: change that, not this.
 """Repositories: typed reads and writes of one entity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
-from uuid import UUID
 
 from psycopg import Connection
 
 from pyorm import operations
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, declaration
+from pyorm.entity import HasFields, Key, RepositoryOf, declaration
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
 from pyorm.pages import Page
-from pyorm.postgres import PostgresSession
+from pyorm.postgres import PostgresBackend
 from pyorm.rows import Make
 from pyorm.sources import is_sqlite, source_for
 
@@ -24,23 +24,11 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 E = TypeVar("E")
-E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 T = TypeVar("T")
-Key = UUID | str | int | tuple[Any, ...]
-"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
 
 
-class RepositoryOf(Protocol[E_co]):
-    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
-
-    @property
-    def entity(self) -> type[E_co]:
-        """The entity."""
-        ...
-
-
-class Session(Protocol):
+class Backend(Protocol):
     """What takes a repository's operations to a database."""
 
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
@@ -84,14 +72,14 @@ class Repository(Generic[E]):
         self._on = on
         self._contract = contract
         self._source = source_for(self._declared, on, contract)
-        self._session: Session
+        self._backend: Backend
         if is_sqlite(on):
-            from pyorm.sqlite import SqliteSession
+            from pyorm.sqlite import SqliteBackend
 
-            self._session = SqliteSession(cast("sqlite3.Connection", on))
+            self._backend = SqliteBackend(cast("sqlite3.Connection", on))
         else:
             on = cast("Connection[Any] | ConnectionPool[Any]", on)
-            self._session = PostgresSession(on, pause_collector=pause_collector)
+            self._backend = PostgresBackend(on, pause_collector=pause_collector)
 
     @property
     def entity(self) -> type[E]:
@@ -99,7 +87,7 @@ class Repository(Generic[E]):
         return self._declared.entity
 
     def _run(self, operation: Operation[T]) -> T:
-        return self._session.run(self._source, operation)
+        return self._backend.run(self._source, operation)
 
     def get(self, key: Key) -> E:
         """The row of a key.
@@ -156,7 +144,7 @@ class Repository(Generic[E]):
     def stream(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> Iterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
         repository = cast(Repository[E], self)
-        return repository._session.stream(repository._source, operations.stream(wanted))
+        return repository._backend.stream(repository._source, operations.stream(wanted))
 
     def add(self, entity: E) -> E:
         """Add a row; returns it as the database has it.

@@ -1,4 +1,4 @@
-"""Repositories for async code: repository.py with the waits."""
+"""Repositories: typed reads and writes of one entity."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from psycopg import AsyncConnection
 
 from pyorm import operations
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, declaration
+from pyorm.entity import HasFields, Key, RepositoryOf, declaration
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
 from pyorm.pages import Page
-from pyorm.postgres_async import AsyncPostgresSession
-from pyorm.repository import Key, RepositoryOf
+from pyorm.postgres_async import AsyncPostgresBackend
 from pyorm.rows import Make
 from pyorm.sources import is_sqlite, source_for
 
@@ -28,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Session(Protocol):
+class Backend(Protocol):
     """What takes a repository's operations to a database."""
 
     async def run(self, source: Source[Any], operation: Operation[T]) -> T:
@@ -74,14 +73,14 @@ class AsyncRepository(Generic[E]):
         self._on = on
         self._contract = contract
         self._source = source_for(self._declared, on, contract)
-        self._session: Session
+        self._backend: Backend
         if is_sqlite(on):
-            from pyorm.sqlite import AsyncSqliteSession
+            from pyorm.sqlite import AsyncSqliteBackend
 
-            self._session = AsyncSqliteSession(cast("sqlite3.Connection", on))
+            self._backend = AsyncSqliteBackend(cast("sqlite3.Connection", on))
         else:
             on = cast("AsyncConnection[Any] | AsyncConnectionPool[Any]", on)
-            self._session = AsyncPostgresSession(on, pause_collector=pause_collector)
+            self._backend = AsyncPostgresBackend(on, pause_collector=pause_collector)
 
     @property
     def entity(self) -> type[E]:
@@ -89,7 +88,7 @@ class AsyncRepository(Generic[E]):
         return self._declared.entity
 
     async def _run(self, operation: Operation[T]) -> T:
-        return await self._session.run(self._source, operation)
+        return await self._backend.run(self._source, operation)
 
     async def get(self, key: Key) -> E:
         """The row of a key.
@@ -148,7 +147,7 @@ class AsyncRepository(Generic[E]):
     ) -> AsyncIterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
         repository = cast(AsyncRepository[E], self)
-        return repository._session.stream(repository._source, operations.stream(wanted))
+        return repository._backend.stream(repository._source, operations.stream(wanted))
 
     async def add(self, entity: E) -> E:
         """Add a row; returns it as the database has it.

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import MappingError
 from pyorm.storage import Storage, to_uuid
 
@@ -34,7 +34,10 @@ Make = Callable[[Rows], list[E]]
 
 
 def row_maker(
-    declared: Declaration[E], columns: Sequence[tuple[Column, Storage]], *, strict: bool = False
+    declared: Declaration[E],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
+    *,
+    strict: bool = False,
 ) -> Make[E]:
     """Compile the function that makes entities of rows.
 
@@ -116,7 +119,7 @@ def row_maker(
 
 def _explanation(
     declared: Declaration[Any],
-    columns: Sequence[tuple[Column, Storage]],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
     rows: Rows,
     strict: bool,
 ) -> MappingError | None:
@@ -149,7 +152,7 @@ def _explanation(
 
 
 def entity_encoder(
-    columns: Sequence[tuple[Column, Storage]],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
 ) -> Callable[[Any], tuple[Any, ...]]:
     """Compile the function that gives what the driver takes for an entity's columns.
 

@@ -6,44 +6,15 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
-from pyorm.contract import Source
-from pyorm.entity import Declaration
-from pyorm.mapping import Mapping, sqlite_mapping
+from pyorm.contract import Source, agree
 from pyorm.operation import Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
-from pyorm.queries import Statement
 from pyorm.rows import Make
 from pyorm.violations import violation_of_sqlite
 
 T = TypeVar("T")
 
 
-class SqliteSource:
-    """Gives an entity's mapping in SQLite, where there is only the new contract."""
-
-    def __init__(self, declared: Declaration[Any]) -> None:
-        self.declared = declared
-        self._mapping = sqlite_mapping(declared)
-
-    def current(self) -> Mapping[Any]:
-        """The mapping."""
-        return self._mapping
-
-    def look(self) -> Statement:
-        """Nothing to look at."""
-        raise AssertionError
-
-    def learn(self, rows: Any) -> None:
-        """Nothing to learn."""
-
-    def explains(self, error: BaseException) -> bool:
-        """Never: the contract does not change."""
-        return False
-
-    def forget(self) -> None:
-        """Nothing to forget."""
-
-
-class SqliteSession:
+class SqliteBackend:
     """Takes steps on a connection; what it begins it leaves open, as sqlite3 itself does."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -51,10 +22,7 @@ class SqliteSession:
 
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
-        mapping = source.current()
-        assert mapping is not None
-        others = [other.current() for other in operation.join]
-        step = operation.step(mapping, *others)
+        step = operation.step(*agree((source, *operation.join)))
         try:
             return operation.finish(self._take(step))
         except sqlite3.Error as error:
@@ -100,19 +68,19 @@ class SqliteSession:
         return Outcome([], max(count, 0))
 
 
-class AsyncSqliteSession:
+class AsyncSqliteBackend:
     """The same for async code under test: it never waits, since nobody else uses the database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._session = SqliteSession(connection)
+        self._backend = SqliteBackend(connection)
 
     async def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
-        return self._session.run(source, operation)
+        return self._backend.run(source, operation)
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
     ) -> AsyncIterator[T]:
         """Read rows as they are wanted."""
-        for made in self._session.stream(source, operation):
+        for made in self._backend.stream(source, operation):
             yield made

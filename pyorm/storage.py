@@ -17,7 +17,7 @@ from uuid import UUID
 from psycopg.types.json import Json, Jsonb
 
 from pyorm import json_values
-from pyorm.entity import Column
+from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
 
@@ -79,7 +79,7 @@ class Storage:
 
 def postgres(
     entity: str,
-    column: Column,
+    column: DeclaredColumn,
     found: str | None = None,
     *,
     old: bool = False,
@@ -112,7 +112,7 @@ def postgres(
     return _storage(entity, column, sql_type, quick, check, decode, list, bool(labels))
 
 
-def sqlite(entity: str, column: Column) -> Storage:
+def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     """A column of an SQLite table: everything that SQLite has no type for is text."""
     check = _check(column)
     decode: Any = None
@@ -148,7 +148,7 @@ def sqlite(entity: str, column: Column) -> Storage:
 
 def _storage(
     entity: str,
-    column: Column,
+    column: DeclaredColumn,
     sql_type: str,
     quick: Quick | None,
     check: Check,
@@ -169,7 +169,7 @@ def _storage(
     return Storage(f"{sql_type}[]", None, encode, element, _each(decode), as_text)
 
 
-def _encoder(entity: str, column: Column, check: Check, *, nullable: bool) -> Check:
+def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: bool) -> Check:
     """Let a check speak of the entity and the field, and know None."""
 
     def encode(value: Any) -> Any:
@@ -248,7 +248,7 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
-def _quick(column: Column) -> Quick | None:
+def _quick(column: DeclaredColumn) -> Quick | None:
     """What every value of a column is, but for those that need a closer look."""
     python = column.python
     if column.enum:
@@ -264,7 +264,7 @@ def _quick(column: Column) -> Quick | None:
     return Quick(python) if python in (UUID, bool, float, date, Decimal, bytes) else None
 
 
-def _check(column: Column) -> Check:
+def _check(column: DeclaredColumn) -> Check:
     """What is right for a column on every backend."""
     python = column.python
     if enum := column.enum:
@@ -297,11 +297,11 @@ def _instance(python: type[Any], value: Any) -> Any:
     raise ValueError(f"wants {python.__name__}, not {type(value).__name__} {value!r}")
 
 
-def _json(column: Column, value: Any) -> Any:
+def _json(column: DeclaredColumn, value: Any) -> Any:
     return _instance(column.python, value)
 
 
-def _text(column: Column, value: Any) -> str:
+def _text(column: DeclaredColumn, value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"wants str, not {type(value).__name__} {value!r}")
     if column.length is not None and len(value) > column.length:

@@ -1,17 +1,18 @@
+# Made from transactions_async.py by `make sync`: change that, not this.
 """Several calls in one transaction, run again as a whole when the contract moved within it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 
 from pyorm.errors import ContractChanged
 from pyorm.operation import ATTEMPTS
 
 if TYPE_CHECKING:
-    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+    from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 
@@ -30,20 +31,6 @@ def in_transaction(pool: ConnectionPool[Any], work: Callable[[Connection[Any]], 
         try:
             with pool.connection() as connection, connection.transaction():
                 return work(connection)
-        except ContractChanged:
-            if not attempts_left:
-                raise
-    raise AssertionError
-
-
-async def in_transaction_async(
-    pool: AsyncConnectionPool[Any], work: Callable[[AsyncConnection[Any]], Awaitable[T]]
-) -> T:
-    """Do some work in a transaction of its own: in_transaction for async code."""
-    for attempts_left in reversed(range(ATTEMPTS)):
-        try:
-            async with pool.connection() as connection, connection.transaction():
-                return await work(connection)
         except ContractChanged:
             if not attempts_left:
                 raise

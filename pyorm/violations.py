@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import (
     CheckViolation,
     ForeignKeyViolation,
@@ -125,7 +125,7 @@ def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> P
     )
 
 
-def _is_meant(column: Column, refusal: _Refusal, declared: Declaration[Any]) -> bool:
+def _is_meant(column: DeclaredColumn, refusal: _Refusal, declared: Declaration[Any]) -> bool:
     if refusal.columns:
         # Behind a compat view the column of the old contract has this suffix.
         return column.name in refusal.columns or f"{column.name}__old" in refusal.columns

@@ -157,8 +157,9 @@ def test_the_new_contract_is_used_once_it_is_complete_and_no_sooner(
     def table_used() -> str:
         statement = models.query("SELECT {columns} FROM {table}")
         assert statement == [row]
-        mapping = models._source.current() or models._source._mapping  # type: ignore[attr-defined]
-        return str(mapping.relation.as_string(None))
+        source = models._source
+        assert isinstance(source, contracts.Auto)
+        return str(source.agreed(new=True).relation.as_string(None))
 
     assert table_used() == '"public"."models"'
     moving.expand_and_backfill()

@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from support.databases import DatabaseFactory
 
 from pyorm import AsyncRepository, Model, Repository, Request, collector
+from pyorm.contract import current
 from pyorm.errors import UniqueViolation
 from pyorm.testing import sqlite_database
 
@@ -134,7 +135,7 @@ class TestTheGarbageCollector:
     def states(self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         """Whether the collector was on, each time a chunk of rows was made."""
         states: list[bool] = []
-        mapping = requests._source.current()
+        mapping = current(requests._source)
         assert mapping is not None
         make = mapping.make
 
@@ -173,7 +174,7 @@ class TestTheGarbageCollector:
     def test_is_on_again_after_an_error(
         self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        mapping = requests._source.current()
+        mapping = current(requests._source)
 
         def failing(rows: Any) -> list[Request]:
             raise RuntimeError
