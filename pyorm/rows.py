@@ -26,7 +26,8 @@ from uuid import UUID
 
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import MappingError
-from pyorm.storage import Storage, to_uuid
+from pyorm.storage import Storage
+from pyorm.values import to_uuid
 
 E = TypeVar("E")
 Rows = Sequence[tuple[Any, ...]]
@@ -167,9 +168,9 @@ def entity_encoder(
     for i, (column, storage) in enumerate(columns):
         names[f"e{i}"] = storage.encode
         stored = f"e{i}(v)"
-        if quick := storage.quick:
-            names[f"t{i}"] = quick.python
-            stored = f"{quick.stored} if type(v) is t{i} and {quick.test} else e{i}(v)"
+        if values := storage.inline:
+            names[f"t{i}"] = values.python
+            stored = f"{values.stored} if type(v) is t{i} and {values.test} else e{i}(v)"
         if column.nullable:
             stored = f"None if v is None else {stored}"
         lines += [f"v = o.{column.field}", f"p{i} = {stored}"]

@@ -20,27 +20,10 @@ from pyorm import json_values
 from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
+from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
 """Takes a value that is not None; returns what is stored, raises ValueError with the reason."""
-
-INTEGER = {"smallint": 15, "integer": 31, "bigint": 63}
-TEXT_TYPES = ("text", "character varying", "character", "varchar")
-
-
-@dataclass(frozen=True, slots=True)
-class Quick:
-    """When a value needs no call of encode, as Python source about the value `v`.
-
-    Args:
-        python: it is exactly of this type,
-        test: and this holds,
-        stored: and the driver takes this.
-    """
-
-    python: type[Any]
-    test: str = "True"
-    stored: str = "v"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +32,7 @@ class Storage:
 
     Args:
         sql_type: the column's SQL type here, `varchar[]` for an array.
-        quick: what spares the common value a call of encode; None when nothing does.
+        inline: the type whose lines spare the common value a call of encode; None when none does.
         encode: checks a value and returns what the driver takes; raises InvalidValue.
         element: encodes one element of an array; the same as encode for no array.
         decode: turns what the driver gave into the value: a function, a table of all values,
@@ -58,7 +41,7 @@ class Storage:
     """
 
     sql_type: str
-    quick: Quick | None
+    inline: ValueType | None
     encode: Check
     element: Check
     decode: Callable[[Any], Any] | Mapping[Any, Any] | None
@@ -95,26 +78,28 @@ def postgres(
         labels: the labels of a native enum type.
     """
     sql_type = found or column.sql_type.split("(")[0]
-    check = _check(column)
-    quick = _quick(column)
+    values = value_type(column)
+    check = values.check()
+    inline = values if values.inline else None
     decode: Any = None
     if column.python is UUID and sql_type != "uuid":
-        quick, check, decode = None, lambda value: str(to_uuid(value)), UUID
+        inline, check, decode = None, lambda value: str(to_uuid(value)), UUID
     elif column.enum:
         decode = _members(column.enum, column.nullable)
         if old or labels:
-            quick, check = None, _spelled(column.enum, labels)
+            inline, check = None, _spelled(column.enum, labels)
     elif sql_type in ("json", "jsonb"):
         wrap = Jsonb if sql_type == "jsonb" else Json
-        quick, check = None, lambda value: wrap(json_values.dumps(_json(column, value)), _same)
+        inline, of_type = None, check
+        check = lambda value: wrap(json_values.dumps(of_type(value)), _same)  # noqa: E731
         if is_dataclass(column.python):
             decode = lambda value: json_values.build(column.python, value)  # noqa: E731
-    return _storage(entity, column, sql_type, quick, check, decode, list, bool(labels))
+    return _storage(entity, column, sql_type, inline, check, decode, list, bool(labels))
 
 
 def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     """A column of an SQLite table: everything that SQLite has no type for is text."""
-    check = _check(column)
+    check = value_type(column).check()
     decode: Any = None
     stored: Check
     match column.python:
@@ -150,7 +135,7 @@ def _storage(
     entity: str,
     column: DeclaredColumn,
     sql_type: str,
-    quick: Quick | None,
+    inline: ValueType | None,
     check: Check,
     decode: Any,
     array: Callable[[Any], Any],
@@ -158,7 +143,7 @@ def _storage(
 ) -> Storage:
     element = _encoder(entity, column, check, nullable=column.nullable and not column.array)
     if not column.array:
-        return Storage(sql_type, quick, element, element, decode, as_text)
+        return Storage(sql_type, inline, element, element, decode, as_text)
 
     def encode_all(value: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
@@ -204,22 +189,6 @@ def _each(decode: Any) -> Any:
     return lambda items: [decode(item) for item in items]
 
 
-def to_uuid(value: Any) -> UUID:
-    """Read a uuid from its text, or take one as it is.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if isinstance(value, UUID):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"wants a uuid or its text, not {type(value).__name__} {value!r}")
-    try:
-        return UUID(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is no uuid") from None
-
-
 class _Members(dict[Any, Any]):
     """All spellings of an enum's values that were met so far, each with its member."""
 
@@ -248,96 +217,7 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
-def _quick(column: DeclaredColumn) -> Quick | None:
-    """What every value of a column is, but for those that need a closer look."""
-    python = column.python
-    if column.enum:
-        return Quick(python, stored="v._value_")
-    if python is str:
-        length = f"len(v) <= {column.length} and " if column.length is not None else ""
-        return Quick(str, f"{length}'\\0' not in v")
-    if python is int:
-        limit = 1 << INTEGER.get(column.sql_type, 63)
-        return Quick(int, f"{-limit} <= v < {limit}")
-    if python is datetime:
-        return Quick(datetime, "v.tzinfo is not None")
-    return Quick(python) if python in (UUID, bool, float, date, Decimal, bytes) else None
-
-
-def _check(column: DeclaredColumn) -> Check:
-    """What is right for a column on every backend."""
-    python = column.python
-    if enum := column.enum:
-        return lambda value: enum(value).value
-    if python is UUID:
-        return to_uuid
-    if python is str:
-        return lambda value: _text(column, value)
-    if python is int:
-        bits = INTEGER.get(column.sql_type, 63)
-        return lambda value: _integer(bits, value)
-    if python is float:
-        return _float
-    if python is datetime:
-        return _aware
-    if python is Decimal:
-        return _decimal
-    if python is dict or is_dataclass(python):
-        return lambda value: _json(column, value)
-    return lambda value: _instance(python, value)
-
-
 def _same(value: Any) -> Any:
-    return value
-
-
-def _instance(python: type[Any], value: Any) -> Any:
-    if type(value) is python or isinstance(value, python):
-        return value
-    raise ValueError(f"wants {python.__name__}, not {type(value).__name__} {value!r}")
-
-
-def _json(column: DeclaredColumn, value: Any) -> Any:
-    return _instance(column.python, value)
-
-
-def _text(column: DeclaredColumn, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"wants str, not {type(value).__name__} {value!r}")
-    if column.length is not None and len(value) > column.length:
-        raise ValueError(f"{len(value)} characters are more than {column.length}: {value!r}")
-    if "\0" in value:
-        raise ValueError(f"PostgreSQL stores no NUL character: {value!r}")
-    return value
-
-
-def _integer(bits: int, value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError(f"wants int, not {type(value).__name__} {value!r}")
-    if not -(1 << bits) <= value < (1 << bits):
-        raise ValueError(f"{value} needs more than {bits + 1} bits")
-    return value
-
-
-def _float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    raise ValueError(f"wants float, not {type(value).__name__} {value!r}")
-
-
-def _decimal(value: Any) -> Decimal:
-    if type(value) is int:
-        return Decimal(value)
-    return _instance(Decimal, value)  # type: ignore[no-any-return]
-
-
-def _aware(value: Any) -> datetime:
-    if not isinstance(value, datetime):
-        raise ValueError(f"wants datetime, not {type(value).__name__} {value!r}")
-    if value.utcoffset() is None:
-        raise ValueError(f"wants a time with its zone, not {value.isoformat()}")
     return value
 
 
