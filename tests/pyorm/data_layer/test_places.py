@@ -11,20 +11,19 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from support.databases import DatabaseFactory
 
 from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.contract import current
 from pyorm.errors import UniqueViolation
 from pyorm.testing import sqlite_database
 
-from .conftest import ENTITIES, load_new, load_old
+from .conftest import ENTITIES
 from .entities import a_model, a_request
 
 
 @pytest.fixture
-def dsn(database_factory: DatabaseFactory) -> str:
-    return database_factory(load_new)
+def dsn(new_contract: str) -> str:
+    return new_contract
 
 
 def committed(dsn: str) -> int:
@@ -72,9 +71,9 @@ def test_with_autocommit_each_call_stands_alone(dsn: str) -> None:
 
 @pytest.mark.parametrize("contract", ["new", "old"])
 def test_add_many_through_a_view_is_all_or_none(
-    database_factory: DatabaseFactory, contract: Any
+    request: pytest.FixtureRequest, contract: Any
 ) -> None:
-    loaded = database_factory(load_old if contract == "old" else load_new)
+    loaded = request.getfixturevalue(f"{contract}_contract")
     with psycopg.connect(loaded, autocommit=True) as connection:
         models = Repository(Model, connection, contract=contract)
         twins = [a_model(), a_model(model_id="twin"), a_model(model_id="twin")]
