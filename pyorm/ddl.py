@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
@@ -66,6 +67,8 @@ def _column(declared: Declaration[Any], column: DeclaredColumn, backend: str) ->
         affinity = "BLOB"
     elif not column.array and column.python is Decimal:
         affinity = f"TEXT COLLATE {DECIMAL}"
+    elif not column.array and column.python is UUID:
+        affinity = "CHAR(36)"  # SQLite takes it for TEXT, and Alembic for what UUIDType says
     return f"{_quote(column.name)} {affinity}{not_null}"
 
 
