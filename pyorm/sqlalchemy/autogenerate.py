@@ -2,7 +2,7 @@
 
 trueup's own objects: its schema, yoyo's tables, and what stands on a table only while both
 contracts live. And of an entity's table (`to_table`) what an entity does not declare and its
-migrations do: comments, indexes, constraints of several columns.
+migrations do: comments, the database's defaults, indexes, constraints of several columns.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def render_item(
     if type_ == "type" and isinstance(object, RuledType):
         from alembic.autogenerate.render import _repr_type
 
-        return _repr_type(object.beneath(autogen_context.dialect), autogen_context)
+        return _repr_type(object.load_dialect_impl(autogen_context.dialect), autogen_context)
     return False
 
 
@@ -82,7 +82,7 @@ def _take_as_it_is(found: Table, entity: str) -> None:
     found.info[ENTITY] = entity
     found.comment = None
     for column in found.columns:
-        column.comment = None
+        column.comment = column.server_default = None
 
 
 def _is_of_the_other_contract(column: Column[Any]) -> bool:

@@ -67,7 +67,7 @@ _REFERENCE = re.compile(
 
 def to_table(
     entity: type[Any],
-    metadata: MetaData,
+    metadata: MetaData | None = None,
     *more: SchemaItem,
     schema: str | _Schema | None = OF_ENTITY,
 ) -> Table:
@@ -79,7 +79,7 @@ def to_table(
 
     Args:
         entity: the entity.
-        metadata: what the Table becomes part of.
+        metadata: what the Table becomes part of, None for one of its own.
         more: what an entity does not declare: an Index, a constraint of several columns.
         schema: its schema; by default the entity's, and None for `public`, which SQLite has not.
 
@@ -91,7 +91,7 @@ def to_table(
         schema = None if declared.schema == "public" else declared.schema
     return Table(
         declared.table,
-        metadata,
+        MetaData() if metadata is None else metadata,
         *_columns(declared),
         *_constraints(declared, schema),
         *more,
@@ -153,7 +153,9 @@ def _check(declared: Declaration[Any], column: DeclaredColumn, enum: Any) -> Che
 
 def _reference(declared: Declaration[Any], column: DeclaredColumn, schema: str | None) -> str:
     found = _REFERENCE.fullmatch(column.references or "")
-    if found is None or found["more"]:
+    parts = {name: _unquoted(part) for name, part in found.groupdict("").items()} if found else {}
+    # SQLAlchemy takes the parts of the name apart at their dots.
+    if not parts or parts["more"] or "." in parts["table"] + parts["column"]:
         raise DeclarationError(
             f"{declared.name}.{column.field}: the reference {column.references!r} is more than"
             " SQLAlchemy takes by its name",
@@ -161,10 +163,13 @@ def _reference(declared: Declaration[Any], column: DeclaredColumn, schema: str |
             entity=declared.name,
             field=column.field,
         )
-    parts = [found["schema"] or schema, found["table"], found["column"]]
-    return ".".join(
-        part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts if part
-    )
+    if parts["schema"] in ("", declared.schema or "public"):
+        parts["schema"] = schema or ""
+    return ".".join(part for part in parts.values() if part)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def _type(declared: Declaration[Any], column: DeclaredColumn) -> TypeEngine[Any]:
@@ -201,7 +206,7 @@ class FieldType(RuledType[Any]):
         if column.python is bool:
             self.coerce_to_is_types = (type(None), bool)  # IS true, as for SQLAlchemy's own
 
-    def beneath(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type on one database."""
         return _of_sqlite(self.column) if dialect.name == "sqlite" else self.impl_instance
 

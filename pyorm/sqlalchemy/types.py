@@ -40,14 +40,6 @@ _COMPARISONS = frozenset(
 class RuledType(TypeDecorator[T]):
     """A type of the database with pyorm's rules before it."""
 
-    def beneath(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type on one database, as SQLAlchemy names it."""
-        raise NotImplementedError
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The same, as SQLAlchemy uses it."""
-        return dialect.type_descriptor(self.beneath(dialect))
-
     def coerce_compared_value(self, op: Any, value: Any) -> Any:
         """The type of what it is compared with; of a LIKE's pattern, or of what is added to it."""
         if op in _COMPARISONS:
@@ -79,7 +71,7 @@ class UUIDType(RuledType[UUID]):
         """The type of its values."""
         return UUID
 
-    def beneath(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type on one database."""
         return postgresql.UUID(as_uuid=True) if is_postgresql(dialect) else CHAR(36)
 
@@ -129,7 +121,7 @@ class EnumText(RuledType[M], Generic[M]):
         """The type of its values."""
         return self.enum
 
-    def beneath(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type on one database."""
         return Text() if dialect.name == "sqlite" else String(self.length)
 
@@ -168,7 +160,7 @@ class EnumTextArray(RuledType[list[M]], Generic[M]):
         """The type of its values."""
         return list[self.enum]  # type: ignore[name-defined]
 
-    def beneath(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type on one database."""
         return postgresql.ARRAY(String(self.length)) if is_postgresql(dialect) else Text()
 
@@ -186,7 +178,10 @@ class EnumTextArray(RuledType[list[M]], Generic[M]):
         """Read an array, or its JSON."""
         if value is None:
             return None
-        texts = value if is_postgresql(dialect) else json.loads(value)
+        try:
+            texts = value if is_postgresql(dialect) else json.loads(value)
+        except ValueError as error:
+            raise unreadable(error, self.field, value) from None
         return [read(self.enum, text, self.field) for text in texts]
 
 
@@ -206,9 +201,9 @@ def written(enum: type[M], value: Any, field: str) -> str:
     return str(member.value)
 
 
-def read(enum: type[M], value: str, field: str) -> M:
+def read(enum: type[M], value: Any, field: str) -> M:
     """The member of a text that a row holds, in any case."""
-    if (member := enum.ignoring_case(value)) is not None:
+    if isinstance(value, str) and (member := enum.ignoring_case(value)) is not None:
         return member
     valid = ", ".join(one.value for one in enum)
     problem = ValueError(f"{value!r} is no {enum.__name__} (valid values: {valid})")

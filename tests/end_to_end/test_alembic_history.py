@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL
 from support.databases import DatabaseFactory
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +38,14 @@ class Shell:
         self.dsn = next(self.databases)
 
     def run(self, command: str) -> tuple[int, str, str]:
-        found = conninfo_to_dict(self.dsn)
-        url = "postgresql+psycopg://{user}@/{dbname}?host={host}&port={port}".format(**found)
+        found = {key: str(value) for key, value in conninfo_to_dict(self.dsn).items()}
+        url = URL.create(
+            "postgresql+psycopg",
+            username=found["user"],
+            password=found.get("password"),
+            database=found["dbname"],
+            query={"host": found["host"], "port": found["port"]},
+        ).render_as_string(hide_password=False)
         name, *arguments = shlex.split(command)
         environment = {k: v for k, v in os.environ.items() if k != "TRUEUP_DSN"}
         done = subprocess.run(

@@ -9,9 +9,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from pytest_postgresql import factories
-from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy import URL, Engine, MetaData, create_engine
 from sqlalchemy.pool import StaticPool
 
 from pyorm import Model, ProviderQuota, Request
@@ -35,9 +34,15 @@ at_window = factories.postgresql("window_noproc")
 
 def engine_of(connection: psycopg.Connection[Any]) -> Engine:
     """An engine on the database that a connection of pytest-postgresql is open to."""
-    return create_engine(
-        "postgresql+psycopg://", connect_args=conninfo_to_dict(connection.info.dsn)
+    info = connection.info
+    where = URL.create(
+        "postgresql+psycopg",
+        username=info.user,
+        password=info.password or None,
+        database=info.dbname,
+        query={"host": info.host, "port": str(info.port)},
     )
+    return create_engine(where)
 
 
 def engine_of_sqlite() -> Engine:

@@ -25,7 +25,7 @@ from pyorm.ddl import create_table
 from pyorm.mapping import SQLITE
 from pyorm.sqlalchemy import UUIDType, include_object
 
-from .conftest import ENTITIES
+from .conftest import ENTITIES, engine_of
 
 INI = "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n"
 SCRIPT = """
@@ -138,11 +138,10 @@ class Project:
 
 
 def url_of(connection: psycopg.Connection[Any]) -> str:
-    info = connection.info
-    return f"postgresql+psycopg://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+    return engine_of(connection).url.render_as_string(hide_password=False)
 
 
-@pytest.mark.parametrize("more", ["", "include_schemas=True,"])
+@pytest.mark.parametrize("more", ["", "include_schemas=True, compare_server_default=True,"])
 @pytest.mark.parametrize("strategy", ["at_contract", "at_window"])
 def test_finds_no_difference_on_postgresql(
     request: pytest.FixtureRequest, tmp_path: Path, strategy: str, more: str

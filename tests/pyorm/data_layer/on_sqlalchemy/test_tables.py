@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Engine, Index, MetaData, Table, create_engine, insert, select, update
+from sqlalchemy import Column, Engine, Index, MetaData, Table, create_engine, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
@@ -19,7 +21,7 @@ from sqlalchemy.schema import CreateTable
 
 from pyorm import Model, ModelProvider, ModelStatus, Repository, column, entity
 from pyorm.errors import DeclarationError, InvalidValue, UnknownEnumValue
-from pyorm.sqlalchemy import to_table
+from pyorm.sqlalchemy import UUIDType, include_object, to_table
 from pyorm.testing import sqlite_database, tables
 
 from ..entities import Address, Author, Book, Mood, Street
@@ -197,13 +199,74 @@ def test_odd_names_and_other_schemas_are_themselves() -> None:
     assert ddl(to_table(Order, MetaData(), schema=None)).startswith('CREATE TABLE "Order" (')
 
 
-def test_a_reference_that_says_more_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ("orders (id)", "REFERENCES orders (id)"),
+        ("public.orders(id)", "REFERENCES orders (id)"),
+        ("Orders ( ID )", "REFERENCES orders (id)"),
+        ('shop."Or""ders" ("Id")', 'REFERENCES shop."Or""ders" ("Id")'),
+    ],
+)
+def test_a_reference_is_read_as_sql_reads_it(reference: str, found: str) -> None:
+    metadata = MetaData()
+    Table("orders", metadata, Column("id", UUIDType()))
+    Table('Or"ders', metadata, Column("Id", UUIDType()), schema="shop")
+    assert found in ddl(to_table(line(reference), metadata))
+
+
+@pytest.mark.parametrize(
+    "reference", ["orders (id) ON DELETE CASCADE", "orders", '"or.ders" (id)', "orders (a, b)"]
+)
+def test_a_reference_that_says_more_is_refused(reference: str) -> None:
+    with pytest.raises(DeclarationError, match=r"Line\.order_id: the reference"):
+        to_table(line(reference))
+
+
+def line(reference: str) -> type[Any]:
     @entity("line")
     class Line:
         id: UUID = column(default_factory=uuid4)
-        order_id: UUID = column(references="orders (id) ON DELETE CASCADE")
+        order_id: UUID = column(references=reference)
 
         def __fields__(self, **fields: Any) -> None: ...
 
-    with pytest.raises(DeclarationError, match=r"Line\.order_id: the reference"):
-        to_table(Line, MetaData())
+    return Line
+
+
+def test_every_type_of_an_entity_is_found_by_alembic(database: str) -> None:
+    @entity("thing")
+    class Thing:
+        id: int = column(sql_type="bigint")
+        code: str = column(sql_type="char(3)")
+        price: Decimal = column(sql_type="numeric(10,2)")
+        size: float = column(sql_type="real")
+        text: str = column(sql_type="text")
+        plans: list[Address]
+        details: dict[str, Any] = column(sql_type="jsonb")
+        days: list[datetime]
+        keys: list[UUID]
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    metadata = MetaData()
+    table = to_table(Thing, metadata)
+    tables(Thing)(**conninfo_to_dict(database))
+    engine = create_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
+    stored = {
+        "id": 1,
+        "code": "abc",
+        "price": Decimal("1.50"),
+        "size": 0.5,
+        "text": "t",
+        "plans": [Address(Street("Main Street", 7))],
+        "details": {"a": [1, None]},
+        "days": [datetime(2026, 1, 2, tzinfo=UTC)],
+        "keys": [uuid4()],
+    }
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": include_object})
+        assert compare_metadata(context, metadata) == []
+        connection.execute(insert(table), stored)
+        assert connection.execute(select(table)).one()._asdict() == stored
+    engine.dispose()

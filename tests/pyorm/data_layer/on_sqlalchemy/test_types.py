@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import ARRAY, Engine, any_, func, literal, select, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -17,6 +16,8 @@ from sqlalchemy.schema import CreateTable
 from pyorm import ModelCapability, ModelStatus
 from pyorm.errors import InvalidValue, MappingError, UnknownEnumValue
 from pyorm.sqlalchemy import EnumText, EnumTextArray, UUIDType
+
+from .conftest import engine_of
 
 ID = UUID("6f2c1a30-5b1e-4c7d-9a52-0c8f3a1d7e44")
 pytestmark = pytest.mark.filterwarnings("error")
@@ -179,9 +180,7 @@ def test_values_stand_in_sql_as_they_are_stored() -> None:
 
 @pytest.mark.asyncio
 async def test_async_sessions_have_the_same_rules(at_contract: psycopg.Connection[Any]) -> None:
-    engine = create_async_engine(
-        "postgresql+psycopg://", connect_args=conninfo_to_dict(at_contract.info.dsn)
-    )
+    engine = create_async_engine(engine_of(at_contract).url)
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     async with AsyncSession(engine) as session:
