@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import DeclarationError, InvalidValue
 from pyorm.rows import Make, entity_encoder, row_maker
 from pyorm.storage import Storage, postgres, sqlite
@@ -15,6 +15,62 @@ from pyorm.storage import Storage, postgres, sqlite
 E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
+
+
+KEPT_TEXTS = 1_000
+"""How many texts of queries are kept for a mapping, and how many are known to be its own."""
+
+
+class Makers(Generic[E]):
+    """The row makers of an entity for SQL of the user's own: one for each order of its columns.
+
+    Args:
+        declared: the entity.
+        columns: its columns as they are stored.
+    """
+
+    def __init__(
+        self, declared: Declaration[E], columns: Sequence[tuple[DeclaredColumn, Storage]]
+    ) -> None:
+        self._declared = declared
+        self._columns = {column.name: (column, storage) for column, storage in columns}
+        self._makers: dict[tuple[str, ...], Make[E]] = {}
+        self._known: set[bytes] = set()
+
+    def knows(self, statement: bytes) -> bool:
+        """Whether a statement's columns have been seen to be the entity's."""
+        return statement in self._known
+
+    def learn(self, statement: bytes, names: tuple[str, ...]) -> None:
+        """Take in what a statement would return; nothing at all is right too.
+
+        Raises:
+            InvalidValue: when the columns are not the entity's.
+        """
+        if names:
+            self(names)
+        if len(self._known) >= KEPT_TEXTS:
+            self._known.clear()
+        self._known.add(statement)
+
+    def __call__(self, names: tuple[str, ...]) -> Make[E]:
+        """The row maker for columns of these names.
+
+        Raises:
+            InvalidValue: when they are not the entity's, each once.
+        """
+        if made := self._makers.get(names):
+            return made
+        if len(names) != len(self._columns) or set(names) != self._columns.keys():
+            raise InvalidValue(
+                f"the query gives the columns {', '.join(names)}, "
+                f"{self._declared.name} has {', '.join(self._columns)}",
+                hint="select {columns}, or each of these by its name",
+                entity=self._declared.name,
+            )
+        columns = [self._columns[name] for name in names]
+        made = self._makers[names] = row_maker(self._declared, columns, strict=True)
+        return made
 
 
 class TableMapping(Generic[E]):
@@ -55,8 +111,8 @@ class TableMapping(Generic[E]):
         self.selected = self.select_list()
         self.make: Make[E] = row_maker(declared, self.columns)
         self.encode = entity_encoder(self.columns)
+        self.makers = Makers(declared, self.columns)
         self._texts: dict[Hashable, bytes] = {}
-        self._makers: dict[tuple[str, ...], Make[E]] = {}
 
     def select_list(self, alias: str = "") -> sql.Composable:
         """All columns of a SELECT or RETURNING, each under its own name."""
@@ -90,29 +146,11 @@ class TableMapping(Generic[E]):
         """The text of a query, made once for each shape."""
         text = self._texts.get(shape)
         if text is None:
+            if len(self._texts) >= KEPT_TEXTS:
+                # Shapes can come from a client: an order, a filter, a text of one's own.
+                self._texts.clear()
             text = self._texts[shape] = make().as_bytes(None)
         return text
-
-    def maker(self, names: tuple[str, ...]) -> Make[E]:
-        """The row maker for the columns of the user's own SQL.
-
-        Raises:
-            InvalidValue: when they are not the entity's.
-        """
-        if made := self._makers.get(names):
-            return made
-        columns = {column.name: (column, storage) for column, storage in self.columns}
-        needed = {column.name for column, _ in self.columns if column.required}
-        if len(set(names)) < len(names) or not needed <= set(names) <= columns.keys():
-            raise InvalidValue(
-                f"the query gives the columns {', '.join(names)}, "
-                f"{self.declared.name} has {', '.join(columns)}",
-                hint="select {columns}, or each of these by its name",
-                entity=self.declared.name,
-            )
-        made = row_maker(self.declared, [columns[name] for name in names], strict=True)
-        self._makers[names] = made
-        return made
 
 
 def identifier(name: str, backend: str = POSTGRESQL) -> sql.Composable:

@@ -204,7 +204,7 @@ def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> O
 
     def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
         statement = own_query(mapping, others, text, parameters)
-        return Execute(*statement, make_of=mapping.maker)
+        return Execute(*statement, make_of=mapping.makers)
 
     return Operation(step, _items, join=join)
 

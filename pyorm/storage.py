@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -91,7 +92,9 @@ def postgres(
     elif sql_type in ("json", "jsonb"):
         wrap = Jsonb if sql_type == "jsonb" else Json
         inline, of_type = None, check
-        check = lambda value: wrap(json_values.dumps(of_type(value)), _same)  # noqa: E731
+        dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
+        check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
+        decode = _dict
         if is_dataclass(column.python):
             decode = lambda value: json_values.build(column.python, value)  # noqa: E731
     return _storage(entity, column, sql_type, inline, check, decode, list, bool(labels))
@@ -100,6 +103,7 @@ def postgres(
 def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     """A column of an SQLite table: everything that SQLite has no type for is text."""
     check = value_type(column).check()
+    dumps = partial(json_values.dumps, binary=column.sql_type == "jsonb")
     decode: Any = None
     stored: Check
     match column.python:
@@ -113,10 +117,13 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
             stored, decode = str, Decimal
         case t if t is bool:
             stored, decode = int, bool
+        case t if t is float:
+            # SQLite makes null of it; as text it sorts above all numbers, as in PostgreSQL.
+            stored, decode = (lambda value: "NaN" if value != value else value), float
         case t if t is dict:
-            stored, decode = json_values.dumps, json.loads
+            stored, decode = dumps, lambda value: _dict(json.loads(value))
         case t if is_dataclass(t):
-            stored = json_values.dumps
+            stored = dumps
             decode = lambda value: json_values.build(column.python, json.loads(value))  # noqa: E731
         case _:
             stored = _same
@@ -183,10 +190,30 @@ def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: boo
 def _each(decode: Any) -> Any:
     """The decoder of an array from the decoder of its elements."""
     if decode is None:
-        return None
+        return _flat
     if isinstance(decode, Mapping):
-        return lambda items: [decode[item] for item in items]
-    return lambda items: [decode(item) for item in items]
+        return lambda items: [decode[item] for item in _flat(items)]
+    return lambda items: [decode(item) for item in _flat(items)]
+
+
+def _flat(items: list[Any]) -> list[Any]:
+    """A list of values, which has no null and no list in it as PostgreSQL's arrays may.
+
+    Raises:
+        ValueError: for another one.
+    """
+    for item in items:
+        if item is None:
+            raise ValueError("null within a list, whose elements are never None")
+        if type(item) is list:
+            raise ValueError(f"a list of lists {items!r}")
+    return items
+
+
+def _dict(value: Any) -> Any:
+    if type(value) is dict:
+        return value
+    raise ValueError(f"wants dict, not {type(value).__name__} {value!r}")
 
 
 class _Members(dict[Any, Any]):
