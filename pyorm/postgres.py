@@ -20,6 +20,7 @@ from pyorm.collector import pause_for
 from pyorm.contract import Source, current
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged
+from pyorm.joined import joined
 from pyorm.loading import Unreadable, column_names, read_again
 from pyorm.operation import (
     ATTEMPTS,
@@ -61,9 +62,11 @@ class PostgresBackend:
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
-        """The connection, or one of the pool's until the block ends."""
+        """The connection, or one of the pool's: that of its open transaction, or until the end."""
         if isinstance(self._on, Connection):
             yield self._on
+        elif (open_one := joined(self._on)) is not None:
+            yield open_one
         else:
             with self._on.connection() as connection:
                 yield connection
@@ -72,6 +75,9 @@ class PostgresBackend:
         """Do an operation."""
         if isinstance(self._on, Connection):
             return self._run(self._on, source, operation)
+        # As self.connection() does, which costs more than the rest of the call's own work.
+        if (open_one := joined(self._on)) is not None:
+            return self._run(open_one, source, operation)
         with self._on.connection() as connection:
             return self._run(connection, source, operation)
 
@@ -98,7 +104,7 @@ class PostgresBackend:
         the pool is the stream's own, and so is the transaction.
         """
         with self.connection() as connection:
-            own = connection is not self._on and needs_transaction(connection)
+            own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
                     with connection.transaction() if own else nullcontext():
@@ -113,6 +119,10 @@ class PostgresBackend:
                         raise
                 except Unreadable as error:
                     raise error.of(source.declared) from error.__cause__
+
+    def _is_own(self, connection: Connection[Any]) -> bool:
+        """Whether a connection is only for the call, so that nobody else writes on it."""
+        return connection is not self._on and connection is not joined(self._on)
 
     def _drive(self, connection: Connection[Any], steps: Steps[T]) -> T:
         """Take a generator's steps until it has its result."""
@@ -147,7 +157,7 @@ class PostgresBackend:
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            hold = connection is self._on
+            hold = not self._is_own(connection)
             opened = ServerCursor(connection, name, row_factory=tuple_row, withhold=hold)
             opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)

@@ -19,6 +19,7 @@ from pyorm.collector import pause_for
 from pyorm.contract import Source, current
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged
+from pyorm.joined import joined
 from pyorm.loading import Unreadable, column_names, read_again
 from pyorm.operation import (
     ATTEMPTS,
@@ -60,9 +61,11 @@ class AsyncPostgresBackend:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The connection, or one of the pool's until the block ends."""
+        """The connection, or one of the pool's: that of its open transaction, or until the end."""
         if isinstance(self._on, AsyncConnection):
             yield self._on
+        elif (open_one := joined(self._on)) is not None:
+            yield open_one
         else:
             async with self._on.connection() as connection:
                 yield connection
@@ -71,6 +74,9 @@ class AsyncPostgresBackend:
         """Do an operation."""
         if isinstance(self._on, AsyncConnection):
             return await self._run(self._on, source, operation)
+        # As self.connection() does, which costs more than the rest of the call's own work.
+        if (open_one := joined(self._on)) is not None:
+            return await self._run(open_one, source, operation)
         async with self._on.connection() as connection:
             return await self._run(connection, source, operation)
 
@@ -101,7 +107,7 @@ class AsyncPostgresBackend:
         the pool is the stream's own, and so is the transaction.
         """
         async with self.connection() as connection:
-            own = connection is not self._on and needs_transaction(connection)
+            own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
                     async with connection.transaction() if own else nullcontext():
@@ -117,6 +123,10 @@ class AsyncPostgresBackend:
                         raise
                 except Unreadable as error:
                     raise error.of(source.declared) from error.__cause__
+
+    def _is_own(self, connection: AsyncConnection[Any]) -> bool:
+        """Whether a connection is only for the call, so that nobody else writes on it."""
+        return connection is not self._on and connection is not joined(self._on)
 
     async def _drive(self, connection: AsyncConnection[Any], steps: Steps[T]) -> T:
         """Take a generator's steps until it has its result."""
@@ -151,7 +161,7 @@ class AsyncPostgresBackend:
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            hold = connection is self._on
+            hold = not self._is_own(connection)
             opened = AsyncServerCursor(connection, name, row_factory=tuple_row, withhold=hold)
             await opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
