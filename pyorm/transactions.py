@@ -37,9 +37,17 @@ def in_transaction(pool: ConnectionPool[Any], work: Callable[[Connection[Any]], 
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
             with pool.connection() as connection, connection.transaction():
-                with joining(pool, connection):
-                    return work(connection)
+                return _joined(pool, connection, work)
         except ContractChanged:
             if not attempts_left:
                 raise
     raise AssertionError
+
+
+def _joined(
+    pool: ConnectionPool[Any],
+    connection: Connection[Any],
+    work: Callable[[Connection[Any]], T],
+) -> T:
+    with joining(pool, connection):
+        return work(connection)

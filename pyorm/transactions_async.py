@@ -38,9 +38,17 @@ async def in_transaction_async(
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
             async with pool.connection() as connection, connection.transaction():
-                with joining(pool, connection):
-                    return await work(connection)
+                return await _joined(pool, connection, work)
         except ContractChanged:
             if not attempts_left:
                 raise
     raise AssertionError
+
+
+async def _joined(
+    pool: AsyncConnectionPool[Any],
+    connection: AsyncConnection[Any],
+    work: Callable[[AsyncConnection[Any]], Awaitable[T]],
+) -> T:
+    with joining(pool, connection):
+        return await work(connection)
