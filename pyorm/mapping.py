@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import InvalidValue
-from pyorm.rows import Make, entity_encoder, row_maker
+from pyorm.rows import Make, batch_encoder, entity_encoder, row_maker
 from pyorm.storage import Storage, postgres, sqlite, uuid_spellings
 
 E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 
+
+BATCH = 250
+"""How many entities are encoded at once."""
 
 SPELLINGS = len(uuid_spellings(""))
 
@@ -116,8 +120,23 @@ class TableMapping(Generic[E]):
         self.selected = self.select_list()
         self.make: Make[E] = row_maker(declared, self.columns)
         self.encode = entity_encoder(self.columns)
+        self._encode_batch = batch_encoder(self.columns, self.encode)
         self.makers = Makers(declared, self.columns)
+        # The type of a key that is sent as it is, without a call for it.
+        storage = storages[declared.key[0]]
+        plain = len(declared.key) == 1 and storage.inline is not None and storage.inline.is_plain
+        self._quick_key = storage.inline.python if plain and storage.inline else None
         self._texts: dict[Hashable, bytes] = {}
+
+    def encode_all(self, entities: Iterable[E]) -> Iterator[tuple[Any, ...]]:
+        """What the driver takes for many entities, which are read as the rows are wanted.
+
+        Raises:
+            InvalidValue: for a value that its field cannot hold.
+        """
+        unread = iter(entities)
+        while batch := list(islice(unread, BATCH)):
+            yield from self._encode_batch(batch)
 
     def select_list(self, alias: str = "") -> sql.Composable:
         """All columns of a SELECT or RETURNING, each under its own name."""
@@ -137,6 +156,8 @@ class TableMapping(Generic[E]):
         Raises:
             InvalidValue: when it is no key of the entity.
         """
+        if type(key) is self._quick_key:
+            return (key,)
         fields = self.declared.key
         parts = (key,) if len(fields) == 1 else key
         if not isinstance(parts, tuple) or len(parts) != len(fields):

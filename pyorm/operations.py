@@ -139,10 +139,10 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
 
     def step(mapping: TableMapping[Any]) -> Step:
         if mapping.takes_copy:
-            return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
+            return Copy(*queries.copy(mapping), mapping.encode_all(held[0]))
         if not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
-        return ExecuteMany(queries.insert_many(mapping), map(mapping.encode, held[0]))
+        return ExecuteMany(queries.insert_many(mapping), mapping.encode_all(held[0]))
 
     return Operation(step, lambda outcome: outcome.count)
 
