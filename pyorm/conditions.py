@@ -9,11 +9,10 @@ from typing import Any
 from psycopg import sql
 
 from pyorm import filters
-from pyorm.entity import Fields
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
 from pyorm.mapping import SQLITE, TableMapping
-from pyorm.storage import Storage
+from pyorm.storage import Storage, array_text
 
 Shape = tuple[tuple[str, str], ...]
 """Each condition's field and operator; queries of one shape have one text."""
@@ -22,23 +21,35 @@ Order = tuple[tuple[str, bool], ...]
 """Fields, each with whether it descends."""
 
 IS_NULL, NOT_NULL = "is_null", "not_null"
+SAME, NOT_SAME = "same", "not_same"
+"""The tests of a value that may stand in several spellings."""
+
 
 POSTGRESQL_TESTS = {
     IS_NULL: sql.SQL("{column} IS NULL"),
     NOT_NULL: sql.SQL("{column} IS NOT NULL"),
+    SAME: sql.SQL("{column} IN ({mark}, {mark}, {mark}, {mark})"),
+    NOT_SAME: sql.SQL("({column} IN ({mark}, {mark}, {mark}, {mark})) IS NOT TRUE"),
     filters.EQUAL: sql.SQL("{column} = {mark}"),
     filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}"),
     filters.ONE_OF: sql.SQL("{column} = ANY ({mark}::{type}[])"),
-    filters.AT_LEAST: sql.SQL("{column} >= {mark}"),
-    filters.ABOVE: sql.SQL("{column} > {mark}"),
-    filters.AT_MOST: sql.SQL("{column} <= {mark}"),
-    filters.BELOW: sql.SQL("{column} < {mark}"),
-    filters.BETWEEN: sql.SQL("{column} BETWEEN {mark} AND {mark}"),
+    filters.AT_LEAST: sql.SQL("{ordered} >= {mark}"),
+    filters.ABOVE: sql.SQL("{ordered} > {mark}"),
+    filters.AT_MOST: sql.SQL("{ordered} <= {mark}"),
+    filters.BELOW: sql.SQL("{ordered} < {mark}"),
+    filters.BETWEEN: sql.SQL("{ordered} BETWEEN {mark} AND {mark}"),
     filters.CONTAINS: sql.SQL("{column} @> {mark}::{type}"),
 }
 ARRAY_TESTS = {
     filters.EQUAL: sql.SQL("{column} = {mark}::{type}"),
     filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}::{type}"),
+}
+# What is sent for a native enum has no type of its own: it becomes the column's.
+TEXT_TESTS = {
+    filters.EQUAL: sql.SQL("{column} = {mark}"),
+    filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}"),
+    filters.ONE_OF: sql.SQL("{column} = ANY ({mark})"),
+    filters.CONTAINS: sql.SQL("{column} @> {mark}"),
 }
 SQLITE_TESTS = POSTGRESQL_TESTS | {
     filters.NOT: sql.SQL("{column} IS NOT {mark}"),
@@ -61,7 +72,7 @@ def conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shap
     for field, value in wanted.items():
         storage = mapping.storages.get(field)
         if storage is None:
-            if field not in Fields.__annotations__:
+            if field not in ("order", "limit"):
                 mapping.declared.column(field)
             continue
         if value is None:
@@ -69,9 +80,8 @@ def conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shap
         elif type(value) is Match:
             shape.append((field, _match(mapping, field, storage, value, values)))
         else:
-            _refuse_json(mapping, field, storage)
-            shape.append((field, filters.EQUAL))
-            values.append(storage.encode(value))
+            equal = Match(filters.EQUAL, (value,))
+            shape.append((field, _match(mapping, field, storage, equal, values)))
     return tuple(shape), values
 
 
@@ -92,7 +102,15 @@ def _match(
         values.append(storage.encode(list(match.values)))
     elif match.operator == filters.ONE_OF:
         encoded = [storage.encode(value) for value in match.values]
-        values.append(json.dumps(encoded) if mapping.backend == SQLITE else encoded)
+        if storage.spellings:
+            encoded = [text for value in encoded for text in storage.spellings(value)]
+        if mapping.backend == SQLITE:
+            values.append(json.dumps(encoded))
+        else:
+            values.append(array_text(encoded) if storage.as_text else encoded)
+    elif storage.spellings and match.operator in (filters.EQUAL, filters.NOT):
+        values += storage.spellings(storage.encode(match.values[0]))
+        return SAME if match.operator == filters.EQUAL else NOT_SAME
     else:
         values += [storage.encode(value) for value in match.values]
     return match.operator
@@ -114,11 +132,16 @@ def where(mapping: TableMapping[Any], shape: Shape, *more: sql.Composable) -> sq
     for field, operator in shape:
         storage = mapping.storages[field]
         test = (SQLITE_TESTS if mapping.backend == SQLITE else POSTGRESQL_TESTS)[operator]
-        if storage.sql_type.endswith("[]"):
+        if storage.as_text:
+            test = TEXT_TESTS.get(operator, test)
+        elif storage.is_array:
             test = ARRAY_TESTS.get(operator, test)
         tests.append(
             test.format(
-                column=mapping.names[field], mark=mapping.mark, type=sql_type(storage.sql_type)
+                column=mapping.names[field],
+                ordered=mapping.compared(field),
+                mark=mapping.mark,
+                type=sql_type(storage.sql_type),
             )
         )
     tests += more
@@ -147,7 +170,7 @@ def order_by(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The ORDER BY of an order; nothing for an empty one."""
     parts = []
     for field, descends in order:
-        part = sql.SQL("{} DESC" if descends else "{}").format(mapping.names[field])
+        part = sql.SQL("{} DESC" if descends else "{}").format(mapping.compared(field))
         if mapping.backend == SQLITE:
             # It thinks null small, PostgreSQL great.
             part += sql.SQL(" NULLS FIRST" if descends else " NULLS LAST")

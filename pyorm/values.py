@@ -1,15 +1,16 @@
 """What a value must be to stand in a column: each type's conditions, told once.
 
-A condition is a line of Python source about the value `v`. The encoder of an entity has the lines
-within it, so that a common value costs no call; a value that fails one is looked at again by
-`ValueType.check`, which runs the same lines one by one and tells which it was.
+A condition is a line of Python source about the value `v`, or about the list `vs` of many. The
+encoders of an entity have the lines within them, so that a common value costs no call; a value that
+fails one is looked at again by `ValueType.check`, which runs the lines one by one and tells which
+it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -25,10 +26,12 @@ class Condition:
 
     Args:
         test: Python source about the value `v`.
+        all: the same about the list `vs` of several values, of one type and not empty.
         reason: tells why a value that fails it is refused.
     """
 
     test: str
+    all: str
     reason: Callable[[Any], str]
 
 
@@ -51,6 +54,16 @@ class ValueType:
     exact: bool = False
     stored: str = "v"
     inline: bool = True
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each value of the type is right, and stored as it is."""
+        return not self.conditions and self.stored == "v"
+
+    @property
+    def all(self) -> str:
+        """The source of all conditions on several values."""
+        return " and ".join(condition.all for condition in self.conditions) or "True"
 
     @property
     def test(self) -> str:
@@ -81,7 +94,7 @@ class ValueType:
 
 
 def _function(source: str) -> Callable[[Any], Any]:
-    function: Callable[[Any], Any] = eval(f"lambda v: {source}", {})
+    function: Callable[[Any], Any] = eval(f"lambda v: {source}", dict(NAMES))
     return function
 
 
@@ -99,29 +112,91 @@ def value_type(column: DeclaredColumn) -> ValueType:
     if python is float:
         return ValueType(float, read=_float, exact=True)
     if python is Decimal:
-        return ValueType(Decimal, read=_decimal)
+        return ValueType(Decimal, (STORABLE,), read=_decimal)
     if python is datetime:
-        return ValueType(datetime, (HAS_ZONE,))
+        return ValueType(datetime, (HAS_ZONE, READABLE))
+    if python is date:
+        return ValueType(date, (NO_TIME,))
     return ValueType(python, inline=python is not dict and not is_dataclass(python))
 
 
 def _text(length: int | None) -> tuple[Condition, ...]:
     if length is None:
-        return (NO_NUL,)
+        return NO_NUL, ENCODABLE
     fits = Condition(
-        f"len(v) <= {length}", lambda v: f"{len(v)} characters are more than {length}: {v!r}"
+        f"len(v) <= {length}",
+        f"max(map(len, vs)) <= {length}",
+        lambda v: f"{len(v)} characters are more than {length}: {v!r}",
     )
-    return fits, NO_NUL
+    return fits, NO_NUL, ENCODABLE
 
 
 def _fits(bits: int) -> Condition:
     limit = 1 << bits
-    return Condition(f"{-limit} <= v < {limit}", lambda v: f"{v} needs more than {bits + 1} bits")
+    return Condition(
+        f"{-limit} <= v < {limit}",
+        f"{-limit} <= min(vs) and max(vs) < {limit}",
+        lambda v: f"{v} needs more than {bits + 1} bits",
+    )
 
 
-NO_NUL = Condition("'\\0' not in v", lambda v: f"PostgreSQL stores no NUL character: {v!r}")
+def is_encodable(text: str) -> bool:
+    """Whether a text has a form in UTF-8, as half of a surrogate pair has not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_storable(number: Decimal) -> bool:
+    """Whether PostgreSQL's numeric holds a number, and gives it back."""
+    if not number.is_finite():
+        return not number.is_snan()
+    exponent = number.as_tuple().exponent
+    return number.adjusted() < 131_072 and isinstance(exponent, int) and exponent >= -16_383
+
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+NAMES: dict[str, Any] = {
+    "datetime": datetime,
+    "FIRST": FIRST,
+    "LAST": LAST,
+    "is_encodable": is_encodable,
+    "is_storable": is_storable,
+}
+"""What the lines of the conditions name."""
+
+NO_NUL = Condition(
+    "'\\0' not in v",
+    "'\\0' not in ''.join(vs)",
+    lambda v: f"PostgreSQL stores no NUL character: {v!r}",
+)
+ENCODABLE = Condition(
+    "(v.isascii() or is_encodable(v))",
+    "(''.join(vs).isascii() or all(map(is_encodable, vs)))",
+    lambda v: f"half of a surrogate pair is no text: {v!r}",
+)
 HAS_ZONE = Condition(
-    "v.utcoffset() is not None", lambda v: f"wants a time with its zone, not {v.isoformat()}"
+    "v.utcoffset() is not None",
+    "True",  # without a zone they cannot be compared with FIRST
+    lambda v: f"wants a time with its zone, not {v.isoformat()}",
+)
+READABLE = Condition(
+    "(1 < v.year < 9999 or FIRST <= v <= LAST)",
+    "FIRST <= min(vs) and max(vs) <= LAST",
+    lambda v: f"{v.isoformat()} is not between the years 1 and 9999 in UTC",
+)
+NO_TIME = Condition(
+    "not isinstance(v, datetime)",
+    "True",  # they are of one type, which is date
+    lambda v: f"wants a date, not a time, whose date depends on the zone: {v.isoformat()}",
+)
+STORABLE = Condition(
+    "is_storable(v)",
+    "all(map(is_storable, vs))",
+    lambda v: f"PostgreSQL stores no numeric like {v!r:.40}",
 )
 
 
@@ -142,7 +217,10 @@ def to_uuid(value: Any) -> UUID:
 
 
 def _float(value: Any) -> Any:
-    return float(value) if type(value) is int else value
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        raise ValueError("the number is too large for a float") from None
 
 
 def _decimal(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pyorm.errors import (
     CheckViolation,
     ForeignKeyViolation,
     IntegrityViolation,
+    InvalidValue,
     NotNullViolation,
     PyormError,
     UniqueViolation,
@@ -66,6 +67,8 @@ def violation_of_postgres(
         The error, None when it is no refusal of a value.
     """
     state = error.sqlstate or ""
+    if state == "42P10":
+        return _no_unique_index(declared)
     if not state.startswith("23"):
         return None
     diag = error.diag
@@ -85,6 +88,8 @@ def violation_of_sqlite(
     error: sqlite3.Error, declared: Declaration[Any], written: Any
 ) -> PyormError | None:
     """Explain a refusal of SQLite, as violation_of_postgres does."""
+    if "ON CONFLICT clause does not match" in str(error):
+        return _no_unique_index(declared)
     kind = KINDS.get(getattr(error, "sqlite_errorname", ""))
     if kind is None:
         return None
@@ -104,6 +109,14 @@ def violation_of_sqlite(
         elif isinstance(written, dict) and written.keys() == set(declared.key):
             columns = tuple(declared.column(field).name for field in declared.key)
     return _violation(_Refusal(kind, constraint, columns, None, None), declared, written)
+
+
+def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
+    return InvalidValue(
+        f"no unique index of {declared.name} is over the fields of the conflict",
+        hint="name all fields of one unique index, and no others",
+        entity=declared.name,
+    )
 
 
 def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> PyormError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +17,10 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.contract import current
 from pyorm.errors import UniqueViolation
+from pyorm.operation import CHUNK
 from pyorm.testing import sqlite_database
+from pyorm.transactions import in_transaction
+from pyorm.transactions_async import in_transaction_async
 
 from .conftest import ENTITIES
 from .entities import a_model, a_request
@@ -102,10 +107,85 @@ async def use(dsn: str) -> list[Model]:
 
 
 def test_on_an_async_pool_each_call_is_committed(dsn: str) -> None:
-    import asyncio
-
     assert len(asyncio.run(use(dsn))) == 1
     assert committed(dsn) == 1
+
+
+class TestAPoolsTransaction:
+    """A repository on a pool joins the transaction that in_transaction has open on the pool."""
+
+    def test_is_joined(self, dsn: str) -> None:
+        def work(connection: psycopg.Connection[Any]) -> None:
+            Repository(Model, connection).add(a_model())
+            models.add(a_model())
+            models.add_many([a_model()])
+            assert models.count() == len(list(models.stream())) == 3
+            assert committed(dsn) == 0
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+            assert models.count() == 0
+            in_transaction(pool, lambda _: models.add(a_model()))
+            assert committed(dsn) == 1
+
+    def test_within_another_one_is_undone_alone(self, dsn: str) -> None:
+        def fail(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            raise RuntimeError
+
+        def work(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, fail)
+            in_transaction(pool, lambda _: models.add(a_model()))
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_is_no_other_threads_and_no_other_pools(self, dsn: str) -> None:
+        def work(_: psycopg.Connection[Any]) -> None:
+            thread = threading.Thread(target=lambda: models.add(a_model()))
+            thread.start()
+            thread.join()
+            Repository(Model, other).add(a_model())
+            models.add(a_model())
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=2) as pool, ConnectionPool(dsn, min_size=1) as other:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_async_is_joined_by_its_tasks_while_it_is_open(self, dsn: str) -> None:
+        async def use() -> None:
+            async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
+                models = AsyncRepository(Model, pool)
+                late: list[asyncio.Task[Model]] = []
+                ended = asyncio.Event()
+
+                async def add_late() -> Model:
+                    await ended.wait()
+                    return await models.add(a_model())
+
+                async def work(_: psycopg.AsyncConnection[Any]) -> None:
+                    await asyncio.gather(*(models.add(a_model()) for _ in range(3)))
+                    late.append(asyncio.create_task(add_late()))
+                    raise RuntimeError
+
+                with pytest.raises(RuntimeError):
+                    await in_transaction_async(pool, work)
+                assert await models.count() == 0
+                ended.set()
+                assert await models.get((await late[0]).id)
+
+        asyncio.run(use())
+        assert committed(dsn) == 1
 
 
 def test_sqlite_leaves_its_transaction_to_the_caller() -> None:
@@ -127,7 +207,7 @@ class TestTheGarbageCollector:
         with psycopg.connect(dsn, autocommit=True) as connection:
             model = Repository(Model, connection).add(a_model())
             requests = Repository(Request, connection)
-            requests.add_many(a_request(model) for _ in range(collector.LARGE + 1))
+            requests.add_many(a_request(model) for _ in range(2 * CHUNK + 1))
             yield requests
 
     @pytest.fixture
@@ -145,15 +225,34 @@ class TestTheGarbageCollector:
         monkeypatch.setattr(mapping, "make", noting)
         return states
 
-    def test_is_paused_for_a_large_result_only(
+    def test_is_put_off_for_each_chunk_of_a_large_result_only(
         self, requests: Repository[Request], states: list[bool]
     ) -> None:
-        requests.find(limit=collector.LARGE - 1)
-        assert set(states) == {True}
+        requests.find(limit=CHUNK)
+        assert states == [True]
         states.clear()
+        before = gc.get_stats()[0]["collections"]
         requests.find()
-        assert set(states) == {False}
+        assert states == [False] * 3
         assert gc.isenabled()
+        # Each chunk is more than one of Python's young generations.
+        assert gc.get_stats()[0]["collections"] >= before + 2
+        assert gc.get_freeze_count() == 0
+
+    def test_finds_garbage_however_often_large_results_are_read(
+        self, requests: Repository[Request]
+    ) -> None:
+        class Garbage:
+            itself: Any = None
+
+        alive = []
+        for _ in range(50):
+            garbage = Garbage()
+            garbage.itself = garbage
+            alive.append(weakref.ref(garbage))
+            del garbage
+            requests.find()
+        assert sum(each() is not None for each in alive) < 10
 
     def test_stays_on_when_that_is_asked_for(
         self, requests: Repository[Request], states: list[bool]
@@ -183,20 +282,22 @@ class TestTheGarbageCollector:
             requests.find()
         assert gc.isenabled()
 
-    def test_is_on_again_when_the_last_of_several_threads_is_done(self) -> None:
-        first, second = collector.Pause(), collector.Pause()
+    def test_runs_between_the_chunks_of_several_threads(self) -> None:
         inside, leave = threading.Event(), threading.Event()
 
         def other() -> None:
-            with second:
+            with collector.PutOff():
                 inside.set()
-                leave.wait(10)
+                leave.wait(30)
 
         thread = threading.Thread(target=other)
-        with first:
+        with collector.PutOff():
             thread.start()
-            assert inside.wait(10)
-        assert not gc.isenabled()
-        leave.set()
-        thread.join(10)
+            assert inside.wait(30)
+            assert not gc.isenabled()
         assert gc.isenabled()
+        leave.set()
+        thread.join(30)
+        assert gc.isenabled()
+        with collector.PutOff():
+            assert not gc.isenabled()
