@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from psycopg import sql
@@ -20,9 +19,15 @@ Shape = tuple[tuple[str, str], ...]
 Order = tuple[tuple[str, bool], ...]
 """Fields, each with whether it descends."""
 
+MOST_ROWS = 2**63 - 1
+"""No limit is so large: beside it the next row's does not fit into a number of the server."""
+
 IS_NULL, NOT_NULL = "is_null", "not_null"
 SAME, NOT_SAME = "same", "not_same"
 """The tests of a value that may stand in several spellings."""
+
+ONE_OF_BYTES = "one_of_bytes"
+"""The test of bytes in SQLite, where JSON carries the list and has none."""
 
 
 POSTGRESQL_TESTS = {
@@ -54,8 +59,9 @@ TEXT_TESTS = {
 SQLITE_TESTS = POSTGRESQL_TESTS | {
     filters.NOT: sql.SQL("{column} IS NOT {mark}"),
     filters.ONE_OF: sql.SQL("{column} IN (SELECT value FROM json_each({mark}))"),
+    ONE_OF_BYTES: sql.SQL("hex({column}) IN (SELECT value FROM json_each({mark}))"),
     filters.CONTAINS: sql.SQL(
-        "NOT EXISTS (SELECT value FROM json_each({mark}) "
+        "{column} IS NOT NULL AND NOT EXISTS (SELECT value FROM json_each({mark}) "
         "EXCEPT SELECT value FROM json_each({column}))"
     ),
 }
@@ -105,9 +111,10 @@ def _match(
         if storage.spellings:
             encoded = [text for value in encoded for text in storage.spellings(value)]
         if mapping.backend == SQLITE:
-            values.append(json.dumps(encoded))
-        else:
-            values.append(array_text(encoded) if storage.as_text else encoded)
+            in_hex = [item.hex().upper() if isinstance(item, bytes) else item for item in encoded]
+            values.append(json.dumps(in_hex))
+            return ONE_OF_BYTES if in_hex != encoded else filters.ONE_OF
+        values.append(array_text(encoded) if storage.as_text else encoded)
     elif storage.spellings and match.operator in (filters.EQUAL, filters.NOT):
         values += storage.spellings(storage.encode(match.values[0]))
         return SAME if match.operator == filters.EQUAL else NOT_SAME
@@ -153,12 +160,14 @@ def sql_type(name: str) -> sql.Composable:
     return sql.SQL(name.replace("%", "%%"))
 
 
-def order_of(mapping: TableMapping[Any], order: str | Iterable[str]) -> Order:
+def order_of(mapping: TableMapping[Any], order: Any) -> Order:
     """Read an order: a field, `-field` for descending, or several.
 
     Raises:
         InvalidValue: when a field does not exist.
     """
+    if not isinstance(order, str | tuple | list):
+        raise InvalidValue(f"an order is a field, or several, not {order!r}", value=order)
     names = (order,) if isinstance(order, str) else tuple(order)
     return tuple(
         (mapping.declared.column(name.removeprefix("-")).field, name.startswith("-"))
@@ -184,6 +193,6 @@ def limit_of(limit: Any) -> int:
     Raises:
         InvalidValue: when it is no number of rows.
     """
-    if type(limit) is not int or limit < 0:
+    if type(limit) is not int or not 0 <= limit < MOST_ROWS:
         raise InvalidValue(f"a limit is a number of rows, not {limit!r}", value=limit)
     return limit

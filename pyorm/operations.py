@@ -142,7 +142,8 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
             return Copy(*queries.copy(mapping), mapping.encode_all(held[0]))
         if not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
-        return ExecuteMany(queries.insert_many(mapping), mapping.encode_all(held[0]))
+        # All are looked at before one is sent, as COPY sees them before the constraints do.
+        return ExecuteMany(queries.insert_many(mapping), list(mapping.encode_all(held[0])))
 
     return Operation(step, lambda outcome: outcome.count)
 
