@@ -24,7 +24,9 @@ def passed_on(error: ValueError, field: str, value: object) -> errors.InvalidVal
         value: the value that was refused.
     """
     entity, _, name = field.rpartition(".")
-    message = error.message if isinstance(error, errors.PyormError) else str(error)
+    message, hint = str(error), ""
+    if isinstance(error, errors.PyormError):
+        message, hint = error.message, error.hint
     if field and not message.startswith(f"{field}: "):
         message = f"{field}: {message}"
     passed: errors.InvalidValue
@@ -32,5 +34,5 @@ def passed_on(error: ValueError, field: str, value: object) -> errors.InvalidVal
         passed = UnknownEnumValue(message, valid=error.valid, nearest=error.nearest, value=value)
     else:
         passed = InvalidValue(message, value=value)
-    passed.entity, passed.field = entity, name or None
+    passed.entity, passed.field, passed.hint = entity, name or None, hint
     return passed

@@ -148,6 +148,9 @@ def test_what_a_repository_refuses_is_refused_in_its_words(
     given: dict[str, Any] = {"model_id": "m", "provider": ModelProvider.OPENAI, "capabilities": []}
     with pytest.raises(InvalidValue, match=reason) as caught, engine.begin() as writing:
         writing.execute(insert(models).values(given | wrong))
+    with pytest.raises(type(caught.value).__mro__[1]) as by_repository:
+        Repository(Model, sqlite_database(Model)).add(Model(**given | wrong))
+    assert str(caught.value) == str(by_repository.value)
     (field,) = wrong
     assert (caught.value.entity, caught.value.field) == ("Model", field)
     with engine.begin() as writing:
