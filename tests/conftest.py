@@ -10,7 +10,7 @@ that shared one would meet in them. It costs half a second a worker, in parallel
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -59,7 +59,7 @@ def pyorm_server(server_dsn: str) -> Server:
 
 
 @pytest.fixture(scope="session")
-def pyorm_load() -> Sequence[Load]:
+def pyorm_load() -> list[Load]:
     """Nothing: databases start empty."""
     return []
 
@@ -71,8 +71,8 @@ def database(pyorm_postgres: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def _session_databases(pyorm_server: Server) -> Iterator[DatabaseFactory]:
-    factory = DatabaseFactory(pyorm_server)
+def _session_databases(server_dsn: str) -> Iterator[DatabaseFactory]:
+    factory = DatabaseFactory(server_dsn)
     yield factory
     factory.drop()
 

@@ -12,8 +12,6 @@ from psycopg import sql
 from support.databases import DatabaseFactory
 from support.variants import PRODUCTION, SHIPPED, MakeService, Service, Variant, write_generated
 
-from pyorm.testing import Server
-
 ROLES = ("owner", "app", "report", "clerk", "deploy")
 
 
@@ -76,9 +74,9 @@ def make_service(
 
 
 @pytest.fixture(scope="session")
-def share_service(pyorm_server: Server, roles: None) -> Iterator[Callable[[Variant, str], Service]]:
+def share_service(server_dsn: str, roles: None) -> Iterator[Callable[[Variant, str], Service]]:
     """`share_service(variant, at)` gives a database that tests share: they commit nothing."""
-    factory = DatabaseFactory(pyorm_server)
+    factory = DatabaseFactory(server_dsn)
 
     @cache
     def share(variant: Variant, at: str) -> Service:

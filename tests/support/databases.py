@@ -16,11 +16,11 @@ class DatabaseFactory:
     """Makes databases on one server, and drops what it made.
 
     Args:
-        server: the server, by a role that may create databases.
+        dsn: a database of the server, by a role that may create databases.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, dsn: str) -> None:
+        self._server = Server.at(dsn)
         self._made: list[DatabaseJanitor] = []
         self._templates: dict[Load, DatabaseJanitor] = {}
 
