@@ -11,11 +11,15 @@ from pyorm.enums import (
 )
 from pyorm.filters import (
     above,
+    any_of,
     at_least,
     at_most,
     below,
     between,
     contains,
+    given,
+    ilike,
+    like,
     not_,
     one_of,
 )
@@ -24,6 +28,7 @@ from pyorm.own_sql import sql_file
 from pyorm.pages import Page
 from pyorm.repository import Repository
 from pyorm.repository_async import AsyncRepository
+from pyorm.server_made import generated, identity, server_default
 
 __all__ = [
     "AsyncRepository",
@@ -39,6 +44,7 @@ __all__ = [
     "RequestType",
     "SharedEnum",
     "above",
+    "any_of",
     "at_least",
     "at_most",
     "below",
@@ -47,8 +53,14 @@ __all__ = [
     "column",
     "contains",
     "entity",
+    "generated",
+    "given",
+    "identity",
+    "ilike",
+    "like",
     "not_",
     "now",
     "one_of",
+    "server_default",
     "sql_file",
 ]

@@ -40,13 +40,25 @@ class PyormError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own calls the class with the message alone, which not each of these takes.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[PyormError], arguments: tuple[Any, ...]) -> PyormError:
+    return kind.__new__(kind, *arguments)
+
 
 class DeclarationError(PyormError):
     """An entity or a shared enum is declared in a way that cannot work."""
 
 
 class InvalidValue(PyormError, ValueError):
-    """A value that cannot be written or asked for; nothing was sent to the server."""
+    """A value that cannot be written or asked for; nothing was written."""
+
+
+class DataException(InvalidValue):
+    """A value that the server refused: too long, out of range, no number of its own."""
 
 
 class UnknownEnumValue(InvalidValue):

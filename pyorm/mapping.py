@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import DeclarationError, InvalidValue
 from pyorm.rows import Make, entity_encoder, row_maker
+from pyorm.server_made import ServerMade
 from pyorm.storage import Storage, postgres, sqlite
 
 E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
+
+TEXTS = 1_000
+"""How many texts of queries are kept: a service has dozens, its clients' orders are endless."""
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What writes the entities that leave the same fields to the server.
+
+    Args:
+        left_out: the fields.
+        columns: the others.
+        encode: gives what the driver takes for the columns; raises InvalidValue.
+    """
+
+    left_out: frozenset[str]
+    columns: list[tuple[DeclaredColumn, Storage]]
+    encode: Callable[[Any], tuple[Any, ...]]
 
 
 class TableMapping(Generic[E]):
@@ -54,8 +77,15 @@ class TableMapping(Generic[E]):
         self.all_names = sql.SQL(", ").join(self.names.values())
         self.selected = self.select_list()
         self.make: Make[E] = row_maker(declared, self.columns)
-        self.encode = entity_encoder(self.columns)
+        self.left_out = {
+            column.field
+            for column in declared.columns
+            if column.server or (column.nullable and column.field in declared.key)
+        }
+        self._writers: dict[frozenset[str], Writer] = {}
         self._texts: dict[Hashable, bytes] = {}
+        self._versions = 0
+        self._version = b""
         self._makers: dict[tuple[str, ...], Make[E]] = {}
 
     def select_list(self, alias: str = "") -> sql.Composable:
@@ -86,12 +116,42 @@ class TableMapping(Generic[E]):
             )
         return tuple(self.storages[f].encode(part) for f, part in zip(fields, key, strict=True))
 
+    def writer(self, entity: E | None) -> Writer:
+        """What writes an entity, None for any: all columns but those that the server fills."""
+        left_out = _NOTHING
+        if self.left_out:
+            left_out = frozenset(
+                column.field
+                for column in self.declared.columns
+                if column.field in self.left_out
+                and (entity is None or _is_left_out(column, entity))
+            )
+        writer = self._writers.get(left_out)
+        if writer is None:
+            columns = [pair for pair in self.columns if pair[0].field not in left_out]
+            writer = Writer(left_out, columns, entity_encoder(columns))
+            self._writers[left_out] = writer
+        return writer
+
     def text(self, shape: Hashable, make: Callable[[], sql.Composable]) -> bytes:
         """The text of a query, made once for each shape."""
         text = self._texts.get(shape)
         if text is None:
-            text = self._texts[shape] = make().as_bytes(None)
+            if len(self._texts) >= TEXTS:
+                # Another thread may be doing the same; what is gone is made again.
+                for oldest in list(self._texts)[: TEXTS // 2]:
+                    self._texts.pop(oldest, None)
+            text = self._texts[shape] = make().as_bytes(None) + self._version
         return text
+
+    def renew(self) -> None:
+        """Give each query a new text: no connection has a statement prepared for it yet.
+
+        What they have prepared fails for good after an ALTER TABLE; this spares all of them.
+        """
+        self._versions += 1
+        self._version = b"\n/* %d */" % self._versions
+        self._texts.clear()
 
     def maker(self, names: tuple[str, ...]) -> Make[E]:
         """The row maker for the columns of the user's own SQL.
@@ -101,6 +161,8 @@ class TableMapping(Generic[E]):
         """
         if made := self._makers.get(names):
             return made
+        if len(self._makers) >= TEXTS:
+            self._makers.clear()
         columns = {column.name: (column, storage) for column, storage in self.columns}
         needed = {column.name for column, _ in self.columns if column.required}
         if len(set(names)) < len(names) or not needed <= set(names) <= columns.keys():
@@ -113,6 +175,11 @@ class TableMapping(Generic[E]):
         made = row_maker(self.declared, [columns[name] for name in names], strict=True)
         self._makers[names] = made
         return made
+
+
+def _is_left_out(column: DeclaredColumn, entity: Any) -> bool:
+    value = getattr(entity, column.field)
+    return column.is_generated or type(value) is ServerMade or (value is None and not column.server)
 
 
 def identifier(name: str, backend: str = POSTGRESQL) -> sql.Composable:

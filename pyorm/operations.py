@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from pyorm import filters, queries
 from pyorm.contract import Source
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, Fields
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import SQLITE, TableMapping
+from pyorm.mapping import SQLITE, TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
@@ -70,7 +71,10 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
     def finish(outcome: Outcome) -> E:
         if len(outcome.items) == 1:
             return outcome.items[0]  # type: ignore[no-any-return]
-        asked = ", ".join(f"{field}={value!r}" for field, value in wanted.items())
+        asked = ", ".join(
+            f"{field}={value if field in Fields.__annotations__ else declared.told(field, value)!r}"
+            for field, value in wanted.items()
+        )
         if outcome.items:
             raise MultipleFound(
                 f"several rows of {declared.name} have {asked or 'no condition'}",
@@ -94,15 +98,15 @@ def exists(wanted: Wanted) -> Operation[bool]:
     )
 
 
-def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
-    """The rows of a filter after a cursor."""
+def page(after: str | None, wanted: Wanted, key: bytes) -> Operation[Page[Any]]:
+    """The rows of a filter after a cursor that was signed with the key."""
     limited = {"limit": 50, **wanted}
     used: list[TableMapping[Any]] = []
 
     def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         order = page_order(mapping, limited)
-        last = None if after is None else read_cursor(mapping, limited, order, after)
+        last = None if after is None else read_cursor(mapping, limited, order, after, key)
         return Execute(*queries.page(mapping, limited, order, last), mapping.make)
 
     def finish(outcome: Outcome) -> Page[Any]:
@@ -111,7 +115,7 @@ def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
             return Page(items, None)
         (mapping,) = used
         order = page_order(mapping, limited)
-        return Page(items, cursor_after(mapping, limited, order, items[-1]))
+        return Page(items, cursor_after(mapping, limited, order, items[-1], key))
 
     return Operation(step, finish)
 
@@ -137,13 +141,42 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
     held: list[Iterable[Any]] = [entities]
 
     def step(mapping: TableMapping[Any]) -> Step:
-        if not mapping.is_view and mapping.backend != SQLITE:
-            return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
-        if not isinstance(held[0], Sequence):
+        copies = not mapping.is_view and mapping.backend != SQLITE
+        if not copies and not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
-        return ExecuteMany(queries.insert_many(mapping), map(mapping.encode, held[0]))
+        rows = iter(held[0])
+        if (first := next(rows, None)) is not None:
+            rows = chain((first,), rows)
+            if not isinstance(held[0], Sequence):
+                held[0] = rows
+        writer = mapping.writer(first)
+        encoded = _encoded(mapping, writer, rows)
+        if copies:
+            return Copy(*queries.copy(mapping, writer), encoded)
+        return ExecuteMany(queries.insert_many(mapping, writer), encoded)
 
     return Operation(step, lambda outcome: outcome.count)
+
+
+def _encoded(
+    mapping: TableMapping[Any], writer: Writer, entities: Iterable[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """What is sent for each entity; all leave the same fields to the server."""
+    if not mapping.left_out:
+        return map(writer.encode, entities)
+
+    def encode(entity: Any) -> tuple[Any, ...]:
+        if mapping.writer(entity) is not writer:
+            differ = mapping.writer(entity).left_out ^ writer.left_out
+            raise InvalidValue(
+                f"add_many of {mapping.declared.name}: some have a value of "
+                f"{', '.join(sorted(differ))}, others leave it to the server",
+                hint="add those with a value in a call of their own",
+                entity=mapping.declared.name,
+            )
+        return writer.encode(entity)
+
+    return map(encode, entities)
 
 
 def upsert(declared: Declaration[E], entity: E, conflict: tuple[str, ...]) -> Operation[E]:
@@ -173,11 +206,12 @@ def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
             return outcome.items[0]  # type: ignore[no-any-return]
         if read_at is None:
             raise _not_found(declared, key)
+        told = declared.told_key(key)
         raise StaleRow(
-            f"{declared.name} {key} was changed or deleted since it was read at {read_at}",
+            f"{declared.name} {told} was changed or deleted since it was read at {read_at}",
             hint="read it again and decide anew",
             entity=declared.name,
-            value=key,
+            value=told,
         )
 
     return Operation(
@@ -218,6 +252,7 @@ def _first(outcome: Outcome) -> Any:
 
 
 def _not_found(declared: Declaration[Any], key: Any) -> NotFound:
+    key = declared.told_key(key)
     return NotFound(
         f"no {declared.name} has the {'key' if len(declared.key) > 1 else declared.key[0]} {key}",
         entity=declared.name,

@@ -12,13 +12,14 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor, ServerCursor
+from psycopg import ClientCursor, Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import pause_for
 from pyorm.contract import Source, current
 from pyorm.errors import ContractChanged
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
@@ -28,6 +29,7 @@ from pyorm.operation import (
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
     column_names,
@@ -50,12 +52,18 @@ class PostgresBackend:
     Args:
         on: the connection or the pool.
         pause_collector: whether large results may pause the garbage collector.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: Connection[Any] | ConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: Connection[Any] | ConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @contextmanager
@@ -82,7 +90,7 @@ class PostgresBackend:
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(self._execute(connection, step))
             return operation.finish(self._take(connection, step))
         except psycopg.Error as error:
@@ -122,10 +130,23 @@ class PostgresBackend:
             return result
 
     def _take(self, connection: Connection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    def _do(self, connection: Connection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -133,21 +154,22 @@ class PostgresBackend:
                     write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with connection.transaction() if connection.autocommit else nullcontext():
                 cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            opened = ServerCursor(connection, name, row_factory=tuple_row)
+            opened = connection.cursor(name, row_factory=tuple_row)
             opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         connection.rollback()
         return Outcome([], 0)
 
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
-        cursor = Cursor(connection, row_factory=tuple_row)
-        cursor.execute(step.statement, step.parameters, binary=True)
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, ClientCursor)
+        cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:

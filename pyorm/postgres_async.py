@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import pause_for
 from pyorm.contract import Source, current
 from pyorm.errors import ContractChanged
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
@@ -27,6 +28,7 @@ from pyorm.operation import (
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
     column_names,
@@ -49,12 +51,18 @@ class AsyncPostgresBackend:
     Args:
         on: the connection or the pool.
         pause_collector: whether large results may pause the garbage collector.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: AsyncConnection[Any] | AsyncConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: AsyncConnection[Any] | AsyncConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @asynccontextmanager
@@ -83,7 +91,7 @@ class AsyncPostgresBackend:
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(await self._execute(connection, step))
             return operation.finish(await self._take(connection, step))
         except psycopg.Error as error:
@@ -126,10 +134,23 @@ class AsyncPostgresBackend:
             return result
 
     async def _take(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return await self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = await self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    async def _do(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return await self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -137,21 +158,22 @@ class AsyncPostgresBackend:
                     await write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with connection.transaction() if connection.autocommit else nullcontext():
                 await cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            opened = AsyncServerCursor(connection, name, row_factory=tuple_row)
+            opened = connection.cursor(name, row_factory=tuple_row)
             await opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         await connection.rollback()
         return Outcome([], 0)
 
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
-        cursor = AsyncCursor(connection, row_factory=tuple_row)
-        await cursor.execute(step.statement, step.parameters, binary=True)
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, AsyncClientCursor)
+        await cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:

@@ -10,7 +10,7 @@ from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import TableMapping
+from pyorm.mapping import TableMapping, Writer
 
 E = TypeVar("E")
 Statement = tuple[bytes, Any]
@@ -104,48 +104,51 @@ def page(
 
 def insert(mapping: TableMapping[E], entity: E) -> Statement:
     """Add a row and return it."""
+    writer = mapping.writer(entity)
 
     def text() -> sql.Composable:
-        return _insert(mapping) + sql.SQL(" RETURNING ") + mapping.selected
+        return _insert(mapping, writer) + sql.SQL(" RETURNING ") + mapping.selected
 
-    return mapping.text("insert", text), mapping.encode(entity)
+    return mapping.text(("insert", writer.left_out), text), writer.encode(entity)
 
 
-def insert_many(mapping: TableMapping[Any]) -> bytes:
+def insert_many(mapping: TableMapping[Any], writer: Writer) -> bytes:
     """Add a row and return nothing."""
-    return mapping.text("insert_many", lambda: _insert(mapping))
+    shape = ("insert_many", writer.left_out)
+    return mapping.text(shape, lambda: _insert(mapping, writer))
 
 
-def copy(mapping: TableMapping[Any]) -> tuple[bytes, list[str]]:
+def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
     """Add rows by binary COPY: the statement, and the types of its columns."""
 
     def text() -> sql.Composable:
         return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            mapping.relation, mapping.all_names
+            mapping.relation, _names(mapping, writer)
         )
 
     # COPY takes no parameters, so a percent sign is one here.
-    statement = mapping.text("copy", text).replace(b"%%", b"%")
-    return statement, [storage.copy_type for _, storage in mapping.columns]
+    statement = mapping.text(("copy", writer.left_out), text).replace(b"%%", b"%")
+    return statement, [storage.copy_type for _, storage in writer.columns]
 
 
 def upsert(mapping: TableMapping[E], entity: E, conflict: tuple[str, ...]) -> Statement:
     """Add a row, or change the one that has the same values in the conflict's fields."""
     for field in conflict:
         mapping.declared.column(field)
+    writer = mapping.writer(entity)
 
     def text() -> sql.Composable:
-        kept = {*conflict, *mapping.declared.key}
+        kept = {*conflict, *mapping.declared.key, *writer.left_out}
         changed = [c.field for c in mapping.declared.columns if not c.fixed and c.field not in kept]
         sets = [sql.SQL("{0} = excluded.{0}").format(mapping.names[field]) for field in changed]
         return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} RETURNING {}").format(
-            _insert(mapping),
+            _insert(mapping, writer),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(", ").join(sets),
             mapping.selected,
         )
 
-    return mapping.text(("upsert", conflict), text), mapping.encode(entity)
+    return mapping.text(("upsert", conflict, writer.left_out), text), writer.encode(entity)
 
 
 def update(
@@ -216,6 +219,8 @@ def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     declared = mapping.declared
     if isinstance(value, Match):
         reason = f"{declared.name}.{field}: {value.operator}() is for filters"
+    elif declared.column(field).is_generated:
+        reason = f"{declared.name}.{field} is computed by the server"
     elif declared.column(field).fixed:
         reason = f"{declared.name}.{field} stays what it was when the row was added"
     else:
@@ -241,11 +246,17 @@ def _tests(
     return sql.SQL(between).join(pairs)
 
 
-def _insert(mapping: TableMapping[Any]) -> sql.Composable:
-    marks = sql.SQL(", ").join([mapping.mark] * len(mapping.columns))
+def _insert(mapping: TableMapping[Any], writer: Writer) -> sql.Composable:
+    if not writer.columns:
+        return sql.SQL("INSERT INTO {} DEFAULT VALUES").format(mapping.relation)
+    marks = sql.SQL(", ").join([mapping.mark] * len(writer.columns))
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        mapping.relation, mapping.all_names, marks
+        mapping.relation, _names(mapping, writer), marks
     )
+
+
+def _names(mapping: TableMapping[Any], writer: Writer) -> sql.Composable:
+    return sql.SQL(", ").join(mapping.names[column.field] for column, _ in writer.columns)
 
 
 def _limit(mapping: TableMapping[Any]) -> sql.Composable:

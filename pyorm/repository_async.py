@@ -10,12 +10,13 @@ from psycopg import AsyncConnection
 from pyorm import operations
 from pyorm.contract import Contract, Source
 from pyorm.entity import HasFields, Key, RepositoryOf, declaration
+from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
 from pyorm.pages import Page
 from pyorm.postgres_async import AsyncPostgresBackend
 from pyorm.rows import Make
-from pyorm.sources import is_sqlite, source_for
+from pyorm.sources import check_place, is_sqlite, signing_key, source_for
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,6 +52,9 @@ class AsyncRepository(Generic[E]):
             find out, and to follow a migration while it runs.
         pause_collector: whether a large result may pause Python's garbage collector, which is
             then off in the whole process for the time it takes to make the entities.
+        cursor_key: signs the cursors of pages, which come back from outside. Without it the key is
+            PYORM_CURSOR_KEY of the environment, or the password of the database.
+        on_query: is called after each statement with a Query: what was sent, how long it took.
 
     A filter gives fields their values: `find(status=ModelStatus.ACTIVE, description=None)`, or a
     condition of pyorm.filters: `find(created_at=at_least(monday))`; `order="-created_at"` and
@@ -68,8 +72,12 @@ class AsyncRepository(Generic[E]):
         *,
         contract: Contract = "new",
         pause_collector: bool = True,
+        cursor_key: str | bytes | None = None,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._declared = declaration(entity)
+        check_place(on, AsyncConnection)
+        self._cursor_key = cursor_key
         self._on = on
         self._contract = contract
         self._source = source_for(self._declared, on, contract)
@@ -77,10 +85,12 @@ class AsyncRepository(Generic[E]):
         if is_sqlite(on):
             from pyorm.sqlite import AsyncSqliteBackend
 
-            self._backend = AsyncSqliteBackend(cast("sqlite3.Connection", on))
+            self._backend = AsyncSqliteBackend(cast("sqlite3.Connection", on), on_query=on_query)
         else:
             on = cast("AsyncConnection[Any] | AsyncConnectionPool[Any]", on)
-            self._backend = AsyncPostgresBackend(on, pause_collector=pause_collector)
+            self._backend = AsyncPostgresBackend(
+                on, pause_collector=pause_collector, on_query=on_query
+            )
 
     @property
     def entity(self) -> type[E]:
@@ -102,11 +112,11 @@ class AsyncRepository(Generic[E]):
         """The rows of several keys, in their order; a key that has none is left out."""
         return await self._run(operations.get_many(self._declared, keys))
 
-    async def find(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> list[E]:
+    async def find(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> list[E]:
         """All rows that match the filter, in its order, up to its limit."""
         return await cast(AsyncRepository[E], self)._run(operations.find(wanted))
 
-    async def one(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> E:
+    async def one(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> E:
         """The only row that matches the filter.
 
         Raises:
@@ -116,11 +126,11 @@ class AsyncRepository(Generic[E]):
         repository = cast(AsyncRepository[E], self)
         return await repository._run(operations.one(repository._declared, wanted))
 
-    async def count(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> int:
+    async def count(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> int:
         """How many rows match the filter."""
         return await cast(AsyncRepository[E], self)._run(operations.count(wanted))
 
-    async def exists(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> bool:
+    async def exists(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> bool:
         """Whether a row matches the filter."""
         return await cast(AsyncRepository[E], self)._run(operations.exists(wanted))
 
@@ -140,10 +150,12 @@ class AsyncRepository(Generic[E]):
         Raises:
             InvalidCursor: when the cursor is damaged, or another query's.
         """
-        return await cast(AsyncRepository[E], self)._run(operations.page(after, wanted))
+        repository = cast(AsyncRepository[E], self)
+        key = signing_key(repository._cursor_key, repository._on)
+        return await repository._run(operations.page(after, wanted, key))
 
     def stream(
-        self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs
+        self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs
     ) -> AsyncIterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
         repository = cast(AsyncRepository[E], self)

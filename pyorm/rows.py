@@ -76,11 +76,13 @@ def row_maker(
             values.append(f"d{i}(v{i})")
 
     fields = [column.field for column, _ in columns]
-    if len(fields) < len(declared.columns) or hasattr(cls, "__post_init__"):
+    whole = len(fields) == len(declared.columns)
+    frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    # A twin of a class with bases has another layout.
+    if not whole or hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
         pairs = zip(fields, values, strict=True)
         lines.append(f"o = cls({', '.join(f'{field}=({value})' for field, value in pairs)})")
     else:
-        frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         if frozen:
             # Its twin has the same slots and lets them be filled.
             names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
@@ -127,7 +129,11 @@ def _explanation(
     """Find the value that a row maker stumbled over, and its row's key."""
     for row in rows:
         found = dict(zip((column.field for column, _ in columns), row, strict=True))
-        key = ", ".join(f"{field}={found[field]}" for field in declared.key if field in found)
+        key = ", ".join(
+            f"{field}={declared.told(field, found[field])}"
+            for field in declared.key
+            if field in found
+        )
         for (column, storage), value in zip(columns, row, strict=True):
             try:
                 if value is None and not column.nullable and (strict or storage.decode is not None):
@@ -142,12 +148,13 @@ def _explanation(
                     to_uuid(value)
             except Exception as reason:
                 where = f" of the row with {key}" if key else ""
+                told = "a value that is a secret" if column.secret else reason
                 return MappingError(
-                    f"{declared.name}.{column.field}{where}: {reason}",
+                    f"{declared.name}.{column.field}{where}: {told}",
                     hint=f"the column {column.name} holds what the entity cannot",
                     entity=declared.name,
                     field=column.field,
-                    value=value,
+                    value=None if column.secret else value,
                 )
     return None
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from pyorm import json_values
 from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
+from pyorm.hints import JSON
 from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
@@ -50,7 +52,7 @@ class Storage:
     @property
     def is_json(self) -> bool:
         """Whether it is json, which PostgreSQL cannot compare."""
-        return self.sql_type in ("json", "jsonb")
+        return self.sql_type in JSON
 
     @property
     def copy_type(self) -> str:
@@ -88,12 +90,13 @@ def postgres(
         decode = _members(column.enum, column.nullable)
         if old or labels:
             inline, check = None, _spelled(column.enum, labels)
-    elif sql_type in ("json", "jsonb"):
+    elif issubclass(column.python, Enum):
+        decode = column.python
+    elif sql_type in JSON:
         wrap = Jsonb if sql_type == "jsonb" else Json
         inline, of_type = None, check
         check = lambda value: wrap(json_values.dumps(of_type(value)), _same)  # noqa: E731
-        if is_dataclass(column.python):
-            decode = lambda value: json_values.build(column.python, value)  # noqa: E731
+        decode = _json_reader(column)
     return _storage(entity, column, sql_type, inline, check, decode, list, bool(labels))
 
 
@@ -113,16 +116,23 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
             stored, decode = str, Decimal
         case t if t is bool:
             stored, decode = int, bool
-        case t if t is dict:
-            stored, decode = json_values.dumps, json.loads
-        case t if is_dataclass(t):
-            stored = json_values.dumps
-            decode = lambda value: json_values.build(column.python, json.loads(value))  # noqa: E731
+        case t if t is time:
+            stored, decode = _time_text, time.fromisoformat
+        case t if t is timedelta:
+            stored, decode = _microseconds, lambda value: timedelta(microseconds=value)
+        case t if t is float:
+            # SQLite takes NaN for null; as text it is greater than all numbers, as in PostgreSQL.
+            stored, decode = lambda value: "NaN" if value != value else value, float
+        case _ if column.is_json:
+            stored, build = json_values.dumps, _json_reader(column)
+            decode = (lambda text: build(json.loads(text))) if build else json.loads
         case _:
             stored = _same
             if column.enum:
                 decode = _members(column.enum, column.nullable)
-    sql_type = "json" if column.python is dict or is_dataclass(column.python) else "text"
+            elif issubclass(column.python, Enum):
+                decode = column.python
+    sql_type = "json" if column.is_json else "text"
     check_and_store = lambda value: stored(check(value))  # noqa: E731
     if not column.array:
         return _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
@@ -166,16 +176,25 @@ def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: boo
             )
         try:
             return check(value)
-        except InvalidValue as error:
+        except ValueError as error:
+            if column.secret:
+                raise InvalidValue(
+                    f"{entity}.{column.field} cannot hold this value, which is a secret",
+                    entity=entity,
+                    field=column.field,
+                ) from None
+            if not isinstance(error, InvalidValue):
+                raise InvalidValue(
+                    f"{entity}.{column.field}: {error}",
+                    entity=entity,
+                    field=column.field,
+                    value=value,
+                ) from error
             if error.entity:
                 raise
             error.message = f"{entity}.{column.field}: {error.message}"
             error.entity, error.field = entity, column.field
             raise
-        except ValueError as error:
-            raise InvalidValue(
-                f"{entity}.{column.field}: {error}", entity=entity, field=column.field, value=value
-            ) from error
 
     return encode
 
@@ -217,8 +236,24 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
+def _json_reader(column: DeclaredColumn) -> Callable[[Any], Any] | None:
+    """Builds a json column's value, of an element if array, of JSON's types; None for these."""
+    hint = column.python if column.array or is_dataclass(column.python) else column.hint
+    if json_values.is_plain(hint):
+        return None
+    return lambda value: json_values.build(hint, value)
+
+
 def _same(value: Any) -> Any:
     return value
+
+
+def _time_text(value: time) -> str:
+    return value.isoformat(timespec="microseconds")
+
+
+def _microseconds(value: timedelta) -> int:
+    return value // timedelta(microseconds=1)
 
 
 def utc_text(value: datetime) -> str:

@@ -8,9 +8,10 @@ within it, so that a common value costs no call; a value that fails one is looke
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -88,8 +89,8 @@ def _function(source: str) -> Callable[[Any], Any]:
 def value_type(column: DeclaredColumn) -> ValueType:
     """What the values of a column are, on every backend."""
     python = column.python
-    if column.enum:
-        return ValueType(python, read=column.enum, stored="v._value_")
+    if issubclass(python, Enum):
+        return ValueType(python, read=python, stored="v._value_")
     if python is UUID:
         return ValueType(UUID, read=to_uuid)
     if python is str:
@@ -102,7 +103,11 @@ def value_type(column: DeclaredColumn) -> ValueType:
         return ValueType(Decimal, read=_decimal)
     if python is datetime:
         return ValueType(datetime, (HAS_ZONE,))
-    return ValueType(python, inline=python is not dict and not is_dataclass(python))
+    if python is date:
+        return ValueType(date, exact=True)  # a datetime is one, and would lose its time
+    if python is time:
+        return ValueType(time, (HAS_NO_ZONE,))
+    return ValueType(python, inline=not column.is_json)
 
 
 def _text(length: int | None) -> tuple[Condition, ...]:
@@ -122,6 +127,9 @@ def _fits(bits: int) -> Condition:
 NO_NUL = Condition("'\\0' not in v", lambda v: f"PostgreSQL stores no NUL character: {v!r}")
 HAS_ZONE = Condition(
     "v.utcoffset() is not None", lambda v: f"wants a time with its zone, not {v.isoformat()}"
+)
+HAS_NO_ZONE = Condition(
+    "v.tzinfo is None", lambda v: f"wants a time without a zone, not {v.isoformat()}"
 )
 
 
