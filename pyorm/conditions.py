@@ -10,7 +10,6 @@ from typing import Any
 from psycopg import sql
 
 from pyorm import filters
-from pyorm.entity import Fields
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
 from pyorm.mapping import SQLITE, TableMapping
@@ -82,7 +81,7 @@ def conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shap
     for field, value in wanted.items():
         storage = mapping.storages.get(field)
         if storage is None:
-            if field not in Fields.__annotations__:
+            if field not in ("order", "limit"):
                 mapping.declared.column(field)
         elif not (type(value) is Match and value.operator == filters.ANYTHING):
             shape.append((field, _operator(mapping, field, storage, value, values)))

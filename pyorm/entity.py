@@ -39,10 +39,11 @@ P = ParamSpec("P")
 
 
 class Fields(TypedDict, total=False):
-    """The base of an entity's field types: what every filter takes besides the fields."""
+    """The base of an entity's field types: what filters and updates take besides the fields."""
 
     order: str | tuple[str, ...]
     limit: int
+    if_version: object
 
 
 class HasFields(Protocol[P]):
@@ -98,6 +99,7 @@ class DeclaredColumn:
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
+        version: whether its value tells whether the row has changed.
         required: whether the constructor asks for it.
         hint: the field's type as it is written.
         server: how the server makes the value, None when it does not.
@@ -115,6 +117,7 @@ class DeclaredColumn:
     references: str | None = None
     fixed: bool = False
     on_update: Callable[[], Any] | None = None
+    version: bool = False
     required: bool = True
     hint: Any = None
     server: ServerMade | None = None
@@ -169,6 +172,11 @@ class Declaration(Generic[E]):
         """A key for an error, unless a field of it is a secret."""
         return SECRET if any(self.column(field).secret for field in self.key) else key
 
+    @property
+    def version(self) -> DeclaredColumn | None:
+        """The column that tells whether a row has changed, None when none is declared."""
+        return next((column for column in self.columns if column.version), None)
+
     def column(self, field: str) -> DeclaredColumn:
         """The column of a field.
 
@@ -202,6 +210,7 @@ def column(
     fixed: bool = False,
     on_update: Callable[[], Any] | None = None,
     repr: bool = True,  # noqa: A002 - dataclasses.field calls it so
+    version: bool = False,
 ) -> Any:
     """A field that says more about its column than its type does.
 
@@ -216,6 +225,8 @@ def column(
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
         repr: whether the entity's repr and errors may show a value; False for a secret.
+        version: whether its value tells whether the row has changed: a number, which grows by one
+            with each update, a time, or what on_update gives.
 
     `Annotated[str, column(length=100)]` names a type of columns: its default is not the field's.
     """
@@ -227,6 +238,7 @@ def column(
         "references": references,
         "fixed": fixed,
         "on_update": on_update,
+        "version": version,
     }
     return dataclasses.field(
         default=default, default_factory=default_factory, repr=repr, metadata={METADATA: extra}
@@ -264,6 +276,7 @@ def entity(
         declared = Declaration(cls, table, schema, old, keys, tuple(_columns(cls)))
         for field in keys:
             declared.column(field)
+        _check_version(declared)
         _check_fields(declared)
         cls.__pyorm__ = declared  # type: ignore[attr-defined]
         return cls
@@ -306,6 +319,8 @@ def _columns(cls: type[Any]) -> Iterator[DeclaredColumn]:
         sql_type = extra.pop("sql_type", None)
         base, nullable, array = column_type(cls.__name__, field.name, hint, sql_type)
         server = field.default if isinstance(field.default, ServerMade) else None
+        if extra.get("version") and base is datetime and not extra["on_update"]:
+            extra["on_update"] = now
         yield DeclaredColumn(
             field=field.name,
             name=extra.pop("name", None) or field.name,
@@ -335,6 +350,25 @@ def _check_name(entity: str, field: str) -> None:
             hint=f"call the field {field.lstrip('_')} = column(name={field!r})",
             entity=entity,
             field=field,
+        )
+
+
+def _check_version(declared: Declaration[Any]) -> None:
+    versions = [column for column in declared.columns if column.version]
+    for column in versions:
+        if len(versions) > 1:
+            reason = "is a second version"
+        elif column.array or column.fixed or column.field in declared.key:
+            reason = "cannot be the version: it stays what it was, or is a list"
+        elif column.python is not int and column.on_update is None:
+            reason = "cannot be the version: nothing changes it; it needs on_update"
+        else:
+            continue
+        raise DeclarationError(
+            f"{declared.name}.{column.field} {reason}",
+            hint="version: int = column(version=True, default=1)",
+            entity=declared.name,
+            field=column.field,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -12,17 +13,34 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 from uuid import UUID
 
+from pyorm.values import is_encodable
 
-def dumps(value: Any) -> str:
+
+def dumps(value: Any, *, binary: bool = False) -> str:
     """Write a value as JSON text.
+
+    Args:
+        value: a dict or a dataclass.
+        binary: whether it is for jsonb, which stores no NUL character.
 
     Raises:
         ValueError: when it holds what JSON cannot.
     """
     try:
-        return _encoder.encode(value)
+        text = _encoder.encode(value)
     except TypeError as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not text.isascii() and not is_encodable(text):
+        raise ValueError("half of a surrogate pair is no text")
+    if binary and _NUL.search(text):
+        raise ValueError("jsonb stores no NUL character")
+    return text
+
+
+# An escaped NUL, not an escaped backslash before a u0000.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -18,9 +18,8 @@ E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 
-TEXTS = 1_000
-"""How many texts of queries are kept: a service has dozens, its clients' orders are endless."""
-
+KEPT_TEXTS = 1_000
+"""How many texts of queries are kept for a mapping, and how many are known to be its own."""
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -38,6 +37,58 @@ class Writer:
     left_out: frozenset[str]
     columns: list[tuple[DeclaredColumn, Storage]]
     encode: Callable[[Any], tuple[Any, ...]]
+
+
+class Makers(Generic[E]):
+    """The row makers of an entity for SQL of the user's own: one for each order of its columns.
+
+    Args:
+        declared: the entity.
+        columns: its columns as they are stored.
+    """
+
+    def __init__(
+        self, declared: Declaration[E], columns: Sequence[tuple[DeclaredColumn, Storage]]
+    ) -> None:
+        self._declared = declared
+        self._columns = {column.name: (column, storage) for column, storage in columns}
+        self._makers: dict[tuple[str, ...], Make[E]] = {}
+        self._known: set[bytes] = set()
+
+    def knows(self, statement: bytes) -> bool:
+        """Whether a statement's columns have been seen to be the entity's."""
+        return statement in self._known
+
+    def learn(self, statement: bytes, names: tuple[str, ...]) -> None:
+        """Take in what a statement would return; nothing at all is right too.
+
+        Raises:
+            InvalidValue: when the columns are not the entity's.
+        """
+        if names:
+            self(names)
+        if len(self._known) >= KEPT_TEXTS:
+            self._known.clear()
+        self._known.add(statement)
+
+    def __call__(self, names: tuple[str, ...]) -> Make[E]:
+        """The row maker for columns of these names.
+
+        Raises:
+            InvalidValue: when they are not the entity's, each once.
+        """
+        if made := self._makers.get(names):
+            return made
+        if len(names) != len(self._columns) or set(names) != self._columns.keys():
+            raise InvalidValue(
+                f"the query gives the columns {', '.join(names)}, "
+                f"{self._declared.name} has {', '.join(self._columns)}",
+                hint="select {columns}, or each of these by its name",
+                entity=self._declared.name,
+            )
+        columns = [self._columns[name] for name in names]
+        made = self._makers[names] = row_maker(self._declared, columns, strict=True)
+        return made
 
 
 class TableMapping(Generic[E]):
@@ -86,7 +137,7 @@ class TableMapping(Generic[E]):
         self._texts: dict[Hashable, bytes] = {}
         self._versions = 0
         self._version = b""
-        self._makers: dict[tuple[str, ...], Make[E]] = {}
+        self.makers = Makers(declared, self.columns)
 
     def select_list(self, alias: str = "") -> sql.Composable:
         """All columns of a SELECT or RETURNING, each under its own name."""
@@ -137,10 +188,9 @@ class TableMapping(Generic[E]):
         """The text of a query, made once for each shape."""
         text = self._texts.get(shape)
         if text is None:
-            if len(self._texts) >= TEXTS:
-                # Another thread may be doing the same; what is gone is made again.
-                for oldest in list(self._texts)[: TEXTS // 2]:
-                    self._texts.pop(oldest, None)
+            if len(self._texts) >= KEPT_TEXTS:
+                # Shapes can come from a client: an order, a filter, a text of one's own.
+                self._texts.clear()
             text = self._texts[shape] = make().as_bytes(None) + self._version
         return text
 
@@ -152,29 +202,6 @@ class TableMapping(Generic[E]):
         self._versions += 1
         self._version = b"\n/* %d */" % self._versions
         self._texts.clear()
-
-    def maker(self, names: tuple[str, ...]) -> Make[E]:
-        """The row maker for the columns of the user's own SQL.
-
-        Raises:
-            InvalidValue: when they are not the entity's.
-        """
-        if made := self._makers.get(names):
-            return made
-        if len(self._makers) >= TEXTS:
-            self._makers.clear()
-        columns = {column.name: (column, storage) for column, storage in self.columns}
-        needed = {column.name for column, _ in self.columns if column.required}
-        if len(set(names)) < len(names) or not needed <= set(names) <= columns.keys():
-            raise InvalidValue(
-                f"the query gives the columns {', '.join(names)}, "
-                f"{self.declared.name} has {', '.join(columns)}",
-                hint="select {columns}, or each of these by its name",
-                entity=self.declared.name,
-            )
-        made = row_maker(self.declared, [columns[name] for name in names], strict=True)
-        self._makers[names] = made
-        return made
 
 
 def _is_left_out(column: DeclaredColumn, entity: Any) -> bool:

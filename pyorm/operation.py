@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from pyorm.contract import Auto, Source, agree
 from pyorm.errors import ContractChanged
-from pyorm.mapping import TableMapping
+from pyorm.loading import Unreadable
+from pyorm.mapping import Makers, TableMapping
 from pyorm.rows import Make
 from pyorm.violations import caused_by, violation_of_postgres
-
-if TYPE_CHECKING:
-    from psycopg.pq.abc import PGresult
 
 T = TypeVar("T")
 
@@ -42,13 +40,13 @@ class Execute:
         statement: the text.
         parameters: its parameters.
         make: makes entities of the rows, None for plain rows.
-        make_of: gives make for the names of the columns of the user's own SQL.
+        make_of: gives make for the columns of the user's own SQL.
     """
 
     statement: bytes
     parameters: Any
     make: Make[Any] | None = None
-    make_of: Callable[[tuple[str, ...]], Make[Any]] | None = None
+    make_of: Makers[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -184,7 +182,9 @@ def run_again(
 
 
 def raise_violation(error: psycopg.Error, source: Source[Any], operation: Operation[Any]) -> None:
-    """Raise what the database refused, if that is what the error tells."""
+    """Raise what the database refused, or what came back and cannot be read, if it is that."""
+    if isinstance(error, Unreadable):
+        raise error.of(source.declared) from error.__cause__
     violation = violation_of_postgres(error, source.declared, operation.written)
     if violation is not None:
         raise violation from caused_by(error, source.declared)
@@ -237,12 +237,6 @@ def _plan_is_stale(error: psycopg.Error) -> bool:
     """Whether a prepared statement's columns have other types by now: someone ran ALTER TABLE."""
     # The message is in the server's language, and 0A000 is what any unsupported feature has.
     return error.sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
-
-
-def column_names(result: PGresult) -> tuple[str, ...]:
-    """The names of a result's columns."""
-    # Cursor.description costs twenty microseconds; this costs two.
-    return tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
 
 
 def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:

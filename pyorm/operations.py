@@ -14,6 +14,7 @@ from pyorm.mapping import SQLITE, TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
+from pyorm.queries import ANY_VERSION
 from pyorm.rows import Make
 
 E = TypeVar("E")
@@ -179,43 +180,61 @@ def _encoded(
     return map(encode, entities)
 
 
-def upsert(declared: Declaration[E], entity: E, conflict: tuple[str, ...]) -> Operation[E]:
+def upsert(
+    declared: Declaration[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: str | Iterable[str] | None,
+) -> Operation[E]:
     """Add a row, or change the one it conflicts with."""
     if not conflict:
         raise InvalidValue(
             f"upsert of {declared.name} names no field of the conflict",
-            hint="repo.upsert(entity, 'model_id')",
+            hint="repo.upsert(entity, 'model_id', changing=('max_tokens',))",
             entity=declared.name,
         )
+    named = (changing,) if isinstance(changing, str) else changing
+    fields = None if named is None else tuple(named)
     return Operation(
-        lambda m: Execute(*queries.upsert(m, entity, conflict), m.make), _first, written=entity
+        lambda m: Execute(*queries.upsert(m, entity, conflict, fields), m.make),
+        _first,
+        written=entity,
     )
 
 
 def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
     """Change fields of a row, given by its key or as it was read."""
-    read_at = None
+    changes = dict(changes)
+    version = changes.pop("if_version", ANY_VERSION)
     key = row
     if isinstance(row, declared.entity):
-        read_at = getattr(row, queries.stamp_of(declared))
+        read = getattr(row, queries.version_of(declared).field)
+        if version is not ANY_VERSION:
+            raise InvalidValue(
+                f"update of {declared.name} was given a row, which has its version, and if_version",
+                entity=declared.name,
+            )
+        version = read
         parts = tuple(getattr(row, field) for field in declared.key)
         key = parts if len(parts) > 1 else parts[0]
+    elif version is not ANY_VERSION:
+        version = queries.read_version(declared, version)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        if read_at is None:
+        if version is ANY_VERSION:
             raise _not_found(declared, key)
         told = declared.told_key(key)
         raise StaleRow(
-            f"{declared.name} {told} was changed or deleted since it was read at {read_at}",
+            f"{declared.name} {told} was changed or deleted since it had the version {version}",
             hint="read it again and decide anew",
             entity=declared.name,
             value=told,
         )
 
     return Operation(
-        lambda m: Execute(*queries.update(m, key, changes, read_at), m.make),
+        lambda m: Execute(*queries.update(m, key, changes, version), m.make),
         finish,
         written=changes,
     )
@@ -238,7 +257,7 @@ def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> O
 
     def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
         statement = own_query(mapping, others, text, parameters)
-        return Execute(*statement, make_of=mapping.maker)
+        return Execute(*statement, make_of=mapping.makers)
 
     return Operation(step, _items, join=join)
 

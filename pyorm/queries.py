@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString, TypeVar
+from uuid import UUID
 
 from psycopg import sql
 
 from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order_of, where
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import TableMapping, Writer
+from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping, Writer
 
 E = TypeVar("E")
 Statement = tuple[bytes, Any]
+
+ANY_VERSION: Final = object()
+"""The version of an update that asks for none; None is the version of a row that has null."""
 
 
 def get(mapping: TableMapping[Any], key: Any) -> Statement:
@@ -131,28 +137,88 @@ def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
     return statement, [storage.copy_type for _, storage in writer.columns]
 
 
-def upsert(mapping: TableMapping[E], entity: E, conflict: tuple[str, ...]) -> Statement:
-    """Add a row, or change the one that has the same values in the conflict's fields."""
+def upsert(
+    mapping: TableMapping[E], entity: E, conflict: tuple[str, ...], changing: Sequence[str] | None
+) -> Statement:
+    """Add a row, or change the one that has the same values in the conflict's fields.
+
+    Args:
+        mapping: the entity.
+        entity: the row.
+        conflict: fields over which a unique index stands.
+        changing: the fields that a row that is there takes over from the entity.
+    """
+    declared = mapping.declared
     for field in conflict:
-        mapping.declared.column(field)
+        declared.column(field)
     writer = mapping.writer(entity)
+    changed = tuple(_changing(mapping, conflict, changing, writer.left_out))
+    touched = _touched(mapping, changed) if changed or changing is None else ()
+    values = tuple(
+        mapping.storages[column.field].encode(column.on_update())
+        for column in touched
+        if column.on_update
+    )
 
     def text() -> sql.Composable:
-        kept = {*conflict, *mapping.declared.key, *writer.left_out}
-        changed = [c.field for c in mapping.declared.columns if not c.fixed and c.field not in kept]
-        sets = [sql.SQL("{0} = excluded.{0}").format(mapping.names[field]) for field in changed]
+        take = sql.SQL("{0} = excluded.{0}")
+        sets: list[sql.Composable] = [take.format(mapping.names[field]) for field in changed]
+        sets += [_touch(mapping, column, sql.SQL("kept.")) for column in touched]
+        # Of a row that stays as it is a column is set to itself, so that it comes back.
+        sets = sets or [take.format(mapping.names[conflict[0]])]
         return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} RETURNING {}").format(
-            _insert(mapping, writer),
+            _insert(mapping, writer, " AS kept"),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(", ").join(sets),
             mapping.selected,
         )
 
-    return mapping.text(("upsert", conflict, writer.left_out), text), writer.encode(entity)
+    return mapping.text(("upsert", conflict, changed, touched, writer.left_out), text), (
+        *writer.encode(entity),
+        *values,
+    )
+
+
+def _changing(
+    mapping: TableMapping[Any],
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    left_out: frozenset[str],
+) -> Iterator[str]:
+    """The fields that an upsert changes in a row that is there.
+
+    Raises:
+        InvalidValue: when they are not named, though the entity may hold some by default only.
+    """
+    declared = mapping.declared
+    kept = {*conflict, *declared.key, *left_out}
+    if changing is not None:
+        for field in changing:
+            _check_change(mapping, field, None)
+            if field in left_out:
+                raise InvalidValue(
+                    f"{declared.name}.{field} is to change, but the entity leaves it to the server",
+                    entity=declared.name,
+                    field=field,
+                )
+            yield field
+        return
+    for column in declared.columns:
+        if column.fixed or column.version or column.on_update or column.field in kept:
+            continue
+        if not column.required:
+            raise InvalidValue(
+                f"an upsert of {declared.name} names no fields to change: {column.field} of a row "
+                f"that is there would become what may be only the entity's default",
+                hint="repo.upsert(entity, 'model_id', changing=('max_tokens', 'status'))",
+                entity=declared.name,
+                field=column.field,
+            )
+        yield column.field
 
 
 def update(
-    mapping: TableMapping[Any], key: Any, changes: dict[str, Any], read_at: Any = None
+    mapping: TableMapping[Any], key: Any, changes: dict[str, Any], version: Any = ANY_VERSION
 ) -> Statement:
     """Change fields of one row and return it.
 
@@ -160,7 +226,7 @@ def update(
         mapping: the entity.
         key: the row's key.
         changes: the new values; a field with on_update that is not among them gets its own.
-        read_at: what the field with on_update must still hold, None to change the row anyway.
+        version: what the version must still be, None for null, ANY_VERSION for any.
     """
     declared = mapping.declared
     values = {}
@@ -169,25 +235,57 @@ def update(
         values[field] = mapping.storages[field].encode(value)
     if not values:
         raise InvalidValue(f"an update of {declared.name} without a field", entity=declared.name)
-    for column, storage in mapping.columns:
-        if column.on_update and column.field not in values:
-            values[column.field] = storage.encode(column.on_update())
-    stamp = stamp_of(declared) if read_at is not None else None
-    last = (mapping.storages[stamp].encode(read_at),) if stamp else ()
+    changed = tuple(values)
+    touched = _touched(mapping, changed)
+    for column in touched:
+        if column.on_update:
+            values[column.field] = mapping.storages[column.field].encode(column.on_update())
+    checked = version_of(declared) if version is not ANY_VERSION else None
+    last: tuple[Any, ...] = ()
+    if checked:
+        encode = mapping.storages[checked.field].encode
+        last = (None if version is None else encode(version),)
 
     def text() -> sql.Composable:
+        sets = [_equals(mapping, field) for field in changed]
+        sets += [_touch(mapping, column, sql.SQL("")) for column in touched]
         tests = _key_test(mapping)
-        if stamp:
-            tests = sql.SQL("{} AND {} = {}").format(tests, mapping.names[stamp], mapping.mark)
+        if checked:
+            same = "{} AND {} IS NOT DISTINCT FROM {}"
+            tests = sql.SQL(same if mapping.backend == POSTGRESQL else "{} AND {} IS {}").format(
+                tests, mapping.names[checked.field], mapping.mark
+            )
         return sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {}").format(
-            mapping.relation,
-            _tests(mapping, tuple(values), ", "),
-            tests,
-            mapping.selected,
+            mapping.relation, sql.SQL(", ").join(sets), tests, mapping.selected
         )
 
-    shape = ("update", tuple(values), stamp)
+    shape = ("update", changed, touched, checked)
     return mapping.text(shape, text), (*values.values(), *mapping.key(key), *last)
+
+
+def _touched(mapping: TableMapping[Any], changed: Sequence[str]) -> tuple[DeclaredColumn, ...]:
+    """The columns that change with each update by themselves."""
+    return tuple(
+        column
+        for column, _ in mapping.columns
+        if (column.on_update or column.version) and column.field not in changed
+    )
+
+
+def _touch(mapping: TableMapping[Any], column: DeclaredColumn, row: sql.SQL) -> sql.Composable:
+    """`column = its next value`; a version never stays the same, however the clock goes."""
+    name = mapping.names[column.field]
+    old = row + name
+    if column.version and not column.on_update:
+        return sql.SQL("{} = coalesce({}, 0) + 1").format(name, old)
+    if not column.version or column.python is not datetime:
+        return _equals(mapping, column.field)
+    later = "{} = greatest({}, {} + interval '1 microsecond')"
+    if mapping.backend == SQLITE:
+        # The text of a time in UTC, with its last six digits counted up.
+        count_up = "substr({2}, 1, 20) || printf('%06d', substr({2}, 21, 6) + 1) || '+00:00'"
+        later = "{0} = max({1}, coalesce(" + count_up + ", ''))"
+    return sql.SQL(later).format(name, mapping.mark, old)
 
 
 def delete(mapping: TableMapping[Any], key: Any) -> Statement:
@@ -199,20 +297,43 @@ def delete(mapping: TableMapping[Any], key: Any) -> Statement:
     return mapping.text("delete", text), mapping.key(key)
 
 
-def stamp_of(declared: Declaration[Any]) -> str:
-    """The field that tells when a row was changed last.
+def version_of(declared: Declaration[Any]) -> DeclaredColumn:
+    """The column that tells whether a row has changed.
 
     Raises:
-        InvalidValue: when the entity has none.
+        InvalidValue: when the entity declares none.
     """
-    for column in declared.columns:
-        if column.on_update:
-            return column.field
+    if declared.version is not None:
+        return declared.version
     raise InvalidValue(
-        f"nothing tells whether a {declared.name} changed: no field has on_update",
-        hint="update by the key, or declare updated_at: datetime = column(on_update=now, ...)",
+        f"nothing tells whether a {declared.name} changed: no field is its version",
+        hint="update by the key, or declare version: int = column(version=True, default=1)",
         entity=declared.name,
     )
+
+
+_FROM_TEXT: dict[type[Any], Callable[[str], Any]] = {
+    int: int,
+    datetime: datetime.fromisoformat,
+    UUID: UUID,
+}
+
+
+def read_version(declared: Declaration[Any], version: Any) -> Any:
+    """A version as its field holds it; read from text, as a header of HTTP brings it."""
+    column = version_of(declared)
+    read = _FROM_TEXT.get(column.python)
+    if not isinstance(version, str) or read is None:
+        return version
+    try:
+        return read(version)
+    except ValueError:
+        raise InvalidValue(
+            f"{version!r} is no version of a {declared.name}",
+            entity=declared.name,
+            field=column.field,
+            value=version,
+        ) from None
 
 
 def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
@@ -223,6 +344,8 @@ def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
         reason = f"{declared.name}.{field} is computed by the server"
     elif declared.column(field).fixed:
         reason = f"{declared.name}.{field} stays what it was when the row was added"
+    elif declared.column(field).version:
+        reason = f"{declared.name}.{field} is the version, which changes by itself"
     else:
         return
     raise InvalidValue(reason, entity=declared.name, field=field, value=value)
@@ -242,16 +365,21 @@ def _tests(
     mapping: TableMapping[Any], fields: tuple[str, ...], between: LiteralString
 ) -> sql.Composable:
     """`field = mark` for each field."""
-    pairs = [sql.SQL("{} = {}").format(mapping.names[field], mapping.mark) for field in fields]
-    return sql.SQL(between).join(pairs)
+    return sql.SQL(between).join(_equals(mapping, field) for field in fields)
 
 
-def _insert(mapping: TableMapping[Any], writer: Writer) -> sql.Composable:
+def _equals(mapping: TableMapping[Any], field: str) -> sql.Composable:
+    return sql.SQL("{} = {}").format(mapping.names[field], mapping.mark)
+
+
+def _insert(
+    mapping: TableMapping[Any], writer: Writer, alias: LiteralString = ""
+) -> sql.Composable:
     if not writer.columns:
-        return sql.SQL("INSERT INTO {} DEFAULT VALUES").format(mapping.relation)
+        return sql.SQL("INSERT INTO {}{} DEFAULT VALUES").format(mapping.relation, sql.SQL(alias))
     marks = sql.SQL(", ").join([mapping.mark] * len(writer.columns))
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        mapping.relation, _names(mapping, writer), marks
+    return sql.SQL("INSERT INTO {}{} ({}) VALUES ({})").format(
+        mapping.relation, sql.SQL(alias), _names(mapping, writer), marks
     )
 
 

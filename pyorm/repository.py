@@ -172,14 +172,17 @@ class Repository(Generic[E]):
         """
         return self._run(operations.add_many(entities))
 
-    def upsert(self, entity: E, *conflict: str) -> E:
+    def upsert(self, entity: E, *conflict: str, changing: str | Iterable[str] | None = None) -> E:
         """Add a row, or change the one with the same values in the fields of the conflict.
 
         Args:
             entity: the row; its key and its fixed fields only count when it is added.
             conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; fields with on_update and
+                the version change too, the others stay. With none the row stays as it is. It can
+                only be left out where no other field has a default.
         """
-        return self._run(operations.upsert(self._declared, entity, conflict))
+        return self._run(operations.upsert(self._declared, entity, conflict, changing))
 
     def update(
         self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
@@ -187,12 +190,14 @@ class Repository(Generic[E]):
         """Change fields of one row, and no others; returns it.
 
         Args:
-            row: the row's key; or the row as it was read, to change it only if nobody has since.
-            changes: the new values.
+            row: the row's key; or the row as it was read, to change it only if nobody has since,
+                which its version tells. Attributes that were set on it are not written.
+            changes: the new values; `if_version`, beside a key, is the version that the row must
+                still have, as a value or as text.
 
         Raises:
             NotFound: when no row has the key.
-            StaleRow: when the row was changed or deleted since it was read.
+            StaleRow: when the row was changed or deleted since it had the version.
         """
         repository = cast(Repository[E], self)
         return repository._run(operations.update(repository._declared, row, changes))

@@ -177,14 +177,19 @@ class AsyncRepository(Generic[E]):
         """
         return await self._run(operations.add_many(entities))
 
-    async def upsert(self, entity: E, *conflict: str) -> E:
+    async def upsert(
+        self, entity: E, *conflict: str, changing: str | Iterable[str] | None = None
+    ) -> E:
         """Add a row, or change the one with the same values in the fields of the conflict.
 
         Args:
             entity: the row; its key and its fixed fields only count when it is added.
             conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; fields with on_update and
+                the version change too, the others stay. With none the row stays as it is. It can
+                only be left out where no other field has a default.
         """
-        return await self._run(operations.upsert(self._declared, entity, conflict))
+        return await self._run(operations.upsert(self._declared, entity, conflict, changing))
 
     async def update(
         self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
@@ -192,12 +197,14 @@ class AsyncRepository(Generic[E]):
         """Change fields of one row, and no others; returns it.
 
         Args:
-            row: the row's key; or the row as it was read, to change it only if nobody has since.
-            changes: the new values.
+            row: the row's key; or the row as it was read, to change it only if nobody has since,
+                which its version tells. Attributes that were set on it are not written.
+            changes: the new values; `if_version`, beside a key, is the version that the row must
+                still have, as a value or as text.
 
         Raises:
             NotFound: when no row has the key.
-            StaleRow: when the row was changed or deleted since it was read.
+            StaleRow: when the row was changed or deleted since it had the version.
         """
         repository = cast(AsyncRepository[E], self)
         return await repository._run(operations.update(repository._declared, row, changes))

@@ -15,7 +15,7 @@
         return made
 
 It costs one call for many rows instead of a constructor's call for each. An entity whose
-constructor does more (__post_init__), and a row that leaves fields to their defaults, get the call.
+constructor does more (__post_init__) gets the call.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from uuid import UUID
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import MappingError
 from pyorm.storage import Storage
-from pyorm.values import to_uuid
+from pyorm.values import NAMES, to_uuid
 
 E = TypeVar("E")
 Rows = Sequence[tuple[Any, ...]]
@@ -45,8 +45,8 @@ def row_maker(
     Args:
         declared: the entity.
         columns: the columns of a row, in order.
-        strict: check for null and for uuids as text, because the rows come from SQL of the
-            user's own, which no NOT NULL and no column type vouches for.
+        strict: read uuids that are text, because the rows come from SQL of the user's own, where
+            no column's type vouches for them.
 
     Returns:
         The function; it raises MappingError.
@@ -59,7 +59,7 @@ def row_maker(
         decode = storage.decode
         if strict and decode is None and column.python is UUID and not column.array:
             decode = to_uuid
-        if strict and not column.nullable:
+        if not column.nullable:
             lines.append(f"if v{i} is None: raise ValueError('null')")
         if decode is None:
             values.append(f"v{i}")
@@ -76,10 +76,9 @@ def row_maker(
             values.append(f"d{i}(v{i})")
 
     fields = [column.field for column, _ in columns]
-    whole = len(fields) == len(declared.columns)
     frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     # A twin of a class with bases has another layout.
-    if not whole or hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
+    if hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
         pairs = zip(fields, values, strict=True)
         lines.append(f"o = cls({', '.join(f'{field}=({value})' for field, value in pairs)})")
     else:
@@ -136,7 +135,7 @@ def _explanation(
         )
         for (column, storage), value in zip(columns, row, strict=True):
             try:
-                if value is None and not column.nullable and (strict or storage.decode is not None):
+                if value is None and not column.nullable:
                     raise ValueError("null, but the field takes no None")
                 if value is None:
                     continue
@@ -147,16 +146,34 @@ def _explanation(
                 elif strict and column.python is UUID and not column.array:
                     to_uuid(value)
             except Exception as reason:
-                where = f" of the row with {key}" if key else ""
-                told = "a value that is a secret" if column.secret else reason
-                return MappingError(
-                    f"{declared.name}.{column.field}{where}: {told}",
-                    hint=f"the column {column.name} holds what the entity cannot",
-                    entity=declared.name,
-                    field=column.field,
-                    value=None if column.secret else value,
-                )
+                return mapping_error(declared, column.name, key, value, reason)
     return None
+
+
+def mapping_error(
+    declared: Declaration[Any], name: str, key: str, value: Any, reason: object
+) -> MappingError:
+    """The error of a value that the entity cannot hold.
+
+    Args:
+        declared: the entity.
+        name: the column's name.
+        key: the row's key as `field=value`, empty when the row has none.
+        value: what the driver gave, None when it could not.
+        reason: why.
+    """
+    fields = [column.field for column in declared.columns if column.name == name]
+    field = fields[0] if fields else name
+    if fields and declared.column(field).secret:
+        value, reason = None, "the value is a secret"
+    where = f" of the row with {key}" if key else ""
+    return MappingError(
+        f"{declared.name}.{field}{where}: {reason}",
+        hint=f"the column {name} holds what the entity cannot",
+        entity=declared.name,
+        field=field,
+        value=value,
+    )
 
 
 def entity_encoder(
@@ -170,7 +187,7 @@ def entity_encoder(
     Returns:
         The function; it raises InvalidValue.
     """
-    names: dict[str, Any] = {"__name__": __name__}
+    names: dict[str, Any] = {"__name__": __name__, **NAMES}
     lines = []
     for i, (column, storage) in enumerate(columns):
         names[f"e{i}"] = storage.encode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -72,10 +73,9 @@ class SqliteBackend:
             raise violation from caused_by(error, source.declared)
 
     def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
-        """Read rows as they are wanted."""
+        """Read all rows first, so that what is written meanwhile does not change which they are."""
         cursor, make = self.run(source, operation)
-        while rows := cursor.fetchmany(1_000):
-            yield from make(rows)
+        yield from make(cursor.fetchall())
 
     def _take(self, step: Step) -> Outcome:
         """Take a step, and tell the hook of it."""
@@ -92,33 +92,48 @@ class SqliteBackend:
 
     def _do(self, step: Step) -> Outcome:
         if isinstance(step, ExecuteMany):
-            return self._all_or_none(step)
+            with self._all_or_none():
+                many = self._connection.executemany(step.statement.decode(), step.rows)
+            return Outcome([], max(many.rowcount, 0))
+        if isinstance(step, Execute) and step.make_of and not step.make_of.knows(step.statement):
+            # SQLite tells the columns of a statement that it runs, not before.
+            with self._all_or_none(), closing(self._execute(step)) as cursor:
+                step.make_of.learn(step.statement, _names(cursor))
+                return self._outcome(cursor, step)
         assert isinstance(step, Execute | OpenCursor)
+        cursor = self._execute(step)
+        return self._outcome(cursor, step) if isinstance(step, Execute) else Outcome([cursor], 0)
+
+    def _execute(self, step: Execute | OpenCursor) -> sqlite3.Cursor:
         cursor = self._connection.cursor()
         cursor.row_factory = None
-        cursor.execute(step.statement.decode(), step.parameters or ())
-        if not isinstance(step, Execute):
-            return Outcome([cursor], 0)
-        if cursor.description is None:
+        return cursor.execute(step.statement.decode(), step.parameters or ())
+
+    def _outcome(self, cursor: sqlite3.Cursor, step: Execute) -> Outcome:
+        names = _names(cursor)
+        if not names:
             return Outcome([], cursor.rowcount)
-        names = tuple(column[0] for column in cursor.description)
         make = step.make or (step.make_of(names) if step.make_of else None)
         rows = cursor.fetchall()
         return Outcome(make(rows) if make else rows, len(rows))
 
-    def _all_or_none(self, step: ExecuteMany) -> Outcome:
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
         connection = self._connection
         if connection.isolation_level is not None and not connection.in_transaction:
             connection.execute("BEGIN")
         connection.execute("SAVEPOINT pyorm")
         try:
-            count = connection.executemany(step.statement.decode(), step.rows).rowcount
+            yield
         except BaseException:
             connection.execute("ROLLBACK TO pyorm")
             raise
         finally:
             connection.execute("RELEASE pyorm")
-        return Outcome([], max(count, 0))
+
+
+def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    return tuple(column[0] for column in cursor.description or ())
 
 
 class AsyncSqliteBackend:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,8 @@ def postgres(
     elif sql_type in JSON:
         wrap = Jsonb if sql_type == "jsonb" else Json
         inline, of_type = None, check
-        check = lambda value: wrap(json_values.dumps(of_type(value)), _same)  # noqa: E731
+        dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
+        check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
         decode = _json_reader(column)
     return _storage(entity, column, sql_type, inline, check, decode, list, bool(labels))
 
@@ -103,6 +105,7 @@ def postgres(
 def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     """A column of an SQLite table: everything that SQLite has no type for is text."""
     check = value_type(column).check()
+    dumps = partial(json_values.dumps, binary=column.sql_type == "jsonb")
     decode: Any = None
     stored: Check
     match column.python:
@@ -124,8 +127,8 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
             # SQLite takes NaN for null; as text it is greater than all numbers, as in PostgreSQL.
             stored, decode = lambda value: "NaN" if value != value else value, float
         case _ if column.is_json:
-            stored, build = json_values.dumps, _json_reader(column)
-            decode = (lambda text: build(json.loads(text))) if build else json.loads
+            stored, read = dumps, _json_reader(column)
+            decode = lambda text: read(json.loads(text))  # noqa: E731
         case _:
             stored = _same
             if column.enum:
@@ -202,10 +205,24 @@ def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: boo
 def _each(decode: Any) -> Any:
     """The decoder of an array from the decoder of its elements."""
     if decode is None:
-        return None
+        return _flat
     if isinstance(decode, Mapping):
-        return lambda items: [decode[item] for item in items]
-    return lambda items: [decode(item) for item in items]
+        return lambda items: [decode[item] for item in _flat(items)]
+    return lambda items: [decode(item) for item in _flat(items)]
+
+
+def _flat(items: list[Any]) -> list[Any]:
+    """A list of values, which has no null and no list in it as PostgreSQL's arrays may.
+
+    Raises:
+        ValueError: for another one.
+    """
+    for item in items:
+        if item is None:
+            raise ValueError("null within a list, whose elements are never None")
+        if type(item) is list:
+            raise ValueError(f"a list of lists {items!r}")
+    return items
 
 
 class _Members(dict[Any, Any]):
@@ -236,12 +253,18 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
-def _json_reader(column: DeclaredColumn) -> Callable[[Any], Any] | None:
-    """Builds a json column's value, of an element if array, of JSON's types; None for these."""
+def _json_reader(column: DeclaredColumn) -> Callable[[Any], Any]:
+    """Makes a json column's value, of an element if array, of JSON's own types."""
     hint = column.python if column.array or is_dataclass(column.python) else column.hint
-    if json_values.is_plain(hint):
-        return None
-    return lambda value: json_values.build(hint, value)
+    outer = list if column.python is list else dict
+    plain = json_values.is_plain(hint)
+
+    def read(value: Any) -> Any:
+        if type(value) is not outer:
+            raise ValueError(f"wants {outer.__name__}, not {type(value).__name__} {value!r}")
+        return value if plain else json_values.build(hint, value)
+
+    return read
 
 
 def _same(value: Any) -> Any:

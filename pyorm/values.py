@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -82,7 +82,7 @@ class ValueType:
 
 
 def _function(source: str) -> Callable[[Any], Any]:
-    function: Callable[[Any], Any] = eval(f"lambda v: {source}", {})
+    function: Callable[[Any], Any] = eval(f"lambda v: {source}", dict(NAMES))
     return function
 
 
@@ -100,11 +100,11 @@ def value_type(column: DeclaredColumn) -> ValueType:
     if python is float:
         return ValueType(float, read=_float, exact=True)
     if python is Decimal:
-        return ValueType(Decimal, read=_decimal)
+        return ValueType(Decimal, (STORABLE,), read=_decimal)
     if python is datetime:
-        return ValueType(datetime, (HAS_ZONE,))
+        return ValueType(datetime, (HAS_ZONE, READABLE))
     if python is date:
-        return ValueType(date, exact=True)  # a datetime is one, and would lose its time
+        return ValueType(date, (NO_TIME,))
     if python is time:
         return ValueType(time, (HAS_NO_ZONE,))
     return ValueType(python, inline=not column.is_json)
@@ -112,11 +112,11 @@ def value_type(column: DeclaredColumn) -> ValueType:
 
 def _text(length: int | None) -> tuple[Condition, ...]:
     if length is None:
-        return (NO_NUL,)
+        return NO_NUL, ENCODABLE
     fits = Condition(
         f"len(v) <= {length}", lambda v: f"{len(v)} characters are more than {length}: {v!r}"
     )
-    return fits, NO_NUL
+    return fits, NO_NUL, ENCODABLE
 
 
 def _fits(bits: int) -> Condition:
@@ -124,13 +124,53 @@ def _fits(bits: int) -> Condition:
     return Condition(f"{-limit} <= v < {limit}", lambda v: f"{v} needs more than {bits + 1} bits")
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text has a form in UTF-8, as half of a surrogate pair has not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_storable(number: Decimal) -> bool:
+    """Whether PostgreSQL's numeric holds a number, and gives it back."""
+    if not number.is_finite():
+        return not number.is_snan()
+    exponent = number.as_tuple().exponent
+    return number.adjusted() < 131_072 and isinstance(exponent, int) and exponent >= -16_383
+
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+NAMES: dict[str, Any] = {
+    "datetime": datetime,
+    "FIRST": FIRST,
+    "LAST": LAST,
+    "is_encodable": is_encodable,
+    "is_storable": is_storable,
+}
+"""What the lines of the conditions name."""
+
 NO_NUL = Condition("'\\0' not in v", lambda v: f"PostgreSQL stores no NUL character: {v!r}")
+ENCODABLE = Condition(
+    "(v.isascii() or is_encodable(v))", lambda v: f"half of a surrogate pair is no text: {v!r}"
+)
 HAS_ZONE = Condition(
     "v.utcoffset() is not None", lambda v: f"wants a time with its zone, not {v.isoformat()}"
 )
 HAS_NO_ZONE = Condition(
     "v.tzinfo is None", lambda v: f"wants a time without a zone, not {v.isoformat()}"
 )
+READABLE = Condition(
+    "(1 < v.year < 9999 or FIRST <= v <= LAST)",
+    lambda v: f"{v.isoformat()} is not between the years 1 and 9999 in UTC",
+)
+NO_TIME = Condition(
+    "not isinstance(v, datetime)",
+    lambda v: f"wants a date, not a time, whose date depends on the zone: {v.isoformat()}",
+)
+STORABLE = Condition("is_storable(v)", lambda v: f"PostgreSQL stores no numeric like {v!r:.40}")
 
 
 def to_uuid(value: Any) -> UUID:
@@ -150,7 +190,10 @@ def to_uuid(value: Any) -> UUID:
 
 
 def _float(value: Any) -> Any:
-    return float(value) if type(value) is int else value
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        raise ValueError("the number is too large for a float") from None
 
 
 def _decimal(value: Any) -> Any:

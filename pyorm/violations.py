@@ -73,7 +73,7 @@ def violation_of_postgres(
     if state.startswith("22") or (not state and isinstance(error, CANNOT_SEND)):
         return _data_exception(error, declared)
     if state == "42P10" and error.diag.source_function == "infer_arbiter_indexes":
-        return _no_index(declared)
+        return _no_unique_index(declared)
     if state == "428C9" or (state == "42P10" and error.diag.source_function == "CopyGetAttnums"):
         return _server_makes_it(error, declared)
     if not state.startswith("23"):
@@ -99,7 +99,7 @@ def violation_of_sqlite(
     if isinstance(error, OverflowError) or name == "SQLITE_MISMATCH" or "binding" in str(error):
         return _data_exception(error, declared)
     if "ON CONFLICT clause does not match" in str(error):
-        return _no_index(declared)
+        return _no_unique_index(declared)
     kind = KINDS.get(name)
     if kind is None:
         return None
@@ -132,10 +132,10 @@ def _data_exception(error: Exception, declared: Declaration[Any]) -> PyormError:
     return DataException(f"{declared.name}: {told}", entity=declared.name)
 
 
-def _no_index(declared: Declaration[Any]) -> PyormError:
+def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
     return InvalidValue(
-        f"{declared.name}: no unique index stands over just the fields of the conflict",
-        hint="name all fields of a unique index, and no others",
+        f"no unique index of {declared.name} is over the fields of the conflict",
+        hint="name all fields of one unique index, and no others",
         entity=declared.name,
     )
 

@@ -105,7 +105,7 @@ def use_everything(models: Repository[Model], requests: Repository[Request]) -> 
     assert models.count(capabilities=[ModelCapability.CHAT]) >= 1
     assert model in models.page(limit=1000).items
     assert model in list(models.stream(provider=ModelProvider.OPENAI))
-    assert models.upsert(model, "model_id").id == model.id
+    assert models.upsert(model, "model_id", changing="status").id == model.id
     assert models.update(model.id, status=ModelStatus.INACTIVE).status is ModelStatus.INACTIVE
     assert requests.add_many(a_request(model) for _ in range(3)) == 3
     assert requests.add_many([a_request(model)]) == 1

@@ -153,10 +153,10 @@ def test_what_no_column_can_be_asked_is_refused_before_it_is_sent(
 
 def test_texts_of_queries_are_bounded(things: Repository[Thing]) -> None:
     from pyorm.contract import current
-    from pyorm.mapping import TEXTS
+    from pyorm.mapping import KEPT_TEXTS
 
     mapping = current(things._source)
     assert mapping is not None
-    for i in range(TEXTS + 100):
+    for i in range(KEPT_TEXTS + 100):
         things.query(f"SELECT {{columns}} FROM {{table}} WHERE id = -1 -- {i}")
-    assert len(mapping._texts) <= TEXTS
+    assert len(mapping._texts) <= KEPT_TEXTS

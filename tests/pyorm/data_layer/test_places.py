@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.contract import current
 from pyorm.errors import UniqueViolation
 from pyorm.testing import sqlite_database
+from pyorm.transactions import in_transaction
+from pyorm.transactions_async import in_transaction_async
 
 from .conftest import ENTITIES, load_new, load_old
 from .entities import a_model, a_request
@@ -103,10 +106,85 @@ async def use(dsn: str) -> list[Model]:
 
 
 def test_on_an_async_pool_each_call_is_committed(dsn: str) -> None:
-    import asyncio
-
     assert len(asyncio.run(use(dsn))) == 1
     assert committed(dsn) == 1
+
+
+class TestAPoolsTransaction:
+    """A repository on a pool joins the transaction that in_transaction has open on the pool."""
+
+    def test_is_joined(self, dsn: str) -> None:
+        def work(connection: psycopg.Connection[Any]) -> None:
+            Repository(Model, connection).add(a_model())
+            models.add(a_model())
+            models.add_many([a_model()])
+            assert models.count() == len(list(models.stream())) == 3
+            assert committed(dsn) == 0
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+            assert models.count() == 0
+            in_transaction(pool, lambda _: models.add(a_model()))
+            assert committed(dsn) == 1
+
+    def test_within_another_one_is_undone_alone(self, dsn: str) -> None:
+        def fail(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            raise RuntimeError
+
+        def work(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, fail)
+            in_transaction(pool, lambda _: models.add(a_model()))
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_is_no_other_threads_and_no_other_pools(self, dsn: str) -> None:
+        def work(_: psycopg.Connection[Any]) -> None:
+            thread = threading.Thread(target=lambda: models.add(a_model()))
+            thread.start()
+            thread.join()
+            Repository(Model, other).add(a_model())
+            models.add(a_model())
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=2) as pool, ConnectionPool(dsn, min_size=1) as other:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_async_is_joined_by_its_tasks_while_it_is_open(self, dsn: str) -> None:
+        async def use() -> None:
+            async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
+                models = AsyncRepository(Model, pool)
+                late: list[asyncio.Task[Model]] = []
+                ended = asyncio.Event()
+
+                async def add_late() -> Model:
+                    await ended.wait()
+                    return await models.add(a_model())
+
+                async def work(_: psycopg.AsyncConnection[Any]) -> None:
+                    await asyncio.gather(*(models.add(a_model()) for _ in range(3)))
+                    late.append(asyncio.create_task(add_late()))
+                    raise RuntimeError
+
+                with pytest.raises(RuntimeError):
+                    await in_transaction_async(pool, work)
+                assert await models.count() == 0
+                ended.set()
+                assert await models.get((await late[0]).id)
+
+        asyncio.run(use())
+        assert committed(dsn) == 1
 
 
 def test_sqlite_leaves_its_transaction_to_the_caller() -> None:

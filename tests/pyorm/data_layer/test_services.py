@@ -67,7 +67,7 @@ class TestErrors:
     def test_of_a_conflict_without_an_index_are_ours(self, made: Made) -> None:
         accounts: Repository[Account] = Repository(Account, made(Account))
         with pytest.raises(InvalidValue, match="no unique index"):
-            accounts.upsert(Account(id=1, name="a"), "name")
+            accounts.upsert(Account(id=1, name="a"), "name", changing="token")
 
 
 class TestSecrets:

@@ -187,5 +187,5 @@ def test_a_datetime_is_no_date() -> None:
     from pyorm.testing import sqlite_database
 
     days: Repository[Day] = Repository(Day, sqlite_database(Day))
-    with pytest.raises(InvalidValue, match="wants date"):
+    with pytest.raises(InvalidValue, match="wants a date"):
         days.add(Day(id=datetime(2026, 1, 1, tzinfo=UTC)))

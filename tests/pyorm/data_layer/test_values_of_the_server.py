@@ -58,7 +58,9 @@ def test_a_row_that_was_read_is_added_again_as_it_is(made: Made) -> None:
 def test_an_upsert_leaves_the_servers_values(made: Made) -> None:
     invoices: Repository[Invoice] = Repository(Invoice, made(Invoice))
     first = invoices.add(Invoice(name="a", note="kept"))
-    again = invoices.upsert(Invoice(name="a", price=9), "name")
+    again = invoices.upsert(Invoice(name="a", price=9), "name", changing="price")
+    with pytest.raises(InvalidValue, match="leaves it to the server"):
+        invoices.upsert(Invoice(name="a"), "name", changing="note")
     assert (again.id, again.note, again.at, again.total) == (first.id, "kept", first.at, 9)
 
 
