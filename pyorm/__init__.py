@@ -1,5 +1,7 @@
 """A light typed data layer: shared enums, rows as dataclasses, repositories on psycopg."""
 
+from pyorm.database import Database
+from pyorm.database_async import AsyncDatabase
 from pyorm.entity import Fields, column, entity, now
 from pyorm.enums import (
     ModelCapability,
@@ -31,7 +33,9 @@ from pyorm.repository_async import AsyncRepository
 from pyorm.server_made import generated, identity, server_default
 
 __all__ = [
+    "AsyncDatabase",
     "AsyncRepository",
+    "Database",
     "Fields",
     "Model",
     "ModelCapability",

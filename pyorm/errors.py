@@ -49,6 +49,10 @@ def _again(kind: type[PyormError], arguments: tuple[Any, ...]) -> PyormError:
     return kind.__new__(kind, *arguments)
 
 
+class LiteralWarning(UserWarning):
+    """A literal in SQL of one's own is a value of an enum that the table stores otherwise."""
+
+
 class DeclarationError(PyormError):
     """An entity or a shared enum is declared in a way that cannot work."""
 

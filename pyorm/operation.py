@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from pyorm.contract import Auto, Source, agree
 from pyorm.errors import ContractChanged
 from pyorm.loading import Unreadable
-from pyorm.mapping import Makers, TableMapping
+from pyorm.mapping import TableMapping
 from pyorm.rows import Make
 from pyorm.violations import caused_by, violation_of_postgres
 
@@ -30,6 +30,22 @@ CHUNK = 1_000
 """How many rows are made at once: few enough to stay in the processor's caches."""
 
 cursor_numbers = count(1)
+
+
+class MakeOf(Protocol):
+    """Makes the rows of the user's own SQL: an entity's makers, or results of another type."""
+
+    def knows(self, statement: bytes) -> bool:
+        """Whether a statement's columns have been seen to be right."""
+        ...
+
+    def learn(self, statement: bytes, names: tuple[str, ...]) -> None:
+        """Take in the names of the columns that a statement would return."""
+        ...
+
+    def __call__(self, names: tuple[str, ...]) -> Make[Any]:
+        """What makes the rows."""
+        ...
 
 
 @dataclass(slots=True)
@@ -46,7 +62,7 @@ class Execute:
     statement: bytes
     parameters: Any
     make: Make[Any] | None = None
-    make_of: Makers[Any] | None = None
+    make_of: MakeOf | None = None
 
 
 @dataclass(slots=True)

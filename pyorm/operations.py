@@ -11,7 +11,7 @@ from pyorm.contract import Source
 from pyorm.entity import Declaration, Fields
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
 from pyorm.mapping import SQLITE, TableMapping, Writer
-from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
+from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
 from pyorm.queries import ANY_VERSION
@@ -260,6 +260,28 @@ def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> O
         return Execute(*statement, make_of=mapping.makers)
 
     return Operation(step, _items, join=join)
+
+
+def own_rows(
+    make_of: MakeOf, text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[list[Any]]:
+    """The rows of the user's own SQL as values of a type of theirs."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters), make_of=make_of)
+
+    return Operation(step, _items, join=join)
+
+
+def own_statement(
+    text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[int]:
+    """The user's own SQL; how many rows it touched."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters))
+
+    return Operation(step, lambda outcome: outcome.count, join=join)
 
 
 def _items(outcome: Outcome) -> list[Any]:

@@ -16,6 +16,7 @@ from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
 from pyorm.pages import Page
 from pyorm.postgres import PostgresBackend
+from pyorm.results import rows_of, scalars_of
 from pyorm.rows import Make
 from pyorm.sources import check_place, is_sqlite, signing_key, source_for
 
@@ -220,7 +221,50 @@ class Repository(Generic[E]):
             parameters: by position for `%s`, by name for `%(name)s`.
             join: other entities whose tables it names.
         """
-        sources = tuple(
-            source_for(declaration(entity), self._on, self._contract) for entity in join
+        return self._run(operations.query(text, parameters, self._sources(join)))
+
+    def rows(
+        self,
+        row_type: type[T],
+        text: str,
+        parameters: Parameters = None,
+        *,
+        join: Iterable[type[Any]] = (),
+    ) -> list[T]:
+        """The rows of a query in SQL of one's own, as values of a dataclass of one's own.
+
+        Args:
+            row_type: a dataclass; each column is the field of its name.
+            text: as for query.
+            parameters: as for query.
+            join: as for query.
+
+        Raises:
+            InvalidValue: when the columns are not the fields; nothing was sent.
+            MappingError: when a value is not of its field's type.
+        """
+        make = rows_of(row_type)
+        return self._run(operations.own_rows(make, text, parameters, self._sources(join)))
+
+    def scalars(
+        self,
+        value_type: type[T],
+        text: str,
+        parameters: Parameters = None,
+        *,
+        join: Iterable[type[Any]] = (),
+    ) -> list[T]:
+        """The values of a query of one column, as for rows."""
+        make = scalars_of(value_type)
+        return self._run(operations.own_rows(make, text, parameters, self._sources(join)))
+
+    def execute(
+        self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
+    ) -> int:
+        """Run SQL of one's own, as for query; returns how many rows it touched."""
+        return self._run(operations.own_statement(text, parameters, self._sources(join)))
+
+    def _sources(self, entities: Iterable[type[Any]]) -> tuple[Source[Any], ...]:
+        return tuple(
+            source_for(declaration(entity), self._on, self._contract) for entity in entities
         )
-        return self._run(operations.query(text, parameters, sources))

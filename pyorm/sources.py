@@ -97,7 +97,9 @@ def source_for(declared: Declaration[E], on: Any, contract: Contract) -> Source[
     if not isinstance(on, psycopg.BaseConnection):
         return _by_pool.setdefault(on, {}).setdefault(entity, Auto(declared))
     info = on.info
-    database = (info.host, info.port, info.dbname, info.options)
+    # Tenants by search_path have tables of their own; servers before 18 do not tell it.
+    path = info.parameter_status("search_path")
+    database = (info.host, info.port, info.dbname, info.options, path)
     return _by_database.setdefault((entity, database), Auto(declared))
 
 

@@ -136,6 +136,24 @@ def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:
     return tuple(column[0] for column in cursor.description or ())
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction; within another one a part of it, which is undone alone."""
+    nested = connection.in_transaction
+    connection.execute("SAVEPOINT pyorm_part" if nested else "BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO pyorm_part" if nested else "ROLLBACK")
+        raise
+    else:
+        if not nested:
+            connection.execute("COMMIT")
+    finally:
+        if nested:
+            connection.execute("RELEASE pyorm_part")
+
+
 class AsyncSqliteBackend:
     """The same for async code under test: it never waits, since nobody else uses the database."""
 

@@ -20,6 +20,7 @@ RENAMED = {
     "anext": "next",
     "asynccontextmanager": "contextmanager",
     "AsyncExitStack": "ExitStack",
+    "enter_async_context": "enter_context",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
