@@ -13,7 +13,7 @@ from pyorm import filters
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
 from pyorm.mapping import SQLITE, TableMapping
-from pyorm.storage import Storage
+from pyorm.storage import Storage, array_text
 
 Operator = str | tuple["Operator", ...]
 """A test's name; of NOT and ANY_OF with the operators within: (ANY_OF, IS_NULL, LIKE)."""
@@ -25,6 +25,9 @@ Order = tuple[tuple[str, bool], ...]
 """Fields, each with whether it descends."""
 
 IS_NULL, NOT_NULL = "is_null", "not_null"
+SAME, NOT_SAME = "same", "not_same"
+"""The tests of a value that may stand in several spellings."""
+
 
 LIMIT = (1 << 63) - 1
 """What a limit is below: PostgreSQL counts in bigint, and a page asks for one row more."""
@@ -32,14 +35,16 @@ LIMIT = (1 << 63) - 1
 POSTGRESQL_TESTS = {
     IS_NULL: sql.SQL("{column} IS NULL"),
     NOT_NULL: sql.SQL("{column} IS NOT NULL"),
+    SAME: sql.SQL("{column} IN ({mark}, {mark}, {mark}, {mark})"),
+    NOT_SAME: sql.SQL("({column} IN ({mark}, {mark}, {mark}, {mark})) IS NOT TRUE"),
     filters.EQUAL: sql.SQL("{column} = {mark}"),
     filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}"),
     filters.ONE_OF: sql.SQL("{column} = ANY ({mark}::{type}[])"),
-    filters.AT_LEAST: sql.SQL("{column} >= {mark}"),
-    filters.ABOVE: sql.SQL("{column} > {mark}"),
-    filters.AT_MOST: sql.SQL("{column} <= {mark}"),
-    filters.BELOW: sql.SQL("{column} < {mark}"),
-    filters.BETWEEN: sql.SQL("{column} BETWEEN {mark} AND {mark}"),
+    filters.AT_LEAST: sql.SQL("{ordered} >= {mark}"),
+    filters.ABOVE: sql.SQL("{ordered} > {mark}"),
+    filters.AT_MOST: sql.SQL("{ordered} <= {mark}"),
+    filters.BELOW: sql.SQL("{ordered} < {mark}"),
+    filters.BETWEEN: sql.SQL("{ordered} BETWEEN {mark} AND {mark}"),
     filters.LIKE: sql.SQL("{column} LIKE {mark}"),
     filters.ILIKE: sql.SQL("{column} ILIKE {mark}"),
 }
@@ -47,6 +52,13 @@ ARRAY_TESTS = {
     filters.EQUAL: sql.SQL("{column} = {mark}::{type}"),
     filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}::{type}"),
     filters.CONTAINS: sql.SQL("{column} @> {mark}::{type}"),
+}
+# What is sent for a native enum has no type of its own: it becomes the column's.
+TEXT_TESTS = {
+    filters.EQUAL: sql.SQL("{column} = {mark}"),
+    filters.NOT: sql.SQL("{column} IS DISTINCT FROM {mark}"),
+    filters.ONE_OF: sql.SQL("{column} = ANY ({mark})"),
+    filters.CONTAINS: sql.SQL("{column} @> {mark}"),
 }
 SQLITE_TESTS = POSTGRESQL_TESTS | {
     filters.NOT: sql.SQL("{column} IS NOT {mark}"),
@@ -95,9 +107,7 @@ def _operator(
     if value is None:
         return IS_NULL
     if type(value) is not Match:
-        _refuse(mapping, field, storage, filters.EQUAL)
-        values.append(storage.encode(value))
-        return filters.EQUAL
+        return _match(mapping, field, storage, Match(filters.EQUAL, (value,)), values)
     if value.operator == filters.ANY_OF:
         # Without any it is false, as one_of without any.
         each = (_operator(mapping, field, storage, one, values) for one in value.values)
@@ -124,7 +134,15 @@ def _match(
         values.append(storage.encode(list(match.values)))
     elif match.operator == filters.ONE_OF:
         encoded = [storage.encode(value) for value in match.values]
-        values.append(_json(encoded) if mapping.backend == SQLITE else encoded)
+        if storage.spellings:
+            encoded = [text for value in encoded for text in storage.spellings(value)]
+        if mapping.backend == SQLITE:
+            values.append(_json(encoded))
+        else:
+            values.append(array_text(encoded) if storage.as_text else encoded)
+    elif storage.spellings and match.operator in (filters.EQUAL, filters.NOT):
+        values += storage.spellings(storage.encode(match.values[0]))
+        return SAME if match.operator == filters.EQUAL else NOT_SAME
     else:
         values += [storage.encode(value) for value in match.values]
     return match.operator
@@ -197,11 +215,14 @@ def _test(mapping: TableMapping[Any], field: str, operator: Operator) -> sql.Com
     column = mapping.declared.column(field)
     if column.array and operator not in OF_NULLS:
         tests = SQLITE_ARRAY_TESTS if lite else ARRAY_TESTS
-    test = tests[operator]
+    test = TEXT_TESTS[operator] if storage.as_text and operator in TEXT_TESTS else tests[operator]
     if lite and column.python is bytes and operator == filters.ONE_OF:
         test = SQLITE_BYTES_ONE_OF
     return test.format(
-        column=mapping.names[field], mark=mapping.mark, type=sql_type(storage.sql_type)
+        column=mapping.names[field],
+        ordered=mapping.compared(field),
+        mark=mapping.mark,
+        type=sql_type(storage.sql_type),
     )
 
 
@@ -237,7 +258,7 @@ def order_by(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The ORDER BY of an order; nothing for an empty one."""
     parts = []
     for field, descends in order:
-        part = sql.SQL("{} DESC" if descends else "{}").format(mapping.names[field])
+        part = sql.SQL("{} DESC" if descends else "{}").format(mapping.compared(field))
         if mapping.backend == SQLITE:
             # It thinks null small, PostgreSQL great.
             part += sql.SQL(" NULLS FIRST" if descends else " NULLS LAST")

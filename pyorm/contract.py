@@ -1,6 +1,6 @@
 """Which contract the database stands under: where a mapping comes from.
 
-A repository with `contract="auto"` looks into the catalog when it is first used, then again when
+A repository with `contract="auto"` or `"old"` looks into the catalog when first used, again when
 its last look is older than LOOK_AGAIN, and whenever a statement fails in a way that a changed
 contract explains. Between two looks it costs reading the clock.
 
@@ -110,10 +110,21 @@ class FoundColumn:
 
 
 class Auto(Generic[E]):
-    """A contract that is looked up, and looked up again."""
+    """A contract that is looked up, and looked up again.
 
-    def __init__(self, declared: Declaration[E]) -> None:
+    Args:
+        declared: the entity.
+        follows: whether the new contract is used once it is complete; the old one's names and
+            types are looked up too where it is kept to.
+    """
+
+    def __init__(self, declared: Declaration[E], *, follows: bool = True) -> None:
+        if not follows and declared.old is None:
+            raise DeclarationError(
+                f"{declared.name} declares no old name", hint='@entity("model", old="models")'
+            )
         self.declared = declared
+        self._follows = follows
         self.new_is_complete = False
         self.old: TableMapping[E] | None = None
         self.new: TableMapping[E] | None = None
@@ -161,7 +172,7 @@ class Auto(Generic[E]):
         found = tuple(FoundColumn(*row) for row in rows)
         if found != self._found:
             self.old = self._map(found, new=False)
-            self.new = self._map(found, new=True)
+            self.new = self._map(found, new=True) if self._follows else None
             self.new_is_complete = self.new is not None and (
                 self.old is None or self._is_enforced(found)
             )
@@ -169,9 +180,10 @@ class Auto(Generic[E]):
             self._found = found
         if self._mapping is None:
             self._found = None
+            new = self.declared.table if self._follows else None
+            names = " and no ".join(name for name in (new, self.declared.old) if name)
             raise DeclarationError(
-                f"{self.declared.name}: the database has no table {self.declared.table} "
-                f"and no {self.declared.old} with its columns",
+                f"{self.declared.name}: the database has no table {names} with its columns",
                 hint="trueup status tells how far its migration is",
                 entity=self.declared.name,
             )

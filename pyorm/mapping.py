@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
 from pyorm.entity import Declaration, DeclaredColumn
-from pyorm.errors import DeclarationError, InvalidValue
+from pyorm.errors import InvalidValue
 from pyorm.rows import Make, entity_encoder, row_maker
 from pyorm.server_made import ServerMade
-from pyorm.storage import Storage, postgres, sqlite
+from pyorm.storage import Storage, postgres, sqlite, uuid_spellings
 
 E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
+
+
+SPELLINGS = len(uuid_spellings(""))
 
 KEPT_TEXTS = 1_000
 """How many texts of queries are kept for a mapping, and how many are known to be its own."""
@@ -115,7 +119,9 @@ class TableMapping(Generic[E]):
     ) -> None:
         self.declared = declared
         self.storages = storages
-        self.is_view = is_view
+        # A view takes no COPY, and of a native enum's array only the server knows the type.
+        self.takes_copy = backend == POSTGRESQL and not is_view
+        self.takes_copy &= not any(s.as_text and s.is_array for s in storages.values())
         self.is_old = is_old
         self.backend = backend
         self.mark = sql.SQL("%s") if backend == POSTGRESQL else sql.SQL("?")
@@ -145,27 +151,67 @@ class TableMapping(Generic[E]):
         for column, storage in self.columns:
             name = self.names[column.field]
             of_alias = sql.SQL(".").join([identifier(alias, self.backend), name]) if alias else name
-            parts.append(
-                sql.SQL("{}::text AS {}").format(of_alias, name) if storage.as_text else of_alias
-            )
+            if storage.as_text:
+                cast = "{}::text[] AS {}" if storage.is_array else "{}::text AS {}"
+                of_alias = sql.SQL(cast).format(of_alias, name)
+            parts.append(of_alias)
         return sql.SQL(", ").join(parts)
 
     def key(self, key: Any) -> tuple[Any, ...]:
-        """The parameters of a key: a value, or a tuple of them for a key of several fields.
+        """The parameters of key_test: a value, or a tuple of them for a key of several fields.
 
         Raises:
             InvalidValue: when it is no key of the entity.
         """
         fields = self.declared.key
-        if len(fields) == 1:
-            return (self.storages[fields[0]].encode(key),)
-        if not isinstance(key, tuple) or len(key) != len(fields):
+        parts = (key,) if len(fields) == 1 else key
+        if not isinstance(parts, tuple) or len(parts) != len(fields):
             raise InvalidValue(
                 f"the key of {self.declared.name} is ({', '.join(fields)}), not {key!r}",
                 entity=self.declared.name,
                 value=key,
             )
-        return tuple(self.storages[f].encode(part) for f, part in zip(fields, key, strict=True))
+        values: list[Any] = []
+        for field, part in zip(fields, parts, strict=True):
+            storage = self.storages[field]
+            value = storage.encode(part)
+            values += storage.spellings(value) if storage.spellings else (value,)
+        return tuple(values)
+
+    @cached_property
+    def key_test(self) -> sql.Composable:
+        """The condition that a row has a key."""
+        tests = []
+        for field in self.declared.key:
+            test = "{} IN ({})" if self.storages[field].spellings else "{} = {}"
+            tests.append(sql.SQL(test).format(self.names[field], self._spelled(field)))
+        return sql.SQL(" AND ").join(tests)
+
+    def _spelled(self, field: str) -> sql.Composable:
+        return sql.SQL(", ").join(
+            [self.mark] * (SPELLINGS if self.storages[field].spellings else 1)
+        )
+
+    def compared(self, field: str) -> sql.Composable:
+        """A column where its order counts: that of its text, under each contract."""
+        storage = self.storages[field]
+        as_text = storage.as_text and not storage.is_array
+        return sql.SQL("{}::text").format(self.names[field]) if as_text else self.names[field]
+
+    def stored(self, field: str) -> sql.Composable:
+        """A value that a row has in a field, as the row stores it."""
+        if not self.storages[field].spellings:
+            return self.mark
+        found = "coalesce((SELECT k.{0} FROM {1} AS k WHERE k.{0} IN ({2}) LIMIT 1), {3})"
+        return sql.SQL(found).format(
+            self.names[field], self.relation, self._spelled(field), self.mark
+        )
+
+    def stored_values(self, field: str, value: Any) -> tuple[Any, ...]:
+        """The parameters of stored."""
+        storage = self.storages[field]
+        encoded = storage.encode(value)
+        return (*storage.spellings(encoded), encoded) if storage.spellings else (encoded,)
 
     def writer(self, entity: E | None) -> Writer:
         """What writes an entity, None for any: all columns but those that the server fills."""
@@ -218,20 +264,6 @@ def declared_mapping(declared: Declaration[E]) -> TableMapping[E]:
     """An entity on PostgreSQL as it is declared: the new contract."""
     storages = {column.field: postgres(declared.name, column) for column in declared.columns}
     return TableMapping(declared, declared.table, storages)
-
-
-def old_mapping(declared: Declaration[E]) -> TableMapping[E]:
-    """An entity under the old contract, by its declaration alone."""
-    if declared.old is None:
-        raise DeclarationError(
-            f"{declared.name} declares no old name", hint='@entity("model", old="models")'
-        )
-    storages = {}
-    for column in declared.columns:
-        text = "varchar" if column.sql_type == "uuid" else None
-        storages[column.field] = postgres(declared.name, column, text, old=True)
-    # It may be a compat view; what works there works on the table too.
-    return TableMapping(declared, declared.old, storages, is_view=True, is_old=True)
 
 
 def sqlite_mapping(declared: Declaration[E]) -> TableMapping[E]:

@@ -10,7 +10,7 @@ from pyorm import filters, queries
 from pyorm.contract import Source
 from pyorm.entity import Declaration, Fields
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import SQLITE, TableMapping, Writer
+from pyorm.mapping import TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
@@ -138,11 +138,11 @@ def add(entity: E) -> Operation[E]:
 
 
 def add_many(entities: Iterable[Any]) -> Operation[int]:
-    """Add many rows: by COPY, or one by one where the name is a view's and takes no COPY."""
+    """Add many rows: by COPY, or one by one where the table takes none."""
     held: list[Iterable[Any]] = [entities]
 
     def step(mapping: TableMapping[Any]) -> Step:
-        copies = not mapping.is_view and mapping.backend != SQLITE
+        copies = mapping.takes_copy
         if not copies and not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
         rows = iter(held[0])

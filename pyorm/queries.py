@@ -27,7 +27,7 @@ def get(mapping: TableMapping[Any], key: Any) -> Statement:
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            mapping.selected, mapping.relation, _key_test(mapping)
+            mapping.selected, mapping.relation, mapping.key_test
         )
 
     return mapping.text("get", text), mapping.key(key)
@@ -89,10 +89,11 @@ def page(
     shape, values = conditions(mapping, wanted)
     if after is not None:
         last = [
-            mapping.storages[field].encode(value)
+            mapping.stored_values(field, value)
             for (field, _), value in zip(order, after, strict=True)
         ]
-        values += last if _one_way(order) else [v for i in range(len(last)) for v in last[: i + 1]]
+        rounds = [last] if _one_way(order) else [last[: i + 1] for i in range(len(last))]
+        values += [value for fields in rounds for stored in fields for value in stored]
     values.append(limit_of(wanted["limit"]) + 1)
 
     def text() -> sql.Composable:
@@ -249,7 +250,7 @@ def update(
     def text() -> sql.Composable:
         sets = [_equals(mapping, field) for field in changed]
         sets += [_touch(mapping, column, sql.SQL("")) for column in touched]
-        tests = _key_test(mapping)
+        tests = mapping.key_test
         if checked:
             same = "{} AND {} IS NOT DISTINCT FROM {}"
             tests = sql.SQL(same if mapping.backend == POSTGRESQL else "{} AND {} IS {}").format(
@@ -292,7 +293,7 @@ def delete(mapping: TableMapping[Any], key: Any) -> Statement:
     """Delete one row by its key."""
 
     def text() -> sql.Composable:
-        return sql.SQL("DELETE FROM {} WHERE {}").format(mapping.relation, _key_test(mapping))
+        return sql.SQL("DELETE FROM {} WHERE {}").format(mapping.relation, mapping.key_test)
 
     return mapping.text("delete", text), mapping.key(key)
 
@@ -357,17 +358,6 @@ def _only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tupl
     return conditions(mapping, wanted)
 
 
-def _key_test(mapping: TableMapping[Any]) -> sql.Composable:
-    return _tests(mapping, mapping.declared.key, " AND ")
-
-
-def _tests(
-    mapping: TableMapping[Any], fields: tuple[str, ...], between: LiteralString
-) -> sql.Composable:
-    """`field = mark` for each field."""
-    return sql.SQL(between).join(_equals(mapping, field) for field in fields)
-
-
 def _equals(mapping: TableMapping[Any], field: str) -> sql.Composable:
     return sql.SQL("{} = {}").format(mapping.names[field], mapping.mark)
 
@@ -399,17 +389,16 @@ def _beyond(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The condition that a row stands after another one; as a row comparison an index serves it."""
     if _one_way(order):
         return sql.SQL("({}) {} ({})").format(
-            sql.SQL(", ").join(mapping.names[field] for field, _ in order),
+            sql.SQL(", ").join(mapping.compared(field) for field, _ in order),
             sql.SQL("<" if order[0][1] else ">"),
-            sql.SQL(", ").join([mapping.mark] * len(order)),
+            sql.SQL(", ").join(mapping.stored(field) for field, _ in order),
         )
     steps = []
-    for i, (field, descends) in enumerate(order):
-        past = sql.SQL("{} < {}" if descends else "{} > {}").format(
-            mapping.names[field], mapping.mark
-        )
-        same = tuple(name for name, _ in order[:i])
-        steps.append(
-            sql.SQL("({} AND {})").format(_tests(mapping, same, " AND "), past) if same else past
-        )
+    for i, (_, descends) in enumerate(order):
+        tests = ["{} = {}"] * i + ["{} < {}" if descends else "{} > {}"]
+        step = [
+            sql.SQL(test).format(mapping.compared(name), mapping.stored(name))
+            for test, (name, _) in zip(tests, order[: i + 1], strict=True)
+        ]
+        steps.append(sql.SQL("({})").format(sql.SQL(" AND ").join(step)))
     return sql.SQL("({})").format(sql.SQL(" OR ").join(steps))

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pyorm.contract import Auto, Contract, Source
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue
-from pyorm.mapping import TableMapping, declared_mapping, old_mapping, sqlite_mapping
+from pyorm.mapping import TableMapping, declared_mapping, sqlite_mapping
 
 E = TypeVar("E")
 
@@ -23,8 +23,9 @@ CURSOR_KEY = "PYORM_CURSOR_KEY"
 """The environment variable with the key that signs the cursors of pages."""
 
 _fixed: dict[tuple[type[Any], str], TableMapping[Any]] = {}
-_by_database: dict[tuple[type[Any], Hashable], Auto[Any]] = {}
-_by_pool: WeakKeyDictionary[Any, dict[type[Any], Auto[Any]]] = WeakKeyDictionary()
+Looking = dict[tuple[type[Any], Contract], Auto[Any]]
+_by_database: dict[Hashable, Looking] = {}
+_by_pool: WeakKeyDictionary[Any, Looking] = WeakKeyDictionary()
 
 
 def is_sqlite(on: Any) -> bool:
@@ -91,21 +92,25 @@ def source_for(declared: Declaration[E], on: Any, contract: Contract) -> Source[
         return _fixed_for(declared, "sqlite")
     if contract not in get_args(Contract):
         raise InvalidValue(f"a contract is 'new', 'old' or 'auto', not {contract!r}")
-    if contract != "auto":
+    if contract == "new":
         return _fixed_for(declared, contract)
-    entity = declared.entity
+    key = declared.entity, contract
     if not isinstance(on, psycopg.BaseConnection):
-        return _by_pool.setdefault(on, {}).setdefault(entity, Auto(declared))
-    info = on.info
-    # Tenants by search_path have tables of their own; servers before 18 do not tell it.
-    path = info.parameter_status("search_path")
-    database = (info.host, info.port, info.dbname, info.options, path)
-    return _by_database.setdefault((entity, database), Auto(declared))
+        looking = _by_pool.setdefault(on, {})
+    else:
+        info = on.info
+        # Tenants by search_path have tables of their own; servers before 18 do not tell it.
+        path = info.parameter_status("search_path")
+        database = (info.host, info.port, info.dbname, info.options, path)
+        looking = _by_database.setdefault(database, {})
+    if key not in looking:
+        looking[key] = Auto(declared, follows=contract == "auto")
+    return looking[key]
 
 
-def _fixed_for(declared: Declaration[E], place: Literal["new", "old", "sqlite"]) -> TableMapping[E]:
+def _fixed_for(declared: Declaration[E], place: Literal["new", "sqlite"]) -> TableMapping[E]:
     key = declared.entity, place
     if key not in _fixed:
-        make = {"new": declared_mapping, "old": old_mapping, "sqlite": sqlite_mapping}[place]
+        make = {"new": declared_mapping, "sqlite": sqlite_mapping}[place]
         _fixed[key] = make(declared)
     return _fixed[key]

@@ -7,8 +7,8 @@ Each checks a value before it is sent, so that all three refuse the same ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -41,6 +41,8 @@ class Storage:
         decode: turns what the driver gave into the value: a function, a table of all values,
             or None when it is the value already.
         as_text: whether it is read and compared as text, because the driver has no type for it.
+        spellings: all texts that one stored value may stand as, for ids that are text; None where
+            a value has one form.
     """
 
     sql_type: str
@@ -49,6 +51,12 @@ class Storage:
     element: Check
     decode: Callable[[Any], Any] | Mapping[Any, Any] | None
     as_text: bool = False
+    spellings: Callable[[str], tuple[str, ...]] | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array."""
+        return self.sql_type.endswith("[]")
 
     @property
     def is_json(self) -> bool:
@@ -57,9 +65,9 @@ class Storage:
 
     @property
     def copy_type(self) -> str:
-        """The type's name for COPY; psycopg knows no native enums, and their text is the same."""
+        """The type's name for COPY; psycopg knows no native enums, and a label is its text."""
         if self.as_text:
-            return "text[]" if self.sql_type.endswith("[]") else "text"
+            return "text"
         return self.sql_type.replace("character varying", "varchar")
 
 
@@ -81,12 +89,16 @@ def postgres(
         labels: the labels of a native enum type.
     """
     sql_type = found or column.sql_type.split("(")[0]
+    if sql_type in ("character", "char"):
+        sql_type = "bpchar"  # as a cast, `character` is that of one character
     values = value_type(column)
     check = values.check()
     inline = values if values.inline else None
     decode: Any = None
+    spellings = None
     if column.python is UUID and sql_type != "uuid":
-        inline, check, decode = None, lambda value: str(to_uuid(value)), UUID
+        inline, check, decode = None, lambda value: str(to_uuid(value)), _uuid_of
+        spellings = None if column.array else uuid_spellings
     elif column.enum:
         decode = _members(column.enum, column.nullable)
         if old or labels:
@@ -99,7 +111,9 @@ def postgres(
         dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
         check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
         decode = _json_reader(column)
-    return _storage(entity, column, sql_type, inline, check, decode, list, bool(labels))
+    array = array_text if labels else list
+    storage = _storage(entity, column, sql_type, inline, check, decode, array, bool(labels))
+    return replace(storage, spellings=spellings)
 
 
 def sqlite(entity: str, column: DeclaredColumn) -> Storage:
@@ -110,7 +124,7 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     stored: Check
     match column.python:
         case t if t is UUID:
-            stored, decode = str, UUID
+            stored, decode = str, _uuid_of
         case t if t is datetime:
             stored, decode = utc_text, datetime.fromisoformat
         case t if t is date:
@@ -138,7 +152,8 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     sql_type = "json" if column.is_json else "text"
     check_and_store = lambda value: stored(check(value))  # noqa: E731
     if not column.array:
-        return _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
+        plain = _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
+        return replace(plain, spellings=uuid_spellings) if column.python is UUID else plain
     listed = _storage(entity, column, "text", None, check_and_store, decode, json.dumps, False)
     each = listed.decode if callable(listed.decode) else _same
     return Storage("text", None, listed.encode, listed.element, lambda text: each(json.loads(text)))
@@ -223,6 +238,23 @@ def _flat(items: list[Any]) -> list[Any]:
         if type(item) is list:
             raise ValueError(f"a list of lists {items!r}")
     return items
+
+
+def _uuid_of(text: str) -> UUID:
+    """The uuid of a text, which a column of type char pads."""
+    return UUID(text.rstrip())
+
+
+def uuid_spellings(stored: str) -> tuple[str, ...]:
+    """The texts that a uuid may stand as in a column of text."""
+    digits = stored.replace("-", "")
+    return stored, digits, stored.upper(), digits.upper()
+
+
+def array_text(items: Iterable[str]) -> str:
+    """An array as its text, which PostgreSQL reads as an array of the column's own type."""
+    quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items)
+    return "{" + ",".join(f'"{item}"' for item in quoted) + "}"
 
 
 class _Members(dict[Any, Any]):
