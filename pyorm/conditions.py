@@ -93,7 +93,7 @@ def conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shap
     for field, value in wanted.items():
         storage = mapping.storages.get(field)
         if storage is None:
-            if field not in ("order", "limit"):
+            if field not in ("order", "limit", "lock"):
                 mapping.declared.column(field)
         elif not (type(value) is Match and value.operator == filters.ANYTHING):
             shape.append((field, _operator(mapping, field, storage, value, values)))

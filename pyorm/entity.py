@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import (
     Any,
     Generic,
+    Literal,
     ParamSpec,
     Protocol,
     TypedDict,
@@ -38,11 +39,29 @@ E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 
 
+Lock = Literal[
+    "update",
+    "update nowait",
+    "update skip locked",
+    "no key update",
+    "no key update nowait",
+    "no key update skip locked",
+    "share",
+    "share nowait",
+    "share skip locked",
+    "key share",
+    "key share nowait",
+    "key share skip locked",
+]
+"""How a row is locked until the end of the transaction: what stands after FOR."""
+
+
 class Fields(TypedDict, total=False):
     """The base of an entity's field types: what filters and updates take besides the fields."""
 
     order: str | tuple[str, ...]
     limit: int
+    lock: Lock
     if_version: object
 
 

@@ -57,12 +57,14 @@ class Execute:
         parameters: its parameters.
         make: makes entities of the rows, None for plain rows.
         make_of: gives make for the columns of the user's own SQL.
+        locks: whether it locks rows, which only a transaction holds.
     """
 
     statement: bytes
     parameters: Any
     make: Make[Any] | None = None
     make_of: MakeOf | None = None
+    locks: bool = False
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pyorm import filters, queries
 from pyorm.contract import Source
-from pyorm.entity import Declaration, Fields
+from pyorm.entity import Declaration, Fields, Lock
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
 from pyorm.mapping import TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
@@ -21,15 +21,18 @@ E = TypeVar("E")
 Wanted = dict[str, Any]
 
 
-def get(declared: Declaration[E], key: Any) -> Operation[E]:
-    """The row of a key."""
+def get(declared: Declaration[E], key: Any, lock: Lock | None = None) -> Operation[E]:
+    """The row of a key, locked until the end of the transaction if so wanted."""
+    queries.lock_of(lock)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        raise _not_found(declared, key)
+        raise _not_found(declared, key, lock)
 
-    return Operation(lambda m: Execute(*queries.get(m, key), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.get(m, key, lock), m.make, locks=lock is not None), finish
+    )
 
 
 def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]]:
@@ -63,7 +66,9 @@ def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
 
 def find(wanted: Wanted) -> Operation[list[Any]]:
     """The rows that match a filter."""
-    return Operation(lambda m: Execute(*queries.find(m, wanted), m.make), _items)
+    return Operation(
+        lambda m: Execute(*queries.find(m, wanted), m.make, locks="lock" in wanted), _items
+    )
 
 
 def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
@@ -84,7 +89,9 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
         raise NotFound(f"no {declared.name} has {asked or 'no condition'}", entity=declared.name)
 
     limited = {**wanted, "limit": 2}
-    return Operation(lambda m: Execute(*queries.find(m, limited), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.find(m, limited), m.make, locks="lock" in limited), finish
+    )
 
 
 def count(wanted: Wanted) -> Operation[int]:
@@ -101,6 +108,7 @@ def exists(wanted: Wanted) -> Operation[bool]:
 
 def page(after: str | None, wanted: Wanted, key: bytes) -> Operation[Page[Any]]:
     """The rows of a filter after a cursor that was signed with the key."""
+    _refuse_lock(wanted, "page")
     limited = {"limit": 50, **wanted}
     used: list[TableMapping[Any]] = []
 
@@ -123,6 +131,7 @@ def page(after: str | None, wanted: Wanted, key: bytes) -> Operation[Page[Any]]:
 
 def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
     """A cursor over the rows that match a filter, and what makes entities of them."""
+    _refuse_lock(wanted, "stream")
     used: list[TableMapping[Any]] = []
 
     def step(mapping: TableMapping[Any]) -> Step:
@@ -292,10 +301,17 @@ def _first(outcome: Outcome) -> Any:
     return outcome.items[0]
 
 
-def _not_found(declared: Declaration[Any], key: Any) -> NotFound:
+def _refuse_lock(wanted: Wanted, call: str) -> None:
+    if "lock" in wanted:
+        raise InvalidValue(f"{call}() locks no rows: find() does", field="lock")
+
+
+def _not_found(declared: Declaration[Any], key: Any, lock: Lock | None = None) -> NotFound:
     key = declared.told_key(key)
+    free = "unlocked " if lock and lock.endswith("skip locked") else ""
+    named = "key" if len(declared.key) > 1 else declared.key[0]
     return NotFound(
-        f"no {declared.name} has the {'key' if len(declared.key) > 1 else declared.key[0]} {key}",
+        f"no {free}{declared.name} has the {named} {key}",
         entity=declared.name,
         field=", ".join(declared.key),
         value=key,

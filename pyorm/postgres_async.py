@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from pyorm.collector import pause_for
 from pyorm.contract import Source, current
 from pyorm.describing import describe
-from pyorm.errors import ContractChanged
+from pyorm.errors import ContractChanged, InvalidValue
 from pyorm.joined import joined
 from pyorm.loading import Unreadable, column_names, read_again
 from pyorm.observe import OnQuery, Timed
@@ -190,6 +190,8 @@ class AsyncPostgresBackend:
         return Outcome([], 0)
 
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
+        if step.locks:
+            self._check_lock(connection)
         if step.make_of is not None and not step.make_of.knows(step.statement):
             step.make_of.learn(step.statement, await self._describe(connection, step))
         cursor = connection.cursor(row_factory=tuple_row)
@@ -212,6 +214,15 @@ class AsyncPostgresBackend:
             while len(made) < rowcount:
                 made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
+
+    def _check_lock(self, connection: AsyncConnection[Any]) -> None:
+        """Refuse to lock rows for no longer than the statement takes."""
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if alone and (connection.autocommit or connection is not self._on):
+            raise InvalidValue(
+                "a lock lasts until the end of the transaction, and none is open",
+                hint="with db.transaction() as tx: tx[Model].get(key, lock='update')",
+            )
 
     async def _describe(self, connection: AsyncConnection[Any], step: Execute) -> tuple[str, ...]:
         """The names of a statement's columns, before it is sent."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, LiteralString, TypeVar
+from typing import Any, Final, LiteralString, TypeVar, get_args
 from uuid import UUID
 
 from psycopg import sql
 
 from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order_of, where
-from pyorm.entity import Declaration, DeclaredColumn
+from pyorm.entity import Declaration, DeclaredColumn, Lock
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
 from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping, Writer
@@ -22,15 +23,15 @@ ANY_VERSION: Final = object()
 """The version of an update that asks for none; None is the version of a row that has null."""
 
 
-def get(mapping: TableMapping[Any], key: Any) -> Statement:
+def get(mapping: TableMapping[Any], key: Any, lock: Lock | None = None) -> Statement:
     """One row by its key."""
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            mapping.selected, mapping.relation, mapping.key_test
+        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
+            mapping.selected, mapping.relation, mapping.key_test, locking(mapping, lock)
         )
 
-    return mapping.text("get", text), mapping.key(key)
+    return mapping.text(("get", lock), text), mapping.key(key)
 
 
 def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
@@ -38,24 +39,44 @@ def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     shape, values = conditions(mapping, wanted)
     order = order_of(mapping, wanted.get("order", ()))
     limit = wanted.get("limit")
+    lock = lock_of(wanted.get("lock"))
     if limit is not None:
         values.append(limit_of(limit))
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {}{}{}{}").format(
+        return sql.SQL("SELECT {} FROM {}{}{}{}{}").format(
             mapping.selected,
             mapping.relation,
             where(mapping, shape),
             order_by(mapping, order),
             _limit(mapping) if limit is not None else sql.SQL(""),
+            locking(mapping, lock),
         )
 
-    return mapping.text(("find", shape, order, limit is None), text), tuple(values)
+    return mapping.text(("find", shape, order, limit is None, lock), text), tuple(values)
+
+
+def lock_of(lock: Any) -> Lock | None:
+    """Read a lock.
+
+    Raises:
+        InvalidValue: when there is no such lock of rows.
+    """
+    if lock is None or lock in get_args(Lock):
+        return lock  # type: ignore[no-any-return]
+    raise InvalidValue(f"a lock is one of {', '.join(map(repr, get_args(Lock)))}, not {lock!r}")
+
+
+def locking(mapping: TableMapping[Any], lock: Lock | None) -> sql.Composable:
+    """FOR UPDATE and its like; SQLite, whose transactions lock the database, has none."""
+    if lock is None or mapping.backend == SQLITE:
+        return sql.SQL("")
+    return sql.SQL(" FOR ") + sql.SQL(lock.upper())
 
 
 def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """How many rows match a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT count(*) FROM {}{}").format(mapping.relation, where(mapping, shape))
@@ -65,7 +86,7 @@ def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
 
 def exists(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """Whether a row matches a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT EXISTS (SELECT 1 FROM {}{})").format(
@@ -114,7 +135,7 @@ def insert(mapping: TableMapping[E], entity: E) -> Statement:
     writer = mapping.writer(entity)
 
     def text() -> sql.Composable:
-        return _insert(mapping, writer) + sql.SQL(" RETURNING ") + mapping.selected
+        return insert_into(mapping, writer) + sql.SQL(" RETURNING ") + mapping.selected
 
     return mapping.text(("insert", writer.left_out), text), writer.encode(entity)
 
@@ -122,7 +143,7 @@ def insert(mapping: TableMapping[E], entity: E) -> Statement:
 def insert_many(mapping: TableMapping[Any], writer: Writer) -> bytes:
     """Add a row and return nothing."""
     shape = ("insert_many", writer.left_out)
-    return mapping.text(shape, lambda: _insert(mapping, writer))
+    return mapping.text(shape, lambda: insert_into(mapping, writer))
 
 
 def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
@@ -139,7 +160,12 @@ def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
 
 
 def upsert(
-    mapping: TableMapping[E], entity: E, conflict: tuple[str, ...], changing: Sequence[str] | None
+    mapping: TableMapping[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    *,
+    returning: bool = True,
 ) -> Statement:
     """Add a row, or change the one that has the same values in the conflict's fields.
 
@@ -148,6 +174,7 @@ def upsert(
         entity: the row.
         conflict: fields over which a unique index stands.
         changing: the fields that a row that is there takes over from the entity.
+        returning: whether the row comes back.
     """
     declared = mapping.declared
     for field in conflict:
@@ -167,17 +194,15 @@ def upsert(
         sets += [_touch(mapping, column, sql.SQL("kept.")) for column in touched]
         # Of a row that stays as it is a column is set to itself, so that it comes back.
         sets = sets or [take.format(mapping.names[conflict[0]])]
-        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} RETURNING {}").format(
-            _insert(mapping, writer, " AS kept"),
+        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {}{}").format(
+            insert_into(mapping, writer, " AS kept"),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(", ").join(sets),
-            mapping.selected,
+            sql.SQL(" RETURNING ") + mapping.selected if returning else sql.SQL(""),
         )
 
-    return mapping.text(("upsert", conflict, changed, touched, writer.left_out), text), (
-        *writer.encode(entity),
-        *values,
-    )
+    shape = ("upsert", conflict, changed, touched, writer.left_out, returning)
+    return mapping.text(shape, text), (*writer.encode(entity), *values)
 
 
 def _changing(
@@ -230,17 +255,7 @@ def update(
         version: what the version must still be, None for null, ANY_VERSION for any.
     """
     declared = mapping.declared
-    values = {}
-    for field, value in changes.items():
-        _check_change(mapping, field, value)
-        values[field] = mapping.storages[field].encode(value)
-    if not values:
-        raise InvalidValue(f"an update of {declared.name} without a field", entity=declared.name)
-    changed = tuple(values)
-    touched = _touched(mapping, changed)
-    for column in touched:
-        if column.on_update:
-            values[column.field] = mapping.storages[column.field].encode(column.on_update())
+    changing = changes_of(mapping, changes)
     checked = version_of(declared) if version is not ANY_VERSION else None
     last: tuple[Any, ...] = ()
     if checked:
@@ -248,8 +263,6 @@ def update(
         last = (None if version is None else encode(version),)
 
     def text() -> sql.Composable:
-        sets = [_equals(mapping, field) for field in changed]
-        sets += [_touch(mapping, column, sql.SQL("")) for column in touched]
         tests = mapping.key_test
         if checked:
             same = "{} AND {} IS NOT DISTINCT FROM {}"
@@ -257,11 +270,59 @@ def update(
                 tests, mapping.names[checked.field], mapping.mark
             )
         return sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {}").format(
-            mapping.relation, sql.SQL(", ").join(sets), tests, mapping.selected
+            mapping.relation, changing.sets(mapping), tests, mapping.selected
         )
 
-    shape = ("update", changed, touched, checked)
-    return mapping.text(shape, text), (*values.values(), *mapping.key(key), *last)
+    shape = ("update", changing.shape, checked)
+    return mapping.text(shape, text), (*changing.values, *mapping.key(key), *last)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update sets.
+
+    Args:
+        changed: the fields that are given new values.
+        touched: the columns that change by themselves.
+        values: the parameters of both.
+    """
+
+    changed: tuple[str, ...]
+    touched: tuple[DeclaredColumn, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def shape(self) -> Hashable:
+        """What updates of one text have in common."""
+        return self.changed, self.touched
+
+    def sets(self, mapping: TableMapping[Any]) -> sql.Composable:
+        """The list after SET."""
+        sets = [_equals(mapping, field) for field in self.changed]
+        sets += [_touch(mapping, column, sql.SQL("")) for column in self.touched]
+        return sql.SQL(", ").join(sets)
+
+
+def changes_of(mapping: TableMapping[Any], changes: dict[str, Any]) -> Changes:
+    """What an update sets: the new values, and what changes with each update by itself.
+
+    Raises:
+        InvalidValue: when there are none, or a field cannot be changed so.
+    """
+    values = []
+    for field, value in changes.items():
+        _check_change(mapping, field, value)
+        values.append(mapping.storages[field].encode(value))
+    if not values:
+        name = mapping.declared.name
+        raise InvalidValue(f"an update of {name} without a field", entity=name)
+    touched = _touched(mapping, tuple(changes))
+    values += [
+        mapping.storages[column.field].encode(column.on_update())
+        for column in touched
+        if column.on_update
+    ]
+    return Changes(tuple(changes), touched, tuple(values))
 
 
 def _touched(mapping: TableMapping[Any], changed: Sequence[str]) -> tuple[DeclaredColumn, ...]:
@@ -352,9 +413,11 @@ def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     raise InvalidValue(reason, entity=declared.name, field=field, value=value)
 
 
-def _only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
-    if "order" in wanted or "limit" in wanted:
-        raise InvalidValue("count() and exists() take no order and no limit")
+def only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
+    """What a filter asks that has no order and no limit."""
+    for name in ("order", "limit", "lock"):
+        if name in wanted:
+            raise InvalidValue(f"only find() and its like take {name}=", field=name)
     return conditions(mapping, wanted)
 
 
@@ -362,9 +425,10 @@ def _equals(mapping: TableMapping[Any], field: str) -> sql.Composable:
     return sql.SQL("{} = {}").format(mapping.names[field], mapping.mark)
 
 
-def _insert(
+def insert_into(
     mapping: TableMapping[Any], writer: Writer, alias: LiteralString = ""
 ) -> sql.Composable:
+    """The INSERT of a row, up to its values."""
     if not writer.columns:
         return sql.SQL("INSERT INTO {}{} DEFAULT VALUES").format(mapping.relation, sql.SQL(alias))
     marks = sql.SQL(", ").join([mapping.mark] * len(writer.columns))

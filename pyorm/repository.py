@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, ca
 
 from psycopg import Connection
 
-from pyorm import operations
+from pyorm import bulk, operations
+from pyorm.bulk import Where
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, Key, RepositoryOf, declaration
+from pyorm.entity import HasFields, Key, Lock, RepositoryOf, declaration
 from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
@@ -98,13 +99,19 @@ class Repository(Generic[E]):
     def _run(self, operation: Operation[T]) -> T:
         return self._backend.run(self._source, operation)
 
-    def get(self, key: Key) -> E:
+    def get(self, key: Key, *, lock: Lock | None = None) -> E:
         """The row of a key.
 
+        Args:
+            key: a value, or a tuple for a key of several fields.
+            lock: how the row is locked until the end of the transaction: "update",
+                "update nowait", "update skip locked", "share" and so on; find() and one() take it
+                too.
+
         Raises:
-            NotFound: when there is none.
+            NotFound: when there is none, or with "skip locked" none that is not locked.
         """
-        return self._run(operations.get(self._declared, key))
+        return self._run(operations.get(self._declared, key, lock))
 
     def get_many(self, keys: Iterable[Key]) -> list[E]:
         """The rows of several keys, in their order; a key that has none is left out."""
@@ -210,6 +217,48 @@ class Repository(Generic[E]):
             NotFound: when there is none.
         """
         self._run(operations.delete(self._declared, key))
+
+    def where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> Where[E]:
+        """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
+        return Where(wanted)
+
+    def update_where(
+        self: RepositoryOf[HasFields[P]], rows: Where[E], /, *_: P.args, **changes: P.kwargs
+    ) -> int:
+        """Change fields of all rows that match a filter, in one statement; returns how many.
+
+        Args:
+            rows: which, by where(...); it must ask for something.
+            changes: the new values.
+        """
+        repository = cast(Repository[E], self)
+        return repository._run(bulk.update_where(repository._declared, rows, changes))
+
+    def delete_where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> int:
+        """Delete all rows that match a filter, which must ask for something; returns how many."""
+        return cast(Repository[E], self)._run(bulk.delete_where(wanted))
+
+    def add_missing(self, entity: E, *conflict: str) -> E | None:
+        """Add a row; None when there is one with the same values in the conflict's fields.
+
+        Args:
+            entity: the row.
+            conflict: the fields, over which a unique index stands.
+        """
+        return self._run(bulk.add_missing(self._declared, entity, conflict))
+
+    def upsert_many(
+        self, entities: Iterable[E], *conflict: str, changing: str | Iterable[str]
+    ) -> int:
+        """Add many rows, or change those that are there, all or none; returns how many.
+
+        Args:
+            entities: the rows.
+            conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; none to leave it alone.
+        """
+        operation = bulk.upsert_many(self._declared, entities, conflict, changing)
+        return self._run(operation)
 
     def query(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, ca
 
 from psycopg import AsyncConnection
 
-from pyorm import operations
+from pyorm import bulk, operations
+from pyorm.bulk import Where
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, Key, RepositoryOf, declaration
+from pyorm.entity import HasFields, Key, Lock, RepositoryOf, declaration
 from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
@@ -101,13 +102,19 @@ class AsyncRepository(Generic[E]):
     async def _run(self, operation: Operation[T]) -> T:
         return await self._backend.run(self._source, operation)
 
-    async def get(self, key: Key) -> E:
+    async def get(self, key: Key, *, lock: Lock | None = None) -> E:
         """The row of a key.
 
+        Args:
+            key: a value, or a tuple for a key of several fields.
+            lock: how the row is locked until the end of the transaction: "update",
+                "update nowait", "update skip locked", "share" and so on; find() and one() take it
+                too.
+
         Raises:
-            NotFound: when there is none.
+            NotFound: when there is none, or with "skip locked" none that is not locked.
         """
-        return await self._run(operations.get(self._declared, key))
+        return await self._run(operations.get(self._declared, key, lock))
 
     async def get_many(self, keys: Iterable[Key]) -> list[E]:
         """The rows of several keys, in their order; a key that has none is left out."""
@@ -217,6 +224,50 @@ class AsyncRepository(Generic[E]):
             NotFound: when there is none.
         """
         await self._run(operations.delete(self._declared, key))
+
+    def where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> Where[E]:
+        """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
+        return Where(wanted)
+
+    async def update_where(
+        self: RepositoryOf[HasFields[P]], rows: Where[E], /, *_: P.args, **changes: P.kwargs
+    ) -> int:
+        """Change fields of all rows that match a filter, in one statement; returns how many.
+
+        Args:
+            rows: which, by where(...); it must ask for something.
+            changes: the new values.
+        """
+        repository = cast(AsyncRepository[E], self)
+        return await repository._run(bulk.update_where(repository._declared, rows, changes))
+
+    async def delete_where(
+        self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs
+    ) -> int:
+        """Delete all rows that match a filter, which must ask for something; returns how many."""
+        return await cast(AsyncRepository[E], self)._run(bulk.delete_where(wanted))
+
+    async def add_missing(self, entity: E, *conflict: str) -> E | None:
+        """Add a row; None when there is one with the same values in the conflict's fields.
+
+        Args:
+            entity: the row.
+            conflict: the fields, over which a unique index stands.
+        """
+        return await self._run(bulk.add_missing(self._declared, entity, conflict))
+
+    async def upsert_many(
+        self, entities: Iterable[E], *conflict: str, changing: str | Iterable[str]
+    ) -> int:
+        """Add many rows, or change those that are there, all or none; returns how many.
+
+        Args:
+            entities: the rows.
+            conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; none to leave it alone.
+        """
+        operation = bulk.upsert_many(self._declared, entities, conflict, changing)
+        return await self._run(operation)
 
     async def query(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()

@@ -86,7 +86,7 @@ class Waiting:
 
     def __getattr__(self, name: str) -> Any:
         called = getattr(self._repository, name)
-        if name == "entity":
+        if name in ("entity", "where"):
             return called
         if name == "stream":
             return lambda **wanted: self._stream(called(**wanted))
