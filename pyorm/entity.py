@@ -65,10 +65,15 @@ class Fields(TypedDict, total=False):
     if_version: object
 
 
-class HasFields(Protocol[P]):
+class HasFields(Protocol[E_co, P]):
     """An entity whose field types are known to the type checker."""
 
     def __fields__(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[E_co]:  # type: ignore[override]
+        """The entity itself."""
+        ...
 
 
 class RepositoryOf(Protocol[E_co]):

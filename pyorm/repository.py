@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from psycopg import Connection
 
 from pyorm import bulk, operations
 from pyorm.bulk import Where
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, Key, Lock, RepositoryOf, declaration
+from pyorm.entity import Key, Lock, declaration
 from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
@@ -20,6 +20,17 @@ from pyorm.postgres import PostgresBackend
 from pyorm.results import rows_of, scalars_of
 from pyorm.rows import Make
 from pyorm.sources import check_place, is_sqlite, signing_key, source_for
+from pyorm.typed import (
+    counts,
+    gives_one,
+    lists,
+    pages,
+    streams,
+    tells,
+    updates,
+    updates_where,
+    wheres,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,7 +38,6 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 E = TypeVar("E")
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -117,35 +127,33 @@ class Repository(Generic[E]):
         """The rows of several keys, in their order; a key that has none is left out."""
         return self._run(operations.get_many(self._declared, keys))
 
-    def find(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> list[E]:
+    @lists
+    def find(self, /, **wanted: Any) -> list[E]:
         """All rows that match the filter, in its order, up to its limit."""
-        return cast(Repository[E], self)._run(operations.find(wanted))
+        return self._run(operations.find(wanted))
 
-    def one(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> E:
+    @gives_one
+    def one(self, /, **wanted: Any) -> E:
         """The only row that matches the filter.
 
         Raises:
             NotFound: when none does.
             MultipleFound: when several do.
         """
-        repository = cast(Repository[E], self)
-        return repository._run(operations.one(repository._declared, wanted))
+        return self._run(operations.one(self._declared, wanted))
 
-    def count(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> int:
+    @counts
+    def count(self, /, **wanted: Any) -> int:
         """How many rows match the filter."""
-        return cast(Repository[E], self)._run(operations.count(wanted))
+        return self._run(operations.count(wanted))
 
-    def exists(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> bool:
+    @tells
+    def exists(self, /, **wanted: Any) -> bool:
         """Whether a row matches the filter."""
-        return cast(Repository[E], self)._run(operations.exists(wanted))
+        return self._run(operations.exists(wanted))
 
-    def page(
-        self: RepositoryOf[HasFields[P]],
-        after: str | None = None,
-        /,
-        *_: P.args,
-        **wanted: P.kwargs,
-    ) -> Page[E]:
+    @pages
+    def page(self, after: str | None = None, /, **wanted: Any) -> Page[E]:
         """Some rows of the filter, 50 or its limit, and the cursor of those that follow.
 
         Args:
@@ -155,14 +163,13 @@ class Repository(Generic[E]):
         Raises:
             InvalidCursor: when the cursor is damaged, or another query's.
         """
-        repository = cast(Repository[E], self)
-        key = signing_key(repository._cursor_key, repository._on)
-        return repository._run(operations.page(after, wanted, key))
+        key = signing_key(self._cursor_key, self._on)
+        return self._run(operations.page(after, wanted, key))
 
-    def stream(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> Iterator[E]:
+    @streams
+    def stream(self, /, **wanted: Any) -> Iterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
-        repository = cast(Repository[E], self)
-        return repository._backend.stream(repository._source, operations.stream(wanted))
+        return self._backend.stream(self._source, operations.stream(wanted))
 
     def add(self, entity: E) -> E:
         """Add a row; returns it as the database has it.
@@ -192,9 +199,8 @@ class Repository(Generic[E]):
         """
         return self._run(operations.upsert(self._declared, entity, conflict, changing))
 
-    def update(
-        self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
-    ) -> E:
+    @updates
+    def update(self, row: Key | E, /, **changes: Any) -> E:
         """Change fields of one row, and no others; returns it.
 
         Args:
@@ -207,8 +213,7 @@ class Repository(Generic[E]):
             NotFound: when no row has the key.
             StaleRow: when the row was changed or deleted since it had the version.
         """
-        repository = cast(Repository[E], self)
-        return repository._run(operations.update(repository._declared, row, changes))
+        return self._run(operations.update(self._declared, row, changes))
 
     def delete(self, key: Key) -> None:
         """Delete a row.
@@ -218,25 +223,25 @@ class Repository(Generic[E]):
         """
         self._run(operations.delete(self._declared, key))
 
-    def where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> Where[E]:
+    @wheres
+    def where(self, /, **wanted: Any) -> Where[E]:
         """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
         return Where(wanted)
 
-    def update_where(
-        self: RepositoryOf[HasFields[P]], rows: Where[E], /, *_: P.args, **changes: P.kwargs
-    ) -> int:
+    @updates_where
+    def update_where(self, rows: Where[E], /, **changes: Any) -> int:
         """Change fields of all rows that match a filter, in one statement; returns how many.
 
         Args:
             rows: which, by where(...); it must ask for something.
             changes: the new values.
         """
-        repository = cast(Repository[E], self)
-        return repository._run(bulk.update_where(repository._declared, rows, changes))
+        return self._run(bulk.update_where(self._declared, rows, changes))
 
-    def delete_where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> int:
+    @counts
+    def delete_where(self, /, **wanted: Any) -> int:
         """Delete all rows that match a filter, which must ask for something; returns how many."""
-        return cast(Repository[E], self)._run(bulk.delete_where(wanted))
+        return self._run(bulk.delete_where(wanted))
 
     def add_missing(self, entity: E, *conflict: str) -> E | None:
         """Add a row; None when there is one with the same values in the conflict's fields.

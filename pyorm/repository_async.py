@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from psycopg import AsyncConnection
 
 from pyorm import bulk, operations
 from pyorm.bulk import Where
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, Key, Lock, RepositoryOf, declaration
+from pyorm.entity import Key, Lock, declaration
 from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
@@ -19,6 +19,17 @@ from pyorm.postgres_async import AsyncPostgresBackend
 from pyorm.results import rows_of, scalars_of
 from pyorm.rows import Make
 from pyorm.sources import check_place, is_sqlite, signing_key, source_for
+from pyorm.typed_async import (
+    counts,
+    gives_one,
+    lists,
+    pages,
+    streams,
+    tells,
+    updates,
+    updates_where,
+    wheres,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +37,6 @@ if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
 
 E = TypeVar("E")
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -120,35 +130,33 @@ class AsyncRepository(Generic[E]):
         """The rows of several keys, in their order; a key that has none is left out."""
         return await self._run(operations.get_many(self._declared, keys))
 
-    async def find(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> list[E]:
+    @lists
+    async def find(self, /, **wanted: Any) -> list[E]:
         """All rows that match the filter, in its order, up to its limit."""
-        return await cast(AsyncRepository[E], self)._run(operations.find(wanted))
+        return await self._run(operations.find(wanted))
 
-    async def one(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> E:
+    @gives_one
+    async def one(self, /, **wanted: Any) -> E:
         """The only row that matches the filter.
 
         Raises:
             NotFound: when none does.
             MultipleFound: when several do.
         """
-        repository = cast(AsyncRepository[E], self)
-        return await repository._run(operations.one(repository._declared, wanted))
+        return await self._run(operations.one(self._declared, wanted))
 
-    async def count(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> int:
+    @counts
+    async def count(self, /, **wanted: Any) -> int:
         """How many rows match the filter."""
-        return await cast(AsyncRepository[E], self)._run(operations.count(wanted))
+        return await self._run(operations.count(wanted))
 
-    async def exists(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> bool:
+    @tells
+    async def exists(self, /, **wanted: Any) -> bool:
         """Whether a row matches the filter."""
-        return await cast(AsyncRepository[E], self)._run(operations.exists(wanted))
+        return await self._run(operations.exists(wanted))
 
-    async def page(
-        self: RepositoryOf[HasFields[P]],
-        after: str | None = None,
-        /,
-        *_: P.args,
-        **wanted: P.kwargs,
-    ) -> Page[E]:
+    @pages
+    async def page(self, after: str | None = None, /, **wanted: Any) -> Page[E]:
         """Some rows of the filter, 50 or its limit, and the cursor of those that follow.
 
         Args:
@@ -158,16 +166,13 @@ class AsyncRepository(Generic[E]):
         Raises:
             InvalidCursor: when the cursor is damaged, or another query's.
         """
-        repository = cast(AsyncRepository[E], self)
-        key = signing_key(repository._cursor_key, repository._on)
-        return await repository._run(operations.page(after, wanted, key))
+        key = signing_key(self._cursor_key, self._on)
+        return await self._run(operations.page(after, wanted, key))
 
-    def stream(
-        self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs
-    ) -> AsyncIterator[E]:
+    @streams
+    def stream(self, /, **wanted: Any) -> AsyncIterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
-        repository = cast(AsyncRepository[E], self)
-        return repository._backend.stream(repository._source, operations.stream(wanted))
+        return self._backend.stream(self._source, operations.stream(wanted))
 
     async def add(self, entity: E) -> E:
         """Add a row; returns it as the database has it.
@@ -199,9 +204,8 @@ class AsyncRepository(Generic[E]):
         """
         return await self._run(operations.upsert(self._declared, entity, conflict, changing))
 
-    async def update(
-        self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
-    ) -> E:
+    @updates
+    async def update(self, row: Key | E, /, **changes: Any) -> E:
         """Change fields of one row, and no others; returns it.
 
         Args:
@@ -214,8 +218,7 @@ class AsyncRepository(Generic[E]):
             NotFound: when no row has the key.
             StaleRow: when the row was changed or deleted since it had the version.
         """
-        repository = cast(AsyncRepository[E], self)
-        return await repository._run(operations.update(repository._declared, row, changes))
+        return await self._run(operations.update(self._declared, row, changes))
 
     async def delete(self, key: Key) -> None:
         """Delete a row.
@@ -225,27 +228,25 @@ class AsyncRepository(Generic[E]):
         """
         await self._run(operations.delete(self._declared, key))
 
-    def where(self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs) -> Where[E]:
+    @wheres
+    def where(self, /, **wanted: Any) -> Where[E]:
         """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
         return Where(wanted)
 
-    async def update_where(
-        self: RepositoryOf[HasFields[P]], rows: Where[E], /, *_: P.args, **changes: P.kwargs
-    ) -> int:
+    @updates_where
+    async def update_where(self, rows: Where[E], /, **changes: Any) -> int:
         """Change fields of all rows that match a filter, in one statement; returns how many.
 
         Args:
             rows: which, by where(...); it must ask for something.
             changes: the new values.
         """
-        repository = cast(AsyncRepository[E], self)
-        return await repository._run(bulk.update_where(repository._declared, rows, changes))
+        return await self._run(bulk.update_where(self._declared, rows, changes))
 
-    async def delete_where(
-        self: RepositoryOf[HasFields[P]], /, *_: P.args, **wanted: P.kwargs
-    ) -> int:
+    @counts
+    async def delete_where(self, /, **wanted: Any) -> int:
         """Delete all rows that match a filter, which must ask for something; returns how many."""
-        return await cast(AsyncRepository[E], self)._run(bulk.delete_where(wanted))
+        return await self._run(bulk.delete_where(wanted))
 
     async def add_missing(self, entity: E, *conflict: str) -> E | None:
         """Add a row; None when there is one with the same values in the conflict's fields.
