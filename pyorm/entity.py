@@ -39,6 +39,8 @@ E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 
 
+_field_types_are_checked = True
+
 Lock = Literal[
     "update",
     "update nowait",
@@ -396,10 +398,16 @@ def _check_version(declared: Declaration[Any]) -> None:
         )
 
 
+def mend_field_types() -> None:
+    """Import entities whose field types differ, so that pyorm.fields can write them anew."""
+    global _field_types_are_checked
+    _field_types_are_checked = False
+
+
 def _check_fields(declared: Declaration[Any]) -> None:
     """Hold the types given to the type checker against the entity's own."""
     typed = getattr(declared.entity, "__fields__", None)
-    if typed is None:
+    if typed is None or not _field_types_are_checked:
         return
     annotation = typed.__annotations__.get("fields")
     if isinstance(annotation, str):
