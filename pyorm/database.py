@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from psycopg import Connection, sql
 from psycopg.pq import TransactionStatus
 
+from pyorm import checking
 from pyorm.contract import Contract
 from pyorm.entity import entity
 from pyorm.enums import SharedEnum
-from pyorm.errors import InvalidValue
+from pyorm.errors import DeclarationError, InvalidValue, SchemaMismatch
 from pyorm.joined import joined, joining
 from pyorm.observe import OnQuery
 from pyorm.own_sql import Parameters
@@ -100,6 +101,33 @@ class Database:
                 to another one (SQLSTATE 40001, 40P01). A block cannot be run again.
         """
         return Transaction(self, isolation, read_only, retry)
+
+    def check(self, *entities: type[Any], sql: Iterable[str] = ()) -> None:
+        """Compare entities with the catalog, at start-up: better now than at the first request.
+
+        Of a table: columns, types, lengths, NOT NULL, the key, unique indexes, what the server
+        makes, and the CHECKs of enums. Of a view: its columns and their types. Of an SQLite table:
+        columns, NOT NULL and the key.
+
+        Args:
+            entities: those of the service.
+            sql: texts of the service's own; a literal in them that is a value of an enum, and finds
+                nothing under one of the contracts, is a difference.
+
+        Raises:
+            SchemaMismatch: with every difference.
+        """
+        texts = tuple(sql)
+        follows = self._contract == "auto"
+        found: list[str] = []
+        for one in entities:
+            operation = checking.check(texts, follows=follows)
+            try:
+                found += self[one]._run(operation)
+            except DeclarationError as error:
+                found.append(error.message)
+        if found:
+            raise SchemaMismatch(tuple(dict.fromkeys(found)))
 
     def rows(
         self,

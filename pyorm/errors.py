@@ -82,6 +82,18 @@ class MappingError(PyormError):
     """A row came back that the entity cannot hold; names the column and the row's key."""
 
 
+class SchemaMismatch(PyormError):
+    """The database's tables are not what the entities say.
+
+    Args:
+        differences: each one.
+    """
+
+    def __init__(self, differences: tuple[str, ...]) -> None:
+        super().__init__("the database and the entities differ:\n  " + "\n  ".join(differences))
+        self.differences = differences
+
+
 class NotFound(PyormError, LookupError):
     """No row has this key, or matches this filter."""
 

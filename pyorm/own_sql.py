@@ -97,8 +97,14 @@ def own_query(
     return mapping.text(shape, make), _adapted(mapping, parameters)
 
 
-def literals(text: str, mappings: Sequence[TableMapping[Any]]) -> list[str]:
-    """What is wrong with the literals in a text: values of enums that are stored otherwise."""
+def literals(text: str, mappings: Sequence[TableMapping[Any]], *, every: bool = False) -> list[str]:
+    """What is wrong with the literals in a text: values of enums that are stored otherwise.
+
+    Args:
+        text: the SQL.
+        mappings: of the entities that it names.
+        every: tell also of those that are right under this contract, and will not be under another.
+    """
     stored: dict[str, tuple[str, str]] = {}
     for mapping in mappings:
         for column, storage in mapping.columns:
@@ -110,7 +116,9 @@ def literals(text: str, mappings: Sequence[TableMapping[Any]]) -> list[str]:
         words = re.findall(r"\w+", literal) if literal.startswith("{") else [literal]
         for word in words:
             name, value = stored.get(word.upper(), ("", word))
-            if value != word:
+            if name and value == word and every:
+                found.append(f"the literal {word!r} holds under one contract only: write {name}")
+            elif value != word:
                 found.append(f"the literal {word!r} finds nothing, {value!r} does: write {name}")
     return found
 
