@@ -67,7 +67,7 @@ def delete_where(wanted: dict[str, Any]) -> Operation[int]:
 
         return Execute(mapping.text(("delete_where", shape), text), tuple(values))
 
-    return Operation(step, _count, written=wanted)
+    return Operation(step, _count)
 
 
 def upsert_many(

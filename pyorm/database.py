@@ -123,7 +123,8 @@ class Database:
         for one in entities:
             operation = checking.check(texts, follows=follows)
             try:
-                found += self[one]._run(operation)
+                told: list[str] = self[one]._run(operation)
+                found += told
             except DeclarationError as error:
                 found.append(error.message)
         if found:

@@ -122,7 +122,8 @@ class AsyncDatabase:
         for one in entities:
             operation = checking.check(texts, follows=follows)
             try:
-                found += await self[one]._run(operation)
+                told: list[str] = await self[one]._run(operation)
+                found += told
             except DeclarationError as error:
                 found.append(error.message)
         if found:

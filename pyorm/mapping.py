@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import InvalidValue
-from pyorm.rows import Make, entity_encoder, row_maker
+from pyorm.rows import Make, batch_encoder, entity_encoder, row_maker
 from pyorm.server_made import ServerMade
 from pyorm.storage import Storage, postgres, sqlite, uuid_spellings
 
@@ -19,6 +20,9 @@ E = TypeVar("E")
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 
+
+BATCH = 250
+"""How many entities are encoded at once."""
 
 SPELLINGS = len(uuid_spellings(""))
 
@@ -36,11 +40,23 @@ class Writer:
         left_out: the fields.
         columns: the others.
         encode: gives what the driver takes for the columns; raises InvalidValue.
+        encode_batch: gives it for several entities at once.
     """
 
     left_out: frozenset[str]
     columns: list[tuple[DeclaredColumn, Storage]]
     encode: Callable[[Any], tuple[Any, ...]]
+    encode_batch: Callable[[list[Any]], Iterable[tuple[Any, ...]]]
+
+    def encode_all(self, entities: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        """What the driver takes for many entities, which are read as the rows are wanted.
+
+        Raises:
+            InvalidValue: for a value that its field cannot hold.
+        """
+        unread = iter(entities)
+        while batch := list(islice(unread, BATCH)):
+            yield from self.encode_batch(batch)
 
 
 class Makers(Generic[E]):
@@ -140,6 +156,10 @@ class TableMapping(Generic[E]):
             if column.server or (column.nullable and column.field in declared.key)
         }
         self._writers: dict[frozenset[str], Writer] = {}
+        # The type of a key that is sent as it is, without a call for it.
+        storage = storages[declared.key[0]]
+        plain = len(declared.key) == 1 and storage.inline is not None and storage.inline.is_plain
+        self._quick_key = storage.inline.python if plain and storage.inline else None
         self._texts: dict[Hashable, bytes] = {}
         self._versions = 0
         self._version = b""
@@ -163,6 +183,8 @@ class TableMapping(Generic[E]):
         Raises:
             InvalidValue: when it is no key of the entity.
         """
+        if type(key) is self._quick_key:
+            return (key,)
         fields = self.declared.key
         parts = (key,) if len(fields) == 1 else key
         if not isinstance(parts, tuple) or len(parts) != len(fields):
@@ -226,7 +248,8 @@ class TableMapping(Generic[E]):
         writer = self._writers.get(left_out)
         if writer is None:
             columns = [pair for pair in self.columns if pair[0].field not in left_out]
-            writer = Writer(left_out, columns, entity_encoder(columns))
+            encode = entity_encoder(columns)
+            writer = Writer(left_out, columns, encode, batch_encoder(columns, encode))
             self._writers[left_out] = writer
         return writer
 

@@ -173,7 +173,7 @@ def _encoded(
 ) -> Iterator[tuple[Any, ...]]:
     """What is sent for each entity; all leave the same fields to the server."""
     if not mapping.left_out:
-        return map(writer.encode, entities)
+        return writer.encode_all(entities)
 
     def encode(entity: Any) -> tuple[Any, ...]:
         if mapping.writer(entity) is not writer:

@@ -16,7 +16,7 @@ from psycopg import ClientCursor, Connection, Cursor, ServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from pyorm.collector import pause_for
+from pyorm.collector import PutOff
 from pyorm.contract import Source, current
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged, InvalidValue
@@ -53,7 +53,7 @@ class PostgresBackend:
 
     Args:
         on: the connection or the pool.
-        pause_collector: whether large results may pause the garbage collector.
+        pause_collector: whether large results may put the garbage collector off.
         on_query: is called after each statement.
     """
 
@@ -83,11 +83,20 @@ class PostgresBackend:
         """Do an operation."""
         if isinstance(self._on, Connection):
             return self._run(self._on, source, operation)
-        # As self.connection() does, which costs more than the rest of the call's own work.
         if (open_one := joined(self._on)) is not None:
             return self._run(open_one, source, operation)
-        with self._on.connection() as connection:
-            return self._run(connection, source, operation)
+        # As pool.connection() does, but for its generator and for a commit of nothing.
+        connection = self._on.getconn()
+        try:
+            result = self._run(connection, source, operation)
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.commit()
+            return result
+        except BaseException:
+            with connection:
+                raise  # through psycopg's own block, which rolls back
+        finally:
+            self._on.putconn(connection)
 
     def _run(self, connection: Connection[Any], source: Source[Any], operation: Operation[T]) -> T:
         mapping = current(source)
@@ -203,11 +212,15 @@ class PostgresBackend:
                 return Outcome(fetch(cursor, rowcount), rowcount)
             make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
-            return Outcome(make(fetch(cursor, rowcount)), rowcount)
+            try:
+                rows = cursor.fetchall()
+            except Exception as error:
+                rows = read_again(cursor.pgresult, cursor, error)
+            return Outcome(make(rows), rowcount)
         made: list[Any] = []
-        # The rows are here already: no await in this block waits for the server.
-        with pause_for(rowcount, allowed=self._pause):
-            while len(made) < rowcount:
+        while len(made) < rowcount:
+            # The rows are here already: no await in this block waits for the server.
+            with PutOff() if self._pause else nullcontext():
                 made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 

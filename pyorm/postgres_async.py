@@ -15,7 +15,7 @@ from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncServer
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from pyorm.collector import pause_for
+from pyorm.collector import PutOff
 from pyorm.contract import Source, current
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged, InvalidValue
@@ -52,7 +52,7 @@ class AsyncPostgresBackend:
 
     Args:
         on: the connection or the pool.
-        pause_collector: whether large results may pause the garbage collector.
+        pause_collector: whether large results may put the garbage collector off.
         on_query: is called after each statement.
     """
 
@@ -82,11 +82,20 @@ class AsyncPostgresBackend:
         """Do an operation."""
         if isinstance(self._on, AsyncConnection):
             return await self._run(self._on, source, operation)
-        # As self.connection() does, which costs more than the rest of the call's own work.
         if (open_one := joined(self._on)) is not None:
             return await self._run(open_one, source, operation)
-        async with self._on.connection() as connection:
-            return await self._run(connection, source, operation)
+        # As pool.connection() does, but for its generator and for a commit of nothing.
+        connection = await self._on.getconn()
+        try:
+            result = await self._run(connection, source, operation)
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.commit()
+            return result
+        except BaseException:
+            async with connection:
+                raise  # through psycopg's own block, which rolls back
+        finally:
+            await self._on.putconn(connection)
 
     async def _run(
         self, connection: AsyncConnection[Any], source: Source[Any], operation: Operation[T]
@@ -207,11 +216,15 @@ class AsyncPostgresBackend:
                 return Outcome(await fetch(cursor, rowcount), rowcount)
             make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
-            return Outcome(make(await fetch(cursor, rowcount)), rowcount)
+            try:
+                rows = await cursor.fetchall()
+            except Exception as error:
+                rows = read_again(cursor.pgresult, cursor, error)
+            return Outcome(make(rows), rowcount)
         made: list[Any] = []
-        # The rows are here already: no await in this block waits for the server.
-        with pause_for(rowcount, allowed=self._pause):
-            while len(made) < rowcount:
+        while len(made) < rowcount:
+            # The rows are here already: no await in this block waits for the server.
+            with PutOff() if self._pause else nullcontext():
                 made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 

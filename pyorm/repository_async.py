@@ -62,8 +62,8 @@ class AsyncRepository(Generic[E]):
         on: a psycopg connection or pool, or an sqlite3 connection.
         contract: `new` or `old` when it is known which one the database stands under; `auto` to
             find out, and to follow a migration while it runs.
-        pause_collector: whether a large result may pause Python's garbage collector, which is
-            then off in the whole process for the time it takes to make the entities.
+        pause_collector: whether a large result may put Python's garbage collector off in the
+            whole process, for the few milliseconds in which 1,000 entities are made, each time.
         cursor_key: signs the cursors of pages, which come back from outside. Without it the key is
             PYORM_CURSOR_KEY of the environment, or the password of the database.
         on_query: is called after each statement with a Query: what was sent, how long it took.

@@ -20,7 +20,7 @@ constructor does more (__post_init__) gets the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -202,6 +202,60 @@ def entity_encoder(
     exec(f"def encode(o):\n    {body}\n    return ({_commas('p', len(columns))})\n", names)
     encode: Callable[[Any], tuple[Any, ...]] = names["encode"]
     return encode
+
+
+Encode = Callable[[Any], tuple[Any, ...]]
+
+
+def batch_encoder(
+    columns: Sequence[tuple[DeclaredColumn, Storage]], encode: Encode
+) -> Callable[[list[Any]], Iterable[tuple[Any, ...]]]:
+    """Compile the function that gives what the driver takes for several entities at once.
+
+    It looks at a column's values together; a batch that has an uncommon one goes one by one.
+
+    Args:
+        columns: in the order of the parameters.
+        encode: gives it for one entity; it raises InvalidValue.
+
+    Returns:
+        The function; it raises InvalidValue.
+    """
+    names: dict[str, Any] = {"__name__": __name__, "encode": encode, "none": type(None), **NAMES}
+    lines = []
+    for i, (column, storage) in enumerate(columns):
+        field, values = column.field, storage.inline
+        if values is None:
+            names[f"e{i}"] = storage.encode
+            lines.append(f"p{i} = [e{i}(o.{field}) for o in batch]")
+            continue
+        names[f"t{i}"] = values.python
+        lines += [f"p{i} = [o.{field} for o in batch]", f"kinds = set(map(type, p{i}))"]
+        if column.nullable:
+            lines += [
+                "has_none = none in kinds",
+                "kinds.discard(none)",
+                f"vs = [v for v in p{i} if v is not None] if has_none else p{i}",
+            ]
+        else:
+            lines.append(f"vs = p{i}")
+        lines.append(f"if kinds and not (kinds == {{t{i}}} and {values.all}): return one_by_one()")
+        if values.stored != "v":
+            stored = f"None if v is None else {values.stored}" if column.nullable else values.stored
+            lines.append(f"p{i} = [{stored} for v in p{i}]")
+    body = "\n        ".join(lines)
+    exec(
+        f"def encode_batch(batch):\n"
+        f"    one_by_one = lambda: map(encode, batch)\n"
+        f"    try:\n"
+        f"        {body}\n"
+        f"    except (TypeError, ValueError, AttributeError):\n"
+        f"        return one_by_one()\n"
+        f"    return zip({_commas('p', len(columns))})\n",
+        names,
+    )
+    made: Callable[[list[Any]], Iterable[tuple[Any, ...]]] = names["encode_batch"]
+    return made
 
 
 def _commas(letter: str, count: int) -> str:

@@ -1,8 +1,9 @@
 """What a value must be to stand in a column: each type's conditions, told once.
 
-A condition is a line of Python source about the value `v`. The encoder of an entity has the lines
-within it, so that a common value costs no call; a value that fails one is looked at again by
-`ValueType.check`, which runs the same lines one by one and tells which it was.
+A condition is a line of Python source about the value `v`, or about the list `vs` of many. The
+encoders of an entity have the lines within them, so that a common value costs no call; a value that
+fails one is looked at again by `ValueType.check`, which runs the lines one by one and tells which
+it was.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ class Condition:
 
     Args:
         test: Python source about the value `v`.
+        all: the same about the list `vs` of several values, of one type and not empty.
         reason: tells why a value that fails it is refused.
     """
 
     test: str
+    all: str
     reason: Callable[[Any], str]
 
 
@@ -52,6 +55,16 @@ class ValueType:
     exact: bool = False
     stored: str = "v"
     inline: bool = True
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each value of the type is right, and stored as it is."""
+        return not self.conditions and self.stored == "v"
+
+    @property
+    def all(self) -> str:
+        """The source of all conditions on several values."""
+        return " and ".join(condition.all for condition in self.conditions) or "True"
 
     @property
     def test(self) -> str:
@@ -114,14 +127,20 @@ def _text(length: int | None) -> tuple[Condition, ...]:
     if length is None:
         return NO_NUL, ENCODABLE
     fits = Condition(
-        f"len(v) <= {length}", lambda v: f"{len(v)} characters are more than {length}: {v!r}"
+        f"len(v) <= {length}",
+        f"max(map(len, vs)) <= {length}",
+        lambda v: f"{len(v)} characters are more than {length}: {v!r}",
     )
     return fits, NO_NUL, ENCODABLE
 
 
 def _fits(bits: int) -> Condition:
     limit = 1 << bits
-    return Condition(f"{-limit} <= v < {limit}", lambda v: f"{v} needs more than {bits + 1} bits")
+    return Condition(
+        f"{-limit} <= v < {limit}",
+        f"{-limit} <= min(vs) and max(vs) < {limit}",
+        lambda v: f"{v} needs more than {bits + 1} bits",
+    )
 
 
 def is_encodable(text: str) -> bool:
@@ -152,25 +171,41 @@ NAMES: dict[str, Any] = {
 }
 """What the lines of the conditions name."""
 
-NO_NUL = Condition("'\\0' not in v", lambda v: f"PostgreSQL stores no NUL character: {v!r}")
+NO_NUL = Condition(
+    "'\\0' not in v",
+    "'\\0' not in ''.join(vs)",
+    lambda v: f"PostgreSQL stores no NUL character: {v!r}",
+)
 ENCODABLE = Condition(
-    "(v.isascii() or is_encodable(v))", lambda v: f"half of a surrogate pair is no text: {v!r}"
+    "(v.isascii() or is_encodable(v))",
+    "(''.join(vs).isascii() or all(map(is_encodable, vs)))",
+    lambda v: f"half of a surrogate pair is no text: {v!r}",
 )
 HAS_ZONE = Condition(
-    "v.utcoffset() is not None", lambda v: f"wants a time with its zone, not {v.isoformat()}"
+    "v.utcoffset() is not None",
+    "True",  # without a zone they cannot be compared with FIRST
+    lambda v: f"wants a time with its zone, not {v.isoformat()}",
 )
 HAS_NO_ZONE = Condition(
-    "v.tzinfo is None", lambda v: f"wants a time without a zone, not {v.isoformat()}"
+    "v.tzinfo is None",
+    "not any(v.tzinfo for v in vs)",
+    lambda v: f"wants a time without a zone, not {v.isoformat()}",
 )
 READABLE = Condition(
     "(1 < v.year < 9999 or FIRST <= v <= LAST)",
+    "FIRST <= min(vs) and max(vs) <= LAST",
     lambda v: f"{v.isoformat()} is not between the years 1 and 9999 in UTC",
 )
 NO_TIME = Condition(
     "not isinstance(v, datetime)",
+    "True",  # they are of one type, which is date
     lambda v: f"wants a date, not a time, whose date depends on the zone: {v.isoformat()}",
 )
-STORABLE = Condition("is_storable(v)", lambda v: f"PostgreSQL stores no numeric like {v!r:.40}")
+STORABLE = Condition(
+    "is_storable(v)",
+    "all(map(is_storable, vs))",
+    lambda v: f"PostgreSQL stores no numeric like {v!r:.40}",
+)
 
 
 def to_uuid(value: Any) -> UUID:

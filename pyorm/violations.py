@@ -116,7 +116,7 @@ def violation_of_sqlite(
         found = [c.name for c in declared.columns if c.references and c.field in changed]
         if len(found) == 1:
             columns = (found[0],)
-        elif isinstance(written, dict) and written.keys() == set(declared.key):
+        elif written is None or (isinstance(written, dict) and written.keys() == set(declared.key)):
             columns = tuple(declared.column(field).name for field in declared.key)
     return _violation(_Refusal(kind, constraint, columns, None, None), declared, written)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from support.databases import DatabaseFactory
 from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.contract import current
 from pyorm.errors import UniqueViolation
+from pyorm.operation import CHUNK
 from pyorm.testing import sqlite_database
 from pyorm.transactions import in_transaction
 from pyorm.transactions_async import in_transaction_async
@@ -206,7 +208,7 @@ class TestTheGarbageCollector:
         with psycopg.connect(dsn, autocommit=True) as connection:
             model = Repository(Model, connection).add(a_model())
             requests = Repository(Request, connection)
-            requests.add_many(a_request(model) for _ in range(collector.LARGE + 1))
+            requests.add_many(a_request(model) for _ in range(2 * CHUNK + 1))
             yield requests
 
     @pytest.fixture
@@ -224,15 +226,34 @@ class TestTheGarbageCollector:
         monkeypatch.setattr(mapping, "make", noting)
         return states
 
-    def test_is_paused_for_a_large_result_only(
+    def test_is_put_off_for_each_chunk_of_a_large_result_only(
         self, requests: Repository[Request], states: list[bool]
     ) -> None:
-        requests.find(limit=collector.LARGE - 1)
-        assert set(states) == {True}
+        requests.find(limit=CHUNK)
+        assert states == [True]
         states.clear()
+        before = gc.get_stats()[0]["collections"]
         requests.find()
-        assert set(states) == {False}
+        assert states == [False] * 3
         assert gc.isenabled()
+        # Each chunk is more than one of Python's young generations.
+        assert gc.get_stats()[0]["collections"] >= before + 2
+        assert gc.get_freeze_count() == 0
+
+    def test_finds_garbage_however_often_large_results_are_read(
+        self, requests: Repository[Request]
+    ) -> None:
+        class Garbage:
+            itself: Any = None
+
+        alive = []
+        for _ in range(50):
+            garbage = Garbage()
+            garbage.itself = garbage
+            alive.append(weakref.ref(garbage))
+            del garbage
+            requests.find()
+        assert sum(each() is not None for each in alive) < 10
 
     def test_stays_on_when_that_is_asked_for(
         self, requests: Repository[Request], states: list[bool]
@@ -262,20 +283,22 @@ class TestTheGarbageCollector:
             requests.find()
         assert gc.isenabled()
 
-    def test_is_on_again_when_the_last_of_several_threads_is_done(self) -> None:
-        first, second = collector.Pause(), collector.Pause()
+    def test_runs_between_the_chunks_of_several_threads(self) -> None:
         inside, leave = threading.Event(), threading.Event()
 
         def other() -> None:
-            with second:
+            with collector.PutOff():
                 inside.set()
-                leave.wait(10)
+                leave.wait(30)
 
         thread = threading.Thread(target=other)
-        with first:
+        with collector.PutOff():
             thread.start()
-            assert inside.wait(10)
-        assert not gc.isenabled()
-        leave.set()
-        thread.join(10)
+            assert inside.wait(30)
+            assert not gc.isenabled()
         assert gc.isenabled()
+        leave.set()
+        thread.join(30)
+        assert gc.isenabled()
+        with collector.PutOff():
+            assert not gc.isenabled()

@@ -65,6 +65,9 @@ def nested(depth: int) -> dict[str, Any]:
     return outer
 
 
+CIRCLE: dict[str, Any] = {}
+CIRCLE["self"] = [CIRCLE]
+
 REFUSED: dict[str, dict[str, Any]] = {
     "before the year 1 in UTC": {"at": datetime(1, 1, 1, tzinfo=EAST)},
     "after the year 9999 in UTC": {"at": datetime.max.replace(tzinfo=WEST)},
@@ -83,6 +86,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a NUL in a key of jsonb": {"binary": {"\\\0": 1}},
     "NaN in jsonb": {"binary": {"a": float("nan")}},
     "infinity in json": {"plain": {"a": float("inf")}},
+    "json that holds itself": {"plain": CIRCLE},
     "json without end": {"plain": nested(100_000)},
 }
 
