@@ -24,13 +24,13 @@ Shape = tuple[tuple[str, Operator], ...]
 Order = tuple[tuple[str, bool], ...]
 """Fields, each with whether it descends."""
 
+MOST_ROWS = 2**63 - 1
+"""No limit is so large: beside it the next row's does not fit into a number of the server."""
+
 IS_NULL, NOT_NULL = "is_null", "not_null"
 SAME, NOT_SAME = "same", "not_same"
 """The tests of a value that may stand in several spellings."""
 
-
-LIMIT = (1 << 63) - 1
-"""What a limit is below: PostgreSQL counts in bigint, and a page asks for one row more."""
 
 POSTGRESQL_TESTS = {
     IS_NULL: sql.SQL("{column} IS NULL"),
@@ -272,6 +272,6 @@ def limit_of(limit: Any) -> int:
     Raises:
         InvalidValue: when it is no number of rows.
     """
-    if type(limit) is not int or not 0 <= limit < LIMIT:
+    if type(limit) is not int or not 0 <= limit < MOST_ROWS:
         raise InvalidValue(f"a limit is a number of rows, not {limit!r}", value=limit)
     return limit

@@ -29,11 +29,14 @@ def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
     declared = declaration(entity)
     lines = [_column(declared, column, backend) for column in declared.columns]
     keys = ", ".join(_quote(declared.column(field).name) for field in declared.key)
-    lines.append(f"CONSTRAINT {_quote(f'{declared.table}_pkey')} PRIMARY KEY ({keys})")
+    indexes = [f"CONSTRAINT {_quote(f'{declared.table}_pkey')} PRIMARY KEY ({keys})"]
     for column in declared.columns:
         if column.unique:
             name = _quote(f"{declared.table}_{column.name}_key")
-            lines.append(f"CONSTRAINT {name} UNIQUE ({_quote(column.name)})")
+            indexes.append(f"CONSTRAINT {name} UNIQUE ({_quote(column.name)})")
+    # Of a row that is there twice PostgreSQL tells the first index, SQLite the last.
+    lines += indexes if backend == POSTGRESQL else reversed(indexes)
+    for column in declared.columns:
         if column.references:
             name = _quote(f"{declared.table}_{column.name}_fkey")
             lines.append(

@@ -76,7 +76,7 @@ class Makers(Generic[E]):
         self._known: set[bytes] = set()
 
     def knows(self, statement: bytes) -> bool:
-        """Whether a statement's columns have been seen to be the entity's."""
+        """Whether a statement's columns have been seen to be the entity's, and stay so."""
         return statement in self._known
 
     def learn(self, statement: bytes, names: tuple[str, ...]) -> None:
@@ -87,6 +87,8 @@ class Makers(Generic[E]):
         """
         if names:
             self(names)
+        if b"*" in statement:
+            return  # what a star stands for changes with the table
         if len(self._known) >= KEPT_TEXTS:
             self._known.clear()
         self._known.add(statement)

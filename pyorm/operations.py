@@ -163,7 +163,8 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
         encoded = _encoded(mapping, writer, rows)
         if copies:
             return Copy(*queries.copy(mapping, writer), encoded)
-        return ExecuteMany(queries.insert_many(mapping, writer), encoded)
+        # All are looked at before one is sent, as COPY sees them before the constraints do.
+        return ExecuteMany(queries.insert_many(mapping, writer), list(encoded))
 
     return Operation(step, lambda outcome: outcome.count)
 

@@ -20,8 +20,7 @@ from pyorm.contract import current
 from pyorm.errors import UniqueViolation
 from pyorm.operation import CHUNK
 from pyorm.testing import sqlite_database
-from pyorm.transactions import in_transaction
-from pyorm.transactions_async import in_transaction_async
+from pyorm.transactions import in_transaction, in_transaction_async
 
 from .conftest import ENTITIES, load_new, load_old
 from .entities import a_model, a_request

@@ -197,3 +197,14 @@ def test_a_row_that_cannot_be_read_is_named_by_its_key(
         assert told[1] in str(caught.value)
         assert (caught.value.entity, caught.value.field) == ("Sample", told[0])
     assert samples.get(1).id == 1
+
+
+def test_a_star_is_looked_at_each_time(connection: psycopg.Connection[Any]) -> None:
+    samples = Repository(Sample, connection)
+    samples.add(Sample(id=1))
+    text = "UPDATE {table} SET ratio = coalesce(ratio, 0) + 1 RETURNING *"
+    assert samples.query(text)[0].ratio == 1
+    connection.execute("ALTER TABLE sample ADD added integer")
+    with pytest.raises(InvalidValue, match="the query gives the columns"):
+        samples.query(text)
+    assert samples.get(1).ratio == 1

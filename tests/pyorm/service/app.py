@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import pyorm
 from pyorm import AsyncRepository, Model, ModelCapability, ModelProvider, ModelStatus, RequestType
 from pyorm.errors import InvalidValue, NotFound, UniqueViolation
-from pyorm.transactions_async import in_transaction_async
+from pyorm.transactions import in_transaction_async
 
 
 class NewModel(BaseModel):
