@@ -43,14 +43,14 @@ def through(request: pytest.FixtureRequest, database_factory: DatabaseFactory) -
         f"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n"
         f"ignore_startup_parameters = extra_float_digits\n"
     )
-    account = None
-    if os.geteuid() == 0:  # it refuses to run as root
-        account = "nobody"
+    account = os.geteuid()
+    if account == 0:  # it refuses to run as root; the server's own account may use its socket
+        host = str(told["host"])
+        account = os.stat(host).st_uid if host.startswith("/") else pwd.getpwnam("nobody").pw_uid
         shutil.chown(folder, account)
-        os.chmod(folder, 0o755)
     process = subprocess.Popen(
         [str(PGBOUNCER), "-q", str(folder / "pgbouncer.ini")],
-        user=pwd.getpwnam(account).pw_uid if account else None,
+        user=account,
         stderr=subprocess.DEVNULL,
     )
     through = make_conninfo(host="127.0.0.1", port=port, user=told["user"], dbname=told["dbname"])
