@@ -100,7 +100,7 @@ def postgres(
         inline, check, decode = None, lambda value: str(to_uuid(value)), _uuid_of
         spellings = None if column.array else uuid_spellings
     elif column.enum:
-        decode = _members(column.enum, column.nullable)
+        decode = _members(column)
         if old or labels:
             inline, check = None, _spelled(column.enum, labels)
     elif issubclass(column.python, Enum):
@@ -146,7 +146,7 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
         case _:
             stored = _same
             if column.enum:
-                decode = _members(column.enum, column.nullable)
+                decode = _members(column)
             elif issubclass(column.python, Enum):
                 decode = column.python
     sql_type = "json" if column.is_json else "text"
@@ -221,9 +221,17 @@ def _each(decode: Any) -> Any:
     """The decoder of an array from the decoder of its elements."""
     if decode is None:
         return _flat
-    if isinstance(decode, Mapping):
-        return lambda items: [decode[item] for item in _flat(items)]
-    return lambda items: [decode(item) for item in _flat(items)]
+
+    one = decode.__getitem__ if isinstance(decode, Mapping) else decode
+
+    def decode_all(items: list[Any]) -> list[Any]:
+        try:
+            return [one(item) for item in items]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            _flat(items)  # tells more of what an array of PostgreSQL may be besides
+            raise
+
+    return decode_all
 
 
 def _flat(items: list[Any]) -> list[Any]:
@@ -274,8 +282,9 @@ class _Members(dict[Any, Any]):
         return member
 
 
-def _members(enum: type[SharedEnum], nullable: bool) -> Mapping[Any, Any]:
-    return _Members(enum, nullable)
+def _members(column: DeclaredColumn) -> Mapping[Any, Any]:
+    assert column.enum is not None
+    return _Members(column.enum, column.nullable and not column.array)
 
 
 def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
