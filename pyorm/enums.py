@@ -147,18 +147,18 @@ class RequestType(SharedEnum):
     AUDIO_TRANSLATION = "AUDIO_TRANSLATION"
 
 
-def check_constraint(column: str, enum: type[SharedEnum], *, array: bool = False) -> str:
+def check_constraint(column: str, enum: type[Enum], *, array: bool = False) -> str:
     """Print the CHECK that holds a column to an enum's values.
 
     Args:
         column: the column as written in SQL, quoted where it must be.
-        enum: the shared enum.
+        enum: the shared enum, or another whose values are texts.
         array: whether the column is an array of values.
 
     Returns:
         The SQL: `CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'))`.
     """
-    values = ", ".join(f"'{member.value}'" for member in enum)
+    values = ", ".join("'{}'".format(member.value.replace("'", "''")) for member in enum)
     if array:
         return f"CHECK ({column} <@ ARRAY[{values}]::varchar[])"
     return f"CHECK ({column} IN ({values}))"

@@ -7,12 +7,12 @@ import json
 import re
 import types
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from json import encoder
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 from uuid import UUID
 
 from pyorm.values import is_encodable
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
         return {name: getattr(value, name) for name in names}
     if isinstance(value, UUID | Decimal):
         return str(value)
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")
 
@@ -93,15 +93,27 @@ def build(wanted: Any, value: Any) -> Any:
     if origin is dict:
         return {key: build(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        # A key that is not known here was written by a newer release.
         hints = _hints(wanted)
-        return wanted(**{name: build(hints.get(name), item) for name, item in value.items()})
-    if wanted in (datetime, date):
+        return wanted(**{name: build(hints[name], value[name]) for name in hints.keys() & value})
+    if wanted in (datetime, date, time):
         return wanted.fromisoformat(value)
     if wanted in (UUID, Decimal) or (isinstance(wanted, type) and issubclass(wanted, Enum)):
         return wanted(value)
     return value
 
 
+def is_plain(wanted: Any) -> bool:
+    """Whether JSON's own types are the values of a type, so that nothing is to be built."""
+    if get_origin(wanted) in (Union, types.UnionType, list, dict):
+        return all(map(is_plain, get_args(wanted)))
+    return wanted in (str, int, float, bool, dict, list, Any, types.NoneType) or is_typeddict(
+        wanted
+    )
+
+
 @cache
 def _hints(wanted: type[Any]) -> dict[str, Any]:
-    return get_type_hints(wanted)
+    """The types of the arguments of a dataclass."""
+    hints = get_type_hints(wanted)
+    return {field.name: hints[field.name] for field in dataclasses.fields(wanted) if field.init}

@@ -44,7 +44,11 @@ class Unreadable(psycopg.DataError):
     def of(self, declared: Declaration[Any]) -> MappingError:
         """The error that tells the entity, the field and the row's key."""
         names = {field: declared.column(field).name for field in declared.key}
-        parts = [f"{f}={self.row[name]}" for f, name in names.items() if name in self.row]
+        parts = [
+            f"{field}={declared.told(field, self.row[name])}"
+            for field, name in names.items()
+            if name in self.row
+        ]
         return mapping_error(declared, self.column, ", ".join(parts), None, self.reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -12,6 +13,7 @@ from psycopg import sql
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import InvalidValue
 from pyorm.rows import Make, batch_encoder, entity_encoder, row_maker
+from pyorm.server_made import ServerMade
 from pyorm.storage import Storage, postgres, sqlite, uuid_spellings
 
 E = TypeVar("E")
@@ -26,6 +28,35 @@ SPELLINGS = len(uuid_spellings(""))
 
 KEPT_TEXTS = 1_000
 """How many texts of queries are kept for a mapping, and how many are known to be its own."""
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What writes the entities that leave the same fields to the server.
+
+    Args:
+        left_out: the fields.
+        columns: the others.
+        encode: gives what the driver takes for the columns; raises InvalidValue.
+        encode_batch: gives it for several entities at once.
+    """
+
+    left_out: frozenset[str]
+    columns: list[tuple[DeclaredColumn, Storage]]
+    encode: Callable[[Any], tuple[Any, ...]]
+    encode_batch: Callable[[list[Any]], Iterable[tuple[Any, ...]]]
+
+    def encode_all(self, entities: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        """What the driver takes for many entities, which are read as the rows are wanted.
+
+        Raises:
+            InvalidValue: for a value that its field cannot hold.
+        """
+        unread = iter(entities)
+        while batch := list(islice(unread, BATCH)):
+            yield from self.encode_batch(batch)
 
 
 class Makers(Generic[E]):
@@ -121,24 +152,20 @@ class TableMapping(Generic[E]):
         self.all_names = sql.SQL(", ").join(self.names.values())
         self.selected = self.select_list()
         self.make: Make[E] = row_maker(declared, self.columns)
-        self.encode = entity_encoder(self.columns)
-        self._encode_batch = batch_encoder(self.columns, self.encode)
-        self.makers = Makers(declared, self.columns)
+        self.left_out = {
+            column.field
+            for column in declared.columns
+            if column.server or (column.nullable and column.field in declared.key)
+        }
+        self._writers: dict[frozenset[str], Writer] = {}
         # The type of a key that is sent as it is, without a call for it.
         storage = storages[declared.key[0]]
         plain = len(declared.key) == 1 and storage.inline is not None and storage.inline.is_plain
         self._quick_key = storage.inline.python if plain and storage.inline else None
         self._texts: dict[Hashable, bytes] = {}
-
-    def encode_all(self, entities: Iterable[E]) -> Iterator[tuple[Any, ...]]:
-        """What the driver takes for many entities, which are read as the rows are wanted.
-
-        Raises:
-            InvalidValue: for a value that its field cannot hold.
-        """
-        unread = iter(entities)
-        while batch := list(islice(unread, BATCH)):
-            yield from self._encode_batch(batch)
+        self._versions = 0
+        self._version = b""
+        self.makers = Makers(declared, self.columns)
 
     def select_list(self, alias: str = "") -> sql.Composable:
         """All columns of a SELECT or RETURNING, each under its own name."""
@@ -210,6 +237,24 @@ class TableMapping(Generic[E]):
         encoded = storage.encode(value)
         return (*storage.spellings(encoded), encoded) if storage.spellings else (encoded,)
 
+    def writer(self, entity: E | None) -> Writer:
+        """What writes an entity, None for any: all columns but those that the server fills."""
+        left_out = _NOTHING
+        if self.left_out:
+            left_out = frozenset(
+                column.field
+                for column in self.declared.columns
+                if column.field in self.left_out
+                and (entity is None or _is_left_out(column, entity))
+            )
+        writer = self._writers.get(left_out)
+        if writer is None:
+            columns = [pair for pair in self.columns if pair[0].field not in left_out]
+            encode = entity_encoder(columns)
+            writer = Writer(left_out, columns, encode, batch_encoder(columns, encode))
+            self._writers[left_out] = writer
+        return writer
+
     def text(self, shape: Hashable, make: Callable[[], sql.Composable]) -> bytes:
         """The text of a query, made once for each shape."""
         text = self._texts.get(shape)
@@ -217,8 +262,22 @@ class TableMapping(Generic[E]):
             if len(self._texts) >= KEPT_TEXTS:
                 # Shapes can come from a client: an order, a filter, a text of one's own.
                 self._texts.clear()
-            text = self._texts[shape] = make().as_bytes(None)
+            text = self._texts[shape] = make().as_bytes(None) + self._version
         return text
+
+    def renew(self) -> None:
+        """Give each query a new text: no connection has a statement prepared for it yet.
+
+        What they have prepared fails for good after an ALTER TABLE; this spares all of them.
+        """
+        self._versions += 1
+        self._version = b"\n/* %d */" % self._versions
+        self._texts.clear()
+
+
+def _is_left_out(column: DeclaredColumn, entity: Any) -> bool:
+    value = getattr(entity, column.field)
+    return column.is_generated or type(value) is ServerMade or (value is None and not column.server)
 
 
 def identifier(name: str, backend: str = POSTGRESQL) -> sql.Composable:

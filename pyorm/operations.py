@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from pyorm import filters, queries
 from pyorm.contract import Source
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, Fields, Lock
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import TableMapping
-from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
+from pyorm.mapping import TableMapping, Writer
+from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
 from pyorm.queries import ANY_VERSION
@@ -20,15 +21,18 @@ E = TypeVar("E")
 Wanted = dict[str, Any]
 
 
-def get(declared: Declaration[E], key: Any) -> Operation[E]:
-    """The row of a key."""
+def get(declared: Declaration[E], key: Any, lock: Lock | None = None) -> Operation[E]:
+    """The row of a key, locked until the end of the transaction if so wanted."""
+    queries.lock_of(lock)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        raise _not_found(declared, key)
+        raise _not_found(declared, key, lock)
 
-    return Operation(lambda m: Execute(*queries.get(m, key), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.get(m, key, lock), m.make, locks=lock is not None), finish
+    )
 
 
 def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]]:
@@ -62,7 +66,9 @@ def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
 
 def find(wanted: Wanted) -> Operation[list[Any]]:
     """The rows that match a filter."""
-    return Operation(lambda m: Execute(*queries.find(m, wanted), m.make), _items)
+    return Operation(
+        lambda m: Execute(*queries.find(m, wanted), m.make, locks="lock" in wanted), _items
+    )
 
 
 def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
@@ -71,7 +77,10 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
     def finish(outcome: Outcome) -> E:
         if len(outcome.items) == 1:
             return outcome.items[0]  # type: ignore[no-any-return]
-        asked = ", ".join(f"{field}={value!r}" for field, value in wanted.items())
+        asked = ", ".join(
+            f"{field}={value if field in Fields.__annotations__ else declared.told(field, value)!r}"
+            for field, value in wanted.items()
+        )
         if outcome.items:
             raise MultipleFound(
                 f"several rows of {declared.name} have {asked or 'no condition'}",
@@ -80,7 +89,9 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
         raise NotFound(f"no {declared.name} has {asked or 'no condition'}", entity=declared.name)
 
     limited = {**wanted, "limit": 2}
-    return Operation(lambda m: Execute(*queries.find(m, limited), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.find(m, limited), m.make, locks="lock" in limited), finish
+    )
 
 
 def count(wanted: Wanted) -> Operation[int]:
@@ -95,15 +106,16 @@ def exists(wanted: Wanted) -> Operation[bool]:
     )
 
 
-def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
-    """The rows of a filter after a cursor."""
+def page(after: str | None, wanted: Wanted, key: bytes) -> Operation[Page[Any]]:
+    """The rows of a filter after a cursor that was signed with the key."""
+    _refuse_lock(wanted, "page")
     limited = {"limit": 50, **wanted}
     used: list[TableMapping[Any]] = []
 
     def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         order = page_order(mapping, limited)
-        last = None if after is None else read_cursor(mapping, limited, order, after)
+        last = None if after is None else read_cursor(mapping, limited, order, after, key)
         return Execute(*queries.page(mapping, limited, order, last), mapping.make)
 
     def finish(outcome: Outcome) -> Page[Any]:
@@ -112,13 +124,14 @@ def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
             return Page(items, None)
         (mapping,) = used
         order = page_order(mapping, limited)
-        return Page(items, cursor_after(mapping, limited, order, items[-1]))
+        return Page(items, cursor_after(mapping, limited, order, items[-1], key))
 
     return Operation(step, finish)
 
 
 def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
     """A cursor over the rows that match a filter, and what makes entities of them."""
+    _refuse_lock(wanted, "stream")
     used: list[TableMapping[Any]] = []
 
     def step(mapping: TableMapping[Any]) -> Step:
@@ -138,14 +151,43 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
     held: list[Iterable[Any]] = [entities]
 
     def step(mapping: TableMapping[Any]) -> Step:
-        if mapping.takes_copy:
-            return Copy(*queries.copy(mapping), mapping.encode_all(held[0]))
-        if not isinstance(held[0], Sequence):
+        copies = mapping.takes_copy
+        if not copies and not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
+        rows = iter(held[0])
+        if (first := next(rows, None)) is not None:
+            rows = chain((first,), rows)
+            if not isinstance(held[0], Sequence):
+                held[0] = rows
+        writer = mapping.writer(first)
+        encoded = _encoded(mapping, writer, rows)
+        if copies:
+            return Copy(*queries.copy(mapping, writer), encoded)
         # All are looked at before one is sent, as COPY sees them before the constraints do.
-        return ExecuteMany(queries.insert_many(mapping), list(mapping.encode_all(held[0])))
+        return ExecuteMany(queries.insert_many(mapping, writer), list(encoded))
 
     return Operation(step, lambda outcome: outcome.count)
+
+
+def _encoded(
+    mapping: TableMapping[Any], writer: Writer, entities: Iterable[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """What is sent for each entity; all leave the same fields to the server."""
+    if not mapping.left_out:
+        return writer.encode_all(entities)
+
+    def encode(entity: Any) -> tuple[Any, ...]:
+        if mapping.writer(entity) is not writer:
+            differ = mapping.writer(entity).left_out ^ writer.left_out
+            raise InvalidValue(
+                f"add_many of {mapping.declared.name}: some have a value of "
+                f"{', '.join(sorted(differ))}, others leave it to the server",
+                hint="add those with a value in a call of their own",
+                entity=mapping.declared.name,
+            )
+        return writer.encode(entity)
+
+    return map(encode, entities)
 
 
 def upsert(
@@ -193,11 +235,12 @@ def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
             return outcome.items[0]  # type: ignore[no-any-return]
         if version is ANY_VERSION:
             raise _not_found(declared, key)
+        told = declared.told_key(key)
         raise StaleRow(
-            f"{declared.name} {key} was changed or deleted since it had the version {version}",
+            f"{declared.name} {told} was changed or deleted since it had the version {version}",
             hint="read it again and decide anew",
             entity=declared.name,
-            value=key,
+            value=told,
         )
 
     return Operation(
@@ -229,6 +272,28 @@ def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> O
     return Operation(step, _items, join=join)
 
 
+def own_rows(
+    make_of: MakeOf, text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[list[Any]]:
+    """The rows of the user's own SQL as values of a type of theirs."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters), make_of=make_of)
+
+    return Operation(step, _items, join=join)
+
+
+def own_statement(
+    text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[int]:
+    """The user's own SQL; how many rows it touched."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters))
+
+    return Operation(step, lambda outcome: outcome.count, join=join)
+
+
 def _items(outcome: Outcome) -> list[Any]:
     return outcome.items
 
@@ -237,9 +302,17 @@ def _first(outcome: Outcome) -> Any:
     return outcome.items[0]
 
 
-def _not_found(declared: Declaration[Any], key: Any) -> NotFound:
+def _refuse_lock(wanted: Wanted, call: str) -> None:
+    if "lock" in wanted:
+        raise InvalidValue(f"{call}() locks no rows: find() does", field="lock")
+
+
+def _not_found(declared: Declaration[Any], key: Any, lock: Lock | None = None) -> NotFound:
+    key = declared.told_key(key)
+    free = "unlocked " if lock and lock.endswith("skip locked") else ""
+    named = "key" if len(declared.key) > 1 else declared.key[0]
     return NotFound(
-        f"no {declared.name} has the {'key' if len(declared.key) > 1 else declared.key[0]} {key}",
+        f"no {free}{declared.name} has the {named} {key}",
         entity=declared.name,
         field=", ".join(declared.key),
         value=key,

@@ -12,16 +12,17 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor, ServerCursor
+from psycopg import ClientCursor, Connection, Cursor, ServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import PutOff
 from pyorm.contract import Source, current
 from pyorm.describing import describe
-from pyorm.errors import ContractChanged
+from pyorm.errors import ContractChanged, InvalidValue
 from pyorm.joined import joined
 from pyorm.loading import Unreadable, column_names, read_again
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
@@ -31,6 +32,7 @@ from pyorm.operation import (
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
     cursor_numbers,
@@ -52,12 +54,18 @@ class PostgresBackend:
     Args:
         on: the connection or the pool.
         pause_collector: whether large results may put the garbage collector off.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: Connection[Any] | ConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: Connection[Any] | ConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @contextmanager
@@ -98,7 +106,7 @@ class PostgresBackend:
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(self._execute(connection, step))
             return operation.finish(self._take(connection, step))
         except psycopg.Error as error:
@@ -149,10 +157,23 @@ class PostgresBackend:
             return result
 
     def _take(self, connection: Connection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    def _do(self, connection: Connection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -160,24 +181,27 @@ class PostgresBackend:
                     write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with connection.transaction() if connection.autocommit else nullcontext():
                 cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
             hold = not self._is_own(connection)
-            opened = ServerCursor(connection, name, row_factory=tuple_row, withhold=hold)
+            opened = connection.cursor(name, row_factory=tuple_row, withhold=hold)
             opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         connection.rollback()
         return Outcome([], 0)
 
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
+        if step.locks:
+            self._check_lock(connection)
         if step.make_of is not None and not step.make_of.knows(step.statement):
             step.make_of.learn(step.statement, self._describe(connection, step))
-        cursor = Cursor(connection, row_factory=tuple_row)
-        cursor.execute(step.statement, step.parameters, binary=True)
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, ClientCursor)
+        cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:
@@ -200,13 +224,22 @@ class PostgresBackend:
                 made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
+    def _check_lock(self, connection: Connection[Any]) -> None:
+        """Refuse to lock rows for no longer than the statement takes."""
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if alone and (connection.autocommit or connection is not self._on):
+            raise InvalidValue(
+                "a lock lasts until the end of the transaction, and none is open",
+                hint="with db.transaction() as tx: tx[Model].get(key, lock='update')",
+            )
+
     def _describe(self, connection: Connection[Any], step: Execute) -> tuple[str, ...]:
         """The names of a statement's columns, before it is sent."""
         if needs_transaction(connection):
             with connection.transaction():
                 return self._describe(connection, step)
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
-            Cursor(connection).execute(b"SELECT 1")  # begins the caller's transaction
+            connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
         with connection.lock:
             return connection.wait(describe(connection, step.statement, step.parameters))
 

@@ -11,16 +11,17 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import PutOff
 from pyorm.contract import Source, current
 from pyorm.describing import describe
-from pyorm.errors import ContractChanged
+from pyorm.errors import ContractChanged, InvalidValue
 from pyorm.joined import joined
 from pyorm.loading import Unreadable, column_names, read_again
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
@@ -30,6 +31,7 @@ from pyorm.operation import (
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
     cursor_numbers,
@@ -51,12 +53,18 @@ class AsyncPostgresBackend:
     Args:
         on: the connection or the pool.
         pause_collector: whether large results may put the garbage collector off.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: AsyncConnection[Any] | AsyncConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: AsyncConnection[Any] | AsyncConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @asynccontextmanager
@@ -99,7 +107,7 @@ class AsyncPostgresBackend:
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(await self._execute(connection, step))
             return operation.finish(await self._take(connection, step))
         except psycopg.Error as error:
@@ -153,10 +161,23 @@ class AsyncPostgresBackend:
             return result
 
     async def _take(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return await self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = await self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    async def _do(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return await self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -164,24 +185,27 @@ class AsyncPostgresBackend:
                     await write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with connection.transaction() if connection.autocommit else nullcontext():
                 await cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
             hold = not self._is_own(connection)
-            opened = AsyncServerCursor(connection, name, row_factory=tuple_row, withhold=hold)
+            opened = connection.cursor(name, row_factory=tuple_row, withhold=hold)
             await opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         await connection.rollback()
         return Outcome([], 0)
 
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
+        if step.locks:
+            self._check_lock(connection)
         if step.make_of is not None and not step.make_of.knows(step.statement):
             step.make_of.learn(step.statement, await self._describe(connection, step))
-        cursor = AsyncCursor(connection, row_factory=tuple_row)
-        await cursor.execute(step.statement, step.parameters, binary=True)
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, AsyncClientCursor)
+        await cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:
@@ -204,13 +228,22 @@ class AsyncPostgresBackend:
                 made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
+    def _check_lock(self, connection: AsyncConnection[Any]) -> None:
+        """Refuse to lock rows for no longer than the statement takes."""
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if alone and (connection.autocommit or connection is not self._on):
+            raise InvalidValue(
+                "a lock lasts until the end of the transaction, and none is open",
+                hint="with db.transaction() as tx: tx[Model].get(key, lock='update')",
+            )
+
     async def _describe(self, connection: AsyncConnection[Any], step: Execute) -> tuple[str, ...]:
         """The names of a statement's columns, before it is sent."""
         if needs_transaction(connection):
             async with connection.transaction():
                 return await self._describe(connection, step)
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
-            await AsyncCursor(connection).execute(b"SELECT 1")  # begins the caller's transaction
+            await connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
         async with connection.lock:
             return await connection.wait(describe(connection, step.statement, step.parameters))
 

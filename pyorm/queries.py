@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, LiteralString, TypeVar
+from typing import Any, Final, LiteralString, TypeVar, get_args
 from uuid import UUID
 
 from psycopg import sql
 
 from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order_of, where
-from pyorm.entity import Declaration, DeclaredColumn
+from pyorm.entity import Declaration, DeclaredColumn, Lock
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping
+from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping, Writer
 
 E = TypeVar("E")
 Statement = tuple[bytes, Any]
@@ -22,15 +23,15 @@ ANY_VERSION: Final = object()
 """The version of an update that asks for none; None is the version of a row that has null."""
 
 
-def get(mapping: TableMapping[Any], key: Any) -> Statement:
+def get(mapping: TableMapping[Any], key: Any, lock: Lock | None = None) -> Statement:
     """One row by its key."""
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            mapping.selected, mapping.relation, mapping.key_test
+        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
+            mapping.selected, mapping.relation, mapping.key_test, locking(mapping, lock)
         )
 
-    return mapping.text("get", text), mapping.key(key)
+    return mapping.text(("get", lock), text), mapping.key(key)
 
 
 def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
@@ -38,24 +39,44 @@ def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     shape, values = conditions(mapping, wanted)
     order = order_of(mapping, wanted.get("order", ()))
     limit = wanted.get("limit")
+    lock = lock_of(wanted.get("lock"))
     if limit is not None:
         values.append(limit_of(limit))
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {}{}{}{}").format(
+        return sql.SQL("SELECT {} FROM {}{}{}{}{}").format(
             mapping.selected,
             mapping.relation,
             where(mapping, shape),
             order_by(mapping, order),
             _limit(mapping) if limit is not None else sql.SQL(""),
+            locking(mapping, lock),
         )
 
-    return mapping.text(("find", shape, order, limit is None), text), tuple(values)
+    return mapping.text(("find", shape, order, limit is None, lock), text), tuple(values)
+
+
+def lock_of(lock: Any) -> Lock | None:
+    """Read a lock.
+
+    Raises:
+        InvalidValue: when there is no such lock of rows.
+    """
+    if lock is None or lock in get_args(Lock):
+        return lock  # type: ignore[no-any-return]
+    raise InvalidValue(f"a lock is one of {', '.join(map(repr, get_args(Lock)))}, not {lock!r}")
+
+
+def locking(mapping: TableMapping[Any], lock: Lock | None) -> sql.Composable:
+    """FOR UPDATE and its like; SQLite, whose transactions lock the database, has none."""
+    if lock is None or mapping.backend == SQLITE:
+        return sql.SQL("")
+    return sql.SQL(" FOR ") + sql.SQL(lock.upper())
 
 
 def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """How many rows match a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT count(*) FROM {}{}").format(mapping.relation, where(mapping, shape))
@@ -65,7 +86,7 @@ def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
 
 def exists(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """Whether a row matches a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT EXISTS (SELECT 1 FROM {}{})").format(
@@ -111,33 +132,40 @@ def page(
 
 def insert(mapping: TableMapping[E], entity: E) -> Statement:
     """Add a row and return it."""
+    writer = mapping.writer(entity)
 
     def text() -> sql.Composable:
-        return _insert(mapping) + sql.SQL(" RETURNING ") + mapping.selected
+        return insert_into(mapping, writer) + sql.SQL(" RETURNING ") + mapping.selected
 
-    return mapping.text("insert", text), mapping.encode(entity)
+    return mapping.text(("insert", writer.left_out), text), writer.encode(entity)
 
 
-def insert_many(mapping: TableMapping[Any]) -> bytes:
+def insert_many(mapping: TableMapping[Any], writer: Writer) -> bytes:
     """Add a row and return nothing."""
-    return mapping.text("insert_many", lambda: _insert(mapping))
+    shape = ("insert_many", writer.left_out)
+    return mapping.text(shape, lambda: insert_into(mapping, writer))
 
 
-def copy(mapping: TableMapping[Any]) -> tuple[bytes, list[str]]:
+def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
     """Add rows by binary COPY: the statement, and the types of its columns."""
 
     def text() -> sql.Composable:
         return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            mapping.relation, mapping.all_names
+            mapping.relation, _names(mapping, writer)
         )
 
     # COPY takes no parameters, so a percent sign is one here.
-    statement = mapping.text("copy", text).replace(b"%%", b"%")
-    return statement, [storage.copy_type for _, storage in mapping.columns]
+    statement = mapping.text(("copy", writer.left_out), text).replace(b"%%", b"%")
+    return statement, [storage.copy_type for _, storage in writer.columns]
 
 
 def upsert(
-    mapping: TableMapping[E], entity: E, conflict: tuple[str, ...], changing: Sequence[str] | None
+    mapping: TableMapping[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    *,
+    returning: bool = True,
 ) -> Statement:
     """Add a row, or change the one that has the same values in the conflict's fields.
 
@@ -146,11 +174,13 @@ def upsert(
         entity: the row.
         conflict: fields over which a unique index stands.
         changing: the fields that a row that is there takes over from the entity.
+        returning: whether the row comes back.
     """
     declared = mapping.declared
     for field in conflict:
         declared.column(field)
-    changed = tuple(_changing(mapping, conflict, changing))
+    writer = mapping.writer(entity)
+    changed = tuple(_changing(mapping, conflict, changing, writer.left_out))
     touched = _touched(mapping, changed) if changed or changing is None else ()
     values = tuple(
         mapping.storages[column.field].encode(column.on_update())
@@ -164,21 +194,22 @@ def upsert(
         sets += [_touch(mapping, column, sql.SQL("kept.")) for column in touched]
         # Of a row that stays as it is a column is set to itself, so that it comes back.
         sets = sets or [take.format(mapping.names[conflict[0]])]
-        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} RETURNING {}").format(
-            _insert(mapping, " AS kept"),
+        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {}{}").format(
+            insert_into(mapping, writer, " AS kept"),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(", ").join(sets),
-            mapping.selected,
+            sql.SQL(" RETURNING ") + mapping.selected if returning else sql.SQL(""),
         )
 
-    return mapping.text(("upsert", conflict, changed, touched), text), (
-        *mapping.encode(entity),
-        *values,
-    )
+    shape = ("upsert", conflict, changed, touched, writer.left_out, returning)
+    return mapping.text(shape, text), (*writer.encode(entity), *values)
 
 
 def _changing(
-    mapping: TableMapping[Any], conflict: tuple[str, ...], changing: Sequence[str] | None
+    mapping: TableMapping[Any],
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    left_out: frozenset[str],
 ) -> Iterator[str]:
     """The fields that an upsert changes in a row that is there.
 
@@ -186,10 +217,16 @@ def _changing(
         InvalidValue: when they are not named, though the entity may hold some by default only.
     """
     declared = mapping.declared
-    kept = {*conflict, *declared.key}
+    kept = {*conflict, *declared.key, *left_out}
     if changing is not None:
         for field in changing:
             _check_change(mapping, field, None)
+            if field in left_out:
+                raise InvalidValue(
+                    f"{declared.name}.{field} is to change, but the entity leaves it to the server",
+                    entity=declared.name,
+                    field=field,
+                )
             yield field
         return
     for column in declared.columns:
@@ -218,17 +255,7 @@ def update(
         version: what the version must still be, None for null, ANY_VERSION for any.
     """
     declared = mapping.declared
-    values = {}
-    for field, value in changes.items():
-        _check_change(mapping, field, value)
-        values[field] = mapping.storages[field].encode(value)
-    if not values:
-        raise InvalidValue(f"an update of {declared.name} without a field", entity=declared.name)
-    changed = tuple(values)
-    touched = _touched(mapping, changed)
-    for column in touched:
-        if column.on_update:
-            values[column.field] = mapping.storages[column.field].encode(column.on_update())
+    changing = changes_of(mapping, changes)
     checked = version_of(declared) if version is not ANY_VERSION else None
     last: tuple[Any, ...] = ()
     if checked:
@@ -236,8 +263,6 @@ def update(
         last = (None if version is None else encode(version),)
 
     def text() -> sql.Composable:
-        sets = [_equals(mapping, field) for field in changed]
-        sets += [_touch(mapping, column, sql.SQL("")) for column in touched]
         tests = mapping.key_test
         if checked:
             same = "{} AND {} IS NOT DISTINCT FROM {}"
@@ -245,11 +270,59 @@ def update(
                 tests, mapping.names[checked.field], mapping.mark
             )
         return sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {}").format(
-            mapping.relation, sql.SQL(", ").join(sets), tests, mapping.selected
+            mapping.relation, changing.sets(mapping), tests, mapping.selected
         )
 
-    shape = ("update", changed, touched, checked)
-    return mapping.text(shape, text), (*values.values(), *mapping.key(key), *last)
+    shape = ("update", changing.shape, checked)
+    return mapping.text(shape, text), (*changing.values, *mapping.key(key), *last)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update sets.
+
+    Args:
+        changed: the fields that are given new values.
+        touched: the columns that change by themselves.
+        values: the parameters of both.
+    """
+
+    changed: tuple[str, ...]
+    touched: tuple[DeclaredColumn, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def shape(self) -> Hashable:
+        """What updates of one text have in common."""
+        return self.changed, self.touched
+
+    def sets(self, mapping: TableMapping[Any]) -> sql.Composable:
+        """The list after SET."""
+        sets = [_equals(mapping, field) for field in self.changed]
+        sets += [_touch(mapping, column, sql.SQL("")) for column in self.touched]
+        return sql.SQL(", ").join(sets)
+
+
+def changes_of(mapping: TableMapping[Any], changes: dict[str, Any]) -> Changes:
+    """What an update sets: the new values, and what changes with each update by itself.
+
+    Raises:
+        InvalidValue: when there are none, or a field cannot be changed so.
+    """
+    values = []
+    for field, value in changes.items():
+        _check_change(mapping, field, value)
+        values.append(mapping.storages[field].encode(value))
+    if not values:
+        name = mapping.declared.name
+        raise InvalidValue(f"an update of {name} without a field", entity=name)
+    touched = _touched(mapping, tuple(changes))
+    values += [
+        mapping.storages[column.field].encode(column.on_update())
+        for column in touched
+        if column.on_update
+    ]
+    return Changes(tuple(changes), touched, tuple(values))
 
 
 def _touched(mapping: TableMapping[Any], changed: Sequence[str]) -> tuple[DeclaredColumn, ...]:
@@ -329,6 +402,8 @@ def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     declared = mapping.declared
     if isinstance(value, Match):
         reason = f"{declared.name}.{field}: {value.operator}() is for filters"
+    elif declared.column(field).is_generated:
+        reason = f"{declared.name}.{field} is computed by the server"
     elif declared.column(field).fixed:
         reason = f"{declared.name}.{field} stays what it was when the row was added"
     elif declared.column(field).version:
@@ -338,9 +413,11 @@ def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     raise InvalidValue(reason, entity=declared.name, field=field, value=value)
 
 
-def _only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
-    if "order" in wanted or "limit" in wanted:
-        raise InvalidValue("count() and exists() take no order and no limit")
+def only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
+    """What a filter asks that has no order and no limit."""
+    for name in ("order", "limit", "lock"):
+        if name in wanted:
+            raise InvalidValue(f"only find() and its like take {name}=", field=name)
     return conditions(mapping, wanted)
 
 
@@ -348,11 +425,20 @@ def _equals(mapping: TableMapping[Any], field: str) -> sql.Composable:
     return sql.SQL("{} = {}").format(mapping.names[field], mapping.mark)
 
 
-def _insert(mapping: TableMapping[Any], alias: LiteralString = "") -> sql.Composable:
-    marks = sql.SQL(", ").join([mapping.mark] * len(mapping.columns))
+def insert_into(
+    mapping: TableMapping[Any], writer: Writer, alias: LiteralString = ""
+) -> sql.Composable:
+    """The INSERT of a row, up to its values."""
+    if not writer.columns:
+        return sql.SQL("INSERT INTO {}{} DEFAULT VALUES").format(mapping.relation, sql.SQL(alias))
+    marks = sql.SQL(", ").join([mapping.mark] * len(writer.columns))
     return sql.SQL("INSERT INTO {}{} ({}) VALUES ({})").format(
-        mapping.relation, sql.SQL(alias), mapping.all_names, marks
+        mapping.relation, sql.SQL(alias), _names(mapping, writer), marks
     )
+
+
+def _names(mapping: TableMapping[Any], writer: Writer) -> sql.Composable:
+    return sql.SQL(", ").join(mapping.names[column.field] for column, _ in writer.columns)
 
 
 def _limit(mapping: TableMapping[Any]) -> sql.Composable:

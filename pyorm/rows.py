@@ -1,15 +1,12 @@
 """Rows to entities and back: small functions compiled once for an entity and its columns.
 
     def make(rows):
-        made = []
-        add = made.append
+        made = list(map(new, repeat(cls, len(rows))))
         try:
-            for v0, v1, v2 in rows:
-                o = new(cls)
+            for o, (v0, v1, v2) in zip(made, rows):
                 o.id = v0
                 o.model_id = v1
                 o.status = d2[v2]
-                add(o)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return try_again(rows, error)
         return made
@@ -21,6 +18,7 @@ constructor does more (__post_init__) gets the call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -52,14 +50,16 @@ def row_maker(
         The function; it raises MappingError.
     """
     cls = declared.entity
-    names: dict[str, Any] = {"new": object.__new__, "cls": cls, "__name__": __name__}
+    names: dict[str, Any] = {"new": object.__new__, "repeat": repeat, "cls": cls}
+    names["__name__"] = __name__
     values, lines = [], []
     tables: list[tuple[dict[Any, Any], Mapping[Any, Any]]] = []
     for i, (column, storage) in enumerate(columns):
         decode = storage.decode
         if strict and decode is None and column.python is UUID and not column.array:
             decode = to_uuid
-        if not column.nullable:
+        # A table has no null where the field takes no None.
+        if not column.nullable and not isinstance(decode, Mapping):
             lines.append(f"if v{i} is None: raise ValueError('null')")
         if decode is None:
             values.append(f"v{i}")
@@ -76,15 +76,19 @@ def row_maker(
             values.append(f"d{i}(v{i})")
 
     fields = [column.field for column, _ in columns]
-    if hasattr(cls, "__post_init__"):
+    frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    begin, each = "made = list(map(new, repeat(cls, len(rows))))", "o, ({}) in zip(made, rows)"
+    # A twin of a class with bases has another layout.
+    if hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
+        begin, each = "made = []", "{} in rows"
         pairs = zip(fields, values, strict=True)
-        lines.append(f"o = cls({', '.join(f'{field}=({value})' for field, value in pairs)})")
+        made_of = ", ".join(f"{field}=({value})" for field, value in pairs)
+        lines.append(f"made.append(cls({made_of}))")
     else:
-        frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         if frozen:
             # Its twin has the same slots and lets them be filled.
             names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
-        lines.append(f"o = new({'blank' if frozen else 'cls'})")
+            begin = begin.replace("cls", "blank")
         lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
         if frozen:
             lines.append("o.__class__ = cls")
@@ -103,12 +107,10 @@ def row_maker(
     body = "\n            ".join(lines)
     exec(
         f"def make(rows):\n"
-        f"    made = []\n"
-        f"    add = made.append\n"
+        f"    {begin}\n"
         f"    try:\n"
-        f"        for {_commas('v', len(columns))} in rows:\n"
+        f"        for {each.format(_commas('v', len(columns)))}:\n"
         f"            {body}\n"
-        f"            add(o)\n"
         f"    except (ValueError, TypeError, KeyError, AttributeError) as error:\n"
         f"        return try_again(rows, error)\n"
         f"    return made\n",
@@ -127,7 +129,11 @@ def _explanation(
     """Find the value that a row maker stumbled over, and its row's key."""
     for row in rows:
         found = dict(zip((column.field for column, _ in columns), row, strict=True))
-        key = ", ".join(f"{field}={found[field]}" for field in declared.key if field in found)
+        key = ", ".join(
+            f"{field}={declared.told(field, found[field])}"
+            for field in declared.key
+            if field in found
+        )
         for (column, storage), value in zip(columns, row, strict=True):
             try:
                 if value is None and not column.nullable:
@@ -159,6 +165,8 @@ def mapping_error(
     """
     fields = [column.field for column in declared.columns if column.name == name]
     field = fields[0] if fields else name
+    if fields and declared.column(field).secret:
+        value, reason = None, "the value is a secret"
     where = f" of the row with {key}" if key else ""
     return MappingError(
         f"{declared.name}.{field}{where}: {reason}",

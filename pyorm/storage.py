@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from pyorm import json_values
 from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
+from pyorm.hints import JSON
 from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
@@ -59,7 +61,7 @@ class Storage:
     @property
     def is_json(self) -> bool:
         """Whether it is json, which PostgreSQL cannot compare."""
-        return self.sql_type in ("json", "jsonb")
+        return self.sql_type in JSON
 
     @property
     def copy_type(self) -> str:
@@ -98,17 +100,17 @@ def postgres(
         inline, check, decode = None, lambda value: str(to_uuid(value)), _uuid_of
         spellings = None if column.array else uuid_spellings
     elif column.enum:
-        decode = _members(column.enum, column.nullable)
+        decode = _members(column)
         if old or labels:
             inline, check = None, _spelled(column.enum, labels)
-    elif sql_type in ("json", "jsonb"):
+    elif issubclass(column.python, Enum):
+        decode = column.python
+    elif sql_type in JSON:
         wrap = Jsonb if sql_type == "jsonb" else Json
         inline, of_type = None, check
         dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
         check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
-        decode = _dict
-        if is_dataclass(column.python):
-            decode = lambda value: json_values.build(column.python, value)  # noqa: E731
+        decode = _json_reader(column)
     array = array_text if labels else list
     storage = _storage(entity, column, sql_type, inline, check, decode, array, bool(labels))
     return replace(storage, spellings=spellings)
@@ -131,19 +133,23 @@ def sqlite(entity: str, column: DeclaredColumn) -> Storage:
             stored, decode = str, Decimal
         case t if t is bool:
             stored, decode = int, bool
+        case t if t is time:
+            stored, decode = _time_text, time.fromisoformat
+        case t if t is timedelta:
+            stored, decode = _microseconds, lambda value: timedelta(microseconds=value)
         case t if t is float:
-            # SQLite makes null of it; as text it sorts above all numbers, as in PostgreSQL.
-            stored, decode = (lambda value: "NaN" if value != value else value), float
-        case t if t is dict:
-            stored, decode = dumps, lambda value: _dict(json.loads(value))
-        case t if is_dataclass(t):
-            stored = dumps
-            decode = lambda value: json_values.build(column.python, json.loads(value))  # noqa: E731
+            # SQLite takes NaN for null; as text it is greater than all numbers, as in PostgreSQL.
+            stored, decode = lambda value: "NaN" if value != value else value, float
+        case _ if column.is_json:
+            stored, read = dumps, _json_reader(column)
+            decode = lambda text: read(json.loads(text))  # noqa: E731
         case _:
             stored = _same
             if column.enum:
-                decode = _members(column.enum, column.nullable)
-    sql_type = "json" if column.python is dict or is_dataclass(column.python) else "text"
+                decode = _members(column)
+            elif issubclass(column.python, Enum):
+                decode = column.python
+    sql_type = "json" if column.is_json else "text"
     check_and_store = lambda value: stored(check(value))  # noqa: E731
     if not column.array:
         plain = _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
@@ -188,16 +194,25 @@ def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: boo
             )
         try:
             return check(value)
-        except InvalidValue as error:
+        except ValueError as error:
+            if column.secret:
+                raise InvalidValue(
+                    f"{entity}.{column.field} cannot hold this value, which is a secret",
+                    entity=entity,
+                    field=column.field,
+                ) from None
+            if not isinstance(error, InvalidValue):
+                raise InvalidValue(
+                    f"{entity}.{column.field}: {error}",
+                    entity=entity,
+                    field=column.field,
+                    value=value,
+                ) from error
             if error.entity:
                 raise
             error.message = f"{entity}.{column.field}: {error.message}"
             error.entity, error.field = entity, column.field
             raise
-        except ValueError as error:
-            raise InvalidValue(
-                f"{entity}.{column.field}: {error}", entity=entity, field=column.field, value=value
-            ) from error
 
     return encode
 
@@ -206,9 +221,17 @@ def _each(decode: Any) -> Any:
     """The decoder of an array from the decoder of its elements."""
     if decode is None:
         return _flat
-    if isinstance(decode, Mapping):
-        return lambda items: [decode[item] for item in _flat(items)]
-    return lambda items: [decode(item) for item in _flat(items)]
+
+    one = decode.__getitem__ if isinstance(decode, Mapping) else decode
+
+    def decode_all(items: list[Any]) -> list[Any]:
+        try:
+            return [one(item) for item in items]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            _flat(items)  # tells more of what an array of PostgreSQL may be besides
+            raise
+
+    return decode_all
 
 
 def _flat(items: list[Any]) -> list[Any]:
@@ -223,12 +246,6 @@ def _flat(items: list[Any]) -> list[Any]:
         if type(item) is list:
             raise ValueError(f"a list of lists {items!r}")
     return items
-
-
-def _dict(value: Any) -> Any:
-    if type(value) is dict:
-        return value
-    raise ValueError(f"wants dict, not {type(value).__name__} {value!r}")
 
 
 def _uuid_of(text: str) -> UUID:
@@ -265,8 +282,9 @@ class _Members(dict[Any, Any]):
         return member
 
 
-def _members(enum: type[SharedEnum], nullable: bool) -> Mapping[Any, Any]:
-    return _Members(enum, nullable)
+def _members(column: DeclaredColumn) -> Mapping[Any, Any]:
+    assert column.enum is not None
+    return _Members(column.enum, column.nullable and not column.array)
 
 
 def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
@@ -276,8 +294,30 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
+def _json_reader(column: DeclaredColumn) -> Callable[[Any], Any]:
+    """Makes a json column's value, of an element if array, of JSON's own types."""
+    hint = column.python if column.array or is_dataclass(column.python) else column.hint
+    outer = list if column.python is list else dict
+    plain = json_values.is_plain(hint)
+
+    def read(value: Any) -> Any:
+        if type(value) is not outer:
+            raise ValueError(f"wants {outer.__name__}, not {type(value).__name__} {value!r}")
+        return value if plain else json_values.build(hint, value)
+
+    return read
+
+
 def _same(value: Any) -> Any:
     return value
+
+
+def _time_text(value: time) -> str:
+    return value.isoformat(timespec="microseconds")
+
+
+def _microseconds(value: timedelta) -> int:
+    return value // timedelta(microseconds=1)
 
 
 def utc_text(value: datetime) -> str:

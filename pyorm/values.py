@@ -9,9 +9,10 @@ it was.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -101,8 +102,8 @@ def _function(source: str) -> Callable[[Any], Any]:
 def value_type(column: DeclaredColumn) -> ValueType:
     """What the values of a column are, on every backend."""
     python = column.python
-    if column.enum:
-        return ValueType(python, read=column.enum, stored="v._value_")
+    if issubclass(python, Enum):
+        return ValueType(python, read=python, stored="v._value_")
     if python is UUID:
         return ValueType(UUID, read=to_uuid)
     if python is str:
@@ -117,7 +118,9 @@ def value_type(column: DeclaredColumn) -> ValueType:
         return ValueType(datetime, (HAS_ZONE, READABLE))
     if python is date:
         return ValueType(date, (NO_TIME,))
-    return ValueType(python, inline=python is not dict and not is_dataclass(python))
+    if python is time:
+        return ValueType(time, (HAS_NO_ZONE,))
+    return ValueType(python, inline=not column.is_json)
 
 
 def _text(length: int | None) -> tuple[Condition, ...]:
@@ -182,6 +185,11 @@ HAS_ZONE = Condition(
     "v.utcoffset() is not None",
     "True",  # without a zone they cannot be compared with FIRST
     lambda v: f"wants a time with its zone, not {v.isoformat()}",
+)
+HAS_NO_ZONE = Condition(
+    "v.tzinfo is None",
+    "not any(v.tzinfo for v in vs)",
+    lambda v: f"wants a time without a zone, not {v.isoformat()}",
 )
 READABLE = Condition(
     "(1 < v.year < 9999 or FIRST <= v <= LAST)",

@@ -11,6 +11,7 @@ import psycopg
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import (
     CheckViolation,
+    DataException,
     ForeignKeyViolation,
     IntegrityViolation,
     InvalidValue,
@@ -33,6 +34,8 @@ KINDS: dict[str, type[IntegrityViolation]] = {
     "SQLITE_CONSTRAINT_UNIQUE": UniqueViolation,
     "SQLITE_CONSTRAINT_CHECK": CheckViolation,
 }
+# What psycopg itself cannot send: a dict without Json(), a NUL in a text.
+CANNOT_SEND = (psycopg.DataError, psycopg.ProgrammingError)
 SAYS = {
     NotNullViolation: "takes no null",
     ForeignKeyViolation: "refers to a row that does not exist, or is still referred to",
@@ -67,8 +70,12 @@ def violation_of_postgres(
         The error, None when it is no refusal of a value.
     """
     state = error.sqlstate or ""
-    if state == "42P10":
+    if state.startswith("22") or (not state and isinstance(error, CANNOT_SEND)):
+        return _data_exception(error, declared)
+    if state == "42P10" and error.diag.source_function == "infer_arbiter_indexes":
         return _no_unique_index(declared)
+    if state == "428C9" or (state == "42P10" and error.diag.source_function == "CopyGetAttnums"):
+        return _server_makes_it(error, declared)
     if not state.startswith("23"):
         return None
     diag = error.diag
@@ -85,12 +92,15 @@ def violation_of_postgres(
 
 
 def violation_of_sqlite(
-    error: sqlite3.Error, declared: Declaration[Any], written: Any
+    error: sqlite3.Error | OverflowError, declared: Declaration[Any], written: Any
 ) -> PyormError | None:
     """Explain a refusal of SQLite, as violation_of_postgres does."""
+    name = getattr(error, "sqlite_errorname", "")
+    if isinstance(error, OverflowError) or name == "SQLITE_MISMATCH" or "binding" in str(error):
+        return _data_exception(error, declared)
     if "ON CONFLICT clause does not match" in str(error):
         return _no_unique_index(declared)
-    kind = KINDS.get(getattr(error, "sqlite_errorname", ""))
+    kind = KINDS.get(name)
     if kind is None:
         return None
     told = str(error).partition(": ")[2]
@@ -106,9 +116,20 @@ def violation_of_sqlite(
         found = [c.name for c in declared.columns if c.references and c.field in changed]
         if len(found) == 1:
             columns = (found[0],)
-        elif isinstance(written, dict) and written.keys() == set(declared.key):
+        elif written is None or (isinstance(written, dict) and written.keys() == set(declared.key)):
             columns = tuple(declared.column(field).name for field in declared.key)
     return _violation(_Refusal(kind, constraint, columns, None, None), declared, written)
+
+
+def caused_by(error: Exception, declared: Declaration[Any]) -> Exception | None:
+    """The driver's error as the cause of pyorm's; none where it may tell a secret."""
+    return None if any(column.secret for column in declared.columns) else error
+
+
+def _data_exception(error: Exception, declared: Declaration[Any]) -> PyormError:
+    secret = caused_by(error, declared) is None
+    told = "the database takes no such value" if secret else str(error).splitlines()[0]
+    return DataException(f"{declared.name}: {told}", entity=declared.name)
 
 
 def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
@@ -119,12 +140,26 @@ def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
     )
 
 
+def _server_makes_it(error: psycopg.Error, declared: Declaration[Any]) -> PyormError:
+    found = re.search(r'"(.+?)"', str(error))
+    fields = [column.field for column in declared.columns if found and column.name == found[1]]
+    field = fields[0] if fields else None
+    return InvalidValue(
+        f"{declared.name}{f'.{field}' if field else ''}: only the server makes this value",
+        hint="declare it so, = generated(...) or = identity(), and give no value",
+        entity=declared.name,
+        field=field,
+    )
+
+
 def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> PyormError:
     fields = [column.field for column in declared.columns if _is_meant(column, refusal, declared)]
     value: Any = refusal.value
     if written is not None and fields:
         values = [_written(written, field) for field in fields]
         value = values[0] if len(values) == 1 else tuple(values)
+    if any(column.secret and column.field in fields for column in declared.columns):
+        value = None
     field = ", ".join(fields) or None
     where = f"{declared.name}.{field}" if field else declared.name
     what = f" {value!r}" if value is not None else ""

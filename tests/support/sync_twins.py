@@ -20,6 +20,7 @@ RENAMED = {
     "anext": "next",
     "asynccontextmanager": "contextmanager",
     "AsyncExitStack": "ExitStack",
+    "enter_async_context": "enter_context",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
@@ -49,6 +50,7 @@ def write_twin(source: Path) -> str:
             lines[row - 1] = line[:start] + line[end:].lstrip(" ")
     text = re.sub(r"\w+", lambda word: renamed(word[0]), "".join(lines))
     text = re.sub(r"\bAwaitable\[(\w+)\]", r"\1", text)
+    text = re.sub(r"\bCoroutine\[Any, Any, (\w+(?:\[\w+\])?)\]", r"\1", text)
     text = f"# Made from {source.name} by `make sync`: change that, not this.\n{text}"
     return ruff(ruff(text, "check", "--quiet", *FIXES), "format")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,6 +16,7 @@ from pytest_postgresql import factories
 from pytest_postgresql.executors import NoopExecutor
 
 from pyorm import AsyncRepository, Model, ProviderQuota, Repository, Request
+from pyorm.ddl import create_table
 from pyorm.entity import declaration
 from pyorm.testing import Server, sqlite_database, tables
 
@@ -108,7 +110,7 @@ class Waiting:
 
     def __getattr__(self, name: str) -> Any:
         called = getattr(self._repository, name)
-        if name == "entity":
+        if name in ("entity", "where"):
             return called
         if name == "stream":
             return lambda **wanted: self._stream(called(**wanted))
@@ -190,3 +192,23 @@ def authors(place: Place) -> Repository[Author]:
 @pytest.fixture
 def books(place: Place) -> Repository[Book]:
     return place.repository(Book)
+
+
+Made = Callable[..., Any]
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def made(request: pytest.FixtureRequest) -> Iterator[Made]:
+    """Gives a connection to a fresh database with the tables of a test's own entities."""
+    with ExitStack() as stack:
+
+        def make(*entities: type[Any]) -> Any:
+            if request.param == "sqlite":
+                return stack.enter_context(closing(sqlite_database(*entities)))
+            dsn = request.getfixturevalue("database")
+            connection = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+            for entity in entities:
+                connection.execute(create_table(entity).encode())
+            return connection
+
+        yield make

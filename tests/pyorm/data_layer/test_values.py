@@ -34,6 +34,7 @@ class Sample:
     binary: dict[str, Any] | None = column(sql_type="jsonb", default=None)
     words: list[str] = column(default_factory=list)
     moods: list[Mood] = column(default_factory=list)
+    past: list[Mood] | None = None
 
     def __fields__(self, **fields: Any) -> None: ...
 
@@ -168,6 +169,7 @@ UNREADABLE = {
     "moods = ARRAY['CALM', NULL]": ("moods", "null"),
     "moods = ARRAY[['CALM']]": ("moods", "list of lists"),
     "moods = ARRAY['GONE']": ("moods", "'GONE' is no Mood"),
+    "past = ARRAY['CALM', NULL]": ("past", "null"),
     "plain = '[1]'": ("plain", "wants dict"),
     "\"binary\" = '5'": ("binary", "wants dict"),
 }
@@ -179,6 +181,7 @@ def test_a_row_that_cannot_be_read_is_named_by_its_key(
 ) -> None:
     connection.execute("ALTER TABLE sample ALTER text DROP NOT NULL, ALTER words DROP NOT NULL")
     connection.execute("ALTER TABLE sample DROP CONSTRAINT sample_moods_check")
+    connection.execute("ALTER TABLE sample DROP CONSTRAINT sample_past_check")
     samples = Repository(Sample, connection)
     samples.add_many(Sample(id=n) for n in range(1, 1_500))
     connection.execute(f"UPDATE sample SET {change} WHERE id = 1234".encode())
