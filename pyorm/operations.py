@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pyorm import filters, queries
 from pyorm.contract import Source
 from pyorm.entity import Declaration, Fields, Lock
-from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
+from pyorm.errors import ContractChanged, InvalidValue, MultipleFound, NotFound, StaleRow
 from pyorm.mapping import TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
@@ -19,6 +19,9 @@ from pyorm.rows import Make
 
 E = TypeVar("E")
 Wanted = dict[str, Any]
+
+REPLAYED = 10_000
+"""How many rows of a generator are kept to be sent again, should the contract change meanwhile."""
 
 
 def get(declared: Declaration[E], key: Any, lock: Lock | None = None) -> Operation[E]:
@@ -146,22 +149,46 @@ def add(entity: E) -> Operation[E]:
     return Operation(lambda m: Execute(*queries.insert(m, entity), m.make), _first, written=entity)
 
 
+class _Replayable:
+    """Rows of a generator that can be read a second time, as long as few of them were read.
+
+    A COPY that fails has read rows by then: when it is sent again under the other contract, they must be
+    sent again too, or be missed loudly.
+    """
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rest = iter(rows)
+        self._read: list[Any] | None = []
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._read is None:
+            raise ContractChanged(
+                "the contract changed while rows were sent, and the first ones cannot be read again",
+                hint="Nothing was written: call add_many again, with a new generator or a list.",
+            )
+        before = tuple(self._read)
+        return chain(before, self._forward())
+
+    def _forward(self) -> Iterator[Any]:
+        for row in self._rest:
+            if self._read is not None:
+                self._read.append(row)
+                if len(self._read) > REPLAYED:
+                    self._read = None
+            yield row
+
+
 def add_many(entities: Iterable[Any]) -> Operation[int]:
     """Add many rows: by COPY, or one by one where the table takes none."""
-    held: list[Iterable[Any]] = [entities]
+    held = entities if isinstance(entities, Sequence) else _Replayable(entities)
 
     def step(mapping: TableMapping[Any]) -> Step:
-        copies = mapping.takes_copy
-        if not copies and not isinstance(held[0], Sequence):
-            held[0] = list(held[0])  # its first row is read before the statement can fail
-        rows = iter(held[0])
+        rows = iter(held)
         if (first := next(rows, None)) is not None:
             rows = chain((first,), rows)
-            if not isinstance(held[0], Sequence):
-                held[0] = rows
         writer = mapping.writer(first)
         encoded = _encoded(mapping, writer, rows)
-        if copies:
+        if mapping.takes_copy:
             return Copy(*queries.copy(mapping, writer), encoded)
         # All are looked at before one is sent, as COPY sees them before the constraints do.
         return ExecuteMany(queries.insert_many(mapping, writer), list(encoded))

@@ -10,9 +10,20 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from pyorm import Model, ModelCapability, ModelProvider, ModelStatus, Repository, Request, one_of
+from pyorm import (
+    Model,
+    ModelCapability,
+    ModelProvider,
+    ModelStatus,
+    Repository,
+    Request,
+    one_of,
+    operations,
+)
 from pyorm import contract as contracts
+from pyorm.entity import declaration
 from pyorm.errors import ContractChanged, DeclarationError, NotFound, UniqueViolation
+from pyorm.mapping import declared_mapping
 from pyorm.transactions import in_transaction
 
 from .conftest import LEGACY
@@ -293,3 +304,19 @@ def test_native_enums_and_uuids_of_the_old_contract(
         assert changed.status is ModelStatus.DEPRECATED
         stored = connection.execute("SELECT DISTINCT provider::text, capabilities FROM models")
         assert (case("OPENAI"), ["chat"]) in stored.fetchall()
+
+
+def test_a_generator_that_a_failed_copy_has_read_is_sent_again_or_missed_loudly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that were read are not lost without a word, however late the server refuses them."""
+    monkeypatch.setattr(operations, "REPLAYED", 3)
+    mapping = declared_mapping(declaration(Model))
+
+    def read(count: int) -> list[int]:
+        operation = operations.add_many(a_model() for _ in range(count))
+        return [len(list(operation.step(mapping).rows)) for _ in range(2)]  # type: ignore[union-attr]
+
+    assert read(3) == [3, 3]
+    with pytest.raises(ContractChanged, match="cannot be read again"):
+        read(4)
