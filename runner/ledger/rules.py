@@ -63,6 +63,8 @@ def _problems(migration: Migration) -> Iterator[_Problem]:
         return
     rollback = migration.rollback_text
     for match in _DIRECTIVE_ANYWHERE.finditer(rollback):
+        if match[1].lower() == "depends":
+            continue  # `yoyo new` writes it there, and it changes nothing
         yield _Problem(
             migration.rollback_path,
             _line(rollback, match.start(1)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+from runner.layouts import layout_named
 from runner.lint.engine import Report, all_rules, lint
-from runner.lint.layouts import LAYOUTS
 from runner.lint.output import render
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run_lint(
     Args:
         paths: files and folders.
         form: text, json, sarif or github.
-        layout: one of LAYOUTS; None to find it out.
+        layout: a layout or a tool that uses it; None to find it out.
         squawk: whether to ask Squawk; None: when it is installed.
         traced: whether to run the files on an embedded server.
         schema: SQL that runs before them there.
@@ -39,8 +39,7 @@ def run_lint(
     Raises:
         UsageError: for a layout that does not exist, and a schema without tracing.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise UsageError(f"there is no layout {layout!r}", hint=f"layouts: {', '.join(LAYOUTS)}")
+    layout = layout and layout_named(layout)
     if schema is not None and not traced:
         raise UsageError("--schema is for --trace", hint="add --trace")
     report = lint(paths, layout=layout, with_squawk=squawk, traced=traced, schema=schema)

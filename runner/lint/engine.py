@@ -10,11 +10,13 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+from runner.layouts import find_files, read_chains
 from runner.lint import rules as rules_package
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.ignores import apply_ignores
-from runner.lint.layouts import chains, find_files
+from runner.lint.layouts import parsed
+from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
 from runner.lint.squawk import find_program, squawk
 
@@ -79,15 +81,21 @@ def lint(
         The findings.
 
     Raises:
-        MigrationFileError: for a path that is missing or cannot be read.
-        UsageError: when Squawk is asked for and not installed.
+        MigrationFileError: for a path that is missing.
+        UsageError: when there is no file, and when Squawk is asked for and not installed.
     """
+    paths = list(paths)
     wanted = find_files(paths)
+    if paths and not wanted:
+        raise UsageError(f"there is nothing to lint: no .sql file in {', '.join(map(str, paths))}")
     names = set(wanted)
-    read = chains(wanted, layout)
+    reading = read_chains(wanted, layout)
+    read = [parsed(chain) for chain in reading.chains]
     scripts = _scripts(read, names)
-    found: dict[tuple[object, ...], Finding] = {}
-    notes: list[str] = []
+    found: dict[tuple[object, ...], Finding] = {
+        (*finding.place, finding.message): finding for finding in unreadable(reading, names)
+    }
+    notes = notes_on(reading, names, scripts)
     for pairs in read:
         for finding in _lint_chain(Chain(pairs), names):
             found.setdefault((*finding.place, finding.message), finding)
@@ -109,7 +117,8 @@ def lint(
     forward_only = {rule.name for rule in all_rules() if not rule.rollback}
     kept = apply_ignores(found.values(), scripts, known, forward_only)
     ordered = sorted(kept, key=lambda finding: finding.place)
-    return Report(tuple(ordered), len(names), tuple(notes))
+    looked_at = scripts.keys() | {finding.path for finding in ordered}
+    return Report(tuple(ordered), len(looked_at), tuple(notes))
 
 
 _RULES_ELSEWHERE = {"traced-lock", "traced-rewrite", "rollback-not-reverse"}
@@ -122,8 +131,9 @@ def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, lis
         for pair in pairs:
             for script in (pair.up, pair.down):
                 if script is not None and script.path in names:
+                    # A file of the baseline is in the chains of both strategies.
                     parts = found.setdefault(script.path, [])
-                    if script.up not in [part.up for part in parts]:
+                    if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
                         parts.append(script)
     return found
 

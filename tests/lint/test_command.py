@@ -86,7 +86,7 @@ def test_github_annotations_are_escaped(tmp_path: Path) -> None:
 
 def test_mistakes_on_the_command_line_are_told(tmp_path: Path) -> None:
     for arguments, message in (
-        (["--layout", "rails", "."], "there is no layout 'rails'"),
+        (["--layout", "word", "."], "there is no layout 'word'"),
         (["--schema", "x.sql", "."], "--schema is for --trace"),
         ([str(tmp_path / "none")], "does not exist"),
     ):
