@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
 @click.option(
     "--format",
     "form",
@@ -66,7 +66,7 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     help="The file to write.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
 def report(
     output: Path, no_check: bool, unit: str | None, rehearsal: Path | None, **where: Any
 ) -> None:
@@ -112,7 +112,7 @@ def report(
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("dsn", "config", "service", "sources", "strategy")
+@options("dsn", "config", "service", "sources", "strategy", "layout")
 def review(
     rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
 ) -> None:
@@ -164,7 +164,7 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "dsn", "config", "service", "sources", "strategy", "layout", "json")
 def rehearse(as_json: bool, **options: Any) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
 
@@ -188,13 +188,12 @@ def rehearse(as_json: bool, **options: Any) -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]))
-@click.option("--layout", help="yoyo, dbmate, goose, flyway, sqitch, up-down or plain; else found.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
 @click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
 @click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
 @click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
-@options("config", "service", "sources", "json")
+@options("layout", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
     form: str | None,
@@ -252,13 +251,16 @@ def resolve_for_review(
     options: dict[str, Any],
 ) -> tuple[str | None, tuple[Migration, ...], Path | None]:
     """Take the place of things out of a verb's options; nothing need name a database."""
-    from runner.ledger.files import read_migrations
+    from runner.layouts import layout_named
+    from runner.layouts.migrations import read_migrations
 
+    named = options.pop("layout")
+    layout = layout_named(named) if named else None
     values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
     folders = config.resolve_sources(
         options.pop("sources"), options.pop("service"), values, options.pop("strategy")
     )
-    found = read_migrations(folders.folders, on_request=folders.on_request)
+    found = read_migrations(folders.folders, on_request=folders.on_request, layout=layout)
     standard = next(
         (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
     )

@@ -56,6 +56,9 @@ class Migration:
         on_request: True when it is applied only when it, or its phase, is named.
         text: content of the forward file.
         rollback_text: content of the rollback file, empty when there is none.
+        rollback_transactional: the same as transactional for the way back; None where that holds.
+        forward_only: its tool or its team writes no way back.
+        of_another_tool: it is none of yoyo's, so yoyo's ledger does not know it.
     """
 
     id: str
@@ -71,6 +74,9 @@ class Migration:
     on_request: bool
     text: str = field(repr=False)
     rollback_text: str = field(repr=False)
+    rollback_transactional: bool | None = None
+    forward_only: bool = False
+    of_another_tool: bool = False
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:

@@ -125,6 +125,19 @@ def test_a_file_that_yoyo_would_take_for_something_else_is_refused(
         read_migrations([tmp_path])
 
 
+@pytest.mark.parametrize(
+    "mark", ["-- migrate:down", "-- +goose Down", "-- Down Migration", "--changeset ann:1"]
+)
+def test_a_file_with_both_directions_of_another_tool_is_refused(tmp_path: Path, mark: str) -> None:
+    write_migration(tmp_path, "0001_a", f"SELECT 1;\n{mark}\nDROP TABLE t;")
+    assert "is another tool's: yoyo would run all of the file forward" in refusal(tmp_path)
+
+
+def test_depends_in_a_rollback_changes_nothing(tmp_path: Path) -> None:
+    write_migration(tmp_path, "0001_a", "SELECT 1;", "-- depends:\n\nSELECT 2;")
+    check_files(read_migrations([tmp_path]))
+
+
 def test_numbers_that_sort_otherwise_as_text_are_refused(tmp_path: Path) -> None:
     for name in ("0002_expand_a", "10_expand_b", "9_expand_c"):
         write_migration(tmp_path, name, "SELECT 1;")

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, Error
 
 from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
+from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger, runner_version
+from runner.ledger.records import runner_version
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.quoting import Name
@@ -153,7 +154,7 @@ def _look(
     else:
         with connect(dsn, application_name=_NAME) as connection:
             live.server = connection.info.server_version
-            applied = set(read_ledger(connection).applied)
+            applied = read_applied(connection, migrations)
             catalog = service_catalog(connection)
             live.schema = schema_fingerprint(catalog)
             live.sizes = read_sizes(connection, catalog)
@@ -193,8 +194,14 @@ class _Rehearsal:
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
             self._found.notes.append("the clients were stopped, as the window strategy wants it")
+        one_way = [m.id for m in self._pending if m.rollback_path is None and m.forward_only]
+        if one_way:
+            self._found.notes.append(
+                f"up only: {plural(len(one_way), 'file')} of {len(self._pending)} without a way"
+                " back, so nothing shows that they can be undone"
+            )
         for migration in self._pending:
-            if migration.rollback_path is None:
+            if migration.rollback_path is None and not migration.forward_only:
                 self._found.problem(
                     f"{migration.id} has no rollback file: nothing proves a way back"
                 )

@@ -147,7 +147,7 @@ class _Attempt:
     def run(self) -> None:
         origin = time.monotonic()
         tracer = Tracer(self._connection)
-        inside = self._job.migration.transactional
+        inside = self._job.transactional
         if inside:
             self._connection.execute("BEGIN")
             tracer.begin()
