@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +62,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(sorted(_below(path)))
+            found |= dict.fromkeys(map(Path, sorted(_below(path))))
         elif path.suffix == ".sql" and path.is_file():
             found[path] = None
         else:
@@ -72,14 +71,12 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def _below(folder: Path) -> Iterable[Path]:
+def _below(folder: Path) -> Iterable[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name[0] != "." and name not in _SKIPPED]
         for name in files:
             if name.endswith(".sql") and name[0] != ".":
-                path = Path(root, name)
-                if path.is_file():
-                    yield path
+                yield os.path.join(root, name)
 
 
 def read_chains(files: Sequence[Path], layout: str | None = None) -> Reading:
@@ -99,7 +96,9 @@ def read_chains(files: Sequence[Path], layout: str | None = None) -> Reading:
         for root in reader.roots(path):
             roots.setdefault(root, set()).add(path)
     for root, wanted in roots.items():
-        pairs = [p for p in reader.pairs(root, wanted) if not p.paths & reading.unreadable.keys()]
+        pairs = reader.pairs(root, wanted)
+        if bad := reading.unreadable.keys():
+            pairs = [pair for pair in pairs if not pair.paths & bad]
         together = [pair for pair in pairs if _has_a_place(pair)]
         if together:
             reading.chains.append(Chain(together, _unread(together)))
@@ -133,11 +132,15 @@ class _Reader:
     layout: str | None
     texts: Texts
     changelogs: dict[Path, Path] = field(default_factory=dict)
+    projects: dict[Path, Path | None] = field(default_factory=dict)
 
     def roots(self, path: Path) -> list[tuple[object, ...]]:
         """What each chain is read from that a file is part of."""
         folder = path.parent
-        if self.layout in (None, "sqitch") and (project := sqitch_project(path)):
+        if folder not in self.projects:
+            of_sqitch = self.layout in (None, "sqitch")
+            self.projects[folder] = sqitch_project(path) if of_sqitch else None
+        if project := self.projects[folder]:
             return [("sqitch", project)]
         if above := migrations_folder(path, self.layout):
             return [("folders", above)]
@@ -190,10 +193,11 @@ class _Reader:
         return found
 
     def _flyway(self, location: Path) -> _Pairs:
-        found: _Pairs = []
-        for folder, files in groupby(find_files([location]), key=lambda path: path.parent):
-            of_flyway = [path for path in files if names.FLYWAY.match(path.name)]
-            found += names.read_flyway(folder, {p.name: self.texts[p] for p in of_flyway})
+        folders: dict[Path, dict[str, str]] = {}
+        for path in find_files([location]):
+            if names.FLYWAY.match(path.name):
+                folders.setdefault(path.parent, {})[path.name] = self.texts[path]
+        found = [pair for at, texts in folders.items() for pair in names.read_flyway(at, texts)]
         return sorted(found, key=names.flyway_order)
 
     def _folder(self, folder: Path) -> _Pairs:

@@ -18,6 +18,7 @@ from runner.lint.ignores import apply_ignores
 from runner.lint.layouts import parsed
 from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
+from runner.lint.parallel import over_chains
 from runner.lint.squawk import find_program, squawk
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def lint(
     with_squawk: bool | None = None,
     traced: bool = False,
     schema: Path | None = None,
+    jobs: int = 1,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -76,6 +78,7 @@ def lint(
         with_squawk: also ask Squawk for what our rules do not look at; None: when it is installed.
         traced: also run the files on an embedded server.
         schema: SQL that makes what was there before the first file; for traced.
+        jobs: processes at most; more than one forks this one.
 
     Returns:
         The findings.
@@ -96,9 +99,8 @@ def lint(
         (*finding.place, finding.message): finding for finding in unreadable(reading, names)
     }
     notes = notes_on(reading, names, scripts)
-    for pairs in read:
-        for finding in _lint_chain(Chain(pairs), names):
-            found.setdefault((*finding.place, finding.message), finding)
+    for finding in over_chains(lambda pairs: _lint_chain(Chain(pairs), names), read, jobs):
+        found.setdefault((*finding.place, finding.message), finding)
     program = find_program() if with_squawk is not False else None
     if with_squawk and program is None:
         raise UsageError("squawk is not installed", hint="pip install 'trueup[lint]'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runner.lint.model import LEVELS
@@ -39,13 +40,16 @@ def _text(report: Report) -> str:
     return "\n\n".join([*blocks, summary(report)])
 
 
+@lru_cache(1_000)
+def _wrapped(text: str, first: str, more: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=more)
+
+
 def _block(finding: Finding) -> str:
     place = f"{finding.path}:{finding.line}:{finding.column}"
     lines = [f"{place}: {finding.level}: {finding.rule}"]
-    lines += textwrap.wrap(finding.message, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    lines += textwrap.wrap(
-        finding.why, _WIDTH, initial_indent="  why:  ", subsequent_indent="        "
-    )
+    lines += _wrapped(finding.message, "  ", "  ")
+    lines += _wrapped(finding.why, "  why:  ", "        ")
     if finding.instead:
         lines.append("  safe:")
         lines.append(textwrap.indent(finding.instead, "    "))

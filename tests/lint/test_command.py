@@ -163,3 +163,18 @@ def test_a_service_without_files_is_no_clean_one(tmp_path: Path) -> None:
     done = run_trueup("lint", "--service", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is nothing to lint: none of these folders exists" in done.stderr
+
+
+def test_many_files_are_looked_at_in_several_processes_with_the_same_result(tmp_path: Path) -> None:
+    for project in range(8):
+        folder = tmp_path / f"project_{project}"
+        folder.mkdir()
+        for number in range(20):
+            text = f"ALTER TABLE t{number} ADD COLUMN c int;\n" + f"SELECT {project};\n" * 400
+            (folder / f"{number:04}_a.sql").write_text(text, encoding="utf-8")
+    alone = lint([tmp_path], with_squawk=False)
+    together = lint([tmp_path], with_squawk=False, jobs=2)
+    assert len(alone.findings) == 160
+    assert together == alone
+    done = run_trueup("lint", "--no-squawk", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
