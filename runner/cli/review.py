@@ -187,8 +187,24 @@ def rehearse(as_json: bool, **options: Any) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif", "gitlab", "junit"]),
+    default="text",
+    help="gitlab: its Code Quality report; junit: for any CI.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
+@click.option("--since", metavar="REF", help="Report only files changed since this commit.")
+@click.option("--changed", is_flag=True, help="Report only files changed since the last commit.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not report these files.")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), help="The findings that are known already."
+)
+@click.option("--write-baseline", is_flag=True, help="Write all findings down as known.")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), help="A trueup.toml; else the closest one."
+)
 @click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
 @click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
@@ -196,41 +212,37 @@ def rehearse(as_json: bool, **options: Any) -> None:
 @options("layout", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
-    form: str | None,
-    layout: str | None,
-    strict: bool,
-    trace: bool,
-    schema: Path | None,
-    squawk: bool | None,
     rules: bool,
     as_json: bool,
-    **where: Any,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Find what could hurt a live database in migration files, trueup's own or not.
 
-    PATH is a file or a folder; without one, the folders of --service or yoyo.ini are read. It needs
-    no database. Exits with 1 when there is an error.
+    PATH is a file or a folder; without one, the paths of trueup.toml or the folders of --service or
+    yoyo.ini are read. It needs no database. Exits with 1 when there is an error.
 
     \b
     Example:
       trueup lint migrations/
-      trueup lint --trace --format github migrations/0042_add_status.sql
+      trueup lint --since origin/main --format github migrations/
     """
-    from runner.lint.command import list_rules, run_lint
+    from runner.lint.command import Options, list_rules, run_lint
 
     if rules:
         click.echo(list_rules())
         return
-    report, text = run_lint(
-        paths or _lint_folders(**where),
-        form="json" if as_json else form or "text",
-        layout=layout,
-        squawk=squawk,
-        traced=trace,
-        schema=schema,
+    if as_json:
+        options["form"] = "json"
+    text, failed = run_lint(
+        paths,
+        lambda: _lint_folders(config_path=config_path, service=service, sources=sources),
+        Options(**options),
     )
     click.echo(text)
-    if report.failed(strict=strict):
+    if failed:
         sys.exit(1)
 
 

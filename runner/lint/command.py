@@ -3,57 +3,140 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import layout_named
-from runner.lint.engine import Report, all_rules, lint
+from runner.lint.baseline import fingerprints, read_baseline, without_known, write_baseline
+from runner.lint.changed import changed_files
+from runner.lint.engine import Report, lint
 from runner.lint.output import render
 from runner.lint.parallel import processes
+from runner.lint.registry import all_rules
+from runner.lint.settings import Settings, find_settings, read_settings
+from runner.lint.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+
+_BASELINE = "trueup-baseline.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run differs from the settings.
+
+    Args:
+        form: one of output.FORMS.
+        layout: a layout or a tool that uses it; None: as the settings say.
+        strict: a warning fails, too.
+        squawk: whether to ask Squawk; None: as the settings say.
+        trace: whether to run the files on an embedded server.
+        schema: SQL that runs before them there.
+        settings: the file of the settings; None: the closest one.
+        exclude: patterns of files that are not reported, beside those of the settings.
+        baseline: the file of known findings; None: as the settings say.
+        write_baseline: write all findings down as known.
+        since: report only what was changed after a commit.
+        changed: report only what was changed after the last commit.
+    """
+
+    form: str = "text"
+    layout: str | None = None
+    strict: bool = False
+    squawk: bool | None = None
+    trace: bool = False
+    schema: Path | None = None
+    settings: Path | None = None
+    exclude: tuple[str, ...] = ()
+    baseline: Path | None = None
+    write_baseline: bool = False
+    since: str | None = None
+    changed: bool = False
 
 
 def run_lint(
-    paths: Iterable[Path],
-    *,
-    form: str,
-    layout: str | None = None,
-    squawk: bool | None = None,
-    traced: bool = False,
-    schema: Path | None = None,
-) -> tuple[Report, str]:
+    paths: Sequence[Path], usual_paths: Callable[[], Sequence[Path]], options: Options
+) -> tuple[str, bool]:
     """Lint files and write the report out.
 
     Args:
         paths: files and folders.
-        form: text, json, sarif or github.
-        layout: a layout or a tool that uses it; None to find it out.
-        squawk: whether to ask Squawk; None: when it is installed.
-        traced: whether to run the files on an embedded server.
-        schema: SQL that runs before them there.
+        usual_paths: those to read when neither the command line nor the settings name any.
+        options: of the command line.
 
     Returns:
-        The report and its text.
+        The report, and whether it failed.
 
     Raises:
-        UsageError: for a layout that does not exist, and a schema without tracing.
+        UsageError: for options that do not go together, and settings that say what cannot be.
     """
-    layout = layout and layout_named(layout)
-    if schema is not None and not traced:
+    if options.schema is not None and not options.trace:
         raise UsageError("--schema is for --trace", hint="add --trace")
+    settings = _settings(options)
+    paths = paths or settings.paths or usual_paths()
+    only = None
+    if options.since is not None or options.changed:
+        folders = {p if p.is_dir() else p.parent for p in paths if p.exists()}
+        only = changed_files(folders, options.since)
     gc.disable()  # the trees stay to the end: walking through them takes a third of the time
     report = lint(
         paths,
-        layout=layout,
-        with_squawk=squawk,
-        traced=traced,
-        schema=schema,
+        layout=options.layout and layout_named(options.layout),
+        with_squawk=settings.squawk,
+        traced=options.trace,
+        schema=options.schema,
         jobs=processes(),
+        settings=settings,
+        only=only,
     )
-    return report, render(report, form)
+    if only is not None:
+        after = f"after {options.since}" if options.since else "after the last commit"
+        report = replace(
+            report, notes=(*report.notes, f"only files changed {after} were looked at")
+        )
+    if options.write_baseline:
+        return _known_from_now(report, settings), False
+    shown = Shown.of(_new(report, settings), settings)
+    return render(shown, options.form), shown.failed(strict=settings.strict)
+
+
+def _settings(options: Options) -> Settings:
+    named = options.settings
+    settings = read_settings(named) if named is not None else find_settings(Path.cwd())
+    baseline = options.baseline or settings.baseline
+    if options.write_baseline and baseline is None:
+        baseline = settings.folder / _BASELINE
+    return replace(
+        settings,
+        strict=options.strict or settings.strict,
+        squawk=settings.squawk if options.squawk is None else options.squawk,
+        exclude=(*settings.exclude, *options.exclude),
+        baseline=baseline,
+    )
+
+
+def _new(report: Report, settings: Settings) -> Report:
+    """The report without what the baseline knows."""
+    if settings.baseline is None:
+        return report
+    known = read_baseline(settings.baseline)
+    marks = fingerprints(report.findings, report.texts, settings)
+    looked_at = [settings.relative(path) for path in report.texts]
+    kept, notes = without_known(report.findings, marks, known, looked_at)
+    return replace(report, findings=tuple(kept), notes=(*report.notes, *notes))
+
+
+def _known_from_now(report: Report, settings: Settings) -> str:
+    assert settings.baseline is not None
+    marks = fingerprints(report.findings, report.texts, settings)
+    write_baseline(settings.baseline, report.findings, marks, settings)
+    told = f"wrote {len(marks)} findings of {report.files} files to {settings.baseline}"
+    if settings.file is None or "baseline" not in settings.file.read_text("utf-8"):
+        told += f'\nname it in trueup.toml: baseline = "{settings.baseline.name}"'
+    return told
 
 
 def list_rules() -> str:

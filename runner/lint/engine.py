@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
-from runner.lint import rules as rules_package
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.ignores import apply_ignores
 from runner.lint.layouts import parsed
 from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
+from runner.lint.newer import newer_than
 from runner.lint.parallel import over_chains
+from runner.lint.registry import all_rules, rule_names
+from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runner.lint.layouts import Pair, Script
@@ -37,27 +37,16 @@ class Report:
         findings: by file and line.
         files: how many files were read for findings.
         notes: what could not be looked at, and why.
+        texts: of the files that were read.
     """
 
     findings: tuple[Finding, ...]
     files: int
     notes: tuple[str, ...] = ()
-
-    def failed(self, *, strict: bool = False) -> bool:
-        """Whether there is an error; with strict, also whether there is a warning."""
-        levels = ("error", "warning") if strict else ("error",)
-        return any(finding.level in levels for finding in self.findings)
+    texts: Mapping[Path, str] = field(default_factory=dict, repr=False)
 
 
-@cache
-def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the folder rules/, by name."""
-    found = []
-    for module in iter_modules(rules_package.__path__):
-        rule = import_module(f"{rules_package.__name__}.{module.name}").RULE
-        assert isinstance(rule, Rule)
-        found.append(rule)
-    return tuple(sorted(found, key=lambda rule: rule.name))
+_USUAL = Settings()
 
 
 def lint(
@@ -68,6 +57,8 @@ def lint(
     traced: bool = False,
     schema: Path | None = None,
     jobs: int = 1,
+    settings: Settings = _USUAL,
+    only: Collection[Path] | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -79,6 +70,8 @@ def lint(
         traced: also run the files on an embedded server.
         schema: SQL that makes what was there before the first file; for traced.
         jobs: processes at most; more than one forks this one.
+        settings: of the project.
+        only: report these files alone, by their resolved paths; None for all.
 
     Returns:
         The findings.
@@ -87,26 +80,31 @@ def lint(
         MigrationFileError: for a path that is missing.
         UsageError: when there is no file, and when Squawk is asked for and not installed.
     """
-    paths = list(paths)
-    wanted = find_files(paths)
-    if paths and not wanted:
-        raise UsageError(f"there is nothing to lint: no .sql file in {', '.join(map(str, paths))}")
+    wanted, notes = _wanted(list(paths), settings, only)
     names = set(wanted)
-    reading = read_chains(wanted, layout)
+    reading = read_chains(wanted, layout or settings.layout)
     read = [parsed(chain) for chain in reading.chains]
     scripts = _scripts(read, names)
     found: dict[tuple[object, ...], Finding] = {
         (*finding.place, finding.message): finding for finding in unreadable(reading, names)
     }
-    notes = notes_on(reading, names, scripts)
-    for finding in over_chains(lambda pairs: _lint_chain(Chain(pairs), names), read, jobs):
+    notes += notes_on(reading, names, scripts)
+
+    def look(pairs: Sequence[Pair]) -> Iterator[Finding]:
+        yield from _lint_chain(Chain(pairs), names)
+        for pair in pairs:
+            for script in (pair.up, pair.down):
+                if script is not None and script.path in names:
+                    yield from newer_than(script, settings.postgresql)
+
+    for finding in over_chains(look, read, jobs):
         found.setdefault((*finding.place, finding.message), finding)
     program = find_program() if with_squawk is not False else None
     if with_squawk and program is None:
         raise UsageError("squawk is not installed", hint="pip install 'trueup[lint]'")
     if program:
         every = [script for parts in scripts.values() for script in parts]
-        generic, problem = squawk(program, every)
+        generic, problem = squawk(program, every, settings.postgresql)
         found |= {(*finding.place, finding.message): finding for finding in generic}
         notes += [problem] if problem else []
     if traced:
@@ -115,15 +113,36 @@ def lint(
         seen, remarks = trace(read, names, schema)
         found |= {(*finding.place, finding.message): finding for finding in seen}
         notes += remarks
-    known = {rule.name for rule in all_rules()} | _RULES_ELSEWHERE
     forward_only = {rule.name for rule in all_rules() if not rule.rollback}
-    kept = apply_ignores(found.values(), scripts, known, forward_only)
-    ordered = sorted(kept, key=lambda finding: finding.place)
-    looked_at = scripts.keys() | {finding.path for finding in ordered}
-    return Report(tuple(ordered), len(looked_at), tuple(notes))
+    judged = apply_ignores(found.values(), scripts, rule_names(), forward_only)
+    kept = sorted(_settled(judged, settings), key=lambda finding: finding.place)
+    looked_at = scripts.keys() | {finding.path for finding in kept}
+    texts = {path: parts[0].content for path, parts in scripts.items()}
+    return Report(tuple(kept), len(looked_at), tuple(notes), texts)
 
 
-_RULES_ELSEWHERE = {"traced-lock", "traced-rewrite", "rollback-not-reverse"}
+def _wanted(
+    paths: Sequence[Path], settings: Settings, only: Collection[Path] | None
+) -> tuple[list[Path], list[str]]:
+    """The files to report, and notes on those left out."""
+    found = find_files(paths)
+    if paths and not found:
+        raise UsageError(f"there is nothing to lint: no .sql file in {', '.join(map(str, paths))}")
+    wanted = [path for path in found if not settings.excludes(path)]
+    notes = []
+    if len(wanted) < len(found):
+        notes.append(f"{len(found) - len(wanted)} of {len(found)} files are excluded by settings")
+    if only is not None:
+        wanted = [path for path in wanted if path.resolve() in only]
+    return wanted, notes
+
+
+def _settled(findings: Iterable[Finding], settings: Settings) -> Iterator[Finding]:
+    """The findings at the levels that the settings give them."""
+    for finding in findings:
+        level = settings.level(finding.rule, finding.path, finding.level)
+        if level is not None:
+            yield finding if level == finding.level else replace(finding, level=level)
 
 
 def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:

@@ -54,10 +54,11 @@ def test_a_warning_fails_only_with_strict(tmp_path: Path) -> None:
     assert run("--strict", str(path))[0] == 1
 
 
-def test_json_holds_all_there_is(bad: Path) -> None:
+def test_json_tells_its_version_and_holds_all_there_is(bad: Path) -> None:
     _, text = run("--format", "json", str(bad))
     value = json.loads(text)
     (finding,) = value["findings"]
+    assert value["version"] == 1
     assert (finding["rule"], finding["line"], finding["column"]) == ("drop-table", 3, 1)
     assert finding["file"] == str(bad)
     assert finding["instead"]
@@ -67,12 +68,17 @@ def test_json_holds_all_there_is(bad: Path) -> None:
 def test_sarif_has_rules_and_results(bad: Path) -> None:
     _, text = run("--format", "sarif", str(bad))
     (sarif,) = json.loads(text)["runs"]
-    (rule,) = sarif["tool"]["driver"]["rules"]
+    driver = sarif["tool"]["driver"]
+    assert driver["version"]
+    assert driver["informationUri"]
+    (rule,) = driver["rules"]
+    assert rule["shortDescription"]["text"]
     (result,) = sarif["results"]
     assert rule["id"] == result["ruleId"] == "drop-table"
     assert result["level"] == "error"
-    region: dict[str, Any] = result["locations"][0]["physicalLocation"]["region"]
-    assert region == {"startLine": 3, "startColumn": 1, "endLine": 3}
+    place: dict[str, Any] = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 3, "startColumn": 1, "endLine": 3}
+    assert result["partialFingerprints"]
 
 
 def test_github_annotations_are_escaped(tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_without_the_parser_the_way_on_is_told(bad: Path) -> None:
 
 def test_the_documentation_is_what_the_rules_say() -> None:
     page = (ROOT / "docs" / "lint.md").read_text("utf-8")
-    assert page == document(), "run: python -m runner.lint.docs > docs/lint.md"
+    assert page == document(), "run: python -m runner.lint.docs docs"
 
 
 def test_the_pre_commit_hook_runs_lint() -> None:
