@@ -7,12 +7,9 @@ for. tests/unit/test_ledger_files.py holds the two to the same answer.
 from __future__ import annotations
 
 import codecs
-import hashlib
-import heapq
 import os
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -193,12 +190,18 @@ def _stray(path: Path, names: set[str]) -> str:
         forward = path.name.removesuffix(ROLLBACK_SUFFIX) + ".sql"
         return "" if forward in names else f"it undoes {forward}, which is not there"
     before, _, last = path.stem.rpartition(".")
-    if before and (f"{before}.sql" in names or get_close_matches(last.lower(), _UNDO, cutoff=0.75)):
+    if before and (f"{before}.sql" in names or _is_direction(last.lower())):
         return (
             f"yoyo would run it forward, as a migration {path.stem}; a rollback file is named"
             f" ID{ROLLBACK_SUFFIX}"
         )
     return ""
+
+
+def _is_direction(word: str) -> bool:
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(word, _UNDO, cutoff=0.75))
 
 
 def _name(path: Path) -> str:
@@ -376,6 +379,8 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
 
 def _sorted_by_dependencies(found: list[Migration]) -> tuple[Migration, ...]:
     """Of the migrations whose ancestors are done, the first by source and name comes next."""
+    import heapq
+
     position = {migration.id: index for index, migration in enumerate(found)}
     missing = {migration.id: set(migration.depends) for migration in found}
     children: dict[str, list[str]] = {}
@@ -415,5 +420,7 @@ def _statements(path: Path, text: str) -> tuple[Statement, ...]:
 
 
 def _sha256(text: str) -> str:
+    import hashlib
+
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(unified.encode("utf-8")).hexdigest()

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import layout_named
-from runner.lint.baseline import fingerprints, read_baseline, without_known, write_baseline
-from runner.lint.changed import changed_files
 from runner.lint.engine import Report, lint
 from runner.lint.output import render
 from runner.lint.parallel import processes
@@ -79,6 +77,8 @@ def run_lint(
     paths = paths or settings.paths or usual_paths()
     only = None
     if options.since is not None or options.changed:
+        from runner.lint.changed import changed_files
+
         folders = {p if p.is_dir() else p.parent for p in paths if p.exists()}
         only = changed_files(folders, options.since)
     gc.disable()  # the trees stay to the end: walking through them takes a third of the time
@@ -122,6 +122,8 @@ def _new(report: Report, settings: Settings) -> Report:
     """The report without what the baseline knows."""
     if settings.baseline is None:
         return report
+    from runner.lint.baseline import fingerprints, read_baseline, without_known
+
     known = read_baseline(settings.baseline)
     marks = fingerprints(report.findings, report.texts, settings)
     looked_at = [settings.relative(path) for path in report.texts]
@@ -130,6 +132,8 @@ def _new(report: Report, settings: Settings) -> Report:
 
 
 def _known_from_now(report: Report, settings: Settings) -> str:
+    from runner.lint.baseline import fingerprints, write_baseline
+
     assert settings.baseline is not None
     marks = fingerprints(report.findings, report.texts, settings)
     write_baseline(settings.baseline, report.findings, marks, settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -46,6 +44,8 @@ def _text(shown: Shown) -> str:
 
 @lru_cache(1_000)
 def _wrapped(text: str, first: str, more: str) -> list[str]:
+    import textwrap
+
     return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=more)
 
 
@@ -56,7 +56,7 @@ def _block(finding: Finding) -> str:
     lines += _wrapped(finding.why, "  why:  ", "        ")
     if finding.instead:
         lines.append("  safe:")
-        lines.append(textwrap.indent(finding.instead, "    "))
+        lines += (f"    {line}" if line.strip() else line for line in finding.instead.split("\n"))
     return "\n".join(lines)
 
 
@@ -74,6 +74,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _json(shown: Shown) -> str:
+    import json
+
     value = {
         "version": _JSON_VERSION,
         "files": shown.files,

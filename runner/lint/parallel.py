@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import signal
 import sys
@@ -48,6 +47,8 @@ def over_chains(
     jobs = min(jobs, sum(sizes) // _ENOUGH + 1)
     if jobs < 2:
         return [finding for pairs in chains for finding in look(pairs)]
+    import multiprocessing  # takes longer to import than one file to look at
+
     global _work
     parts = _divided(chains, sizes, jobs * _PARTS)
     _work = (look, parts)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -121,6 +119,8 @@ def read_settings(path: Path) -> Settings:
 
 
 def _section(path: Path) -> dict[str, Any] | None:
+    import tomllib
+
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -187,7 +187,7 @@ class _Reader:
 
     def _rule(self, name: str, known: frozenset[str], where: str) -> None:
         if name not in known and not name.startswith("squawk-"):
-            meant = get_close_matches(name, known, n=1)
+            meant = _close(name, known)
             raise UsageError(
                 f"{self.path}: {where} names {name!r}, which is no rule",
                 hint=f"did you mean {meant[0]}?" if meant else "`trueup lint --rules` lists them",
@@ -196,7 +196,7 @@ class _Reader:
     def _known(self, values: Mapping[str, Any], keys: Mapping[str, str], what: str) -> None:
         for key in values:
             if key not in keys:
-                meant = get_close_matches(key, keys, n=1)
+                meant = _close(key, keys)
                 raise UsageError(
                     f"{self.path}: there is no {what} {key!r}",
                     hint=f"did you mean {meant[0]}?" if meant else f"{what}s: {', '.join(keys)}",
@@ -204,6 +204,12 @@ class _Reader:
 
     def _wrong(self, key: str, value: object, expected: str) -> UsageError:
         return UsageError(f"{self.path}: {key} is {value!r}, expected {expected}")
+
+
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(name, list(known), n=1)
 
 
 KEYS = {

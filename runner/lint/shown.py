@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.lint.baseline import fingerprints
 from runner.lint.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.lint.engine import Report
     from runner.lint.model import Finding
 
@@ -20,14 +22,16 @@ class Shown:
 
     Args:
         findings: by file and line.
-        fingerprints: what each is known by when the lines above it change.
+        texts: of the files.
+        settings: of the project.
         files: how many files were read for findings.
         notes: what could not be looked at, and why.
         root: the folder that paths in reports for other programs are relative to.
     """
 
     findings: tuple[Finding, ...]
-    fingerprints: tuple[str, ...]
+    texts: Mapping[Path, str]
+    settings: Settings
     files: int
     notes: tuple[str, ...]
     root: Path
@@ -36,9 +40,15 @@ class Shown:
     def of(cls, report: Report, settings: Settings | None = None) -> Shown:
         """All of a report."""
         settings = settings or Settings()
-        marks = fingerprints(report.findings, report.texts, settings)
         root = _root(settings.folder)
-        return cls(report.findings, tuple(marks), report.files, report.notes, root)
+        return cls(report.findings, report.texts, settings, report.files, report.notes, root)
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """What each finding is known by when the lines above it change."""
+        from runner.lint.baseline import fingerprints
+
+        return tuple(fingerprints(self.findings, self.texts, self.settings))
 
     def relative(self, path: Path) -> str:
         """A path from the root, with slashes; as it is when it is not below."""
