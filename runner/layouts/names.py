@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
+from runner.layouts.data import without_rows
 from runner.layouts.folders import stands_alone
 from runner.layouts.model import Pair, ScriptText
 from runner.layouts.text import header_of, outside_only, whole
@@ -107,7 +108,7 @@ def read_yoyo(folder: Path, name: str, texts: Mapping[str, str]) -> Pair[ScriptT
         layout="yoyo",
         up=True,
         content=text,
-        text=text.replace("\ufeff", " ", 1),
+        text=without_rows(text).replace("\ufeff", " ", 1),
         transactional=transactional,
         phase=phase if phase in PHASES else "",
         depends=frozenset(directives.get("depends", "").split()),

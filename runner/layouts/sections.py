@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runner.layouts.data import is_text
 from runner.layouts.model import Pair, ScriptText
 from runner.layouts.text import masked, part
 
@@ -36,7 +37,8 @@ def read_sections(path: Path, text: str, layout: str | None) -> Pair[ScriptText]
     """
     if "--" not in text or (layout is not None and layout not in SECTIONED):
         return None
-    marks = list(_MARK.finditer(text))
+    # What stands in quotes is data.
+    marks = [m for m in _MARK.finditer(text) if not is_text(text, m.start(), bodies=True)]
     if not marks:
         return None
     first = marks[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
+from runner.layouts.data import without_rows
 from runner.layouts.model import ScriptText
 from runner.ledger.files import read_text
 
@@ -17,12 +18,6 @@ _LINE = re.compile(r"[^\r\n]+")
 _PSQL_LINE = re.compile(r"^[ \t]*\\[^\r\n]*", re.MULTILINE)
 _TEMPLATE = re.compile(r"\$\{[^}\n]*\}")
 _HEADER = re.compile(r"\ufeff?(?:[ \t]*(?:--[^\n]*)?(?:\n|$))*")
-# Rows for COPY stand behind it, to a line that holds \. alone.
-_COPY_DATA = re.compile(
-    r"^[ \t]*COPY\b[^;]*?\bFROM\s+STDIN\b[^;\n]*;[^\n]*\n(?P<rows>(?:.*?\n)??)"
-    r"[ \t]*\\\.[ \t]*\r?$",
-    re.IGNORECASE | re.MULTILINE | re.DOTALL,
-)
 _OUTSIDE_ONLY = re.compile(
     r"\b(?:INDEX\s+CONCURRENTLY|VACUUM|REINDEX\b.*\bCONCURRENTLY|DISCARD\s+ALL|ADD\s+VALUE)\b",
     re.IGNORECASE,
@@ -65,18 +60,12 @@ def masked(text: str, start: int, end: int) -> str:
 
 def clean(text: str) -> str:
     """The text without what is no SQL: psql commands, rows of COPY, variables, a BOM."""
+    text = without_rows(text)
     if "\\" in text:
-        if "\\." in text:
-            text = _COPY_DATA.sub(_without_rows, text)
         text = _PSQL_LINE.sub(lambda m: " " * len(m[0]), text)
     if "${" in text:
         text = _TEMPLATE.sub(lambda m: "_" * len(m[0]), text)
     return text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text
-
-
-def _without_rows(match: re.Match[str]) -> str:
-    rows = match.start("rows") - match.start()
-    return match[0][:rows] + blank(match[0][rows:])
 
 
 def header_of(text: str) -> int:

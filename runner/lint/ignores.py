@@ -9,20 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.layouts.data import is_text
 from runner.lint.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from runner.lint.layouts import Script
 
-# Comments, and what a comment's signs are data in.
-_COMMENT = re.compile(
-    r"(?P<comment>--[^\r\n]*|/\*.*?\*/)|\b[eE]'(?:\\.|''|[^'\\])*'|'(?:[^']|'')*'"
-    r"|\"[^\"]*\"|(?P<quote>\$\w*\$).*?(?P=quote)",
-    re.DOTALL,
-)
 _IGNORE = re.compile(
     r"(?:--|/\*|\n[ \t]*\*?)[ \t]*trueup:[ \t]*ignore(?P<file>-file)?\b[ \t]*"
     r"(?P<rest>(?:(?!\*/)[^\r\n])*)",
@@ -94,7 +89,9 @@ def _read(
 ) -> list[_Ignore]:
     found = []
     script, text = scripts[0], scripts[0].content
-    for match in _ignores(text):
+    for match in _IGNORE.finditer(text):
+        if is_text(text, match.start("rest")):
+            continue
         line = text.count("\n", 0, match.start()) + 1
         reason = _REASON.match(match["rest"])
         names = re.split(r"[,\s]+", (reason["rules"] if reason else match["rest"]).strip())
@@ -116,15 +113,6 @@ def _read(
         first, last = _covered(scripts, match.start(), line)
         found.append(_Ignore(tuple(names), line, first, last))
     return found
-
-
-def _ignores(text: str) -> Iterator[re.Match[str]]:
-    """The ignores that stand in comments; in a string the same words are data."""
-    if _IGNORE.search(text) is None:
-        return
-    for part in _COMMENT.finditer(text):
-        if part["comment"]:
-            yield from _IGNORE.finditer(text, part.start(), part.end())
 
 
 def _covered(scripts: Sequence[Script], offset: int, line: int) -> tuple[int, int]:

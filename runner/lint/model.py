@@ -16,6 +16,21 @@ Level = Literal["error", "warning", "style"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "style")
 
 
+@dataclass(frozen=True, order=True)
+class Edit:
+    """A change of a file's text.
+
+    Args:
+        start: characters of the file before it.
+        end: characters before what comes after it; the same when nothing is taken out.
+        text: what stands there then.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
 @dataclass(frozen=True)
 class Hit:
     """What a rule tells the engine: where, and what is wrong there.
@@ -90,6 +105,7 @@ class Finding:
         why: the reason in general.
         instead: the safe way as SQL.
         source: who found it: trueup, squawk or trace.
+        edits: changes of the file that `--fix` makes.
     """
 
     rule: str
@@ -102,6 +118,7 @@ class Finding:
     why: str
     instead: str
     source: str = "trueup"
+    edits: tuple[Edit, ...] = ()
 
     @property
     def place(self) -> tuple[str, int, int, str]:
