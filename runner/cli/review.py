@@ -246,6 +246,26 @@ def lint(
         sys.exit(1)
 
 
+@cli.command()
+def lsp() -> None:
+    """Serve an editor: what lint finds while one types, and its fixes.
+
+    It speaks the Language Server Protocol on standard input and output; an editor starts it. Needs
+    the extra lsp.
+
+    \b
+    Example:
+      trueup lsp
+    """
+    try:
+        from runner.lint.language_server import make_server
+    except ImportError:
+        raise UsageError(
+            "trueup lsp needs the Python package pygls", hint="pip install 'trueup[lsp]'"
+        ) from None
+    make_server().start_io()
+
+
 def _lint_folders(
     *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
 ) -> list[Path]:

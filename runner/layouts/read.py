@@ -22,7 +22,7 @@ from runner.layouts.text import Texts, whole
 from runner.ledger.files import ROLLBACK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HOUSE_FOLDERS = ("legacy", "online", "contract", "window")
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
@@ -79,18 +79,21 @@ def _below(folder: Path) -> Iterable[str]:
                 yield os.path.join(root, name)
 
 
-def read_chains(files: Sequence[Path], layout: str | None = None) -> Reading:
+def read_chains(
+    files: Sequence[Path], layout: str | None = None, opened: Mapping[Path, str] | None = None
+) -> Reading:
     """Read files, and the others of their projects as what comes before and after them.
 
     Args:
         files: SQL files.
         layout: one of LAYOUTS; found out by itself when None.
+        opened: texts that count instead of those of the files, as an editor shows them.
 
     Returns:
         The chains. Files that no tool orders and no number numbers are each one alone.
     """
     reading = Reading()
-    reader = _Reader(layout, Texts(reading.unreadable))
+    reader = _Reader(layout, Texts(reading.unreadable, opened or {}))
     roots: dict[tuple[object, ...], set[Path]] = {}
     for path in files:
         for root in reader.roots(path):

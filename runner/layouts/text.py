@@ -12,6 +12,7 @@ from runner.layouts.model import ScriptText
 from runner.ledger.files import read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _LINE = re.compile(r"[^\r\n]+")
@@ -30,13 +31,17 @@ class Texts:
 
     Args:
         unreadable: why a file could not be read, by file; None to raise instead.
+        opened: texts that count instead of those of the files, as an editor shows them.
     """
 
     unreadable: dict[Path, MigrationFileError] | None = None
+    opened: Mapping[Path, str] = field(default_factory=dict)
     _read: dict[Path, str] = field(default_factory=dict)
 
     def __getitem__(self, path: Path) -> str:
         """The text of a file; empty when it cannot be read."""
+        if path in self.opened:
+            return self.opened[path]
         if path not in self._read:
             try:
                 self._read[path] = read_text(path)

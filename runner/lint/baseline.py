@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from runner.lint.engine import Report
     from runner.lint.model import Finding
     from runner.lint.settings import Settings
 
@@ -83,31 +85,29 @@ def read_baseline(path: Path) -> dict[str, str]:
         ) from None
 
 
-def without_known(
-    findings: Sequence[Finding],
-    prints: Sequence[str],
-    known: Mapping[str, str],
-    looked_at: Iterable[str],
-) -> tuple[list[Finding], list[str]]:
-    """Leave out what a baseline knows.
+def unknown(report: Report, settings: Settings) -> Report:
+    """Leave out what the baseline of the settings knows.
 
     Args:
-        findings: all.
-        prints: their fingerprints.
-        known: of read_baseline.
-        looked_at: the files that were read, as the baseline names them.
+        report: of lint.
+        settings: of the project.
 
     Returns:
         The new findings, and notes: how many are known, and how many known ones are gone.
     """
-    kept = [f for f, mark in zip(findings, prints, strict=True) if mark not in known]
+    if settings.baseline is None:
+        return report
+    known = read_baseline(settings.baseline)
+    marks = fingerprints(report.findings, report.texts, settings)
+    pairs = zip(report.findings, marks, strict=True)
+    kept = tuple(finding for finding, mark in pairs if mark not in known)
     notes = []
-    if len(kept) < len(findings):
-        notes.append(f"{len(findings) - len(kept)} known findings of the baseline are left out")
-    read = set(looked_at)
-    gone = [mark for mark, file in known.items() if file in read and mark not in set(prints)]
+    if len(kept) < len(marks):
+        notes.append(f"{len(marks) - len(kept)} known findings of the baseline are left out")
+    looked_at = {settings.relative(path) for path in report.texts}
+    gone = [mark for mark, file in known.items() if file in looked_at and mark not in marks]
     if gone:
         notes.append(
             f"{len(gone)} findings of the baseline are gone; `--write-baseline` takes them out"
         )
-    return kept, notes
+    return replace(report, findings=kept, notes=(*report.notes, *notes))

@@ -99,7 +99,11 @@ def run_lint(
         )
     if options.write_baseline:
         return _known_from_now(report, settings), False
-    shown = Shown.of(_new(report, settings), settings)
+    if settings.baseline is not None:
+        from runner.lint.baseline import unknown
+
+        report = unknown(report, settings)
+    shown = Shown.of(report, settings)
     return render(shown, options.form), shown.failed(strict=settings.strict)
 
 
@@ -116,19 +120,6 @@ def _settings(options: Options) -> Settings:
         exclude=(*settings.exclude, *options.exclude),
         baseline=baseline,
     )
-
-
-def _new(report: Report, settings: Settings) -> Report:
-    """The report without what the baseline knows."""
-    if settings.baseline is None:
-        return report
-    from runner.lint.baseline import fingerprints, read_baseline, without_known
-
-    known = read_baseline(settings.baseline)
-    marks = fingerprints(report.findings, report.texts, settings)
-    looked_at = [settings.relative(path) for path in report.texts]
-    kept, notes = without_known(report.findings, marks, known, looked_at)
-    return replace(report, findings=tuple(kept), notes=(*report.notes, *notes))
 
 
 def _known_from_now(report: Report, settings: Settings) -> str:

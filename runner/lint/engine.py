@@ -59,6 +59,7 @@ def lint(
     jobs: int = 1,
     settings: Settings = _USUAL,
     only: Collection[Path] | None = None,
+    opened: Mapping[Path, str] | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -72,6 +73,7 @@ def lint(
         jobs: processes at most; more than one forks this one.
         settings: of the project.
         only: report these files alone, by their resolved paths; None for all.
+        opened: texts that count instead of those of the files, as an editor shows them.
 
     Returns:
         The findings.
@@ -82,7 +84,7 @@ def lint(
     """
     wanted, notes = _wanted(list(paths), settings, only)
     names = set(wanted)
-    reading = read_chains(wanted, layout or settings.layout)
+    reading = read_chains(wanted, layout or settings.layout, opened)
     read = [parsed(chain) for chain in reading.chains]
     scripts = _scripts(read, names)
     found: dict[tuple[object, ...], Finding] = {
