@@ -107,6 +107,9 @@ def report(
     help="Without a database: the last phase or migration that makes the schema.",
 )
 @click.option(
+    "--since", metavar="REF", help="Instead of --base: review what was changed since this commit."
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
@@ -114,7 +117,13 @@ def report(
 )
 @options("dsn", "config", "service", "sources", "strategy", "layout")
 def review(
-    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+    rows: int,
+    made_up_rows: bool,
+    scratch: str | None,
+    base: str,
+    since: str | None,
+    output: Path,
+    **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
 
@@ -125,13 +134,21 @@ def review(
     \b
     Example:
       trueup review --service model_orchestration
+      trueup review --sources db/migrations --since origin/main
     """
     from rich.console import Console
 
     from runner.review import pull_request
     from runner.review.rehearse import Options
+    from runner.review.since import base_before
 
     dsn, migrations, standard = resolve_for_review(where)
+    if since is not None:
+        before = base_before(migrations, since)
+        if before is None:
+            click.echo(f"nothing to review: no migration was changed after {since}")
+            return
+        base = before
     options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(

@@ -184,3 +184,21 @@ def test_many_files_are_looked_at_in_several_processes_with_the_same_result(tmp_
     assert together == alone
     done = run_trueup("lint", "--no-squawk", str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_loads_nothing_that_it_does_not_need(bad: Path) -> None:
+    program = (
+        "import sys; from runner.cli import cli\n"
+        "try: cli.main(['lint', '--no-squawk', sys.argv[1]])\n"
+        "except SystemExit: pass\n"
+        "print([n for n in ('psycopg', 'yoyo', 'rich', 'jinja2', 'inflect', 'pygments',"
+        " 'sqlparse', 'multiprocessing') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -68,7 +68,7 @@ class Options:
         backup: a database that was restored from a backup, rehearsed on as it is.
         made_up: make rows up from statistics, and read none.
         clients: run clients.
-        base: without a live database, the last phase or id that counts as applied.
+        base: without a live database, the last phase or id that counts as applied; empty for none.
         unit: a table by its old or new name: rehearse its unit of tables alone.
     """
 
@@ -149,7 +149,7 @@ def _look(
     mine = [m.id for m in migrations if within is None or m.id in within.files]
     last = to or (mine[-1] if mine else "")
     if dsn is None:
-        base = selection.to_apply(migrations, (), to=options.base)
+        base = selection.to_apply(migrations, (), to=options.base) if options.base else []
         applied = {m.id for m in base}
     else:
         with connect(dsn, application_name=_NAME) as connection:
@@ -259,7 +259,10 @@ class _Rehearsal:
             return [self._options.backup], "a restored backup, at its full size"
         rows = self._options.rows
         if self._dsn is None:
-            described = f"the files up to {self._options.base}, with made-up rows"
+            base = self._options.base
+            described = (
+                f"the files up to {base}, with made-up rows" if base else "an empty database"
+            )
         else:
             made = "made-up rows" if self._options.made_up else "sampled rows"
             described = f"the schema of the live database, with {made}"
