@@ -225,6 +225,7 @@ def rehearse(as_json: bool, **options: Any) -> None:
 @click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
 @click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
+@click.option("--cache/--no-cache", default=True, help="Look again only at what was changed.")
 @click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
 @options("layout", "config", "service", "sources", "json")
 def lint(

@@ -183,12 +183,12 @@ class _Reader:
 
     def _liquibase(self, root: Path, wanted: set[Path]) -> _Pairs:
         files = list(included(root, self.texts)) if root.is_file() else sorted(root.glob("*.sql"))
-        seen = {path.resolve() for path in files}
-        files += sorted(path for path in wanted if path.resolve() not in seen)
-        by_place = {path.resolve(): path for path in wanted}
+        by_place = {os.path.abspath(path): path for path in wanted}
+        seen = {os.path.abspath(path) for path in files}
+        files += sorted(path for place, path in by_place.items() if place not in seen)
         found: _Pairs = []
         for path in files:
-            shown = by_place.get(path.resolve(), path)
+            shown = by_place.get(os.path.abspath(path), path)
             if is_formatted(self.texts[shown]):
                 found += read_changesets(shown, self.texts[shown])
             elif root.is_file():

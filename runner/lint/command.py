@@ -19,6 +19,8 @@ from runner.lint.shown import Shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runner.lint.cache import Cache
+
 _BASELINE = "trueup-baseline.json"
 
 
@@ -39,6 +41,7 @@ class Options:
         write_baseline: write all findings down as known.
         since: report only what was changed after a commit.
         changed: report only what was changed after the last commit.
+        cache: take findings of earlier runs for files that are the same.
     """
 
     form: str = "text"
@@ -53,6 +56,7 @@ class Options:
     write_baseline: bool = False
     since: str | None = None
     changed: bool = False
+    cache: bool = True
 
 
 def run_lint(
@@ -91,6 +95,7 @@ def run_lint(
         jobs=processes(),
         settings=settings,
         only=only,
+        cache=_cache() if options.cache else None,
     )
     if only is not None:
         after = f"after {options.since}" if options.since else "after the last commit"
@@ -105,6 +110,13 @@ def run_lint(
         report = unknown(report, settings)
     shown = Shown.of(report, settings)
     return render(shown, options.form), shown.failed(strict=settings.strict)
+
+
+def _cache() -> Cache | None:
+    from runner.lint.cache import Cache, cache_folder
+
+    folder = cache_folder()
+    return Cache(folder) if folder is not None else None
 
 
 def _settings(options: Options) -> Settings:

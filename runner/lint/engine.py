@@ -22,9 +22,10 @@ from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from runner.lint.cache import Cache
     from runner.lint.layouts import Pair, Script
     from runner.lint.steps import Step
 
@@ -60,6 +61,7 @@ def lint(
     settings: Settings = _USUAL,
     only: Collection[Path] | None = None,
     opened: Mapping[Path, str] | None = None,
+    cache: Cache | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -74,6 +76,7 @@ def lint(
         settings: of the project.
         only: report these files alone, by their resolved paths; None for all.
         opened: texts that count instead of those of the files, as an editor shows them.
+        cache: of findings of earlier runs.
 
     Returns:
         The findings.
@@ -99,7 +102,7 @@ def lint(
                 if script is not None and script.path in names:
                     yield from newer_than(script, settings.postgresql)
 
-    for finding in over_chains(look, read, jobs):
+    for finding in _looked_at(look, read, names, settings, jobs, cache):
         found.setdefault((*finding.place, finding.message), finding)
     program = find_program() if with_squawk is not False else None
     if with_squawk and program is None:
@@ -121,6 +124,35 @@ def lint(
     looked_at = scripts.keys() | {finding.path for finding in kept}
     texts = {path: parts[0].content for path, parts in scripts.items()}
     return Report(tuple(kept), len(looked_at), tuple(notes), texts)
+
+
+def _looked_at(
+    look: Callable[[Sequence[Pair]], Iterable[Finding]],
+    chains: Sequence[Sequence[Pair]],
+    names: Collection[Path],
+    settings: Settings,
+    jobs: int,
+    cache: Cache | None,
+) -> Iterator[Finding]:
+    """The findings of all chains; those of earlier runs are not looked for again."""
+    if cache is None:
+        for found in over_chains(look, chains, jobs):
+            yield from found
+        return
+    keys = [cache.key(pairs, names, settings.postgresql) for pairs in chains]
+    new: list[int] = []
+    for number, key in enumerate(keys):
+        known = cache.get(key)
+        if known is None:
+            new.append(number)
+        else:
+            yield from known
+    found_now = over_chains(look, [chains[number] for number in new], jobs)
+    for number, found in zip(new, found_now, strict=True):
+        cache.put(keys[number], found)
+        yield from found
+    if new:
+        cache.clean()
 
 
 def _wanted(

@@ -18,7 +18,7 @@ _ENOUGH = 200_000  # characters from which a second process is worth its start
 _PARTS = 4  # a process; so that none waits long for the last one
 
 # What a forked process finds in its memory: nothing has to be sent to it.
-_work: tuple[Callable[[Sequence[Pair]], Iterable[Finding]], list[list[Sequence[Pair]]]]
+_work: tuple[Callable[[Sequence[Pair]], Iterable[Finding]], Sequence[Sequence[Pair]]]
 
 
 def processes() -> int:
@@ -32,7 +32,7 @@ def over_chains(
     look: Callable[[Sequence[Pair]], Iterable[Finding]],
     chains: Sequence[Sequence[Pair]],
     jobs: int,
-) -> list[Finding]:
+) -> list[list[Finding]]:
     """Look at each chain.
 
     Args:
@@ -41,20 +41,21 @@ def over_chains(
         jobs: processes at most.
 
     Returns:
-        The findings, in no order.
+        The findings of each chain.
     """
     sizes = [sum(len(pair.up.content) for pair in pairs) for pairs in chains]
     jobs = min(jobs, sum(sizes) // _ENOUGH + 1)
     if jobs < 2:
-        return [finding for pairs in chains for finding in look(pairs)]
+        return [list(look(pairs)) for pairs in chains]
     import multiprocessing  # takes longer to import than one file to look at
 
     global _work
-    parts = _divided(chains, sizes, jobs * _PARTS)
-    _work = (look, parts)
+    _work = (look, chains)
     gc.freeze()  # what is there already is not walked through, and so not copied
     with multiprocessing.get_context("fork").Pool(jobs, _as_worker) as pool:
-        return [f for found in pool.imap_unordered(_look_at, range(len(parts))) for f in found]
+        found = pool.imap_unordered(_look_at, _divided(sizes, jobs * _PARTS))
+        by_number = dict(item for part in found for item in part)
+    return [by_number[number] for number in range(len(chains))]
 
 
 def _as_worker() -> None:
@@ -63,19 +64,17 @@ def _as_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _look_at(number: int) -> list[Finding]:
-    look, parts = _work
-    return [finding for pairs in parts[number] for finding in look(pairs)]
+def _look_at(numbers: list[int]) -> list[tuple[int, list[Finding]]]:
+    look, chains = _work
+    return [(number, list(look(chains[number]))) for number in numbers]
 
 
-def _divided(
-    chains: Sequence[Sequence[Pair]], sizes: Sequence[int], parts: int
-) -> list[list[Sequence[Pair]]]:
-    """The chains in parts of about the same size, the largest first."""
-    found: list[list[Sequence[Pair]]] = [[] for _ in range(parts)]
+def _divided(sizes: Sequence[int], parts: int) -> list[list[int]]:
+    """The numbers of the chains in parts of about the same size, the largest first."""
+    found: list[list[int]] = [[] for _ in range(parts)]
     filled = [0] * parts
-    for number in sorted(range(len(chains)), key=lambda n: -sizes[n]):
+    for number in sorted(range(len(sizes)), key=lambda n: -sizes[n]):
         smallest = filled.index(min(filled))
-        found[smallest].append(chains[number])
+        found[smallest].append(number)
         filled[smallest] += sizes[number]
     return [part for part in found if part]

@@ -70,8 +70,8 @@ class Settings:
         setting = self.rules.get(rule, level)
         if setting == "off":
             return None
-        off = (p for p, rules in self.per_file.items() if rule in rules or "all" in rules)
-        return None if self._matches(path, off) else setting
+        off = [p for p, rules in self.per_file.items() if rule in rules or "all" in rules]
+        return None if off and self._matches(path, off) else setting
 
     def _matches(self, path: Path, patterns: Any) -> bool:
         name = self.relative(path)

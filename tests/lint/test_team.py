@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,33 @@ def test_a_clean_run_is_a_passed_case_in_junit(project: Path) -> None:
     (project / "db" / "0001_a.sql").write_text("SELECT 1;\n", encoding="utf-8")
     suites = ElementTree.fromstring(run("--format", "junit", "db")[1])
     assert (suites.get("tests"), suites.get("failures")) == ("1", "0")
+
+
+def test_what_was_looked_at_before_is_known_until_it_changes(project: Path) -> None:
+    path = project / "db" / "0001_a.sql"
+    first = findings("db")
+    kept = list(Path(os.environ["XDG_CACHE_HOME"], "trueup", "lint").iterdir())
+    assert len(kept) == 1
+    assert findings("db") == first == findings("--no-cache", "db")
+    # An answer that can be told from a fresh one shows that it is the one that was kept.
+    answer = json.loads(kept[0].read_text("utf-8"))
+    answer[0]["message"] = "as it was kept"
+    kept[0].write_text(json.dumps(answer), encoding="utf-8")
+    assert [f["message"] for f in findings("db")] == ["as it was kept"]
+    settings(project, "postgresql = 15\n")
+    assert findings("db") == first
+    settings(project, "")
+    kept[0].write_text("[{}]", encoding="utf-8")
+    assert findings("db") == first
+    path.write_text("SELECT 1;\n", encoding="utf-8")
+    assert findings("db") == []
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "db" / "0001_a.sql"))
+    assert [f["rule"] for f in findings("db")] == ["drop-table"]
 
 
 def test_the_library_takes_settings_too(project: Path) -> None:
