@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,14 +100,22 @@ def read_chains(
             roots.setdefault(root, set()).add(path)
     for root, wanted in roots.items():
         pairs = reader.pairs(root, wanted)
-        if bad := reading.unreadable.keys():
-            pairs = [pair for pair in pairs if not pair.paths & bad]
+        if bad := reading.unreadable:
+            pairs = [_without(pair, bad) for pair in pairs if pair.up.path not in bad]
         together = [pair for pair in pairs if _has_a_place(pair)]
         if together:
             reading.chains.append(Chain(together, _unread(together)))
         alone = [pair for pair in pairs if not _has_a_place(pair) and pair.paths & wanted]
         reading.chains += [Chain([pair]) for pair in alone]
     return reading
+
+
+def _without(pair: Pair[ScriptText], bad: Mapping[Path, object]) -> Pair[ScriptText]:
+    """A pair whose way back is there and cannot be read."""
+    if pair.down is None or pair.down.path not in bad:
+        return pair
+    text = "-- no-op: it cannot be read"
+    return Pair(pair.up, replace(pair.down, content=text, text=text, header=0))
 
 
 def _has_a_place(pair: Pair[ScriptText]) -> bool:

@@ -262,6 +262,14 @@ def test_encodings_are_told_once_and_hide_no_other_file(tmp_path: Path) -> None:
     assert [note for note in report.notes if "CRLF" in note and "3_c.sql" in note]
 
 
+def test_a_way_back_that_cannot_be_read_does_not_hide_the_file(tmp_path: Path) -> None:
+    read(tmp_path, **{"1_a/up.sql": "SET lock_timeout = '1s';\nDROP TABLE users;"})
+    (tmp_path / "1_a" / "down.sql").write_bytes("SELECT 1;".encode("utf-16"))
+    report = lint([tmp_path], with_squawk=False)
+    assert [f.rule for f in report.findings] == ["file-encoding", "drop-table"]
+    assert report.files == 2
+
+
 def test_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
     read(tmp_path, **{"1_a.up.sql": "SELECT 1;", "2_b.down.sql": "SELECT 1;"})
     (tmp_path / "3_c.go").touch()
