@@ -303,9 +303,10 @@ def resolve_for_review(
     """Take the place of things out of a verb's options; nothing need name a database."""
     from runner.layouts import layout_named
     from runner.layouts.migrations import read_migrations
+    from runner.lint.settings import find_settings
 
     named = options.pop("layout")
-    layout = layout_named(named) if named else None
+    layout = layout_named(named) if named else find_settings(Path.cwd()).layout
     values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
     folders = config.resolve_sources(
         options.pop("sources"), options.pop("service"), values, options.pop("strategy")

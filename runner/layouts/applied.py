@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 
+from runner.errors import LedgerError
 from runner.ledger.records import read_ledger
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 # The table of each tool, and what it says of a migration that is applied: its id or its version.
 _TABLES = (
-    ("goose_db_version", "SELECT version_id::text FROM goose_db_version WHERE is_applied"),
+    (
+        "goose_db_version",  # a row for each time up and down
+        "SELECT version_id::text FROM (SELECT DISTINCT ON (version_id) version_id, is_applied"
+        " FROM goose_db_version ORDER BY version_id, id DESC) AS newest WHERE is_applied",
+    ),
     ("flyway_schema_history", "SELECT script FROM flyway_schema_history WHERE success"),
     (
         "_prisma_migrations",
@@ -47,6 +52,9 @@ def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -
 
     Returns:
         The ids. golang-migrate writes down the last version alone: all before it are applied.
+
+    Raises:
+        LedgerError: when golang-migrate says that its last version failed.
     """
     applied = set(read_ledger(connection).applied)
     if not any(migration.of_another_tool for migration in migrations):
@@ -57,13 +65,20 @@ def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -
             continue
         told = [str(value) for (value,) in connection.execute(query.encode()).fetchall()]
         applied |= _known(migrations, told)
-        if table == "schema_migrations" and len(told) == 1 and _dirty(connection):
+        if table == "schema_migrations" and _of_golang_migrate(connection):
+            failed = connection.execute("SELECT version FROM schema_migrations WHERE dirty")
+            if row := failed.fetchone():
+                raise LedgerError(
+                    f"golang-migrate says that version {row[0]} failed: what the database has is"
+                    " not known",
+                    hint="put it right, then run `migrate force`",
+                )
             applied |= _up_to(migrations, applied)
     return applied
 
 
-def _dirty(connection: Connection[Any]) -> bool:
-    """Whether the table is golang-migrate's: one row, and a column that says whether it failed."""
+def _of_golang_migrate(connection: Connection[Any]) -> bool:
+    """Whether the table has a column that says whether the last version failed."""
     row = connection.execute(
         "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attname = 'dirty'"
         " AND attrelid = to_regclass('schema_migrations') AND NOT attisdropped"

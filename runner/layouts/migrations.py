@@ -61,7 +61,8 @@ def read_migrations(
         raise error
     pairs = [pair for chain in reading.chains for pair in chain.pairs]
     pairs = _without_sums(pairs, sources)
-    if not pairs or all(map(_as_yoyo, pairs)):
+    of_yoyo = any(pair.up.layout == "yoyo" and pair.up.path.parent in sources for pair in pairs)
+    if not pairs or of_yoyo or all(map(_as_yoyo, pairs)):
         return ledger_files.read_migrations(sources)
     unread = sorted({path for chain in reading.chains for path in chain.unread})
     if unread:

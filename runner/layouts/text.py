@@ -94,16 +94,7 @@ def whole(
     transactional: bool = True,
 ) -> ScriptText:
     """The script of a file that holds one direction."""
-    return ScriptText(
-        path=path,
-        id=id_,
-        layout=layout,
-        up=up,
-        content=text,
-        text=clean(text),
-        transactional=transactional,
-        header=header_of(text),
-    )
+    return part(path, text, text, layout, id_, up=up, transactional=transactional)
 
 
 def part(

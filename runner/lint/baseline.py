@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+from runner.lint.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,11 +104,11 @@ def unknown(report: Report, settings: Settings) -> Report:
     kept = tuple(finding for finding, mark in pairs if mark not in known)
     notes = []
     if len(kept) < len(marks):
-        notes.append(f"{len(marks) - len(kept)} known findings of the baseline are left out")
+        left_out = counted(len(marks) - len(kept), "known finding")
+        notes.append(f"left out, as the baseline has them: {left_out}")
     looked_at = {settings.relative(path) for path in report.texts}
     gone = [mark for mark, file in known.items() if file in looked_at and mark not in marks]
     if gone:
-        notes.append(
-            f"{len(gone)} findings of the baseline are gone; `--write-baseline` takes them out"
-        )
+        fixed = counted(len(gone), "finding")
+        notes.append(f"gone since the baseline: {fixed}; `--write-baseline` takes them out of it")
     return replace(report, findings=kept, notes=(*report.notes, *notes))

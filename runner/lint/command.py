@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import layout_named
+from runner.lint.counted import counted
 from runner.lint.engine import Report, lint
 from runner.lint.output import render
 from runner.lint.parallel import processes
@@ -78,7 +79,7 @@ def run_lint(
     if options.schema is not None and not options.trace:
         raise UsageError("--schema is for --trace", hint="add --trace")
     settings = _settings(options)
-    paths = paths or settings.paths or usual_paths()
+    paths = paths or [_from_here(path) for path in settings.paths] or usual_paths()
     only = None
     if options.since is not None or options.changed:
         from runner.lint.changed import changed_files
@@ -112,6 +113,12 @@ def run_lint(
     return render(shown, options.form), shown.failed(strict=settings.strict)
 
 
+def _from_here(path: Path) -> Path:
+    """A path as one would type it in this folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _cache() -> Cache | None:
     from runner.lint.cache import Cache, cache_folder
 
@@ -140,7 +147,8 @@ def _known_from_now(report: Report, settings: Settings) -> str:
     assert settings.baseline is not None
     marks = fingerprints(report.findings, report.texts, settings)
     write_baseline(settings.baseline, report.findings, marks, settings)
-    told = f"wrote {len(marks)} findings of {report.files} files to {settings.baseline}"
+    findings, files = counted(len(marks), "finding"), counted(report.files, "file")
+    told = f"wrote {findings} of {files} to {settings.baseline}"
     if settings.file is None or "baseline" not in settings.file.read_text("utf-8"):
         told += f'\nname it in trueup.toml: baseline = "{settings.baseline.name}"'
     return told

@@ -11,6 +11,7 @@ from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
+from runner.lint.counted import counted
 from runner.lint.ignores import apply_ignores
 from runner.lint.layouts import parsed
 from runner.lint.looked_at import notes_on, unreadable
@@ -165,7 +166,8 @@ def _wanted(
     wanted = [path for path in found if not settings.excludes(path)]
     notes = []
     if len(wanted) < len(found):
-        notes.append(f"{len(found) - len(wanted)} of {len(found)} files are excluded by settings")
+        left_out = len(found) - len(wanted)
+        notes.append(f"excluded by the settings: {left_out} of {counted(len(found), 'file')}")
     if only is not None:
         wanted = [path for path in wanted if path.resolve() in only]
     return wanted, notes

@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from runner.lint.counted import counted
 from runner.lint.model import LEVELS
 
 if TYPE_CHECKING:
@@ -63,14 +64,10 @@ def _block(finding: Finding) -> str:
 def summary(shown: Shown) -> str:
     """The last line: how many findings of each level in how many files."""
     counts = {level: sum(f.level == level for f in shown.findings) for level in LEVELS}
-    told = [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    told = [counted(counts["error"], "error"), counted(counts["warning"], "warning")]
     if counts["style"]:
         told.append(f"{counts['style']} of style")
-    return f"{', '.join(told)} in {_count(shown.files, 'file')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{', '.join(told)} in {counted(shown.files, 'file')}"
 
 
 def _json(shown: Shown) -> str:

@@ -8,7 +8,7 @@ import pytest
 from support.databases import DatabaseFactory
 from support.runs import query, run_trueup
 
-from runner.errors import MigrationFileError, UsageError
+from runner.errors import LedgerError, MigrationFileError, UsageError
 from runner.layouts.migrations import read_migrations
 from runner.review.plan import make_plan
 from runner.review.rehearse import Options, rehearse
@@ -136,7 +136,12 @@ def test_each_direction_has_a_transaction_of_its_own(tmp_path: Path, server_dsn:
 @pytest.mark.parametrize(
     ("table", "rows", "tool", "applied"),
     [
-        ("goose_db_version (version_id bigint, is_applied bool)", "(9, true)", "goose", 1),
+        (
+            "goose_db_version (id int, version_id bigint, is_applied bool)",
+            "(1, 0, true), (2, 9, true), (3, 10, true), (4, 10, false)",
+            "goose",
+            1,
+        ),
         ("schema_migrations (version text)", "('20240101')", "dbmate", 1),
         ("schema_migrations (version bigint, dirty bool)", "(2, false)", "up-down", 2),
         (
@@ -165,6 +170,23 @@ def test_what_the_tool_has_applied_is_not_planned_again(
     found = read_migrations([write(tmp_path, (BOTH_WAYS | ONE_WAY)[tool])])
     plan = make_plan(dsn, found)
     assert [file.migration for file in plan.files] == [m.id for m in found[applied:]]
+
+
+def test_a_version_that_failed_is_no_base_to_plan_from(
+    tmp_path: Path, database_factory: DatabaseFactory
+) -> None:
+    dsn = database_factory()
+    query(dsn, "CREATE TABLE schema_migrations (version bigint, dirty bool)")
+    query(dsn, "INSERT INTO schema_migrations VALUES (1, true)")
+    with pytest.raises(LedgerError, match="version 1 failed"):
+        make_plan(dsn, read_migrations([write(tmp_path, BOTH_WAYS["up-down"])]))
+
+
+def test_what_lies_below_a_source_of_yoyo_does_not_make_it_another_tool_s(tmp_path: Path) -> None:
+    files = {"0001_a.sql": CREATE, "0001_a.rollback.sql": "DROP TABLE public.shop;"}
+    write(tmp_path, files | {"scripts/x.sql": "BEGIN;\nSELECT 1;\nCOMMIT;\n"})
+    (found,) = read_migrations([tmp_path])
+    assert (found.id, found.of_another_tool) == ("0001_a", False)
 
 
 def test_what_only_the_tool_knows_is_not_run_as_something_else(tmp_path: Path) -> None:
