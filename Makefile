@@ -39,6 +39,9 @@ format: $(STAMP) ## put the code into its style
 bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
 
+architecture: $(STAMP) ## draw docs/architecture.svg from the code's own imports
+	@PYTHONPATH=tests $(BIN)/python -m architecture
+
 constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; needs uv
 	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \
 	    { echo "make constraints: no uv; install it: $(BIN)/pip install uv" >&2; exit 1; }; \

@@ -50,6 +50,13 @@ class Result:
     seconds: float
 
 
+def describe(result: Result, width: int) -> str:
+    """What became of a database as a line of text, its name as wide as the widest."""
+    standing = {None: "left", 0: "done"}.get(result.exit_code, "failed")
+    line = f"{result.name:<{width}}  {standing:<6}  {result.seconds:6.1f} s"
+    return f"{line}  {result.message}"
+
+
 def read_fleet(path: Path) -> list[Member]:
     """Read a fleet file.
 

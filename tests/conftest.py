@@ -10,6 +10,7 @@ that shared one would meet in them. It costs half a second a worker, in parallel
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = {"server", "server_dsn"} & set(getattr(item, "fixturenames", ()))
         if wanted and item.path.is_relative_to(UNIT):
             raise pytest.UsageError(f"{item.nodeid} uses a server: move it to tests/database")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_hear_interrupts() -> None:
+    # A background job ignores ^C, and what it starts inherits that. A handler is not inherited.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

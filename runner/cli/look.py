@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from runner import config
-from runner.cli.fleet import on_fleet
-from runner.cli.root import (
-    STANDARD,
-    cli,
-    of_unit,
-    options,
-    print_json,
-    resolve,
-    resolve_standard,
-)
+from runner import config, places
+from runner.cli.root import cli, on_fleet, options, print_json
 
 
 @cli.command()
 @on_fleet
-@click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
-@options("unit", "dsn", "config", "service", "sources", "json")
+@options("standard", "unit", "dsn", "config", "service", "sources", "json")
 def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: Any) -> None:
     """Find everything that would stop the conversion, before anything is changed.
 
@@ -46,15 +37,16 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
     from runner.preflight.render import print_report
     from runner.standard import load_standard
 
-    dsn, path = resolve_standard(standard_path, **where)
+    dsn, path = places.locate_standard(standard_path, **where)
     standard = load_standard(path)
+    chosen = standard.of(places.tables_of_unit(path, unit)) if unit else standard
     with (
         connect(dsn, application_name="trueup check") as connection,
         Console(stderr=True).status("reading the catalog") as status,
     ):
         report = check(
             connection,
-            of_unit(standard, path, unit),
+            chosen,
             folder=path.parent,
             whole=standard,
             on_table=lambda name: status.update(f"reading {name}"),
@@ -69,7 +61,7 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
 
 @cli.command()
 @on_fleet
-@click.option("--standard", "standard_path", type=click.Path(path_type=Path), help=STANDARD)
+@options("standard")
 @click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
 @click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")
 @options("unit", "dsn", "config", "service", "sources", "strategy", "json")
@@ -97,9 +89,19 @@ def verify(
       trueup verify --service model_orchestration --drift
     """
     if drift:
+        from runner.execute.drift import describe_drift
+        from runner.execute.drift import drift as find_drift
+
         if unit:
             raise click.UsageError("--drift and --unit exclude each other")
-        _verify_drift(scratch, as_json=as_json, strategy=strategy, **where)
+        dsn, migrations = places.locate(strategy=strategy, **where)
+        found = find_drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
+        if as_json:
+            print_json([asdict(difference) for difference in found])
+        else:
+            click.echo(describe_drift(found))
+        if found:
+            sys.exit(1)
         return
     from rich.console import Console
 
@@ -109,8 +111,10 @@ def verify(
     from runner.verify.render import as_json as verification_as_json
     from runner.verify.render import print_verification
 
-    dsn, path = resolve_standard(standard_path, **where)
-    standard = of_unit(load_standard(path), path, unit)
+    dsn, path = places.locate_standard(standard_path, **where)
+    standard = load_standard(path)
+    if unit:
+        standard = standard.of(places.tables_of_unit(path, unit))
     with connect(dsn, application_name="trueup verify") as connection:
         verification = verify(connection, standard)
     if as_json:
@@ -118,23 +122,6 @@ def verify(
     else:
         print_verification(verification, Console())
     if not verification.at_standard:
-        sys.exit(1)
-
-
-def _verify_drift(scratch: str | None, *, as_json: bool, **where: Any) -> None:
-    from dataclasses import asdict
-
-    from runner.execute.scratch import drift
-
-    dsn, migrations = resolve(**where)
-    found = drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
-    if as_json:
-        print_json([asdict(difference) for difference in found])
-    else:
-        for difference in found:
-            click.echo(str(difference))
-        click.echo(f"changed past the files: {len(found)}")
-    if found:
         sys.exit(1)
 
 

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from runner import config
+from runner import config, places
 from runner.cli.root import cli, options, print_json
 from runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from psycopg import Connection
-
-    from runner.ledger.files import Migration
 
 
 @cli.command()
@@ -47,7 +40,7 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     from runner.review import plan_show
     from runner.review.plan import make_plan
 
-    dsn, migrations, _ = resolve_for_review(where)
+    dsn, migrations, _ = places.locate_for_review(**where)
     found = make_plan(dsn, migrations, to=to, unit=unit, rehearsal=rehearsal)
     if form == "json":
         print_json(plan_show.as_json(found))
@@ -82,7 +75,7 @@ def report(
     """
     from runner.review.report.command import write_report
 
-    dsn, migrations, standard = resolve_for_review(where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     write_report(
         dsn,
         migrations,
@@ -100,6 +93,14 @@ def report(
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
 @click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
+@click.option(
     "--base",
     default="baseline",
     show_default=True,
@@ -115,14 +116,16 @@ def report(
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("dsn", "config", "service", "sources", "strategy", "layout")
+@options("sign_key", "dsn", "config", "service", "sources", "strategy", "layout")
 def review(
     rows: int,
     made_up_rows: bool,
     scratch: str | None,
+    time_limit: float,
     base: str,
     since: str | None,
     output: Path,
+    sign_key: Path | None,
     **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
@@ -138,21 +141,30 @@ def review(
     """
     from rich.console import Console
 
-    from runner.review import pull_request
+    from runner.review import pull_request, signing
     from runner.review.rehearse import Options
     from runner.review.since import base_before
 
-    dsn, migrations, standard = resolve_for_review(where)
+    dsn, migrations, standard = places.locate_for_review(**where)
     if since is not None:
         before = base_before(migrations, since)
         if before is None:
             click.echo(f"nothing to review: no migration was changed after {since}")
             return
         base = before
-    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    options = Options(
+        rows=rows, made_up=made_up_rows, scratch=scratch, base=base, seconds=time_limit
+    )
+    key = signing.read_key(sign_key)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
-            dsn, migrations, standard, folder=output, options=options, listener=status.update
+            dsn,
+            migrations,
+            standard,
+            folder=output,
+            options=options,
+            listener=status.update,
+            key=key,
         )
     click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
@@ -164,6 +176,14 @@ def review(
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
 @click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
 @click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
 @click.option(
@@ -181,8 +201,16 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "layout", "json")
-def rehearse(as_json: bool, **options: Any) -> None:
+@options("unit", "sign_key", "dsn", "config", "service", "sources", "strategy", "layout", "json")
+def rehearse(
+    dsn: str | None,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+    strategy: str,
+    layout: str | None,
+    **options: Any,
+) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
 
     Takes the schema and a sample of rows from the live database, which is only read; without a
@@ -197,8 +225,15 @@ def rehearse(as_json: bool, **options: Any) -> None:
     """
     from runner.review.rehearse.command import run
 
-    dsn, migrations, standard = resolve_for_review(options)
-    if not run(dsn, migrations, standard, as_json=as_json, **options):
+    found, migrations, standard = places.locate_for_review(
+        dsn=dsn,
+        config_path=config_path,
+        service=service,
+        sources=sources,
+        strategy=strategy,
+        layout=layout,
+    )
+    if not run(found, migrations, standard, **options):
         sys.exit(1)
 
 
@@ -227,10 +262,17 @@ def rehearse(as_json: bool, **options: Any) -> None:
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
 @click.option("--cache/--no-cache", default=True, help="Look again only at what was changed.")
 @click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
-@options("layout", "config", "service", "sources", "json")
+@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and do nothing else.")
+@click.option("--also-applied", is_flag=True, help="For --fix: files that may be applied, too.")
+@options("layout", "dsn", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
     rules: bool,
+    fixes: bool,
+    diff: bool,
+    also_applied: bool,
+    dsn: str | None,
     as_json: bool,
     config_path: Path | None,
     service: str | None,
@@ -246,19 +288,28 @@ def lint(
     Example:
       trueup lint migrations/
       trueup lint --since origin/main --format github migrations/
+      trueup lint --diff migrations/
     """
-    from runner.lint.command import Options, list_rules, run_lint
+    from runner.lint.command import Options, list_rules, run_fix, run_lint
 
     if rules:
         click.echo(list_rules())
         return
     if as_json:
         options["form"] = "json"
-    text, failed = run_lint(
-        paths,
-        lambda: _lint_folders(config_path=config_path, service=service, sources=sources),
-        Options(**options),
-    )
+    chosen = Options(**options)
+
+    def usual() -> list[Path]:
+        return places.folders_to_lint(config_path=config_path, service=service, sources=sources)
+
+    if fixes or diff:
+        done, shown = run_fix(
+            paths, usual, chosen, write=not diff, dsn=dsn, also_applied=also_applied
+        )
+        click.echo(shown, err=not diff)
+        if diff:
+            sys.exit(1 if done.files else 0)
+    text, failed = run_lint(paths, usual, chosen)
     click.echo(text)
     if failed:
         sys.exit(1)
@@ -282,52 +333,3 @@ def lsp() -> None:
             "trueup lsp needs the Python package pygls", hint="pip install 'trueup[lsp]'"
         ) from None
     make_server().start_io()
-
-
-def _lint_folders(
-    *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
-) -> list[Path]:
-    values = config.read_config(config_path or config.find_config(Path.cwd()))
-    found = [config.resolve_sources(sources, service, values, s) for s in config.STRATEGIES]
-    folders = [path for each in found for path in (*each.folders, *each.on_request)]
-    there = [path for path in dict.fromkeys(folders) if path.is_dir()]
-    if not there:
-        listed = ", ".join(map(str, folders))
-        raise UsageError(f"there is nothing to lint: none of these folders exists: {listed}")
-    return there
-
-
-def resolve_for_review(
-    options: dict[str, Any],
-) -> tuple[str | None, tuple[Migration, ...], Path | None]:
-    """Take the place of things out of a verb's options; nothing need name a database."""
-    from runner.layouts import layout_named
-    from runner.layouts.migrations import read_migrations
-    from runner.lint.settings import find_settings
-
-    named = options.pop("layout")
-    layout = layout_named(named) if named else find_settings(Path.cwd()).layout
-    values = config.read_config(options.pop("config_path") or config.find_config(Path.cwd()))
-    folders = config.resolve_sources(
-        options.pop("sources"), options.pop("service"), values, options.pop("strategy")
-    )
-    found = read_migrations(folders.folders, on_request=folders.on_request, layout=layout)
-    standard = next(
-        (p for f in folders.folders if (p := f.parent / "standard.toml").is_file()), None
-    )
-    return config.find_dsn(options.pop("dsn"), values), found, standard
-
-
-def rehearsed(
-    named: str, migrations: tuple[Migration, ...]
-) -> Callable[[Connection, Sequence[Migration]], None]:
-    """What `apply --require-rehearsal` asks before it runs."""
-    from runner.review import certificate
-
-    of_file = certificate.read_file(Path(named)) if named else None
-
-    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
-        found = of_file or certificate.load_stored(connection)
-        certificate.require(found, connection, chosen, migrations)
-
-    return approve

@@ -1,10 +1,12 @@
-"""The command itself: its options, where it finds database and files, how it prints."""
+"""The command itself, and what its verbs share: options, the fleet, JSON."""
 
 from __future__ import annotations
 
-import os
+import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +14,7 @@ from runner import config
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runner.ledger.files import Migration
-    from runner.standard.model import Standard
+    from runner.fleet import Result
 
 
 EXIT_CODES = """\b
@@ -57,9 +56,6 @@ def cli() -> None:
       trueup status --service model_orchestration
       trueup apply  --service model_orchestration --to enforce
     """
-
-
-STANDARD = "The standard; else standard.toml beside the migrations."
 
 
 def options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -109,10 +105,22 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         type=click.Choice(["edited", "deleted", "out-of-order"]),
         help="Go on although files were edited, deleted or come out of order since.",
     ),
+    "standard": click.option(
+        "--standard",
+        "standard_path",
+        type=click.Path(path_type=Path),
+        help="The standard; else standard.toml beside the migrations.",
+    ),
     "rehearsal": click.option(
         "--rehearsal",
         type=click.Path(path_type=Path, dir_okay=False),
         help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
+    ),
+    "sign_key": click.option(
+        "--sign-key",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
     ),
     "unit": click.option(
         "--unit",
@@ -121,6 +129,8 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     ),
     "deadline": click.option(
         "--deadline",
+        type=config.parse_seconds,
+        metavar="TIME",
         default="10m",
         show_default=True,
         help="How long to go on trying for a lock: 30s, 10m, 2h.",
@@ -128,57 +138,75 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
 }
 
 
-def resolve(
-    *,
-    dsn: str | None,
-    config_path: Path | None,
-    service: str | None,
-    sources: tuple[str, ...],
-    strategy: str,
-) -> tuple[str, tuple[Migration, ...]]:
-    """The database and the migrations that the options name."""
-    from runner.ledger.files import read_migrations
+def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb --fleet, to run with its other options on each database that a file names."""
 
-    complete = (service or sources) and (dsn or any(map(os.environ.get, config.DSN_VARIABLES)))
-    # Reading a yoyo.ini costs more time than all the rest of a run with nothing to do.
-    path = config_path or (None if complete else config.find_config(Path.cwd()))
-    values = config.read_config(path)
-    folders = config.resolve_sources(sources, service, values, strategy)
-    found = read_migrations(folders.folders, on_request=folders.on_request)
-    return config.resolve_dsn(dsn, values), found
+    @click.option(
+        "--fleet",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Do so on every database that a TOML file names, canaries first.",
+    )
+    @click.option(
+        "-j",
+        "parallel",
+        type=click.IntRange(1, 64),
+        default=8,
+        show_default=True,
+        help="How many databases of a fleet at a time.",
+    )
+    @wraps(verb)
+    def either(fleet: Path | None, parallel: int, **values: Any) -> None:
+        if fleet is None:
+            verb(**values)
+        else:
+            _on_each(fleet, parallel, as_json=values["as_json"])
 
-
-def resolve_standard(
-    named: Path | None,
-    *,
-    dsn: str | None,
-    config_path: Path | None,
-    service: str | None,
-    sources: tuple[str, ...],
-) -> tuple[str, Path]:
-    """The database, and the standard.toml that is named or stands beside the migrations."""
-    values = config.read_config(config_path or config.find_config(Path.cwd()))
-    if named is None:
-        folders = config.resolve_sources(sources, service, values, "online").folders
-        named = next((p for f in folders if (p := f.parent / "standard.toml").is_file()), None)
-    if named is None:
-        raise UsageError(
-            "no standard.toml stands beside the migrations", hint="name it: --standard FILE"
-        )
-    return config.resolve_dsn(dsn, values), named
+    return either
 
 
-def of_unit(standard: Standard, path: Path, unit: str | None) -> Standard:
-    """The standard of one unit of tables, as the files beside it tell the units apart."""
-    if unit is None:
-        return standard
-    from runner.ledger.files import read_migrations
-    from runner.ledger.units import tables_of, unit_of
+def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
+    """Give the command's own options to one run for each database of a fleet."""
+    from dataclasses import asdict
 
-    strategy = "online" if any((path.parent / "online").glob("*.sql")) else "window"
-    folders = config.resolve_sources((), str(path.parent), {}, strategy)
-    found = read_migrations(folders.folders, on_request=folders.on_request)
-    return standard.of(tables_of(found, unit_of(found, unit)))
+    from runner.fleet import describe, read_fleet, run_fleet
+
+    members = read_fleet(path)
+    width = max(len(member.name) for member in members)
+
+    def show(result: Result) -> None:
+        if not as_json:
+            click.echo(describe(result, width))
+
+    results = run_fleet(members, _arguments(), parallel=parallel, report=show)
+    done = sum(result.exit_code == 0 for result in results)
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        click.echo(f"fleet: {done} of {len(results)} databases done")
+    if done < len(results):
+        sys.exit(1)
+
+
+def _arguments() -> list[str]:
+    """The verb and its options, as they were given, without those of the fleet."""
+    context = click.get_current_context()
+    arguments = [context.command.name or ""]
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in ("fleet", "parallel", "as_json", "log_format"):
+            continue
+        if source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        if option.name == "dsn":
+            raise UsageError("--dsn and --fleet exclude each other")
+        value = context.params[option.name or ""]
+        name = option.opts[-1]
+        if isinstance(value, bool):
+            arguments.append(name)
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                arguments += [name, str(one)]
+    return arguments
 
 
 def print_json(value: object) -> None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner import config
-from runner.cli.fleet import on_fleet
-from runner.cli.review import rehearsed
-from runner.cli.root import cli, options, print_json, resolve
+from runner import config, places
+from runner.cli.root import cli, on_fleet, options, print_json
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from psycopg import Connection
-
-    from runner.execute.dry_run import Trial
-    from runner.execute.engine import Outcome
-    from runner.ledger.files import Migration
     from runner.ledger.repair import Repair
-    from runner.ledger.status import MigrationStatus
 
 
 @cli.command()
@@ -51,6 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cancel-blockers",
+    type=config.parse_seconds,
     metavar="WAIT",
     help="Cancel queries that hold a table which a file needs, after waiting for so long: 30s.",
 )
@@ -63,17 +58,20 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-lag",
+    type=config.parse_seconds,
+    metavar="TIME",
     default="10s",
     show_default=True,
     help="A backfill waits while a standby is further behind than this.",
 )
 @click.option(
     "--pause",
+    type=config.parse_seconds,
     metavar="TIME",
     help="How long a backfill rests after each stretch of about half a second; without it, while"
     " clients are active, as long as they need not to feel it.",
 )
-@options("unit")
+@options("unit", "sign_key")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
@@ -81,13 +79,14 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    sign_key: Path | None,
     force: tuple[str, ...],
-    cancel_blockers: str | None,
+    cancel_blockers: float | None,
     jobs: int,
-    max_lag: str,
-    pause: str | None,
+    max_lag: float,
+    pause: float | None,
     accept: tuple[str, ...],
-    deadline: str,
+    deadline: float,
     as_json: bool,
     log_format: str,
     **where: Any,
@@ -107,26 +106,44 @@ def apply(
     """
     from runner.execute import engine, listeners
 
-    dsn, migrations = resolve(**where)
+    dsn, migrations = places.locate(**where)
+    approve = None
+    if rehearsal is not None:
+        from runner.review.approval import approval
+
+        approve = approval(
+            Path(rehearsal) if rehearsal else None,
+            migrations,
+            sign_key,
+            tell=partial(click.echo, err=True),
+        )
     settings = engine.Settings(
-        deadline=config.parse_seconds(deadline),
-        waiting_period="0" if force else waiting_period,
+        deadline=deadline,
+        waiting_period=waiting_period,
         schema=config.ledger_schema(dsn),
         accept=frozenset(accept),
-        cancel_blockers=None if cancel_blockers is None else config.parse_seconds(cancel_blockers),
+        cancel_blockers=cancel_blockers,
         jobs=jobs,
-        max_lag=config.parse_seconds(max_lag),
-        pause=None if pause is None else config.parse_seconds(pause),
-        approve=_approval(rehearsal, force, waiting_period, migrations),
+        max_lag=max_lag,
+        pause=pause,
+        force=force,
+        approve=approve,
     )
     if dry:
-        from runner.execute.dry_run import dry_run
+        from runner.execute.dry_run import describe_trials, dry_run
 
-        _show_trials(dry_run(dsn, migrations, to=to, unit=unit, settings=settings), as_json=as_json)
+        trials = dry_run(dsn, migrations, to=to, unit=unit, settings=settings)
+        if as_json:
+            print_json([asdict(trial) for trial in trials])
+        else:
+            click.echo(describe_trials(trials))
         return
     listener = listeners.default_listener(log_format)
     outcome = engine.apply(dsn, migrations, to=to, unit=unit, settings=settings, listener=listener)
-    _show_outcome(outcome, "applied", as_json=as_json)
+    if as_json:
+        print_json(asdict(outcome))
+    else:
+        click.echo(outcome)
 
 
 @cli.command()
@@ -140,7 +157,7 @@ def rollback(
     unit: str | None,
     everything: bool,
     accept: tuple[str, ...],
-    deadline: str,
+    deadline: float,
     as_json: bool,
     log_format: str,
     **where: Any,
@@ -160,7 +177,7 @@ def rollback(
 
     if to and everything:
         raise click.UsageError("--to and --all exclude each other")
-    dsn, migrations = resolve(**where)
+    dsn, migrations = places.locate(**where)
     outcome = engine.rollback(
         dsn,
         migrations,
@@ -168,20 +185,23 @@ def rollback(
         everything=everything,
         unit=unit,
         settings=engine.Settings(
-            deadline=config.parse_seconds(deadline),
+            deadline=deadline,
             schema=config.ledger_schema(dsn),
             accept=frozenset(accept),
         ),
         listener=listeners.default_listener(log_format),
     )
-    _show_outcome(outcome, "rolled back", as_json=as_json)
+    if as_json:
+        print_json(asdict(outcome))
+    else:
+        click.echo(outcome)
 
 
 @cli.command()
 @on_fleet
 @click.option("--scratch", metavar="DSN", help="Another server for the scratch database.")
 @options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
-def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) -> None:
+def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) -> None:
     """Record an existing database as standing at the legacy schema.
 
     The baseline files are run on a scratch database, which is dropped afterwards. Only when the
@@ -196,8 +216,8 @@ def baseline(scratch: str | None, deadline: str, as_json: bool, **where: Any) ->
     from runner.execute.engine import Settings
     from runner.execute.record import baseline as record_baseline
 
-    dsn, migrations = resolve(**where)
-    settings = Settings(deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn))
+    dsn, migrations = places.locate(**where)
+    settings = Settings(deadline=deadline, schema=config.ledger_schema(dsn))
     recorded = record_baseline(dsn, migrations, server=scratch, settings=settings)
     if as_json:
         print_json({"recorded": recorded})
@@ -219,23 +239,20 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
     """
     from runner.execute.grants import role_needs
 
-    dsn, migrations = resolve(**where)
+    dsn, migrations = places.locate(**where)
     found = role_needs(dsn, migrations, role, schema=config.ledger_schema(dsn))
     if as_json:
-        from dataclasses import asdict
-
         print_json([asdict(need) for need in found])
-        return
-    for need in found:
-        mark = "-- has already: " if need.held else ""
-        click.echo(f"{mark}{need.statement}  -- {need.why}")
+    else:
+        for need in found:
+            click.echo(need)
 
 
 @cli.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
 @options("dsn", "config", "service", "sources", "strategy", "deadline")
-def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None:
+def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> None:
     """Record named migrations as their files are now, after showing what changed.
 
     For files that were edited, renamed or deleted on purpose, and for those that plain yoyo
@@ -248,8 +265,8 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None
     from runner.execute.engine import Settings
     from runner.execute.record import repair as record_repairs
 
-    dsn, migrations = resolve(**where)
-    settings = Settings(deadline=config.parse_seconds(deadline), schema=config.ledger_schema(dsn))
+    dsn, migrations = places.locate(**where)
+    settings = Settings(deadline=deadline, schema=config.ledger_schema(dsn))
 
     def confirmed(plan: list[Repair]) -> bool:
         for item in plan:
@@ -266,13 +283,17 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: str, **where: Any) -> None
 @click.option("--watch", is_flag=True, help="Look again every second, until interrupted.")
 @click.option(
     "--waiting-period",
+    type=config.parse_seconds,
+    metavar="TIME",
     default="24h",
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
 @options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "json")
-def status(watch: bool, waiting_period: str, unit: str | None, as_json: bool, **where: Any) -> None:
+def status(
+    watch: bool, waiting_period: float, unit: str | None, as_json: bool, **where: Any
+) -> None:
     """Tell what is applied, how far backfills are, and who uses the old names.
 
     Reads only, takes no lock.
@@ -282,104 +303,20 @@ def status(watch: bool, waiting_period: str, unit: str | None, as_json: bool, **
       trueup status --service model_orchestration
       trueup status --service model_orchestration --watch
     """
-    import time
-    from dataclasses import asdict
-    from datetime import timedelta
-
     from runner.execute import underway
-    from runner.ledger.records import read_ledger
-    from runner.ledger.status import read_status
-    from runner.ledger.units import is_of, tables_of, unit_of
-    from runner.postgres.connect import connect
 
-    dsn, migrations = resolve(**where)
-    within = unit_of(migrations, unit) if unit else None
-    tables = tables_of(migrations, within) if within else frozenset()
-    period = timedelta(seconds=config.parse_seconds(waiting_period))
-    with connect(dsn, application_name="trueup status") as connection:
-        while True:
-            ledger = read_ledger(connection, schema=config.ledger_schema(dsn))
-            lines = read_status(connection, migrations, ledger)
-            backfills = underway.read_backfills(connection)
-            old_names = underway.read_old_names(connection, period)
-            if within is not None:
-                lines = [x for x in lines if x.migration in within.files | within.shared]
-                backfills = [x for x in backfills if x.file in within.files]
-                old_names = [x for x in old_names if is_of(tables, x.name)]
-            if as_json:
-                print_json(
-                    {
-                        "migrations": [asdict(line) for line in lines],
-                        "backfills": [asdict(backfill) for backfill in backfills],
-                        "old_names": [asdict(name) for name in old_names],
-                    }
-                )
-            else:
-                if watch:
-                    click.clear()
-                _show_status(lines)
-                for backfill in backfills:
-                    click.echo(underway.describe_backfill(backfill))
-                for name in old_names:
-                    click.echo("\n".join(underway.describe_old_name(name)))
-            if not watch:
-                return
-            time.sleep(1)
-
-
-def _show_status(lines: list[MigrationStatus]) -> None:
-    width = max(len(line.migration) for line in lines)
-    for line in lines:
-        when = f"  {line.applied_at} UTC" if line.applied_at else ""
-        # Who rolled a file back did not apply it.
-        by = f"  {line.by}" if line.by and line.standing not in ("PENDING", "ON_REQUEST") else ""
-        click.echo(f"{line.standing.lower():<10}  {line.migration:<{width}}{when}{by}".rstrip())
-        for note in line.notes:
-            click.echo(f"            {note}")
-
-
-def _approval(
-    rehearsal: str | None,
-    force: tuple[str, ...],
-    waiting_period: str | None,
-    migrations: tuple[Migration, ...],
-) -> Callable[[Connection, Sequence[Migration]], None] | None:
-    """What must agree, under the lock, to what is about to run."""
-    asked = []
-    if rehearsal is not None:
-        asked.append(rehearsed(rehearsal, migrations))
-    if force:
-        from runner.execute.gate import forced
-
-        asked.append(forced(force, waiting_period))
-
-    def approve(connection: Connection, chosen: Sequence[Migration]) -> None:
-        for ask in asked:
-            ask(connection, chosen)
-
-    return approve if asked else None
-
-
-def _show_outcome(outcome: Outcome, done: str, *, as_json: bool) -> None:
-    if as_json:
-        from dataclasses import asdict
-
-        print_json(asdict(outcome))
-    elif not outcome.migrations:
-        click.echo("nothing to do")
-    else:
-        count = len(outcome.migrations)
-        click.echo(f"{done}: {count} {'file' if count == 1 else 'files'}")
-
-
-def _show_trials(trials: list[Trial], *, as_json: bool) -> None:
-    if as_json:
-        from dataclasses import asdict
-
-        print_json([asdict(trial) for trial in trials])
-        return
-    for trial in trials:
-        result = f"tried in {trial.seconds:.3f} s" if trial.tried else f"not tried: {trial.reason}"
-        click.echo(f"{trial.migration}  {result}")
-    tried = sum(trial.tried for trial in trials)
-    click.echo(f"dry run: {tried} of {len(trials)} pending tried and undone; nothing was changed")
+    dsn, migrations = places.locate(**where)
+    for found in underway.look(
+        dsn,
+        migrations,
+        waiting_period=timedelta(seconds=waiting_period),
+        unit=unit,
+        schema=config.ledger_schema(dsn),
+        every=1.0 if watch else None,
+    ):
+        if as_json:
+            print_json(asdict(found))
+            continue
+        if watch:
+            click.clear()
+        click.echo(underway.describe(found))

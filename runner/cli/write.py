@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -94,10 +95,7 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     Example:
       trueup generate --service model_orchestration --check
     """
-    from dataclasses import asdict
-
-    from runner.generate.only_window import in_short
-    from runner.generate.write import generate_service
+    from runner.generate.write import describe, generate_service
 
     folder = config.service_folder(service)
     if dsn is None and not (folder / "legacy").is_dir():
@@ -106,15 +104,6 @@ def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
     if as_json:
         print_json(asdict(written))
     else:
-        for place in dict.fromkeys(path.rpartition("/")[0] for path in written.added):
-            count = sum(path.rpartition("/")[0] == place for path in written.added)
-            click.echo(f"{'missing' if dry else 'added'}: {count} files in {place}/")
-        for path in written.differing:
-            click.echo(f"differs: {path}")
-        for reason in in_short(written.only_window):
-            click.echo(f"only the window strategy: {reason}")
-        if written.converted:
-            click.echo(f"converted already, no files needed: {', '.join(written.converted)}")
-        click.echo(f"{len(written.unchanged)} files are as they would be generated")
+        click.echo("\n".join(describe(written, dry=dry)))
     if dry and (written.added or written.differing):
         sys.exit(1)

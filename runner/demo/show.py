@@ -27,7 +27,7 @@ from runner.execute.events import (
 from runner.preflight.render import print_report
 
 if TYPE_CHECKING:
-    from runner.demo.story import Result, Sample
+    from runner.demo.result import Result, Sample
     from runner.preflight import Report
 
 

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from psycopg.rows import dict_row
 
 from runner import config
 from runner.demo.data import fill
+from runner.demo.result import Phase, Result, Sample
 from runner.demo.show import Show
 from runner.errors import TrueupError
 from runner.execute import engine
@@ -31,58 +31,6 @@ from runner.verify import verify
 
 SERVICE = "model_orchestration"
 _WAITING_PERIOD = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One transaction of a client.
-
-    Args:
-        ended: on the monotonic clock, in seconds.
-        seconds: how long it took.
-        name: what it was.
-        error: empty when it went well.
-    """
-
-    ended: float
-    seconds: float
-    name: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A stretch of the demo, on the monotonic clock."""
-
-    name: str
-    begun: float
-    ended: float
-
-
-@dataclass
-class Result:
-    """What the demo measured."""
-
-    rows: int
-    version: tuple[int, int]
-    phases: list[Phase] = field(default_factory=list)
-    samples: dict[str, list[Sample]] = field(default_factory=lambda: {"old": [], "new": []})
-    before: dict[str, dict[str, Any]] = field(default_factory=dict)
-    after: dict[str, dict[str, Any]] = field(default_factory=dict)
-    distances: list[str] = field(default_factory=list)
-    counted: int = 0
-
-    @property
-    def failed(self) -> int:
-        """How many transactions of both clients failed."""
-        return sum(bool(s.error) for samples in self.samples.values() for s in samples)
-
-    @property
-    def acknowledged(self) -> int:
-        """How many increments of the shared counter the clients saw succeed."""
-        return sum(
-            s.name == "count" and not s.error for samples in self.samples.values() for s in samples
-        )
 
 
 class _Clients:
@@ -323,6 +271,3 @@ def run_demo(*, rows: int, keep: bool, as_json: bool) -> bool:
     if keep:
         show.kept(server.keep_instructions("demo"))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged
-
-
-__all__ = ["Demo", "Phase", "Result", "Sample", "run_demo"]

@@ -99,6 +99,19 @@ def dry_run(
                 connection.execute("ROLLBACK")
 
 
+def describe_trials(trials: Sequence[Trial]) -> str:
+    """A dry run as lines of text."""
+    lines = [f"{trial.migration}  {_result(trial)}" for trial in trials]
+    tried = sum(trial.tried for trial in trials)
+    return "\n".join(
+        [*lines, f"dry run: {tried} of {len(trials)} pending tried and undone; nothing was changed"]
+    )
+
+
+def _result(trial: Trial) -> str:
+    return f"tried in {trial.seconds:.3f} s" if trial.tried else f"not tried: {trial.reason}"
+
+
 def _try_all(connection: Connection, chosen: Sequence[Migration]) -> list[Trial]:
     trials: list[Trial] = []
     untried: set[str] = set()

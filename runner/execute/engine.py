@@ -41,6 +41,13 @@ class Outcome:
     migrations: tuple[str, ...]
     seconds: float
 
+    def __str__(self) -> str:
+        if not self.migrations:
+            return "nothing to do"
+        done = "applied" if self.operation == "APPLY" else "rolled back"
+        count = len(self.migrations)
+        return f"{done}: {count} {'file' if count == 1 else 'files'}"
+
 
 def apply(
     dsn: str,
@@ -146,6 +153,7 @@ def _run(
             return Outcome(run, operation, (), time.monotonic() - begun)
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
+        from runner.execute.gate import require_unused
         from runner.ledger.privileges import require_privileges
         from runner.ledger.rules import check_files
 
@@ -161,6 +169,8 @@ def _run(
             check_files(m for m in chosen if m.id not in known)
             if settings.approve:
                 settings.approve(connection, chosen)
+            if settings.force:
+                require_unused(connection, chosen, settings.force, settings.waiting_period)
             ids = tuple(migration.id for migration in chosen)
             listener(RunStarted(run, operation, database, user, ids))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))

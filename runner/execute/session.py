@@ -39,6 +39,8 @@ class Settings:
             how many processes a statement may use.
         max_lag: seconds that a standby may be behind while a backfill works.
         pause: seconds between two stretches of a backfill; None: as long as clients need.
+        force: old names that contract removes although they may be in use; all others are still
+            held to the waiting period.
         approve: called under the lock with what is about to run; stops the run by raising.
     """
 
@@ -51,6 +53,7 @@ class Settings:
     jobs: int = 1
     max_lag: float = 10.0
     pause: float | None = None
+    force: tuple[str, ...] = ()
     approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 
@@ -82,8 +85,10 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
     """
     run = f"trueup-{uuid.uuid4()}"
     variables = {"lock_timeout": settings.lock_timeout, "trueup.run": run}
-    if settings.waiting_period is not None:
-        variables["trueup.waiting_period"] = settings.waiting_period
+    # With --force the files' own gate is open, and runner.execute.gate asks instead.
+    waiting_period = "0" if settings.force else settings.waiting_period
+    if waiting_period is not None:
+        variables["trueup.waiting_period"] = waiting_period
     values = {**parse_dsn(dsn), "client_encoding": "utf8", "application_name": run}
     connection = connect(make_conninfo(**values), application_name=run, settings=variables)
     try:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg import errors
 from psycopg.rows import class_row
 
+from runner.ledger.records import read_ledger
+from runner.ledger.status import describe_status, read_status
+from runner.ledger.units import is_of, tables_of, unit_of
+from runner.postgres.connect import connect
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from psycopg import Connection
+
+    from runner.ledger.files import Migration
+    from runner.ledger.status import MigrationStatus
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,70 @@ class OldName:
     unused_since: datetime | None
     allowed_from: datetime | None
     users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Underway:
+    """Where a database is on its way.
+
+    Args:
+        migrations: where each file stands.
+        backfills: how far those are that have begun.
+        old_names: how much each is used.
+    """
+
+    migrations: tuple[MigrationStatus, ...]
+    backfills: tuple[BackfillStatus, ...]
+    old_names: tuple[OldName, ...]
+
+
+def look(
+    dsn: str,
+    migrations: Sequence[Migration],
+    *,
+    waiting_period: timedelta,
+    unit: str | None = None,
+    schema: str | None = None,
+    every: float | None = None,
+) -> Iterator[Underway]:
+    """Look at a database once, or again and again; reads only, takes no lock.
+
+    Args:
+        dsn: the database.
+        migrations: all that the sources hold, in the order of read_migrations.
+        waiting_period: how long an old name must be unused before contract removes it.
+        unit: a table by its old or new name: tell of its unit of tables alone.
+        schema: the schema of yoyo's tables, None to look for them.
+        every: seconds between two looks; None to look once.
+
+    Raises:
+        TrueupError: one of its kinds; the ledger cannot be read, no unit has the table.
+    """
+    within = unit_of(migrations, unit) if unit else None
+    tables = tables_of(migrations, within) if within else frozenset()
+    with connect(dsn, application_name="trueup status") as connection:
+        while True:
+            ledger = read_ledger(connection, schema=schema)
+            lines = read_status(connection, migrations, ledger)
+            backfills = read_backfills(connection)
+            old_names = read_old_names(connection, waiting_period)
+            if within is not None:
+                lines = [x for x in lines if x.migration in within.files | within.shared]
+                backfills = [x for x in backfills if x.file in within.files]
+                old_names = [x for x in old_names if is_of(tables, x.name)]
+            yield Underway(tuple(lines), tuple(backfills), tuple(old_names))
+            if every is None:
+                return
+            time.sleep(every)
+
+
+def describe(underway: Underway) -> str:
+    """All of it as lines of text."""
+    lines = describe_status(underway.migrations)
+    lines += map(describe_backfill, underway.backfills)
+    for name in underway.old_names:
+        lines += describe_old_name(name)
+    return "\n".join(lines)
 
 
 def read_backfills(connection: Connection) -> list[BackfillStatus]:

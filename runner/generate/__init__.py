@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import online, window
-from runner.generate.attached import obstacles
 from runner.generate.changes import is_converted, outside_references, plan_changes
+from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
-from runner.generate.dependents import Dependents
+from runner.generate.files import MigrationText, number
+from runner.generate.kinds import partition, standing, table
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
-from runner.generate.partitions import partition_obstacles
-from runner.generate.render import File, number
-from runner.generate.unit import UnitView
-from runner.generate.view import TableView
+from runner.generate.unit import Unit
 from runner.quoting import Name
 from runner.standard.model import Standard
 
-__all__ = ["File", "Generated", "TableChange", "generate", "plan_changes", "plan_units"]
+__all__ = ["Generated", "MigrationText", "TableChange", "generate", "plan_changes", "plan_units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Generated:
         converted: the tables that have their new name already, and get no files.
     """
 
-    files: tuple[File, ...]
+    files: tuple[MigrationText, ...]
     only_window: tuple[str, ...]
     converted: tuple[str, ...] = ()
 
@@ -59,22 +57,22 @@ def generate(
             says of it.
     """
     converted = [t for t in standard.tables if is_converted(t, catalog)]
-    for table in converted:
-        require_nothing_left(table, catalog.relations[Name(table.schema, table.name)])
+    for t in converted:
+        require_nothing_left(t, catalog.relations[Name(t.schema, t.name)])
     units = plan_units(standard, catalog)
     known = list(existing)
     online_units = [u for u in units if not u.only_window]
     return Generated(
         (
-            *number(list(online.drafts(online_units)), baseline, known),
-            *number(list(window.drafts(units)), baseline, known),
+            *number(online.files(online_units), baseline, known),
+            *number(window.files(units), baseline, known),
         ),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),
     )
 
 
-def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
+def plan_units(standard: Standard, catalog: Catalog) -> list[Unit]:
     """Plan what generate() writes, and refuse what it refuses.
 
     Args:
@@ -85,13 +83,13 @@ def plan_units(standard: Standard, catalog: Catalog) -> list[UnitView]:
         StandardError: as generate().
     """
     changes = plan_changes(standard, catalog)
-    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
-    return list(_units(changes, outside_references(standard, catalog), dependents))
+    closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
+    return list(_units(changes, outside_references(standard, catalog), closure))
 
 
 def _units(
-    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], dependents: Dependents
-) -> Iterator[UnitView]:
+    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], closure: Closure
+) -> Iterator[Unit]:
     touching: dict[Name, list[ForeignKeyChange]] = defaultdict(list)
     for key in (*(k for c in changes for k in c.foreign_keys), *outside):
         for name in dict.fromkeys((key.table, key.references)):
@@ -101,14 +99,14 @@ def _units(
         units.setdefault(change.unit, []).append(change)
     for tables in units.values():
         names = frozenset(change.old for change in tables)
-        in_the_way = [o for change in tables for o in obstacles(change)]
-        in_the_way += dependents.obstacles(names)
-        in_the_way += [o for change in tables for o in partition_obstacles(change, tables)]
+        in_the_way = [o for change in tables for o in table.obstacles(change)]
+        in_the_way += standing.obstacles(closure, names)
+        in_the_way += [o for change in tables for o in partition.obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
-        yield UnitView(
-            tuple(TableView(change, touching[change.new]) for change in tables),
+        yield Unit(
+            tuple(replace(change, touching=tuple(touching[change.new])) for change in tables),
             tuple(o.reason for o in in_the_way),
-            dependents.changes(names),
+            standing.changes(closure, names),
         )
 
 

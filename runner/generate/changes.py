@@ -7,20 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
-from runner.generate.attached import (
-    NamesInUse,
-    foreign_key_changes,
-    index_changes,
-    names_taken,
-    sequence_renames,
-    with_parent,
-)
-from runner.generate.checks import check_changes
-from runner.generate.columns import column_changes, integer_checks, spelled_alike
-from runner.generate.dependents import Dependents
-from runner.generate.fitting import require_fitting_types
+from runner.generate.closure import Closure
+from runner.generate.kinds import check, column, foreign_key, index, partition, sequence, uuid
+from runner.generate.kinds.naming import NamesInUse, names_taken
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
-from runner.generate.partitions import partitions_of
 from runner.quoting import Name, shorten
 from runner.standard.model import Standard, TableStandard
 
@@ -43,25 +33,26 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     taken = names_taken(catalog)
     standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
-    columns = spelled_alike(
+    columns = uuid.spelled_alike(
         {
-            Name(t.schema, t.old): column_changes(t, _relation(t, catalog, taken), catalog)
+            Name(t.schema, t.old): column.change(t, _relation(t, catalog, taken), catalog)
             for t in tables
         },
         catalog,
     )
     foreign_keys = {
-        name: tuple(foreign_key_changes(catalog.relations[name], new_names, columns))
+        name: tuple(foreign_key.change(catalog.relations[name], new_names, columns))
         for name in columns
     }
     old_names = {new: old for old, new in new_names.items()}
-    units = _units(foreign_keys, old_names, Dependents(catalog, columns).ties)
+    units = _units(foreign_keys, old_names, Closure(catalog, columns, new_names).ties)
     in_use = NamesInUse.of(catalog)
     changes = []
     for name in _parents_first(columns, foreign_keys, old_names):
         relation, new = catalog.relations[name], new_names[name]
         changed = tuple(
-            with_parent(c, relation, foreign_keys[name], old_names, columns) for c in columns[name]
+            foreign_key.with_parent(c, relation, foreign_keys[name], old_names, columns)
+            for c in columns[name]
         )
         if not changed and name == new and not standards[name].columns:
             if standards[name].integers:
@@ -76,17 +67,19 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 new=new,
                 relation=relation,
                 columns=changed,
-                indexes=tuple(index_changes(relation, new, changed, taken[new.schema])),
+                indexes=tuple(index.change(relation, new, changed, taken[new.schema])),
                 foreign_keys=foreign_keys[name],
                 unit=units[name],
-                marker=shorten(standard.own_prefix(name.schema) + name.name, "_used"),
+                marker=Name(
+                    "trueup", shorten(standard.own_prefix(name.schema) + name.name, "_used")
+                ),
                 own_stem=standard.own_prefix(new.schema) + new.name,
                 prefix=standard.prefix(name.schema),
                 renamed=standards[name].columns,
-                sequences=tuple(sequence_renames(relation, new, in_use)),
-                integer_checks=tuple(integer_checks(standards[name], relation)),
-                checks=tuple(check_changes(relation, new, changed, standards[name].columns)),
-                partitions=partitions_of(relation, changed, catalog, taken),
+                sequences=tuple(sequence.change(relation, new, in_use)),
+                integer_checks=tuple(check.of_integers(standards[name], relation)),
+                checks=tuple(check.change(relation, new, changed, standards[name].columns)),
+                partitions=partition.change(relation, changed, catalog, taken),
             )
         )
     _require_own_names(changes)
@@ -97,7 +90,7 @@ def _require_own_names(changes: Iterable[TableChange]) -> None:
     """No two tables share what trueup makes for one of them."""
     owners: dict[str, TableChange] = {}
     for change in changes:
-        for name in (change.marker, *(shorten(change.own_stem, s) for s in ("_sync", "_reversal"))):
+        for name in (change.marker.name, change.sync.name, change.reversal.name):
             other = owners.setdefault(name, change)
             if other is not change:
                 raise StandardError(
@@ -117,14 +110,14 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
     taken = names_taken(catalog)
     columns = {
-        name: column_changes(t, _relation(t, catalog, taken), catalog) for name, t in tables.items()
+        name: column.change(t, _relation(t, catalog, taken), catalog) for name, t in tables.items()
     }
     changed = set(new_names.values())
     return [
         key
         for relation in catalog.tables
         if relation.qualified not in tables
-        for key in foreign_key_changes(
+        for key in foreign_key.change(
             relation,
             ChainMap({relation.qualified: relation.qualified}, new_names),
             ChainMap({relation.qualified: ()}, columns),
@@ -154,12 +147,12 @@ def _relation(table: TableStandard, catalog: Catalog, taken: Mapping[str, set[st
         )
     converted = (*table.uuids, *table.enums, *table.json)
     named = (*converted, *table.columns, *table.keep_original, *table.integers)
-    for column in named:
-        if relation.column(column) is None:
+    for wanted in named:
+        if relation.column(wanted) is None:
             raise StandardError(
-                f"the standard names the column {name}.{column}, which the table does not have"
+                f"the standard names the column {name}.{wanted}, which the table does not have"
             )
-    require_fitting_types(table, relation, catalog)
+    column.require_fitting_types(table, relation, catalog)
     for old, new in table.columns.items():
         if old in converted:
             raise StandardError(f"{name}.{old} cannot get another name and be converted at once")

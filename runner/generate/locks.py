@@ -1,4 +1,4 @@
-"""How many locks the window's one transaction takes, and how a larger unit is divided."""
+"""The locks of files: how long a short one is held, how many one transaction can bear."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
+from runner.generate.files import BRIEF
 from runner.generate.model import ForeignKeyChange, TableChange
-from runner.generate.unit import Reference, UnitView
-from runner.generate.view import TableView
+from runner.generate.statement import Lock, lock
+from runner.generate.unit import Reference, Unit
+from runner.postgres.locks import LockMode
 from runner.quoting import Name
 
 # PostgreSQL promises max_locks_per_transaction * max_connections locks: 6,400 by default.
 BEARABLE = 5_000
 _BATCH = 1_000
 FOREIGN_KEY = 9  # dropping one locks the constraint and four triggers
+
+
+def brief(t: TableChange) -> str:
+    """How long a short lock on a table is held."""
+    return BRIEF.replace("ms;", "ms a partition;", 1) if t.is_partitioned else BRIEF
+
+
+def locked(t: TableChange, name: Name, mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Lock:
+    """A lock on a table under one of its names, with its partitions."""
+    return lock(mode, name, said=f"{name.name} and its partitions" if t.is_partitioned else "")
 
 
 def locks(tables: Iterable[TableChange]) -> int:
@@ -34,9 +46,9 @@ def are_many(tables: Iterable[TableChange]) -> bool:
     return any(total > BEARABLE for total in accumulate(map(_locks, tables)))
 
 
-def is_large(unit: UnitView) -> bool:
+def is_large(unit: Unit) -> bool:
     """Whether one transaction of a server with default settings cannot bear a unit."""
-    return are_many(t.change for t in unit.tables)
+    return are_many(unit.tables)
 
 
 def most_locks(changes: Iterable[TableChange]) -> int:
@@ -52,12 +64,12 @@ def most_locks(changes: Iterable[TableChange]) -> int:
     return max((*in_one, *hubs), default=0)
 
 
-def batches(tables: Sequence[TableView]) -> list[tuple[TableView, ...]]:
+def batches(tables: Sequence[TableChange]) -> list[tuple[TableChange, ...]]:
     """Tables in groups whose foreign keys one transaction bears easily, and a person can read."""
-    groups: list[list[TableView]] = []
+    groups: list[list[TableChange]] = []
     room = 0
     for table in tables:
-        needed = 8 + 10 * len(table.change.foreign_keys)
+        needed = 8 + 10 * len(table.foreign_keys)
         if not groups or needed > room:
             groups.append([])
             room = _BATCH
@@ -67,7 +79,7 @@ def batches(tables: Sequence[TableView]) -> list[tuple[TableView, ...]]:
 
 
 def old_foreign_keys(
-    unit: UnitView,
+    unit: Unit,
 ) -> list[tuple[Sequence[ForeignKeyChange], Sequence[Reference]]]:
     """The old foreign keys that each file drops, and the references that its rollback spells.
 
@@ -76,7 +88,7 @@ def old_foreign_keys(
     if not is_large(unit):
         return [(unit.foreign_keys, unit.references)] if unit.foreign_keys else []
     groups = batches(unit.tables)
-    keys = [[k for t in group for k in t.change.foreign_keys if k.converted] for group in groups]
+    keys = [[k for t in group for k in t.foreign_keys if k.converted] for group in groups]
     references = [[r for t in group for r in unit.references_of(t)] for group in groups]
     return [
         *((found, ()) for found in keys if found),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from runner.catalog import Column, Relation
-from runner.quoting import Name, quote_ident, quote_name, shorten
+from runner.quoting import Name, quote_ident, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +170,6 @@ class IndexChange:
     statistics_targets: tuple[tuple[int, int], ...] = ()
     deferral: str = ""  # of a constraint: " DEFERRABLE INITIALLY DEFERRED"
 
-    def removal(self, table: Name) -> str:
-        """The statement that drops it from a table."""
-        if self.constraint:
-            return f"ALTER TABLE {quote_name(table)} DROP CONSTRAINT {quote_ident(self.old_name)};"
-        return f"DROP INDEX {quote_name(Name(table.schema, self.old_name))};"
-
-    def statement(self, table: Name, *, new: bool) -> str:
-        """The statement that makes it on a table, for the old or the new contract's values."""
-        method, name = self.new_method if new else self.method, quote_ident(self.old_name)
-        if self.constraint == "EXCLUDE":
-            return f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {name} {method};"
-        unique = "UNIQUE " if self.unique else ""
-        return f"CREATE {unique}INDEX {name} ON {quote_name(table)} {method};"
-
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -255,86 +241,20 @@ class ForeignKeyChange:
         return ", ".join(quoted)
 
 
-@dataclass(frozen=True, slots=True)
-class DependentChange:
-    """An object on columns that are replaced, which is made again on the new ones, and back.
-
-    Its statements call every table and column by its old name.
+@dataclass(frozen=True)
+class TableChange:
+    """A table on its way from the old to the new contract.
 
     Args:
-        kind: view, materialized view, rule, policy, trigger or statistics.
-        label: the kind and the name, for people.
-        name: of a view or function, else of the table that it belongs to.
-        own_name: of what belongs to a table.
-        tables: the tables of the standard that it stands on or belongs to, by their old names.
-        uses: the relations that it names, each with a column or as such.
-        is_converted: False when it stands on no converted column, only on ones that the rollback
-            of contract makes again.
-        drop: drops it; `{}` stands for its table.
-        old: make it on the old columns.
-        new: make it on the new ones.
-        old_query: a view's query on the old columns.
-        new_query: a view's query, a policy's condition or a function, on the new columns.
-        build: make a materialized view empty, and under another name, beside the old one.
-        settle: give it its name, owner and grants once the old one is gone.
-        unsettle: take it aside again.
-        is_filled: whether a materialized view holds data.
-        is_untried: whether its query groups by a primary key, or stands on a view that does: it
-            cannot be tried on views of the tables.
+        marker: the odometer's relation.
+        own_stem: what the names of trueup's own objects for it begin with.
+        prefix: before the names of its files.
+        renamed: columns that only change their name: old, new.
+        sequences: old name, new name.
+        integer_checks: column, name, condition.
+        partitions: of all levels, the deepest first.
+        touching: all foreign keys of it and to it, those of tables that stay as they are too.
     """
-
-    kind: str
-    label: str
-    name: Name
-    own_name: str
-    tables: frozenset[Name]
-    uses: frozenset[tuple[Name, str | None]]
-    is_converted: bool
-    drop: str
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-    old_query: str = ""
-    new_query: str = ""
-    build: tuple[str, ...] = ()
-    settle: tuple[str, ...] = ()
-    unsettle: tuple[str, ...] = ()
-    is_filled: bool = True
-    is_untried: bool = False
-
-    def made(
-        self, drop: str, old: Iterable[str], new: Iterable[str], **more: Any
-    ) -> DependentChange:
-        """The same object with its statements."""
-        return replace(self, drop=drop, old=tuple(old), new=tuple(new), **more)
-
-    def untried(self) -> DependentChange:
-        """The same object, left out of what is tried before anything changes."""
-        return replace(self, old_query="", new_query="", is_untried=bool(self.new_query))
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it is a view of one or the other kind."""
-        return self.kind in ("view", "materialized view")
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether it belongs to no table."""
-        return self.is_view or self.kind == "function"
-
-    @property
-    def build_name(self) -> Name:
-        """A materialized view's name while it is filled beside the old one."""
-        return Name("trueup", shorten(self.stem, "__next"))
-
-    @property
-    def stem(self) -> str:
-        """What its own files and the view beside it are named after: unlike in every schema."""
-        return f"{self.name.schema}_{self.name.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class TableChange:
-    """A table on its way from the old to the new contract."""
 
     old: Name
     new: Name
@@ -343,19 +263,84 @@ class TableChange:
     indexes: tuple[IndexChange, ...]
     foreign_keys: tuple[ForeignKeyChange, ...]
     unit: int
-    marker: str
-    own_stem: str = ""  # what the names of trueup's own objects for it begin with
-    prefix: str = ""  # before the names of its files
-    renamed: Mapping[str, str] = field(default_factory=dict)  # columns that only change their name
-    sequences: tuple[tuple[str, str], ...] = ()  # old name, new name
-    integer_checks: tuple[tuple[str, str, str], ...] = ()  # column, name, condition
+    marker: Name
+    own_stem: str = ""
+    prefix: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    sequences: tuple[tuple[str, str], ...] = ()
+    integer_checks: tuple[tuple[str, str, str], ...] = ()
     checks: tuple[CheckChange, ...] = ()
-    partitions: tuple[Partition, ...] = ()  # of all levels, the deepest first
+    partitions: tuple[Partition, ...] = ()
+    touching: tuple[ForeignKeyChange, ...] = ()
 
-    @property
+    @cached_property
     def converted(self) -> Mapping[str, ColumnChange]:
         """The converted columns by name."""
         return {c.name: c for c in self.columns}
+
+    @property
+    def stem(self) -> str:
+        """What its files are named after."""
+        return self.prefix + self.new.name
+
+    @property
+    def sync(self) -> Name:
+        """The function that keeps both sides of a row equal."""
+        return Name("trueup", shorten(self.own_stem, "_sync"))
+
+    @property
+    def reversal(self) -> Name:
+        """The table that keeps its old spellings."""
+        return Name("trueup", shorten(self.own_stem, "_reversal"))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a row can keep the table from the new contract."""
+        return bool(self.columns or self.integer_checks)
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether its rows are in partitions."""
+        return self.relation.kind == "p"
+
+    @property
+    def with_rows(self) -> list[Name]:
+        """What holds its rows: itself, or its partitions of the lowest level."""
+        if not self.is_partitioned:
+            return [self.new]
+        return [p.name for p in reversed(self.partitions) if p.is_leaf]
+
+    @property
+    def converted_indexes(self) -> list[IndexChange]:
+        """The indexes that are built on new columns."""
+        return [i for i in self.indexes if i.converted]
+
+    @property
+    def defers(self) -> bool:
+        """Whether a check of the table may wait for the end of a transaction."""
+        own = (k.definition for k in self.relation.constraints)
+        keys = (k.options for k in self.touching)
+        return any(" DEFERRABLE" in text for text in (*own, *keys))
+
+    @property
+    def reversible(self) -> list[ColumnChange]:
+        """The columns whose old spelling the reversal table keeps.
+
+        A reference has its parent's, and another column may keep it anyway.
+        """
+        return [
+            c for c in self.columns if c.kept is None and (c.parent is None or not c.parent.is_sure)
+        ]
+
+    @property
+    def keeps_spellings(self) -> bool:
+        """Whether the table has a reversal table."""
+        return bool(self.reversible and self.key)
+
+    @property
+    def keeping(self) -> list[ColumnChange]:
+        """The columns whose old value another column keeps."""
+        return [c for c in self.columns if c.kept]
 
     @property
     def anchor(self) -> ColumnChange | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from runner.generate.attached import KEEPS_ITS_NAME
-from runner.generate.unit import UnitView
+from runner.generate.kinds.table import KEEPS_ITS_NAME
+from runner.generate.unit import Unit
 
 _MOST_SHOWN = 20
 
@@ -28,7 +28,7 @@ def in_short(reasons: Iterable[str]) -> Iterator[str]:
     yield from reasons
 
 
-def notes(units: Iterable[UnitView]) -> Iterator[str]:
+def notes(units: Iterable[Unit]) -> Iterator[str]:
     """What a person should know of units that only a window converts, a line a unit.
 
     Args:

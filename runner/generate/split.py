@@ -2,163 +2,200 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
+from runner.generate.files import File
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, standing
 from runner.generate.locks import batches
-from runner.generate.model import ForeignKeyChange
-from runner.generate.render import Draft
-from runner.generate.steps import listed
-from runner.generate.unit import UnitView
-from runner.generate.view import TableView
+from runner.generate.model import ForeignKeyChange, TableChange
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
+from runner.generate.unit import Unit
+from runner.postgres.locks import LockMode
+from runner.quoting import Name, quote_literal, quote_name
 
 
-def drafts(u: UnitView, subject: str) -> Iterator[Draft]:
+def files(
+    u: Unit, subject: str, first: File, checked: Mapping[Name, File], trial: File | None
+) -> list[File]:
     """The files of a large unit: foreign keys off, each table, foreign keys on, statistics.
 
     Args:
         u: the unit.
         subject: what the files of all its tables are named after.
+        first: the toolkit's.
+        checked: the file that each table's first one comes after.
+        trial: the one that tries what stands on the tables, if any does.
     """
     groups = batches(u.tables)
-    previous = ""
+    found: list[File] = []
     between = (
         f"Between the first file {subject}_fkeys_off and the last file {subject}_fkeys_on the "
         f"{len(u.tables)} tables of this unit follow neither contract, so no release of the "
         "service may run; a run that stopped goes on, or goes back, file by file"
     )
 
-    def after(*others: str) -> list[str]:
-        return [*others, *([previous] if previous else [])]
-
     if u.dependents:
-        checks = [f"check dependents {u.tables[0].new}"] if u.can_be_tried else ["toolkit"]
-        draft = _standing(u, subject, "off", checks, between)
-        yield draft
-        previous = draft.key
+        found.append(standing.window_off(u, subject, [trial or first], between))
     for place, group in enumerate(groups, 1):
-        checks = [f"check {t.new}" for t in group if t.is_checked] or ["toolkit"]
-        draft = _step(u, subject, "fkeys_off", place, group, after(*checks), f". {between}")
-        yield draft
-        previous = draft.key
+        checks = [checked[t.new] for t in group if t.is_checked] or [first]
+        after = [*checks, *found[-1:]]
+        found.append(_step(u, subject, "fkeys_off", place, group, after, f". {between}"))
     for t in u.tables:
-        draft = _table(u, t, after(), between)
-        yield draft
-        previous = draft.key
+        found.append(_table(u, t, found[-1:], between))
     for kind in ("fkeys_on", "analyze"):
         for place, group in enumerate(groups, 1):
             if not any(t.columns if kind == "analyze" else _converted_keys(t) for t in group):
                 continue
             honest = f". {between}" if kind == "fkeys_on" else ""
-            draft = _step(u, subject, kind, place, group, after(), honest)
-            yield draft
-            previous = draft.key
+            found.append(_step(u, subject, kind, place, group, found[-1:], honest))
     if u.dependents:
-        yield _standing(u, subject, "on", after(), "")
+        found.append(standing.window_on(u, subject, found[-1:]))
+    return found
 
 
-def _standing(u: UnitView, subject: str, way: str, after: list[str], between: str) -> Draft:
-    labels = listed(d.label for d in u.dependents)
-    is_off = way == "off"
-    return Draft(
-        key=f"standing {way} {u.tables[0].new}",
-        folder="window",
-        phase="window",
-        subject=f"{subject}_standing_{way}",
-        template=f"window_standing_{way}.sql",
-        title="Take off what stands on converted columns."
-        if is_off
-        else "Let stand on the new columns what stood on the old ones.",
-        header={
-            "does": f"drops {labels}. {between}" if is_off else f"makes {labels} again",
-            "locks": f"ACCESS EXCLUSIVE on {listed(t.old.name for t in u.beneath(u.dependents))} "
-            "for a few ms; gives up after 200 ms when it cannot have them",
-            "cost": "none" if is_off else "fills materialized views, if there are any",
-            "undo": "makes it again on the old columns" if is_off else "drops it",
-        },
-        rollback_title="Makes again on the old columns what stood there."
-        if is_off
-        else "Takes off what stands on the new columns.",
-        after=after,
-        context={"u": u},
-    )
-
-
-def _converted_keys(t: TableView) -> list[ForeignKeyChange]:
-    return [k for k in t.change.foreign_keys if k.converted]
+def _converted_keys(t: TableChange) -> list[ForeignKeyChange]:
+    return [k for k in t.foreign_keys if k.converted]
 
 
 def _step(
-    u: UnitView,
+    u: Unit,
     subject: str,
     kind: str,
     place: int,
-    group: tuple[TableView, ...],
-    after: list[str],
+    group: Sequence[TableChange],
+    after: Sequence[File],
     between: str,
-) -> Draft:
+) -> File:
     old, new = ", ".join(t.old.name for t in group), ", ".join(t.new.name for t in group)
+    referenced = "and on what they reference; gives up after 200 ms when it cannot have them"
+    held = ""
+    body: list[Paragraph]
+    rollback: list[Paragraph]
     if kind == "fkeys_off":
+        body, rollback = _keys_off(group), _keys_off_back(u, group)
         title = "Take foreign keys off, and keep the spellings that cannot be derived back."
-        header = {
-            "does": f"drops the converted foreign keys of {old}; copies spellings to reversal "
-            f"tables{between}",
-            "locks": f"ACCESS EXCLUSIVE on {old} and on what they reference; gives up after 200 ms "
-            "when it cannot have them",
-            "cost": "reads each table once",
-            "undo": "adds and proves the foreign keys again: reads each table once",
-        }
+        does = (
+            f"drops the converted foreign keys of {old}; copies spellings to reversal "
+            f"tables{between}"
+        )
+        held = f" {referenced}"
+        cost = "reads each table once"
+        undo = "adds and proves the foreign keys again: reads each table once"
         back = f"Gives {old} their foreign keys again, and drops their reversal tables."
     elif kind == "fkeys_on":
+        body, rollback = _keys_on(group), _keys_on_back(group)
         title = "Let the converted columns reference their keys again."
-        header = {
-            "does": f"adds the foreign keys of {new}{between}",
-            "locks": f"SHARE ROW EXCLUSIVE on {new} and on what they reference; gives up after "
-            "200 ms when it cannot have them",
-            "cost": "reads each table once for each foreign key",
-            "undo": "instant",
-        }
+        does = f"adds the foreign keys of {new}{between}"
+        held = f" {referenced}"
+        cost = "reads each table once for each foreign key"
+        undo = "instant"
         back = f"Drops the foreign keys of {new}: instant."
     else:
+        body, rollback = [in_place.analyzed(group)], []
         title = "Tell the planner about the new columns."
-        header = {
-            "does": "samples the tables anew",
-            "locks": f"SHARE UPDATE EXCLUSIVE on {new}: reads and writes go on",
-            "cost": "reads a sample",
-            "undo": "nothing to undo",
-        }
+        does = "samples the tables anew"
+        cost = "reads a sample"
+        undo = "nothing to undo"
         back = "no-op: statistics are no part of a contract."
-    return Draft(
-        key=f"{kind} {place} {u.tables[0].new}",
+    return File(
+        unlike=f"{kind} {place} {u.tables[0].new}",
         folder="window",
         phase="window",
         subject=f"{subject}_{kind}_{place}",
-        template=f"window_{kind}.sql",
         title=title,
-        header=header,
-        rollback_title=back,
+        does=does,
+        held=held,
+        cost=cost,
+        undo=undo,
+        body=body,
+        rollback=rollback,
+        back=back,
         after=after,
-        context={"u": u, "tables": group},
     )
 
 
-def _table(u: UnitView, t: TableView, after: list[str], between: str) -> Draft:
+def _table(u: Unit, t: TableChange, after: Sequence[File], between: str) -> File:
     old, new = t.old.name, t.new.name
-    return Draft(
-        key=f"table {t.new}",
+    return File(
+        unlike=f"table {t.new}",
         folder="window",
         phase="window",
         subject=t.stem,
-        template="window_table.sql",
         title=f"Turn {old} into {new} in one go.",
-        header={
-            "does": "converts every column in one ALTER TABLE; refuses rows that were written "
-            f"since their spelling was kept. {between}",
-            "locks": f"ACCESS EXCLUSIVE on {old} until it is done; gives up after 200 ms when it "
-            "cannot have it",
-            "cost": "reads the table once, rewrites it and its indexes once",
-            "undo": "the same again in the other direction, byte for byte",
-        },
-        rollback_title=f"Turns {new} back into {old}, byte for byte.",
+        does="converts every column in one ALTER TABLE; refuses rows that were written "
+        f"since their spelling was kept. {between}",
+        held=" until it is done; gives up after 200 ms when it cannot have it",
+        cost="reads the table once, rewrites it and its indexes once",
+        undo="the same again in the other direction, byte for byte",
+        body=_convert(t),
+        rollback=_convert_back(u, t),
+        back=f"Turns {new} back into {old}, byte for byte.",
         after=after,
-        context={"t": t, "references": u.references_of(t)},
     )
+
+
+def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
+    listed_tables = ", ".join(quote_name(t.old) for t in group)
+    mode = LockMode.ACCESS_EXCLUSIVE
+    return [
+        [BRIEFLY],
+        [
+            Statement(
+                f"LOCK TABLE {listed_tables} IN {mode} MODE;",
+                locks=tuple(lock(mode, t.old) for t in group),
+            )
+        ],
+        [foreign_key.drop(t.old, k.old_name) for t in group for k in _converted_keys(t)],
+        *([reversal.window(t)] for t in group if t.keeps_spellings),
+    ]
+
+
+def _keys_off_back(u: Unit, group: Sequence[TableChange]) -> list[Paragraph]:
+    keys: list[Paragraph] = []
+    for t in group:
+        for k in _converted_keys(t):
+            there = u.old_name(k.references)
+            made = foreign_key.with_comment(k, t.old, k.old_name, there)
+            parts = partition.rename_foreign_keys(t, k.old_name, k.old_name, None)
+            keys += [made, list(parts)]
+    return [[BRIEFLY], *keys, [reversal.drop(t) for t in group if t.keeps_spellings]]
+
+
+def _keys_on(group: Sequence[TableChange]) -> list[Paragraph]:
+    locks = tuple(lock(LockMode.SHARE_ROW_EXCLUSIVE, t.new) for t in group)
+    keys = [k for t in group for k in _converted_keys(t)]
+    return [
+        [Statement(BRIEFLY.sql, locks=locks)],
+        *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in keys),
+    ]
+
+
+def _keys_on_back(group: Sequence[TableChange]) -> list[Paragraph]:
+    keys = [k for t in group for k in _converted_keys(t)]
+    return [[BRIEFLY], [foreign_key.drop(k.table, k.name) for k in keys]]
+
+
+def _convert(t: TableChange) -> list[Paragraph]:
+    mode = LockMode.ACCESS_EXCLUSIVE
+    refused = [reversal.refuse_later_rows(t)] if t.keeps_spellings else []
+    first, *others = in_place.convert(t, keep=False)
+    return [
+        in_place.SETTINGS,
+        [Statement(f"LOCK TABLE {quote_name(t.old)} IN {mode} MODE;", locks=(lock(mode, t.old),))],
+        [*refused, *first],
+        *others,
+    ]
+
+
+def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
+    found: list[Paragraph] = [
+        in_place.SETTINGS,
+        foreign_key.check_at_once() if t.defers else [],
+        plain(f"LOCK TABLE {quote_name(t.new)} IN ACCESS EXCLUSIVE MODE;"),
+        *in_place.convert_back(t),
+        *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
+    ]
+    if t.columns:
+        found.append(plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});"))
+        found += in_place.unproven_checks(t)
+    return found

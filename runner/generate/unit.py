@@ -1,4 +1,4 @@
-"""What the templates ask of a unit of tables."""
+"""A unit: the tables that are converted together, and what ties them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.generate.model import ColumnChange, DependentChange, ForeignKeyChange
-from runner.generate.view import TableView
-from runner.quoting import Name, quote_ident, quote_name
+from runner.generate.dependent import DependentChange
+from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.quoting import Name, quote_ident
 
 # A child and its column, and the key at the root of it.
-Reference: TypeAlias = tuple[TableView, ColumnChange, TableView, ColumnChange]
+Reference: TypeAlias = tuple[TableChange, ColumnChange, TableChange, ColumnChange]
 
 
 @dataclass(frozen=True)
-class UnitView:
-    """A closure of tables that converted keys tie together, as the templates see it."""
+class Unit:
+    """A closure of tables that converted keys tie together."""
 
-    tables: tuple[TableView, ...]
+    tables: tuple[TableChange, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
     standing: tuple[DependentChange, ...] = ()  # what stands on the tables' columns
 
@@ -32,76 +32,46 @@ class UnitView:
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
         """The converted foreign keys within the unit."""
-        return [k for t in self.tables for k in t.change.foreign_keys if k.converted]
+        return [k for t in self.tables for k in t.foreign_keys if k.converted]
 
     @property
     def dependents(self) -> list[DependentChange]:
         """What stands on converted columns, in the order in which it can be made."""
-        return [d for d in self.standing if d.is_converted]
-
-    @property
-    def trial(self) -> list[DependentChange]:
-        """Those among them that are tried before anything changes."""
-        return [d for d in self.dependents if d.new_query]
+        return [d for d in self.standing if d.of.is_converted]
 
     @property
     def stored(self) -> list[DependentChange]:
         """The materialized views among them, which are filled beside the old ones."""
-        return [d for d in self.dependents if d.build]
+        return [d for d in self.dependents if d.beside]
 
-    def remade_with(self, table: TableView) -> list[DependentChange]:
+    def remade_with(self, table: TableChange) -> list[DependentChange]:
         """What must be off the columns of a table that the rollback of contract makes again.
 
         The table's own objects are set aside by the file itself.
         """
-        moved = {c.name for c in table.change.moved}
+        moved = {c.name for c in table.moved}
         found: list[DependentChange] = []
+        views: set[Name] = set()
         for d in self.standing:
-            on_it = any(relation == table.old and c in moved for relation, c in d.uses)
-            views = {x.name for x in found if x.is_view}
-            if (on_it and (d.stands_alone or d.name != table.old)) or views & {
-                r for r, _ in d.uses
+            o = d.of
+            on_it = any(relation == table.old and c in moved for relation, c in o.uses)
+            if (on_it and (o.stands_alone or o.name != table.old)) or views & {
+                r for r, _ in o.uses
             }:
                 found.append(d)
+                views |= {o.name} if o.is_view else set()
         return found
 
-    def drop(self, dependent: DependentChange, *, old: bool) -> str:
-        """The statement that drops an object, while the tables have their old or new names."""
-        host = dependent.name
-        if not old and not dependent.stands_alone:
-            host = next((t.new for t in self.tables if t.old == host), host)
-        return dependent.drop.replace("{}", quote_name(host))
-
-    @property
-    def can_be_tried(self) -> bool:
-        """Whether views in one schema can stand for all tables and views."""
-        return bool(self.tried) and len(self.tried) == len(set(self.tried))
-
-    @property
-    def tried(self) -> list[str]:
-        """The names of these views, in the order in which they can be made."""
-        names = [t.old.name for t in self.beneath(self.trial)]
-        return names + [d.name.name for d in self.trial if d.is_view]
-
-    def moved(self, text: str, schema: str) -> str:
-        """A definition in which views in a schema stand for the tables and views of their names."""
-        names = [t.old for t in self.beneath(self.trial)]
-        names += [d.name for d in self.trial if d.is_view]
-        for name in names:
-            qualified = rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""
-            text = re.sub(qualified, quote_name(Name(schema, name.name)).replace("\\", r"\\"), text)
-        return text
-
-    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableView]:
+    def beneath(self, dependents: Iterable[DependentChange]) -> list[TableChange]:
         """The tables that objects stand on or belong to."""
-        names = {name for d in dependents for name in d.tables}
+        names = {name for d in dependents for name in d.of.tables}
         return [t for t in self.tables if t.old in names]
 
     @cached_property
-    def _by_name(self) -> dict[Name, TableView]:
+    def _by_name(self) -> dict[Name, TableChange]:
         return {t.new: t for t in self.tables}
 
-    def table(self, new: Name) -> TableView:
+    def table(self, new: Name) -> TableChange:
         """The table of that new name."""
         return self._by_name[new]
 
@@ -132,7 +102,7 @@ class UnitView:
         """Each converted reference: the child and its column, and the key at the root of it."""
         return [reference for child in self.tables for reference in self.references_of(child)]
 
-    def references_of(self, child: TableView) -> list[Reference]:
+    def references_of(self, child: TableChange) -> list[Reference]:
         """The converted references of one table."""
         return [
             (child, column, *self._root(column))
@@ -140,7 +110,7 @@ class UnitView:
             if column.parent is not None and self._root(column)[0].keeps_spellings
         ]
 
-    def _root(self, column: ColumnChange) -> tuple[TableView, ColumnChange]:
+    def _root(self, column: ColumnChange) -> tuple[TableChange, ColumnChange]:
         """The key that a reference refers to, through references of references."""
         seen: set[tuple[Name, str]] = set()
         parent = column.parent
@@ -152,3 +122,8 @@ class UnitView:
                 return table, column
             seen.add((table.new, column.name))
             parent = column.parent
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a header lists them."""
+    return ", ".join(dict.fromkeys(names))

@@ -2,79 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from runner.generate import split
-from runner.generate.locks import is_large
-from runner.generate.online import check, dependents_check, toolkit
-from runner.generate.render import Draft
-from runner.generate.steps import listed
-from runner.generate.unit import UnitView
+from runner.generate.files import File
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, rows, standing, trial
+from runner.generate.kinds.toolkit import toolkit
+from runner.generate.locks import is_large, locked
+from runner.generate.statement import Paragraph, Statement, plain
+from runner.generate.unit import Unit, listed
+from runner.quoting import Name, quote_literal, quote_name
 
 
-def drafts(units: Sequence[UnitView]) -> Iterator[Draft]:
+def files(units: Sequence[Unit]) -> list[File]:
     """The files of the window strategy, in their order."""
     if not units:
-        return
-    yield toolkit("window", "window")
+        return []
+    first = toolkit("window", "window")
+    found = [first]
+    checks: dict[Name, File] = {}
+    trials: dict[Name, File] = {}
     for u in units:
         for t in u.tables:
             if t.is_checked:
-                yield check(t, "window", "window")
-        if u.can_be_tried:
-            yield dependents_check(u, "window", "window")
+                checks[t.new] = rows.check(t, "window", "window", [first])
+                found.append(checks[t.new])
+        if trial.is_possible(u):
+            trials[u.tables[0].new] = trial.check(u, "window", "window", [first])
+            found.append(trials[u.tables[0].new])
     for u in units:
-        key = f"unit {u.tables[0].new}"
-        new = [t.new.name for t in u.tables]
-        stems = [t.stem for t in u.tables]
-        old = [t.old.name for t in u.tables]
-        subject = "_and_".join(stems) if len(new) < 3 else f"{stems[0]}_and_{len(new) - 1}_more"
+        checked = {t.new: checks.get(t.new, first) for t in u.tables}
+        tried = trials.get(u.tables[0].new)
         if is_large(u):
-            yield from split.drafts(u, subject)
+            found += split.files(u, _subject(u), first, checked, tried)
             continue
-        yield Draft(
-            key=key,
-            folder="window",
-            phase="window",
-            subject=subject,
-            template="window_unit.sql",
-            title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
-            header={
-                "does": "converts every column of a table in one ALTER TABLE; keeps the spellings "
-                "that cannot be derived back in a reversal table"
-                + (
-                    f"; makes again: {listed(d.label for d in u.dependents)}"
-                    if u.dependents
-                    else ""
-                ),
-                "locks": f"ACCESS EXCLUSIVE on {', '.join(t.whole(t.old.name) for t in u.tables)} "
-                "until it is done; gives up after 200 ms when it cannot have them",
-                "cost": "rewrites each table and its indexes once",
-                "undo": "the same again in the other direction, byte for byte",
-            },
-            rollback_title=f"Turns {', '.join(new)} back into {', '.join(old)}, byte for byte.",
-            after=[
-                *([f"check {t.new}" for t in u.tables if t.is_checked] or ["toolkit"]),
-                *([f"check dependents {u.tables[0].new}"] if u.can_be_tried else []),
-            ],
-            context={"u": u},
-        )
-        if not any(t.columns for t in u.tables):
-            continue
-        yield Draft(
-            key=f"analyze {key}",
-            folder="window",
-            phase="window",
-            subject=f"{stems[0]}_analyze",
-            template="window_analyze.sql",
-            title="Tell the planner about the new columns.",
-            header={
-                "does": "samples the tables anew",
-                "locks": f"SHARE UPDATE EXCLUSIVE on {', '.join(new)}: reads and writes go on",
-                "cost": "reads a sample",
-                "undo": "nothing to undo",
-            },
-            rollback_title="no-op: statistics are no part of a contract.",
-            after=[key],
-            context={"tables": u.tables},
-        )
+        after = [checked[t.new] for t in u.tables if t.is_checked] or [first]
+        found.append(_unit(u, [*after, *([tried] if tried else [])]))
+        if any(t.columns for t in u.tables):
+            found.append(_analyze(u, found[-1:]))
+    return found
+
+
+def _subject(u: Unit) -> str:
+    stems = [t.stem for t in u.tables]
+    return "_and_".join(stems) if len(stems) < 3 else f"{stems[0]}_and_{len(stems) - 1}_more"
+
+
+def _unit(u: Unit, after: Sequence[File]) -> File:
+    old, new = [t.old.name for t in u.tables], [t.new.name for t in u.tables]
+    again = f"; makes again: {listed(d.label for d in u.dependents)}" if u.dependents else ""
+    return File(
+        unlike=f"unit {u.tables[0].new}",
+        folder="window",
+        phase="window",
+        subject=_subject(u),
+        title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
+        does="converts every column of a table in one ALTER TABLE; keeps the spellings "
+        f"that cannot be derived back in a reversal table{again}",
+        held=" until it is done; gives up after 200 ms when it cannot have them",
+        cost="rewrites each table and its indexes once",
+        undo="the same again in the other direction, byte for byte",
+        body=_convert(u),
+        rollback=_convert_back(u),
+        back=f"Turns {', '.join(new)} back into {', '.join(old)}, byte for byte.",
+        after=after,
+    )
+
+
+def _convert(u: Unit) -> list[Paragraph]:
+    locks = tuple(locked(t, t.old) for t in u.tables)
+    listed_tables = ", ".join(quote_name(t.old) for t in u.tables)
+    off = [*standing.off(u.dependents, old=True)]
+    off += [foreign_key.drop(u.old_name(k.table), k.old_name) for k in u.foreign_keys]
+    return [
+        in_place.SETTINGS,
+        [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
+        off,
+        *(p for t in u.tables for p in in_place.convert(t)),
+        *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),
+        *(standing.on(u, u.dependents) if u.dependents else ()),
+    ]
+
+
+def _convert_back(u: Unit) -> list[Paragraph]:
+    listed_tables = ", ".join(quote_name(t.new) for t in u.tables)
+    off = [*standing.off(u.dependents, old=False)]
+    off += [foreign_key.drop(k.table, k.name) for k in u.foreign_keys]
+    converted = [t for t in u.tables if t.columns]
+    keys: list[Paragraph] = []
+    for k in u.foreign_keys:
+        there = u.old_name(k.references)
+        made = foreign_key.with_comment(k, u.old_name(k.table), k.old_name, there)
+        parts = partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)
+        keys += [made, list(parts)]
+    return [
+        in_place.SETTINGS,
+        foreign_key.check_at_once() if u.defers else [],
+        plain(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;"),
+        off,
+        *(p for t in u.tables for p in in_place.convert_back(t)),
+        *([reversal.spell_references(*reference)] for reference in u.references),
+        plain(*(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});" for t in converted)),
+        *(p for t in converted for p in in_place.unproven_checks(t)),
+        *keys,
+        *(d.old for d in u.dependents),
+        [reversal.drop(t) for t in u.tables if t.keeps_spellings],
+    ]
+
+
+def _analyze(u: Unit, after: Sequence[File]) -> File:
+    return File(
+        unlike=f"analyze unit {u.tables[0].new}",
+        folder="window",
+        phase="window",
+        subject=f"{u.tables[0].stem}_analyze",
+        title="Tell the planner about the new columns.",
+        does="samples the tables anew",
+        cost="reads a sample",
+        undo="nothing to undo",
+        body=[in_place.analyzed(u.tables)],
+        back="no-op: statistics are no part of a contract.",
+        after=after,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import psycopg
 from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
 from runner.generate import Generated, generate
-from runner.generate.render import File
+from runner.generate.files import MigrationText
+from runner.generate.only_window import in_short
 from runner.postgres.connect import connect
 from runner.postgres.embedded import FAST, start_server
 from runner.standard import load_standard
@@ -37,6 +39,18 @@ class Written:
     differing: tuple[str, ...]
     only_window: tuple[str, ...] = ()
     converted: tuple[str, ...] = ()
+
+
+def describe(written: Written, *, dry: bool) -> list[str]:
+    """What generating came to, as lines of text."""
+    folders = Counter(path.rpartition("/")[0] for path in written.added)
+    verb = "missing" if dry else "added"
+    lines = [f"{verb}: {count} files in {folder}/" for folder, count in folders.items()]
+    lines += [f"differs: {path}" for path in written.differing]
+    lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
+    if written.converted:
+        lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
+    return [*lines, f"{len(written.unchanged)} files are as they would be generated"]
 
 
 def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
@@ -99,7 +113,7 @@ def _generated(folder: Path, standard: Standard, catalog: Catalog) -> Generated:
     return generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
 
 
-def _texts(files: Sequence[File]) -> list[tuple[str, str]]:
+def _texts(files: Sequence[MigrationText]) -> list[tuple[str, str]]:
     return [
         pair
         for f in files

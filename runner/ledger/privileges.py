@@ -42,6 +42,11 @@ class Need:
     why: str
     held: bool
 
+    def __str__(self) -> str:
+        """A line of SQL, as a comment when there is nothing to grant."""
+        mark = "-- has already: " if self.held else ""
+        return f"{mark}{self.statement}  -- {self.why}"
+
 
 def require_privileges(
     connection: Connection, migrations: Iterable[Migration], *, schema: str

@@ -70,6 +70,20 @@ def read_status(
     ]
 
 
+def describe_status(statuses: Sequence[MigrationStatus]) -> list[str]:
+    """Where migrations stand as lines of text."""
+    width = max((len(status.migration) for status in statuses), default=0)
+    lines = []
+    for status in statuses:
+        when = f"  {status.applied_at} UTC" if status.applied_at else ""
+        # Who rolled a file back did not apply it.
+        by = status.by if status.standing not in ("PENDING", "ON_REQUEST") else ""
+        line = f"{status.standing.lower():<10}  {status.migration:<{width}}{when}"
+        lines.append(f"{line}  {by}".rstrip())
+        lines += [f"            {note}" for note in status.notes]
+    return lines
+
+
 def _unfinished(connection: Connection, migration: Migration, ledger: Ledger) -> list[str]:
     if not _is_unfinished(migration.id, ledger):
         return []

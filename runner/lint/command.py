@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runner.lint.cache import Cache
+    from runner.lint.fix import Fixes
 
 _BASELINE = "trueup-baseline.json"
 
@@ -59,6 +60,8 @@ class Options:
     changed: bool = False
     cache: bool = True
 
+    from runner.lint.fix import Fixes
+
 
 def run_lint(
     paths: Sequence[Path], usual_paths: Callable[[], Sequence[Path]], options: Options
@@ -79,13 +82,7 @@ def run_lint(
     if options.schema is not None and not options.trace:
         raise UsageError("--schema is for --trace", hint="add --trace")
     settings = _settings(options)
-    paths = paths or [_from_here(path) for path in settings.paths] or usual_paths()
-    only = None
-    if options.since is not None or options.changed:
-        from runner.lint.changed import changed_files
-
-        folders = {p if p.is_dir() else p.parent for p in paths if p.exists()}
-        only = changed_files(folders, options.since)
+    paths, only = _chosen(paths, usual_paths, options, settings)
     gc.disable()  # the trees stay to the end: walking through them takes a third of the time
     report = lint(
         paths,
@@ -111,6 +108,22 @@ def run_lint(
         report = unknown(report, settings)
     shown = Shown.of(report, settings)
     return render(shown, options.form), shown.failed(strict=settings.strict)
+
+
+def _chosen(
+    paths: Sequence[Path],
+    usual_paths: Callable[[], Sequence[Path]],
+    options: Options,
+    settings: Settings,
+) -> tuple[Sequence[Path], set[Path] | None]:
+    """What to read, and which files to report alone; None for all."""
+    paths = paths or [_from_here(path) for path in settings.paths] or usual_paths()
+    if options.since is None and not options.changed:
+        return paths, None
+    from runner.lint.changed import changed_files
+
+    folders = {p if p.is_dir() else p.parent for p in paths if p.exists()}
+    return paths, changed_files(folders, options.since)
 
 
 def _from_here(path: Path) -> Path:
@@ -152,6 +165,54 @@ def _known_from_now(report: Report, settings: Settings) -> str:
     if settings.file is None or "baseline" not in settings.file.read_text("utf-8"):
         told += f'\nname it in trueup.toml: baseline = "{settings.baseline.name}"'
     return told
+
+
+def run_fix(
+    paths: Sequence[Path],
+    usual_paths: Callable[[], Sequence[Path]],
+    options: Options,
+    *,
+    write: bool,
+    dsn: str | None,
+    also_applied: bool,
+) -> tuple[Fixes, str]:
+    """Rewrite files where the safe way changes nothing else, or tell what that would change.
+
+    Args:
+        paths, usual_paths, options: as for run_lint.
+        write: whether to change the files.
+        dsn: a database whose ledger tells what has been applied; None to ask none.
+        also_applied: whether to change files that may have been applied.
+
+    Returns:
+        The changes, and what to print.
+
+    Raises:
+        MigrationFileError: for a file that cannot be read or written.
+        LedgerError: when the ledger cannot be read.
+    """
+    from runner.lint.fix import fix, show
+
+    settings = _settings(options)
+    found, only = _chosen(paths, usual_paths, options, settings)
+    applied: set[str] = set()
+    if dsn is not None:
+        from runner.config import ledger_schema
+        from runner.ledger.records import read_ledger
+        from runner.postgres.connect import connect
+
+        with connect(dsn, application_name="trueup lint") as connection:
+            applied = set(read_ledger(connection, schema=ledger_schema(dsn)).applied)
+    fixes = fix(
+        found,
+        layout=options.layout and layout_named(options.layout),
+        write=write,
+        applied=applied,
+        also_applied=also_applied,
+        settings=settings,
+        only=only,
+    )
+    return fixes, show(fixes, written=write, asked=dsn is not None)
 
 
 def list_rules() -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.lint.steps import Step
 
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UTC = frozenset({"utc", "etc/utc", "uct", "zulu", "gmt", "universal", "0"})
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
@@ -62,6 +63,7 @@ class Context:
         world: the database before the step; for a rollback, after the whole chain.
         transaction: the one that the step runs in.
         lock_timeout: in milliseconds; 0 when none is set.
+        utc: whether the file has set the time zone to UTC.
     """
 
     chain: Chain
@@ -71,6 +73,8 @@ class Context:
     transaction: Transaction
     lock_timeout: float = 0
     session_timeout: float = 0
+    utc: bool = False
+    session_utc: bool = False
 
     def later(self, step: Step) -> Iterator[Step]:
         """The steps of the file after a step."""
@@ -137,9 +141,16 @@ class Context:
             case "COMMIT" | "ROLLBACK":
                 self.transaction = Transaction(single=True)
                 self.lock_timeout = self.session_timeout
+                self.utc = self.session_utc
 
     def _variable(self, step: Step) -> None:
         node = step.node
+        if node.name == "timezone":
+            zone = str(tree.constant(node.args[0])) if node.args else ""
+            self.utc = zone.lower() in _UTC
+            if not node.is_local:
+                self.session_utc = self.utc
+            return
         if node.name != "lock_timeout":
             return
         if tree.enum_name(node, "kind") != "VAR_SET_VALUE" or not node.args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from runner.lint.model import Rule
 
 _INTRODUCTION = Path(__file__).with_name("introduction.md")
+_FILE = re.compile(r"^-- file: (\S+)\n", re.MULTILINE)
+_FIRST = "0001_example.sql"
 _SHOWN = "ALTER TABLE users ALTER COLUMN email SET NOT NULL;\n"
 
 
@@ -41,12 +44,30 @@ def _example() -> str:
     return f"## An example\n\n```sql\n{_SHOWN}```\n\n```\n$ trueup lint not_null.sql\n{text}\n```\n"
 
 
+def write_example(folder: Path, example: str) -> None:
+    """Write a rule's example out; `-- file: NAME` begins each file after the first."""
+    parts = _FILE.split(example)
+    for name, text in zip([_FIRST, *parts[1::2]], parts[::2], strict=True):
+        if text.strip():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+def _safe_way(rule: Rule) -> str:
+    """What the rule suggests for its first example."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_example(Path(folder), rule.flagged[0])
+        findings = lint([Path(folder)], with_squawk=False).findings
+    return next(finding.instead for finding in findings if finding.rule == rule.name)
+
+
 def _section(rule: Rule) -> str:
     parts = [f"\n### {rule.name}\n", f"{rule.title}. {rule.why}\n", "Flagged:\n"]
     parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.flagged]
     parts.append("Passes:\n")
     parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.passed]
-    parts.append(f"The safe way:\n\n```sql\n{rule.instead}\n```")
+    parts.append(f"The safe way, for the first of these:\n\n```sql\n{_safe_way(rule)}\n```")
     if rule.squawk:
         parts.append(f"\nIn Squawk: {', '.join(rule.squawk)}.")
     return "\n".join(parts)

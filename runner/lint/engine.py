@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
+from runner.lint.blocks import shown
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.counted import counted
@@ -21,6 +22,7 @@ from runner.lint.parallel import over_chains
 from runner.lint.registry import all_rules, rule_names
 from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
+from runner.lint.suggest import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -271,20 +273,16 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
         values |= {"column": step.name} if step.name else {}
     values |= hit.names
+    instead = rule.instead if hit.instead is None else hit.instead
     return Finding(
         rule=rule.name,
-        level=rule.level,
+        level=hit.level or rule.level,
         path=script.path,
         line=line,
         column=column,
         end_line=line + text.count("\n", offset, end),
-        message=hit.message,
+        message=shown(hit.message),
         why=rule.why,
-        instead=_filled(rule.instead, values),
+        instead=fill(instead, values),
+        edits=hit.edits,
     )
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    for key, value in values.items():
-        template = template.replace("{" + key + "}", value)
-    return template

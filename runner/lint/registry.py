@@ -12,8 +12,8 @@ from runner.lint.model import Rule
 # Told by other parts of lint than a rule: about ignore comments, by tracing, for one version.
 RULES_ELSEWHERE = frozenset(
     """
-    ignore-without-reason newer-than-server rollback-not-reverse traced-lock traced-rewrite
-    unused-ignore
+    ignore-without-reason newer-than-server rollback-not-reverse trace-failed traced-lock
+    traced-rewrite unused-ignore
     """.split()
 )
 

@@ -17,7 +17,6 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import make_conninfo
 
@@ -49,19 +48,22 @@ class EmbeddedServer:
         binaries: PostgreSQL's programs, as the server runs them.
         supervisor_pid: the process that owns the server; SIGTERM to it stops the server.
         version: major and minor, such as (18, 6).
+        account: the user and group id that it runs as when we are root, else None.
     """
-
-    user = USER
 
     def __init__(
         self,
         control: socket.socket,
         process: subprocess.Popen[bytes] | None,
         binaries: Binaries,
+        user: str = USER,
+        account: tuple[int, int] | None = None,
     ) -> None:
         """Wait for the supervisor at the other end of the socket to say where the server is."""
         self._control = control
         self._process = process
+        self.user = user
+        self.account = account
         self.binaries = binaries
         self._creator = os.getpid()
         answer = self._hear()
@@ -83,15 +85,6 @@ class EmbeddedServer:
         """The DSN of one of the server's databases."""
         return make_conninfo(host=self.host, port=self.port, user=self.user, dbname=dbname)
 
-    def yoyo_url(self, dbname: str = "postgres") -> str:
-        """The same as a URL for yoyo."""
-        query = {"host": self.host, "port": str(self.port)}
-        path = quote(dbname, safe="")
-        if path != dbname:  # yoyo does not decode the path
-            path, query["dbname"] = "", dbname
-        encoded = urlencode(query, quote_via=quote, safe="")
-        return f"postgresql+psycopg://{quote(self.user, safe='')}@/{path}?{encoded}"
-
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database, empty or as a clone of another one that nobody is connected to."""
         databases.create_database(self.dsn(), name, template)
@@ -109,7 +102,7 @@ class EmbeddedServer:
         self._ask("restart")
 
     def keep(self) -> None:
-        """Let the server outlive this process; `stop_kept` stops it."""
+        """Let the server outlive this process, until its supervisor is ended."""
         self._ask("keep")
 
     def keep_instructions(self, dbname: str = "postgres") -> str:
@@ -170,15 +163,19 @@ def start_server(
     settings: Mapping[str, str] | None = None,
     keep: bool = False,
     data: Path | None = None,
+    user: str = USER,
+    memory: int | None = None,
 ) -> EmbeddedServer:
     """Start a server on a private socket; it ends with the last process that uses it.
 
     Args:
         binaries: PostgreSQL's programs; found by `find_binaries` if not given.
         settings: server settings, such as `FAST` for tests; PostgreSQL's defaults if not given.
-        keep: leave the server running when this process ends; `stop_kept` stops it.
+        keep: leave the server running when this process ends, until its supervisor is ended.
         data: a data directory to make or to use, and to leave in place; a server that runs
             there already is shared as it is. Without it the data goes with the server.
+        user: the superuser's name.
+        memory: bytes of address space that each of its processes may have; else as many as ours.
 
     Raises:
         ServerNotFoundError: there are no binaries.
@@ -193,31 +190,15 @@ def start_server(
     while True:
         try:
             if data and (control := _attach(data)):
-                server = EmbeddedServer(control, None, binaries)
+                server = EmbeddedServer(control, None, binaries, user, account)
                 if keep:
                     server.keep()
                 return server
-            return _spawn(binaries, settings or {}, keep, data, account)
+            return _spawn(binaries, settings or {}, keep, data, account, user, memory)
         except _BusyError:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.1)
-
-
-def stop_kept(data: Path) -> bool:
-    """Stop a server that was started to be kept, whoever else uses it.
-
-    Args:
-        data: its data directory.
-
-    Returns:
-        whether a server was running there.
-    """
-    control = _attach(data.absolute())
-    if control is None:
-        return False
-    _say_and_wait(control, b"stop\n")
-    return True
 
 
 def _account(data: Path | None) -> tuple[int, int] | None:
@@ -226,7 +207,8 @@ def _account(data: Path | None) -> tuple[int, int] | None:
         return None
     if data and data.exists() and (owner := data.stat()).st_uid != 0:
         return owner.st_uid, owner.st_gid
-    for name in ("postgres", "nobody"):
+    # Not `postgres` first: where it is there, a machine's real databases are its own.
+    for name in ("nobody", "postgres"):
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return entry.pw_uid, entry.pw_gid
@@ -236,7 +218,7 @@ def _account(data: Path | None) -> tuple[int, int] | None:
     )
 
 
-def _initdb_arguments(version: tuple[int, int], data: Path | None) -> list[str]:
+def _initdb_arguments(version: tuple[int, int], data: Path | None, user: str) -> list[str]:
     # With either, upper('äß') is the same on every machine, whatever its locales.
     locale = (
         ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
@@ -244,7 +226,7 @@ def _initdb_arguments(version: tuple[int, int], data: Path | None) -> list[str]:
         else ["--locale=C", "--lc-ctype=C.UTF-8"]
     )
     durable = [] if data else ["--no-sync"]
-    return ["--username", USER, "--auth=trust", "--encoding=UTF8", *durable, *locale]
+    return ["--username", user, "--auth=trust", "--encoding=UTF8", *durable, *locale]
 
 
 def _spawn(
@@ -253,16 +235,19 @@ def _spawn(
     keep: bool,
     data: Path | None,
     account: tuple[int, int] | None,
+    user: str,
+    memory: int | None,
 ) -> EmbeddedServer:
     ours, theirs = socket.socketpair()
     with theirs:
         order = Order(
             directory=str(binaries.directory),
-            initdb=_initdb_arguments(binaries.version, data),
+            initdb=_initdb_arguments(binaries.version, data, user),
             settings=dict(settings),
             data=str(data) if data else None,
             keep=keep,
             account=account,
+            memory=memory,
             socket=theirs.fileno(),
         )
         process = subprocess.Popen(
@@ -276,7 +261,7 @@ def _spawn(
             pass_fds=[order.socket],
         )
     try:
-        return EmbeddedServer(ours, process, binaries)
+        return EmbeddedServer(ours, process, binaries, user, account)
     except BaseException:
         ours.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -11,13 +11,12 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
-from runner.generate.attached import KEEPS_ITS_NAME, names_taken
-from runner.generate.dependents import Dependents
+from runner.generate.closure import Closure
+from runner.generate.kinds import partition, standing, table
+from runner.generate.kinds.naming import names_taken
 from runner.generate.model import TableChange
-from runner.generate.partitions import partition_obstacles, partitions_of
-from runner.generate.unharmed import in_the_way
 from runner.preflight.report import Finding, Severity
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 _REMAKE = "Drop it before, and make it again for the new contract afterwards."
 
@@ -211,11 +210,11 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
 
 def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
     """What stands on converted columns: made again on the new ones, or in the way."""
-    dependents = Dependents(catalog, {c.old: c.columns for c in changes})
+    closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
     tables = frozenset(c.old for c in changes)
     told = set()
     refused = False
-    for obstacle in dependents.obstacles(tables):
+    for obstacle in standing.obstacles(closure, tables):
         problem = obstacle.problem
         if obstacle.online_only:
             problem = f"{problem}: only the window strategy can convert it"
@@ -223,8 +222,8 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
         refused = refused or not obstacle.online_only
         severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
         yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
-    for change in () if refused else dependents.changes(tables):
-        if change.is_converted and change.label not in told:
+    for change in () if refused else standing.changes(closure, tables):
+        if change.of.is_converted and change.label not in told:
             yield Finding(
                 Severity.KNOW,
                 change.label,
@@ -312,7 +311,7 @@ def _table(
 ) -> Iterator[Finding]:
     relation, old = catalog.relations[change.old], str(change.old)
     if relation.kind == "p":
-        parts = partitions_of(relation, change.columns, catalog, names_taken(catalog))
+        parts = partition.change(relation, change.columns, catalog, names_taken(catalog))
         yield from _partitioned(replace(change, relation=relation, partitions=parts), changes)
     elif relation.parents or relation.children:
         kin = ", ".join(relation.parents or relation.children)
@@ -323,9 +322,9 @@ def _table(
         )
     keeps_name = change.old == change.new and bool(change.columns)
     if keeps_name:
-        problem = f"{KEEPS_ITS_NAME}: only the window strategy can convert it"
+        problem = f"{table.KEEPS_ITS_NAME}: only the window strategy can convert it"
         yield Finding(Severity.KNOW, old, problem)
-    for found in in_the_way(change, relation):
+    for found in table.of_columns(change):
         if not (keeps_name and found.online_only):
             yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
@@ -346,7 +345,7 @@ def _table(
 
 
 def _partitioned(change: TableChange, changes: Sequence[TableChange]) -> Iterator[Finding]:
-    obstacles = list(partition_obstacles(change, changes))
+    obstacles = list(partition.obstacles(change, changes))
     for obstacle in obstacles:
         yield Finding(Severity.STOPS, str(change.old), obstacle.reason, hint=obstacle.hint)
     if not obstacles and change.old != change.new:
@@ -390,8 +389,8 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
     for change in changes:
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
-        for suffix, what in ((change.marker, "odometer"), ("_reversal", "reversal table")):
-            name = suffix if suffix == change.marker else shorten(change.own_stem, suffix)
+        made = ((change.marker, "odometer"), (change.reversal, "reversal table"))
+        for (_, name), what in made:
             if (Name("trueup", name), "relation") in found:
                 yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.catalog import Column, Constraint
-from runner.generate.json_paths import UNKNOWN_TO_JSONB, path_sql
+from runner.generate.kinds.json_path import UNKNOWN_TO_JSONB
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.predicates import check_condition
+from runner.generate.wording.json_paths import path_sql
+from runner.generate.wording.predicates import check_condition
 from runner.preflight.report import Severity
 from runner.quoting import quote_ident
 from runner.standard.model import JsonPath

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Function, NamedType, read_catalog
-from runner.execute.scratch import is_record
+from runner.execute.drift import is_record
 from runner.quoting import Name
 
 # What an environment decides, not a migration file.

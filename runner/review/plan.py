@@ -14,10 +14,10 @@ from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
+from runner.postgres.locks import LockMode
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.measures import Estimate, FileCost, LockCost
-from runner.review.trace import conflicts, mode_name
 
 if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
@@ -46,7 +46,7 @@ class Blocker:
     state: str
     seconds: float
     relation: str
-    mode: str
+    mode: LockMode
     query: str
 
 
@@ -62,6 +62,7 @@ class PlannedStatement:
     rewrites: tuple[str, ...] = ()
     rows_read: int = 0
     rows_written: int = 0
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
             state,
             seconds,
             relation,
-            mode_name(mode),
+            LockMode.of_catalog(mode),
             " ".join(query.split()),
         )
         for pid, user, application, state, seconds, relation, mode, query in rows
@@ -280,7 +281,7 @@ def _file(
             for session in sessions
             if any(
                 session.relation in (lock.table, lock.relation)
-                and conflicts(lock.mode, session.mode)
+                and lock.mode.conflicts_with(session.mode)
                 for lock in locks
             )
         ),
@@ -303,4 +304,5 @@ def _statement(statement: Statement, up: FileCost | None, index: int) -> Planned
         tuple(touch.relation for touch in cost.touches if touch.rewritten),
         sum(touch.read for touch in cost.touches),
         sum(touch.inserted + touch.updated + touch.deleted for touch in cost.touches),
+        cost.sampled,
     )

@@ -14,7 +14,8 @@ from runner.standard.model import Standard, TableStandard
 from runner.verify.checks import own_functions
 from runner.verify.compat import compat_distances
 from runner.verify.report import Distance, State, Verification
-from runner.verify.tables import Verified, table_distances
+from runner.verify.tables import table_distances
+from runner.verify.verified import Verified
 
 __all__ = ["Distance", "State", "Verification", "verify"]
 

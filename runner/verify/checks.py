@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from runner.catalog import Column, Constraint
-from runner.generate.predicates import check_condition
+from runner.generate.wording.predicates import check_condition
 from runner.preflight.reading import expression, fetch_all
 from runner.quoting import Name
 from runner.standard.model import JsonPath

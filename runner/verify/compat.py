@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.catalog import Constraint, Relation
 from runner.quoting import quote_ident, shorten
 from runner.verify.report import Distance
-from runner.verify.tables import Verified
+from runner.verify.verified import Verified
 
 _TRUE = ("true", "on", "yes", "1")
 

@@ -16,7 +16,7 @@ from runner.verify.report import Distance
 
 if TYPE_CHECKING:
     from runner.catalog import Column
-    from runner.verify.tables import Verified
+    from runner.verify.verified import Verified
 
 
 def json_distances(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lint.example_files import write_example
 
 from runner.errors import MigrationFileError, UsageError
 from runner.lint import lint
+from runner.lint.docs import write_example
 from runner.lint.layouts import Pair, chains, find_files
 
 

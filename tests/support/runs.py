@@ -61,10 +61,11 @@ def run_trueup(
     )
 
 
-def start_trueup(*arguments: str, dsn: str) -> subprocess.Popen[str]:
-    """The command, running."""
+def start_trueup(*arguments: str, dsn: str, in_background: bool = False) -> subprocess.Popen[str]:
+    """The command, running; in the background, it is started with ^C ignored, as a shell does."""
+    ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh") if in_background else ()
     return subprocess.Popen(
-        [sys.executable, "-m", "runner", *arguments],
+        [*ignoring, sys.executable, "-m", "runner", *arguments],
         env=_environment(dsn),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,13 @@ from runner.config import (
     resolve_sources,
 )
 from runner.errors import UsageError
+from runner.places import (
+    folders_to_lint,
+    locate,
+    locate_for_review,
+    locate_standard,
+    tables_of_unit,
+)
 
 
 def test_the_database_is_the_first_that_is_named() -> None:
@@ -67,7 +75,7 @@ def test_yoyo_ini_is_read_as_yoyo_reads_it(tmp_path: Path, monkeypatch: pytest.M
     [
         ("database = x", "cannot be read"),
         ("[DEFAULT]\ndatabase = %(NOT_SET_ANYWHERE)s", "variable not_set_anywhere, which is not"),
-        ("[DEFAULT]\ndatabase = 50%", "cannot be read"),
+        ("[DEFAULT]\ndatabase = 50%", "database has a % that begins no variable"),
         ("[DEFAULT]\nmigration_table = mine", "migration_table is mine"),
     ],
 )
@@ -78,11 +86,30 @@ def test_a_yoyo_ini_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
         read_config(path)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "database = postgresql://u:a%40s3cret@h/d",
+        "database = postgresql://u:%(s3cret@h/d",
+        "database postgresql//u s3cret@h/d",
+        "[other]\nx = y\n[DEFAULT]\na = %(b)s\nb = %(a)s\ndatabase = %(a)s s3cret",
+    ],
+)
+def test_no_message_about_yoyo_ini_quotes_a_password(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "yoyo.ini"
+    for text in (f"[DEFAULT]\n{line}\n", f"{line}\n"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError) as raised:
+            read_config(path)
+        assert "s3cret" not in str(raised.value)
+        assert str(path) in raised.value.message
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
     folder = tmp_path / "orders"
-    for name in ("legacy", "online", "online/contract", "window"):
-        write_migration(folder / name, "0001_expand_a", "SELECT 1;")
+    for number, name in enumerate(("legacy", "online", "online/contract", "window"), start=1):
+        write_migration(folder / name, f"000{number}_expand_a", "SELECT 1;")
     return folder
 
 
@@ -131,6 +158,68 @@ def test_a_service_that_has_only_its_standard_is_one_of_those_here(
 def test_no_sources_at_all_are_refused() -> None:
     with pytest.raises(UsageError, match="no migrations are named"):
         resolve_sources((), None, {}, "online")
+
+
+def options(**named: object) -> dict[str, Any]:
+    """The place that a verb's options name, and nothing else of."""
+    return {"dsn": None, "config_path": None, "service": None, "sources": (), **named}
+
+
+def test_a_verb_finds_its_database_and_reads_its_files(service: Path) -> None:
+    found = locate(**options(service=str(service), dsn="host=h"), strategy="online")
+    ids = ["0001_expand_a", "0002_expand_a", "0003_expand_a"]
+    assert (found[0], [m.id for m in found[1]]) == ("host=h", ids)
+    assert [m.id for m in found[1] if m.on_request] == ids[2:]
+
+
+def test_a_verb_takes_what_is_not_named_from_the_closest_yoyo_ini(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TRUEUP_DSN", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (service / "yoyo.ini").write_text(f"[DEFAULT]\ndatabase = d\nsources = {service}/legacy\n")
+    monkeypatch.chdir(service / "online")
+    dsn, migrations = locate(**options(), strategy="online")
+    assert (dsn, [m.id for m in migrations]) == ("d", ["0001_expand_a"])
+
+
+def test_a_review_needs_no_database_and_finds_the_standard(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TRUEUP_DSN", "DATABASE_URL", "PGHOST", "PGDATABASE", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(service)
+    where = options(service=str(service))
+    assert locate_for_review(**where, strategy="online")[::2] == (None, None)
+    (service / "standard.toml").touch()
+    assert locate_for_review(**where, strategy="online")[2] == service / "standard.toml"
+
+
+def test_the_standard_stands_beside_the_migrations_or_is_named(service: Path) -> None:
+    where = options(service=str(service), dsn="host=h")
+    with pytest.raises(UsageError, match=r"no standard\.toml stands beside the migrations"):
+        locate_standard(None, **where)
+    (service / "standard.toml").touch()
+    assert locate_standard(None, **where) == ("host=h", service / "standard.toml")
+    assert locate_standard(Path("other.toml"), **where) == ("host=h", Path("other.toml"))
+
+
+def test_a_unit_is_told_by_the_files_beside_the_standard() -> None:
+    standard = Path(__file__).parents[2] / "sql" / "model_orchestration" / "standard.toml"
+    tables = tables_of_unit(standard, "provider_quotas")
+    assert tables == {("public", "provider_quotas"), ("public", "provider_quota")}
+    with pytest.raises(UsageError, match="no unit of tables has the table nothing"):
+        tables_of_unit(standard, "nothing")
+
+
+def test_lint_reads_the_folders_of_both_strategies_that_are_there(service: Path) -> None:
+    where = options(service=str(service))
+    del where["dsn"]
+    names = [path.relative_to(service).as_posix() for path in folders_to_lint(**where)]
+    assert names == ["legacy", "online", "online/contract", "window"]
+    where = {**where, "service": None, "sources": (str(service / "gone"),)}
+    with pytest.raises(UsageError, match="none of these folders exists"):
+        folders_to_lint(**where)
 
 
 def test_durations() -> None:

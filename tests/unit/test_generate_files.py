@@ -11,7 +11,7 @@ from support.variants import SHIPPED
 
 from runner.catalog import Catalog, Column, Constraint, Index, Relation
 from runner.errors import StandardError
-from runner.generate import File, generate
+from runner.generate import MigrationText, generate
 from runner.ledger.scanner import split
 from runner.quoting import Name, quote_ident, shorten
 from runner.standard import EnumStandard, Standard, TableStandard
@@ -66,7 +66,9 @@ def catalog(*relations: Relation) -> Catalog:
     return Catalog(18, ("public",), {r.qualified: r for r in relations})
 
 
-def files(*tables: TableStandard, relations: tuple[Relation, ...] = (PARENT, CHILD)) -> list[File]:
+def files(
+    *tables: TableStandard, relations: tuple[Relation, ...] = (PARENT, CHILD)
+) -> list[MigrationText]:
     standard = Standard("s", "public", tables)
     return list(generate(standard, catalog(*relations), baseline="0001_baseline").files)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import StandardError
-from runner.generate.casts import cast_ids
-from runner.generate.predicates import Wording, calls_function_on, convert_literals
+from runner.generate.wording.casts import cast_ids
+from runner.generate.wording.predicates import Wording, calls_function_on, convert_literals
 from runner.quoting import quote_ident
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.generate.attached import KEEPS_ITS_NAME
+from runner.generate.kinds.table import KEEPS_ITS_NAME
 from runner.generate.only_window import in_short
 
 

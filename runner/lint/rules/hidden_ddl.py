@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint.blocks import block_queries, executed_text
+from runner.lint.blocks import block_queries, executed_text, is_unshown
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _DDL = re.compile(
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    queries, _ = block_queries(step.statement)
+    queries, _ = block_queries(step.statement.text)
     begin = 0
     for query in queries:
         place = step.statement.text.find(query.text, begin)
@@ -29,16 +29,12 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         if not query.dynamic:
             continue
         text = executed_text(query.text)
-        if _DDL.search(text) or _all_hidden(text):
+        if _DDL.search(text) or is_unshown(text):
             yield Hit(
                 "EXECUTE runs a statement that the file does not show: what it locks and changes"
                 " depends on the database",
                 offset=step.statement.offset + max(place, 0),
             )
-
-
-def _all_hidden(text: str) -> bool:
-    return text.strip() == "trueup_placeholder"
 
 
 RULE = Rule(
@@ -47,8 +43,7 @@ RULE = Rule(
     title="EXECUTE in a DO block hides what is changed",
     why="A reviewer approves what can be read. `trueup lint --trace` runs the block on a server"
     " of its own and tells which locks it took and which tables it rewrote.",
-    instead="""-- write each statement out
-ALTER TABLE the_table ADD COLUMN the_column text;""",
+    instead="""-- write each statement out, with the names that it is to have""",
     flagged=(
         "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD COLUMN a int'; END $$;",
         "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables LOOP"

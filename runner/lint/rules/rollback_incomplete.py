@@ -48,6 +48,8 @@ def _check(context: Context) -> Iterator[Hit]:
         name = (step.name or step.table).rpartition(".")[2]
         if not name or step.table in names or step.table in gone or _speaks_of(text, name.lower()):
             continue
+        if _taken_back(step, up):
+            continue
         if step.verb == "AddConstraint" and _goes_with_column(step, text):
             continue
         yield Hit(
@@ -101,6 +103,19 @@ def _data_left(up: Script, context: Context, text: str) -> Iterator[Hit]:
                 step=step,
                 names={"kind": "the old values of", "name": f"{step.table}.{columns[0]}"},
             )
+
+
+def _taken_back(step: Step, up: Script) -> bool:
+    """Whether the file itself removes what it made, such as the CHECK before SET NOT NULL."""
+    after = up.steps[up.steps.index(step) + 1 :]
+    return any(
+        (other.verb == "Drop" and step.verb == "Index" and other.name.endswith(step.name))
+        or (
+            other.verb in ("DropConstraint", "DropColumn", "Drop")
+            and (other.table, other.name) == (step.table, step.name)
+        )
+        for other in after
+    )
 
 
 def _goes_with_column(step: Step, text: str) -> bool:

@@ -55,6 +55,8 @@ def _check(context: Context) -> Iterator[Hit]:
         yield Hit("a byte-order mark comes before the text: yoyo ignores the header", offset=0)
     seen: set[str] = set()
     for match in _DIRECTIVE.finditer(text):
+        if any(statement.is_text(match.start(1)) for statement in script.statements):
+            continue
         name, value = match[1], match[2].strip()
         in_header = match.start() < script.header
         if not script.up and name.lower() == "depends":
@@ -100,9 +102,8 @@ RULE = Rule(
     title="yoyo reads the file otherwise than it is meant",
     why="yoyo ignores directives in the wrong place without a word, pairs the rollback"
     " statements of a failed file by position, and cannot feed COPY.",
-    instead="""-- transactional: false
--- depends: 0001_before
-CREATE INDEX CONCURRENTLY i ON t (a);  -- one statement a file outside a transaction""",
+    instead="""-- the first lines: `-- depends: ID`, and `-- transactional: false` where it must be,
+-- with one statement in such a file""",
     flagged=(
         "-- depends: 0000_base\nSELECT 1;\n-- transactional: false\nSELECT 2;",
         "-- depends: 0000_base\nINSERT INTO t VALUES ('C:\\');\nINSERT INTO t VALUES ('b');",
@@ -111,6 +112,7 @@ CREATE INDEX CONCURRENTLY i ON t (a);  -- one statement a file outside a transac
     ),
     passed=(
         "-- transactional: false\n-- depends: 0000_base\nDROP INDEX CONCURRENTLY IF EXISTS i;",
+        "-- depends: 0000_base\nINSERT INTO t VALUES ('\n-- transactional: false');",
     ),
     script=_check,
     rollback=True,

@@ -307,7 +307,7 @@ END
 $$;"""
 
 
-def write_backfill(folder: Path) -> None:
+def write_backfill(folder: Path, rows: int = 40) -> None:
     write_migration(
         folder,
         "0001_expand_t",
@@ -320,7 +320,7 @@ def write_backfill(folder: Path) -> None:
     write_migration(
         folder,
         "0002_backfill_t",
-        BACKFILL,
+        BACKFILL.replace("40", str(rows)),
         "DELETE FROM t;",
         depends="0001_expand_t",
         transactional=False,
@@ -355,6 +355,22 @@ def test_a_stopped_backfill_keeps_its_batches_and_goes_on_later(
     assert query(database, "SELECT count(*) FROM yoyo_lock") == [(0,)]
     assert apply(database, read_migrations([tmp_path])).migrations == ("0002_backfill_t",)
     assert query(database, "SELECT count(*) FROM t") == [(kept + 40,)]
+
+
+def test_a_background_run_goes_on_at_an_interrupt_and_stops_at_sigterm(
+    database: str, tmp_path: Path
+) -> None:
+    write_backfill(tmp_path, rows=4000)
+    sources = ("--sources", str(tmp_path))
+    with start_trueup("apply", *sources, dsn=database, in_background=True) as process:
+        wait_for(lambda: bool(query_or_nothing(database, "SELECT 1 FROM t LIMIT 1")))
+        process.send_signal(signal.SIGINT)
+        ((kept,),) = query(database, "SELECT count(*) FROM t")
+        wait_for(lambda: query(database, "SELECT count(*) FROM t") > [(kept + 2,)])
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped in 0002_backfill_t.sql: what it committed stays" in errors
 
 
 def test_a_killed_run_leaves_no_lock_and_is_resumed(database: str, tmp_path: Path) -> None:

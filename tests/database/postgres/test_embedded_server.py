@@ -22,8 +22,8 @@ from support.processes import ServerUser, eventually, processes_naming
 from runner.errors import ConnectionFailedError, ServerStartError
 from runner.postgres import binaries as binaries_module
 from runner.postgres.binaries import find_binaries
-from runner.postgres.connect import connect, parse_dsn
-from runner.postgres.embedded import FAST, EmbeddedServer, start_server, stop_kept
+from runner.postgres.connect import connect
+from runner.postgres.embedded import FAST, EmbeddedServer, start_server
 
 
 def answers(dsn: str) -> bool:
@@ -92,12 +92,9 @@ class TestARunningServer:
     ) -> None:
         server.create_database(name)
         try:
-            url = server.yoyo_url(name)
-            for dsn in (server.dsn(name), url):
-                assert parse_dsn(dsn)["dbname"] == name
-                with connect(dsn, application_name="test") as connection:
-                    assert connection.info.dbname == name
-                    connection.execute("CREATE TABLE IF NOT EXISTS t ()")
+            with connect(server.dsn(name), application_name="test") as connection:
+                assert connection.info.dbname == name
+                connection.execute("CREATE TABLE t ()")
             server.create_database(name[:20] + "2", template=name)
             with connect(server.dsn(name[:20] + "2"), application_name="test") as connection:
                 connection.execute("SELECT FROM t")
@@ -105,17 +102,6 @@ class TestARunningServer:
             server.drop_database(name)
             server.drop_database(name[:20] + "2")
         assert not answers(server.dsn(name))
-
-    def test_yoyo_reads_its_url(self, server: EmbeddedServer) -> None:
-        from yoyo import get_backend
-
-        server.create_database("for yoyo")
-        try:
-            backend = get_backend(server.yoyo_url("for yoyo"))
-            assert backend.execute("SELECT current_database()").fetchone() == ("for yoyo",)
-            backend.connection.close()
-        finally:
-            server.drop_database("for yoyo")
 
 
 class TestACrash:
@@ -239,17 +225,9 @@ class TestTwoUsersAtOnce:
 
 
 class TestAKeptServer:
-    def test_outlives_its_user_until_it_is_stopped(self, base: Path) -> None:
-        with ServerUser(arguments={"keep": True}) as user:
-            told = user.server()
-            user.end()
-        assert answers(told["dsn"])
-        assert stop_kept(Path(told["data"]))
-        assert not answers(told["dsn"])
-        assert not Path(told["host"]).exists()
-        assert not stop_kept(Path(told["data"]))
-
-    def test_can_be_stopped_as_its_instructions_say(self, base: Path) -> None:
+    def test_outlives_its_user_until_it_is_stopped_as_its_instructions_say(
+        self, base: Path
+    ) -> None:
         with ServerUser("server.keep(); print(json.dumps(server.keep_instructions()))") as user:
             told = user.server()
             instructions = json.loads(user.line())

@@ -1,0 +1,187 @@
+"""Statements with a header -> the text of a migration and of its rollback."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.errors import StandardError
+from runner.generate.statement import Paragraph, undone
+from runner.postgres.locks import LockMode
+from runner.quoting import quote_literal
+
+_WIDTH = 100
+_PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "contract": 4, "window": 5}
+
+# In a statement: the id of its file as a literal, which it has only when all files are known.
+OWN_ID = "\0own id\0"
+
+BRIEF = " for a few ms; gives up after 200 ms and can be run again"
+_WITHOUT_WAITING = {
+    LockMode.ACCESS_SHARE: ", as any SELECT",
+    LockMode.SHARE_UPDATE_EXCLUSIVE: ": reads and writes go on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationText:
+    """A generated migration: its id and the text of its two files."""
+
+    id: str
+    folder: str
+    sql: str
+    rollback: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class File:
+    """A migration before it has its number.
+
+    Args:
+        folder: where it goes, below the service's folder.
+        phase: its phase.
+        subject: the last part of its name.
+        title: the first line of its header.
+        does: what it does, in words.
+        cost: what it costs.
+        undo: what its rollback does and costs.
+        body: its statements.
+        back: the first line of the rollback's header.
+        rollback: the rollback's statements; None where they are the statements' own undo.
+        after: the files that must have run.
+        held: how long its locks are held, as the header says it.
+        locks_said: what the header says of locks where the statements cannot tell.
+        unlike: what tells it apart from a file that would have the same name.
+    """
+
+    folder: str
+    phase: str
+    subject: str
+    title: str
+    does: str
+    cost: str
+    undo: str
+    body: Sequence[Paragraph]
+    back: str
+    rollback: Sequence[Paragraph] | None = None
+    after: Sequence[File] = ()
+    held: str = ""
+    locks_said: str = ""
+    unlike: str = ""
+
+    @property
+    def transactional(self) -> bool:
+        """Whether it runs in a transaction."""
+        return not any(s.alone for paragraph in self.body for s in paragraph)
+
+    @property
+    def locks(self) -> str:
+        """What its statements lock, and for how long."""
+        if self.locks_said:
+            return self.locks_said
+        held: dict[LockMode, list[str]] = {}
+        for taken in dict.fromkeys(lock for p in self.body for s in p for lock in s.locks):
+            held.setdefault(taken.mode, []).append(taken.names)
+        if not held:
+            return "none"
+        said = ", ".join(f"{mode} on {', '.join(names)}" for mode, names in held.items())
+        strongest = max(held, key=lambda mode: mode.number)
+        return said + (self.held or _WITHOUT_WAITING.get(strongest, BRIEF))
+
+
+def number(
+    files: Sequence[File], baseline: str | None, existing: Iterable[str] = ()
+) -> list[MigrationText]:
+    """Give files their numbers and write them.
+
+    Args:
+        files: all files of one strategy, in order within each phase.
+        baseline: the id of the baseline, on which what depends on nothing else depends.
+        existing: ids of files that are there: a file of the same name keeps its number, a new
+            one comes behind them.
+
+    Returns:
+        The migrations in the order of their ids.
+
+    Raises:
+        StandardError: the numbers of the files that are there leave no room.
+    """
+    names = _names(files)
+    needed = Counter(file.phase for file in files)
+    # The other strategy may need numbers of another width.
+    taken = {
+        name: digits
+        for digits, _, name in (i.partition("_") for i in existing)
+        if name.startswith("window_") == ("window" in needed)
+    }
+    step = 100
+    while max(needed.values(), default=0) >= step:
+        step *= 10
+    width = max(4, len(str(step * 6)))
+    if taken and {len(n) for n in taken.values()} != {width}:
+        raise StandardError(
+            f"the files need numbers of {width} digits, and those that are there have fewer",
+            hint="Write the new tables' files into a service folder of their own.",
+        )
+    last = {phase: base * step for phase, base in _PHASES.items()}
+    for name, digits in taken.items():
+        phase = name.partition("_")[0]
+        last[phase] = max(last.get(phase, 0), int(digits))
+    ids: dict[File, str] = {}
+    for file in files:
+        name = names[file]
+        if name not in taken:
+            last[file.phase] += 1
+            taken[name] = f"{last[file.phase]:0{width}}"
+        ids[file] = f"{taken[name]}_{name}"
+    return sorted((_written(file, ids, baseline) for file in files), key=lambda m: m.id)
+
+
+def _names(files: Sequence[File]) -> dict[File, str]:
+    """A name for each file that any file system and yoyo's `depends` take."""
+    names: dict[File, str] = {}
+    given: set[str] = set()
+    for file in files:
+        subject = re.sub(r"[^a-z0-9]+", "_", file.subject.lower()).strip("_")
+        name = f"{file.phase}_{subject or 'table'}"
+        if name in given:
+            name += "_" + hashlib.sha256(file.unlike.encode()).hexdigest()[:4]
+        given.add(name)
+        names[file] = name
+    return names
+
+
+def _written(file: File, ids: Mapping[File, str], baseline: str | None) -> MigrationText:
+    depends = [ids[f] for f in file.after] or ([baseline] if baseline else [])
+    own = quote_literal(ids[file])
+    body = _text(file.body).replace(OWN_ID, own)
+    back = _text(undone(file.body) if file.rollback is None else file.rollback)
+    rollback = f"-- {file.back}\n" + (f"\n{back}" if back else "")
+    return MigrationText(
+        ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
+    )
+
+
+def _header(file: File, depends: Sequence[str]) -> str:
+    lines = [f"-- {file.title}", "--"]
+    entries = {"does": file.does, "locks": file.locks, "cost": file.cost, "undo": file.undo}
+    for key, text in entries.items():
+        wrapped = textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
+        lines.append(f"-- {key + ':':<9}{wrapped[0]}")
+        lines += [f"--          {line}" for line in wrapped[1:]]
+    if not file.transactional:
+        lines.append("-- transactional: false")
+    if depends:
+        lines.append(f"-- depends: {' '.join(depends)}")
+    return "\n".join(lines)
+
+
+def _text(paragraphs: Iterable[Paragraph]) -> str:
+    text = "\n\n".join("\n".join(s.text for s in p) for p in paragraphs if p)
+    lines = [line.rstrip() for line in text.splitlines()]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    return text + "\n" if text else ""

@@ -1,0 +1,241 @@
+"""A column: converted beside the old one or in place, or only renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runner.catalog import Catalog, Column, NamedType, Relation
+from runner.errors import StandardError
+from runner.generate.kinds import enum, json_path, uuid
+from runner.generate.model import ColumnChange, Obstacle, TableChange
+from runner.generate.statement import Paragraph, Statement, alter, plain
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.standard.evidence import is_text
+from runner.standard.model import TableStandard
+
+_TEXTS = ("text", "character varying", "character", "bpchar", "citext")
+_INTEGERS = ("smallint", "integer", "bigint")
+
+
+def require_fitting_types(table: TableStandard, relation: Relation, catalog: Catalog) -> None:
+    """Refuse columns that the standard wants something of which their type cannot give.
+
+    Args:
+        table: its paragraph of the standard.
+        relation: the table; it has every column that the standard names.
+        catalog: the database.
+
+    Raises:
+        StandardError: the first of them.
+    """
+    for column, problem, hint in _misfits(table, relation, catalog):
+        raise StandardError(f"{relation.qualified}.{column.name} is {problem}", hint=hint)
+
+
+def _misfits(
+    table: TableStandard, relation: Relation, catalog: Catalog
+) -> Iterator[tuple[Column, str, str]]:
+    columns = {column.name: column for column in relation.columns}
+    for column in (columns[name] for name in table.uuids):
+        if column.type != "uuid" and (column.is_array or not _is_text(column, catalog)):
+            hint = "Only a column of one text can: take it out of uuids."
+            yield column, f"{column.type}, which cannot become uuid", hint
+    for column in (columns[name] for name in table.enums):
+        if not _is_text(column, catalog) and not _is_enum(column, catalog):
+            hint = "Numbers that have a meaning get a CHECK by integers, and keep their type."
+            yield column, f"{column.type}, which holds no words of an enum", hint
+    for column in (columns[name] for name in table.integers):
+        if column.is_array or not _is(column, catalog, _INTEGERS):
+            hint = "Name a column of texts under enums, or take it out."
+            yield column, f"{column.type}, and integers are wanted", hint
+
+
+def _is_text(column: Column, catalog: Catalog) -> bool:
+    return is_text(column) or _is(column, catalog, _TEXTS)
+
+
+def _is_enum(column: Column, catalog: Catalog) -> bool:
+    native = catalog.types.get(column.type_name) if column.type_name else None
+    return native is not None and native.definition is None
+
+
+def _is(column: Column, catalog: Catalog, kinds: tuple[str, ...]) -> bool:
+    """Whether a column is of one of these types, or of a domain over one, however deep."""
+    shown = column.type.removesuffix("[]")
+    native = catalog.types.get(column.type_name) if column.type_name else None
+    for _ in range(len(catalog.types) + 1):
+        if native is None or native.definition is None:
+            break
+        shown = native.definition
+        base = shown.split(" ")[0]
+        native = next((t for t in catalog.types.values() if base in _spellings(t)), None)
+    return any(shown == kind or shown.startswith((f"{kind} ", f"{kind}(")) for kind in kinds)
+
+
+def _spellings(found: NamedType) -> tuple[str, str]:
+    return quote_ident(found.name), quote_name(Name(found.schema, found.name))
+
+
+def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[ColumnChange, ...]:
+    """The columns of a table that are converted, in its order.
+
+    Raises:
+        StandardError: one of them cannot be.
+    """
+    changes = []
+    for column in relation.columns:
+        if column.name in table.json:
+            paths = table.json[column.name]
+            changes.append(json_path.change(column, relation.qualified, table.name, paths))
+        elif column.name in table.uuids and column.type != "uuid":
+            changes.append(uuid.change(column, relation))
+        elif column.name in table.enums:
+            check = table.checks.get(column.name) or shorten(
+                f"{table.name}_{column.name}", "_check"
+            )
+            native = catalog.types.get(column.type_name) if column.type_name else None
+            labels = native.labels if native else ()
+            converted = enum.change(column, table.enums[column.name], check, labels)
+            kept = table.keep_original.get(column.name)
+            if kept is not None and relation.column(kept) is not None:
+                raise StandardError(
+                    f"{relation.qualified} has a column {kept} already, which is to keep the old "
+                    f"values of {column.name}"
+                )
+            changes.append(replace(converted, kept=kept))
+    return tuple(changes)
+
+
+def obstacles(t: TableChange) -> Iterator[Obstacle]:
+    """The columns that have a name which the other side of one gets."""
+    columns = {c.name for c in t.relation.columns}
+    sides = [(c.old_name, f"the old side of {c.name}") for c in t.columns]
+    sides += [(shorten(c.name, "__new"), f"the new side of {c.name}") for c in t.columns]
+    sides += [(shorten(c.name, "__moved"), f"{c.name} while it is made again") for c in t.moved]
+    for name, what in sides:
+        if name in columns:
+            yield Obstacle(
+                f"{t.old}.{name}",
+                f"has the name that {what} gets",
+                "Rename it before, or convert the table by the window strategy.",
+                online_only=True,
+            )
+
+
+def rename(t: TableChange, *, back: bool = False) -> list[Statement]:
+    """The columns of the table under its new name that only get another one."""
+    pairs = [(new, old) if back else (old, new) for old, new in t.renamed.items()]
+    return plain(*(_rename(t.new, old, new) for old, new in pairs))
+
+
+def _rename(table: Name, old: str, new: str) -> str:
+    return (
+        f"ALTER TABLE {quote_name(table)} RENAME COLUMN {quote_ident(old)} TO {quote_ident(new)};"
+    )
+
+
+def swap(table: Name, renames: list[tuple[str, str]]) -> list[Statement]:
+    """Several columns of a table get another name, one after the other."""
+    return plain(*(_rename(table, old, new) for old, new in renames))
+
+
+def _default(table: Name, column: str, default: str | None) -> str:
+    to = "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
+    return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
+
+
+def expand(t: TableChange) -> list[Paragraph]:
+    """The new columns beside the old ones, which make room for their names."""
+    added = []
+    for c in t.columns:
+        added += [f"ADD COLUMN {quote_ident(c.kept)} varchar"] if c.kept else []
+        added.append(f"ADD COLUMN {quote_ident(c.name)} {c.new_type}")
+    return [
+        swap(t.new, [(c.name, c.old_name) for c in t.columns]),
+        [
+            Statement(
+                _default(t.new, c.old_name, None),
+                note="A value on the old side is to say that the old contract wrote the row.",
+            )
+            for c in t.columns
+            if c.old_default is not None
+        ],
+        [
+            Statement(alter(t.new, added)),
+            *plain(
+                *(
+                    _default(t.new, c.name, c.new_default)
+                    for c in t.columns
+                    if c.new_default is not None
+                )
+            ),
+        ],
+        copy_settings(t, "__old"),
+    ]
+
+
+def expand_back(t: TableChange) -> list[Paragraph]:
+    """The end of the new columns; the old ones have their names and defaults again."""
+    dropped = []
+    for c in t.columns:
+        dropped += [f"DROP COLUMN {quote_ident(c.kept)}"] if c.kept else []
+        dropped.append(f"DROP COLUMN {quote_ident(c.name)}")
+    defaults = [
+        _default(t.new, c.name, c.old_default) for c in t.columns if c.old_default is not None
+    ]
+    return [
+        plain(alter(t.new, dropped)),
+        [*swap(t.new, [(c.old_name, c.name) for c in t.columns]), *plain(*defaults)],
+    ]
+
+
+def copy_settings(t: TableChange, suffix: str) -> list[Statement]:
+    """What each column has beside its type, from its namesake with a suffix."""
+    table = quote_literal(quote_name(t.new))
+    names = ((shorten(c.name, suffix), c.name) for c in t.relation.columns)
+    return plain(
+        f"CALL trueup.copy_columns({table}, {quote_literal(suffix)});",
+        *(
+            f"CALL trueup.copy_column({table}, {quote_literal(cut)}, {table},"
+            f" {quote_literal(name)});"
+            for cut, name in names
+            if cut != name + suffix
+        ),
+    )
+
+
+def drop_old(t: TableChange) -> Statement:
+    """The end of the old columns."""
+    return Statement(alter(t.new, (f"DROP COLUMN {quote_ident(c.old_name)}" for c in t.columns)))
+
+
+def window(t: TableChange) -> Iterator[str]:
+    """The clauses of the one rewrite from old to new."""
+    for c in t.columns:
+        yield from _in_place(c, to_new=True)
+    for c in t.keeping:
+        kept, name = quote_ident(c.kept or ""), quote_ident(c.name)
+        yield f"ALTER COLUMN {kept} TYPE varchar USING {name}::text"
+
+
+def window_back(t: TableChange) -> Iterator[str]:
+    """The clauses of the one rewrite from new to old."""
+    for c in t.columns:
+        yield from _in_place(c, to_new=False)
+
+
+def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:
+    name = quote_ident(column.name)
+    type_name = column.new_type if to_new else column.old_definition
+    kept = quote_ident(column.kept) if column.kept else None
+    value = column.new_from(name) if to_new else column.old_from(name, kept)
+    default = column.new_default if to_new else column.old_default
+    clauses = [f"ALTER COLUMN {name} TYPE {type_name} USING {value}"]
+    if type_name != "uuid":
+        clauses += [f"ALTER COLUMN {name} {storage}" for storage in column.storage]
+    if column.new_default is not None or column.old_default is not None:
+        clauses.insert(0, f"ALTER COLUMN {name} DROP DEFAULT")
+    if default is not None:
+        clauses.append(f"ALTER COLUMN {name} SET DEFAULT {default}")
+    return clauses

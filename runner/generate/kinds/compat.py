@@ -1,0 +1,106 @@
+"""The compat view: it keeps the old name alive, and counts who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.generate.files import File
+from runner.generate.kinds import reversal
+from runner.generate.model import TableChange
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
+from runner.postgres.locks import LockMode
+from runner.quoting import quote_ident, quote_literal, quote_name, shorten
+
+
+def expand(t: TableChange) -> list[Paragraph]:
+    """The view with its odometer, and what the table's clients may do with it."""
+    old, new, marker = quote_name(t.old), quote_name(t.new), quote_name(t.marker)
+    options = "" if t.columns else "\nWITH CASCADED CHECK OPTION"
+    counter = [
+        Statement(
+            f"CREATE MATERIALIZED VIEW {marker} AS SELECT true AS used;",
+            note="The odometer's marker. Every query through the view reads it once, and the "
+            "server counts that.\nIt is a materialized view so that a dump does not read it.",
+        ),
+        *plain(
+            f"GRANT SELECT ON {marker} TO PUBLIC;",
+            f"CALL trueup.read_odometer({quote_literal(old)}, {quote_literal(marker)});",
+        ),
+    ]
+    columns = ",\n    ".join(_shown(t, c.name) for c in t.relation.columns)
+    view = Statement(
+        f"CREATE VIEW {old} AS\nSELECT\n    {columns}\nFROM {new}\n"
+        f"WHERE EXISTS (SELECT FROM {marker}){options};",
+        note="The compat view: the old name, the old columns in their old order.",
+    )
+    defaults = [
+        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.old_default};"
+        for c in t.columns
+        if c.old_default is not None
+    ]
+    stand_in = f"CALL trueup.stand_in({quote_literal(old)}, {quote_literal(new)});"
+    pairs = [(cut, name) for cut, name in cut_names(t, "__old")]
+    pairs += [(name, column) for column, name in t.renamed.items()]
+    copies = [
+        f"CALL trueup.copy_column({quote_literal(new)}, {quote_literal(here)}, "
+        f"{quote_literal(old)}, {quote_literal(there)});"
+        for here, there in pairs
+    ]
+    return [counter, [view], plain(*defaults, stand_in, *copies)]
+
+
+def drop(t: TableChange) -> list[Statement]:
+    """The end of the view, its marker and its readings."""
+    return plain(
+        f"DROP VIEW {quote_name(t.old)};",
+        f"DROP MATERIALIZED VIEW {quote_name(t.marker)};",
+        f"DELETE FROM trueup.odometer WHERE compat_view = {quote_literal(quote_name(t.old))};",
+    )
+
+
+def _shown(t: TableChange, column: str) -> str:
+    """A column of the view: `id__old AS id`."""
+    name, change = quote_ident(column), t.converted.get(column)
+    if column in t.renamed:
+        return f"{quote_ident(t.renamed[column])} AS {name}"
+    return f"{quote_ident(change.old_name)} AS {name}" if change else name
+
+
+def cut_names(t: TableChange, suffix: str) -> list[tuple[str, str]]:
+    """The columns whose name had to be cut to take a suffix: that name and their own."""
+    names = ((shorten(c.name, suffix), c.name) for c in t.relation.columns)
+    return [(cut, name) for cut, name in names if cut != name + suffix]
+
+
+def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[File]) -> File:
+    """The end of the old name, once nobody uses it."""
+    names = ", ".join(x.old.name for x in still_open)
+    unused = [
+        f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});" for x in still_open
+    ]
+    return File(
+        unlike=f"close {t.new}",
+        folder="online/contract",
+        phase="contract",
+        subject=f"{t.stem}_close",
+        title=f"Take the old name {t.old.name} away, once nobody uses it.",
+        does="drops the compat view; refuses while the odometers do not prove that "
+        f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
+        "(trueup.waiting_period, 24 hours)",
+        cost="none",
+        undo="instant",
+        body=[
+            [*plain(*unused), *reversal.refuse_unkept(t)],
+            [BRIEFLY],
+            [
+                Statement(
+                    drop(t)[0].sql,
+                    locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.old, said=f"the view {t.old.name}"),),
+                ),
+                *drop(t)[1:],
+            ],
+        ],
+        rollback=[[BRIEFLY], *expand(t)],
+        back=f"Brings the old name {t.old.name} back: instant.",
+        after=after,
+    )

@@ -1,0 +1,134 @@
+"""A column of an enum's values: they become upper case, in a text guarded by a CHECK."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from runner.catalog import Column
+from runner.errors import StandardError
+from runner.generate.model import ColumnChange, Refusal
+from runner.generate.wording.types import short_type, storage_clauses
+from runner.quoting import quote_ident, quote_literal, shorten
+from runner.standard.model import EnumStandard
+
+
+def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ...]) -> ColumnChange:
+    """What becomes of the column.
+
+    Args:
+        column: the column.
+        enum: what its values are.
+        check: the name of its CHECK.
+        labels: of its native type; empty for a text.
+
+    Raises:
+        StandardError: its default or its width is in the way.
+    """
+    name = quote_ident(column.name)
+    values = ", ".join(quote_literal(v) for v in enum.values)
+    old_type, new_type = short_type(column.type), _enum_type(column, enum)
+    is_text = not labels
+    as_text = "{}" if is_text and not column.is_array else "{}::text"
+    uppercase = any(labels) and all(label == label.upper() for label in labels)
+    to_new, to_old = f"upper({as_text})", as_text if uppercase else f"lower({as_text})"
+    if enum.mapping:
+        if column.is_array:
+            raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
+        to_new = _case(f"upper({as_text})", enum.mapping, otherwise=f"upper({as_text})")
+    back = _values_back(enum, labels, uppercase=uppercase)
+    _require_room(column, enum, back)
+    if back:
+        to_old = _case("{}", back, otherwise=to_old)
+    if column.is_array:
+        to_new, to_old = f"{to_new}::{new_type}", f"{to_old}::{old_type}"
+        check_sql = f"{name} <@ ARRAY[{values}]::{new_type}"
+        refused = f"NOT {to_new.replace('{}', name)} <@ ARRAY[{values}]::{new_type}"
+    else:
+        if not is_text:
+            plain = to_old.replace("::text", "")
+            to_old = (f"({plain})" if back else plain) + f"::{old_type}"
+        check_sql = f"{name} IN ({values})"
+        refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
+    old_default = column.default
+    new_default = None
+    if old_default is not None and not column.gives_null:
+        literal = re.fullmatch(r"'((?:[^']|'')*)'::(.*)", old_default)
+        if not literal:
+            raise StandardError(
+                f"the default of {column.name} is {old_default}: only a constant can be converted"
+            )
+        value = enum.mapping.get(literal[1].upper(), literal[1].upper())
+        new_default = f"'{value}'" + ("::" + new_type if column.is_array else "")
+        if not is_text:
+            old_default = f"'{literal[1]}'::{old_type}"
+        elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
+            old_default = f"'{literal[1]}'"
+    return ColumnChange(
+        name=column.name,
+        old_name=shorten(column.name, "__old"),
+        old_type=old_type,
+        new_type=new_type,
+        to_new=to_new,
+        to_old=to_old,
+        not_null=column.not_null,
+        refusals=(Refusal(refused, f"is not one of {', '.join(enum.values)}"),),
+        old_default=old_default,
+        new_default=new_default,
+        check_name=check,
+        check=check_sql,
+        values=enum.values,
+        mapping=enum.mapping,
+        storage=storage_clauses(column, is_text=is_text or column.is_array),
+        old_collation=column.collation,
+    )
+
+
+def text_conversions(enum: EnumStandard) -> tuple[str, str]:
+    """SQL for the new text of an old one, and back."""
+    to_new, to_old = "upper({})", "lower({})"
+    if enum.mapping:
+        to_new = _case(to_new, enum.mapping, otherwise=to_new)
+    back = _values_back(enum, (), uppercase=False)
+    return to_new, _case("{}", back, otherwise=to_old) if back else to_old
+
+
+def new_value(enum: EnumStandard, old: str) -> str:
+    """What an old value becomes."""
+    return enum.mapping.get(old.upper(), old.upper())
+
+
+def _require_room(column: Column, enum: EnumStandard, back: Mapping[str, str]) -> None:
+    """The old column must hold the old spelling of all that a new client may write."""
+    length = re.fullmatch(r"character(?: varying)?\((\d+)\)(?:\[\])?", column.type)
+    for value in enum.values:
+        if length and len(back.get(value, value)) > int(length[1]):
+            raise StandardError(
+                f"{column.name} is {short_type(column.type)}, and {value} of {enum.name} does not "
+                "fit: the old contract could not hold what a new client writes",
+                hint="Widen the column before, or give the value a shorter old one by back.",
+            )
+
+
+def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:
+    whens = " ".join(f"WHEN {quote_literal(a)} THEN {quote_literal(b)}" for a, b in pairs.items())
+    return f"CASE {value} {whens} ELSE {otherwise} END"
+
+
+def _values_back(enum: EnumStandard, labels: tuple[str, ...], *, uppercase: bool) -> dict[str, str]:
+    """The old value of each new one that is not the same word."""
+    back = {}
+    for new in enum.values:
+        sources = [old for old, mapped in enum.mapping.items() if mapped == new]
+        if new in enum.back:
+            back[new] = enum.back[new]
+        elif sources and new not in {label.upper() for label in labels}:
+            back[new] = sources[0] if uppercase else sources[0].lower()
+    return back
+
+
+def _enum_type(column: Column, enum: EnumStandard) -> str:
+    if column.is_array:
+        return "varchar[]"
+    length = re.fullmatch(r"character varying\((\d+)\)", column.type)
+    return f"varchar({max(int(length[1]) if length else 50, *map(len, enum.values))})"

@@ -1,0 +1,41 @@
+"""A generated column: it follows while no converted column is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.catalog import Relation
+from runner.generate.model import Obstacle, TableChange
+
+
+def obstacles(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
+    """What of a table's generated columns cannot be brought through.
+
+    Args:
+        change: the table and its changes.
+        relation: the table as the catalog has it.
+    """
+    places = {c.name: place for place, c in enumerate(relation.columns)}
+    moved = {c.name for c in change.moved}
+    for column in relation.columns:
+        name = f"{change.old}.{column.name}"
+        if column.generated and column.name in change.converted:
+            yield Obstacle(
+                name,
+                "is generated: what computes it would have to be written anew",
+                "Leave it out of standard.toml, or drop it before and add it again afterwards.",
+            )
+        elif sources := [c for c in column.uses if c in change.converted]:
+            yield Obstacle(
+                name,
+                f"is generated from {', '.join(sources)}, which would change under it",
+                "Drop the column before, and add it again for the new contract afterwards.",
+            )
+        elif later := [c for c in column.uses if c in moved and places[c] > places[column.name]]:
+            yield Obstacle(
+                name,
+                f"is generated from {', '.join(later)}, which stands behind it and behind a "
+                "converted column: rolling back contract could not make it again",
+                "Convert the table by the window strategy.",
+                online_only=True,
+            )

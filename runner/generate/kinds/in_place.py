@@ -1,0 +1,180 @@
+"""A table converted in place: one rewrite while nobody uses it, and one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.catalog import Constraint
+from runner.generate.kinds import check, column, index, partition, reversal, table
+from runner.generate.kinds.look import rename
+from runner.generate.kinds.not_null import not_null_columns
+from runner.generate.model import IndexChange, TableChange
+from runner.generate.statement import (
+    BRIEFLY,
+    Paragraph,
+    Statement,
+    alter,
+    comment_on_constraint,
+    lock,
+    plain,
+    setting,
+)
+from runner.generate.wording.predicates import restate
+from runner.postgres.locks import LockMode
+from runner.quoting import quote_ident, quote_literal, quote_name
+
+SETTINGS = [
+    BRIEFLY,
+    setting("maintenance_work_mem", "1GB"),
+    setting("max_parallel_maintenance_workers", 4),
+]
+
+
+def _old_checks(t: TableChange) -> list[Constraint]:
+    """The old contract's CHECKs of converted columns."""
+    return [
+        k
+        for k in t.relation.constraints
+        if k.kind == "c" and not t.converted.keys().isdisjoint(k.columns)
+    ]
+
+
+def _clauses(t: TableChange) -> list[str]:
+    return [
+        *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in _old_checks(t)),
+        *column.window(t),
+        *(f"ADD CONSTRAINT {quote_ident(n)} CHECK ({condition})" for n, condition in check.own(t)),
+        *(k.clause(k.name) for k in t.checks),
+    ]
+
+
+def _clauses_back(t: TableChange) -> list[str]:
+    unproven = t.relation.unproven_checks
+    return [
+        *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in check.own(t)),
+        *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in t.checks),
+        *column.window_back(t),
+        *(
+            f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}"
+            for k in _old_checks(t)
+            if k not in unproven
+        ),
+    ]
+
+
+def _respelled(t: TableChange) -> list[IndexChange]:
+    """The indexes that an ALTER TABLE cannot convert.
+
+    Their definition holds values, or they are a partitioned table's: PostgreSQL would make
+    those of the partitions anew under names that it thinks of.
+    """
+    if t.is_partitioned:
+        return t.converted_indexes
+    return [i for i in t.indexes if i.new_method != i.method]
+
+
+def _built_again(t: TableChange, *, new: bool) -> list[Statement]:
+    found: list[Statement] = []
+    for i in _respelled(t):
+        if i.constraint and t.is_partitioned:
+            found += partition.constraints(t, i, partition.old_name)
+            found += plain(
+                f"ALTER TABLE {quote_name(t.old)} ADD CONSTRAINT {quote_ident(i.old_name)}"
+                f" {partition.definition(t, i)};"
+            )
+        else:
+            found += partition.indexes(t, i, partition.old_name, new=new)
+            found.append(index.create(i, i.old_name, t.old, new=new))
+        found += index.settings(i, i.old_name, t.old)
+        found += partition.settings(t, i, partition.old_name)
+    return found
+
+
+def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
+    """The table in its new contract.
+
+    Args:
+        t: the table.
+        keep: whether the spellings that cannot be derived back are still to be kept.
+    """
+    found: list[Paragraph] = []
+    if t.columns:
+        if keep and t.keeps_spellings:
+            found.append([reversal.window(t)])
+        note = f"One rewrite of {t.old.name}; every index is built once."
+        if not check.are_proven(t):
+            note += f"\n{check.NEVER_VALIDATED}"
+        kept = (
+            f"ALTER TABLE {quote_name(t.old)} ADD COLUMN {quote_ident(c.kept or '')} varchar;"
+            for c in t.keeping
+        )
+        found.append(
+            [
+                *(index.drop(i, t.old) for i in _respelled(t)),
+                *plain(*kept),
+                Statement(alter(t.old, _clauses(t)), note=note),
+                *_built_again(t, new=True),
+            ]
+        )
+    elif clauses := _clauses(t):
+        found.append(plain(alter(t.old, clauses)))
+    renamed = [*check.comments(t, t.old, built=False), *rename(t.old, t.new), *column.rename(t)]
+    return [*found, renamed, table.new_names(t, table.window_renames(t))]
+
+
+def convert_back(t: TableChange) -> list[Paragraph]:
+    """The table in its old contract, byte for byte."""
+    sequences = [("sequence", old, new) for old, new in t.sequences]
+    names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
+    found: list[Paragraph] = [column.rename(t, back=True), names, rename(t.new, t.old)]
+    clauses = _clauses_back(t)
+    if not t.columns:
+        return [*found, plain(alter(t.old, clauses)) if clauses else []]
+    unproven = [k for k in t.relation.unproven_checks if k not in _old_checks(t)]
+    on = quote_name(t.old)
+    comments = [
+        comment_on_constraint(t.old, k.name, k.comment)
+        for k in _old_checks(t)
+        if k not in t.relation.unproven_checks and k.comment is not None
+    ]
+    rewrite = Statement(
+        alter(t.old, clauses), note=f"One rewrite of {t.old.name}; every index is built once."
+    )
+    return [
+        *found,
+        [
+            *plain(*(f"ALTER TABLE {on} DROP CONSTRAINT {quote_ident(k.name)};" for k in unproven)),
+            *(index.drop(i, t.old) for i in _respelled(t)),
+            rewrite,
+            *_built_again(t, new=False),
+            *plain(
+                *(f"ALTER TABLE {on} DROP COLUMN {quote_ident(c.kept or '')};" for c in t.keeping)
+            ),
+            *comments,
+        ],
+        plain(f"CALL trueup.silence_triggers({quote_literal(on)});"),
+        reversal.restore(t, t.old),
+    ]
+
+
+def unproven_checks(t: TableChange) -> list[Paragraph]:
+    """The old contract's CHECKs that were never validated.
+
+    No row that breaks one can be updated, so they are added again once the old spellings are back.
+    """
+    return [
+        [
+            Statement(
+                f"ALTER TABLE {quote_name(t.old)} ADD CONSTRAINT {quote_ident(k.name)}"
+                f" {restate(k.definition)};"
+            ),
+            *([comment_on_constraint(t.old, k.name, k.comment)] if k.comment is not None else []),
+        ]
+        for k in t.relation.unproven_checks
+    ]
+
+
+def analyzed(tables: Sequence[TableChange]) -> list[Statement]:
+    """Statistics of the new columns."""
+    locks = tuple(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, t.new) for t in tables)
+    return [Statement(f"ANALYZE {quote_name(t.new)};", locks=locks) for t in tables if t.columns]

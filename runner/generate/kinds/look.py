@@ -1,0 +1,38 @@
+"""The look that tables had: their old names again, in which definitions were written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.generate.kinds import column
+from runner.generate.model import TableChange
+from runner.generate.statement import Lock, Paragraph, Statement, plain
+from runner.quoting import Name, quote_ident, quote_name
+
+
+def rename(old: Name, new: Name) -> list[Statement]:
+    """The statement that gives a table its other name, if it has one."""
+    if old == new:
+        return []
+    return plain(f"ALTER TABLE {quote_name(old)} RENAME TO {quote_ident(new.name)};")
+
+
+def in_old_look(
+    tables: Sequence[TableChange], body: Sequence[Paragraph], *locks: Lock
+) -> list[Paragraph]:
+    """Statements that name tables as the old contract does, while they have these names.
+
+    Args:
+        tables: at least one, each under its new name.
+        body: the statements.
+        locks: what all of it locks, as a header says it.
+    """
+    first = Statement(
+        f"LOCK TABLE {', '.join(quote_name(t.new) for t in tables)} IN ACCESS EXCLUSIVE MODE;",
+        locks=locks,
+        note="The definitions below were written when the tables had their old names: they have "
+        "them again\nuntil the end of this file.",
+    )
+    on = [s for t in tables for s in (*column.rename(t, back=True), *rename(t.new, t.old))]
+    off = [s for t in tables for s in (*rename(t.old, t.new), *column.rename(t))]
+    return [[first, *on], *body, off]

@@ -1,0 +1,159 @@
+"""NOT NULL: proven by a CHECK first, so that setting it scans nothing; and its constraint's name.
+
+From PostgreSQL 18 on a NOT NULL is a constraint with a name, which follows its table's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from runner.catalog import Constraint
+from runner.generate.files import File
+from runner.generate.kinds.naming import follow
+from runner.generate.locks import brief, locked
+from runner.generate.model import ColumnChange, Obstacle, TableChange
+from runner.generate.statement import BRIEFLY, Statement, alter, literal_list
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+
+# A column, the name of its NOT NULL, the comment on it.
+Named = tuple[str, str, str | None]
+
+
+def obstacles(t: TableChange, constraint: Constraint) -> Iterator[Obstacle]:
+    """A NOT NULL that rows may break."""
+    if constraint.kind == "n" and not constraint.validated:
+        yield Obstacle(
+            f"constraint {constraint.name} on {t.old}",
+            "was never validated: a row that breaks it could not be written",
+            f"Before: ALTER TABLE {quote_name(t.old)} VALIDATE CONSTRAINT"
+            f" {quote_ident(constraint.name)};",
+        )
+
+
+def filled(t: TableChange, column: ColumnChange) -> str:
+    """The name of the CHECK that stands for NOT NULL until it is set."""
+    return shorten(f"{t.new.name}_{column.name}", "_filled")
+
+
+def checks(t: TableChange) -> list[tuple[str, str]]:
+    """The CHECKs that stand for NOT NULL."""
+    return [(filled(t, c), f"{quote_ident(c.name)} IS NOT NULL") for c in t.columns if c.not_null]
+
+
+def enforce(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """NOT NULL on the new columns, if any has it."""
+    columns = [c for c in t.columns if c.not_null]
+    if not columns:
+        return
+    new, names = t.new.name, [quote_ident(c.name) for c in columns]
+    dropped = [f"DROP CONSTRAINT {quote_ident(filled(t, c))}" for c in columns]
+    added = [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in checks(t)]
+    yield File(
+        unlike=f"enforce not_null {t.new}",
+        folder="online",
+        phase="enforce",
+        subject=f"{t.stem}_not_null",
+        title=f"Set NOT NULL on the new columns of {new}.",
+        does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs",
+        held=brief(t),
+        cost="no scan, because the CHECKs are dropped in a second statement",
+        undo="instant",
+        body=[
+            [BRIEFLY],
+            [
+                Statement(
+                    alter(t.new, (f"ALTER COLUMN {name} SET NOT NULL" for name in names)),
+                    locks=(locked(t, t.new),),
+                    note="The validated CHECKs spare the scan, so they must still be there.",
+                )
+            ],
+            [Statement(alter(t.new, dropped))],
+        ],
+        rollback=[
+            [BRIEFLY],
+            [
+                Statement(
+                    alter(t.new, [*(f"ALTER COLUMN {n} DROP NOT NULL" for n in names), *added])
+                )
+            ],
+        ],
+        back="Takes NOT NULL away: instant.",
+        after=after,
+    )
+
+
+def not_null_columns(t: TableChange) -> list[str]:
+    """The columns that are NOT NULL, by their old names."""
+    return [c.name for c in t.relation.columns if c.not_null]
+
+
+def crowded(t: TableChange) -> list[str]:
+    """The converted NOT NULL columns whose constraint's name PostgreSQL must cut."""
+    return [
+        name
+        for name in not_null_columns(t)
+        if name in t.converted and len(f"{t.old.name}{name}".encode()) > 53
+    ]
+
+
+def old_names(t: TableChange, table: Name, columns: Iterable[str]) -> list[Statement]:
+    """The names that they had under the old contract."""
+    return _named(table, t.old.name, _old(t), columns)
+
+
+def new_names(t: TableChange, table: Name, columns: Iterable[str]) -> list[Statement]:
+    """The names that they get under the new contract; the columns by their old names."""
+    kept = _old(t)
+    own = {column for column, _, _ in kept}
+    # PostgreSQL keeps the name when it renames a column, so those have one of their own.
+    kept += [
+        (c, default_name(t.old.name, c), None)
+        for c in not_null_columns(t)
+        if c in t.renamed and c not in own
+    ]
+    named = [(t.renamed.get(c, c), follow(n, t.old.name, t.new.name), note) for c, n, note in kept]
+    return _named(table, t.new.name, named, [t.renamed.get(c, c) for c in columns])
+
+
+def _old(t: TableChange) -> list[Named]:
+    """The NOT NULL constraints with a name or a comment of their own."""
+    return [
+        (k.columns[0], k.name, k.comment)
+        for k in t.relation.constraints
+        if k.kind == "n"
+        and (k.comment is not None or k.name != default_name(t.old.name, k.columns[0]))
+    ]
+
+
+def _named(
+    table: Name, stem: str, named: Sequence[Named], columns: Iterable[str]
+) -> list[Statement]:
+    wanted, on = list(columns), quote_literal(quote_name(table))
+    found = [
+        Statement(
+            f"CALL trueup.name_not_null({on}, {quote_literal(column)}, {quote_literal(own)}, "
+            f"{quote_literal(comment) if comment is not None else 'NULL'});"
+        )
+        for column, own, comment in named
+        if column in wanted
+    ]
+    own = {column for column, _, _ in named}
+    if others := [c for c in wanted if c not in own]:
+        found.append(
+            Statement(
+                f"CALL trueup.name_not_nulls(\n    {on},\n    {quote_literal(stem)},\n"
+                f"    {literal_list(others, 'name')}\n);"
+            )
+        )
+    return found
+
+
+def default_name(table: str, column: str) -> str:
+    """The name that PostgreSQL gives a NOT NULL constraint, without looking at other ones."""
+    table_part, column_part = table, column
+    while len(table_part.encode()) + len(column_part.encode()) > 53:
+        if len(table_part.encode()) > len(column_part.encode()):
+            table_part = table_part[:-1]
+        else:
+            column_part = column_part[:-1]
+    return f"{table_part}_{column_part}_not_null"

@@ -1,0 +1,167 @@
+"""The reversal table: the old spellings that the new contract cannot give back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.generate.files import File
+from runner.generate.model import ColumnChange, TableChange
+from runner.generate.statement import Statement, lock
+from runner.postgres.locks import LockMode
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
+
+
+def _key(t: TableChange) -> list[str]:
+    """The key columns that the reversal table holds beside the reversible ones."""
+    return [k for k in t.key if k not in {c.name for c in t.reversible}]
+
+
+def _differs(c: ColumnChange, kept: str, derived: str) -> str:
+    return f"{c.compared(kept)} IS DISTINCT FROM {c.compared(derived)}"
+
+
+def refuse_unkept(t: TableChange) -> list[Statement]:
+    """The refusal of old values that nothing could restore, for want of a key."""
+    found = []
+    for c in [] if t.key else t.reversible:
+        old, new = quote_ident(c.old_name), quote_ident(c.name)
+        found.append(
+            Statement(
+                f"CALL trueup.refuse_rows(\n    {quote_literal(quote_name(t.new))},\n"
+                f"    {quote_literal(c.old_name)},\n    $${_differs(c, old, c.old_from(new))}$$,\n"
+                "    'could not be restored, because the table has no primary key'\n);"
+            )
+        )
+    return found
+
+
+def contract(t: TableChange, after: Sequence[File]) -> File:
+    """The copy of the spellings before the old columns go."""
+    new = t.new.name
+    listed = [quote_ident(name) for name in _key(t)]
+    listed += [quote_ident(name) for c in t.reversible for name in (c.old_name, c.name)]
+    differ = [
+        _differs(c, quote_ident(c.old_name), c.old_from(quote_ident(c.name))) for c in t.reversible
+    ]
+    return File(
+        unlike=f"reversal {t.new}",
+        folder="online/contract",
+        phase="contract",
+        subject=f"{t.stem}_reversal",
+        title=f"Keep the old spellings of {new} that the new contract cannot give back.",
+        does=f"copies them to {t.reversal}, so that a rollback restores them byte for byte",
+        cost=f"reads {new} once, writes the rows that differ",
+        undo="drops the copy",
+        body=[[_copy(t, listed, t.new, differ, share=True)]],
+        back="Drops the copy, which has been put back by then.",
+        after=after,
+    )
+
+
+def drop(t: TableChange) -> Statement:
+    """The end of the copy."""
+    return Statement(f"DROP TABLE {quote_name(t.reversal)};")
+
+
+def _copy(
+    t: TableChange, columns: Sequence[str], source: Name, differ: Sequence[str], *, share: bool
+) -> Statement:
+    return Statement(
+        f"CREATE TABLE {quote_name(t.reversal)} AS\nSELECT\n    "
+        + ",\n    ".join(columns)
+        + f"\nFROM {quote_name(source)}\nWHERE\n    "
+        + "\n    OR ".join(differ)
+        + ";",
+        undo=(drop(t),),
+        locks=(lock(LockMode.ACCESS_SHARE, source),) if share else (),
+        note="" if share else "The spellings that cannot be derived back.",
+    )
+
+
+def window(t: TableChange) -> Statement:
+    """The copy of the spellings before the columns are converted in place."""
+    columns = [_new_key(t, name) for name in _key(t)]
+    for c in t.reversible:
+        name = quote_ident(c.name)
+        columns += [f"{name} AS {quote_ident(c.old_name)}", f"{c.new_from(name)} AS {name}"]
+    differ = [_not_derived(c) for c in t.reversible]
+    return _copy(t, columns, t.old, differ, share=False)
+
+
+def _not_derived(c: ColumnChange) -> str:
+    name = quote_ident(c.name)
+    return _differs(c, name, c.derived_again(name))
+
+
+def _new_key(t: TableChange, name: str) -> str:
+    """A key column's new value, from the old table."""
+    change, column = t.converted.get(name), quote_ident(name)
+    return f"{change.new_from(column)} AS {column}" if change else column
+
+
+def refuse_later_rows(t: TableChange) -> Statement:
+    """The refusal of rows that were written since their spelling was kept."""
+    differ = " OR ".join(_not_derived(c) for c in t.reversible)
+    return Statement(
+        f"CALL trueup.refuse_rows(\n    {quote_literal(quote_name(t.old))},\n"
+        f"    {quote_literal(t.reversible[0].name)},\n    $$({differ})"
+        f" AND NOT EXISTS (SELECT FROM {quote_name(t.reversal)} AS r WHERE {_is_kept(t)})$$,\n"
+        "    'was written since the spellings were kept'\n);",
+        note="The service must be down: a row that was written since then could not be restored.",
+    )
+
+
+def _is_kept(t: TableChange) -> str:
+    """The condition that the reversal table's row `r` holds a row of the old table as it is."""
+    old, pairs = quote_ident(t.old.name), []
+    for name in _key(t):
+        change, value = t.converted.get(name), f"{old}.{quote_ident(name)}"
+        pairs.append(f"r.{quote_ident(name)} = {change.new_from(value) if change else value}")
+    pairs += [
+        f"{c.compared(f'r.{quote_ident(c.old_name)}')} IS NOT DISTINCT FROM"
+        f" {c.compared(f'{old}.{quote_ident(c.name)}')}"
+        for c in t.reversible
+    ]
+    return " AND ".join(pairs)
+
+
+def restore(t: TableChange, table: Name) -> list[Statement]:
+    """The old spellings, put back where the value is still the same."""
+    if not t.keeps_spellings:
+        return []
+    sets = []
+    for c in t.reversible:
+        name, kept = quote_ident(c.name), c.old_from(f"r.{quote_ident(c.name)}")
+        same = f"{c.compared(f't.{name}')} IS NOT DISTINCT FROM {c.compared(kept)}"
+        sets.append(
+            f"    {name} = CASE\n        WHEN {same}\n"
+            f"        THEN r.{quote_ident(c.old_name)}\n        ELSE t.{name}\n    END"
+        )
+    pairs = []
+    for key in t.key:
+        change, column = t.converted.get(key), quote_ident(key)
+        right = change.old_from(f"r.{column}") if change else f"r.{column}"
+        pairs.append(f"t.{column} = {right}")
+    return [
+        Statement(
+            f"UPDATE {quote_name(table)} AS t\nSET\n"
+            + ",\n".join(sets)
+            + f"\nFROM {quote_name(t.reversal)} AS r\nWHERE "
+            + "\n    AND ".join(pairs)
+            + ";",
+            note="The spellings that cannot be derived, where the value is still the same.",
+        )
+    ]
+
+
+def spell_references(
+    child: TableChange, column: ColumnChange, parent: TableChange, key: ColumnChange
+) -> Statement:
+    """A reference, spelled as the key that it refers to, in tables that have their old names."""
+    name, far = quote_ident(column.name), quote_ident(key.old_name)
+    return Statement(
+        f"UPDATE {quote_name(child.old)} AS t\nSET {name} = r.{far}\n"
+        f"FROM {quote_name(parent.reversal)} AS r\n"
+        f"WHERE t.{name} = {key.old_from(f'r.{quote_ident(key.name)}')};",
+        note="A reference is spelled as the key that it refers to.",
+    )

@@ -1,0 +1,186 @@
+"""The rows of a table: what cannot be converted stops the files before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.generate.files import File
+from runner.generate.model import TableChange
+from runner.generate.statement import Statement, literal_list, lock
+from runner.generate.wording.predicates import check_condition
+from runner.postgres.locks import LockMode
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Rows that stop a file: the column that is to blame, the condition they meet, the reason."""
+
+    column: str
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The arguments of trueup.require_clean.
+
+    Args:
+        others: all that is no uuid's.
+        uuids: the columns that become uuid.
+        keys: those of them that alone are a key.
+    """
+
+    others: list[Refused]
+    uuids: list[str]
+    keys: list[str]
+
+
+def _before(table: TableChange) -> Refusals:
+    """What keeps a row of the old contract from being converted."""
+    uuids = [c.name for c in table.columns if c.new_type == "uuid"]
+    others = [
+        Refused(c.name, r.condition, r.reason)
+        for c in table.columns
+        if c.name not in uuids
+        for r in c.refusals
+    ]
+    others += _integers(table)
+    for k in table.checks:
+        shown = ", ".join(
+            f"{table.converted[c].new_from(q)} AS {q}" if c in table.converted else f"{q} AS {q}"
+            for c in k.columns
+            for q in [quote_ident(c)]
+        )
+        # A comparison with null is no breach.
+        condition = f"NOT coalesce((SELECT {k.condition} FROM (SELECT {shown}) AS converted), true)"
+        column = next(c for c in k.columns if c in table.converted)
+        if k.validated:
+            others.append(Refused(column, condition, f"would break the CHECK {k.name}"))
+    for c in [] if table.key else table.reversible:
+        name = quote_ident(c.name)
+        derived = c.compared(c.derived_again(name))
+        condition = f"{c.compared(name)} IS DISTINCT FROM {derived}"
+        reason = "could not be restored, because the table has no primary key"
+        others.append(Refused(c.name, condition, reason))
+    return Refusals(
+        others,
+        uuids,
+        [u for u in uuids if any(i.unique and i.columns == (u,) for i in table.indexes)],
+    )
+
+
+def _after(table: TableChange) -> Refusals:
+    """What the new contract does not allow in a converted row."""
+    others = _integers(table)
+    if table.columns:
+        new = ", ".join(c.meant(quote_ident(c.name)) for c in table.columns)
+        converted = ", ".join(c.meant(c.new_from(quote_ident(c.old_name))) for c in table.columns)
+        differ = f"({new}) IS DISTINCT FROM ({converted})"
+        reason = "stands in a row whose two sides differ"
+        others.append(Refused(table.columns[0].name, differ, reason))
+    others += [
+        Refused(c.name, f"NOT ({check})", refusal.reason)
+        for c in table.columns
+        for (_, check), refusal in zip(c.checks, c.refusals[-len(c.checks) :], strict=False)
+    ]
+    return Refusals(others, [], [])
+
+
+def _integers(table: TableChange) -> list[Refused]:
+    return [
+        Refused(column, f"NOT ({check})", f"would break the CHECK {name}")
+        for column, name, check in table.integer_checks
+    ]
+
+
+def _require_clean(table: Name, wanted: Refusals) -> str:
+    lines = [f"CALL trueup.require_clean(\n    {quote_literal(quote_name(table))},"]
+    for name, columns in (("uuids", wanted.uuids), ("keys", wanted.keys)):
+        if columns:
+            lines.append(f"    {name} => {literal_list(columns)},")
+    if wanted.others:
+        listed = ",\n".join(
+            f"        [\n            {quote_literal(rule.column)},\n"
+            f"            $${rule.condition}$$,\n"
+            f"            {quote_literal(rule.reason)}\n        ]"
+            for rule in wanted.others
+        )
+        lines.append(f"    rules => ARRAY[\n{listed}\n    ]")
+    else:
+        lines.append("    rules => '{}'")
+    return "\n".join([*lines, ");"])
+
+
+def check(t: TableChange, folder: str, phase: str, after: Sequence[File]) -> File:
+    """The refusal of data that cannot be converted, before anything changes."""
+    old, is_online = t.old.name, folder == "online"
+    clean = Statement(
+        _require_clean(t.old, _before(t)), locks=(lock(LockMode.ACCESS_SHARE, t.old),)
+    )
+    return File(
+        unlike=f"check {t.new}",
+        folder=folder,
+        phase=phase,
+        subject=f"{t.stem}_check",
+        title=f"Stop here when {old} holds a row that cannot be converted.",
+        does=f"reads {old} and names the column, the values, how many rows, and the query "
+        "that shows them; changes nothing"
+        + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
+        cost=f"reads {old} once; once more when something is wrong, to say which rows",
+        undo="nothing to undo",
+        body=[*(_backfill_can(t) if is_online else ()), [clean]],
+        back="no-op: the file changed nothing.",
+        after=after,
+    )
+
+
+def _backfill_can(t: TableChange) -> list[list[Statement]]:
+    """The refusal of what would not let the backfill write a row, or would wake at it."""
+    on = quote_literal(quote_name(t.old))
+    found = [[Statement(f"CALL trueup.require_silence({on});")]]
+    for k in t.relation.unproven_checks:
+        if not k.columns:
+            continue
+        why = f"breaks the CHECK {k.name}, which was never validated, so the row cannot be written"
+        found.append(
+            [
+                Statement(
+                    f"CALL trueup.refuse_rows(\n    {on},\n    {quote_literal(k.columns[0])},\n"
+                    f"    $$NOT {check_condition(k.definition)}$$,\n    {quote_literal(why)}\n);"
+                )
+            ]
+        )
+    return found
+
+
+def enforce(t: TableChange, after: Sequence[File]) -> File:
+    """The proof that each converted row is as the new contract wants it."""
+    new = t.new.name
+    clean = Statement(_require_clean(t.new, _after(t)), locks=(lock(LockMode.ACCESS_SHARE, t.new),))
+    body = [[clean]]
+    if t.is_partitioned and t.columns:
+        listed = ", ".join(quote_ident(c.name) for c in t.columns)
+        body.append(
+            [
+                Statement(
+                    f"ANALYZE {quote_name(t.new)} ({listed});",
+                    note="Autovacuum never looks at a partitioned table as a whole.",
+                )
+            ]
+        )
+    return File(
+        unlike=f"enforce check {t.new}",
+        folder="online",
+        phase="enforce",
+        subject=f"{t.stem}_check",
+        title=f"Stop here when a row of {new} is not as the new contract wants it.",
+        does="reads the table and names the column, the values, how many rows, and the query that "
+        "shows them; changes nothing",
+        cost=f"reads {new} once; once more when something is wrong, to say which rows",
+        undo="nothing to undo",
+        body=body,
+        back="no-op: the file changed nothing.",
+        after=after,
+    )

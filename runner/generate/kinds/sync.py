@@ -1,0 +1,234 @@
+"""The two sides of a row: a trigger keeps them equal, the backfill fills the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runner.generate.files import OWN_ID, File
+from runner.generate.model import ColumnChange, TableChange
+from runner.generate.statement import Paragraph, Statement, plain
+from runner.generate.text import text
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """What the trigger's text says of a column: names of both sides, and SQL."""
+
+    old: str
+    new: str
+    kept: str
+    converted: str
+    inserted: str
+    updated: str
+    old_changed: str
+    new_changed: str
+
+
+def _unconverted(t: TableChange, row: str) -> str:
+    """The condition that a row's new side is not filled yet."""
+    if t.anchor:
+        return f"{row}{quote_ident(t.anchor.name)} IS NULL"
+    return " OR ".join(
+        f"{row}{quote_ident(c.old_name)} IS NOT NULL AND {row}{quote_ident(c.name)} IS NULL"
+        for c in t.columns
+    )
+
+
+def _converted(t: TableChange, row: str) -> str:
+    """The condition that a row's new side is filled."""
+    if t.anchor:
+        return f"{row}{quote_ident(t.anchor.name)} IS NOT NULL"
+    return f"NOT ({_unconverted(t, row)})"
+
+
+def _changed(c: ColumnChange, name: str) -> str:
+    column = quote_ident(name)
+    return f"{c.compared(f'NEW.{column}')} IS DISTINCT FROM {c.compared(f'OLD.{column}')}"
+
+
+def _derive_old(column: ColumnChange, indent: int, *, is_update: bool) -> str:
+    """The old value for a new one; a reference takes its parent's spelling."""
+    value = f"NEW.{quote_ident(column.name)}"
+    if is_update and column.to_old_beside:
+        before = f"OLD.{quote_ident(column.name)}", f"OLD.{quote_ident(column.old_name)}"
+        return column.old_beside(value, *before)
+    if column.parent is None:
+        return column.old_from(value, f"NEW.{quote_ident(column.kept)}" if column.kept else None)
+    parent = column.parent
+    match = " AND ".join(
+        f"p.{quote_ident(far)} = NEW.{quote_ident(here)}" for here, far in parent.pairs
+    )
+    lookup = (
+        f"(SELECT p.{quote_ident(parent.old_name)} FROM {quote_name(parent.table)} AS p"
+        f" WHERE {match})"
+    )
+    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
+    return f"coalesce({inner}{lookup},{inner}{column.old_from(value)}{outer})"
+
+
+def _sides(c: ColumnChange) -> _Sides:
+    return _Sides(
+        old=quote_ident(c.old_name),
+        new=quote_ident(c.name),
+        kept=quote_ident(c.kept) if c.kept else "",
+        converted=c.new_from(f"NEW.{quote_ident(c.old_name)}"),
+        inserted=_derive_old(c, 8, is_update=False),
+        updated=_derive_old(c, 12, is_update=True),
+        old_changed=_changed(c, c.old_name),
+        new_changed=_changed(c, c.name),
+    )
+
+
+def _twin_keys(t: TableChange) -> list[str]:
+    """Each key that an index of the old and one of the new contract guard, as text."""
+    found = []
+    for index in t.converted_indexes:
+        if index.unique:
+            parts = [f"NEW.{quote_ident(c)}" for c in index.columns]
+            value = parts[0] if len(parts) == 1 else f"ROW({', '.join(parts)})"
+            found.append(f"{value}::text")
+    return found
+
+
+def _tells_moved_rows(t: TableChange) -> bool:
+    """Whether a row that an UPDATE moves to another partition differs from any insert.
+
+    It comes as an insert with both sides filled. One of the old contract has on the new side
+    nothing but defaults, and only constant ones can agree with its old side by chance.
+    """
+    return t.is_partitioned and any(
+        c.not_null
+        and (c.new_default is None or (c.new_type == "uuid" and not c.new_default.startswith("'")))
+        for c in t.columns
+    )
+
+
+def _is_in_step(c: ColumnChange) -> str:
+    new, old = f"NEW.{quote_ident(c.name)}", f"NEW.{quote_ident(c.old_name)}"
+    return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
+
+
+def expand(t: TableChange) -> list[Paragraph]:
+    """The trigger that keeps both sides of each row equal."""
+    written_by = [t.anchor] if t.anchor else t.columns
+    function = text(
+        "sync.sql",
+        function=quote_name(t.sync),
+        looks_up=any(c.parent for c in t.columns),
+        written_by_new=" AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by),
+        columns=[_sides(c) for c in t.columns],
+        moved=[_is_in_step(c) for c in t.columns] if _tells_moved_rows(t) else [],
+        unconverted=_unconverted(t, "OLD."),
+        marker=quote_name(t.marker),
+        twin_keys=_twin_keys(t),
+    )
+    on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
+    execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
+    old_changes = [f"    OR {_changed(c, c.old_name)}" for c in t.columns]
+    new_changes = [_changed(c, c.name) for c in t.columns]
+    new_changes += [
+        f"NEW.{quote_ident(c.kept or '')} IS DISTINCT FROM OLD.{quote_ident(c.kept or '')}"
+        for c in t.keeping
+    ]
+    condition = [
+        f"    {_unconverted(t, 'NEW.')}",
+        *old_changes,
+        f"    OR {_converted(t, 'OLD.')} AND (",
+        "        " + "\n        OR ".join(new_changes),
+        "    )",
+    ]
+    return [
+        [
+            Statement(
+                function,
+                note="Keeps both sides of each row equal. A value on the old side of a new row "
+                "says that the old\ncontract wrote it.",
+            )
+        ],
+        [
+            Statement(
+                f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
+                note="Their names make them fire after the service's own triggers.",
+            )
+        ],
+        [
+            Statement(
+                f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
+                + "\n".join(condition)
+                + f"\n)\n{execute}",
+                note="Silent for the backfill, and for updates of other columns; but a row that a "
+                "client moves before\nthe backfill comes to it is converted at once, or the "
+                "backfill would never meet it.",
+            )
+        ],
+    ]
+
+
+def drop(t: TableChange) -> list[Statement]:
+    """The end of the trigger."""
+    table = quote_name(t.new)
+    return plain(
+        f"DROP TRIGGER zz_trueup_sync_update ON {table};",
+        f"DROP TRIGGER zz_trueup_sync_insert ON {table};",
+        f"DROP FUNCTION {quote_name(t.sync)}();",
+    )
+
+
+def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
+    """The conversion of the rows that were there before, of a table or one partition of it."""
+    return File(
+        unlike=f"backfill {table}",
+        folder="online",
+        phase="backfill",
+        subject=t.prefix + table.name,
+        title=f"Fill the new columns of {table.name} for the rows that were there before.",
+        does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
+        "each; fires no trigger of the service; can be stopped and run again at any point",
+        locks_said="the rows of one batch for some ms, never waits for one for more than 200 ms; "
+        "at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s at most: reads and writes "
+        "go on",
+        cost="writes each row once, and samples the table; the table grows until VACUUM",
+        undo="nothing to undo: the columns go with expand",
+        body=[
+            [
+                Statement(
+                    _walk(t, quote_name(table)),
+                    undo=(Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};"),),
+                    alone=True,
+                )
+            ]
+        ],
+        back="Forgets the progress; the columns go with expand.",
+        after=after,
+    )
+
+
+def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
+    for c in columns:
+        old = quote_ident(c.old_name)
+        if c.kept:
+            yield f"{quote_ident(c.kept)} = {old}"
+        yield f"{quote_ident(c.name)} = {c.new_from(old)}"
+
+
+def _walk(t: TableChange, table: str) -> str:
+    unconverted = _unconverted(t, "")
+    anchor = t.anchor or t.columns[0]
+    # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
+    number = f"abs(hashtext({quote_ident(anchor.old_name)}::text) % 10)"
+    return text(
+        "backfill.sql",
+        own_id=OWN_ID,
+        table=table,
+        table_literal=quote_literal(table),
+        table_in_literal=table.replace("'", "''").replace("%", "%%"),
+        sets=",\n                ".join(_assignments(t.columns)),
+        unconverted=unconverted,
+        unconverted_rows=f"({unconverted})" if " OR " in unconverted else unconverted,
+        slice=number if anchor.not_null else f"coalesce({number}, 0)",
+        see_them=quote_literal(f"SELECT * FROM {table} WHERE {unconverted};"),
+        columns=", ".join(quote_ident(c.name) for c in t.columns),
+        analyze_later=quote_literal(f"When it is done: ANALYZE {table};"),
+    )

@@ -1,1 +1,0 @@
-DROP MATERIALIZED VIEW {{ d.build_name | n }};

@@ -1,1 +1,0 @@
-REFRESH MATERIALIZED VIEW {{ d.build_name | n }};

@@ -1,1 +1,0 @@
-DROP INDEX CONCURRENTLY IF EXISTS {{ table.schema | q }}.{{ name | q }};

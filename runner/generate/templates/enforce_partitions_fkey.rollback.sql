@@ -1,3 +1,0 @@
-SET LOCAL lock_timeout = '200ms';
-
-ALTER TABLE {{ k.table | n }} DROP CONSTRAINT {{ k.build_name | q }};

@@ -1,1 +1,0 @@
-DELETE FROM trueup.progress WHERE file = {{ id | lit }};

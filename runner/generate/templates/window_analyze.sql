@@ -1,3 +1,0 @@
-{% for t in tables if t.columns %}
-ANALYZE {{ t.new | n }};
-{% endfor %}

@@ -1,5 +1,0 @@
-SET LOCAL lock_timeout = '200ms';
-
-{% for d in u.dependents | reverse %}
-{{ u.drop(d, old=false) }}
-{% endfor %}

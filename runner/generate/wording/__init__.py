@@ -1,0 +1,1 @@
+"""Definitions in the words of the new contract: predicates, casts, JSON paths."""

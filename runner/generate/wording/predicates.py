@@ -1,0 +1,258 @@
+"""Literals of index and constraint definitions, from the old contract's values to the new."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from runner.errors import StandardError
+from runner.generate.wording.casts import ID, NAME, cast_ids
+from runner.quoting import Name, quote_ident, quote_name
+
+_TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
+# PostgreSQL prints every literal of an expression with its type.
+_LITERAL = re.compile(
+    r"""'((?:[^']|'')*)'::((?:"(?:[^"]|"")+"|[\w ]+?)(?:\.(?:"(?:[^"]|"")+"|\w+))?(?:\(\d+\))?)"""
+    r"""(?=[^\w.(]|$)"""
+)
+
+
+def convert_literals(
+    definition: str,
+    *,
+    what: str,
+    values: Collection[str],
+    native_types: Collection[str],
+    text_columns: Collection[str],
+    uuid_columns: Collection[str],
+    mapping: Mapping[str, str] | None = None,
+    enum_columns: Collection[str] = (),
+) -> str:
+    """Rewrite the values in a definition that PostgreSQL printed.
+
+    Args:
+        definition: an index's definition from `USING` on, or a constraint's.
+        what: the object's name, for errors.
+        values: the new values of the converted enum columns that the definition mentions.
+        native_types: the native enum types of these columns, as PostgreSQL prints them.
+        text_columns: the unconverted text columns that it mentions: a literal could be theirs,
+            unless it is compared with one column.
+        uuid_columns: the columns it mentions that become uuid.
+        mapping: what becomes of old values, in upper case, that do not stay what they are.
+        enum_columns: the converted enum columns that the definition mentions.
+
+    Returns:
+        The definition with its values in upper case, and without casts to the native types.
+
+    Raises:
+        StandardError: it cannot be told what the definition would mean afterwards.
+    """
+    for column in uuid_columns:
+        cast = rf"\({re.escape(quote_ident(column))}\)::(?:text|character varying)"
+        if re.search(rf"(?<!COALESCE\()(?<!NULLIF\(){cast}", definition):
+            raise StandardError(
+                f"{what} uses {column} as text, which becomes uuid: {definition}",
+                hint="Drop it before, and make it again for uuid afterwards.",
+            )
+
+    def convert(match: re.Match[str]) -> str:
+        value, type_name = match[1].replace("''", "'"), match[2]
+        is_text = type_name.partition("(")[0] in _TEXT_TYPES
+        target = (mapping or {}).get(value.upper(), value.upper())
+        if target != value.upper() and (is_text or type_name in native_types):
+            raise StandardError(
+                f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
+                hint="Drop it before, and make it again for the new values afterwards.",
+            )
+        if type_name in native_types:
+            return "'" + value.upper().replace("'", "''") + "'"
+        if not is_text or value.upper() not in values:
+            return match[0]
+        beside = _compared_column(definition[: match.start()])
+        if beside in text_columns:
+            if beside not in enum_columns:
+                return match[0]
+        elif beside in enum_columns:
+            return f"'{value.upper()}'::{type_name}"
+        if text_columns:
+            raise StandardError(
+                f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
+                f"converted column: {definition}",
+                hint="Drop it before, and make it again for the new values afterwards.",
+            )
+        return f"'{value.upper()}'::{type_name}"
+
+    return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
+
+
+_COMPARED = re.compile(
+    r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying))?"""
+    r""" (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL) \(*(?:ARRAY\[)?"""
+    r"""(?:'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
+)
+
+
+def _compared_column(before: str) -> str | None:
+    """The column with which what comes next is compared."""
+    match = _COMPARED.search(before)
+    return match["name"].strip('"').replace('""', '"') if match else None
+
+
+_VARCHAR_LIST = re.compile(
+    r"""\(\((?P<column>(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+))\)::text"""
+    r""" (?P<operator>= ANY|<> ALL)"""
+    r""" \(\(ARRAY\[(?P<values>(?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]\)\)"""
+)
+
+
+def restate(definition: str) -> str:
+    """Give a definition that PostgreSQL printed the form in which it prints it again.
+
+    What PostgreSQL prints for `column IN ('a', 'b')` on a varchar column, it reads as something
+    else than it printed; every other form that it prints is stable.
+
+    Args:
+        definition: of pg_get_constraintdef() or pg_get_indexdef().
+
+    Returns:
+        The same definition, with such lists as IN and NOT IN.
+    """
+
+    def convert(match: re.Match[str]) -> str:
+        values = match["values"].replace("::character varying", "")
+        operator = "IN" if match["operator"] == "= ANY" else "NOT IN"
+        return f"({match['column']} {operator} ({values}))"
+
+    return _VARCHAR_LIST.sub(convert, definition)
+
+
+def takes_whole_rows(definition: str, table: Name) -> bool:
+    """Whether a view takes whole rows of a table: PostgreSQL prints other stars as columns."""
+    code = re.sub(r"'(?:[^']|'')*'", "''", definition)
+    named = rf"""(?<![\w."]){re.escape(quote_name(table))}(?: (?P<alias>{NAME}))?"""
+    aliases = {match["alias"] for match in re.finditer(named, code)} | {quote_ident(table.name)}
+    return any(re.search(rf"""(?<![\w"]){re.escape(a)}\.\*""", code) for a in aliases if a)
+
+
+def check_condition(definition: str) -> str:
+    """The expression in `CHECK (...)`, in its parentheses, without what may follow it."""
+    return re.sub(
+        r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK ")
+    )
+
+
+def calls_function_on(definition: str, column: str) -> bool:
+    """Whether a definition calls a function on a column: `lower((status)::text)`."""
+    function = r"\b(?!ANY|ALL|COALESCE|NULLIF|btree|hash|gin|gist|brin)\w+"
+    call = rf"""{function}\(\(?{re.escape(quote_ident(column))}(?![\w"])"""
+    return re.search(call, definition) is not None
+
+
+# What changes the case or the parts of a value, so that a literal beside it is no value.
+_RESHAPING = (
+    r"(?:lower|initcap|translate|replace|left|right|substr|substring|md5|reverse|split_part)"
+)
+# They take a value of any type, and say the same of a uuid; cast_ids casts for the last three.
+_ANY_TYPE = (
+    r"(?:count|array_agg|jsonb?_\w+|to_jsonb?|concat|concat_ws|format|ROW|EXISTS"
+    r"|COALESCE|GREATEST|LEAST)"
+)
+_TEXT = r"(?:text|bpchar|character varying)"
+_SETTING = (
+    r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
+    r"(?: AS \w+\))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a definition that PostgreSQL printed, and what they become.
+
+    Args:
+        what: the object's name, for errors.
+        values, mapping, native_types, text_columns: as for convert_literals.
+        enum_columns: the converted enum columns that it mentions.
+        uuid_columns: the columns it mentions that become uuid, if their names are no others'.
+        bare_columns: those among them that it takes as text without a cast.
+    """
+
+    what: str
+    values: Collection[str] = ()
+    mapping: Mapping[str, str] | None = None
+    native_types: Collection[str] = ()
+    enum_columns: Collection[str] = ()
+    text_columns: Collection[str] = ()
+    uuid_columns: Collection[str] = ()
+    bare_columns: Collection[str] = ()
+
+    def restated(self, definition: str) -> str:
+        """The definition in a form that PostgreSQL prints as it reads it."""
+        return restate(definition)
+
+    def converted(self, definition: str) -> str:
+        """The definition for the new contract.
+
+        Raises:
+            StandardError: it cannot be told what it would mean afterwards.
+        """
+        text = convert_literals(
+            definition,
+            what=self.what,
+            values=self.values,
+            native_types=self.native_types,
+            text_columns=self.text_columns,
+            uuid_columns=(),
+            mapping=self.mapping,
+            enum_columns=self.enum_columns,
+        )
+        for column in self.enum_columns:
+            own = rf"""(?:{NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
+            call = rf"\b{_RESHAPING}\(\(?{own}"
+            if text != definition and re.search(call, definition):
+                raise StandardError(
+                    f"{self.what} calls a function on {column}, whose values change: {definition}",
+                    hint="Drop it before, and make it again for the new contract afterwards.",
+                )
+        text = restate(self._as_text(self._as_uuids(text)))
+        return cast_ids(text, self.uuid_columns)
+
+    def _as_text(self, text: str) -> str:
+        """Give functions and operators of text the text that they have taken."""
+        if not self.bare_columns:
+            return text
+        names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.bare_columns))
+        column = rf"(?P<column>(?:{NAME}\.)?(?:{names}))"
+        text = re.sub(
+            rf"(?P<call>(?<![\w\"])(?!{_ANY_TYPE}\(){NAME}\(){column}(?=[,)])",
+            r"\g<call>(\g<column>)::text",
+            text,
+        )
+        literals = rf"(?:(?:ANY|ALL) \()?(?:ARRAY\[)?'(?:[^']|'')*'::{_TEXT}"
+        return re.sub(rf"(?<=\(){column}(?= [=<>!~*]+ {literals})", r"(\g<column>)::text", text)
+
+    def _as_uuids(self, text: str) -> str:
+        """Compare uuids as such: as text no index would serve, and the spelling would count."""
+        if not self.uuid_columns:
+            return text
+        names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.uuid_columns))
+        column = rf"(?:{NAME}\.)?(?:{names})"
+        # PostgreSQL compares varchar as text, or as char beside one, and says so.
+        side = rf"(?:\((?P<{{0}}>{column})\)::{_TEXT}|(?P<{{1}}>{column}))"
+        left, right = side.format("a", "b"), side.format("c", "d")
+
+        def both(match: re.Match[str]) -> str:
+            return f"({match['a'] or match['b']} {match['op']} {match['c'] or match['d']})"
+
+        def literal(match: re.Match[str]) -> str:
+            return f"({match['a'] or match['b']} {match['op']} {match['value'].lower()}::uuid)"
+
+        def setting(match: re.Match[str]) -> str:
+            own = match["a"] or match["b"]
+            return f"({own} {match['op']} (NULLIF({match['value']}, ''::text))::uuid)"
+
+        operator = "(?P<op>=|<>)"
+        text = re.sub(rf"\({left} {operator} {right}\)", both, text)
+        text = re.sub(rf"\({left} {operator} (?P<value>{ID})::(?:text|bpchar)\)", literal, text)
+        text = re.sub(rf"\({left} {operator} (?P<value>{_SETTING})\)", setting, text)
+        return re.sub(rf"\((?P<value>{_SETTING}) {operator} {left}\)", setting, text)

@@ -1,0 +1,81 @@
+"""Results in words, as the command line prints them."""
+
+from __future__ import annotations
+
+from runner.execute.dry_run import Trial, describe_trials
+from runner.execute.engine import Outcome
+from runner.execute.underway import BackfillStatus, OldName, Underway, describe
+from runner.fleet import Result
+from runner.fleet import describe as describe_result
+from runner.generate.write import Written
+from runner.generate.write import describe as describe_written
+from runner.ledger.privileges import Need
+from runner.ledger.status import MigrationStatus, Standing, describe_status
+
+
+def test_the_outcome_of_a_run() -> None:
+    assert str(Outcome("r", "APPLY", (), 0.0)) == "nothing to do"
+    assert str(Outcome("r", "APPLY", ("a",), 0.0)) == "applied: 1 file"
+    assert str(Outcome("r", "ROLLBACK", ("b", "a"), 0.0)) == "rolled back: 2 files"
+
+
+def test_a_dry_run() -> None:
+    trials = [Trial("a", True, "", 0.25), Trial("b", False, "it depends on a", 0.0)]
+    assert describe_trials(trials).splitlines() == [
+        "a  tried in 0.250 s",
+        "b  not tried: it depends on a",
+        "dry run: 1 of 2 pending tried and undone; nothing was changed",
+    ]
+
+
+def status(migration: str, standing: Standing, *notes: str) -> MigrationStatus:
+    at = "" if standing == "PENDING" else "2026-01-02 03:04:05"
+    return MigrationStatus(migration, "expand", standing, at, "deploy@host", 1.0, notes)
+
+
+def test_where_migrations_stand() -> None:
+    lines = describe_status([status("0001_a", "APPLIED"), status("0002_ab", "PENDING", "look")])
+    assert lines == [
+        "applied     0001_a   2026-01-02 03:04:05 UTC  deploy@host",
+        "pending     0002_ab",
+        "            look",
+    ]
+    assert describe_status([]) == []
+
+
+def test_what_is_under_way() -> None:
+    backfill = BackfillStatus("0002_ab", "public.t", 50, 0.5, 10.0, 3, 1.2, 0.9)
+    name = OldName("public.ts", 7, None, None, None, ("billing (app), sessions: 2",))
+    shown = describe(Underway((status("0001_a", "APPLIED"),), (backfill,), (name,)))
+    assert shown.splitlines()[1:] == [
+        "0002_ab: 50% of public.t, 50 rows, 5 rows/s, 10 s left; 3 dead rows,"
+        " table 1.20 times its size, 90% HOT",
+        "public.ts: 7 queries; used since its odometer was read, so contract is not allowed",
+        "  by billing (app), sessions: 2",
+    ]
+
+
+def test_a_privilege_that_the_role_has_is_a_comment() -> None:
+    assert str(Need("GRANT x TO y;", "why", False)) == "GRANT x TO y;  -- why"
+    assert str(Need("GRANT x TO y;", "why", True)) == "-- has already: GRANT x TO y;  -- why"
+
+
+def test_a_database_of_a_fleet() -> None:
+    lines = [describe_result(Result("db", code, "m", 1.25), 4) for code in (0, 5, None)]
+    assert lines == [
+        "db    done       1.2 s  m",
+        "db    failed     1.2 s  m",
+        "db    left       1.2 s  m",
+    ]
+
+
+def test_what_generating_came_to() -> None:
+    written = Written(("online/1.sql", "online/2.sql", "window/1.sql"), ("w",), ("x",), (), ("t",))
+    assert describe_written(written, dry=True) == [
+        "missing: 2 files in online/",
+        "missing: 1 files in window/",
+        "differs: x",
+        "converted already, no files needed: t",
+        "1 files are as they would be generated",
+    ]
+    assert describe_written(written, dry=False)[0] == "added: 2 files in online/"
