@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
-from pyorm.entity import Column, Declaration, declaration
+from pyorm.entity import Declaration, DeclaredColumn, declaration
 from pyorm.enums import check_constraint
 from pyorm.mapping import POSTGRESQL, SQLITE
 
@@ -46,14 +47,14 @@ def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
     return f"CREATE TABLE {table} (\n    {body}\n)"
 
 
-def check_name(declared: Declaration[Any], column: Column) -> str:
+def check_name(declared: Declaration[Any], column: DeclaredColumn) -> str:
     """The name of an enum's CHECK under the house standard."""
     # request.request_type has request_type_check, not request_request_type_check.
     prefix = "" if column.name.startswith(f"{declared.table}_") else f"{declared.table}_"
     return f"{prefix}{column.name}_check"
 
 
-def _column(declared: Declaration[Any], column: Column, backend: str) -> str:
+def _column(declared: Declaration[Any], column: DeclaredColumn, backend: str) -> str:
     not_null = "" if column.nullable else " NOT NULL"
     if backend == POSTGRESQL:
         return f"{_quote(column.name)} {column.sql_type}{'[]' if column.array else ''}{not_null}"
@@ -66,6 +67,8 @@ def _column(declared: Declaration[Any], column: Column, backend: str) -> str:
         affinity = "BLOB"
     elif not column.array and column.python is Decimal:
         affinity = f"TEXT COLLATE {DECIMAL}"
+    elif not column.array and column.python is UUID:
+        affinity = "CHAR(36)"  # SQLite takes it for TEXT, and Alembic for what UUIDType says
     return f"{_quote(column.name)} {affinity}{not_null}"
 
 

@@ -36,6 +36,7 @@ from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue
 
 E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 
 _METADATA = "pyorm"
@@ -55,10 +56,11 @@ SQL_TYPES: dict[type, str] = {
 
 
 class Fields(TypedDict, total=False):
-    """The base of an entity's field types: what every filter takes besides the fields."""
+    """The base of an entity's field types: what filters and updates take besides the fields."""
 
     order: str | tuple[str, ...]
     limit: int
+    if_version: object
 
 
 class HasFields(Protocol[P]):
@@ -67,13 +69,26 @@ class HasFields(Protocol[P]):
     def __fields__(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
 
 
+class RepositoryOf(Protocol[E_co]):
+    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
+
+    @property
+    def entity(self) -> type[E_co]:
+        """The entity."""
+        ...
+
+
+Key = UUID | str | int | tuple[Any, ...]
+"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
+
+
 def now() -> datetime:
     """The current time in UTC, as the default of a timestamp."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DeclaredColumn:
     """One column of an entity.
 
     Args:
@@ -88,6 +103,7 @@ class Column:
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
+        version: whether its value tells whether the row has changed.
         required: whether the constructor asks for it.
     """
 
@@ -102,6 +118,7 @@ class Column:
     references: str | None = None
     fixed: bool = False
     on_update: Callable[[], Any] | None = None
+    version: bool = False
     required: bool = True
 
     @property
@@ -128,14 +145,19 @@ class Declaration(Generic[E]):
     schema: str | None
     old: str | None
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[DeclaredColumn, ...]
 
     @property
     def name(self) -> str:
         """The entity's name."""
         return self.entity.__name__
 
-    def column(self, field: str) -> Column:
+    @property
+    def version(self) -> DeclaredColumn | None:
+        """The column that tells whether a row has changed, None when none is declared."""
+        return next((column for column in self.columns if column.version), None)
+
+    def column(self, field: str) -> DeclaredColumn:
         """The column of a field.
 
         Raises:
@@ -167,6 +189,7 @@ def column(
     references: str | None = None,
     fixed: bool = False,
     on_update: Callable[[], Any] | None = None,
+    version: bool = False,
 ) -> Any:
     """A field that says more about its column than its type does.
 
@@ -180,6 +203,8 @@ def column(
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
+        version: whether its value tells whether the row has changed: a number, which grows by one
+            with each update, a time, or what on_update gives.
     """
     extra = {
         "name": name,
@@ -189,6 +214,7 @@ def column(
         "references": references,
         "fixed": fixed,
         "on_update": on_update,
+        "version": version,
     }
     return dataclasses.field(
         default=default, default_factory=default_factory, metadata={_METADATA: extra}
@@ -223,6 +249,7 @@ def entity(
         declared = Declaration(cls, table, schema, old, keys, tuple(_columns(cls)))
         for field in keys:
             declared.column(field)
+        _check_version(declared)
         _check_fields(declared)
         cls.__pyorm__ = declared  # type: ignore[attr-defined]
         return cls
@@ -244,7 +271,7 @@ def declaration(entity: type[E]) -> Declaration[E]:
     return declared
 
 
-def _columns(cls: type[Any]) -> Iterator[Column]:
+def _columns(cls: type[Any]) -> Iterator[DeclaredColumn]:
     # A class within a function names its types there; its module does not know them.
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
@@ -268,7 +295,9 @@ def _columns(cls: type[Any]) -> Iterator[Column]:
             )
         base, nullable, array = _type(cls.__name__, field.name, hints[field.name])
         sql_type = extra.pop("sql_type", None) or _sql_type(base, extra.get("length"))
-        yield Column(
+        if extra.get("version") and base is datetime and not extra["on_update"]:
+            extra["on_update"] = now
+        yield DeclaredColumn(
             field=field.name,
             name=extra.pop("name", None) or field.name,
             python=base,
@@ -310,6 +339,25 @@ def _sql_type(base: type[Any], length: int | None) -> str:
     if issubclass(base, SharedEnum):
         return "varchar"
     return f"varchar({length})" if base is str and length else SQL_TYPES[base]
+
+
+def _check_version(declared: Declaration[Any]) -> None:
+    versions = [column for column in declared.columns if column.version]
+    for column in versions:
+        if len(versions) > 1:
+            reason = "is a second version"
+        elif column.array or column.fixed or column.field in declared.key:
+            reason = "cannot be the version: it stays what it was, or is a list"
+        elif column.python is not int and column.on_update is None:
+            reason = "cannot be the version: nothing changes it; it needs on_update"
+        else:
+            continue
+        raise DeclarationError(
+            f"{declared.name}.{column.field} {reason}",
+            hint="version: int = column(version=True, default=1)",
+            entity=declared.name,
+            field=column.field,
+        )
 
 
 def _check_fields(declared: Declaration[Any]) -> None:

@@ -45,6 +45,10 @@ class DeclarationError(PyormError):
     """An entity or a shared enum is declared in a way that cannot work."""
 
 
+class NotInstalled(PyormError, ImportError):
+    """A package that an extra of pyorm brings is not there."""
+
+
 class InvalidValue(PyormError, ValueError):
     """A value that cannot be written or asked for; nothing was sent to the server."""
 

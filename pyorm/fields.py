@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-from pyorm.entity import Column, declaration
+from pyorm.entity import DeclaredColumn, declaration
 from pyorm.errors import DeclarationError
 
 
@@ -22,7 +22,7 @@ def field_types(entity: type[Any]) -> str:
     return "\n".join(lines)
 
 
-def _type(column: Column) -> str:
+def _type(column: DeclaredColumn) -> str:
     name = column.python.__name__
     if name == "UUID" and not column.array:
         name = "UUID | str"

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from json import encoder
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+from pyorm.values import is_encodable
 
-def dumps(value: Any) -> str:
+
+def dumps(value: Any, *, binary: bool = False) -> str:
     """Write a value as JSON text.
+
+    Args:
+        value: a dict or a dataclass.
+        binary: whether it is for jsonb, which stores no NUL character.
 
     Raises:
         ValueError: when it holds what JSON cannot.
     """
     try:
-        return _encoder.encode(value)
+        text = _encode(value)
     except TypeError as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not text.isascii() and not is_encodable(text):
+        raise ValueError("half of a surrogate pair is no text")
+    if binary and _NUL.search(text):
+        raise ValueError("jsonb stores no NUL character")
+    return text
+
+
+# An escaped NUL, not an escaped backslash before a u0000.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _plain(value: Any) -> Any:
@@ -36,7 +56,20 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")
 
 
-_encoder = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False)
+def _make_encode() -> Callable[[Any], str]:
+    """json's own encoder in C, made once: JSONEncoder makes one for each value.
+
+    It looks for no circle; what refers to itself is nested too deeply.
+    """
+    in_c = getattr(encoder, "c_make_encoder", None)
+    if in_c is None:
+        return json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False).encode
+    text = encoder.encode_basestring
+    parts = in_c(None, _plain, text, None, ": ", ", ", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = _make_encode()
 
 
 def build(wanted: Any, value: Any) -> Any:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pyorm.contract import Source, agree
+from pyorm.contract import Auto, Source, agree
 from pyorm.errors import ContractChanged
-from pyorm.mapping import Mapping
+from pyorm.loading import Unreadable
+from pyorm.mapping import Makers, TableMapping
 from pyorm.rows import Make
 from pyorm.violations import violation_of_postgres
 
@@ -23,6 +25,11 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 """How often a statement is sent at most when the contract moves under it."""
+
+CHUNK = 1_000
+"""How many rows are made at once: few enough to stay in the processor's caches."""
+
+cursor_numbers = count(1)
 
 
 @dataclass(slots=True)
@@ -33,13 +40,13 @@ class Execute:
         statement: the text.
         parameters: its parameters.
         make: makes entities of the rows, None for plain rows.
-        make_of: gives make for the names of the columns of the user's own SQL.
+        make_of: gives make for the columns of the user's own SQL.
     """
 
     statement: bytes
     parameters: Any
     make: Make[Any] | None = None
-    make_of: Callable[[tuple[str, ...]], Make[Any]] | None = None
+    make_of: Makers[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -148,8 +155,12 @@ def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> 
         try:
             return operation.finish((yield operation.step(mapping, *others)))
         except psycopg.Error as error:
-            explained = attempts_left and source.explains(error)
-            if explained and (yield from _moved(source, mapping, connection, alone, error)):
+            if (
+                attempts_left
+                and isinstance(source, Auto)
+                and source.explains(error)
+                and (yield from _moved(source, mapping, connection, alone, error))
+            ):
                 continue
             raise_violation(error, source, operation)
             raise
@@ -159,7 +170,7 @@ def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> 
 def run_again(
     source: Source[Any],
     operation: Operation[T],
-    mapping: Mapping[Any],
+    mapping: TableMapping[Any],
     connection: HasStatus,
     alone: bool,
     error: psycopg.Error,
@@ -169,33 +180,39 @@ def run_again(
     Raises:
         psycopg.Error: the error, when nothing of pyorm's explains it.
     """
-    if source.explains(error) and (yield from _moved(source, mapping, connection, alone, error)):
+    if (
+        isinstance(source, Auto)
+        and source.explains(error)
+        and (yield from _moved(source, mapping, connection, alone, error))
+    ):
         return (yield from run(source, operation, connection))
     raise_violation(error, source, operation)
     raise error
 
 
 def raise_violation(error: psycopg.Error, source: Source[Any], operation: Operation[Any]) -> None:
-    """Raise what the database refused, if that is what the error tells."""
+    """Raise what the database refused, or what came back and cannot be read, if it is that."""
+    if isinstance(error, Unreadable):
+        raise error.of(source.declared) from error.__cause__
     violation = violation_of_postgres(error, source.declared, operation.written)
     if violation is not None:
         raise violation from error
 
 
-def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[Mapping[Any]]]:
+def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[TableMapping[Any]]]:
     for source in sources:
-        if source.current() is None:
+        if isinstance(source, Auto) and source.current() is None:
             yield from _look(source)
     return agree(sources)
 
 
-def _look(source: Source[Any]) -> Steps[None]:
+def _look(source: Auto[Any]) -> Steps[None]:
     source.learn((yield Execute(*source.look())).items)
 
 
 def _moved(
-    source: Source[Any],
-    mapping: Mapping[Any],
+    source: Auto[Any],
+    mapping: TableMapping[Any],
     connection: HasStatus,
     alone: bool,
     error: psycopg.Error,
@@ -218,3 +235,9 @@ def _moved(
         return True
     yield from _look(source)
     return source.current() is not mapping
+
+
+def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether several statements need a transaction begun for them."""
+    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+    return connection.autocommit and idle

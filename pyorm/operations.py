@@ -9,10 +9,11 @@ from pyorm import filters, queries
 from pyorm.contract import Source
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import SQLITE, Mapping
+from pyorm.mapping import TableMapping
 from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
+from pyorm.queries import ANY_VERSION
 from pyorm.rows import Make
 
 E = TypeVar("E")
@@ -41,7 +42,7 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     (field,) = declared.key
     key_of: list[Any] = []
 
-    def step(mapping: Mapping[E]) -> Step:
+    def step(mapping: TableMapping[E]) -> Step:
         storage = mapping.storages[field]
         key_of[:] = [storage.encode(key) for key in wanted]
         found = {field: filters.one_of(*wanted)}
@@ -54,7 +55,7 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     return Operation(step, finish)
 
 
-def _by_key(mapping: Mapping[E], field: str) -> Make[Any]:
+def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
     encode = mapping.storages[field].encode
     return lambda rows: [(encode(getattr(made, field)), made) for made in mapping.make(rows)]
 
@@ -97,9 +98,9 @@ def exists(wanted: Wanted) -> Operation[bool]:
 def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
     """The rows of a filter after a cursor."""
     limited = {"limit": 50, **wanted}
-    used: list[Mapping[Any]] = []
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         order = page_order(mapping, limited)
         last = None if after is None else read_cursor(mapping, limited, order, after)
@@ -118,9 +119,9 @@ def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
 
 def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
     """A cursor over the rows that match a filter, and what makes entities of them."""
-    used: list[Mapping[Any]] = []
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         return OpenCursor(*queries.find(mapping, wanted))
 
@@ -133,55 +134,74 @@ def add(entity: E) -> Operation[E]:
 
 
 def add_many(entities: Iterable[Any]) -> Operation[int]:
-    """Add many rows: by COPY, or one by one where the name is a view's and takes no COPY."""
+    """Add many rows: by COPY, or one by one where the table takes none."""
     held: list[Iterable[Any]] = [entities]
 
-    def step(mapping: Mapping[Any]) -> Step:
-        if not mapping.is_view and mapping.backend != SQLITE:
-            return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
+    def step(mapping: TableMapping[Any]) -> Step:
+        if mapping.takes_copy:
+            return Copy(*queries.copy(mapping), mapping.encode_all(held[0]))
         if not isinstance(held[0], Sequence):
             held[0] = list(held[0])  # its first row is read before the statement can fail
-        return ExecuteMany(queries.insert_many(mapping), map(mapping.encode, held[0]))
+        # All are looked at before one is sent, as COPY sees them before the constraints do.
+        return ExecuteMany(queries.insert_many(mapping), list(mapping.encode_all(held[0])))
 
     return Operation(step, lambda outcome: outcome.count)
 
 
-def upsert(declared: Declaration[E], entity: E, conflict: tuple[str, ...]) -> Operation[E]:
+def upsert(
+    declared: Declaration[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: str | Iterable[str] | None,
+) -> Operation[E]:
     """Add a row, or change the one it conflicts with."""
     if not conflict:
         raise InvalidValue(
             f"upsert of {declared.name} names no field of the conflict",
-            hint="repo.upsert(entity, 'model_id')",
+            hint="repo.upsert(entity, 'model_id', changing=('max_tokens',))",
             entity=declared.name,
         )
+    named = (changing,) if isinstance(changing, str) else changing
+    fields = None if named is None else tuple(named)
     return Operation(
-        lambda m: Execute(*queries.upsert(m, entity, conflict), m.make), _first, written=entity
+        lambda m: Execute(*queries.upsert(m, entity, conflict, fields), m.make),
+        _first,
+        written=entity,
     )
 
 
 def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
     """Change fields of a row, given by its key or as it was read."""
-    read_at = None
+    changes = dict(changes)
+    version = changes.pop("if_version", ANY_VERSION)
     key = row
     if isinstance(row, declared.entity):
-        read_at = getattr(row, queries.stamp_of(declared))
+        read = getattr(row, queries.version_of(declared).field)
+        if version is not ANY_VERSION:
+            raise InvalidValue(
+                f"update of {declared.name} was given a row, which has its version, and if_version",
+                entity=declared.name,
+            )
+        version = read
         parts = tuple(getattr(row, field) for field in declared.key)
         key = parts if len(parts) > 1 else parts[0]
+    elif version is not ANY_VERSION:
+        version = queries.read_version(declared, version)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        if read_at is None:
+        if version is ANY_VERSION:
             raise _not_found(declared, key)
         raise StaleRow(
-            f"{declared.name} {key} was changed or deleted since it was read at {read_at}",
+            f"{declared.name} {key} was changed or deleted since it had the version {version}",
             hint="read it again and decide anew",
             entity=declared.name,
             value=key,
         )
 
     return Operation(
-        lambda m: Execute(*queries.update(m, key, changes, read_at), m.make),
+        lambda m: Execute(*queries.update(m, key, changes, version), m.make),
         finish,
         written=changes,
     )
@@ -202,9 +222,9 @@ def delete(declared: Declaration[Any], key: Any) -> Operation[None]:
 def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> Operation[list[Any]]:
     """The rows of the user's own SQL."""
 
-    def step(mapping: Mapping[Any], *others: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
         statement = own_query(mapping, others, text, parameters)
-        return Execute(*statement, make_of=mapping.maker)
+        return Execute(*statement, make_of=mapping.makers)
 
     return Operation(step, _items, join=join)
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping as Mapped
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -22,11 +21,11 @@ from uuid import UUID
 from psycopg import sql
 
 from pyorm.enums import SharedEnum
-from pyorm.mapping import POSTGRESQL, SQLITE, Mapping
+from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping
 from pyorm.queries import Statement
 from pyorm.storage import utc_text
 
-Parameters = Mapped[str, Any] | Sequence[Any] | None
+Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 NAME = re.compile(r"\{(\w+)(?:\.(columns))?\}")
 MARK = re.compile(r"%(?:\((\w+)\))?s|%%")
@@ -39,7 +38,10 @@ def sql_file(path: str | Path) -> str:
 
 
 def own_query(
-    mapping: Mapping[Any], others: Sequence[Mapping[Any]], text: str, parameters: Parameters
+    mapping: TableMapping[Any],
+    others: Sequence[TableMapping[Any]],
+    text: str,
+    parameters: Parameters,
 ) -> Statement:
     """The statement of the user's own SQL.
 
@@ -86,15 +88,15 @@ def _sqlite_mark(found: re.Match[str]) -> str:
     return f":{found[1]}" if found[1] else "?"
 
 
-def _adapted(mapping: Mapping[Any], parameters: Parameters) -> Any:
-    if isinstance(parameters, Mapped):
+def _adapted(mapping: TableMapping[Any], parameters: Parameters) -> Any:
+    if isinstance(parameters, Mapping):
         return {name: _adapt(mapping, value) for name, value in parameters.items()}
     if parameters is None:
         return None
     return tuple(_adapt(mapping, value) for value in parameters)
 
 
-def _adapt(mapping: Mapping[Any], value: Any) -> Any:
+def _adapt(mapping: TableMapping[Any], value: Any) -> Any:
     """A parameter as the mapping's columns of its type store it."""
     if isinstance(value, SharedEnum):
         for column, storage in mapping.columns:

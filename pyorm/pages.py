@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from pyorm.conditions import Order, conditions, order_of
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidCursor, InvalidValue
-from pyorm.mapping import Mapping
+from pyorm.mapping import TableMapping
 from pyorm.storage import Storage, sqlite
 
 E = TypeVar("E")
@@ -32,7 +32,7 @@ class Page(Generic[E]):
     next: str | None
 
 
-def page_order(mapping: Mapping[Any], wanted: dict[str, Any]) -> Order:
+def page_order(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Order:
     """The order of pages: what is wanted, then the key, so that no two rows are equal in it.
 
     Raises:
@@ -51,7 +51,7 @@ def page_order(mapping: Mapping[Any], wanted: dict[str, Any]) -> Order:
     return order + tuple((field, descends) for field in mapping.declared.key if field not in named)
 
 
-def cursor_after(mapping: Mapping[E], wanted: dict[str, Any], order: Order, last: E) -> str:
+def cursor_after(mapping: TableMapping[E], wanted: dict[str, Any], order: Order, last: E) -> str:
     """The cursor of the page that starts after a row."""
     values = [_storage(mapping.declared, field).encode(getattr(last, field)) for field, _ in order]
     text = json.dumps([_query(mapping, wanted, order), *values], separators=(",", ":"))
@@ -59,7 +59,7 @@ def cursor_after(mapping: Mapping[E], wanted: dict[str, Any], order: Order, last
 
 
 def read_cursor(
-    mapping: Mapping[Any], wanted: dict[str, Any], order: Order, cursor: str
+    mapping: TableMapping[Any], wanted: dict[str, Any], order: Order, cursor: str
 ) -> list[Any]:
     """What the last row of the page before has in the order's fields.
 
@@ -84,7 +84,7 @@ def read_cursor(
     )
 
 
-def _query(mapping: Mapping[Any], wanted: dict[str, Any], order: Order) -> str:
+def _query(mapping: TableMapping[Any], wanted: dict[str, Any], order: Order) -> str:
     """A short name of the query that a cursor belongs to."""
     shape, _ = conditions(mapping, wanted)
     named = repr((mapping.declared.name, sorted(shape), order))

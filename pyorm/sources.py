@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
 
-from pyorm.contract import Auto, Contract, Declared, Source
+from pyorm.contract import Auto, Contract, Source
 from pyorm.entity import Declaration
+from pyorm.mapping import TableMapping, declared_mapping, sqlite_mapping
 
 E = TypeVar("E")
 
-_declared: dict[tuple[type[Any], str], Source[Any]] = {}
-_by_database: dict[tuple[type[Any], Hashable], Source[Any]] = {}
-_by_pool: WeakKeyDictionary[Any, dict[type[Any], Source[Any]]] = WeakKeyDictionary()
+_fixed: dict[tuple[type[Any], str], TableMapping[Any]] = {}
+Looking = dict[tuple[type[Any], Contract], Auto[Any]]
+_by_database: dict[Hashable, Looking] = {}
+_by_pool: WeakKeyDictionary[Any, Looking] = WeakKeyDictionary()
 
 
 def is_sqlite(on: Any) -> bool:
@@ -33,20 +35,25 @@ def source_for(declared: Declaration[E], on: Any, contract: Contract) -> Source[
         on: the connection or the pool.
         contract: what the caller knows of it.
     """
-    entity = declared.entity
     if is_sqlite(on):
-        contract_key = "sqlite"
-        if (entity, contract_key) not in _declared:
-            from pyorm.sqlite import SqliteSource
-
-            _declared[entity, contract_key] = SqliteSource(declared)
-        return _declared[entity, contract_key]
-    if contract != "auto":
-        if (entity, contract) not in _declared:
-            _declared[entity, contract] = Declared(declared, contract)
-        return _declared[entity, contract]
+        return _fixed_for(declared, "sqlite")
+    if contract == "new":
+        return _fixed_for(declared, contract)
+    key = declared.entity, contract
     if not isinstance(on, psycopg.BaseConnection):
-        return _by_pool.setdefault(on, {}).setdefault(entity, Auto(declared))
-    info = on.info
-    database = (info.host, info.port, info.dbname, info.options)
-    return _by_database.setdefault((entity, database), Auto(declared))
+        looking = _by_pool.setdefault(on, {})
+    else:
+        info = on.info
+        database = (info.host, info.port, info.dbname, info.options)
+        looking = _by_database.setdefault(database, {})
+    if key not in looking:
+        looking[key] = Auto(declared, follows=contract == "auto")
+    return looking[key]
+
+
+def _fixed_for(declared: Declaration[E], place: Literal["new", "sqlite"]) -> TableMapping[E]:
+    key = declared.entity, place
+    if key not in _fixed:
+        make = {"new": declared_mapping, "sqlite": sqlite_mapping}[place]
+        _fixed[key] = make(declared)
+    return _fixed[key]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import (
     CheckViolation,
     ForeignKeyViolation,
     IntegrityViolation,
+    InvalidValue,
     NotNullViolation,
     PyormError,
     UniqueViolation,
@@ -66,6 +67,8 @@ def violation_of_postgres(
         The error, None when it is no refusal of a value.
     """
     state = error.sqlstate or ""
+    if state == "42P10":
+        return _no_unique_index(declared)
     if not state.startswith("23"):
         return None
     diag = error.diag
@@ -85,6 +88,8 @@ def violation_of_sqlite(
     error: sqlite3.Error, declared: Declaration[Any], written: Any
 ) -> PyormError | None:
     """Explain a refusal of SQLite, as violation_of_postgres does."""
+    if "ON CONFLICT clause does not match" in str(error):
+        return _no_unique_index(declared)
     kind = KINDS.get(getattr(error, "sqlite_errorname", ""))
     if kind is None:
         return None
@@ -106,6 +111,14 @@ def violation_of_sqlite(
     return _violation(_Refusal(kind, constraint, columns, None, None), declared, written)
 
 
+def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
+    return InvalidValue(
+        f"no unique index of {declared.name} is over the fields of the conflict",
+        hint="name all fields of one unique index, and no others",
+        entity=declared.name,
+    )
+
+
 def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> PyormError:
     fields = [column.field for column in declared.columns if _is_meant(column, refusal, declared)]
     value: Any = refusal.value
@@ -125,7 +138,7 @@ def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> P
     )
 
 
-def _is_meant(column: Column, refusal: _Refusal, declared: Declaration[Any]) -> bool:
+def _is_meant(column: DeclaredColumn, refusal: _Refusal, declared: Declaration[Any]) -> bool:
     if refusal.columns:
         # Behind a compat view the column of the old contract has this suffix.
         return column.name in refusal.columns or f"{column.name}__old" in refusal.columns

@@ -162,6 +162,7 @@ def test_the_documentation_is_what_the_rules_say() -> None:
 def test_the_pre_commit_hook_runs_lint() -> None:
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
     assert "entry: trueup lint\n" in hook
+    assert 'additional_dependencies: [./pyorm, ".[lint]"]\n' in hook  # both of this checkout
 
 
 def test_a_service_without_files_is_no_clean_one(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def use_everything(models: Repository[Model], requests: Repository[Request]) -> 
     assert models.count(capabilities=[ModelCapability.CHAT]) >= 1
     assert model in models.page(limit=1000).items
     assert model in list(models.stream(provider=ModelProvider.OPENAI))
-    assert models.upsert(model, "model_id").id == model.id
+    assert models.upsert(model, "model_id", changing="status").id == model.id
     assert models.update(model.id, status=ModelStatus.INACTIVE).status is ModelStatus.INACTIVE
     assert requests.add_many(a_request(model) for _ in range(3)) == 3
     assert requests.add_many([a_request(model)]) == 1
@@ -157,8 +157,9 @@ def test_the_new_contract_is_used_once_it_is_complete_and_no_sooner(
     def table_used() -> str:
         statement = models.query("SELECT {columns} FROM {table}")
         assert statement == [row]
-        mapping = models._source.current() or models._source._mapping  # type: ignore[attr-defined]
-        return str(mapping.relation.as_string(None))
+        source = models._source
+        assert isinstance(source, contracts.Auto)
+        return str(source.agreed(new=True).relation.as_string(None))
 
     assert table_used() == '"public"."models"'
     moving.expand_and_backfill()
