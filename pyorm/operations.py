@@ -152,8 +152,8 @@ def add(entity: E) -> Operation[E]:
 class _Replayable:
     """Rows of a generator that can be read a second time, as long as few of them were read.
 
-    A COPY that fails has read rows by then: when it is sent again under the other contract, they must be
-    sent again too, or be missed loudly.
+    A COPY that fails has read rows by then: when it is sent again under the other contract, they
+    must be sent again too, or be missed loudly.
     """
 
     def __init__(self, rows: Iterable[Any]) -> None:
@@ -163,7 +163,7 @@ class _Replayable:
     def __iter__(self) -> Iterator[Any]:
         if self._read is None:
             raise ContractChanged(
-                "the contract changed while rows were sent, and the first ones cannot be read again",
+                "the contract changed while rows were sent, and these cannot be read again",
                 hint="Nothing was written: call add_many again, with a new generator or a list.",
             )
         before = tuple(self._read)

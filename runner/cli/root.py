@@ -88,6 +88,9 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         show_default=True,
         help="online: no failed query, both contracts live; window: one rewrite under a lock.",
     ),
+    "layout": click.option(
+        "--layout", help="The tool whose files they are, such as goose or prisma; else found out."
+    ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     "log": click.option(
         "--log-format",

@@ -1,15 +1,20 @@
-"""Writes docs/lint.md from the rules: `python -m runner.lint.docs > docs/lint.md`."""
+"""Writes docs/lint.md and docs/trueup.schema.json: `python -m runner.lint.docs docs`."""
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.lint.engine import all_rules, lint
+from runner.lint.engine import lint
 from runner.lint.model import LEVELS
 from runner.lint.output import render
+from runner.lint.registry import all_rules
+from runner.lint.settings import schema
+from runner.lint.shown import Shown
 
 if TYPE_CHECKING:
     from runner.lint.model import Rule
@@ -35,7 +40,7 @@ def _example() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "not_null.sql"
         path.write_text(_SHOWN, encoding="utf-8")
-        text = render(lint([path], with_squawk=False), "text").replace(f"{folder}/", "")
+        text = render(Shown.of(lint([path], with_squawk=False)), "text").replace(f"{folder}/", "")
     return f"## An example\n\n```sql\n{_SHOWN}```\n\n```\n$ trueup lint not_null.sql\n{text}\n```\n"
 
 
@@ -68,5 +73,12 @@ def _section(rule: Rule) -> str:
     return "\n".join(parts)
 
 
+def write(folder: Path) -> None:
+    """Write both files."""
+    (folder / "lint.md").write_text(document(), encoding="utf-8")
+    text = json.dumps(schema(), indent=2, ensure_ascii=False)
+    (folder / "trueup.schema.json").write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(document(), end="")
+    write(Path(sys.argv[1]))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from runner.errors import MigrationFileError
 from runner.ledger.files import read_text
 from runner.lint.engine import lint
+from runner.lint.settings import Settings
 from runner.lint.steps import ScanError, statements
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 5
 _GIT_SECONDS = 30
+_USUAL = Settings()
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def fix(
     write: bool,
     applied: Collection[str] = (),
     also_applied: bool = False,
+    settings: Settings = _USUAL,
+    only: Collection[Path] | None = None,
 ) -> Fixes:
     """Replace what lint finds by the safe way, where that changes nothing else.
 
@@ -82,6 +86,8 @@ def fix(
         write: whether to change the files; else only to tell.
         applied: ids of migrations that a database has recorded.
         also_applied: whether to change files that may have been applied.
+        settings: of the project.
+        only: change these files alone, by their resolved paths; None for all.
 
     Returns:
         The changes.
@@ -94,7 +100,8 @@ def fix(
     committed = _Committed()
     for _ in range(_ROUNDS if write else 1):
         changed = False
-        for path, findings in _by_file(lint(paths, layout=layout, with_squawk=False).findings):
+        report = lint(paths, layout=layout, with_squawk=False, settings=settings, only=only)
+        for path, findings in _by_file(report.findings):
             reason = "" if also_applied else committed.reason(path, applied)
             if reason:
                 kept[path] = reason

@@ -35,12 +35,15 @@ def find_program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("squawk")
 
 
-def squawk(program: str, scripts: Iterable[Script]) -> tuple[list[Finding], str]:
+def squawk(
+    program: str, scripts: Iterable[Script], postgresql: int = 0
+) -> tuple[list[Finding], str]:
     """Run Squawk on forward scripts, and keep what no rule of ours looks at.
 
     Args:
         program: of find_program.
         scripts: rollbacks are left out.
+        postgresql: the major version of the servers; 0 when it is not known.
 
     Returns:
         The findings, and why there are none when Squawk did not run.
@@ -51,6 +54,7 @@ def squawk(program: str, scripts: Iterable[Script]) -> tuple[list[Finding], str]
     for start in range(0, len(paths), _FILES_AT_ONCE):
         # Most of them are asked for by name alone.
         command = [program, "--reporter", "json", *(f"--include={rule}" for rule in sorted(_TAKEN))]
+        command += ["--pg-version", f"{postgresql}.0"] if postgresql else []
         try:
             done = subprocess.run(
                 [*command, *paths[start : start + _FILES_AT_ONCE]],

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 
+from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.postgres.locks import LockMode
@@ -182,8 +182,8 @@ def make_plan(
         pending = selection.to_apply(migrations, applied, to=to, unit=within)
         return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
-        ledger = read_ledger(connection)
-        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within)
+        applied = read_applied(connection, migrations)
+        pending = selection.to_apply(migrations, applied, to=to, unit=within)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
 

@@ -9,7 +9,7 @@ LAYERS = (
     ("review", "verify", "propose"),
     ("preflight", "places"),
     ("generate", "lint"),
-    ("standard", "execute"),
+    ("standard", "execute", "layouts"),
     ("catalog", "ledger"),
     ("quoting", "config", "postgres"),
     ("errors",),

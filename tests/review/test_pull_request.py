@@ -10,11 +10,12 @@ import pytest
 from support.migration_files import write_migration
 from support.runs import run_trueup
 
-from runner.ledger.files import Migration
+from runner.ledger.files import Migration, read_migrations
 from runner.review.certificate import Certificate, read_file
 from runner.review.plan import make_plan
 from runner.review.plan_show import COMMENT, as_markdown
 from runner.review.pull_request import verdict
+from runner.review.report.command import read_remarks
 from runner.review.report.listing import Remark
 
 HAZARDS = Path(__file__).parent / "hazards" / "migrations"
@@ -101,3 +102,14 @@ def test_a_folder_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "is no folder" in done.stderr
+
+
+def test_the_settings_of_lint_count_in_a_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0001_a.sql").write_text("SET lock_timeout = '1s';\nDROP TABLE users;\n")
+    migrations = read_migrations([tmp_path])
+    monkeypatch.chdir(tmp_path)
+    assert "drop-table" in {r.rule for each in read_remarks(migrations).values() for r in each}
+    (tmp_path / "trueup.toml").write_text('[rules]\ndrop-table = "off"\n')
+    assert "drop-table" not in {r.rule for each in read_remarks(migrations).values() for r in each}

@@ -59,7 +59,9 @@ def _check(context: Context) -> Iterator[Hit]:
             continue
         name, value = match[1], match[2].strip()
         in_header = match.start() < script.header
-        if not script.up:
+        if not script.up and name.lower() == "depends":
+            pass  # `yoyo new` writes it there, and it changes nothing
+        elif not script.up:
             yield Hit(f"yoyo ignores {name} in a rollback file", offset=match.start(1))
         elif not in_header:
             yield Hit(

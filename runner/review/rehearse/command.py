@@ -101,6 +101,8 @@ def summary(certificate: Certificate) -> list[str]:
     lines += [f"  note: {note}" for note in certificate.notes]
     for direction, title in (("up", "the way up"), ("down", "the way back")):
         costs = [c for c in certificate.costs if c.direction == direction]
+        if not costs:
+            continue
         taken = sum(c.seconds for c in costs)
         lines.append(f"{title}: {seconds(taken)} for {plural(len(costs), 'file')}; the longest:")
         longest = sorted(costs, key=lambda c: -c.seconds)[:_LONGEST]
@@ -112,7 +114,9 @@ def summary(certificate: Certificate) -> list[str]:
             f"clients: {load.queries:,} queries, {load.failed:,} failed, slowest {seconds(slowest)}"
         )
         lines += [f"  {e.count:,} x {e.message}" for e in load.errors[:_LONGEST]]
-    if certificate.passed:
+    if certificate.passed and not any(c.direction == "down" for c in certificate.costs):
+        lines.append("passed: up, twice; there is no way back")
+    elif certificate.passed:
         lines.append("passed: up, down, up and down; catalog and rows are as before")
     else:
         lines.append("FAILED:")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, Error, IntegrityError
 
 from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
+from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger, runner_version
+from runner.ledger.records import runner_version
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
@@ -63,7 +64,7 @@ class Options:
         backup: a database that was restored from a backup, rehearsed on as it is.
         made_up: make rows up from statistics, and read none.
         clients: run clients.
-        base: without a live database, the last phase or id that counts as applied.
+        base: without a live database, the last phase or id that counts as applied; empty for none.
         unit: a table by its old or new name: rehearse its unit of tables alone.
         seconds: the files' sessions are ended when the whole takes longer.
     """
@@ -150,12 +151,12 @@ def _look(
     mine = [m.id for m in migrations if within is None or m.id in within.files]
     last = to or (mine[-1] if mine else "")
     if dsn is None:
-        base = selection.to_apply(migrations, (), to=options.base)
+        base = selection.to_apply(migrations, (), to=options.base) if options.base else []
         applied = {m.id for m in base}
     else:
         with connect(dsn, application_name=_NAME) as connection:
             live.server = connection.info.server_version
-            applied = set(read_ledger(connection).applied)
+            applied = read_applied(connection, migrations)
             catalog = service_catalog(connection)
             live.schema = schema_fingerprint(catalog)
             live.sizes = read_sizes(connection, catalog)
@@ -199,8 +200,14 @@ class _Rehearsal:
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
             self._found.notes.append("the clients were stopped, as the window strategy wants it")
+        one_way = [m.id for m in self._pending if m.rollback_path is None and m.forward_only]
+        if one_way:
+            self._found.notes.append(
+                f"up only: {plural(len(one_way), 'file')} of {len(self._pending)} without a way"
+                " back, so nothing shows that they can be undone"
+            )
         for migration in self._pending:
-            if migration.rollback_path is None:
+            if migration.rollback_path is None and not migration.forward_only:
                 self._found.problem(
                     f"{migration.id} has no rollback file: nothing proves a way back"
                 )
@@ -282,7 +289,10 @@ class _Rehearsal:
             return [self._options.backup], "a restored backup, at its full size"
         rows = self._options.rows
         if self._dsn is None:
-            described = f"the files up to {self._options.base}, with made-up rows"
+            base = self._options.base
+            described = (
+                f"the files up to {base}, with made-up rows" if base else "an empty database"
+            )
         else:
             made = "made-up rows" if self._options.made_up else "sampled rows"
             described = f"the schema of the live database, with {made}"

@@ -148,7 +148,7 @@ class _Attempt:
     def run(self) -> None:
         origin = time.monotonic()
         tracer = self._tracer
-        inside = self._job.migration.transactional
+        inside = self._job.transactional
         if inside:
             self._connection.execute("BEGIN")
             tracer.begin()
