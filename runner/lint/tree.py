@@ -251,13 +251,13 @@ def relation(range_var: Node) -> TableKey:
 
 def dotted(items: Any) -> TableKey:
     """A name that the tree holds as a list of strings."""
-    parts = [inner(item).sval for item in items]
+    parts = strings(items)
     return table_key(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
 
 
 def strings(items: Any) -> tuple[str, ...]:
     """The texts of a list of String nodes."""
-    return tuple(inner(item).sval for item in items)
+    return tuple([item.string.sval for item in items])
 
 
 def type_name(node: Node) -> str:
