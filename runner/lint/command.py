@@ -71,15 +71,17 @@ def run_fix(
     from runner.lint.fix import fix, show
 
     applied: set[str] = set()
+    asked = False
     if dsn is not None:
         from runner.config import ledger_schema
         from runner.ledger.records import read_ledger
         from runner.postgres.connect import connect
 
         with connect(dsn, application_name="trueup lint") as connection:
-            applied = set(read_ledger(connection, schema=ledger_schema(dsn)).applied)
+            ledger = read_ledger(connection, schema=ledger_schema(dsn))
+        applied, asked = set(ledger.applied), ledger.exists
     fixes = fix(list(paths), layout=layout, write=write, applied=applied, also_applied=also_applied)
-    return fixes, show(fixes, written=write, asked=dsn is not None)
+    return fixes, show(fixes, written=write, asked=asked)
 
 
 def list_rules() -> str:
