@@ -196,13 +196,15 @@ def run_fix(
     settings = _settings(options)
     found, only = _chosen(paths, usual_paths, options, settings)
     applied: set[str] = set()
+    asked = False
     if dsn is not None:
         from runner.config import ledger_schema
         from runner.ledger.records import read_ledger
         from runner.postgres.connect import connect
 
         with connect(dsn, application_name="trueup lint") as connection:
-            applied = set(read_ledger(connection, schema=ledger_schema(dsn)).applied)
+            ledger = read_ledger(connection, schema=ledger_schema(dsn))
+        applied, asked = set(ledger.applied), ledger.exists
     fixes = fix(
         found,
         layout=options.layout and layout_named(options.layout),
@@ -212,7 +214,7 @@ def run_fix(
         settings=settings,
         only=only,
     )
-    return fixes, show(fixes, written=write, asked=dsn is not None)
+    return fixes, show(fixes, written=write, asked=asked)
 
 
 def list_rules() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
@@ -91,6 +92,10 @@ class Context:
                 return
             yield other
 
+    def of_name(self, name: str) -> Sequence[Step]:
+        """The steps of the file that are done to a table or object, or give it its name."""
+        return _by_name(self.script).get(name, ())
+
     def later_in_transaction(self, step: Step) -> Iterator[Step]:
         """The steps of the transaction after a step that is in it."""
         for other in self.later(step):
@@ -172,6 +177,22 @@ class Context:
         elif self.transaction.single:
             return
         self.lock_timeout = timeout
+
+
+@lru_cache(maxsize=4)
+def _by_name(script: Script) -> dict[str, list[Step]]:
+    found: dict[str, list[Step]] = {}
+    for step in script.steps:
+        for name in {step.table, new_name(step)} - {""}:
+            found.setdefault(name, []).append(step)
+    return found
+
+
+def new_name(step: Step) -> str:
+    """The name that a step gives to an object of any kind; empty when it gives none."""
+    if step.verb == "Rename":
+        return tree.table_key(step.table.rpartition(".")[0], step.node.newname)
+    return renamed(step)
 
 
 def renamed(step: Step) -> str:

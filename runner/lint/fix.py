@@ -177,8 +177,12 @@ def _write(path: Path, fixed: Fixed) -> None:
             raise MigrationFileError(f"{path} was changed meanwhile", hint="run it again")
         with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
             file.write(fixed.after.encode("utf-8"))
-        shutil.copymode(target, file.name)
-        os.replace(file.name, target)
+        try:
+            shutil.copymode(target, file.name)
+            os.replace(file.name, target)
+        except OSError:
+            os.unlink(file.name)
+            raise
     except OSError as error:
         raise MigrationFileError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -216,7 +220,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
             timeout=_GIT_SECONDS,
         )
@@ -231,7 +236,7 @@ def show(fixes: Fixes, *, written: bool, asked: bool) -> str:
     Args:
         fixes: all of it.
         written: whether the files are changed: a line a file; else diffs.
-        asked: whether a database told what has been applied.
+        asked: whether the ledger of a database told what has been applied.
     """
     lines = []
     for fixed in fixes.files:
@@ -249,6 +254,6 @@ def show(fixes: Fixes, *, written: bool, asked: bool) -> str:
 
 
 _NOT_KNOWN = (
-    "note: git has none of these files on the base branch, and no database was asked (--dsn)"
-    " whether they have been applied: a file that has been must not change"
+    "note: neither git's base branch nor a ledger (--dsn) tells whether these files have been"
+    " applied: a file that has been must not change"
 )

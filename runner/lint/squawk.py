@@ -22,8 +22,7 @@ _FILES_AT_ONCE = 500
 # idioms: IF NOT EXISTS hides an invalid index, and the end of an expand and contract is a DROP.
 _TAKEN = frozenset(
     """
-    ban-add-composite-attribute ban-create-domain-with-constraint ban-detach-inheritance
-    ban-replica-identity
+    ban-add-composite-attribute ban-create-domain-with-constraint ban-replica-identity
     """.split()
 )
 _WHY = "Found by Squawk: https://squawkhq.com/docs/{rule}"

@@ -258,7 +258,7 @@ def relation(range_var: Node) -> TableKey:
 
 def dotted(items: Any) -> TableKey:
     """A name that the tree holds as a list of strings."""
-    parts = [inner(item).sval for item in items]
+    parts = strings(items)
     return table_key(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
 
 

@@ -178,9 +178,9 @@ class World:
         """Whether a step is a guard: it can stop the file before anything is lost."""
         if step.verb == "Do":
             return _RAISES.search(block_text(step.node)) is not None
-        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
         if step.verb not in ("Call", "Select"):
             return False
+        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
         return any(
             _RAISES.search(self.functions[name])
             if name in self.functions

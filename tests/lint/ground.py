@@ -67,3 +67,38 @@ def without_columns(statement: str, text: str) -> str:
     if re.search(r"ADD PRIMARY KEY|DROP CONSTRAINT f\b", text):
         statement = statement.replace(" PRIMARY KEY", "")
     return statement
+
+
+_SHOP = """
+    (id bigint PRIMARY KEY, email text, state text DEFAULT 'new', region text,
+    first_name text, last_name text, full_name text, deleted_at timestamptz, customer_id bigint,
+    note text, user_id bigint, token text, created_at timestamp, body text, sku text,
+    placed_at timestamptz, shipped_at timestamptz)
+"""
+# What the files of corpus/hazards/plain and flyway take for granted.
+CORPUS_GROUND = {
+    "the_application": GROUND["the_application"],
+    "order_state": "CREATE TYPE order_state AS ENUM ('new', 'paid', 'canceled')",
+    "DOMAIN": "CREATE DOMAIN email AS text",
+    **{
+        name: f"CREATE TABLE {name} {_SHOP}"
+        for name in "orders users events customers product sessions article".split()
+    },
+    "audit": "CREATE TABLE audit (id bigint)",
+    "lines": "CREATE TABLE lines (n int)",
+    "kinds": "CREATE TABLE kinds (name text)",
+    "legacy_orders": "CREATE TABLE legacy_orders (id bigint)",
+    "booking": "CREATE TABLE booking (room int4range, during tstzrange)",
+    "measurement": "CREATE TABLE measurement (at date) PARTITION BY RANGE (at)",
+    "measurement_2019": "CREATE TABLE measurement_2019 (at date)",
+    "DETACH": (
+        "ALTER TABLE measurement ATTACH PARTITION measurement_2019"
+        " FOR VALUES FROM ('2019-01-01') TO ('2020-01-01')"
+    ),
+    "daily_totals": (
+        "CREATE MATERIALIZED VIEW daily_totals AS SELECT 1 AS n;"
+        " CREATE UNIQUE INDEX ON daily_totals (n)"
+    ),
+    "accounts": "CREATE TABLE accounts (id bigint PRIMARY KEY, closed boolean)",
+    "orders_id_seq": "CREATE SEQUENCE orders_id_seq",
+}

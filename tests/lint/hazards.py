@@ -498,6 +498,20 @@ HAZARDS: dict[str, tuple[str, str]] = {
         "identifier",
         _T + "ALTER TABLE accounts ADD COLUMN " + "very_" * 13 + "long_name text;",
     ),
+    "collation": (
+        "alter-column-type",
+        _T + 'ALTER TABLE accounts ALTER COLUMN owner TYPE varchar(255) COLLATE "C";',
+    ),
+    "DDL in a function": (
+        "hidden-ddl",
+        _T + "CREATE FUNCTION widen() RETURNS void LANGUAGE plpgsql AS $$\nBEGIN\n"
+        "  ALTER TABLE moods ALTER COLUMN k TYPE bigint;\nEND $$;\nSELECT widen();\n"
+        "DROP FUNCTION widen();",
+    ),
+    "delete by NOT IN": (
+        "update-whole-table",
+        _T + "DELETE FROM payments WHERE account_id NOT IN (SELECT id FROM accounts);",
+    ),
     "never committed": ("transaction-control", "BEGIN;\nCREATE TABLE plan (id bigint);"),
     "syntax": ("syntax", "ALTER TABLE accounts ADD COLUM x int NOT NUL;"),
 }
@@ -570,6 +584,39 @@ SAFE: dict[str, str] = {
     "validate later": _T + "ALTER TABLE payments VALIDATE CONSTRAINT payments_amount_check;",
     "refresh concurrently": "CREATE UNIQUE INDEX CONCURRENTLY k ON account_totals (account_id);\n"
     "REFRESH MATERIALIZED VIEW CONCURRENTLY account_totals;",
+    "enum swap of Prisma, the column too": "BEGIN;\nSET LOCAL lock_timeout = '500ms';\n"
+    "CREATE TYPE \"Kind_new\" AS ENUM ('A', 'B');\nCREATE TYPE \"Kind\" AS ENUM ('A');\n"
+    'CREATE TABLE "Plan" (id bigint PRIMARY KEY, "kind" "Kind" NOT NULL DEFAULT \'A\');\n'
+    'ALTER TABLE "Plan" ALTER COLUMN "kind" DROP DEFAULT;\n'
+    'ALTER TABLE "Plan" ALTER COLUMN "kind" TYPE "Kind_new"'
+    ' USING ("kind"::text::"Kind_new");\n'
+    'ALTER TYPE "Kind" RENAME TO "Kind_old";\nALTER TYPE "Kind_new" RENAME TO "Kind";\n'
+    'DROP TYPE "Kind_old";\nALTER TABLE "Plan" ALTER COLUMN "kind" SET DEFAULT \'A\';\nCOMMIT;',
+    "procedure for a backfill": "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$\nBEGIN\n  LOOP\n"
+    "    UPDATE payments SET note = '' WHERE id IN\n"
+    "      (SELECT id FROM payments WHERE note IS NULL LIMIT 1000);\n"
+    "    EXIT WHEN NOT FOUND;\n    COMMIT;\n  END LOOP;\nEND $$;\nCALL fill();\n"
+    "DROP PROCEDURE fill();",
+    "check replaced by a wider one": _T
+    + "ALTER TABLE payments ADD CONSTRAINT payments_amount_check2 CHECK (amount >= 0) NOT VALID;\n"
+    "ALTER TABLE payments VALIDATE CONSTRAINT payments_amount_check2;\n"
+    "ALTER TABLE payments DROP CONSTRAINT payments_amount_check;",
+    "table taken out of use": _T + "DO $$ BEGIN\n"
+    "  IF EXISTS (SELECT FROM notes) THEN RAISE EXCEPTION 'notes has rows'; END IF;\nEND $$;\n"
+    "DROP TABLE notes;",
+    "dropped table, then another change": "BEGIN;\nSET LOCAL lock_timeout = '200ms';\n"
+    "DO $$ BEGIN ASSERT NOT EXISTS (SELECT FROM notes); END $$;\nDROP TABLE notes;\n"
+    "ALTER TABLE tenants ADD COLUMN note text;\nCOMMIT;",
+    "sequence made for a column": _T + "CREATE SEQUENCE notes_no_seq AS bigint;\n"
+    "ALTER TABLE notes ALTER COLUMN note_no SET DEFAULT nextval('notes_no_seq');",
+    "column with a reference": _T + "ALTER TABLE notes ADD COLUMN payment_id bigint"
+    " REFERENCES payments (id);\n"
+    "CREATE INDEX CONCURRENTLY notes_payment_idx ON notes (payment_id);",
+    "partition detached": "ALTER TABLE measurement DETACH PARTITION measurement_2023 CONCURRENTLY;",
+    "upsert": "INSERT INTO tenants (id, status) VALUES (1, 'x')\n"
+    "  ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status;",
+    "statistics and comments": "CREATE STATISTICS s ON owner, status FROM accounts;\n"
+    "ANALYZE accounts;\nCOMMENT ON COLUMN accounts.owner IS 'who';",
     "unique by an index": "CREATE UNIQUE INDEX CONCURRENTLY notes_no_key ON notes (note_no);\n"
     + _T
     + "ALTER TABLE notes ADD CONSTRAINT notes_no_key UNIQUE USING INDEX notes_no_key;",

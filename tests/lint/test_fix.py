@@ -176,7 +176,7 @@ def test_a_file_that_the_ledger_holds_stays_as_it_is(database: str, tmp_path: Pa
 
 def test_a_file_whose_state_nobody_knows_is_changed_and_said(tmp_path: Path) -> None:
     (tmp_path / "0001_index.sql").write_text("CREATE INDEX i ON users (mail);\n")
-    assert "no database was asked" in lint_command("--fix", tmp_path)[1]
+    assert "neither git's base branch nor a ledger" in lint_command("--fix", tmp_path)[1]
 
 
 def test_the_rights_of_a_file_stay(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from lint.ground import GROUND, without_columns
+from lint.ground import CORPUS_GROUND, GROUND, without_columns
 from lint.hazards import HAZARDS, NOT_RUN, SCHEMA
 from lint.test_corpus import CORPUS
 from psycopg import sql
@@ -147,3 +148,16 @@ def test_all_that_is_suggested_for_the_corpus_is_sql() -> None:
     for finding in lint([CORPUS], with_squawk=False).findings:
         wrong = [statement.problem for statement in statements(finding.instead)]
         assert not any(wrong), f"{finding.path}: {finding.instead}"
+
+
+def test_what_is_suggested_for_the_corpus_runs(database: str, tmp_path: Path) -> None:
+    hazards = CORPUS / "hazards"
+    files = [*hazards.glob("plain/*.sql"), *hazards.glob("flyway/*/*.sql")]
+    found = []
+    for path in sorted(files):
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        shutil.copy(path, folder)
+        found += problems(database, folder, CORPUS_GROUND)
+    assert len(files) > 50
+    assert not found, "\n\n".join(found)

@@ -73,6 +73,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     new, old = tree.type_name(definition.type_name), _old_type(step, context)
     using = definition.raw_default if definition.HasField("raw_default") else None
     converted = using is not None and tree.column(using) != step.name
+    converted = converted or definition.HasField("coll_clause")  # Its indexes are built again.
     if not converted and (keeps_rows(old, new) if old else new in _SIMILAR):
         return
     if context.utc and _differ_by_zone(old, new):

@@ -48,7 +48,7 @@ def _replaced(step: Step, context: Context) -> bool:
         other.verb == "Drop"
         and other.target in ("TRIGGER", "RULE")
         and (other.table, other.name) == (step.table, step.name)
-        for other in context.earlier(step)
+        for other in context.of_name(step.table)
     )
 
 

@@ -65,9 +65,7 @@ def _replaced(known: Constraint, step: Step, context: Context) -> bool:
 
 def _goes_on(step: Step, kind: str, context: Context) -> bool:
     """Whether the file adds one like it, or takes away what it was for."""
-    for other in (*context.earlier(step), *context.later(step)):
-        if other.table != step.table:
-            continue
+    for other in context.of_name(step.table):
         if other.verb == "AddConstraint" and contype(getattr(other.node, "def").constraint) == kind:
             return True
         if other.verb == "Index" and kind == "UNIQUE" and other.node.unique:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.lint import suggest, tree
-from runner.lint.context import renamed
+from runner.lint.context import new_name
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         happens = "clients, triggers and defaults that call it fail at once"
     if happens is None or context.guarded(step) or _is_own(step, context):
         return
-    if _is_made_again(step, context):
-        return
     what = _WORDS.get(step.target, step.target).lower()
     name = f"{step.name} on {step.table}" if step.name and step.table else step.table or step.name
     yield Hit(
@@ -54,31 +52,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 
 
 def _is_own(step: Step, context: Context) -> bool:
-    """Whether the file itself made the object or gave it its name, or a compat view ends here."""
+    """Whether the file makes the object, gives it its name or its place; or a compat view ends."""
     view = context.world.views.get(step.table) if step.target == "VIEW" else None
     if view is not None and view.stands_for and view.script is not context.script:
         return True
     return any(
-        _makes(other, step) or renamed_to(other) == step.table for other in _before(step, context)
-    )
-
-
-def _before(step: Step, context: Context) -> Iterator[Step]:
-    return context.earlier(step)
-
-
-def renamed_to(step: Step) -> str:
-    """The name that a step gives to an object of any kind; empty when it gives none."""
-    if step.verb != "Rename":
-        return renamed(step)
-    schema = step.table.rpartition(".")[0]
-    return tree.table_key(schema, step.node.newname)
-
-
-def _is_made_again(step: Step, context: Context) -> bool:
-    """Whether the same file makes the object again, so that clients still find it."""
-    return any(
-        _makes(other, step) or renamed_to(other) == step.table for other in context.later(step)
+        _makes(other, step) or new_name(other) == step.table
+        for other in context.of_name(step.table)
     )
 
 

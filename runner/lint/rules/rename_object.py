@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import suggest
+from runner.lint.context import new_name
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -23,33 +24,25 @@ _MAKING = frozenset(
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.target not in _KINDS or not step.table or context.guarded(step):
         return
-    others = (*context.earlier(step), *context.later(step))
+    given = new_name(step) if step.verb == "Rename" else ""
     # What the file made, or gives the same name again, nobody misses.
     if any(
         (other.verb in _MAKING and other.table == step.table)
-        or (other.verb == "Rename" and _new_name(other) == step.table)
-        for other in others
+        or (other.verb == "Rename" and new_name(other) == step.table)
+        for other in context.of_name(step.table)
     ):
         return
-    if step.verb == "Rename" and any(_makes(other, _new_name(step)) for other in others):
+    # A name that the file has freed is taken: the one that had it is dropped by name.
+    if given and any(other.verb == "Drop" for other in context.of_name(given)):
         return
     what = step.target.lower()
-    to = _new_name(step) if step.verb == "Rename" else f"the schema {step.name}"
+    to = given or f"the schema {step.name}"
     yield Hit(
         f"clients that still say {step.table} fail at once, as does any body of a function:"
         f" the {what} becomes {to}",
         names={"what": suggest.Sql(what), "statement": suggest.statement(step.node)},
         instead=RULE.instead if step.target in _CALLED else _OTHER,
     )
-
-
-def _new_name(step: Step) -> str:
-    return tree.table_key(step.table.rpartition(".")[0], step.node.newname)
-
-
-def _makes(other: Step, new: str) -> bool:
-    """Whether the new name is that of an object which the file dropped or renamed away."""
-    return other.verb == "Drop" and other.table == new
 
 
 _OTHER = """-- in a later release, when nobody says the old name

@@ -22,7 +22,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return  # Of what the file made nobody has a right yet.
     if any(other.verb == "Grant" and other.node.is_grant for other in context.later(step)):
         return
-    whom = ", ".join(grantee.rolename or "PUBLIC" for grantee in map(tree.inner, node.grantees))
+    grantees = node.grantees if step.verb == "Grant" else node.grantee_roles
+    whom = ", ".join(grantee.rolename or "PUBLIC" for grantee in map(tree.inner, grantees))
     yield Hit(f"what {whom} does with it until now fails at once with `permission denied`")
 
 
@@ -33,7 +34,7 @@ RULE = Rule(
     why="The release that is running may use the right, and rights are not the same on every"
     " server: no file shows who relies on it.",
     instead="""-- in a later release, when pg_stat_statements shows no use of it by the role""",
-    flagged=("REVOKE SELECT ON users FROM app;", "REVOKE ALL ON SCHEMA app FROM PUBLIC;"),
+    flagged=("REVOKE SELECT ON users FROM app;", "REVOKE reader FROM app;"),
     passed=(
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n"
         "REVOKE ALL ON FUNCTION f() FROM PUBLIC;",
