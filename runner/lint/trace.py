@@ -72,10 +72,10 @@ def trace(
             with connect(dsn, application_name="trueup lint") as connection:
                 if schema is not None:
                     _load(connection, schema)
-                runner = _Runner(Tracer(connection, server.skipped), findings, notes, wanted)
+                runner = _Runner(Tracer(connection, server.allowance), findings, notes, wanted)
                 runner.run(pairs)
             server.drop(dsn)
-        notes += [f"not run, as it needs a superuser: {s}" for s in server.skipped.values()]
+        notes += server.allowance.notes()
     unique = {(f.place, f.message): f for f in findings}
     return list(unique.values()), list(dict.fromkeys(notes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_program_in_a_pull_request_does_not_run_when_it_is_traced(
 ) -> None:
     done = run_trueup("lint", "--no-squawk", "--trace", str(request_files), GH_TOKEN="ghp_s3cret")
     assert done.returncode == 1
-    assert "permission denied to COPY to or from an external program" in done.stdout
+    assert "COPY to or from an external program" in " ".join(done.stdout.split())
     assert list(folder.iterdir()) == []
 
 
@@ -51,7 +52,7 @@ def test_nor_when_it_is_rehearsed(request_files: Path, folder: Path) -> None:
         None, read_migrations([request_files]), options=Options(rows=50, base="0001_base")
     )
     (problem,) = found.problems
-    assert "permission denied to COPY to or from an external program" in problem
+    assert "COPY to or from an external program" in problem
     assert list(folder.iterdir()) == []
 
 
@@ -79,8 +80,8 @@ def test_nor_when_it_is_in_a_dump(tmp_path: Path, folder: Path) -> None:
     done = run_trueup("propose", "shop", "--dump", str(dump), GH_TOKEN="ghp_s3cret")
     assert done.returncode == 0, done.stderr
     assert "[table.model]" in done.stdout or "model" in done.stdout
-    assert "permission denied to COPY" in done.stderr
-    assert "permission denied to create role" in done.stderr
+    assert "COPY to or from an external program" in done.stderr
+    assert re.search("permission denied to create|must be superuser to create", done.stderr)
     assert list(folder.iterdir()) == []
 
 

@@ -246,7 +246,7 @@ class _Rehearsal:
             live_server=self._live.server,
             schema_from=described,
             problems=tuple(self._found.problems),
-            notes=(*self._found.notes, *self._left_out()),
+            notes=(*self._found.notes, *self._server.allowance.notes()),
             files={m.id: chain[m.id] for m in self._pending},
             schemas=self._schemas,
             live_schema=self._live.schema,
@@ -272,9 +272,6 @@ class _Rehearsal:
             before=before,
             after=self._after,
         )
-
-    def _left_out(self) -> list[str]:
-        return [f"not run, as it needs a superuser: {s}" for s in self._server.skipped.values()]
 
     def _bases(self) -> tuple[list[str], str]:
         """The databases that are cloned for each run, from the smallest sample to the largest."""
@@ -302,7 +299,7 @@ class _Rehearsal:
         if schema is None:
             self._tell("applying the files that make the schema")
             for migration in self._live.applied:
-                run_file(dsn, migration, "up", self._server.skipped)
+                run_file(dsn, migration, "up", self._server.allowance)
             rows(dsn)
         else:
             failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
@@ -412,7 +409,7 @@ class _Rehearsal:
                         with connect(dsn, application_name=_NAME) as connection:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
-                    runs.append(run_file(dsn, migration, direction, self._server.skipped))
+                    runs.append(run_file(dsn, migration, direction, self._server.allowance))
                     if loaded:
                         time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
@@ -454,7 +451,7 @@ class _Rehearsal:
             lookout = Lookout(connection)
             with suppress(TrueupError):
                 for migration in self._pending:
-                    run_file(dsn, migration, "up", self._server.skipped)
+                    run_file(dsn, migration, "up", self._server.allowance)
                     lookout.look()
         self._server.drop(dsn)
         return list(lookout.rules)

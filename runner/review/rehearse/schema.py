@@ -18,7 +18,7 @@ from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
-from runner.postgres.plain import run_plain
+from runner.postgres.plain import Allowance, run_plain
 from runner.postgres.scratch import Role
 
 if TYPE_CHECKING:
@@ -95,16 +95,16 @@ def load_schema(
 
 def _execute(connection: Connection[Any], statements: Sequence[str]) -> list[str]:
     failures = []
-    skipped: dict[str, str] = {}
+    allowance = Allowance()
     for statement in statements:
         try:
-            run_plain(connection, statement, skipped)
+            run_plain(connection, statement, allowance)
         except Error as error:
             if error.sqlstate == "42P06":  # the schema public is there already
                 continue
             shown = " ".join(statement.split())[:80]
             failures.append(f"{shown}: {error.diag.message_primary or error}")
-    return [*skipped.values(), *failures]
+    return [*allowance.skipped.values(), *failures]
 
 
 def _pg_dump(major: int) -> Path:
