@@ -348,6 +348,11 @@ def _approval(
     migrations: tuple[Migration, ...],
 ) -> Callable[[Connection, Sequence[Migration]], None] | None:
     """What must agree, under the lock, to what is about to run."""
+    if sign_key is not None and rehearsal is None:
+        raise UsageError(
+            "--sign-key checks the certificate of a rehearsal, and none is asked for",
+            hint="add --require-rehearsal FILE",
+        )
     asked = []
     if rehearsal is not None:
         asked.append(rehearsed(rehearsal, migrations, sign_key))

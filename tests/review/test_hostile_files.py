@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,15 @@ def test_what_a_live_database_has_of_a_superusers_is_left_out_and_told(
     notes = "\n".join(found.notes)
     assert "not in the scratch copy: CREATE EVENT TRIGGER seen" in notes
     assert "not run, as it needs a superuser: CREATE EXTENSION pg_stat_statements" in notes
+
+
+def test_nor_when_it_is_in_the_baseline_of_a_service(tmp_path: Path, folder: Path) -> None:
+    service = tmp_path / "service"
+    shutil.copytree(Path(__file__).parents[2] / "sql" / "model_orchestration", service)
+    (baseline,) = [p for p in (service / "legacy").glob("*.sql") if "rollback" not in p.name]
+    with baseline.open("a", encoding="utf-8") as file:
+        file.write(f"\nCOPY (SELECT 1) TO PROGRAM 'id > {folder}/pwned';\n")
+    done = run_trueup("generate", "--service", str(service), "--check")
+    assert done.returncode == 2
+    assert "COPY to or from an external program" in done.stderr
+    assert list(folder.iterdir()) == []
