@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -87,7 +87,7 @@ class ScratchServer:
 
     @property
     def own(self) -> bool:
-        """Whether it is the embedded server, so that roles may be made."""
+        """Whether it is the embedded server, which may have owners and grants of another."""
         return self.server is not None
 
     def create(self, template: str | None = None) -> str:
@@ -148,7 +148,10 @@ class ScratchServer:
         with connect(self.dsn, application_name=_NAME) as connection:
             for name in (*self._roles, self.loader, self.files):
                 role = sql.Identifier(name)
-                connection.execute(sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(role, role))
+                drop = sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(role, role)
+                # Another rehearsal on the same server may use the same stand-in.
+                with suppress(errors.DependentObjectsStillExist):
+                    connection.execute(drop)
 
     def _dsn(self, name: str, role: str) -> str:
         values = {"dbname": name, "user": role, "password": self.password}
