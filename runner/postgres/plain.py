@@ -106,6 +106,12 @@ def run_plain(connection: Connection[Any], statement: str, allowance: Allowance)
     return ""
 
 
+def owner_of(statement: str) -> str:
+    """The role that a statement gives an object to; empty when it gives none."""
+    found = _OWNER.search(statement)
+    return _unquoted(found["role"]) if found else ""
+
+
 def _make_role(allowance: Allowance, name: str) -> bool:
     if allowance.make_role is None or name in allowance.roles:
         return False
@@ -147,12 +153,12 @@ def _give(connection: Connection[Any], statement: str, error: errors.Insufficien
     Raises:
         psycopg.Error: that is not what failed, or it fails again.
     """
-    owner = _OWNER.search(statement)
+    owner = owner_of(statement)
     denied = _DENIED.fullmatch(error.diag.message_primary or "")
-    if owner is None or denied is None:
+    if not owner or denied is None:
         raise error
     place = sql.SQL(denied["kind"].upper() + " {}").format(sql.Identifier(denied["name"]))
-    role = sql.Identifier(_unquoted(owner["role"]))
+    role = sql.Identifier(owner)
     with connection.transaction():
         connection.execute(sql.SQL("GRANT CREATE ON {} TO {}").format(place, role))
         _run(connection, statement)

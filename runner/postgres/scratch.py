@@ -122,12 +122,8 @@ class ScratchServer:
             for role in new:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role.name)))
                 self._roles.append(role.name)
-            plain = [role.name for role in new if not role.superuser]
             for role in new:
                 to = sql.Identifier(role.name)
-                if role.superuser and plain:
-                    names = sql.SQL(", ").join(map(sql.Identifier, plain))
-                    connection.execute(sql.SQL("GRANT {} TO {}").format(names, to))
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION")
                 connection.execute(grant.format(to, sql.Identifier(self.files)))
 
