@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, IntegrityError
 
-from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
-from runner.ledger import selection
+from runner.errors import RehearsalError, StatementError, TrueupError
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger, runner_version
-from runner.ledger.units import unit_of
+from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
@@ -29,9 +27,10 @@ from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
 from runner.review.rehearse.demands import Lookout, Rule, with_rules
+from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
-from runner.review.rehearse.sample import Size, copy_sample, read_sizes
+from runner.review.rehearse.sample import copy_sample
 from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 
@@ -79,17 +78,6 @@ class Options:
 
 
 @dataclass
-class _Live:
-    """What is known of the live database; nothing when none is named."""
-
-    server: int | None = None
-    schema: str | None = None
-    sizes: dict[Name, Size] = field(default_factory=dict)
-    pending: list[Migration] = field(default_factory=list)
-    applied: list[Migration] = field(default_factory=list)
-
-
-@dataclass
 class _Findings:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -127,7 +115,7 @@ def rehearse(
     options = options or Options()
     if options.backup:
         require_plain(options.backup)
-    live = _look(dsn, migrations, to, options)
+    live = look(dsn, migrations, to, options.base, options.unit)
     listener("reading the schema")
     try:
         # A backup is on a server of the user's, under the user's own limits.
@@ -142,31 +130,6 @@ def rehearse(
         ) from None
 
 
-def _look(
-    dsn: str | None, migrations: Sequence[Migration], to: str | None, options: Options
-) -> _Live:
-    live = _Live()
-    within = unit_of(migrations, options.unit) if options.unit else None
-    mine = [m.id for m in migrations if within is None or m.id in within.files]
-    last = to or (mine[-1] if mine else "")
-    if dsn is None:
-        base = selection.to_apply(migrations, (), to=options.base)
-        applied = {m.id for m in base}
-    else:
-        with connect(dsn, application_name=_NAME) as connection:
-            live.server = connection.info.server_version
-            applied = set(read_ledger(connection).applied)
-            catalog = service_catalog(connection)
-            live.schema = schema_fingerprint(catalog)
-            live.sizes = read_sizes(connection, catalog)
-    live.applied = [m for m in migrations if m.id in applied]
-    if last:
-        live.pending = selection.to_apply(migrations, applied, to=last, unit=within)
-    if not live.pending:
-        raise UsageError("nothing is pending, so there is nothing to rehearse")
-    return live
-
-
 class _RowsBreakError(Exception):
     """A file broke on a constraint, which better rows may meet."""
 
@@ -177,7 +140,7 @@ class _Rehearsal:
         server: ScratchServer,
         dsn: str | None,
         migrations: Sequence[Migration],
-        live: _Live,
+        live: Live,
         options: Options,
         standard: Standard | None,
         listener: Listener,
