@@ -108,6 +108,11 @@ def apply(
 
     dsn, migrations = places.locate(**where)
     approve = None
+    if sign_key is not None and rehearsal is None:
+        raise UsageError(
+            "--sign-key checks the certificate of a rehearsal, and none is asked for",
+            hint="add --require-rehearsal FILE",
+        )
     if rehearsal is not None:
         from runner.review.approval import approval
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
 
 # What an environment decides, not a migration file.
-_NOT_OF_THE_FILES = (
+NOT_OF_THE_FILES = (
     "owner",
     "acl",
     "children",
@@ -52,7 +52,7 @@ def baseline_differences(
     functions = {n: f for n, f in found.functions.items() if n in expected.functions}
     types = {n: t for n, t in found.types.items() if n in expected.types}
     present = Catalog(found.version, found.schemas, relations, functions, types)
-    return diff(expected, present, column_order=False, ignore=(*_NOT_OF_THE_FILES, "comment"))
+    return diff(expected, present, column_order=False, ignore=(*NOT_OF_THE_FILES, "comment"))
 
 
 def drift(
@@ -78,7 +78,7 @@ def drift(
     with connect(dsn, application_name="trueup verify") as connection:
         applied = read_ledger(connection, schema=schema).applied
     expected = _catalog_of_files(dsn, [m for m in migrations if m.id in applied], server)
-    return diff(expected, _catalog_of_database(dsn), column_order=False, ignore=_NOT_OF_THE_FILES)
+    return diff(expected, _catalog_of_database(dsn), column_order=False, ignore=NOT_OF_THE_FILES)
 
 
 def describe_drift(found: Sequence[Difference]) -> str:

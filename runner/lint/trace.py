@@ -6,8 +6,9 @@ locked and how, which were rewritten, and whether a rollback brings the schema b
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -17,6 +18,7 @@ from runner.catalog.diff import diff
 from runner.catalog.read import read_catalog
 from runner.errors import UsageError
 from runner.ledger.files import read_text
+from runner.ledger.scanner import ScanError, split
 from runner.lint.model import Finding
 from runner.lint.steps import steps
 from runner.postgres.connect import connect
@@ -45,6 +47,7 @@ TRACE_RULES = {
 _TIMEOUT = "60s"
 _LIMITS = Limits(seconds=1800)
 _MOST_SHOWN = 5
+_RESTRICT = re.compile(r"^\\(?:un)?restrict \w+$", re.MULTILINE)  # as pg_dump writes them
 _OPAQUE = frozenset({"Do", "Call", "Select"})
 
 
@@ -70,27 +73,23 @@ def trace(
         for pairs in chains:
             dsn = server.create()
             with connect(dsn, application_name="trueup lint") as connection:
+                tracer = Tracer(connection, server.allowance)
                 if schema is not None:
-                    _load(connection, schema)
-                runner = _Runner(Tracer(connection, server.skipped), findings, notes, wanted)
-                runner.run(pairs)
+                    _load(tracer, schema)
+                _Runner(tracer, findings, notes, wanted).run(pairs)
             server.drop(dsn)
-        notes += [f"not run, as it needs a superuser: {s}" for s in server.skipped.values()]
+        notes += server.allowance.notes()
     unique = {(f.place, f.message): f for f in findings}
     return list(unique.values()), list(dict.fromkeys(notes))
 
 
-def _load(connection: psycopg.Connection[Any], schema: Path) -> None:
+def _load(tracer: Tracer, schema: Path) -> None:
     try:
-        connection.execute(sql.SQL(_as_literal(read_text(schema))))
-        connection.execute("RESET ALL")
-    except psycopg.Error as error:
+        for statement in split(_RESTRICT.sub("", read_text(schema))):
+            tracer.execute(statement.text)
+        tracer.connection.execute("RESET ALL")
+    except (psycopg.Error, ScanError) as error:
         raise UsageError(f"{schema} cannot be loaded: {error}") from None
-
-
-def _as_literal(text: str) -> Any:
-    # psycopg asks for literals so that values are not formatted in; a file is no value.
-    return text
 
 
 class _Runner:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, ProgrammingError, errors, sql
 from psycopg.pq import TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _START = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _NAME = r"\"(?:[^\"]|\"\")+\"|[^\s;(]+"
 # What a superuser alone may do, and a rehearsal can do without.
 _BEYOND = re.compile(
     _START + r"(?P<verb>CREATE|ALTER|DROP|COMMENT\s+ON)\s+"
-    r"(?P<kind>EXTENSION|EVENT\s+TRIGGER|SYSTEM|PUBLICATION|SUBSCRIPTION)\s+"
+    r"(?P<kind>EXTENSION|EVENT\s+TRIGGER|SYSTEM|PUBLICATION|SUBSCRIPTION|ROLE|USER|GROUP)\s+"
     rf"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?P<name>{_NAME})",
     re.IGNORECASE | re.DOTALL,
 )
@@ -28,6 +29,14 @@ _REFUSED = (
     errors.UndefinedObject,
 )
 _OWNER = re.compile(rf"\sOWNER\s+TO\s+(?P<role>{_NAME})\s*;?\s*$", re.IGNORECASE)
+_MISSING = re.compile(r'role "(?P<name>.*)" does not exist', re.DOTALL)
+# Only these run in a savepoint of their own, so that a stand-in may be made for what they name.
+_NAMES_ROLES = re.compile(
+    r"\b(?:GRANT|REVOKE|OWNER\s+TO|OWNED\s+BY|POLICY|DEFAULT\s+PRIVILEGES|SET\s+(?:LOCAL\s+)?ROLE"
+    r"|AUTHORIZATION)\b",
+    re.IGNORECASE,
+)
+_MOST_ROLES = 50
 _DENIED = re.compile(r"permission denied for (?P<kind>schema|database) (?P<name>.*)", re.DOTALL)
 _ROWS = re.compile(
     _START + r"(?:SELECT|WITH|VALUES|TABLE|FETCH|EXPLAIN|SHOW)\b", re.IGNORECASE | re.DOTALL
@@ -35,13 +44,36 @@ _ROWS = re.compile(
 _SHOWN = 80
 
 
-def run_plain(connection: Connection[Any], statement: str, skipped: dict[str, str]) -> str:
+@dataclass
+class Allowance:
+    """What files are let off where they have fewer rights than they may expect.
+
+    Args:
+        make_role: makes a stand-in for a role; None where that cannot be.
+        skipped: statements that were left out, with the reason, by what they are about.
+        roles: names of the stand-ins.
+    """
+
+    make_role: Callable[[str], None] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """What to tell of it."""
+        found = [f"not run, as it needs a superuser: {left}" for left in self.skipped.values()]
+        if self.roles:
+            named = ", ".join(sorted(self.roles))
+            found.append(f"stand-ins were made for roles that the files name: {named}")
+        return found
+
+
+def run_plain(connection: Connection[Any], statement: str, allowance: Allowance) -> str:
     """Run a statement, and throw its rows away as they come.
 
     Args:
         connection: of a role without superuser that owns the database.
         statement: SQL text without parameters.
-        skipped: statements that were left out so far, with the reason; more are added.
+        allowance: what was let off so far; more is added.
 
     Returns:
         Why it was left out, as it needs more rights; empty when it ran.
@@ -50,48 +82,91 @@ def run_plain(connection: Connection[Any], statement: str, skipped: dict[str, st
         psycopg.Error: PostgreSQL refused it for another reason.
     """
     if beyond := _BEYOND.match(statement):
-        return _skip(connection, statement, beyond, skipped)
-    if owner := _OWNER.search(statement):
-        _give(connection, statement, owner["role"])
-    else:
+        return _skip(connection, statement, beyond, allowance)
+    if not _NAMES_ROLES.search(statement):
         _run(connection, statement)
+        return ""
+    for _ in range(_MOST_ROLES):
+        try:
+            with _savepoint(connection):
+                _run(connection, statement)
+        except errors.UndefinedObject as error:
+            missing = _MISSING.fullmatch(error.diag.message_primary or "")
+            if missing is None or not _make_role(allowance, missing["name"]):
+                raise
+            # A transaction looks again for what it did not find when it gets a new lock.
+            with connection.transaction(force_rollback=True):
+                connection.execute("SELECT FROM pg_catalog.pg_ts_template LIMIT 0")
+        except errors.InsufficientPrivilege as error:
+            _give(connection, statement, error)
+            return ""
+        else:
+            return ""
+    _run(connection, statement)
     return ""
 
 
+def owner_of(statement: str) -> str:
+    """The role that a statement gives an object to; empty when it gives none."""
+    found = _OWNER.search(statement)
+    return _unquoted(found["role"]) if found else ""
+
+
+def _make_role(allowance: Allowance, name: str) -> bool:
+    if allowance.make_role is None or name in allowance.roles:
+        return False
+    allowance.make_role(name)
+    allowance.roles.append(name)
+    return True
+
+
 def _skip(
-    connection: Connection[Any], statement: str, beyond: re.Match[str], skipped: dict[str, str]
+    connection: Connection[Any], statement: str, beyond: re.Match[str], allowance: Allowance
 ) -> str:
-    thing = " ".join(f"{beyond['kind']} {beyond['name']}".upper().split())
+    kind, name = beyond["kind"].upper(), _unquoted(beyond["name"])
+    thing = " ".join(f"{kind} {name}".split())
+    role = kind in ("ROLE", "USER", "GROUP")
     try:
         with _savepoint(connection):
             _run(connection, statement)
     except _REFUSED as error:
-        drops = isinstance(error, errors.UndefinedObject) or beyond["verb"].upper() == "DROP"
-        if drops and thing not in skipped:
+        verb = beyond["verb"].upper()
+        if role and verb == "CREATE" and isinstance(error, errors.InsufficientPrivilege):
+            if not _make_role(allowance, name):
+                raise
+        elif role and name not in allowance.roles:
+            raise
+        drops = isinstance(error, errors.UndefinedObject) or verb == "DROP"
+        if drops and not role and thing not in allowance.skipped:
             raise
         reason = error.diag.message_primary or str(error)
-        skipped.setdefault(thing, f"{' '.join(statement.split())[:_SHOWN]}: {reason}")
+        if not role:
+            shown = " ".join(statement.split())[:_SHOWN]
+            allowance.skipped.setdefault(thing, f"{shown}: {reason}")
         return reason
     return ""
 
 
-def _give(connection: Connection[Any], statement: str, role: str) -> None:
-    """Give an object to an owner who may not create any there, as a superuser can."""
-    try:
-        with _savepoint(connection):
-            _run(connection, statement)
-    except errors.InsufficientPrivilege as error:
-        denied = _DENIED.fullmatch(error.diag.message_primary or "")
-        if denied is None:
-            raise
-        name = role[1:-1].replace('""', '"') if role.startswith('"') else role.lower()
-        place = sql.SQL(denied["kind"].upper() + " {}").format(sql.Identifier(denied["name"]))
-        with connection.transaction():
-            for change, to in (("GRANT", "TO"), ("REVOKE", "FROM")):
-                lend = sql.SQL(change + " CREATE ON {} " + to + " {}")
-                connection.execute(lend.format(place, sql.Identifier(name)))
-                if change == "GRANT":
-                    _run(connection, statement)
+def _give(connection: Connection[Any], statement: str, error: errors.InsufficientPrivilege) -> None:
+    """Give an object to an owner who may not create any there, as a superuser can.
+
+    Raises:
+        psycopg.Error: that is not what failed, or it fails again.
+    """
+    owner = owner_of(statement)
+    denied = _DENIED.fullmatch(error.diag.message_primary or "")
+    if not owner or denied is None:
+        raise error
+    place = sql.SQL(denied["kind"].upper() + " {}").format(sql.Identifier(denied["name"]))
+    role = sql.Identifier(owner)
+    with connection.transaction():
+        connection.execute(sql.SQL("GRANT CREATE ON {} TO {}").format(place, role))
+        _run(connection, statement)
+        connection.execute(sql.SQL("REVOKE CREATE ON {} FROM {}").format(place, role))
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +23,7 @@ from runner.errors import ScratchError, TrueupError
 from runner.postgres.connect import connect, parse_dsn
 from runner.postgres.databases import create_database, drop_database
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+from runner.postgres.plain import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +69,7 @@ class ScratchServer:
         loader: the role that fills tables: no trigger fires, and no foreign key is checked.
         server: the embedded server, None for a named one.
         password: of both roles.
-        skipped: statements that were left out as they need more rights, with the reason.
+        allowance: what files are let off.
     """
 
     dsn: str = field(repr=False)
@@ -76,12 +77,17 @@ class ScratchServer:
     loader: str
     server: EmbeddedServer | None
     password: str = field(repr=False)
-    skipped: dict[str, str] = field(default_factory=dict)
+    allowance: Allowance = field(init=False)
     _made: list[str] = field(default_factory=list)
+    _roles: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Let files name roles that are not here."""
+        self.allowance = Allowance(lambda name: self.make_roles([Role(name)]))
 
     @property
     def own(self) -> bool:
-        """Whether it is the embedded server, so that roles may be made."""
+        """Whether it is the embedded server, which may have owners and grants of another."""
         return self.server is not None
 
     def create(self, template: str | None = None) -> str:
@@ -115,12 +121,9 @@ class ScratchServer:
             new = [role for role in roles if role.name not in known]
             for role in new:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role.name)))
-            plain = [role.name for role in new if not role.superuser]
+                self._roles.append(role.name)
             for role in new:
                 to = sql.Identifier(role.name)
-                if role.superuser and plain:
-                    names = sql.SQL(", ").join(map(sql.Identifier, plain))
-                    connection.execute(sql.SQL("GRANT {} TO {}").format(names, to))
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION")
                 connection.execute(grant.format(to, sql.Identifier(self.files)))
 
@@ -139,9 +142,12 @@ class ScratchServer:
             drop_database(self.dsn, name)
             self._made.remove(name)
         with connect(self.dsn, application_name=_NAME) as connection:
-            for name in (self.loader, self.files):
+            for name in (*self._roles, self.loader, self.files):
                 role = sql.Identifier(name)
-                connection.execute(sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(role, role))
+                drop = sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(role, role)
+                # Another rehearsal on the same server may use the same stand-in.
+                with suppress(errors.DependentObjectsStillExist):
+                    connection.execute(drop)
 
     def _dsn(self, name: str, role: str) -> str:
         values = {"dbname": name, "user": role, "password": self.password}

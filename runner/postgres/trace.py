@@ -18,7 +18,7 @@ from psycopg import Connection, Error
 from runner.errors import TrueupError
 from runner.postgres.connect import connect
 from runner.postgres.locks import LockMode
-from runner.postgres.plain import run_plain
+from runner.postgres.plain import Allowance, run_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,11 +212,11 @@ class Tracer:
     Args:
         connection: in autocommit mode, better with SETTINGS; the caller begins and ends
             transactions.
-        skipped: statements that were left out, with the reason; what needs them is, too.
+        allowance: what files are let off.
     """
 
     connection: Connection[Any]
-    skipped: dict[str, str] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=Allowance)
     _first: _State | None = field(default=None, init=False)
     _last: _State | None = field(default=None, init=False)
     _temp: int = field(default=0, init=False)
@@ -286,7 +286,7 @@ class Tracer:
 
     def execute(self, statement: str) -> str:
         """Run a statement untraced; returns why it was left out, or nothing."""
-        return run_plain(self.connection, statement, self.skipped)
+        return run_plain(self.connection, statement, self.allowance)
 
     def run_outside(self, statement: str, dsn: str) -> Trace:
         """Run a statement outside a transaction, watched from a second connection.

@@ -91,6 +91,11 @@ def test_what_was_there_before_comes_from_the_schema(tmp_path: Path) -> None:
     schema = tmp_path / "schema.sql"
     schema.write_text(BASE, encoding="utf-8")
     assert of_trace(traced(files, text, schema)) == []
+    dumped = "\\restrict x1\n\nALTER TABLE users OWNER TO shop;\n\\unrestrict x1\n"
+    schema.write_text(BASE + "CREATE EXTENSION file_fdw;\n" + dumped, encoding="utf-8")
+    report = traced(files, text, schema)
+    assert of_trace(report) == []
+    assert ["stand-ins" in note or "file_fdw" in note for note in report.notes] == [True, True]
     schema.write_text("CREATE TABLE broken (;", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be loaded"):
         traced(files, text, schema)

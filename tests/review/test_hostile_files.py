@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def test_a_program_in_a_pull_request_does_not_run_when_it_is_traced(
 ) -> None:
     done = run_trueup("lint", "--no-squawk", "--trace", str(request_files), GH_TOKEN="ghp_s3cret")
     assert done.returncode == 1
-    assert "permission denied to COPY to or from an external program" in done.stdout
+    assert "COPY to or from an external program" in " ".join(done.stdout.split())
     assert list(folder.iterdir()) == []
 
 
@@ -51,7 +53,7 @@ def test_nor_when_it_is_rehearsed(request_files: Path, folder: Path) -> None:
         None, read_migrations([request_files]), options=Options(rows=50, base="0001_base")
     )
     (problem,) = found.problems
-    assert "permission denied to COPY to or from an external program" in problem
+    assert "COPY to or from an external program" in problem
     assert list(folder.iterdir()) == []
 
 
@@ -79,8 +81,8 @@ def test_nor_when_it_is_in_a_dump(tmp_path: Path, folder: Path) -> None:
     done = run_trueup("propose", "shop", "--dump", str(dump), GH_TOKEN="ghp_s3cret")
     assert done.returncode == 0, done.stderr
     assert "[table.model]" in done.stdout or "model" in done.stdout
-    assert "permission denied to COPY" in done.stderr
-    assert "permission denied to create role" in done.stderr
+    assert "COPY to or from an external program" in done.stderr
+    assert re.search("permission denied to create|must be superuser to create", done.stderr)
     assert list(folder.iterdir()) == []
 
 
@@ -156,3 +158,15 @@ def test_what_a_live_database_has_of_a_superusers_is_left_out_and_told(
     notes = "\n".join(found.notes)
     assert "not in the scratch copy: CREATE EVENT TRIGGER seen" in notes
     assert "not run, as it needs a superuser: CREATE EXTENSION pg_stat_statements" in notes
+
+
+def test_nor_when_it_is_in_the_baseline_of_a_service(tmp_path: Path, folder: Path) -> None:
+    service = tmp_path / "service"
+    shutil.copytree(Path(__file__).parents[2] / "sql" / "model_orchestration", service)
+    (baseline,) = [p for p in (service / "legacy").glob("*.sql") if "rollback" not in p.name]
+    with baseline.open("a", encoding="utf-8") as file:
+        file.write(f"\nCOPY (SELECT 1) TO PROGRAM 'id > {folder}/pwned';\n")
+    done = run_trueup("generate", "--service", str(service), "--check")
+    assert done.returncode == 2
+    assert "COPY to or from an external program" in done.stderr
+    assert list(folder.iterdir()) == []

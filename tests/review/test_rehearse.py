@@ -397,3 +397,35 @@ def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:
     done = run_trueup("rehearse", "--sources", str(tmp_path), "--scratch", server_dsn)
     assert done.returncode == 2
     assert "nothing is pending" in done.stderr
+
+
+def test_owners_are_those_of_the_live_database_as_far_as_they_are_no_superusers(
+    database: str, server_dsn: str, tmp_path: Path
+) -> None:
+    """A superuser gives a view to the owner of its table, in a schema closed to that owner."""
+    query(server_dsn, 'CREATE ROLE "trueup test owner"')
+    try:
+        query(
+            database,
+            "CREATE SCHEMA shop; CREATE TABLE shop.a (id int PRIMARY KEY);"
+            "CREATE TABLE shop.b (id int PRIMARY KEY);"
+            'ALTER TABLE shop.a OWNER TO "trueup test owner"',
+        )
+        views = """
+            DO $$ DECLARE t record; BEGIN
+                FOR t IN SELECT relname, relowner::regrole AS owner FROM pg_class
+                    WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r'
+                LOOP
+                    EXECUTE format('CREATE VIEW shop.%I AS SELECT id FROM shop.%I',
+                        t.relname || '_view', t.relname);
+                    EXECUTE format('ALTER VIEW shop.%I OWNER TO %s', t.relname || '_view', t.owner);
+                END LOOP;
+            END $$;
+        """
+        write_migration(tmp_path, "0001_views", views, "DROP VIEW shop.a_view, shop.b_view;")
+        found = rehearse(database, read_migrations([tmp_path]), options=Options(rows=20))
+        assert found.problems == ()
+        assert not [note for note in found.notes if note.startswith("not in the scratch copy")]
+    finally:
+        query(database, "DROP SCHEMA IF EXISTS shop CASCADE")
+        query(server_dsn, 'DROP ROLE "trueup test owner"')

@@ -156,3 +156,10 @@ def test_a_stored_certificate_of_somebody_else_is_refused(
         query(database, "DROP SCHEMA IF EXISTS trueup CASCADE")
         query(server_dsn, f'REVOKE ALL ON DATABASE "{name}" FROM trueup_test_mallory')
         query(server_dsn, "DROP ROLE trueup_test_mallory")
+
+
+def test_a_key_without_a_certificate_to_check_is_refused(tmp_path: Path, files: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(KEY)
+    done = run_trueup("apply", "--sources", str(files), "--sign-key", str(key), dsn="dbname=x")
+    assert (done.returncode, "--require-rehearsal" in done.stderr) == (2, True)

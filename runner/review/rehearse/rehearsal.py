@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, IntegrityError
 
-from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
-from runner.layouts.applied import read_applied
-from runner.ledger import selection
+from runner.errors import RehearsalError, StatementError, TrueupError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
-from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
@@ -30,9 +27,10 @@ from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
 from runner.review.rehearse.demands import Lookout, Rule, with_rules
+from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
-from runner.review.rehearse.sample import Size, copy_sample, read_sizes
+from runner.review.rehearse.sample import copy_sample
 from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 
@@ -80,17 +78,6 @@ class Options:
 
 
 @dataclass
-class _Live:
-    """What is known of the live database; nothing when none is named."""
-
-    server: int | None = None
-    schema: str | None = None
-    sizes: dict[Name, Size] = field(default_factory=dict)
-    pending: list[Migration] = field(default_factory=list)
-    applied: list[Migration] = field(default_factory=list)
-
-
-@dataclass
 class _Findings:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -128,7 +115,7 @@ def rehearse(
     options = options or Options()
     if options.backup:
         require_plain(options.backup)
-    live = _look(dsn, migrations, to, options)
+    live = look(dsn, migrations, to, options.base, options.unit)
     listener("reading the schema")
     try:
         # A backup is on a server of the user's, under the user's own limits.
@@ -143,31 +130,6 @@ def rehearse(
         ) from None
 
 
-def _look(
-    dsn: str | None, migrations: Sequence[Migration], to: str | None, options: Options
-) -> _Live:
-    live = _Live()
-    within = unit_of(migrations, options.unit) if options.unit else None
-    mine = [m.id for m in migrations if within is None or m.id in within.files]
-    last = to or (mine[-1] if mine else "")
-    if dsn is None:
-        base = selection.to_apply(migrations, (), to=options.base) if options.base else []
-        applied = {m.id for m in base}
-    else:
-        with connect(dsn, application_name=_NAME) as connection:
-            live.server = connection.info.server_version
-            applied = read_applied(connection, migrations)
-            catalog = service_catalog(connection)
-            live.schema = schema_fingerprint(catalog)
-            live.sizes = read_sizes(connection, catalog)
-    live.applied = [m for m in migrations if m.id in applied]
-    if last:
-        live.pending = selection.to_apply(migrations, applied, to=last, unit=within)
-    if not live.pending:
-        raise UsageError("nothing is pending, so there is nothing to rehearse")
-    return live
-
-
 class _RowsBreakError(Exception):
     """A file broke on a constraint, which better rows may meet."""
 
@@ -178,7 +140,7 @@ class _Rehearsal:
         server: ScratchServer,
         dsn: str | None,
         migrations: Sequence[Migration],
-        live: _Live,
+        live: Live,
         options: Options,
         standard: Standard | None,
         listener: Listener,
@@ -253,7 +215,7 @@ class _Rehearsal:
             live_server=self._live.server,
             schema_from=described,
             problems=tuple(self._found.problems),
-            notes=(*self._found.notes, *self._left_out()),
+            notes=(*self._found.notes, *self._server.allowance.notes()),
             files={m.id: chain[m.id] for m in self._pending},
             schemas=self._schemas,
             live_schema=self._live.schema,
@@ -279,9 +241,6 @@ class _Rehearsal:
             before=before,
             after=self._after,
         )
-
-    def _left_out(self) -> list[str]:
-        return [f"not run, as it needs a superuser: {s}" for s in self._server.skipped.values()]
 
     def _bases(self) -> tuple[list[str], str]:
         """The databases that are cloned for each run, from the smallest sample to the largest."""
@@ -312,7 +271,7 @@ class _Rehearsal:
         if schema is None:
             self._tell("applying the files that make the schema")
             for migration in self._live.applied:
-                run_file(dsn, migration, "up", self._server.skipped)
+                run_file(dsn, migration, "up", self._server.allowance)
             rows(dsn)
         else:
             failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
@@ -422,7 +381,7 @@ class _Rehearsal:
                         with connect(dsn, application_name=_NAME) as connection:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
-                    runs.append(run_file(dsn, migration, direction, self._server.skipped))
+                    runs.append(run_file(dsn, migration, direction, self._server.allowance))
                     if loaded:
                         time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
@@ -464,7 +423,7 @@ class _Rehearsal:
             lookout = Lookout(connection)
             with suppress(TrueupError):
                 for migration in self._pending:
-                    run_file(dsn, migration, "up", self._server.skipped)
+                    run_file(dsn, migration, "up", self._server.allowance)
                     lookout.look()
         self._server.drop(dsn)
         return list(lookout.rules)

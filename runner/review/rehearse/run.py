@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
     from runner.ledger.scanner import Statement
     from runner.postgres.locks import LockMode
+    from runner.postgres.plain import Allowance
 
 _NAME = "trueup rehearsal"
 # As trueup's own runs: the migration gives way, never a client; contract need not wait here.
@@ -74,14 +75,14 @@ class FileRun:
     oids: Mapping[str, int]
 
 
-def run_file(dsn: str, migration: Migration, direction: str, skipped: dict[str, str]) -> FileRun:
+def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowance) -> FileRun:
     """Run one direction of a migration, and try again while clients hold its locks.
 
     Args:
         dsn: the database.
         migration: whose file to run.
         direction: "up" or "down".
-        skipped: statements that were left out so far, with the reason; more are added.
+        allowance: what files are let off; more is added.
 
     Returns:
         What it did.
@@ -96,7 +97,7 @@ def run_file(dsn: str, migration: Migration, direction: str, skipped: dict[str, 
         # yoyo gives each file a new connection too.
         with connect(dsn, application_name=_NAME, settings=_SETTINGS) as connection:
             names = relation_names(connection)
-            attempt = _Attempt(dsn, connection, job, skipped)
+            attempt = _Attempt(dsn, connection, job, allowance)
             try:
                 begun = time.monotonic()
                 attempt.run()
@@ -136,10 +137,10 @@ def relation_names(connection: Connection[Any]) -> dict[int, str]:
 
 class _Attempt:
     def __init__(
-        self, dsn: str, connection: Connection[Any], job: Job, skipped: dict[str, str]
+        self, dsn: str, connection: Connection[Any], job: Job, allowance: Allowance
     ) -> None:
         self._dsn, self._connection, self._job = dsn, connection, job
-        self._tracer = Tracer(connection, skipped)
+        self._tracer = Tracer(connection, allowance)
         self._statement = job.statements[0] if job.statements else None
         self._starts: list[float] = []
         self.traces: list[Trace] = []

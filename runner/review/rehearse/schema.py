@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, sql
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
-from runner.postgres.plain import run_plain
+from runner.postgres.plain import Allowance, owner_of, run_plain
 from runner.postgres.scratch import Role
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ class Schema:
         before: what makes types, tables and functions.
         after: what makes indexes, constraints and triggers, once the rows are there.
         roles: the roles that it names.
+        superuser: the live database was named with a superuser's role.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     roles: tuple[Role, ...]
+    superuser: bool = False
 
 
 def dump_schema(dsn: str, *, owners: bool) -> Schema:
@@ -62,10 +64,13 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
             "SELECT rolname, rolsuper FROM pg_catalog.pg_roles"
             " WHERE rolname !~ '^pg_' ORDER BY rolname"
         ).fetchall()
+        user = connection.info.user
     program = _pg_dump(major)
     flags = [] if owners else ["--no-owner", "--no-acl"]
     parts = [_run(program, dsn, section, flags) for section in ("pre-data", "post-data")]
-    return Schema(parts[0], parts[1], tuple(Role(*row) for row in roles))
+    known = tuple(Role(*row) for row in roles)
+    superuser = any(role.superuser and role.name == user for role in known)
+    return Schema(parts[0], parts[1], known, superuser)
 
 
 def load_schema(
@@ -86,25 +91,47 @@ def load_schema(
     with connect(dsn, application_name=_NAME) as connection:
         if scratch.own:
             scratch.make_roles(schema.roles)
+        # What is a superuser's stays with the role for files, which has the rights here.
+        rulers = {role.name for role in schema.roles if role.superuser}
+        parts = [
+            [statement for statement in part if owner_of(statement) not in rulers]
+            for part in (schema.before, schema.after)
+        ]
         connection.execute("SET check_function_bodies = off")
-        failures += _execute(connection, schema.before)
+        failures += _execute(connection, parts[0])
         rows()
-        failures += _execute(connection, schema.after)
+        failures += _execute(connection, parts[1])
+        if schema.superuser:
+            _let_owners_create(connection)
     return failures
+
+
+def _let_owners_create(connection: Connection[Any]) -> None:
+    """Let files give each owner more, as a superuser may whatever the owner's own rights."""
+    rows = connection.execute(
+        "SELECT DISTINCT n.nspname, o.rolname FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner"
+        " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        " AND NOT pg_catalog.has_schema_privilege(o.oid, n.oid, 'CREATE')"
+    ).fetchall()
+    for place, owner in rows:
+        grant = sql.SQL("GRANT CREATE ON SCHEMA {} TO {}")
+        connection.execute(grant.format(sql.Identifier(place), sql.Identifier(owner)))
 
 
 def _execute(connection: Connection[Any], statements: Sequence[str]) -> list[str]:
     failures = []
-    skipped: dict[str, str] = {}
+    allowance = Allowance()
     for statement in statements:
         try:
-            run_plain(connection, statement, skipped)
+            run_plain(connection, statement, allowance)
         except Error as error:
             if error.sqlstate == "42P06":  # the schema public is there already
                 continue
             shown = " ".join(statement.split())[:80]
             failures.append(f"{shown}: {error.diag.message_primary or error}")
-    return [*skipped.values(), *failures]
+    return [*allowance.skipped.values(), *failures]
 
 
 def _pg_dump(major: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from runner.errors import ScratchError
 from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.plain import Allowance
 from runner.postgres.scratch import Limits, Role, ScratchServer, require_plain, scratch_server
 from runner.postgres.trace import Tracer
 
@@ -169,8 +171,8 @@ def test_rows_are_filled_in_past_triggers_and_keys_as_a_role_without_superuser(
 def test_what_only_a_superuser_may_do_is_left_out_and_told(
     files: psycopg.Connection,
 ) -> None:
-    skipped: dict[str, str] = {}
-    tracer = Tracer(files, skipped)
+    allowance = Allowance()
+    tracer = Tracer(files, allowance)
     with files.transaction():
         tracer.begin()
         left = tracer.run("-- for measuring\nCREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -179,9 +181,36 @@ def test_what_only_a_superuser_may_do_is_left_out_and_told(
     assert "pg_stat_statements" in left.skipped
     assert not ran.skipped
     assert gone.skipped
-    assert list(skipped) == ["EXTENSION PG_STAT_STATEMENTS"]
+    assert list(allowance.skipped) == ["EXTENSION pg_stat_statements"]
     with pytest.raises(errors.UndefinedObject):
         tracer.execute("DROP EXTENSION hstore")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["transaction", "alone"])
+def test_a_role_that_only_the_live_server_has_gets_a_stand_in(
+    own: ScratchServer, files: psycopg.Connection, inside: bool
+) -> None:
+    tracer = Tracer(files, own.allowance)
+    names = [f"{kind} {inside}" for kind in ("reader", "Writer", "owner", "made")]
+    reader, writer, owner, made = (sql.Identifier(name).as_string() for name in names)
+    with files.transaction() if inside else nullcontext():
+        for statement in (
+            "CREATE TABLE t (a int)",
+            f"GRANT SELECT ON t TO {reader}, {writer}",
+            f"DO $$ BEGIN EXECUTE 'GRANT INSERT ON t TO {writer}'; END $$",
+            f"ALTER TABLE t OWNER TO {owner}",
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {reader}",
+            f"CREATE POLICY p ON t TO {writer} USING (true)",
+            f"CREATE ROLE {made} NOLOGIN",
+            f"GRANT SELECT ON t TO {made}",
+        ):
+            tracer.execute(statement)
+    assert set(names[:3]) <= set(own.allowance.roles)
+    assert "stand-ins were made for roles" in own.allowance.notes()[-1]
+    with pytest.raises(errors.InsufficientPrivilege):
+        files.execute("CREATE ROLE strong SUPERUSER")
+    with pytest.raises(errors.UndefinedObject):
+        Tracer(files).execute("GRANT SELECT ON t TO nowhere")
 
 
 def test_rows_that_a_file_selects_are_not_kept(files: psycopg.Connection) -> None:
@@ -253,6 +282,7 @@ def test_a_named_server_is_left_as_it_was(server_dsn: str) -> None:
             connection.execute("CREATE TABLE t ()")
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute("CREATE ROLE stays")
+            Tracer(connection, scratch.allowance).execute("GRANT SELECT ON t TO goes_again")
     assert known() == before
 
 
