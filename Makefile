@@ -9,7 +9,7 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix lint format bench constraints clean
+.PHONY: help demo test test-matrix lint format sync bench constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -36,6 +36,9 @@ format: $(STAMP) ## put the code into its style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+sync: $(STAMP) ## write pyorm's sync modules from the async ones
+	@$(BIN)/python tests/support/sync_twins.py
+
 bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
 
@@ -46,13 +49,14 @@ constraints: $(STAMP) ## pin the newest versions that pyproject.toml allows; nee
 	@uv=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v uv) || \
 	    { echo "make constraints: no uv; install it: $(BIN)/pip install uv" >&2; exit 1; }; \
 	"$$uv" pip compile pyproject.toml --quiet --upgrade --all-extras --universal \
-	    --python-version 3.11 --no-header --no-annotate --output-file constraints.txt
+	    --python-version 3.11 --no-header --no-annotate \
+	    --no-emit-package pyorm --no-emit-package trueup --output-file constraints.txt
 
 clean: ## remove what make made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml pyorm/pyproject.toml constraints.txt
 	@python=; for candidate in $(PYTHONS); do \
 	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	    then python=$$candidate; break; fi; \
@@ -65,4 +69,4 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	$(BIN)/python -c 'import pip' 2>/dev/null || { echo "making .venv with $$python"; "$$python" -m venv --clear .venv; } || exit 1; \
 	echo "installing into .venv (once)"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' && touch $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ./pyorm -e '.[dev]' && touch $@

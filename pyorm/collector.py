@@ -1,12 +1,12 @@
-"""Python's cyclic garbage collector, paused while a large result becomes entities.
+"""Python's cyclic garbage collector, put off while a chunk of rows becomes entities.
 
-Every few hundred new objects the collector walks the young ones, and now and then all of them.
-200,000 rows are more than a million new objects, none of which can be in a cycle: it finds nothing
-and takes half of the time. A pause is for the whole process, so it is only taken for large results,
-never spans a wait for the server, and ends with the last thread that asked for it.
+Every few hundred new objects the collector walks the young ones, and now and then all of them: of a
+large result most of the time goes there, and it finds nothing, since no row is in a cycle. Put off
+for a chunk, it walks each new object once, at the chunk's end, as young as it is: what is garbage
+by then is collected then. Its thresholds, its counts and its generations are left alone.
 
-After it all objects count as old: a cycle among them that is garbage waits for the next full
-collection, which Python starts when their number has grown by a quarter.
+A chunk takes a few milliseconds and waits for nothing. Only one is put off for at a time, so that
+threads that read one chunk after the other cannot keep the collector from running.
 """
 
 from __future__ import annotations
@@ -15,26 +15,18 @@ import gc
 import threading
 from types import TracebackType
 
-LARGE = 2_000
-"""From how many rows on the collector is paused."""
-
-_lock = threading.Lock()
-_pausing = 0
-_was_on = False
+_one_at_a_time = threading.Lock()
 
 
-class Pause:
-    """Keeps the collector off while it is entered; others may be entered at the same time."""
+class PutOff:
+    """Puts the collector off while it is entered, unless somebody does or it is off already."""
 
-    __slots__ = ()
+    __slots__ = ("_is_mine",)
 
     def __enter__(self) -> None:
-        global _pausing, _was_on
-        with _lock:
-            if _pausing == 0:
-                _was_on = gc.isenabled()
-                gc.disable()
-            _pausing += 1
+        self._is_mine = gc.isenabled() and _one_at_a_time.acquire(blocking=False)
+        if self._is_mine:
+            gc.disable()
 
     def __exit__(
         self,
@@ -42,37 +34,6 @@ class Pause:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        global _pausing
-        with _lock:
-            _pausing -= 1
-            if _pausing == 0 and _was_on:
-                _make_old()
-                gc.enable()
-
-
-def _make_old() -> None:
-    """Let all objects count as old: else the next collection would walk every new one after all."""
-    # What somebody froze, as a server does before it forks, must stay frozen.
-    if gc.get_freeze_count() == 0:
-        gc.freeze()
-        gc.unfreeze()
-
-
-class NoPause:
-    """Leaves the collector as it is."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None: ...
-
-
-def pause_for(rows: int, *, allowed: bool) -> Pause | NoPause:
-    """The pause that a result of so many rows is worth."""
-    return Pause() if allowed and rows >= LARGE else NoPause()
+        if self._is_mine:
+            gc.enable()
+            _one_at_a_time.release()

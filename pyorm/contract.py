@@ -1,6 +1,6 @@
 """Which contract the database stands under: where a mapping comes from.
 
-A repository with `contract="auto"` looks into the catalog when it is first used, then again when
+A repository with `contract="auto"` or `"old"` looks into the catalog when first used, again when
 its last look is older than LOOK_AGAIN, and whenever a statement fails in a way that a changed
 contract explains. Between two looks it costs reading the clock.
 
@@ -14,13 +14,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import psycopg
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import DeclarationError
-from pyorm.mapping import Mapping, declared_mapping
+from pyorm.mapping import TableMapping
 from pyorm.queries import Statement
 from pyorm.storage import postgres
 
@@ -86,61 +86,6 @@ LOOK = b"""
 """
 
 
-class Source(Protocol[E]):
-    """Gives an entity's mapping."""
-
-    @property
-    def declared(self) -> Declaration[E]:
-        """The entity."""
-        ...
-
-    def current(self) -> Mapping[E] | None:
-        """The mapping to use now, None when the database must be looked at first."""
-        ...
-
-    def look(self) -> Statement:
-        """The query whose rows learn takes."""
-        ...
-
-    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Take in what a look found."""
-        ...
-
-    def explains(self, error: psycopg.Error) -> bool:
-        """Whether a changed contract may be why a statement failed."""
-        ...
-
-    def forget(self) -> None:
-        """Look again before the next use."""
-        ...
-
-
-class Declared(Generic[E]):
-    """A contract that is known: `new` as the entity declares it, or `old`."""
-
-    def __init__(self, declared: Declaration[E], contract: Literal["new", "old"]) -> None:
-        self.declared = declared
-        self._mapping = declared_mapping(declared) if contract == "new" else _old(declared)
-
-    def current(self) -> Mapping[E]:
-        """The mapping."""
-        return self._mapping
-
-    def look(self) -> Statement:
-        """Nothing to look at."""
-        raise AssertionError
-
-    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Nothing to learn."""
-
-    def explains(self, error: psycopg.Error) -> bool:
-        """Never: the contract does not change."""
-        return False
-
-    def forget(self) -> None:
-        """Nothing to forget."""
-
-
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
     """A column in the catalog.
@@ -165,20 +110,41 @@ class FoundColumn:
 
 
 class Auto(Generic[E]):
-    """A contract that is looked up, and looked up again."""
+    """A contract that is looked up, and looked up again.
 
-    def __init__(self, declared: Declaration[E]) -> None:
+    Args:
+        declared: the entity.
+        follows: whether the new contract is used once it is complete; the old one's names and
+            types are looked up too where it is kept to.
+    """
+
+    def __init__(self, declared: Declaration[E], *, follows: bool = True) -> None:
+        if not follows and declared.old is None:
+            raise DeclarationError(
+                f"{declared.name} declares no old name", hint='@entity("model", old="models")'
+            )
         self.declared = declared
+        self._follows = follows
         self.new_is_complete = False
-        self.old: Mapping[E] | None = None
-        self.new: Mapping[E] | None = None
+        self.old: TableMapping[E] | None = None
+        self.new: TableMapping[E] | None = None
         self._found: tuple[FoundColumn, ...] | None = None
-        self._mapping: Mapping[E] | None = None
+        self._mapping: TableMapping[E] | None = None
         self._stale_at = 0.0
 
-    def current(self) -> Mapping[E] | None:
+    def current(self) -> TableMapping[E] | None:
         """The mapping that the last look found, None when that was too long ago."""
         return self._mapping if time.monotonic() < self._stale_at else None
+
+    def agreed(self, *, new: bool) -> TableMapping[E]:
+        """The mapping of the last look, beside entities that are not all on the new contract yet.
+
+        Args:
+            new: whether all of them are.
+        """
+        mapping = self._mapping if new else self.old or self._mapping
+        assert mapping is not None
+        return mapping
 
     def forget(self) -> None:
         """Look again before the next use."""
@@ -206,7 +172,7 @@ class Auto(Generic[E]):
         found = tuple(FoundColumn(*row) for row in rows)
         if found != self._found:
             self.old = self._map(found, new=False)
-            self.new = self._map(found, new=True)
+            self.new = self._map(found, new=True) if self._follows else None
             self.new_is_complete = self.new is not None and (
                 self.old is None or self._is_enforced(found)
             )
@@ -214,15 +180,16 @@ class Auto(Generic[E]):
             self._found = found
         if self._mapping is None:
             self._found = None
+            new = self.declared.table if self._follows else None
+            names = " and no ".join(name for name in (new, self.declared.old) if name)
             raise DeclarationError(
-                f"{self.declared.name}: the database has no table {self.declared.table} "
-                f"and no {self.declared.old} with its columns",
+                f"{self.declared.name}: the database has no table {names} with its columns",
                 hint="trueup status tells how far its migration is",
                 entity=self.declared.name,
             )
         self._stale_at = time.monotonic() + LOOK_AGAIN
 
-    def _map(self, found: tuple[FoundColumn, ...], *, new: bool) -> Mapping[E] | None:
+    def _map(self, found: tuple[FoundColumn, ...], *, new: bool) -> TableMapping[E] | None:
         """The mapping of one table, None when it does not have all columns."""
         if not new and self.declared.old is None:
             return None
@@ -237,7 +204,7 @@ class Auto(Generic[E]):
             )
         table = self.declared.table if new else self.declared.old
         is_view = any(column.is_view for column in columns.values())
-        return Mapping(
+        return TableMapping(
             self.declared, table or self.declared.table, storages, is_view=is_view, is_old=not new
         )
 
@@ -246,7 +213,7 @@ class Auto(Generic[E]):
         return all(_is_enforced(c, columns[c.name]) for c in self.declared.columns)
 
 
-def _is_enforced(column: Column, found: FoundColumn) -> bool:
+def _is_enforced(column: DeclaredColumn, found: FoundColumn) -> bool:
     if not column.nullable and not found.not_null:
         return False
     if column.enum and not found.checked:
@@ -254,34 +221,21 @@ def _is_enforced(column: Column, found: FoundColumn) -> bool:
     return not (column.sql_type == "uuid" and found.type != "uuid")
 
 
-def agree(sources: Iterable[Source[Any]]) -> list[Mapping[Any]]:
+Source: TypeAlias = TableMapping[E] | Auto[E]
+"""Where an entity's mapping comes from: a fixed one, or one that is looked up."""
+
+
+def current(source: Source[E]) -> TableMapping[E] | None:
+    """The mapping to use now, None when the database must be looked at first."""
+    return source.current() if isinstance(source, Auto) else source
+
+
+def agree(sources: Iterable[Source[Any]]) -> list[TableMapping[Any]]:
     """One contract for several entities in one query: the new one, once it is complete for all.
 
     Args:
-        sources: each has a current mapping.
+        sources: each has been looked up.
     """
     listed = list(sources)
-    autos = [source for source in listed if isinstance(source, Auto)]
-    if all(source.new_is_complete for source in autos):
-        return [_mapping(source) for source in listed]
-    return [(isinstance(source, Auto) and source.old) or _mapping(source) for source in listed]
-
-
-def _mapping(source: Source[Any]) -> Mapping[Any]:
-    mapping = source.current() or (source._mapping if isinstance(source, Auto) else None)
-    assert mapping is not None
-    return mapping
-
-
-def _old(declared: Declaration[E]) -> Mapping[E]:
-    """An entity under the old contract, by its declaration alone."""
-    if declared.old is None:
-        raise DeclarationError(
-            f"{declared.name} declares no old name", hint='@entity("model", old="models")'
-        )
-    storages = {}
-    for column in declared.columns:
-        text = "varchar" if column.sql_type == "uuid" else None
-        storages[column.field] = postgres(declared.name, column, text, old=True)
-    # It may be a compat view; what works there works on the table too.
-    return Mapping(declared, declared.old, storages, is_view=True, is_old=True)
+    all_new = all(source.new_is_complete for source in listed if isinstance(source, Auto))
+    return [source.agreed(new=all_new) if isinstance(source, Auto) else source for source in listed]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
-from pyorm.entity import Column, Declaration, declaration
+from pyorm.entity import Declaration, DeclaredColumn, declaration
 from pyorm.enums import check_constraint
+from pyorm.errors import DeclarationError
 from pyorm.mapping import POSTGRESQL, SQLITE
+from pyorm.server_made import DEFAULT, GENERATED
 
 DECIMAL = "pyorm_decimal"
 """The collation of numbers that SQLite keeps as text; pyorm.testing.sqlite_database knows it."""
@@ -25,20 +30,24 @@ def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
     declared = declaration(entity)
     lines = [_column(declared, column, backend) for column in declared.columns]
     keys = ", ".join(_quote(declared.column(field).name) for field in declared.key)
-    lines.append(f"CONSTRAINT {_quote(f'{declared.table}_pkey')} PRIMARY KEY ({keys})")
+    indexes = [f"CONSTRAINT {_quote(f'{declared.table}_pkey')} PRIMARY KEY ({keys})"]
     for column in declared.columns:
         if column.unique:
             name = _quote(f"{declared.table}_{column.name}_key")
-            lines.append(f"CONSTRAINT {name} UNIQUE ({_quote(column.name)})")
+            indexes.append(f"CONSTRAINT {name} UNIQUE ({_quote(column.name)})")
+    # Of a row that is there twice PostgreSQL tells the first index, SQLite the last.
+    lines += indexes if backend == POSTGRESQL else reversed(indexes)
+    for column in declared.columns:
         if column.references:
             name = _quote(f"{declared.table}_{column.name}_fkey")
             lines.append(
                 f"CONSTRAINT {name} FOREIGN KEY ({_quote(column.name)}) "
                 f"REFERENCES {_reference(declared, column.references, backend)}"
             )
-        if column.enum and not (column.array and backend == SQLITE):
+        texts = column.python if issubclass(column.python, Enum) else None
+        if texts and not _is_number(texts) and not (column.array and backend == SQLITE):
             name = _quote(check_name(declared, column))
-            check = check_constraint(_quote(column.name), column.enum, array=column.array)
+            check = check_constraint(_quote(column.name), texts, array=column.array)
             lines.append(f"CONSTRAINT {name} {check}")
     schema = declared.schema if backend == POSTGRESQL else None
     table = ".".join(_quote(name) for name in (schema, declared.table) if name)
@@ -46,19 +55,21 @@ def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
     return f"CREATE TABLE {table} (\n    {body}\n)"
 
 
-def check_name(declared: Declaration[Any], column: Column) -> str:
+def check_name(declared: Declaration[Any], column: DeclaredColumn) -> str:
     """The name of an enum's CHECK under the house standard."""
     # request.request_type has request_type_check, not request_request_type_check.
     prefix = "" if column.name.startswith(f"{declared.table}_") else f"{declared.table}_"
     return f"{prefix}{column.name}_check"
 
 
-def _column(declared: Declaration[Any], column: Column, backend: str) -> str:
+def _column(declared: Declaration[Any], column: DeclaredColumn, backend: str) -> str:
     not_null = "" if column.nullable else " NOT NULL"
+    server = _server(declared, column, backend) if column.server else ""
     if backend == POSTGRESQL:
-        return f"{_quote(column.name)} {column.sql_type}{'[]' if column.array else ''}{not_null}"
+        array = "[]" if column.array else ""
+        return f"{_quote(column.name)} {column.sql_type}{array}{server}{not_null}"
     affinity = "TEXT"
-    if not column.array and column.python in (int, bool):
+    if not column.array and (column.python in (int, bool, timedelta) or _is_number(column.python)):
         affinity = "INTEGER"
     elif not column.array and column.python is float:
         affinity = "REAL"
@@ -66,7 +77,33 @@ def _column(declared: Declaration[Any], column: Column, backend: str) -> str:
         affinity = "BLOB"
     elif not column.array and column.python is Decimal:
         affinity = f"TEXT COLLATE {DECIMAL}"
-    return f"{_quote(column.name)} {affinity}{not_null}"
+    elif not column.array and column.python is UUID:
+        affinity = "CHAR(36)"  # SQLite takes it for TEXT, and Alembic for what UUIDType says
+    return f"{_quote(column.name)} {affinity}{server}{not_null}"
+
+
+def _is_number(python: type[Any]) -> bool:
+    return issubclass(python, Enum) and issubclass(type(next(iter(python)).value), int)
+
+
+def _server(declared: Declaration[Any], column: DeclaredColumn, backend: str) -> str:
+    """What makes a column's value in the server."""
+    made = column.server
+    assert made is not None
+    if made.kind == GENERATED:
+        return f" GENERATED ALWAYS AS ({made.expression}) STORED"
+    if made.kind == DEFAULT:
+        # SQLite wants the parentheses around a function's call, PostgreSQL allows them.
+        return f" DEFAULT ({made.expression})"
+    if backend == POSTGRESQL:
+        return " GENERATED BY DEFAULT AS IDENTITY"
+    if declared.key != (column.field,):
+        raise DeclarationError(
+            f"{declared.name}.{column.field}: SQLite counts only a key of one field",
+            entity=declared.name,
+            field=column.field,
+        )
+    return ""
 
 
 def _reference(declared: Declaration[Any], references: str, backend: str) -> str:

@@ -12,59 +12,96 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import (
     Any,
     Generic,
+    Literal,
     ParamSpec,
     Protocol,
     TypedDict,
     TypeVar,
-    Union,
     dataclass_transform,
     get_args,
-    get_origin,
     get_type_hints,
 )
 from uuid import UUID
 
 from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue
+from pyorm.hints import JSON, METADATA, annotated, column_type, tells, usual_sql_type
+from pyorm.server_made import GENERATED, ServerMade
 
 E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 P = ParamSpec("P")
 
-_METADATA = "pyorm"
 
-SQL_TYPES: dict[type, str] = {
-    UUID: "uuid",
-    str: "varchar",
-    int: "integer",
-    float: "double precision",
-    bool: "boolean",
-    datetime: "timestamptz",
-    date: "date",
-    Decimal: "numeric",
-    bytes: "bytea",
-    dict: "json",
-}
+_field_types_are_checked = True
+
+Lock = Literal[
+    "update",
+    "update nowait",
+    "update skip locked",
+    "no key update",
+    "no key update nowait",
+    "no key update skip locked",
+    "share",
+    "share nowait",
+    "share skip locked",
+    "key share",
+    "key share nowait",
+    "key share skip locked",
+]
+"""How a row is locked until the end of the transaction: what stands after FOR."""
 
 
 class Fields(TypedDict, total=False):
-    """The base of an entity's field types: what every filter takes besides the fields."""
+    """The base of an entity's field types: what filters and updates take besides the fields."""
 
     order: str | tuple[str, ...]
     limit: int
+    lock: Lock
+    if_version: object
 
 
-class HasFields(Protocol[P]):
+class HasFields(Protocol[E_co, P]):
     """An entity whose field types are known to the type checker."""
 
     def __fields__(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[E_co]:  # type: ignore[override]
+        """The entity itself."""
+        ...
+
+
+class RepositoryOf(Protocol[E_co]):
+    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
+
+    @property
+    def entity(self) -> type[E_co]:
+        """The entity."""
+        ...
+
+
+Key = UUID | str | int | tuple[Any, ...]
+"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
+
+
+class _Secret:
+    """Stands for a value that no error may show."""
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> str:
+        return "SECRET"
+
+
+SECRET = _Secret()
 
 
 def now() -> datetime:
@@ -73,13 +110,13 @@ def now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DeclaredColumn:
     """One column of an entity.
 
     Args:
         field: the attribute's name.
         name: the column's name.
-        python: the Python type of a value, of an element if array; dict or a dataclass is json.
+        python: the Python type of a value, of an element if array.
         nullable: whether None is a value.
         array: whether it is a list of values.
         sql_type: the SQL type under the new contract, of an element if array.
@@ -88,7 +125,11 @@ class Column:
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
+        version: whether its value tells whether the row has changed.
         required: whether the constructor asks for it.
+        hint: the field's type as it is written.
+        server: how the server makes the value, None when it does not.
+        secret: whether no error may show a value.
     """
 
     field: str
@@ -102,7 +143,21 @@ class Column:
     references: str | None = None
     fixed: bool = False
     on_update: Callable[[], Any] | None = None
+    version: bool = False
     required: bool = True
+    hint: Any = None
+    server: ServerMade | None = None
+    secret: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its values, or the elements of its array, are json."""
+        return self.sql_type in JSON
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the server computes it, so that nobody writes it."""
+        return self.server is not None and self.server.kind == GENERATED
 
     @property
     def enum(self) -> type[SharedEnum] | None:
@@ -128,14 +183,27 @@ class Declaration(Generic[E]):
     schema: str | None
     old: str | None
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[DeclaredColumn, ...]
 
     @property
     def name(self) -> str:
         """The entity's name."""
         return self.entity.__name__
 
-    def column(self, field: str) -> Column:
+    def told(self, field: str, value: Any) -> Any:
+        """A value for an error, unless the field is a secret."""
+        return SECRET if self.column(field).secret else value
+
+    def told_key(self, key: Any) -> Any:
+        """A key for an error, unless a field of it is a secret."""
+        return SECRET if any(self.column(field).secret for field in self.key) else key
+
+    @property
+    def version(self) -> DeclaredColumn | None:
+        """The column that tells whether a row has changed, None when none is declared."""
+        return next((column for column in self.columns if column.version), None)
+
+    def column(self, field: str) -> DeclaredColumn:
         """The column of a field.
 
         Raises:
@@ -167,6 +235,8 @@ def column(
     references: str | None = None,
     fixed: bool = False,
     on_update: Callable[[], Any] | None = None,
+    repr: bool = True,  # noqa: A002 - dataclasses.field calls it so
+    version: bool = False,
 ) -> Any:
     """A field that says more about its column than its type does.
 
@@ -180,6 +250,11 @@ def column(
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
         on_update: gives a new value at each update.
+        repr: whether the entity's repr and errors may show a value; False for a secret.
+        version: whether its value tells whether the row has changed: a number, which grows by one
+            with each update, a time, or what on_update gives.
+
+    `Annotated[str, column(length=100)]` names a type of columns: its default is not the field's.
     """
     extra = {
         "name": name,
@@ -189,9 +264,10 @@ def column(
         "references": references,
         "fixed": fixed,
         "on_update": on_update,
+        "version": version,
     }
     return dataclasses.field(
-        default=default, default_factory=default_factory, metadata={_METADATA: extra}
+        default=default, default_factory=default_factory, repr=repr, metadata={METADATA: extra}
     )
 
 
@@ -218,11 +294,15 @@ def entity(
     """
 
     def make(cls: type[E]) -> type[E]:
-        cls = dataclass(slots=True, kw_only=True, frozen=frozen)(cls)
+        try:
+            cls = dataclass(slots=True, kw_only=True, frozen=frozen)(cls)
+        except (TypeError, ValueError) as error:
+            raise DeclarationError(f"{cls.__name__}: {error}", entity=cls.__name__) from error
         keys = (key,) if isinstance(key, str) else key
         declared = Declaration(cls, table, schema, old, keys, tuple(_columns(cls)))
         for field in keys:
             declared.column(field)
+        _check_version(declared)
         _check_fields(declared)
         cls.__pyorm__ = declared  # type: ignore[attr-defined]
         return cls
@@ -237,20 +317,20 @@ def declaration(entity: type[E]) -> Declaration[E]:
         DeclarationError: when the class is none.
     """
     declared = getattr(entity, "__pyorm__", None)
-    if not isinstance(declared, Declaration):
+    if not isinstance(declared, Declaration) or declared.entity is not entity:
         raise DeclarationError(
             f"{entity!r} is no entity", hint="put @entity(<table>) above the class"
         )
     return declared
 
 
-def _columns(cls: type[Any]) -> Iterator[Column]:
+def _columns(cls: type[Any]) -> Iterator[DeclaredColumn]:
     # A class within a function names its types there; its module does not know them.
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
     try:
-        hints = get_type_hints(cls, localns=frame.f_locals if frame else None)
+        hints = get_type_hints(cls, localns=frame.f_locals if frame else None, include_extras=True)
     except NameError as error:
         raise DeclarationError(
             f"{cls.__name__}: the type {error.name!r} of a field is not known at run time",
@@ -258,64 +338,76 @@ def _columns(cls: type[Any]) -> Iterator[Column]:
             entity=cls.__name__,
         ) from error
     for field in dataclasses.fields(cls):
-        extra = dict(field.metadata.get(_METADATA, {}))
-        if field.name in Fields.__annotations__:
-            raise DeclarationError(
-                f"{cls.__name__}.{field.name}: find() has an argument of this name",
-                hint=f"call the field {field.name}_ = column(name={field.name!r})",
-                entity=cls.__name__,
-                field=field.name,
-            )
-        base, nullable, array = _type(cls.__name__, field.name, hints[field.name])
-        sql_type = extra.pop("sql_type", None) or _sql_type(base, extra.get("length"))
-        yield Column(
+        _check_name(cls.__name__, field.name)
+        hint, extra, secret = annotated(hints[field.name])
+        given = field.metadata.get(METADATA, {})
+        extra |= {name: value for name, value in given.items() if value or name not in extra}
+        sql_type = extra.pop("sql_type", None)
+        base, nullable, array = column_type(cls.__name__, field.name, hint, sql_type)
+        server = field.default if isinstance(field.default, ServerMade) else None
+        if extra.get("version") and base is datetime and not extra["on_update"]:
+            extra["on_update"] = now
+        yield DeclaredColumn(
             field=field.name,
             name=extra.pop("name", None) or field.name,
             python=base,
             nullable=nullable,
             array=array,
-            sql_type=sql_type,
+            sql_type=sql_type or usual_sql_type(base, extra.get("length")),
             required=field.default is MISSING and field.default_factory is MISSING,
+            hint=hint,
+            server=server,
+            secret=secret or not field.repr,
             **extra,
         )
 
 
-def _type(entity: str, field: str, hint: Any) -> tuple[type[Any], bool, bool]:
-    """What a type hint says: the type of a value, whether it may be None, whether it is a list."""
-    nullable = array = False
-    if get_origin(hint) in (Union, types.UnionType):
-        members = [member for member in get_args(hint) if member is not types.NoneType]
-        nullable = len(members) < len(get_args(hint))
-        hint = members[0] if len(members) == 1 else hint
-    if get_origin(hint) is list:
-        array = True
-        (hint,) = get_args(hint)
-    base = get_origin(hint) or hint
-    if isinstance(base, type) and (
-        base in SQL_TYPES or issubclass(base, SharedEnum) or dataclasses.is_dataclass(base)
-    ):
-        return base, nullable, array
-    raise DeclarationError(
-        f"{entity}.{field}: {hint!r} is no type of a column",
-        hint="use UUID, a SharedEnum, str, int, float, bool, datetime, date, Decimal, bytes, dict "
-        "or a dataclass (json), a list of one of them, each with or without None",
-        entity=entity,
-        field=field,
-    )
+def _check_name(entity: str, field: str) -> None:
+    if field in Fields.__annotations__:
+        raise DeclarationError(
+            f"{entity}.{field}: find() has an argument of this name",
+            hint=f"call the field {field}_ = column(name={field!r})",
+            entity=entity,
+            field=field,
+        )
+    if field.startswith("__"):
+        raise DeclarationError(
+            f"{entity}.{field}: Python gives a name with two underscores to the class alone",
+            hint=f"call the field {field.lstrip('_')} = column(name={field!r})",
+            entity=entity,
+            field=field,
+        )
 
 
-def _sql_type(base: type[Any], length: int | None) -> str:
-    if dataclasses.is_dataclass(base):
-        return "json"
-    if issubclass(base, SharedEnum):
-        return "varchar"
-    return f"varchar({length})" if base is str and length else SQL_TYPES[base]
+def _check_version(declared: Declaration[Any]) -> None:
+    versions = [column for column in declared.columns if column.version]
+    for column in versions:
+        if len(versions) > 1:
+            reason = "is a second version"
+        elif column.array or column.fixed or column.field in declared.key:
+            reason = "cannot be the version: it stays what it was, or is a list"
+        elif column.python is not int and column.on_update is None:
+            reason = "cannot be the version: nothing changes it; it needs on_update"
+        else:
+            continue
+        raise DeclarationError(
+            f"{declared.name}.{column.field} {reason}",
+            hint="version: int = column(version=True, default=1)",
+            entity=declared.name,
+            field=column.field,
+        )
+
+
+def mend_field_types() -> None:
+    """Import entities whose field types differ, so that pyorm.fields can write them anew."""
+    global _field_types_are_checked
+    _field_types_are_checked = False
 
 
 def _check_fields(declared: Declaration[Any]) -> None:
     """Hold the types given to the type checker against the entity's own."""
     typed = getattr(declared.entity, "__fields__", None)
-    if typed is None:
+    if typed is None or not _field_types_are_checked:
         return
     annotation = typed.__annotations__.get("fields")
     if isinstance(annotation, str):
@@ -323,13 +415,20 @@ def _check_fields(declared: Declaration[Any]) -> None:
         annotation = eval(annotation, vars(module) if module else {})
     if not get_args(annotation):
         return  # Any: nothing is told
-    told = {name for argument in get_args(annotation) for name in argument.__annotations__}
-    told -= set(Fields.__annotations__)
-    fields = {column.field for column in declared.columns}
-    if told != fields:
-        wrong = ", ".join(sorted(told ^ fields))
+    told: dict[str, Any] = {}
+    for argument in get_args(annotation):
+        try:
+            told |= get_type_hints(argument)
+        except NameError:  # of a type that only the type checker knows
+            told |= dict.fromkeys(argument.__annotations__, Any)
+    told = {name: hint for name, hint in told.items() if name not in Fields.__annotations__}
+    columns = {column.field: column for column in declared.columns}
+    wrong = told.keys() ^ columns.keys()
+    wrong |= {name for name in told.keys() & columns if not tells(told[name], columns[name].hint)}
+    if wrong:
         raise DeclarationError(
-            f"{declared.name}: its fields and those of __fields__ differ: {wrong}",
-            hint=f"python -m pyorm.fields <module>:{declared.name} prints them",
+            f"{declared.name}: its fields and those of __fields__ differ: "
+            f"{', '.join(sorted(wrong))}",
+            hint=f"python -m pyorm.fields --write {declared.entity.__module__}:{declared.name}",
             entity=declared.name,
         )

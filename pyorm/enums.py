@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from enum import Enum
+from functools import cache
 from typing import Self
 
 from pyorm.errors import DeclarationError, UnknownEnumValue
@@ -39,8 +40,8 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
         """Read a value in any case.
 
         Args:
-            value: a member or its text; another case than uppercase gives a DeprecationWarning
-                at the caller's line.
+            value: a member or its text in any case; where the calling function has the text as
+                a literal in another case than uppercase, a DeprecationWarning tells its line.
 
         Returns:
             The member.
@@ -53,11 +54,7 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
     @classmethod
     def _missing_(cls, value: object) -> Self:
         if isinstance(value, str) and (member := cls.ignoring_case(value)) is not None:
-            warnings.warn(
-                f"{cls.__name__} value {value!r} is deprecated, write {member.value!r}",
-                DeprecationWarning,
-                stacklevel=_frames_to_caller(),
-            )
+            _warn_of_literal(cls, value, member)
             return member
         raise cls._unknown(value)
 
@@ -90,16 +87,22 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
         )
 
 
-def _frames_to_caller() -> int:
-    """Count the frames from warnings.warn in _missing_ to the code that gave the value."""
-    level = 1
-    frame = sys._getframe(1)
+def _warn_of_literal(enum: type[SharedEnum], value: str, member: SharedEnum) -> None:
+    """Warn where a developer wrote the value; what a client sends is read in any case."""
+    frame = sys._getframe(2)
+    level = 3
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
         level += 1
-    return level
+    if value in frame.f_code.co_consts:
+        warnings.warn(
+            f"{enum.__name__} value {value!r} is deprecated, write {member.value!r}",
+            DeprecationWarning,
+            stacklevel=level,
+        )
 
 
+@cache
 def _is_between(module: str) -> bool:
     # pydantic reads for somebody: the line that is to be changed is theirs.
     return module.partition(".")[0] in ("enum", "pyorm", "pydantic")
@@ -144,18 +147,18 @@ class RequestType(SharedEnum):
     AUDIO_TRANSLATION = "AUDIO_TRANSLATION"
 
 
-def check_constraint(column: str, enum: type[SharedEnum], *, array: bool = False) -> str:
+def check_constraint(column: str, enum: type[Enum], *, array: bool = False) -> str:
     """Print the CHECK that holds a column to an enum's values.
 
     Args:
         column: the column as written in SQL, quoted where it must be.
-        enum: the shared enum.
+        enum: the shared enum, or another whose values are texts.
         array: whether the column is an array of values.
 
     Returns:
         The SQL: `CHECK (status IN ('ACTIVE', 'INACTIVE', 'DEPRECATED'))`.
     """
-    values = ", ".join(f"'{member.value}'" for member in enum)
+    values = ", ".join("'{}'".format(member.value.replace("'", "''")) for member in enum)
     if array:
         return f"CHECK ({column} <@ ARRAY[{values}]::varchar[])"
     return f"CHECK ({column} IN ({values}))"

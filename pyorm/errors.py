@@ -40,13 +40,33 @@ class PyormError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own calls the class with the message alone, which not each of these takes.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[PyormError], arguments: tuple[Any, ...]) -> PyormError:
+    return kind.__new__(kind, *arguments)
+
+
+class LiteralWarning(UserWarning):
+    """A literal in SQL of one's own is a value of an enum that the table stores otherwise."""
+
 
 class DeclarationError(PyormError):
     """An entity or a shared enum is declared in a way that cannot work."""
 
 
+class NotInstalled(PyormError, ImportError):
+    """A package that an extra of pyorm brings is not there."""
+
+
 class InvalidValue(PyormError, ValueError):
-    """A value that cannot be written or asked for; nothing was sent to the server."""
+    """A value that cannot be written or asked for; nothing was written."""
+
+
+class DataException(InvalidValue):
+    """A value that the server refused: too long, out of range, no number of its own."""
 
 
 class UnknownEnumValue(InvalidValue):
@@ -64,6 +84,18 @@ class InvalidCursor(InvalidValue):
 
 class MappingError(PyormError):
     """A row came back that the entity cannot hold; names the column and the row's key."""
+
+
+class SchemaMismatch(PyormError):
+    """The database's tables are not what the entities say.
+
+    Args:
+        differences: each one.
+    """
+
+    def __init__(self, differences: tuple[str, ...]) -> None:
+        super().__init__("the database and the entities differ:\n  " + "\n  ".join(differences))
+        self.differences = differences
 
 
 class NotFound(PyormError, LookupError):

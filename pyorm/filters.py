@@ -19,8 +19,9 @@ class Match:
     """A condition on one field.
 
     Args:
-        operator: one of EQUAL, NOT, ONE_OF, AT_LEAST, ABOVE, AT_MOST, BELOW, BETWEEN, CONTAINS.
-        values: what the field is compared with; ONE_OF and CONTAINS take any number, BETWEEN two.
+        operator: one of the names below.
+        values: what the field is compared with: any number for ONE_OF, CONTAINS and ANY_OF, two
+            for BETWEEN, none for ANYTHING; those of NOT and ANY_OF may be conditions themselves.
     """
 
     operator: str
@@ -30,6 +31,21 @@ class Match:
 EQUAL, NOT, ONE_OF = "equal", "not", "one_of"
 AT_LEAST, ABOVE, AT_MOST, BELOW = "at_least", "above", "at_most", "below"
 BETWEEN, CONTAINS = "between", "contains"
+LIKE, ILIKE = "like", "ilike"
+ANY_OF, ANYTHING = "any_of", "given"
+
+
+def given(value: T | None) -> T:
+    """The field is the value, or fulfils the condition; for None it may be anything.
+
+    For the optional filters of a list: `find(status=given(status), name=given(name))`.
+    """
+    return Match(ANYTHING, ()) if value is None else value  # type: ignore[return-value]
+
+
+def any_of(*values: T) -> T:
+    """The field fulfils one of several conditions; a value is one too, and None asks for null."""
+    return Match(ANY_OF, values)  # type: ignore[return-value]
 
 
 def one_of(*values: T) -> T:
@@ -38,7 +54,10 @@ def one_of(*values: T) -> T:
 
 
 def not_(value: T) -> T:
-    """The field differs from the value; `not_(None)` is: it has one."""
+    """The field differs from the value, or does not fulfil the condition; null differs from each.
+
+    `not_(None)` is: it has a value.
+    """
     return Match(NOT, (value,))  # type: ignore[return-value]
 
 
@@ -70,3 +89,13 @@ def between(first: T, last: T) -> T:
 def contains(*values: T) -> list[T]:
     """The field is a list that holds each of the values."""
     return Match(CONTAINS, values)  # type: ignore[return-value]
+
+
+def like(pattern: str) -> str:
+    """The field's text is like the pattern: `%` is any text, `_` one character, `\\%` a percent."""
+    return Match(LIKE, (pattern,))  # type: ignore[return-value]
+
+
+def ilike(pattern: str) -> str:
+    """As like, in any case."""
+    return Match(ILIKE, (pattern,))  # type: ignore[return-value]

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from json import encoder
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 from uuid import UUID
 
+from pyorm.values import is_encodable
 
-def dumps(value: Any) -> str:
+
+def dumps(value: Any, *, binary: bool = False) -> str:
     """Write a value as JSON text.
+
+    Args:
+        value: a dict or a dataclass.
+        binary: whether it is for jsonb, which stores no NUL character.
 
     Raises:
         ValueError: when it holds what JSON cannot.
     """
     try:
-        return _encoder.encode(value)
+        text = _encode(value)
     except TypeError as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not text.isascii() and not is_encodable(text):
+        raise ValueError("half of a surrogate pair is no text")
+    if binary and _NUL.search(text):
+        raise ValueError("jsonb stores no NUL character")
+    return text
+
+
+# An escaped NUL, not an escaped backslash before a u0000.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _plain(value: Any) -> Any:
@@ -31,12 +51,25 @@ def _plain(value: Any) -> Any:
         return {name: getattr(value, name) for name in names}
     if isinstance(value, UUID | Decimal):
         return str(value)
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")
 
 
-_encoder = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False)
+def _make_encode() -> Callable[[Any], str]:
+    """json's own encoder in C, made once: JSONEncoder makes one for each value.
+
+    It looks for no circle; what refers to itself is nested too deeply.
+    """
+    in_c = getattr(encoder, "c_make_encoder", None)
+    if in_c is None:
+        return json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False).encode
+    text = encoder.encode_basestring
+    parts = in_c(None, _plain, text, None, ": ", ", ", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = _make_encode()
 
 
 def build(wanted: Any, value: Any) -> Any:
@@ -60,15 +93,27 @@ def build(wanted: Any, value: Any) -> Any:
     if origin is dict:
         return {key: build(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        # A key that is not known here was written by a newer release.
         hints = _hints(wanted)
-        return wanted(**{name: build(hints.get(name), item) for name, item in value.items()})
-    if wanted in (datetime, date):
+        return wanted(**{name: build(hints[name], value[name]) for name in hints.keys() & value})
+    if wanted in (datetime, date, time):
         return wanted.fromisoformat(value)
     if wanted in (UUID, Decimal) or (isinstance(wanted, type) and issubclass(wanted, Enum)):
         return wanted(value)
     return value
 
 
+def is_plain(wanted: Any) -> bool:
+    """Whether JSON's own types are the values of a type, so that nothing is to be built."""
+    if get_origin(wanted) in (Union, types.UnionType, list, dict):
+        return all(map(is_plain, get_args(wanted)))
+    return wanted in (str, int, float, bool, dict, list, Any, types.NoneType) or is_typeddict(
+        wanted
+    )
+
+
 @cache
 def _hints(wanted: type[Any]) -> dict[str, Any]:
-    return get_type_hints(wanted)
+    """The types of the arguments of a dataclass."""
+    hints = get_type_hints(wanted)
+    return {field.name: hints[field.name] for field in dataclasses.fields(wanted) if field.init}

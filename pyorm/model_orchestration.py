@@ -46,7 +46,7 @@ class Model:
     configuration: dict[str, Any] | None = None
     model_metadata: dict[str, Any] | None = None
     created_at: datetime = column(default_factory=now, fixed=True)
-    updated_at: datetime = column(default_factory=now, on_update=now)
+    updated_at: datetime = column(default_factory=now, on_update=now, version=True)
 
     def __fields__(self, **fields: Unpack[ModelFields]) -> None: ...
 
@@ -140,6 +140,6 @@ class ProviderQuota:
     daily_reset_at: datetime | None = None
     monthly_reset_at: datetime | None = None
     created_at: datetime = column(default_factory=now, fixed=True)
-    updated_at: datetime = column(default_factory=now, on_update=now)
+    updated_at: datetime = column(default_factory=now, on_update=now, version=True)
 
     def __fields__(self, **fields: Unpack[ProviderQuotaFields]) -> None: ...

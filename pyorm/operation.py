@@ -8,21 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pyorm.contract import Source, agree
+from pyorm.contract import Auto, Source, agree
 from pyorm.errors import ContractChanged
-from pyorm.mapping import Mapping
+from pyorm.loading import Unreadable
+from pyorm.mapping import TableMapping
 from pyorm.rows import Make
-from pyorm.violations import violation_of_postgres
+from pyorm.violations import caused_by, violation_of_postgres
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
 """How often a statement is sent at most when the contract moves under it."""
+
+CHUNK = 1_000
+"""How many rows are made at once: few enough to stay in the processor's caches."""
+
+cursor_numbers = count(1)
+
+
+class MakeOf(Protocol):
+    """Makes the rows of the user's own SQL: an entity's makers, or results of another type."""
+
+    def knows(self, statement: bytes) -> bool:
+        """Whether a statement's columns have been seen to be right."""
+        ...
+
+    def learn(self, statement: bytes, names: tuple[str, ...]) -> None:
+        """Take in the names of the columns that a statement would return."""
+        ...
+
+    def __call__(self, names: tuple[str, ...]) -> Make[Any]:
+        """What makes the rows."""
+        ...
 
 
 @dataclass(slots=True)
@@ -33,13 +56,15 @@ class Execute:
         statement: the text.
         parameters: its parameters.
         make: makes entities of the rows, None for plain rows.
-        make_of: gives make for the names of the columns of the user's own SQL.
+        make_of: gives make for the columns of the user's own SQL.
+        locks: whether it locks rows, which only a transaction holds.
     """
 
     statement: bytes
     parameters: Any
     make: Make[Any] | None = None
-    make_of: Callable[[tuple[str, ...]], Make[Any]] | None = None
+    make_of: MakeOf | None = None
+    locks: bool = False
 
 
 @dataclass(slots=True)
@@ -148,8 +173,7 @@ def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> 
         try:
             return operation.finish((yield operation.step(mapping, *others)))
         except psycopg.Error as error:
-            explained = attempts_left and source.explains(error)
-            if explained and (yield from _moved(source, mapping, connection, alone, error)):
+            if attempts_left and (yield from _moved(source, mapping, connection, alone, error)):
                 continue
             raise_violation(error, source, operation)
             raise
@@ -159,7 +183,7 @@ def run(source: Source[Any], operation: Operation[T], connection: HasStatus) -> 
 def run_again(
     source: Source[Any],
     operation: Operation[T],
-    mapping: Mapping[Any],
+    mapping: TableMapping[Any],
     connection: HasStatus,
     alone: bool,
     error: psycopg.Error,
@@ -169,52 +193,71 @@ def run_again(
     Raises:
         psycopg.Error: the error, when nothing of pyorm's explains it.
     """
-    if source.explains(error) and (yield from _moved(source, mapping, connection, alone, error)):
+    if (yield from _moved(source, mapping, connection, alone, error)):
         return (yield from run(source, operation, connection))
     raise_violation(error, source, operation)
     raise error
 
 
 def raise_violation(error: psycopg.Error, source: Source[Any], operation: Operation[Any]) -> None:
-    """Raise what the database refused, if that is what the error tells."""
+    """Raise what the database refused, or what came back and cannot be read, if it is that."""
+    if isinstance(error, Unreadable):
+        raise error.of(source.declared) from error.__cause__
     violation = violation_of_postgres(error, source.declared, operation.written)
     if violation is not None:
-        raise violation from error
+        raise violation from caused_by(error, source.declared)
 
 
-def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[Mapping[Any]]]:
+def _mappings(sources: tuple[Source[Any], ...]) -> Steps[list[TableMapping[Any]]]:
     for source in sources:
-        if source.current() is None:
+        if isinstance(source, Auto) and source.current() is None:
             yield from _look(source)
     return agree(sources)
 
 
-def _look(source: Source[Any]) -> Steps[None]:
+def _look(source: Auto[Any]) -> Steps[None]:
     source.learn((yield Execute(*source.look())).items)
 
 
 def _moved(
     source: Source[Any],
-    mapping: Mapping[Any],
+    mapping: TableMapping[Any],
     connection: HasStatus,
     alone: bool,
     error: psycopg.Error,
 ) -> Steps[bool]:
-    """Find out whether the contract moved under a failed statement; make ready to send it again."""
-    source.forget()
+    """Find out whether the table moved under a failed statement; make ready to send it again."""
+    altered = _plan_is_stale(error)
+    if altered:
+        mapping.renew()
+    if isinstance(source, Auto) and source.explains(error):
+        source.forget()
+    elif not altered:
+        return False
     if not alone:
         # The transaction is the caller's, and the failure ended it: nobody can look now.
-        if error.sqlstate in ("42P01", "42703", "0A000"):
+        if altered or error.sqlstate in ("42P01", "42703"):
             raise ContractChanged(
                 f"{source.declared.name}: {str(error).splitlines()[0]}",
-                hint="the contract may have changed within the transaction: run all of it again",
+                hint="the table changed within the transaction: run all of it again",
                 entity=source.declared.name,
             ) from error
         return False
     if connection.transaction_status != TransactionStatus.IDLE:
         yield Rollback()
-    if error.sqlstate == "0A000":
-        yield Execute(b"DEALLOCATE ALL", None)
-        return True
+    if altered or not isinstance(source, Auto):
+        return altered
     yield from _look(source)
     return source.current() is not mapping
+
+
+def _plan_is_stale(error: psycopg.Error) -> bool:
+    """Whether a prepared statement's columns have other types by now: someone ran ALTER TABLE."""
+    # The message is in the server's language, and 0A000 is what any unsupported feature has.
+    return error.sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
+
+
+def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether several statements need a transaction begun for them."""
+    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+    return connection.autocommit and idle

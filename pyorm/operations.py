@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from pyorm import filters, queries
 from pyorm.contract import Source
-from pyorm.entity import Declaration
-from pyorm.errors import InvalidValue, MultipleFound, NotFound, StaleRow
-from pyorm.mapping import SQLITE, Mapping
-from pyorm.operation import Copy, Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
+from pyorm.entity import Declaration, Fields, Lock
+from pyorm.errors import ContractChanged, InvalidValue, MultipleFound, NotFound, StaleRow
+from pyorm.mapping import TableMapping, Writer
+from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
+from pyorm.queries import ANY_VERSION
 from pyorm.rows import Make
 
 E = TypeVar("E")
 Wanted = dict[str, Any]
 
+REPLAYED = 10_000
+"""How many rows of a generator are kept to be sent again, should the contract change meanwhile."""
 
-def get(declared: Declaration[E], key: Any) -> Operation[E]:
-    """The row of a key."""
+
+def get(declared: Declaration[E], key: Any, lock: Lock | None = None) -> Operation[E]:
+    """The row of a key, locked until the end of the transaction if so wanted."""
+    queries.lock_of(lock)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        raise _not_found(declared, key)
+        raise _not_found(declared, key, lock)
 
-    return Operation(lambda m: Execute(*queries.get(m, key), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.get(m, key, lock), m.make, locks=lock is not None), finish
+    )
 
 
 def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]]:
@@ -41,7 +49,7 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     (field,) = declared.key
     key_of: list[Any] = []
 
-    def step(mapping: Mapping[E]) -> Step:
+    def step(mapping: TableMapping[E]) -> Step:
         storage = mapping.storages[field]
         key_of[:] = [storage.encode(key) for key in wanted]
         found = {field: filters.one_of(*wanted)}
@@ -54,14 +62,16 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     return Operation(step, finish)
 
 
-def _by_key(mapping: Mapping[E], field: str) -> Make[Any]:
+def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
     encode = mapping.storages[field].encode
     return lambda rows: [(encode(getattr(made, field)), made) for made in mapping.make(rows)]
 
 
 def find(wanted: Wanted) -> Operation[list[Any]]:
     """The rows that match a filter."""
-    return Operation(lambda m: Execute(*queries.find(m, wanted), m.make), _items)
+    return Operation(
+        lambda m: Execute(*queries.find(m, wanted), m.make, locks="lock" in wanted), _items
+    )
 
 
 def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
@@ -70,7 +80,10 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
     def finish(outcome: Outcome) -> E:
         if len(outcome.items) == 1:
             return outcome.items[0]  # type: ignore[no-any-return]
-        asked = ", ".join(f"{field}={value!r}" for field, value in wanted.items())
+        asked = ", ".join(
+            f"{field}={value if field in Fields.__annotations__ else declared.told(field, value)!r}"
+            for field, value in wanted.items()
+        )
         if outcome.items:
             raise MultipleFound(
                 f"several rows of {declared.name} have {asked or 'no condition'}",
@@ -79,7 +92,9 @@ def one(declared: Declaration[E], wanted: Wanted) -> Operation[E]:
         raise NotFound(f"no {declared.name} has {asked or 'no condition'}", entity=declared.name)
 
     limited = {**wanted, "limit": 2}
-    return Operation(lambda m: Execute(*queries.find(m, limited), m.make), finish)
+    return Operation(
+        lambda m: Execute(*queries.find(m, limited), m.make, locks="lock" in limited), finish
+    )
 
 
 def count(wanted: Wanted) -> Operation[int]:
@@ -94,15 +109,16 @@ def exists(wanted: Wanted) -> Operation[bool]:
     )
 
 
-def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
-    """The rows of a filter after a cursor."""
+def page(after: str | None, wanted: Wanted, key: bytes) -> Operation[Page[Any]]:
+    """The rows of a filter after a cursor that was signed with the key."""
+    _refuse_lock(wanted, "page")
     limited = {"limit": 50, **wanted}
-    used: list[Mapping[Any]] = []
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         order = page_order(mapping, limited)
-        last = None if after is None else read_cursor(mapping, limited, order, after)
+        last = None if after is None else read_cursor(mapping, limited, order, after, key)
         return Execute(*queries.page(mapping, limited, order, last), mapping.make)
 
     def finish(outcome: Outcome) -> Page[Any]:
@@ -111,16 +127,17 @@ def page(after: str | None, wanted: Wanted) -> Operation[Page[Any]]:
             return Page(items, None)
         (mapping,) = used
         order = page_order(mapping, limited)
-        return Page(items, cursor_after(mapping, limited, order, items[-1]))
+        return Page(items, cursor_after(mapping, limited, order, items[-1], key))
 
     return Operation(step, finish)
 
 
 def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
     """A cursor over the rows that match a filter, and what makes entities of them."""
-    used: list[Mapping[Any]] = []
+    _refuse_lock(wanted, "stream")
+    used: list[TableMapping[Any]] = []
 
-    def step(mapping: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any]) -> Step:
         used[:] = [mapping]
         return OpenCursor(*queries.find(mapping, wanted))
 
@@ -132,56 +149,129 @@ def add(entity: E) -> Operation[E]:
     return Operation(lambda m: Execute(*queries.insert(m, entity), m.make), _first, written=entity)
 
 
-def add_many(entities: Iterable[Any]) -> Operation[int]:
-    """Add many rows: by COPY, or one by one where the name is a view's and takes no COPY."""
-    held: list[Iterable[Any]] = [entities]
+class _Replayable:
+    """Rows of a generator that can be read a second time, as long as few of them were read.
 
-    def step(mapping: Mapping[Any]) -> Step:
-        if not mapping.is_view and mapping.backend != SQLITE:
-            return Copy(*queries.copy(mapping), map(mapping.encode, held[0]))
-        if not isinstance(held[0], Sequence):
-            held[0] = list(held[0])  # its first row is read before the statement can fail
-        return ExecuteMany(queries.insert_many(mapping), map(mapping.encode, held[0]))
+    A COPY that fails has read rows by then: when it is sent again under the other contract, they
+    must be sent again too, or be missed loudly.
+    """
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rest = iter(rows)
+        self._read: list[Any] | None = []
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._read is None:
+            raise ContractChanged(
+                "the contract changed while rows were sent, and these cannot be read again",
+                hint="Nothing was written: call add_many again, with a new generator or a list.",
+            )
+        before = tuple(self._read)
+        return chain(before, self._forward())
+
+    def _forward(self) -> Iterator[Any]:
+        for row in self._rest:
+            if self._read is not None:
+                self._read.append(row)
+                if len(self._read) > REPLAYED:
+                    self._read = None
+            yield row
+
+
+def add_many(entities: Iterable[Any]) -> Operation[int]:
+    """Add many rows: by COPY, or one by one where the table takes none."""
+    held = entities if isinstance(entities, Sequence) else _Replayable(entities)
+
+    def step(mapping: TableMapping[Any]) -> Step:
+        rows = iter(held)
+        if (first := next(rows, None)) is not None:
+            rows = chain((first,), rows)
+        writer = mapping.writer(first)
+        encoded = _encoded(mapping, writer, rows)
+        if mapping.takes_copy:
+            return Copy(*queries.copy(mapping, writer), encoded)
+        # All are looked at before one is sent, as COPY sees them before the constraints do.
+        return ExecuteMany(queries.insert_many(mapping, writer), list(encoded))
 
     return Operation(step, lambda outcome: outcome.count)
 
 
-def upsert(declared: Declaration[E], entity: E, conflict: tuple[str, ...]) -> Operation[E]:
+def _encoded(
+    mapping: TableMapping[Any], writer: Writer, entities: Iterable[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """What is sent for each entity; all leave the same fields to the server."""
+    if not mapping.left_out:
+        return writer.encode_all(entities)
+
+    def encode(entity: Any) -> tuple[Any, ...]:
+        if mapping.writer(entity) is not writer:
+            differ = mapping.writer(entity).left_out ^ writer.left_out
+            raise InvalidValue(
+                f"add_many of {mapping.declared.name}: some have a value of "
+                f"{', '.join(sorted(differ))}, others leave it to the server",
+                hint="add those with a value in a call of their own",
+                entity=mapping.declared.name,
+            )
+        return writer.encode(entity)
+
+    return map(encode, entities)
+
+
+def upsert(
+    declared: Declaration[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: str | Iterable[str] | None,
+) -> Operation[E]:
     """Add a row, or change the one it conflicts with."""
     if not conflict:
         raise InvalidValue(
             f"upsert of {declared.name} names no field of the conflict",
-            hint="repo.upsert(entity, 'model_id')",
+            hint="repo.upsert(entity, 'model_id', changing=('max_tokens',))",
             entity=declared.name,
         )
+    named = (changing,) if isinstance(changing, str) else changing
+    fields = None if named is None else tuple(named)
     return Operation(
-        lambda m: Execute(*queries.upsert(m, entity, conflict), m.make), _first, written=entity
+        lambda m: Execute(*queries.upsert(m, entity, conflict, fields), m.make),
+        _first,
+        written=entity,
     )
 
 
 def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
     """Change fields of a row, given by its key or as it was read."""
-    read_at = None
+    changes = dict(changes)
+    version = changes.pop("if_version", ANY_VERSION)
     key = row
     if isinstance(row, declared.entity):
-        read_at = getattr(row, queries.stamp_of(declared))
+        read = getattr(row, queries.version_of(declared).field)
+        if version is not ANY_VERSION:
+            raise InvalidValue(
+                f"update of {declared.name} was given a row, which has its version, and if_version",
+                entity=declared.name,
+            )
+        version = read
         parts = tuple(getattr(row, field) for field in declared.key)
         key = parts if len(parts) > 1 else parts[0]
+    elif version is not ANY_VERSION:
+        version = queries.read_version(declared, version)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
             return outcome.items[0]  # type: ignore[no-any-return]
-        if read_at is None:
+        if version is ANY_VERSION:
             raise _not_found(declared, key)
+        told = declared.told_key(key)
         raise StaleRow(
-            f"{declared.name} {key} was changed or deleted since it was read at {read_at}",
+            f"{declared.name} {told} was changed or deleted since it had the version {version}",
             hint="read it again and decide anew",
             entity=declared.name,
-            value=key,
+            value=told,
         )
 
     return Operation(
-        lambda m: Execute(*queries.update(m, key, changes, read_at), m.make),
+        lambda m: Execute(*queries.update(m, key, changes, version), m.make),
         finish,
         written=changes,
     )
@@ -202,11 +292,33 @@ def delete(declared: Declaration[Any], key: Any) -> Operation[None]:
 def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> Operation[list[Any]]:
     """The rows of the user's own SQL."""
 
-    def step(mapping: Mapping[Any], *others: Mapping[Any]) -> Step:
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
         statement = own_query(mapping, others, text, parameters)
-        return Execute(*statement, make_of=mapping.maker)
+        return Execute(*statement, make_of=mapping.makers)
 
     return Operation(step, _items, join=join)
+
+
+def own_rows(
+    make_of: MakeOf, text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[list[Any]]:
+    """The rows of the user's own SQL as values of a type of theirs."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters), make_of=make_of)
+
+    return Operation(step, _items, join=join)
+
+
+def own_statement(
+    text: str, parameters: Parameters, join: tuple[Source[Any], ...]
+) -> Operation[int]:
+    """The user's own SQL; how many rows it touched."""
+
+    def step(mapping: TableMapping[Any], *others: TableMapping[Any]) -> Step:
+        return Execute(*own_query(mapping, others, text, parameters))
+
+    return Operation(step, lambda outcome: outcome.count, join=join)
 
 
 def _items(outcome: Outcome) -> list[Any]:
@@ -217,9 +329,17 @@ def _first(outcome: Outcome) -> Any:
     return outcome.items[0]
 
 
-def _not_found(declared: Declaration[Any], key: Any) -> NotFound:
+def _refuse_lock(wanted: Wanted, call: str) -> None:
+    if "lock" in wanted:
+        raise InvalidValue(f"{call}() locks no rows: find() does", field="lock")
+
+
+def _not_found(declared: Declaration[Any], key: Any, lock: Lock | None = None) -> NotFound:
+    key = declared.told_key(key)
+    free = "unlocked " if lock and lock.endswith("skip locked") else ""
+    named = "key" if len(declared.key) > 1 else declared.key[0]
     return NotFound(
-        f"no {declared.name} has the {'key' if len(declared.key) > 1 else declared.key[0]} {key}",
+        f"no {free}{declared.name} has the {named} {key}",
         entity=declared.name,
         field=", ".join(declared.key),
         value=key,

@@ -1,3 +1,4 @@
+# Made from postgres_async.py by `make sync`: change that, not this.
 """Taking a repository's steps on PostgreSQL: on a connection, or on a pool's connections.
 
 Nothing here commits what it did not begin: on a connection a statement joins the transaction that
@@ -8,63 +9,72 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor, ServerCursor
+from psycopg import ClientCursor, Connection, Cursor, ServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from pyorm.collector import pause_for
-from pyorm.contract import Source
-from pyorm.errors import ContractChanged
+from pyorm.collector import PutOff
+from pyorm.contract import Source, current
+from pyorm.describing import describe
+from pyorm.errors import ContractChanged, InvalidValue
+from pyorm.joined import joined
+from pyorm.loading import Unreadable, column_names, read_again
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
+    CHUNK,
     Copy,
     Execute,
     ExecuteMany,
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
+    cursor_numbers,
+    needs_transaction,
     run,
     run_again,
 )
 from pyorm.rows import Make
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGresult
     from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 
-CHUNK = 1_000
-"""How many rows are made at once: few enough to stay in the processor's caches."""
 
-cursor_numbers = count(1)
-
-
-class PostgresSession:
+class PostgresBackend:
     """Takes steps, each call on its own.
 
     Args:
         on: the connection or the pool.
-        pause_collector: whether large results may pause the garbage collector.
+        pause_collector: whether large results may put the garbage collector off.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: Connection[Any] | ConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: Connection[Any] | ConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
-        """The connection, or one of the pool's until the block ends."""
+        """The connection, or one of the pool's: that of its open transaction, or until the end."""
         if isinstance(self._on, Connection):
             yield self._on
+        elif (open_one := joined(self._on)) is not None:
+            yield open_one
         else:
             with self._on.connection() as connection:
                 yield connection
@@ -73,18 +83,30 @@ class PostgresSession:
         """Do an operation."""
         if isinstance(self._on, Connection):
             return self._run(self._on, source, operation)
-        with self._on.connection() as connection:
-            return self._run(connection, source, operation)
+        if (open_one := joined(self._on)) is not None:
+            return self._run(open_one, source, operation)
+        # As pool.connection() does, but for its generator and for a commit of nothing.
+        connection = self._on.getconn()
+        try:
+            result = self._run(connection, source, operation)
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.commit()
+            return result
+        except BaseException:
+            with connection:
+                raise  # through psycopg's own block, which rolls back
+        finally:
+            self._on.putconn(connection)
 
     def _run(self, connection: Connection[Any], source: Source[Any], operation: Operation[T]) -> T:
-        mapping = source.current()
+        mapping = current(source)
         if mapping is None or operation.join:
             return self._drive(connection, run(source, operation, connection.pgconn))
         # Nearly every call ends here, so the first try is spared the generator.
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(self._execute(connection, step))
             return operation.finish(self._take(connection, step))
         except psycopg.Error as error:
@@ -92,21 +114,32 @@ class PostgresSession:
             return self._drive(connection, steps)
 
     def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
-        """Read rows as they are wanted; a server-side cursor needs a transaction."""
+        """Read rows as they are wanted, by a cursor that the server holds.
+
+        On the caller's connection the cursor is held beyond the transaction that it is declared
+        in, so what the caller does meanwhile is committed when the caller says so. A connection of
+        the pool is the stream's own, and so is the transaction.
+        """
         with self.connection() as connection:
-            begins = needs_transaction(connection)
+            own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
-                    with connection.transaction() if begins else nullcontext():
+                    with connection.transaction() if own else nullcontext():
                         steps = run(source, operation, connection.pgconn)
                         cursor, make = self._drive(connection, steps)
                         with cursor:
-                            while rows := cursor.fetchmany(CHUNK):
+                            while rows := fetch(cursor, CHUNK):
                                 yield from make(rows)
                     return
                 except ContractChanged:
-                    if not (begins and attempts_left):
+                    if not (own and attempts_left):
                         raise
+                except Unreadable as error:
+                    raise error.of(source.declared) from error.__cause__
+
+    def _is_own(self, connection: Connection[Any]) -> bool:
+        """Whether a connection is only for the call, so that nobody else writes on it."""
+        return connection is not self._on and connection is not joined(self._on)
 
     def _drive(self, connection: Connection[Any], steps: Steps[T]) -> T:
         """Take a generator's steps until it has its result."""
@@ -124,10 +157,23 @@ class PostgresSession:
             return result
 
     def _take(self, connection: Connection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    def _do(self, connection: Connection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -135,21 +181,27 @@ class PostgresSession:
                     write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = Cursor(connection)
+            cursor = connection.cursor()
             with connection.transaction() if connection.autocommit else nullcontext():
                 cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            opened = ServerCursor(connection, name, row_factory=tuple_row)
+            hold = not self._is_own(connection)
+            opened = connection.cursor(name, row_factory=tuple_row, withhold=hold)
             opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         connection.rollback()
         return Outcome([], 0)
 
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
-        cursor = Cursor(connection, row_factory=tuple_row)
-        cursor.execute(step.statement, step.parameters, binary=True)
+        if step.locks:
+            self._check_lock(connection)
+        if step.make_of is not None and not step.make_of.knows(step.statement):
+            step.make_of.learn(step.statement, self._describe(connection, step))
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, ClientCursor)
+        cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:
@@ -157,24 +209,49 @@ class PostgresSession:
             if result is None or not result.nfields:
                 return Outcome([], rowcount)
             if step.make_of is None:
-                return Outcome(cursor.fetchall(), rowcount)
+                return Outcome(fetch(cursor, rowcount), rowcount)
             make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
-            return Outcome(make(cursor.fetchall()), rowcount)
+            try:
+                rows = cursor.fetchall()
+            except Exception as error:
+                rows = read_again(cursor.pgresult, cursor, error)
+            return Outcome(make(rows), rowcount)
         made: list[Any] = []
-        with pause_for(rowcount, allowed=self._pause):
-            while rows := cursor.fetchmany(CHUNK):
-                made += make(rows)
+        while len(made) < rowcount:
+            # The rows are here already: no await in this block waits for the server.
+            with PutOff() if self._pause else nullcontext():
+                made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
+    def _check_lock(self, connection: Connection[Any]) -> None:
+        """Refuse to lock rows for no longer than the statement takes."""
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if alone and (connection.autocommit or connection is not self._on):
+            raise InvalidValue(
+                "a lock lasts until the end of the transaction, and none is open",
+                hint="with db.transaction() as tx: tx[Model].get(key, lock='update')",
+            )
 
-def column_names(result: PGresult) -> tuple[str, ...]:
-    """The names of a result's columns."""
-    # Cursor.description costs twenty microseconds; this costs two.
-    return tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
+    def _describe(self, connection: Connection[Any], step: Execute) -> tuple[str, ...]:
+        """The names of a statement's columns, before it is sent."""
+        if needs_transaction(connection):
+            with connection.transaction():
+                return self._describe(connection, step)
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
+        with connection.lock:
+            return connection.wait(describe(connection, step.statement, step.parameters))
 
 
-def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
-    """Whether several statements need a transaction begun for them."""
-    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
-    return connection.autocommit and idle
+def fetch(cursor: Cursor[Any] | ServerCursor[Any], rows: int) -> list[Any]:
+    """The next rows of a cursor, so many; all that are left when psycopg cannot load one.
+
+    Raises:
+        Unreadable: for a value that Python has no type for.
+    """
+    first = 0 if isinstance(cursor, ServerCursor) else cursor.rownumber or 0
+    try:
+        return cursor.fetchmany(rows)
+    except Exception as error:
+        return read_again(cursor.pgresult, cursor, error, first)

@@ -1,4 +1,8 @@
-"""Taking a repository's steps on PostgreSQL, async: postgres.py with the waits."""
+"""Taking a repository's steps on PostgreSQL: on a connection, or on a pool's connections.
+
+Nothing here commits what it did not begin: on a connection a statement joins the transaction that
+is open, or leaves open the one that psycopg begins for it; a pool commits its own connections.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,34 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from pyorm.collector import pause_for
-from pyorm.contract import Source
-from pyorm.errors import ContractChanged
+from pyorm.collector import PutOff
+from pyorm.contract import Source, current
+from pyorm.describing import describe
+from pyorm.errors import ContractChanged, InvalidValue
+from pyorm.joined import joined
+from pyorm.loading import Unreadable, column_names, read_again
+from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
+    CHUNK,
     Copy,
     Execute,
     ExecuteMany,
     OpenCursor,
     Operation,
     Outcome,
+    Rollback,
     Step,
     Steps,
+    cursor_numbers,
+    needs_transaction,
     run,
     run_again,
 )
-from pyorm.postgres import CHUNK, column_names, cursor_numbers, needs_transaction
 from pyorm.rows import Make
 
 if TYPE_CHECKING:
@@ -36,25 +47,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncPostgresSession:
+class AsyncPostgresBackend:
     """Takes steps, each call on its own.
 
     Args:
         on: the connection or the pool.
-        pause_collector: whether large results may pause the garbage collector.
+        pause_collector: whether large results may put the garbage collector off.
+        on_query: is called after each statement.
     """
 
     def __init__(
-        self, on: AsyncConnection[Any] | AsyncConnectionPool[Any], *, pause_collector: bool = True
+        self,
+        on: AsyncConnection[Any] | AsyncConnectionPool[Any],
+        *,
+        pause_collector: bool = True,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._on = on
+        self._on_query = on_query
         self._pause = pause_collector
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The connection, or one of the pool's until the block ends."""
+        """The connection, or one of the pool's: that of its open transaction, or until the end."""
         if isinstance(self._on, AsyncConnection):
             yield self._on
+        elif (open_one := joined(self._on)) is not None:
+            yield open_one
         else:
             async with self._on.connection() as connection:
                 yield connection
@@ -63,20 +82,32 @@ class AsyncPostgresSession:
         """Do an operation."""
         if isinstance(self._on, AsyncConnection):
             return await self._run(self._on, source, operation)
-        async with self._on.connection() as connection:
-            return await self._run(connection, source, operation)
+        if (open_one := joined(self._on)) is not None:
+            return await self._run(open_one, source, operation)
+        # As pool.connection() does, but for its generator and for a commit of nothing.
+        connection = await self._on.getconn()
+        try:
+            result = await self._run(connection, source, operation)
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.commit()
+            return result
+        except BaseException:
+            async with connection:
+                raise  # through psycopg's own block, which rolls back
+        finally:
+            await self._on.putconn(connection)
 
     async def _run(
         self, connection: AsyncConnection[Any], source: Source[Any], operation: Operation[T]
     ) -> T:
-        mapping = source.current()
+        mapping = current(source)
         if mapping is None or operation.join:
             return await self._drive(connection, run(source, operation, connection.pgconn))
         # Nearly every call ends here, so the first try is spared the generator.
         alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             step = operation.step(mapping)
-            if isinstance(step, Execute):
+            if isinstance(step, Execute) and self._on_query is None:
                 return operation.finish(await self._execute(connection, step))
             return operation.finish(await self._take(connection, step))
         except psycopg.Error as error:
@@ -86,22 +117,33 @@ class AsyncPostgresSession:
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
     ) -> AsyncIterator[T]:
-        """Read rows as they are wanted; a server-side cursor needs a transaction."""
+        """Read rows as they are wanted, by a cursor that the server holds.
+
+        On the caller's connection the cursor is held beyond the transaction that it is declared
+        in, so what the caller does meanwhile is committed when the caller says so. A connection of
+        the pool is the stream's own, and so is the transaction.
+        """
         async with self.connection() as connection:
-            begins = needs_transaction(connection)
+            own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
-                    async with connection.transaction() if begins else nullcontext():
+                    async with connection.transaction() if own else nullcontext():
                         steps = run(source, operation, connection.pgconn)
                         cursor, make = await self._drive(connection, steps)
                         async with cursor:
-                            while rows := await cursor.fetchmany(CHUNK):
+                            while rows := await fetch(cursor, CHUNK):
                                 for made in make(rows):
                                     yield made
                     return
                 except ContractChanged:
-                    if not (begins and attempts_left):
+                    if not (own and attempts_left):
                         raise
+                except Unreadable as error:
+                    raise error.of(source.declared) from error.__cause__
+
+    def _is_own(self, connection: AsyncConnection[Any]) -> bool:
+        """Whether a connection is only for the call, so that nobody else writes on it."""
+        return connection is not self._on and connection is not joined(self._on)
 
     async def _drive(self, connection: AsyncConnection[Any], steps: Steps[T]) -> T:
         """Take a generator's steps until it has its result."""
@@ -119,10 +161,23 @@ class AsyncPostgresSession:
             return result
 
     async def _take(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return await self._do(connection, step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = await self._do(connection, step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    async def _do(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
         if isinstance(step, Execute):
             return await self._execute(connection, step)
         if isinstance(step, Copy):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with cursor.copy(step.statement) as copy:
                 copy.set_types(step.types)
                 write_row = copy.write_row
@@ -130,21 +185,27 @@ class AsyncPostgresSession:
                     await write_row(row)
             return Outcome([], cursor.rowcount)
         if isinstance(step, ExecuteMany):
-            cursor = AsyncCursor(connection)
+            cursor = connection.cursor()
             async with connection.transaction() if connection.autocommit else nullcontext():
                 await cursor.executemany(step.statement, step.rows)
             return Outcome([], cursor.rowcount)
         if isinstance(step, OpenCursor):
             name = f"pyorm_{next(cursor_numbers)}"
-            opened = AsyncServerCursor(connection, name, row_factory=tuple_row)
+            hold = not self._is_own(connection)
+            opened = connection.cursor(name, row_factory=tuple_row, withhold=hold)
             await opened.execute(step.statement, step.parameters, binary=True)
             return Outcome([opened], 0)
         await connection.rollback()
         return Outcome([], 0)
 
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
-        cursor = AsyncCursor(connection, row_factory=tuple_row)
-        await cursor.execute(step.statement, step.parameters, binary=True)
+        if step.locks:
+            self._check_lock(connection)
+        if step.make_of is not None and not step.make_of.knows(step.statement):
+            step.make_of.learn(step.statement, await self._describe(connection, step))
+        cursor = connection.cursor(row_factory=tuple_row)
+        binary = not isinstance(cursor, AsyncClientCursor)
+        await cursor.execute(step.statement, step.parameters, binary=binary)
         rowcount = cursor.rowcount
         make = step.make
         if make is None:
@@ -152,13 +213,49 @@ class AsyncPostgresSession:
             if result is None or not result.nfields:
                 return Outcome([], rowcount)
             if step.make_of is None:
-                return Outcome(await cursor.fetchall(), rowcount)
+                return Outcome(await fetch(cursor, rowcount), rowcount)
             make = step.make_of(column_names(result))
         if rowcount <= CHUNK:
-            return Outcome(make(await cursor.fetchall()), rowcount)
+            try:
+                rows = await cursor.fetchall()
+            except Exception as error:
+                rows = read_again(cursor.pgresult, cursor, error)
+            return Outcome(make(rows), rowcount)
         made: list[Any] = []
-        # The rows are here already: no await in this block waits for the server.
-        with pause_for(rowcount, allowed=self._pause):
-            while rows := await cursor.fetchmany(CHUNK):
-                made += make(rows)
+        while len(made) < rowcount:
+            # The rows are here already: no await in this block waits for the server.
+            with PutOff() if self._pause else nullcontext():
+                made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
+
+    def _check_lock(self, connection: AsyncConnection[Any]) -> None:
+        """Refuse to lock rows for no longer than the statement takes."""
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if alone and (connection.autocommit or connection is not self._on):
+            raise InvalidValue(
+                "a lock lasts until the end of the transaction, and none is open",
+                hint="with db.transaction() as tx: tx[Model].get(key, lock='update')",
+            )
+
+    async def _describe(self, connection: AsyncConnection[Any], step: Execute) -> tuple[str, ...]:
+        """The names of a statement's columns, before it is sent."""
+        if needs_transaction(connection):
+            async with connection.transaction():
+                return await self._describe(connection, step)
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            await connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
+        async with connection.lock:
+            return await connection.wait(describe(connection, step.statement, step.parameters))
+
+
+async def fetch(cursor: AsyncCursor[Any] | AsyncServerCursor[Any], rows: int) -> list[Any]:
+    """The next rows of a cursor, so many; all that are left when psycopg cannot load one.
+
+    Raises:
+        Unreadable: for a value that Python has no type for.
+    """
+    first = 0 if isinstance(cursor, AsyncServerCursor) else cursor.rownumber or 0
+    try:
+        return await cursor.fetchmany(rows)
+    except Exception as error:
+        return read_again(cursor.pgresult, cursor, error, first)

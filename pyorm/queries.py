@@ -2,54 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString, TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString, TypeVar, get_args
+from uuid import UUID
 
 from psycopg import sql
 
 from pyorm.conditions import Order, Shape, conditions, limit_of, order_by, order_of, where
-from pyorm.entity import Declaration
+from pyorm.entity import Declaration, DeclaredColumn, Lock
 from pyorm.errors import InvalidValue
 from pyorm.filters import Match
-from pyorm.mapping import Mapping
+from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping, Writer
 
 E = TypeVar("E")
 Statement = tuple[bytes, Any]
 
+ANY_VERSION: Final = object()
+"""The version of an update that asks for none; None is the version of a row that has null."""
 
-def get(mapping: Mapping[Any], key: Any) -> Statement:
+
+def get(mapping: TableMapping[Any], key: Any, lock: Lock | None = None) -> Statement:
     """One row by its key."""
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            mapping.selected, mapping.relation, _key_test(mapping)
+        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
+            mapping.selected, mapping.relation, mapping.key_test, locking(mapping, lock)
         )
 
-    return mapping.text("get", text), mapping.key(key)
+    return mapping.text(("get", lock), text), mapping.key(key)
 
 
-def find(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """The rows that match a filter, in its order, up to its limit."""
     shape, values = conditions(mapping, wanted)
     order = order_of(mapping, wanted.get("order", ()))
     limit = wanted.get("limit")
+    lock = lock_of(wanted.get("lock"))
     if limit is not None:
         values.append(limit_of(limit))
 
     def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {}{}{}{}").format(
+        return sql.SQL("SELECT {} FROM {}{}{}{}{}").format(
             mapping.selected,
             mapping.relation,
             where(mapping, shape),
             order_by(mapping, order),
             _limit(mapping) if limit is not None else sql.SQL(""),
+            locking(mapping, lock),
         )
 
-    return mapping.text(("find", shape, order, limit is None), text), tuple(values)
+    return mapping.text(("find", shape, order, limit is None, lock), text), tuple(values)
 
 
-def count(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def lock_of(lock: Any) -> Lock | None:
+    """Read a lock.
+
+    Raises:
+        InvalidValue: when there is no such lock of rows.
+    """
+    if lock is None or lock in get_args(Lock):
+        return lock  # type: ignore[no-any-return]
+    raise InvalidValue(f"a lock is one of {', '.join(map(repr, get_args(Lock)))}, not {lock!r}")
+
+
+def locking(mapping: TableMapping[Any], lock: Lock | None) -> sql.Composable:
+    """FOR UPDATE and its like; SQLite, whose transactions lock the database, has none."""
+    if lock is None or mapping.backend == SQLITE:
+        return sql.SQL("")
+    return sql.SQL(" FOR ") + sql.SQL(lock.upper())
+
+
+def count(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """How many rows match a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT count(*) FROM {}{}").format(mapping.relation, where(mapping, shape))
@@ -57,9 +84,9 @@ def count(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
     return mapping.text(("count", shape), text), tuple(values)
 
 
-def exists(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
+def exists(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
     """Whether a row matches a filter."""
-    shape, values = _only_conditions(mapping, wanted)
+    shape, values = only_conditions(mapping, wanted)
 
     def text() -> sql.Composable:
         return sql.SQL("SELECT EXISTS (SELECT 1 FROM {}{})").format(
@@ -70,7 +97,7 @@ def exists(mapping: Mapping[Any], wanted: dict[str, Any]) -> Statement:
 
 
 def page(
-    mapping: Mapping[Any], wanted: dict[str, Any], order: Order, after: list[Any] | None
+    mapping: TableMapping[Any], wanted: dict[str, Any], order: Order, after: list[Any] | None
 ) -> Statement:
     """The rows of a filter that follow the last one of the page before, and one more.
 
@@ -83,10 +110,11 @@ def page(
     shape, values = conditions(mapping, wanted)
     if after is not None:
         last = [
-            mapping.storages[field].encode(value)
+            mapping.stored_values(field, value)
             for (field, _), value in zip(order, after, strict=True)
         ]
-        values += last if _one_way(order) else [v for i in range(len(last)) for v in last[: i + 1]]
+        rounds = [last] if _one_way(order) else [last[: i + 1] for i in range(len(last))]
+        values += [value for fields in rounds for stored in fields for value in stored]
     values.append(limit_of(wanted["limit"]) + 1)
 
     def text() -> sql.Composable:
@@ -102,54 +130,121 @@ def page(
     return mapping.text(("page", shape, order, after is None), text), tuple(values)
 
 
-def insert(mapping: Mapping[E], entity: E) -> Statement:
+def insert(mapping: TableMapping[E], entity: E) -> Statement:
     """Add a row and return it."""
+    writer = mapping.writer(entity)
 
     def text() -> sql.Composable:
-        return _insert(mapping) + sql.SQL(" RETURNING ") + mapping.selected
+        return insert_into(mapping, writer) + sql.SQL(" RETURNING ") + mapping.selected
 
-    return mapping.text("insert", text), mapping.encode(entity)
+    return mapping.text(("insert", writer.left_out), text), writer.encode(entity)
 
 
-def insert_many(mapping: Mapping[Any]) -> bytes:
+def insert_many(mapping: TableMapping[Any], writer: Writer) -> bytes:
     """Add a row and return nothing."""
-    return mapping.text("insert_many", lambda: _insert(mapping))
+    shape = ("insert_many", writer.left_out)
+    return mapping.text(shape, lambda: insert_into(mapping, writer))
 
 
-def copy(mapping: Mapping[Any]) -> tuple[bytes, list[str]]:
+def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
     """Add rows by binary COPY: the statement, and the types of its columns."""
 
     def text() -> sql.Composable:
         return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            mapping.relation, mapping.all_names
+            mapping.relation, _names(mapping, writer)
         )
 
     # COPY takes no parameters, so a percent sign is one here.
-    statement = mapping.text("copy", text).replace(b"%%", b"%")
-    return statement, [storage.copy_type for _, storage in mapping.columns]
+    statement = mapping.text(("copy", writer.left_out), text).replace(b"%%", b"%")
+    return statement, [storage.copy_type for _, storage in writer.columns]
 
 
-def upsert(mapping: Mapping[E], entity: E, conflict: tuple[str, ...]) -> Statement:
-    """Add a row, or change the one that has the same values in the conflict's fields."""
+def upsert(
+    mapping: TableMapping[E],
+    entity: E,
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    *,
+    returning: bool = True,
+) -> Statement:
+    """Add a row, or change the one that has the same values in the conflict's fields.
+
+    Args:
+        mapping: the entity.
+        entity: the row.
+        conflict: fields over which a unique index stands.
+        changing: the fields that a row that is there takes over from the entity.
+        returning: whether the row comes back.
+    """
+    declared = mapping.declared
     for field in conflict:
-        mapping.declared.column(field)
+        declared.column(field)
+    writer = mapping.writer(entity)
+    changed = tuple(_changing(mapping, conflict, changing, writer.left_out))
+    touched = _touched(mapping, changed) if changed or changing is None else ()
+    values = tuple(
+        mapping.storages[column.field].encode(column.on_update())
+        for column in touched
+        if column.on_update
+    )
 
     def text() -> sql.Composable:
-        kept = {*conflict, *mapping.declared.key}
-        changed = [c.field for c in mapping.declared.columns if not c.fixed and c.field not in kept]
-        sets = [sql.SQL("{0} = excluded.{0}").format(mapping.names[field]) for field in changed]
-        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} RETURNING {}").format(
-            _insert(mapping),
+        take = sql.SQL("{0} = excluded.{0}")
+        sets: list[sql.Composable] = [take.format(mapping.names[field]) for field in changed]
+        sets += [_touch(mapping, column, sql.SQL("kept.")) for column in touched]
+        # Of a row that stays as it is a column is set to itself, so that it comes back.
+        sets = sets or [take.format(mapping.names[conflict[0]])]
+        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {}{}").format(
+            insert_into(mapping, writer, " AS kept"),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(", ").join(sets),
-            mapping.selected,
+            sql.SQL(" RETURNING ") + mapping.selected if returning else sql.SQL(""),
         )
 
-    return mapping.text(("upsert", conflict), text), mapping.encode(entity)
+    shape = ("upsert", conflict, changed, touched, writer.left_out, returning)
+    return mapping.text(shape, text), (*writer.encode(entity), *values)
+
+
+def _changing(
+    mapping: TableMapping[Any],
+    conflict: tuple[str, ...],
+    changing: Sequence[str] | None,
+    left_out: frozenset[str],
+) -> Iterator[str]:
+    """The fields that an upsert changes in a row that is there.
+
+    Raises:
+        InvalidValue: when they are not named, though the entity may hold some by default only.
+    """
+    declared = mapping.declared
+    kept = {*conflict, *declared.key, *left_out}
+    if changing is not None:
+        for field in changing:
+            _check_change(mapping, field, None)
+            if field in left_out:
+                raise InvalidValue(
+                    f"{declared.name}.{field} is to change, but the entity leaves it to the server",
+                    entity=declared.name,
+                    field=field,
+                )
+            yield field
+        return
+    for column in declared.columns:
+        if column.fixed or column.version or column.on_update or column.field in kept:
+            continue
+        if not column.required:
+            raise InvalidValue(
+                f"an upsert of {declared.name} names no fields to change: {column.field} of a row "
+                f"that is there would become what may be only the entity's default",
+                hint="repo.upsert(entity, 'model_id', changing=('max_tokens', 'status'))",
+                entity=declared.name,
+                field=column.field,
+            )
+        yield column.field
 
 
 def update(
-    mapping: Mapping[Any], key: Any, changes: dict[str, Any], read_at: Any = None
+    mapping: TableMapping[Any], key: Any, changes: dict[str, Any], version: Any = ANY_VERSION
 ) -> Statement:
     """Change fields of one row and return it.
 
@@ -157,98 +252,196 @@ def update(
         mapping: the entity.
         key: the row's key.
         changes: the new values; a field with on_update that is not among them gets its own.
-        read_at: what the field with on_update must still hold, None to change the row anyway.
+        version: what the version must still be, None for null, ANY_VERSION for any.
     """
     declared = mapping.declared
-    values = {}
-    for field, value in changes.items():
-        _check_change(mapping, field, value)
-        values[field] = mapping.storages[field].encode(value)
-    if not values:
-        raise InvalidValue(f"an update of {declared.name} without a field", entity=declared.name)
-    for column, storage in mapping.columns:
-        if column.on_update and column.field not in values:
-            values[column.field] = storage.encode(column.on_update())
-    stamp = stamp_of(declared) if read_at is not None else None
-    last = (mapping.storages[stamp].encode(read_at),) if stamp else ()
+    changing = changes_of(mapping, changes)
+    checked = version_of(declared) if version is not ANY_VERSION else None
+    last: tuple[Any, ...] = ()
+    if checked:
+        encode = mapping.storages[checked.field].encode
+        last = (None if version is None else encode(version),)
 
     def text() -> sql.Composable:
-        tests = _key_test(mapping)
-        if stamp:
-            tests = sql.SQL("{} AND {} = {}").format(tests, mapping.names[stamp], mapping.mark)
+        tests = mapping.key_test
+        if checked:
+            same = "{} AND {} IS NOT DISTINCT FROM {}"
+            tests = sql.SQL(same if mapping.backend == POSTGRESQL else "{} AND {} IS {}").format(
+                tests, mapping.names[checked.field], mapping.mark
+            )
         return sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {}").format(
-            mapping.relation,
-            _tests(mapping, tuple(values), ", "),
-            tests,
-            mapping.selected,
+            mapping.relation, changing.sets(mapping), tests, mapping.selected
         )
 
-    shape = ("update", tuple(values), stamp)
-    return mapping.text(shape, text), (*values.values(), *mapping.key(key), *last)
+    shape = ("update", changing.shape, checked)
+    return mapping.text(shape, text), (*changing.values, *mapping.key(key), *last)
 
 
-def delete(mapping: Mapping[Any], key: Any) -> Statement:
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update sets.
+
+    Args:
+        changed: the fields that are given new values.
+        touched: the columns that change by themselves.
+        values: the parameters of both.
+    """
+
+    changed: tuple[str, ...]
+    touched: tuple[DeclaredColumn, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def shape(self) -> Hashable:
+        """What updates of one text have in common."""
+        return self.changed, self.touched
+
+    def sets(self, mapping: TableMapping[Any]) -> sql.Composable:
+        """The list after SET."""
+        sets = [_equals(mapping, field) for field in self.changed]
+        sets += [_touch(mapping, column, sql.SQL("")) for column in self.touched]
+        return sql.SQL(", ").join(sets)
+
+
+def changes_of(mapping: TableMapping[Any], changes: dict[str, Any]) -> Changes:
+    """What an update sets: the new values, and what changes with each update by itself.
+
+    Raises:
+        InvalidValue: when there are none, or a field cannot be changed so.
+    """
+    values = []
+    for field, value in changes.items():
+        _check_change(mapping, field, value)
+        values.append(mapping.storages[field].encode(value))
+    if not values:
+        name = mapping.declared.name
+        raise InvalidValue(f"an update of {name} without a field", entity=name)
+    touched = _touched(mapping, tuple(changes))
+    values += [
+        mapping.storages[column.field].encode(column.on_update())
+        for column in touched
+        if column.on_update
+    ]
+    return Changes(tuple(changes), touched, tuple(values))
+
+
+def _touched(mapping: TableMapping[Any], changed: Sequence[str]) -> tuple[DeclaredColumn, ...]:
+    """The columns that change with each update by themselves."""
+    return tuple(
+        column
+        for column, _ in mapping.columns
+        if (column.on_update or column.version) and column.field not in changed
+    )
+
+
+def _touch(mapping: TableMapping[Any], column: DeclaredColumn, row: sql.SQL) -> sql.Composable:
+    """`column = its next value`; a version never stays the same, however the clock goes."""
+    name = mapping.names[column.field]
+    old = row + name
+    if column.version and not column.on_update:
+        return sql.SQL("{} = coalesce({}, 0) + 1").format(name, old)
+    if not column.version or column.python is not datetime:
+        return _equals(mapping, column.field)
+    later = "{} = greatest({}, {} + interval '1 microsecond')"
+    if mapping.backend == SQLITE:
+        # The text of a time in UTC, with its last six digits counted up.
+        count_up = "substr({2}, 1, 20) || printf('%06d', substr({2}, 21, 6) + 1) || '+00:00'"
+        later = "{0} = max({1}, coalesce(" + count_up + ", ''))"
+    return sql.SQL(later).format(name, mapping.mark, old)
+
+
+def delete(mapping: TableMapping[Any], key: Any) -> Statement:
     """Delete one row by its key."""
 
     def text() -> sql.Composable:
-        return sql.SQL("DELETE FROM {} WHERE {}").format(mapping.relation, _key_test(mapping))
+        return sql.SQL("DELETE FROM {} WHERE {}").format(mapping.relation, mapping.key_test)
 
     return mapping.text("delete", text), mapping.key(key)
 
 
-def stamp_of(declared: Declaration[Any]) -> str:
-    """The field that tells when a row was changed last.
+def version_of(declared: Declaration[Any]) -> DeclaredColumn:
+    """The column that tells whether a row has changed.
 
     Raises:
-        InvalidValue: when the entity has none.
+        InvalidValue: when the entity declares none.
     """
-    for column in declared.columns:
-        if column.on_update:
-            return column.field
+    if declared.version is not None:
+        return declared.version
     raise InvalidValue(
-        f"nothing tells whether a {declared.name} changed: no field has on_update",
-        hint="update by the key, or declare updated_at: datetime = column(on_update=now, ...)",
+        f"nothing tells whether a {declared.name} changed: no field is its version",
+        hint="update by the key, or declare version: int = column(version=True, default=1)",
         entity=declared.name,
     )
 
 
-def _check_change(mapping: Mapping[Any], field: str, value: Any) -> None:
+_FROM_TEXT: dict[type[Any], Callable[[str], Any]] = {
+    int: int,
+    datetime: datetime.fromisoformat,
+    UUID: UUID,
+}
+
+
+def read_version(declared: Declaration[Any], version: Any) -> Any:
+    """A version as its field holds it; read from text, as a header of HTTP brings it."""
+    column = version_of(declared)
+    read = _FROM_TEXT.get(column.python)
+    if not isinstance(version, str) or read is None:
+        return version
+    try:
+        return read(version)
+    except ValueError:
+        raise InvalidValue(
+            f"{version!r} is no version of a {declared.name}",
+            entity=declared.name,
+            field=column.field,
+            value=version,
+        ) from None
+
+
+def _check_change(mapping: TableMapping[Any], field: str, value: Any) -> None:
     declared = mapping.declared
     if isinstance(value, Match):
         reason = f"{declared.name}.{field}: {value.operator}() is for filters"
+    elif declared.column(field).is_generated:
+        reason = f"{declared.name}.{field} is computed by the server"
     elif declared.column(field).fixed:
         reason = f"{declared.name}.{field} stays what it was when the row was added"
+    elif declared.column(field).version:
+        reason = f"{declared.name}.{field} is the version, which changes by itself"
     else:
         return
     raise InvalidValue(reason, entity=declared.name, field=field, value=value)
 
 
-def _only_conditions(mapping: Mapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
-    if "order" in wanted or "limit" in wanted:
-        raise InvalidValue("count() and exists() take no order and no limit")
+def only_conditions(mapping: TableMapping[Any], wanted: dict[str, Any]) -> tuple[Shape, list[Any]]:
+    """What a filter asks that has no order and no limit."""
+    for name in ("order", "limit", "lock"):
+        if name in wanted:
+            raise InvalidValue(f"only find() and its like take {name}=", field=name)
     return conditions(mapping, wanted)
 
 
-def _key_test(mapping: Mapping[Any]) -> sql.Composable:
-    return _tests(mapping, mapping.declared.key, " AND ")
+def _equals(mapping: TableMapping[Any], field: str) -> sql.Composable:
+    return sql.SQL("{} = {}").format(mapping.names[field], mapping.mark)
 
 
-def _tests(
-    mapping: Mapping[Any], fields: tuple[str, ...], between: LiteralString
+def insert_into(
+    mapping: TableMapping[Any], writer: Writer, alias: LiteralString = ""
 ) -> sql.Composable:
-    """`field = mark` for each field."""
-    pairs = [sql.SQL("{} = {}").format(mapping.names[field], mapping.mark) for field in fields]
-    return sql.SQL(between).join(pairs)
-
-
-def _insert(mapping: Mapping[Any]) -> sql.Composable:
-    marks = sql.SQL(", ").join([mapping.mark] * len(mapping.columns))
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        mapping.relation, mapping.all_names, marks
+    """The INSERT of a row, up to its values."""
+    if not writer.columns:
+        return sql.SQL("INSERT INTO {}{} DEFAULT VALUES").format(mapping.relation, sql.SQL(alias))
+    marks = sql.SQL(", ").join([mapping.mark] * len(writer.columns))
+    return sql.SQL("INSERT INTO {}{} ({}) VALUES ({})").format(
+        mapping.relation, sql.SQL(alias), _names(mapping, writer), marks
     )
 
 
-def _limit(mapping: Mapping[Any]) -> sql.Composable:
+def _names(mapping: TableMapping[Any], writer: Writer) -> sql.Composable:
+    return sql.SQL(", ").join(mapping.names[column.field] for column, _ in writer.columns)
+
+
+def _limit(mapping: TableMapping[Any]) -> sql.Composable:
     return sql.SQL(" LIMIT {}").format(mapping.mark)
 
 
@@ -256,21 +449,20 @@ def _one_way(order: Order) -> bool:
     return len({descends for _, descends in order}) == 1
 
 
-def _beyond(mapping: Mapping[Any], order: Order) -> sql.Composable:
+def _beyond(mapping: TableMapping[Any], order: Order) -> sql.Composable:
     """The condition that a row stands after another one; as a row comparison an index serves it."""
     if _one_way(order):
         return sql.SQL("({}) {} ({})").format(
-            sql.SQL(", ").join(mapping.names[field] for field, _ in order),
+            sql.SQL(", ").join(mapping.compared(field) for field, _ in order),
             sql.SQL("<" if order[0][1] else ">"),
-            sql.SQL(", ").join([mapping.mark] * len(order)),
+            sql.SQL(", ").join(mapping.stored(field) for field, _ in order),
         )
     steps = []
-    for i, (field, descends) in enumerate(order):
-        past = sql.SQL("{} < {}" if descends else "{} > {}").format(
-            mapping.names[field], mapping.mark
-        )
-        same = tuple(name for name, _ in order[:i])
-        steps.append(
-            sql.SQL("({} AND {})").format(_tests(mapping, same, " AND "), past) if same else past
-        )
+    for i, (_, descends) in enumerate(order):
+        tests = ["{} = {}"] * i + ["{} < {}" if descends else "{} > {}"]
+        step = [
+            sql.SQL(test).format(mapping.compared(name), mapping.stored(name))
+            for test, (name, _) in zip(tests, order[: i + 1], strict=True)
+        ]
+        steps.append(sql.SQL("({})").format(sql.SQL(" AND ").join(step)))
     return sql.SQL("({})").format(sql.SQL(" OR ").join(steps))

@@ -1,22 +1,36 @@
+# Made from repository_async.py by `make sync`: change that, not this.
 """Repositories: typed reads and writes of one entity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from psycopg import Connection
 
-from pyorm import operations
+from pyorm import bulk, operations
+from pyorm.bulk import Where
 from pyorm.contract import Contract, Source
-from pyorm.entity import HasFields, declaration
+from pyorm.entity import Key, Lock, declaration
+from pyorm.observe import OnQuery
 from pyorm.operation import Operation
 from pyorm.own_sql import Parameters
 from pyorm.pages import Page
-from pyorm.postgres import PostgresSession
+from pyorm.postgres import PostgresBackend
+from pyorm.results import rows_of, scalars_of
 from pyorm.rows import Make
-from pyorm.sources import is_sqlite, source_for
+from pyorm.sources import check_place, is_sqlite, signing_key, source_for
+from pyorm.typed import (
+    counts,
+    gives_one,
+    lists,
+    pages,
+    streams,
+    tells,
+    updates,
+    updates_where,
+    wheres,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,23 +38,10 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 E = TypeVar("E")
-E_co = TypeVar("E_co", covariant=True)
-P = ParamSpec("P")
 T = TypeVar("T")
-Key = UUID | str | int | tuple[Any, ...]
-"""A value of the key's field; for a uuid its text too. A tuple for a key of several fields."""
 
 
-class RepositoryOf(Protocol[E_co]):
-    """A repository, to the type checker: it tells the entity, and so the types of its fields."""
-
-    @property
-    def entity(self) -> type[E_co]:
-        """The entity."""
-        ...
-
-
-class Session(Protocol):
+class Backend(Protocol):
     """What takes a repository's operations to a database."""
 
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
@@ -60,8 +61,11 @@ class Repository(Generic[E]):
         on: a psycopg connection or pool, or an sqlite3 connection.
         contract: `new` or `old` when it is known which one the database stands under; `auto` to
             find out, and to follow a migration while it runs.
-        pause_collector: whether a large result may pause Python's garbage collector, which is
-            then off in the whole process for the time it takes to make the entities.
+        pause_collector: whether a large result may put Python's garbage collector off in the
+            whole process, for the few milliseconds in which 1,000 entities are made, each time.
+        cursor_key: signs the cursors of pages, which come back from outside. Without it the key is
+            PYORM_CURSOR_KEY of the environment, or the password of the database.
+        on_query: is called after each statement with a Query: what was sent, how long it took.
 
     A filter gives fields their values: `find(status=ModelStatus.ACTIVE, description=None)`, or a
     condition of pyorm.filters: `find(created_at=at_least(monday))`; `order="-created_at"` and
@@ -79,19 +83,23 @@ class Repository(Generic[E]):
         *,
         contract: Contract = "new",
         pause_collector: bool = True,
+        cursor_key: str | bytes | None = None,
+        on_query: OnQuery | None = None,
     ) -> None:
         self._declared = declaration(entity)
+        check_place(on, Connection)
+        self._cursor_key = cursor_key
         self._on = on
         self._contract = contract
         self._source = source_for(self._declared, on, contract)
-        self._session: Session
+        self._backend: Backend
         if is_sqlite(on):
-            from pyorm.sqlite import SqliteSession
+            from pyorm.sqlite import SqliteBackend
 
-            self._session = SqliteSession(cast("sqlite3.Connection", on))
+            self._backend = SqliteBackend(cast("sqlite3.Connection", on), on_query=on_query)
         else:
             on = cast("Connection[Any] | ConnectionPool[Any]", on)
-            self._session = PostgresSession(on, pause_collector=pause_collector)
+            self._backend = PostgresBackend(on, pause_collector=pause_collector, on_query=on_query)
 
     @property
     def entity(self) -> type[E]:
@@ -99,49 +107,53 @@ class Repository(Generic[E]):
         return self._declared.entity
 
     def _run(self, operation: Operation[T]) -> T:
-        return self._session.run(self._source, operation)
+        return self._backend.run(self._source, operation)
 
-    def get(self, key: Key) -> E:
+    def get(self, key: Key, *, lock: Lock | None = None) -> E:
         """The row of a key.
 
+        Args:
+            key: a value, or a tuple for a key of several fields.
+            lock: how the row is locked until the end of the transaction: "update",
+                "update nowait", "update skip locked", "share" and so on; find() and one() take it
+                too.
+
         Raises:
-            NotFound: when there is none.
+            NotFound: when there is none, or with "skip locked" none that is not locked.
         """
-        return self._run(operations.get(self._declared, key))
+        return self._run(operations.get(self._declared, key, lock))
 
     def get_many(self, keys: Iterable[Key]) -> list[E]:
         """The rows of several keys, in their order; a key that has none is left out."""
         return self._run(operations.get_many(self._declared, keys))
 
-    def find(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> list[E]:
+    @lists
+    def find(self, /, **wanted: Any) -> list[E]:
         """All rows that match the filter, in its order, up to its limit."""
-        return cast(Repository[E], self)._run(operations.find(wanted))
+        return self._run(operations.find(wanted))
 
-    def one(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> E:
+    @gives_one
+    def one(self, /, **wanted: Any) -> E:
         """The only row that matches the filter.
 
         Raises:
             NotFound: when none does.
             MultipleFound: when several do.
         """
-        repository = cast(Repository[E], self)
-        return repository._run(operations.one(repository._declared, wanted))
+        return self._run(operations.one(self._declared, wanted))
 
-    def count(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> int:
+    @counts
+    def count(self, /, **wanted: Any) -> int:
         """How many rows match the filter."""
-        return cast(Repository[E], self)._run(operations.count(wanted))
+        return self._run(operations.count(wanted))
 
-    def exists(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> bool:
+    @tells
+    def exists(self, /, **wanted: Any) -> bool:
         """Whether a row matches the filter."""
-        return cast(Repository[E], self)._run(operations.exists(wanted))
+        return self._run(operations.exists(wanted))
 
-    def page(
-        self: RepositoryOf[HasFields[P]],
-        after: str | None = None,
-        /,
-        *_: P.args,
-        **wanted: P.kwargs,
-    ) -> Page[E]:
+    @pages
+    def page(self, after: str | None = None, /, **wanted: Any) -> Page[E]:
         """Some rows of the filter, 50 or its limit, and the cursor of those that follow.
 
         Args:
@@ -151,12 +163,13 @@ class Repository(Generic[E]):
         Raises:
             InvalidCursor: when the cursor is damaged, or another query's.
         """
-        return cast(Repository[E], self)._run(operations.page(after, wanted))
+        key = signing_key(self._cursor_key, self._on)
+        return self._run(operations.page(after, wanted, key))
 
-    def stream(self: RepositoryOf[HasFields[P]], *_: P.args, **wanted: P.kwargs) -> Iterator[E]:
+    @streams
+    def stream(self, /, **wanted: Any) -> Iterator[E]:
         """The rows of the filter one after the other, kept by the server until they are wanted."""
-        repository = cast(Repository[E], self)
-        return repository._session.stream(repository._source, operations.stream(wanted))
+        return self._backend.stream(self._source, operations.stream(wanted))
 
     def add(self, entity: E) -> E:
         """Add a row; returns it as the database has it.
@@ -174,30 +187,33 @@ class Repository(Generic[E]):
         """
         return self._run(operations.add_many(entities))
 
-    def upsert(self, entity: E, *conflict: str) -> E:
+    def upsert(self, entity: E, *conflict: str, changing: str | Iterable[str] | None = None) -> E:
         """Add a row, or change the one with the same values in the fields of the conflict.
 
         Args:
             entity: the row; its key and its fixed fields only count when it is added.
             conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; fields with on_update and
+                the version change too, the others stay. With none the row stays as it is. It can
+                only be left out where no other field has a default.
         """
-        return self._run(operations.upsert(self._declared, entity, conflict))
+        return self._run(operations.upsert(self._declared, entity, conflict, changing))
 
-    def update(
-        self: RepositoryOf[HasFields[P]], row: Key | E, /, *_: P.args, **changes: P.kwargs
-    ) -> E:
+    @updates
+    def update(self, row: Key | E, /, **changes: Any) -> E:
         """Change fields of one row, and no others; returns it.
 
         Args:
-            row: the row's key; or the row as it was read, to change it only if nobody has since.
-            changes: the new values.
+            row: the row's key; or the row as it was read, to change it only if nobody has since,
+                which its version tells. Attributes that were set on it are not written.
+            changes: the new values; `if_version`, beside a key, is the version that the row must
+                still have, as a value or as text.
 
         Raises:
             NotFound: when no row has the key.
-            StaleRow: when the row was changed or deleted since it was read.
+            StaleRow: when the row was changed or deleted since it had the version.
         """
-        repository = cast(Repository[E], self)
-        return repository._run(operations.update(repository._declared, row, changes))
+        return self._run(operations.update(self._declared, row, changes))
 
     def delete(self, key: Key) -> None:
         """Delete a row.
@@ -206,6 +222,48 @@ class Repository(Generic[E]):
             NotFound: when there is none.
         """
         self._run(operations.delete(self._declared, key))
+
+    @wheres
+    def where(self, /, **wanted: Any) -> Where[E]:
+        """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
+        return Where(wanted)
+
+    @updates_where
+    def update_where(self, rows: Where[E], /, **changes: Any) -> int:
+        """Change fields of all rows that match a filter, in one statement; returns how many.
+
+        Args:
+            rows: which, by where(...); it must ask for something.
+            changes: the new values.
+        """
+        return self._run(bulk.update_where(self._declared, rows, changes))
+
+    @counts
+    def delete_where(self, /, **wanted: Any) -> int:
+        """Delete all rows that match a filter, which must ask for something; returns how many."""
+        return self._run(bulk.delete_where(wanted))
+
+    def add_missing(self, entity: E, *conflict: str) -> E | None:
+        """Add a row; None when there is one with the same values in the conflict's fields.
+
+        Args:
+            entity: the row.
+            conflict: the fields, over which a unique index stands.
+        """
+        return self._run(bulk.add_missing(self._declared, entity, conflict))
+
+    def upsert_many(
+        self, entities: Iterable[E], *conflict: str, changing: str | Iterable[str]
+    ) -> int:
+        """Add many rows, or change those that are there, all or none; returns how many.
+
+        Args:
+            entities: the rows.
+            conflict: the fields, over which a unique index stands.
+            changing: the fields that a row that is there takes over; none to leave it alone.
+        """
+        operation = bulk.upsert_many(self._declared, entities, conflict, changing)
+        return self._run(operation)
 
     def query(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
@@ -217,7 +275,50 @@ class Repository(Generic[E]):
             parameters: by position for `%s`, by name for `%(name)s`.
             join: other entities whose tables it names.
         """
-        sources = tuple(
-            source_for(declaration(entity), self._on, self._contract) for entity in join
+        return self._run(operations.query(text, parameters, self._sources(join)))
+
+    def rows(
+        self,
+        row_type: type[T],
+        text: str,
+        parameters: Parameters = None,
+        *,
+        join: Iterable[type[Any]] = (),
+    ) -> list[T]:
+        """The rows of a query in SQL of one's own, as values of a dataclass of one's own.
+
+        Args:
+            row_type: a dataclass; each column is the field of its name.
+            text: as for query.
+            parameters: as for query.
+            join: as for query.
+
+        Raises:
+            InvalidValue: when the columns are not the fields; nothing was sent.
+            MappingError: when a value is not of its field's type.
+        """
+        make = rows_of(row_type)
+        return self._run(operations.own_rows(make, text, parameters, self._sources(join)))
+
+    def scalars(
+        self,
+        value_type: type[T],
+        text: str,
+        parameters: Parameters = None,
+        *,
+        join: Iterable[type[Any]] = (),
+    ) -> list[T]:
+        """The values of a query of one column, as for rows."""
+        make = scalars_of(value_type)
+        return self._run(operations.own_rows(make, text, parameters, self._sources(join)))
+
+    def execute(
+        self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
+    ) -> int:
+        """Run SQL of one's own, as for query; returns how many rows it touched."""
+        return self._run(operations.own_statement(text, parameters, self._sources(join)))
+
+    def _sources(self, entities: Iterable[type[Any]]) -> tuple[Source[Any], ...]:
+        return tuple(
+            source_for(declaration(entity), self._on, self._contract) for entity in entities
         )
-        return self._run(operations.query(text, parameters, sources))

@@ -1,32 +1,31 @@
 """Rows to entities and back: small functions compiled once for an entity and its columns.
 
     def make(rows):
-        made = []
-        add = made.append
+        made = list(map(new, repeat(cls, len(rows))))
         try:
-            for v0, v1, v2 in rows:
-                o = new(cls)
+            for o, (v0, v1, v2) in zip(made, rows):
                 o.id = v0
                 o.model_id = v1
                 o.status = d2[v2]
-                add(o)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return try_again(rows, error)
         return made
 
 It costs one call for many rows instead of a constructor's call for each. An entity whose
-constructor does more (__post_init__), and a row that leaves fields to their defaults, get the call.
+constructor does more (__post_init__) gets the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import MappingError
-from pyorm.storage import Storage, to_uuid
+from pyorm.storage import Storage
+from pyorm.values import NAMES, to_uuid
 
 E = TypeVar("E")
 Rows = Sequence[tuple[Any, ...]]
@@ -34,28 +33,33 @@ Make = Callable[[Rows], list[E]]
 
 
 def row_maker(
-    declared: Declaration[E], columns: Sequence[tuple[Column, Storage]], *, strict: bool = False
+    declared: Declaration[E],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
+    *,
+    strict: bool = False,
 ) -> Make[E]:
     """Compile the function that makes entities of rows.
 
     Args:
         declared: the entity.
         columns: the columns of a row, in order.
-        strict: check for null and for uuids as text, because the rows come from SQL of the
-            user's own, which no NOT NULL and no column type vouches for.
+        strict: read uuids that are text, because the rows come from SQL of the user's own, where
+            no column's type vouches for them.
 
     Returns:
         The function; it raises MappingError.
     """
     cls = declared.entity
-    names: dict[str, Any] = {"new": object.__new__, "cls": cls, "__name__": __name__}
+    names: dict[str, Any] = {"new": object.__new__, "repeat": repeat, "cls": cls}
+    names["__name__"] = __name__
     values, lines = [], []
     tables: list[tuple[dict[Any, Any], Mapping[Any, Any]]] = []
     for i, (column, storage) in enumerate(columns):
         decode = storage.decode
         if strict and decode is None and column.python is UUID and not column.array:
             decode = to_uuid
-        if strict and not column.nullable:
+        # A table has no null where the field takes no None.
+        if not column.nullable and not isinstance(decode, Mapping):
             lines.append(f"if v{i} is None: raise ValueError('null')")
         if decode is None:
             values.append(f"v{i}")
@@ -72,15 +76,19 @@ def row_maker(
             values.append(f"d{i}(v{i})")
 
     fields = [column.field for column, _ in columns]
-    if len(fields) < len(declared.columns) or hasattr(cls, "__post_init__"):
+    frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    begin, each = "made = list(map(new, repeat(cls, len(rows))))", "o, ({}) in zip(made, rows)"
+    # A twin of a class with bases has another layout.
+    if hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
+        begin, each = "made = []", "{} in rows"
         pairs = zip(fields, values, strict=True)
-        lines.append(f"o = cls({', '.join(f'{field}=({value})' for field, value in pairs)})")
+        made_of = ", ".join(f"{field}=({value})" for field, value in pairs)
+        lines.append(f"made.append(cls({made_of}))")
     else:
-        frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         if frozen:
             # Its twin has the same slots and lets them be filled.
             names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
-        lines.append(f"o = new({'blank' if frozen else 'cls'})")
+            begin = begin.replace("cls", "blank")
         lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
         if frozen:
             lines.append("o.__class__ = cls")
@@ -99,12 +107,10 @@ def row_maker(
     body = "\n            ".join(lines)
     exec(
         f"def make(rows):\n"
-        f"    made = []\n"
-        f"    add = made.append\n"
+        f"    {begin}\n"
         f"    try:\n"
-        f"        for {_commas('v', len(columns))} in rows:\n"
+        f"        for {each.format(_commas('v', len(columns)))}:\n"
         f"            {body}\n"
-        f"            add(o)\n"
         f"    except (ValueError, TypeError, KeyError, AttributeError) as error:\n"
         f"        return try_again(rows, error)\n"
         f"    return made\n",
@@ -116,17 +122,21 @@ def row_maker(
 
 def _explanation(
     declared: Declaration[Any],
-    columns: Sequence[tuple[Column, Storage]],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
     rows: Rows,
     strict: bool,
 ) -> MappingError | None:
     """Find the value that a row maker stumbled over, and its row's key."""
     for row in rows:
         found = dict(zip((column.field for column, _ in columns), row, strict=True))
-        key = ", ".join(f"{field}={found[field]}" for field in declared.key if field in found)
+        key = ", ".join(
+            f"{field}={declared.told(field, found[field])}"
+            for field in declared.key
+            if field in found
+        )
         for (column, storage), value in zip(columns, row, strict=True):
             try:
-                if value is None and not column.nullable and (strict or storage.decode is not None):
+                if value is None and not column.nullable:
                     raise ValueError("null, but the field takes no None")
                 if value is None:
                     continue
@@ -137,19 +147,38 @@ def _explanation(
                 elif strict and column.python is UUID and not column.array:
                     to_uuid(value)
             except Exception as reason:
-                where = f" of the row with {key}" if key else ""
-                return MappingError(
-                    f"{declared.name}.{column.field}{where}: {reason}",
-                    hint=f"the column {column.name} holds what the entity cannot",
-                    entity=declared.name,
-                    field=column.field,
-                    value=value,
-                )
+                return mapping_error(declared, column.name, key, value, reason)
     return None
 
 
+def mapping_error(
+    declared: Declaration[Any], name: str, key: str, value: Any, reason: object
+) -> MappingError:
+    """The error of a value that the entity cannot hold.
+
+    Args:
+        declared: the entity.
+        name: the column's name.
+        key: the row's key as `field=value`, empty when the row has none.
+        value: what the driver gave, None when it could not.
+        reason: why.
+    """
+    fields = [column.field for column in declared.columns if column.name == name]
+    field = fields[0] if fields else name
+    if fields and declared.column(field).secret:
+        value, reason = None, "the value is a secret"
+    where = f" of the row with {key}" if key else ""
+    return MappingError(
+        f"{declared.name}.{field}{where}: {reason}",
+        hint=f"the column {name} holds what the entity cannot",
+        entity=declared.name,
+        field=field,
+        value=value,
+    )
+
+
 def entity_encoder(
-    columns: Sequence[tuple[Column, Storage]],
+    columns: Sequence[tuple[DeclaredColumn, Storage]],
 ) -> Callable[[Any], tuple[Any, ...]]:
     """Compile the function that gives what the driver takes for an entity's columns.
 
@@ -159,14 +188,14 @@ def entity_encoder(
     Returns:
         The function; it raises InvalidValue.
     """
-    names: dict[str, Any] = {"__name__": __name__}
+    names: dict[str, Any] = {"__name__": __name__, **NAMES}
     lines = []
     for i, (column, storage) in enumerate(columns):
         names[f"e{i}"] = storage.encode
         stored = f"e{i}(v)"
-        if quick := storage.quick:
-            names[f"t{i}"] = quick.python
-            stored = f"{quick.stored} if type(v) is t{i} and {quick.test} else e{i}(v)"
+        if values := storage.inline:
+            names[f"t{i}"] = values.python
+            stored = f"{values.stored} if type(v) is t{i} and {values.test} else e{i}(v)"
         if column.nullable:
             stored = f"None if v is None else {stored}"
         lines += [f"v = o.{column.field}", f"p{i} = {stored}"]
@@ -174,6 +203,60 @@ def entity_encoder(
     exec(f"def encode(o):\n    {body}\n    return ({_commas('p', len(columns))})\n", names)
     encode: Callable[[Any], tuple[Any, ...]] = names["encode"]
     return encode
+
+
+Encode = Callable[[Any], tuple[Any, ...]]
+
+
+def batch_encoder(
+    columns: Sequence[tuple[DeclaredColumn, Storage]], encode: Encode
+) -> Callable[[list[Any]], Iterable[tuple[Any, ...]]]:
+    """Compile the function that gives what the driver takes for several entities at once.
+
+    It looks at a column's values together; a batch that has an uncommon one goes one by one.
+
+    Args:
+        columns: in the order of the parameters.
+        encode: gives it for one entity; it raises InvalidValue.
+
+    Returns:
+        The function; it raises InvalidValue.
+    """
+    names: dict[str, Any] = {"__name__": __name__, "encode": encode, "none": type(None), **NAMES}
+    lines = []
+    for i, (column, storage) in enumerate(columns):
+        field, values = column.field, storage.inline
+        if values is None:
+            names[f"e{i}"] = storage.encode
+            lines.append(f"p{i} = [e{i}(o.{field}) for o in batch]")
+            continue
+        names[f"t{i}"] = values.python
+        lines += [f"p{i} = [o.{field} for o in batch]", f"kinds = set(map(type, p{i}))"]
+        if column.nullable:
+            lines += [
+                "has_none = none in kinds",
+                "kinds.discard(none)",
+                f"vs = [v for v in p{i} if v is not None] if has_none else p{i}",
+            ]
+        else:
+            lines.append(f"vs = p{i}")
+        lines.append(f"if kinds and not (kinds == {{t{i}}} and {values.all}): return one_by_one()")
+        if values.stored != "v":
+            stored = f"None if v is None else {values.stored}" if column.nullable else values.stored
+            lines.append(f"p{i} = [{stored} for v in p{i}]")
+    body = "\n        ".join(lines)
+    exec(
+        f"def encode_batch(batch):\n"
+        f"    one_by_one = lambda: map(encode, batch)\n"
+        f"    try:\n"
+        f"        {body}\n"
+        f"    except (TypeError, ValueError, AttributeError):\n"
+        f"        return one_by_one()\n"
+        f"    return zip({_commas('p', len(columns))})\n",
+        names,
+    )
+    made: Callable[[list[Any]], Iterable[tuple[Any, ...]]] = names["encode_batch"]
+    return made
 
 
 def _commas(letter: str, count: int) -> str:

@@ -2,117 +2,171 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from pyorm.contract import Source
-from pyorm.entity import Declaration
-from pyorm.mapping import Mapping, sqlite_mapping
-from pyorm.operation import Execute, ExecuteMany, OpenCursor, Operation, Outcome, Step
-from pyorm.queries import Statement
+from pyorm.contract import Source, agree
+from pyorm.observe import OnQuery, Timed
+from pyorm.operation import Execute, ExecuteMany, OpenCursor, Operation, Outcome, Rollback, Step
 from pyorm.rows import Make
-from pyorm.violations import violation_of_sqlite
+from pyorm.storage import utc_text
+from pyorm.violations import caused_by, violation_of_sqlite
 
 T = TypeVar("T")
 
 
-class SqliteSource:
-    """Gives an entity's mapping in SQLite, where there is only the new contract."""
-
-    def __init__(self, declared: Declaration[Any]) -> None:
-        self.declared = declared
-        self._mapping = sqlite_mapping(declared)
-
-    def current(self) -> Mapping[Any]:
-        """The mapping."""
-        return self._mapping
-
-    def look(self) -> Statement:
-        """Nothing to look at."""
-        raise AssertionError
-
-    def learn(self, rows: Any) -> None:
-        """Nothing to learn."""
-
-    def explains(self, error: BaseException) -> bool:
-        """Never: the contract does not change."""
-        return False
-
-    def forget(self) -> None:
-        """Nothing to forget."""
+def _like(pattern: str, value: str | None) -> bool | None:
+    return None if value is None else _pattern(pattern, 0).fullmatch(value) is not None
 
 
-class SqliteSession:
+def _ilike(pattern: str, value: str | None) -> bool | None:
+    return None if value is None else _pattern(pattern, re.IGNORECASE).fullmatch(value) is not None
+
+
+@lru_cache(256)
+def _pattern(pattern: str, flags: int) -> re.Pattern[str]:
+    """PostgreSQL's pattern of LIKE as a regular expression."""
+    wild = {"%": ".*", "_": "."}
+    parts = re.findall(r"\\(.)|(.)", pattern, re.DOTALL)
+    text = "".join(re.escape(escaped) or wild.get(one, re.escape(one)) for escaped, one in parts)
+    return re.compile(text, flags | re.DOTALL)
+
+
+def _now() -> str:
+    return utc_text(datetime.now(UTC))
+
+
+# PostgreSQL's, under its names where a default can name them.
+FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+    ("pyorm_like", 2, _like),
+    ("pyorm_ilike", 2, _ilike),
+    ("now", 0, _now),
+    ("clock_timestamp", 0, _now),
+    ("gen_random_uuid", 0, lambda: str(uuid4())),
+)
+
+
+class SqliteBackend:
     """Takes steps on a connection; what it begins it leaves open, as sqlite3 itself does."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, on_query: OnQuery | None = None) -> None:
         self._connection = connection
+        self._on_query = on_query
+        for name, arguments, function in FUNCTIONS:
+            connection.create_function(name, arguments, function)
 
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
-        mapping = source.current()
-        assert mapping is not None
-        others = [other.current() for other in operation.join]
-        step = operation.step(mapping, *others)
+        step = operation.step(*agree((source, *operation.join)))
         try:
             return operation.finish(self._take(step))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             violation = violation_of_sqlite(error, source.declared, operation.written)
             if violation is None:
                 raise
-            raise violation from error
+            raise violation from caused_by(error, source.declared)
 
     def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
-        """Read rows as they are wanted."""
+        """Read all rows first, so that what is written meanwhile does not change which they are."""
         cursor, make = self.run(source, operation)
-        while rows := cursor.fetchmany(1_000):
-            yield from make(rows)
+        yield from make(cursor.fetchall())
 
     def _take(self, step: Step) -> Outcome:
+        """Take a step, and tell the hook of it."""
+        if self._on_query is None or isinstance(step, Rollback):
+            return self._do(step)
+        timed = Timed(self._on_query, step.statement)
+        try:
+            outcome = self._do(step)
+        except Exception as error:
+            timed.ended(-1, error)
+            raise
+        timed.ended(outcome.count)
+        return outcome
+
+    def _do(self, step: Step) -> Outcome:
         if isinstance(step, ExecuteMany):
-            return self._all_or_none(step)
+            with self._all_or_none():
+                many = self._connection.executemany(step.statement.decode(), step.rows)
+            return Outcome([], max(many.rowcount, 0))
+        if isinstance(step, Execute) and step.make_of and not step.make_of.knows(step.statement):
+            # SQLite tells the columns of a statement that it runs, not before.
+            with self._all_or_none(), closing(self._execute(step)) as cursor:
+                step.make_of.learn(step.statement, _names(cursor))
+                return self._outcome(cursor, step)
         assert isinstance(step, Execute | OpenCursor)
+        cursor = self._execute(step)
+        return self._outcome(cursor, step) if isinstance(step, Execute) else Outcome([cursor], 0)
+
+    def _execute(self, step: Execute | OpenCursor) -> sqlite3.Cursor:
         cursor = self._connection.cursor()
         cursor.row_factory = None
-        cursor.execute(step.statement.decode(), step.parameters or ())
-        if not isinstance(step, Execute):
-            return Outcome([cursor], 0)
-        if cursor.description is None:
+        return cursor.execute(step.statement.decode(), step.parameters or ())
+
+    def _outcome(self, cursor: sqlite3.Cursor, step: Execute) -> Outcome:
+        names = _names(cursor)
+        if not names:
             return Outcome([], cursor.rowcount)
-        names = tuple(column[0] for column in cursor.description)
         make = step.make or (step.make_of(names) if step.make_of else None)
         rows = cursor.fetchall()
         return Outcome(make(rows) if make else rows, len(rows))
 
-    def _all_or_none(self, step: ExecuteMany) -> Outcome:
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
         connection = self._connection
         if connection.isolation_level is not None and not connection.in_transaction:
             connection.execute("BEGIN")
         connection.execute("SAVEPOINT pyorm")
         try:
-            count = connection.executemany(step.statement.decode(), step.rows).rowcount
+            yield
         except BaseException:
             connection.execute("ROLLBACK TO pyorm")
             raise
         finally:
             connection.execute("RELEASE pyorm")
-        return Outcome([], max(count, 0))
 
 
-class AsyncSqliteSession:
+def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    return tuple(column[0] for column in cursor.description or ())
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction; within another one a part of it, which is undone alone."""
+    nested = connection.in_transaction
+    connection.execute("SAVEPOINT pyorm_part" if nested else "BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO pyorm_part" if nested else "ROLLBACK")
+        raise
+    else:
+        if not nested:
+            connection.execute("COMMIT")
+    finally:
+        if nested:
+            connection.execute("RELEASE pyorm_part")
+
+
+class AsyncSqliteBackend:
     """The same for async code under test: it never waits, since nobody else uses the database."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._session = SqliteSession(connection)
+    def __init__(self, connection: sqlite3.Connection, *, on_query: OnQuery | None = None) -> None:
+        self._backend = SqliteBackend(connection, on_query=on_query)
 
     async def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
-        return self._session.run(source, operation)
+        return self._backend.run(source, operation)
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
     ) -> AsyncIterator[T]:
         """Read rows as they are wanted."""
-        for made in self._session.stream(source, operation):
+        for made in self._backend.stream(source, operation):
             yield made

@@ -7,40 +7,26 @@ Each checks a value before it is sent, so that all three refuse the same ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, is_dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Json, Jsonb
 
 from pyorm import json_values
-from pyorm.entity import Column
+from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
+from pyorm.hints import JSON
+from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
 """Takes a value that is not None; returns what is stored, raises ValueError with the reason."""
-
-INTEGER = {"smallint": 15, "integer": 31, "bigint": 63}
-TEXT_TYPES = ("text", "character varying", "character", "varchar")
-
-
-@dataclass(frozen=True, slots=True)
-class Quick:
-    """When a value needs no call of encode, as Python source about the value `v`.
-
-    Args:
-        python: it is exactly of this type,
-        test: and this holds,
-        stored: and the driver takes this.
-    """
-
-    python: type[Any]
-    test: str = "True"
-    stored: str = "v"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +35,45 @@ class Storage:
 
     Args:
         sql_type: the column's SQL type here, `varchar[]` for an array.
-        quick: what spares the common value a call of encode; None when nothing does.
+        inline: the type whose lines spare the common value a call of encode; None when none does.
         encode: checks a value and returns what the driver takes; raises InvalidValue.
         element: encodes one element of an array; the same as encode for no array.
         decode: turns what the driver gave into the value: a function, a table of all values,
             or None when it is the value already.
         as_text: whether it is read and compared as text, because the driver has no type for it.
+        spellings: all texts that one stored value may stand as, for ids that are text; None where
+            a value has one form.
     """
 
     sql_type: str
-    quick: Quick | None
+    inline: ValueType | None
     encode: Check
     element: Check
     decode: Callable[[Any], Any] | Mapping[Any, Any] | None
     as_text: bool = False
+    spellings: Callable[[str], tuple[str, ...]] | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array."""
+        return self.sql_type.endswith("[]")
 
     @property
     def is_json(self) -> bool:
         """Whether it is json, which PostgreSQL cannot compare."""
-        return self.sql_type in ("json", "jsonb")
+        return self.sql_type in JSON
 
     @property
     def copy_type(self) -> str:
-        """The type's name for COPY; psycopg knows no native enums, and their text is the same."""
+        """The type's name for COPY; psycopg knows no native enums, and a label is its text."""
         if self.as_text:
-            return "text[]" if self.sql_type.endswith("[]") else "text"
+            return "text"
         return self.sql_type.replace("character varying", "varchar")
 
 
 def postgres(
     entity: str,
-    column: Column,
+    column: DeclaredColumn,
     found: str | None = None,
     *,
     old: bool = False,
@@ -95,31 +89,42 @@ def postgres(
         labels: the labels of a native enum type.
     """
     sql_type = found or column.sql_type.split("(")[0]
-    check = _check(column)
-    quick = _quick(column)
+    if sql_type in ("character", "char"):
+        sql_type = "bpchar"  # as a cast, `character` is that of one character
+    values = value_type(column)
+    check = values.check()
+    inline = values if values.inline else None
     decode: Any = None
+    spellings = None
     if column.python is UUID and sql_type != "uuid":
-        quick, check, decode = None, lambda value: str(to_uuid(value)), UUID
+        inline, check, decode = None, lambda value: str(to_uuid(value)), _uuid_of
+        spellings = None if column.array else uuid_spellings
     elif column.enum:
-        decode = _members(column.enum, column.nullable)
+        decode = _members(column)
         if old or labels:
-            quick, check = None, _spelled(column.enum, labels)
-    elif sql_type in ("json", "jsonb"):
+            inline, check = None, _spelled(column.enum, labels)
+    elif issubclass(column.python, Enum):
+        decode = column.python
+    elif sql_type in JSON:
         wrap = Jsonb if sql_type == "jsonb" else Json
-        quick, check = None, lambda value: wrap(json_values.dumps(_json(column, value)), _same)
-        if is_dataclass(column.python):
-            decode = lambda value: json_values.build(column.python, value)  # noqa: E731
-    return _storage(entity, column, sql_type, quick, check, decode, list, bool(labels))
+        inline, of_type = None, check
+        dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
+        check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
+        decode = _json_reader(column)
+    array = array_text if labels else list
+    storage = _storage(entity, column, sql_type, inline, check, decode, array, bool(labels))
+    return replace(storage, spellings=spellings)
 
 
-def sqlite(entity: str, column: Column) -> Storage:
+def sqlite(entity: str, column: DeclaredColumn) -> Storage:
     """A column of an SQLite table: everything that SQLite has no type for is text."""
-    check = _check(column)
+    check = value_type(column).check()
+    dumps = partial(json_values.dumps, binary=column.sql_type == "jsonb")
     decode: Any = None
     stored: Check
     match column.python:
         case t if t is UUID:
-            stored, decode = str, UUID
+            stored, decode = str, _uuid_of
         case t if t is datetime:
             stored, decode = utc_text, datetime.fromisoformat
         case t if t is date:
@@ -128,19 +133,27 @@ def sqlite(entity: str, column: Column) -> Storage:
             stored, decode = str, Decimal
         case t if t is bool:
             stored, decode = int, bool
-        case t if t is dict:
-            stored, decode = json_values.dumps, json.loads
-        case t if is_dataclass(t):
-            stored = json_values.dumps
-            decode = lambda value: json_values.build(column.python, json.loads(value))  # noqa: E731
+        case t if t is time:
+            stored, decode = _time_text, time.fromisoformat
+        case t if t is timedelta:
+            stored, decode = _microseconds, lambda value: timedelta(microseconds=value)
+        case t if t is float:
+            # SQLite takes NaN for null; as text it is greater than all numbers, as in PostgreSQL.
+            stored, decode = lambda value: "NaN" if value != value else value, float
+        case _ if column.is_json:
+            stored, read = dumps, _json_reader(column)
+            decode = lambda text: read(json.loads(text))  # noqa: E731
         case _:
             stored = _same
             if column.enum:
-                decode = _members(column.enum, column.nullable)
-    sql_type = "json" if column.python is dict or is_dataclass(column.python) else "text"
+                decode = _members(column)
+            elif issubclass(column.python, Enum):
+                decode = column.python
+    sql_type = "json" if column.is_json else "text"
     check_and_store = lambda value: stored(check(value))  # noqa: E731
     if not column.array:
-        return _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
+        plain = _storage(entity, column, sql_type, None, check_and_store, decode, list, False)
+        return replace(plain, spellings=uuid_spellings) if column.python is UUID else plain
     listed = _storage(entity, column, "text", None, check_and_store, decode, json.dumps, False)
     each = listed.decode if callable(listed.decode) else _same
     return Storage("text", None, listed.encode, listed.element, lambda text: each(json.loads(text)))
@@ -148,9 +161,9 @@ def sqlite(entity: str, column: Column) -> Storage:
 
 def _storage(
     entity: str,
-    column: Column,
+    column: DeclaredColumn,
     sql_type: str,
-    quick: Quick | None,
+    inline: ValueType | None,
     check: Check,
     decode: Any,
     array: Callable[[Any], Any],
@@ -158,7 +171,7 @@ def _storage(
 ) -> Storage:
     element = _encoder(entity, column, check, nullable=column.nullable and not column.array)
     if not column.array:
-        return Storage(sql_type, quick, element, element, decode, as_text)
+        return Storage(sql_type, inline, element, element, decode, as_text)
 
     def encode_all(value: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
@@ -169,7 +182,7 @@ def _storage(
     return Storage(f"{sql_type}[]", None, encode, element, _each(decode), as_text)
 
 
-def _encoder(entity: str, column: Column, check: Check, *, nullable: bool) -> Check:
+def _encoder(entity: str, column: DeclaredColumn, check: Check, *, nullable: bool) -> Check:
     """Let a check speak of the entity and the field, and know None."""
 
     def encode(value: Any) -> Any:
@@ -181,16 +194,25 @@ def _encoder(entity: str, column: Column, check: Check, *, nullable: bool) -> Ch
             )
         try:
             return check(value)
-        except InvalidValue as error:
+        except ValueError as error:
+            if column.secret:
+                raise InvalidValue(
+                    f"{entity}.{column.field} cannot hold this value, which is a secret",
+                    entity=entity,
+                    field=column.field,
+                ) from None
+            if not isinstance(error, InvalidValue):
+                raise InvalidValue(
+                    f"{entity}.{column.field}: {error}",
+                    entity=entity,
+                    field=column.field,
+                    value=value,
+                ) from error
             if error.entity:
                 raise
             error.message = f"{entity}.{column.field}: {error.message}"
             error.entity, error.field = entity, column.field
             raise
-        except ValueError as error:
-            raise InvalidValue(
-                f"{entity}.{column.field}: {error}", entity=entity, field=column.field, value=value
-            ) from error
 
     return encode
 
@@ -198,26 +220,49 @@ def _encoder(entity: str, column: Column, check: Check, *, nullable: bool) -> Ch
 def _each(decode: Any) -> Any:
     """The decoder of an array from the decoder of its elements."""
     if decode is None:
-        return None
-    if isinstance(decode, Mapping):
-        return lambda items: [decode[item] for item in items]
-    return lambda items: [decode(item) for item in items]
+        return _flat
+
+    one = decode.__getitem__ if isinstance(decode, Mapping) else decode
+
+    def decode_all(items: list[Any]) -> list[Any]:
+        try:
+            return [one(item) for item in items]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            _flat(items)  # tells more of what an array of PostgreSQL may be besides
+            raise
+
+    return decode_all
 
 
-def to_uuid(value: Any) -> UUID:
-    """Read a uuid from its text, or take one as it is.
+def _flat(items: list[Any]) -> list[Any]:
+    """A list of values, which has no null and no list in it as PostgreSQL's arrays may.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: for another one.
     """
-    if isinstance(value, UUID):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"wants a uuid or its text, not {type(value).__name__} {value!r}")
-    try:
-        return UUID(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is no uuid") from None
+    for item in items:
+        if item is None:
+            raise ValueError("null within a list, whose elements are never None")
+        if type(item) is list:
+            raise ValueError(f"a list of lists {items!r}")
+    return items
+
+
+def _uuid_of(text: str) -> UUID:
+    """The uuid of a text, which a column of type char pads."""
+    return UUID(text.rstrip())
+
+
+def uuid_spellings(stored: str) -> tuple[str, ...]:
+    """The texts that a uuid may stand as in a column of text."""
+    digits = stored.replace("-", "")
+    return stored, digits, stored.upper(), digits.upper()
+
+
+def array_text(items: Iterable[str]) -> str:
+    """An array as its text, which PostgreSQL reads as an array of the column's own type."""
+    quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items)
+    return "{" + ",".join(f'"{item}"' for item in quoted) + "}"
 
 
 class _Members(dict[Any, Any]):
@@ -237,8 +282,9 @@ class _Members(dict[Any, Any]):
         return member
 
 
-def _members(enum: type[SharedEnum], nullable: bool) -> Mapping[Any, Any]:
-    return _Members(enum, nullable)
+def _members(column: DeclaredColumn) -> Mapping[Any, Any]:
+    assert column.enum is not None
+    return _Members(column.enum, column.nullable and not column.array)
 
 
 def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
@@ -248,97 +294,30 @@ def _spelled(enum: type[SharedEnum], labels: tuple[str, ...]) -> Check:
     return lambda value: spelled[value if type(value) is enum else enum(value)]
 
 
-def _quick(column: Column) -> Quick | None:
-    """What every value of a column is, but for those that need a closer look."""
-    python = column.python
-    if column.enum:
-        return Quick(python, stored="v._value_")
-    if python is str:
-        length = f"len(v) <= {column.length} and " if column.length is not None else ""
-        return Quick(str, f"{length}'\\0' not in v")
-    if python is int:
-        limit = 1 << INTEGER.get(column.sql_type, 63)
-        return Quick(int, f"{-limit} <= v < {limit}")
-    if python is datetime:
-        return Quick(datetime, "v.tzinfo is not None")
-    return Quick(python) if python in (UUID, bool, float, date, Decimal, bytes) else None
+def _json_reader(column: DeclaredColumn) -> Callable[[Any], Any]:
+    """Makes a json column's value, of an element if array, of JSON's own types."""
+    hint = column.python if column.array or is_dataclass(column.python) else column.hint
+    outer = list if column.python is list else dict
+    plain = json_values.is_plain(hint)
 
+    def read(value: Any) -> Any:
+        if type(value) is not outer:
+            raise ValueError(f"wants {outer.__name__}, not {type(value).__name__} {value!r}")
+        return value if plain else json_values.build(hint, value)
 
-def _check(column: Column) -> Check:
-    """What is right for a column on every backend."""
-    python = column.python
-    if enum := column.enum:
-        return lambda value: enum(value).value
-    if python is UUID:
-        return to_uuid
-    if python is str:
-        return lambda value: _text(column, value)
-    if python is int:
-        bits = INTEGER.get(column.sql_type, 63)
-        return lambda value: _integer(bits, value)
-    if python is float:
-        return _float
-    if python is datetime:
-        return _aware
-    if python is Decimal:
-        return _decimal
-    if python is dict or is_dataclass(python):
-        return lambda value: _json(column, value)
-    return lambda value: _instance(python, value)
+    return read
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def _instance(python: type[Any], value: Any) -> Any:
-    if type(value) is python or isinstance(value, python):
-        return value
-    raise ValueError(f"wants {python.__name__}, not {type(value).__name__} {value!r}")
+def _time_text(value: time) -> str:
+    return value.isoformat(timespec="microseconds")
 
 
-def _json(column: Column, value: Any) -> Any:
-    return _instance(column.python, value)
-
-
-def _text(column: Column, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"wants str, not {type(value).__name__} {value!r}")
-    if column.length is not None and len(value) > column.length:
-        raise ValueError(f"{len(value)} characters are more than {column.length}: {value!r}")
-    if "\0" in value:
-        raise ValueError(f"PostgreSQL stores no NUL character: {value!r}")
-    return value
-
-
-def _integer(bits: int, value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError(f"wants int, not {type(value).__name__} {value!r}")
-    if not -(1 << bits) <= value < (1 << bits):
-        raise ValueError(f"{value} needs more than {bits + 1} bits")
-    return value
-
-
-def _float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    raise ValueError(f"wants float, not {type(value).__name__} {value!r}")
-
-
-def _decimal(value: Any) -> Decimal:
-    if type(value) is int:
-        return Decimal(value)
-    return _instance(Decimal, value)  # type: ignore[no-any-return]
-
-
-def _aware(value: Any) -> datetime:
-    if not isinstance(value, datetime):
-        raise ValueError(f"wants datetime, not {type(value).__name__} {value!r}")
-    if value.utcoffset() is None:
-        raise ValueError(f"wants a time with its zone, not {value.isoformat()}")
-    return value
+def _microseconds(value: timedelta) -> int:
+    return value // timedelta(microseconds=1)
 
 
 def utc_text(value: datetime) -> str:

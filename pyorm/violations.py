@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pyorm.entity import Column, Declaration
+from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import (
     CheckViolation,
+    DataException,
     ForeignKeyViolation,
     IntegrityViolation,
+    InvalidValue,
     NotNullViolation,
     PyormError,
     UniqueViolation,
@@ -32,6 +34,8 @@ KINDS: dict[str, type[IntegrityViolation]] = {
     "SQLITE_CONSTRAINT_UNIQUE": UniqueViolation,
     "SQLITE_CONSTRAINT_CHECK": CheckViolation,
 }
+# What psycopg itself cannot send: a dict without Json(), a NUL in a text.
+CANNOT_SEND = (psycopg.DataError, psycopg.ProgrammingError)
 SAYS = {
     NotNullViolation: "takes no null",
     ForeignKeyViolation: "refers to a row that does not exist, or is still referred to",
@@ -66,6 +70,12 @@ def violation_of_postgres(
         The error, None when it is no refusal of a value.
     """
     state = error.sqlstate or ""
+    if state.startswith("22") or (not state and isinstance(error, CANNOT_SEND)):
+        return _data_exception(error, declared)
+    if state == "42P10" and error.diag.source_function == "infer_arbiter_indexes":
+        return _no_unique_index(declared)
+    if state == "428C9" or (state == "42P10" and error.diag.source_function == "CopyGetAttnums"):
+        return _server_makes_it(error, declared)
     if not state.startswith("23"):
         return None
     diag = error.diag
@@ -82,10 +92,15 @@ def violation_of_postgres(
 
 
 def violation_of_sqlite(
-    error: sqlite3.Error, declared: Declaration[Any], written: Any
+    error: sqlite3.Error | OverflowError, declared: Declaration[Any], written: Any
 ) -> PyormError | None:
     """Explain a refusal of SQLite, as violation_of_postgres does."""
-    kind = KINDS.get(getattr(error, "sqlite_errorname", ""))
+    name = getattr(error, "sqlite_errorname", "")
+    if isinstance(error, OverflowError) or name == "SQLITE_MISMATCH" or "binding" in str(error):
+        return _data_exception(error, declared)
+    if "ON CONFLICT clause does not match" in str(error):
+        return _no_unique_index(declared)
+    kind = KINDS.get(name)
     if kind is None:
         return None
     told = str(error).partition(": ")[2]
@@ -101,9 +116,40 @@ def violation_of_sqlite(
         found = [c.name for c in declared.columns if c.references and c.field in changed]
         if len(found) == 1:
             columns = (found[0],)
-        elif isinstance(written, dict) and written.keys() == set(declared.key):
+        elif written is None or (isinstance(written, dict) and written.keys() == set(declared.key)):
             columns = tuple(declared.column(field).name for field in declared.key)
     return _violation(_Refusal(kind, constraint, columns, None, None), declared, written)
+
+
+def caused_by(error: Exception, declared: Declaration[Any]) -> Exception | None:
+    """The driver's error as the cause of pyorm's; none where it may tell a secret."""
+    return None if any(column.secret for column in declared.columns) else error
+
+
+def _data_exception(error: Exception, declared: Declaration[Any]) -> PyormError:
+    secret = caused_by(error, declared) is None
+    told = "the database takes no such value" if secret else str(error).splitlines()[0]
+    return DataException(f"{declared.name}: {told}", entity=declared.name)
+
+
+def _no_unique_index(declared: Declaration[Any]) -> InvalidValue:
+    return InvalidValue(
+        f"no unique index of {declared.name} is over the fields of the conflict",
+        hint="name all fields of one unique index, and no others",
+        entity=declared.name,
+    )
+
+
+def _server_makes_it(error: psycopg.Error, declared: Declaration[Any]) -> PyormError:
+    found = re.search(r'"(.+?)"', str(error))
+    fields = [column.field for column in declared.columns if found and column.name == found[1]]
+    field = fields[0] if fields else None
+    return InvalidValue(
+        f"{declared.name}{f'.{field}' if field else ''}: only the server makes this value",
+        hint="declare it so, = generated(...) or = identity(), and give no value",
+        entity=declared.name,
+        field=field,
+    )
 
 
 def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> PyormError:
@@ -112,6 +158,8 @@ def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> P
     if written is not None and fields:
         values = [_written(written, field) for field in fields]
         value = values[0] if len(values) == 1 else tuple(values)
+    if any(column.secret and column.field in fields for column in declared.columns):
+        value = None
     field = ", ".join(fields) or None
     where = f"{declared.name}.{field}" if field else declared.name
     what = f" {value!r}" if value is not None else ""
@@ -125,7 +173,7 @@ def _violation(refusal: _Refusal, declared: Declaration[Any], written: Any) -> P
     )
 
 
-def _is_meant(column: Column, refusal: _Refusal, declared: Declaration[Any]) -> bool:
+def _is_meant(column: DeclaredColumn, refusal: _Refusal, declared: Declaration[Any]) -> bool:
     if refusal.columns:
         # Behind a compat view the column of the old contract has this suffix.
         return column.name in refusal.columns or f"{column.name}__old" in refusal.columns

@@ -73,6 +73,19 @@ def read_config(path: Path | None) -> dict[str, str]:
             f"{path}: {error.option} uses the variable {error.reference}, which is not set",
             hint=f"set {error.reference.upper()} in the environment",
         ) from None
+    # The original messages would quote lines, and with them passwords.
+    except configparser.InterpolationError as error:
+        raise UsageError(
+            f"{path}: {error.option} has a % that begins no variable",
+            hint="write % as %%, as in a password that is encoded for a URL: p%%40ss",
+        ) from None
+    except configparser.MissingSectionHeaderError as error:
+        raise UsageError(
+            f"{path} cannot be read: line {error.lineno} stands under no [section]"
+        ) from None
+    except configparser.ParsingError as error:
+        lines = ", ".join(str(number) for number, _ in error.errors)
+        raise UsageError(f"{path} cannot be read: no `name = value` in line {lines}") from None
     except (configparser.Error, OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
     if table != _YOYO_MIGRATION_TABLE:

@@ -76,5 +76,9 @@ class StandardError(TrueupError):
     exit_code = 2
 
 
+class ScratchError(TrueupError):
+    """A scratch server or database could not be had, or files used more than they may."""
+
+
 class RehearsalError(TrueupError):
     """A rehearsal is missing, failed, or was of something else."""

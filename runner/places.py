@@ -47,15 +47,23 @@ def locate_for_review(
     service: str | None,
     sources: tuple[str, ...],
     strategy: str,
+    layout: str | None = None,
 ) -> tuple[str | None, tuple[Migration, ...], Path | None]:
     """As locate, for a verb that can do without a database; with the standard.toml if there is one.
 
     Args:
         dsn, config_path, service, sources, strategy: as for locate.
+        layout: a tool whose files they are; None: as the settings say, else found out.
     """
+    from runner.layouts import layout_named
+    from runner.layouts.migrations import read_migrations
+    from runner.lint.settings import find_settings
+
     values = _values(config_path)
     places = config.resolve_sources(sources, service, values, strategy)
-    return config.find_dsn(dsn, values), _read(places), _standard_beside(places)
+    named = layout_named(layout) if layout else find_settings(Path.cwd()).layout
+    found = read_migrations(places.folders, on_request=places.on_request, layout=named)
+    return config.find_dsn(dsn, values), found, _standard_beside(places)
 
 
 def locate_standard(

@@ -1,4 +1,4 @@
-"""The server and the databases that tests use.
+"""The server and the databases that tests use: pyorm.testing's fixtures, and what is special.
 
 TRUEUP_TEST_DSN names a server of one's own to test against instead of the embedded one, and
 TRUEUP_PG_BIN other programs for the embedded one.
@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 from support.databases import DatabaseFactory
 
+from pyorm.testing import Load, Server
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
 
 UNIT = Path(__file__).parent / "unit"
@@ -60,6 +61,24 @@ def server_dsn(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
+def pyorm_server(server_dsn: str) -> Server:
+    """The server under test for pyorm.testing, whose fixtures make the databases of tests."""
+    return Server.at(server_dsn)
+
+
+@pytest.fixture(scope="session")
+def pyorm_load() -> list[Load]:
+    """Nothing: databases start empty."""
+    return []
+
+
+@pytest.fixture
+def database(pyorm_postgres: str) -> str:
+    """The DSN of a new empty database, dropped after the test."""
+    return pyorm_postgres
+
+
+@pytest.fixture(scope="session")
 def _session_databases(server_dsn: str) -> Iterator[DatabaseFactory]:
     factory = DatabaseFactory(server_dsn)
     yield factory
@@ -68,15 +87,12 @@ def _session_databases(server_dsn: str) -> Iterator[DatabaseFactory]:
 
 @pytest.fixture
 def database_factory(_session_databases: DatabaseFactory) -> Iterator[DatabaseFactory]:
-    """`database_factory(load=None)` gives the DSN of a new database, dropped after the test."""
+    """`database_factory(load=None)` gives the DSN of a new database, dropped after the test.
+
+    For tests that want several, or that choose what fills them as they run.
+    """
     yield _session_databases
     _session_databases.drop(but_templates=True)
-
-
-@pytest.fixture
-def database(database_factory: DatabaseFactory) -> str:
-    """The DSN of a new empty database, dropped after the test."""
-    return database_factory()
 
 
 @pytest.fixture(scope="session")

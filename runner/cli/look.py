@@ -89,8 +89,8 @@ def verify(
       trueup verify --service model_orchestration --drift
     """
     if drift:
-        from runner.execute.scratch import describe_drift
-        from runner.execute.scratch import drift as find_drift
+        from runner.execute.drift import describe_drift
+        from runner.execute.drift import drift as find_drift
 
         if unit:
             raise click.UsageError("--drift and --unit exclude each other")

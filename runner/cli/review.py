@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from runner import places
+from runner import config, places
 from runner.cli.root import cli, options, print_json
+from runner.errors import UsageError
 
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
 @click.option(
     "--format",
     "form",
@@ -58,7 +59,7 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     help="The file to write.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy")
+@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
 def report(
     output: Path, no_check: bool, unit: str | None, rehearsal: Path | None, **where: Any
 ) -> None:
@@ -92,6 +93,14 @@ def report(
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
 @click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
+@click.option(
     "--base",
     default="baseline",
     show_default=True,
@@ -99,14 +108,25 @@ def report(
     help="Without a database: the last phase or migration that makes the schema.",
 )
 @click.option(
+    "--since", metavar="REF", help="Instead of --base: review what was changed since this commit."
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("dsn", "config", "service", "sources", "strategy")
+@options("sign_key", "dsn", "config", "service", "sources", "strategy", "layout")
 def review(
-    rows: int, made_up_rows: bool, scratch: str | None, base: str, output: Path, **where: Any
+    rows: int,
+    made_up_rows: bool,
+    scratch: str | None,
+    time_limit: float,
+    base: str,
+    since: str | None,
+    output: Path,
+    sign_key: Path | None,
+    **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
 
@@ -117,17 +137,34 @@ def review(
     \b
     Example:
       trueup review --service model_orchestration
+      trueup review --sources db/migrations --since origin/main
     """
     from rich.console import Console
 
-    from runner.review import pull_request
+    from runner.review import pull_request, signing
     from runner.review.rehearse import Options
+    from runner.review.since import base_before
 
     dsn, migrations, standard = places.locate_for_review(**where)
-    options = Options(rows=rows, made_up=made_up_rows, scratch=scratch, base=base)
+    if since is not None:
+        before = base_before(migrations, since)
+        if before is None:
+            click.echo(f"nothing to review: no migration was changed after {since}")
+            return
+        base = before
+    options = Options(
+        rows=rows, made_up=made_up_rows, scratch=scratch, base=base, seconds=time_limit
+    )
+    key = signing.read_key(sign_key)
     with Console(stderr=True).status("reviewing") as status:
         passed = pull_request.review(
-            dsn, migrations, standard, folder=output, options=options, listener=status.update
+            dsn,
+            migrations,
+            standard,
+            folder=output,
+            options=options,
+            listener=status.update,
+            key=key,
         )
     click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
@@ -139,6 +176,14 @@ def review(
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
 @click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
 @click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option(
+    "--time-limit",
+    type=config.parse_seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+)
 @click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
 @click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
 @click.option(
@@ -156,13 +201,14 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "sign_key", "dsn", "config", "service", "sources", "strategy", "layout", "json")
 def rehearse(
     dsn: str | None,
     config_path: Path | None,
     service: str | None,
     sources: tuple[str, ...],
     strategy: str,
+    layout: str | None,
     **options: Any,
 ) -> None:
     """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
@@ -180,7 +226,12 @@ def rehearse(
     from runner.review.rehearse.command import run
 
     found, migrations, standard = places.locate_for_review(
-        dsn=dsn, config_path=config_path, service=service, sources=sources, strategy=strategy
+        dsn=dsn,
+        config_path=config_path,
+        service=service,
+        sources=sources,
+        strategy=strategy,
+        layout=layout,
     )
     if not run(found, migrations, standard, **options):
         sys.exit(1)
@@ -188,49 +239,97 @@ def rehearse(
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]))
-@click.option("--layout", help="yoyo, dbmate, goose, flyway, sqitch, up-down or plain; else found.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif", "gitlab", "junit"]),
+    default="text",
+    help="gitlab: its Code Quality report; junit: for any CI.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
+@click.option("--since", metavar="REF", help="Report only files changed since this commit.")
+@click.option("--changed", is_flag=True, help="Report only files changed since the last commit.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not report these files.")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), help="The findings that are known already."
+)
+@click.option("--write-baseline", is_flag=True, help="Write all findings down as known.")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), help="A trueup.toml; else the closest one."
+)
 @click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
 @click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
 @click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
+@click.option("--cache/--no-cache", default=True, help="Look again only at what was changed.")
 @click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
-@options("config", "service", "sources", "json")
+@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and do nothing else.")
+@click.option("--also-applied", is_flag=True, help="For --fix: files that may be applied, too.")
+@options("layout", "dsn", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
-    form: str | None,
-    layout: str | None,
-    strict: bool,
-    trace: bool,
-    schema: Path | None,
-    squawk: bool | None,
     rules: bool,
+    fixes: bool,
+    diff: bool,
+    also_applied: bool,
+    dsn: str | None,
     as_json: bool,
-    **where: Any,
+    config_path: Path | None,
+    service: str | None,
+    sources: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Find what could hurt a live database in migration files, trueup's own or not.
 
-    PATH is a file or a folder; without one, the folders of --service or yoyo.ini are read. It needs
-    no database. Exits with 1 when there is an error.
+    PATH is a file or a folder; without one, the paths of trueup.toml or the folders of --service or
+    yoyo.ini are read. It needs no database. Exits with 1 when there is an error.
 
     \b
     Example:
       trueup lint migrations/
-      trueup lint --trace --format github migrations/0042_add_status.sql
+      trueup lint --since origin/main --format github migrations/
+      trueup lint --diff migrations/
     """
-    from runner.lint.command import list_rules, run_lint
+    from runner.lint.command import Options, list_rules, run_fix, run_lint
 
     if rules:
         click.echo(list_rules())
         return
-    report, text = run_lint(
-        paths or places.folders_to_lint(**where),
-        form="json" if as_json else form or "text",
-        layout=layout,
-        squawk=squawk,
-        traced=trace,
-        schema=schema,
-    )
+    if as_json:
+        options["form"] = "json"
+    chosen = Options(**options)
+
+    def usual() -> list[Path]:
+        return places.folders_to_lint(config_path=config_path, service=service, sources=sources)
+
+    if fixes or diff:
+        done, shown = run_fix(
+            paths, usual, chosen, write=not diff, dsn=dsn, also_applied=also_applied
+        )
+        click.echo(shown, err=not diff)
+        if diff:
+            sys.exit(1 if done.files else 0)
+    text, failed = run_lint(paths, usual, chosen)
     click.echo(text)
-    if report.failed(strict=strict):
+    if failed:
         sys.exit(1)
+
+
+@cli.command()
+def lsp() -> None:
+    """Serve an editor: what lint finds while one types, and its fixes.
+
+    It speaks the Language Server Protocol on standard input and output; an editor starts it. Needs
+    the extra lsp.
+
+    \b
+    Example:
+      trueup lsp
+    """
+    try:
+        from runner.lint.language_server import make_server
+    except ImportError:
+        raise UsageError(
+            "trueup lsp needs the Python package pygls", hint="pip install 'trueup[lsp]'"
+        ) from None
+    make_server().start_io()

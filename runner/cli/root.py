@@ -88,6 +88,9 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         show_default=True,
         help="online: no failed query, both contracts live; window: one rewrite under a lock.",
     ),
+    "layout": click.option(
+        "--layout", help="The tool whose files they are, such as goose or prisma; else found out."
+    ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     "log": click.option(
         "--log-format",
@@ -112,6 +115,12 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         "--rehearsal",
         type=click.Path(path_type=Path, dir_okay=False),
         help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
+    ),
+    "sign_key": click.option(
+        "--sign-key",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
     ),
     "unit": click.option(
         "--unit",

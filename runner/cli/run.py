@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     help="How long a backfill rests after each stretch of about half a second; without it, while"
     " clients are active, as long as they need not to feel it.",
 )
-@options("unit")
+@options("unit", "sign_key")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
@@ -78,6 +79,7 @@ def apply(
     waiting_period: str | None,
     dry: bool,
     rehearsal: str | None,
+    sign_key: Path | None,
     force: tuple[str, ...],
     cancel_blockers: float | None,
     jobs: int,
@@ -110,10 +112,20 @@ def apply(
 
     dsn, migrations = places.locate(**where)
     approve = None
+    if sign_key is not None and rehearsal is None:
+        raise UsageError(
+            "--sign-key checks the certificate of a rehearsal, and none is asked for",
+            hint="add --require-rehearsal FILE",
+        )
     if rehearsal is not None:
         from runner.review.approval import approval
 
-        approve = approval(Path(rehearsal) if rehearsal else None, migrations)
+        approve = approval(
+            Path(rehearsal) if rehearsal else None,
+            migrations,
+            sign_key,
+            tell=partial(click.echo, err=True),
+        )
     settings = engine.Settings(
         deadline=deadline,
         waiting_period=waiting_period,

@@ -385,3 +385,11 @@ class Job:
             return cls(m, operation, m.path, m.text, m.statements)
         path = m.rollback_path or m.path
         return cls(m, operation, path, m.rollback_text, m.rollback_statements)
+
+    @property
+    def transactional(self) -> bool:
+        """Whether this direction runs in one transaction."""
+        back = self.migration.rollback_transactional
+        if self.operation == "ROLLBACK" and back is not None:
+            return back
+        return self.migration.transactional

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import LedgerError
+from runner.execute.drift import baseline_differences
 from runner.execute.events import Listener, ignore
-from runner.execute.scratch import baseline_differences
 from runner.execute.session import Settings, hold_lock, open_session, require_writable
 from runner.ledger.files import chain_checksums
 from runner.ledger.records import Recorder, read_ledger

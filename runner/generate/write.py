@@ -15,7 +15,7 @@ from runner.generate import Generated, generate
 from runner.generate.files import MigrationText
 from runner.generate.only_window import in_short
 from runner.postgres.connect import connect
-from runner.postgres.embedded import FAST, start_server
+from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
@@ -153,9 +153,10 @@ def _live_catalog(dsn: str, standard: Standard) -> Catalog:
 
 
 def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
-    with start_server(settings=FAST) as server:
-        server.create_database("baseline")
-        with connect(server.dsn("baseline"), application_name="trueup generate") as connection:
+    # The files may be somebody else's.
+    with scratch_server() as scratch:
+        dsn = scratch.create()
+        with connect(dsn, application_name="trueup generate") as connection:
             for name in sorted(_ids(folder / "legacy")):
                 path = folder / "legacy" / f"{name}.sql"
                 try:
@@ -166,4 +167,4 @@ def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
                         hint="It must be plain SQL that makes the old contract in an empty "
                         "database; else name one that holds it with --dsn.",
                     ) from None
-        return _live_catalog(server.dsn("baseline"), standard)
+        return _live_catalog(dsn, standard)

@@ -6,12 +6,12 @@ for. tests/unit/test_ledger_files.py holds the two to the same answer.
 
 from __future__ import annotations
 
-import hashlib
-import heapq
+import codecs
 import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PHASES = ("baseline", "expand", "backfill", "enforce", "switch", "contract", "window")
 ROLLBACK_SUFFIX = ".rollback.sql"
 LARGEST_FILE = 5_000_000  # bytes; yoyo takes three seconds to split each million
+
+# How other tools, and slips of the pen, name a file that undoes another.
+_UNDO = ("rollback", "down", "up", "undo", "revert")
+_AS_UTF8 = "save the file as UTF-8 without a byte-order mark"
 
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
 _METADATA = re.compile(r"^--\s?([a-z][a-z_]*):\s*(.*)$")
@@ -49,6 +53,9 @@ class Migration:
         on_request: True when it is applied only when it, or its phase, is named.
         text: content of the forward file.
         rollback_text: content of the rollback file, empty when there is none.
+        rollback_transactional: the same as transactional for the way back; None where that holds.
+        forward_only: its tool or its team writes no way back.
+        of_another_tool: it is none of yoyo's, so yoyo's ledger does not know it.
     """
 
     id: str
@@ -64,6 +71,9 @@ class Migration:
     on_request: bool
     text: str = field(repr=False)
     rollback_text: str = field(repr=False)
+    rollback_transactional: bool | None = None
+    forward_only: bool = False
+    of_another_tool: bool = False
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -179,9 +189,19 @@ def _stray(path: Path, names: set[str]) -> str:
     if path.name.endswith(ROLLBACK_SUFFIX):
         forward = path.name.removesuffix(ROLLBACK_SUFFIX) + ".sql"
         return "" if forward in names else f"it undoes {forward}, which is not there"
-    if "." in path.stem:
-        return f"an id has no dot; a rollback file is named ID{ROLLBACK_SUFFIX}"
+    before, _, last = path.stem.rpartition(".")
+    if before and (f"{before}.sql" in names or _is_direction(last.lower())):
+        return (
+            f"yoyo would run it forward, as a migration {path.stem}; a rollback file is named"
+            f" ID{ROLLBACK_SUFFIX}"
+        )
     return ""
+
+
+def _is_direction(word: str) -> bool:
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(word, _UNDO, cutoff=0.75))
 
 
 def _name(path: Path) -> str:
@@ -216,11 +236,11 @@ def read_migration(path: Path, *, service: str = "", on_request: bool = False) -
     has_rollback = rollback_path.exists()
     header = parse_header(path, text)
     id_ = _name(path).removesuffix(".sql")
-    number, _, rest = id_.partition("_")
-    phase = rest.partition("_")[0]
+    number = re.match(r"\d*(?![A-Za-z0-9])", id_)
+    phase = id_.partition("_")[2].partition("_")[0]
     return Migration(
         id=id_,
-        number=number if number.isdigit() else "",
+        number=number[0] if number else "",
         phase=phase if phase in PHASES else "",
         service=service or _service_name(path.parent),
         path=path,
@@ -254,12 +274,14 @@ def read_text(path: Path) -> str:
                 f"{path} has {len(content):,} bytes, more than {LARGEST_FILE:,}",
                 hint="divide it; data is loaded by COPY, not by a migration",
             )
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+            raise MigrationFileError(f"{path}: it is UTF-16, not UTF-8", hint=_AS_UTF8)
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise MigrationFileError(
             f"{path}:{line}: byte {error.object[error.start]:#04x} is not UTF-8",
-            hint="save the file as UTF-8",
+            hint=_AS_UTF8,
         ) from None
     except IsADirectoryError:
         raise MigrationFileError(f"{path} is a folder, not a migration file") from None
@@ -339,13 +361,13 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
                 f"{migration.path}: its id is taken by {other.path}",
                 hint="give one of the two files another number or name",
             )
-    widths = {len(m.number): m for m in found}
-    if len(widths) > 1:
-        one, other = list(widths.values())[:2]
-        raise MigrationFileError(
-            f"{one.path.name} and {other.path.name} have numbers of different width",
-            hint="yoyo sorts by text, 10 before 2: write 0002 and 0010",
-        )
+    numbered = sorted((m for m in found if m.number), key=lambda m: m.number)
+    for one, other in pairwise(numbered):
+        if int(one.number) > int(other.number):
+            raise MigrationFileError(
+                f"{one.path.name} and {other.path.name} have numbers of different width",
+                hint="yoyo sorts by text, 10 before 2: write 0002 and 0010",
+            )
     for migration in found:
         for parent in migration.depends - by_id.keys():
             raise MigrationFileError(
@@ -357,6 +379,8 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
 
 def _sorted_by_dependencies(found: list[Migration]) -> tuple[Migration, ...]:
     """Of the migrations whose ancestors are done, the first by source and name comes next."""
+    import heapq
+
     position = {migration.id: index for index, migration in enumerate(found)}
     missing = {migration.id: set(migration.depends) for migration in found}
     children: dict[str, list[str]] = {}
@@ -396,5 +420,7 @@ def _statements(path: Path, text: str) -> tuple[Statement, ...]:
 
 
 def _sha256(text: str) -> str:
+    import hashlib
+
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(unified.encode("utf-8")).hexdigest()

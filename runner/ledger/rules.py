@@ -23,6 +23,12 @@ _KEY = re.compile(r"^\s*--+\s*([A-Za-z_-]+)\s*:", re.MULTILINE)
 _DIRECTIVE_ANYWHERE = re.compile(
     r"^[ \t]*(?:--+|/\*+|\*+)?[ \t]*(transactional|depends)[ \t]*:", re.MULTILINE | re.IGNORECASE
 )
+# Marks of tools that keep both directions in one file.
+_BOTH_WAYS = re.compile(
+    r"^\s*--(?:[ \t]*migrate:down|[ \t]*\+(?:goose|migrate)[ \t]+down|[\s-]*down[ \t]+migration"
+    r"|[ \t]*changeset[ \t]+\S+:\S+)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NO_OP = re.compile(r"^\s*--\s*no-op:\s*\S", re.MULTILINE)
 _COPY_STREAM = re.compile(r"\b(?:FROM\s+STDIN|TO\s+STDOUT)\b", re.IGNORECASE)
 
@@ -63,6 +69,8 @@ def _problems(migration: Migration) -> Iterator[_Problem]:
         return
     rollback = migration.rollback_text
     for match in _DIRECTIVE_ANYWHERE.finditer(rollback):
+        if match[1].lower() == "depends":
+            continue  # `yoyo new` writes it there, and it changes nothing
         yield _Problem(
             migration.rollback_path,
             _line(rollback, match.start(1)),
@@ -97,6 +105,12 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
     if text.startswith("\ufeff"):
         yield _Problem(path, 1, "a byte-order mark comes before the text; yoyo ignores the header")
         return
+    if forward and (mark := _BOTH_WAYS.search(text)):
+        yield _Problem(
+            path,
+            _line(text, mark.end()),
+            f"{mark[0].strip()!r} is another tool's: yoyo would run all of the file forward",
+        )
     try:
         statements = split(text)
     except ScanError as error:

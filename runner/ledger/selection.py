@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
     from runner.ledger.units import Unit
 
+_MOST_NAMED = 5
+
 
 def to_apply(
     migrations: Sequence[Migration],
@@ -107,9 +109,20 @@ def _require_within(unit: Unit | None, migrations: Sequence[Migration], to: str 
 
 def _end_of(migrations: Sequence[Migration], to: str) -> int:
     """How many migrations there are up to and including the last one of a phase or id."""
-    ends = [index for index, m in enumerate(migrations, start=1) if to in (m.id, m.phase)]
+    ends = [
+        index
+        for index, m in enumerate(migrations, start=1)
+        if to in (m.id, m.phase)
+        or (m.path.name.startswith(m.id) and to in (m.path.name, m.path.stem))
+    ]
     if not ends and to == "baseline":
         return 0  # a service without legacy files stands there before its first file
+    if not ends and any(m.of_another_tool for m in migrations):
+        last = ", ".join(m.id for m in migrations[-_MOST_NAMED:])
+        raise UsageError(
+            f"no migration is called {to!r}",
+            hint=f"--base names the last one that the live database has; the newest are {last}",
+        )
     if not ends:
         present = [phase for phase in PHASES if any(m.phase == phase for m in migrations)]
         raise UsageError(

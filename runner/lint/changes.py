@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runner.lint import tree
 from runner.lint.blocks import block_text
 from runner.lint.definitions import column_type, contype, index_columns, is_serial
-from runner.lint.world import Column, Constraint, Index, Table, View, World
+from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 
 if TYPE_CHECKING:
     from runner.lint.layouts import Script
@@ -54,7 +54,7 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
 
 
 def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    column = Column(column_type(definition), is_serial(definition), script)
+    column = WrittenColumn(column_type(definition), is_serial(definition), script)
     table.columns[definition.colname] = column
     for item in definition.constraints:
         part = tree.inner(item)
@@ -93,6 +93,8 @@ def _create(world: World, step: Step, script: Script) -> None:
     if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
         return
     table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    keys = [tree.inner(item).name for item in node.partspec.part_params]
+    table.partition_key = tuple(keys) if all(keys) else ()
     for item in node.inh_relations:
         parent = world.tables.get(tree.relation(tree.inner(item)))
         if parent is not None:
@@ -113,7 +115,22 @@ def _create(world: World, step: Step, script: Script) -> None:
 
 def _create_as(world: World, step: Step, script: Script) -> None:
     empty = step.target == "MATVIEW" and step.node.into.skip_data
-    world.tables[step.table] = Table(step.table, born=script, unfilled=empty)
+    table = Table(step.table, born=script, unfilled=empty)
+    names = [_output_name(tree.inner(item)) for item in tree.inner(step.node.query).target_list]
+    if all(names) and not tree.strings(step.node.into.col_names):
+        table.known = True
+        table.columns = {name: WrittenColumn(born=script) for name in names}
+    world.tables[step.table] = table
+
+
+def _output_name(target: Node) -> str:
+    """The name of a column of a query; empty where the text does not show it."""
+    value = tree.inner(target.val)
+    if target.name:
+        return str(target.name)
+    if tree.kind(value) == "FuncCall":
+        return tree.strings(value.funcname)[-1]
+    return tree.column(value) if tree.kind(value) == "ColumnRef" else ""
 
 
 def _refresh(world: World, step: Step, script: Script) -> None:
@@ -206,7 +223,7 @@ def _rename(world: World, step: Step, script: Script) -> None:
         _move(world, step.table, new)
     elif step.target == "COLUMN":
         table = world.table(step.table)
-        column = table.columns.pop(node.subname, Column())
+        column = table.columns.pop(node.subname, WrittenColumn())
         column.renamed = True
         table.columns[node.newname] = column
         swap = {node.subname: node.newname}
@@ -286,6 +303,10 @@ def _create_function(world: World, step: Step, script: Script) -> None:
         world.steady.add(step.table)
 
 
+def _row_security(world: World, step: Step, script: Script) -> None:
+    world.table(step.table).forced_security = step.verb == "ForceRowSecurity"
+
+
 def _enum(world: World, step: Step, script: Script) -> None:
     world.enum_types.add(step.table)
     world.new_types[step.table] = script
@@ -314,4 +335,7 @@ _HANDLERS = {
     "Do": _routine_call,
     "CreateFunction": _create_function,
     "CreateEnum": _enum,
+    "ForceRowSecurity": _row_security,
+    "NoForceRowSecurity": _row_security,
+    "DisableRowSecurity": _row_security,
 }

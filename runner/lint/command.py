@@ -2,49 +2,219 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
-from runner.lint.engine import Report, all_rules, lint
-from runner.lint.layouts import LAYOUTS
+from runner.layouts import layout_named
+from runner.lint.counted import counted
+from runner.lint.engine import Report, lint
 from runner.lint.output import render
+from runner.lint.parallel import processes
+from runner.lint.registry import all_rules
+from runner.lint.settings import Settings, find_settings, read_settings
+from runner.lint.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+
+    from runner.lint.cache import Cache
+    from runner.lint.fix import Fixes
+
+_BASELINE = "trueup-baseline.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run differs from the settings.
+
+    Args:
+        form: one of output.FORMS.
+        layout: a layout or a tool that uses it; None: as the settings say.
+        strict: a warning fails, too.
+        squawk: whether to ask Squawk; None: as the settings say.
+        trace: whether to run the files on an embedded server.
+        schema: SQL that runs before them there.
+        settings: the file of the settings; None: the closest one.
+        exclude: patterns of files that are not reported, beside those of the settings.
+        baseline: the file of known findings; None: as the settings say.
+        write_baseline: write all findings down as known.
+        since: report only what was changed after a commit.
+        changed: report only what was changed after the last commit.
+        cache: take findings of earlier runs for files that are the same.
+    """
+
+    form: str = "text"
+    layout: str | None = None
+    strict: bool = False
+    squawk: bool | None = None
+    trace: bool = False
+    schema: Path | None = None
+    settings: Path | None = None
+    exclude: tuple[str, ...] = ()
+    baseline: Path | None = None
+    write_baseline: bool = False
+    since: str | None = None
+    changed: bool = False
+    cache: bool = True
+
+    from runner.lint.fix import Fixes
 
 
 def run_lint(
-    paths: Iterable[Path],
-    *,
-    form: str,
-    layout: str | None = None,
-    squawk: bool | None = None,
-    traced: bool = False,
-    schema: Path | None = None,
-) -> tuple[Report, str]:
+    paths: Sequence[Path], usual_paths: Callable[[], Sequence[Path]], options: Options
+) -> tuple[str, bool]:
     """Lint files and write the report out.
 
     Args:
         paths: files and folders.
-        form: text, json, sarif or github.
-        layout: one of LAYOUTS; None to find it out.
-        squawk: whether to ask Squawk; None: when it is installed.
-        traced: whether to run the files on an embedded server.
-        schema: SQL that runs before them there.
+        usual_paths: those to read when neither the command line nor the settings name any.
+        options: of the command line.
 
     Returns:
-        The report and its text.
+        The report, and whether it failed.
 
     Raises:
-        UsageError: for a layout that does not exist, and a schema without tracing.
+        UsageError: for options that do not go together, and settings that say what cannot be.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise UsageError(f"there is no layout {layout!r}", hint=f"layouts: {', '.join(LAYOUTS)}")
-    if schema is not None and not traced:
+    if options.schema is not None and not options.trace:
         raise UsageError("--schema is for --trace", hint="add --trace")
-    report = lint(paths, layout=layout, with_squawk=squawk, traced=traced, schema=schema)
-    return report, render(report, form)
+    settings = _settings(options)
+    paths, only = _chosen(paths, usual_paths, options, settings)
+    gc.disable()  # the trees stay to the end: walking through them takes a third of the time
+    report = lint(
+        paths,
+        layout=options.layout and layout_named(options.layout),
+        with_squawk=settings.squawk,
+        traced=options.trace,
+        schema=options.schema,
+        jobs=processes(),
+        settings=settings,
+        only=only,
+        cache=_cache() if options.cache else None,
+    )
+    if only is not None:
+        after = f"after {options.since}" if options.since else "after the last commit"
+        report = replace(
+            report, notes=(*report.notes, f"only files changed {after} were looked at")
+        )
+    if options.write_baseline:
+        return _known_from_now(report, settings), False
+    if settings.baseline is not None:
+        from runner.lint.baseline import unknown
+
+        report = unknown(report, settings)
+    shown = Shown.of(report, settings)
+    return render(shown, options.form), shown.failed(strict=settings.strict)
+
+
+def _chosen(
+    paths: Sequence[Path],
+    usual_paths: Callable[[], Sequence[Path]],
+    options: Options,
+    settings: Settings,
+) -> tuple[Sequence[Path], set[Path] | None]:
+    """What to read, and which files to report alone; None for all."""
+    paths = paths or [_from_here(path) for path in settings.paths] or usual_paths()
+    if options.since is None and not options.changed:
+        return paths, None
+    from runner.lint.changed import changed_files
+
+    folders = {p if p.is_dir() else p.parent for p in paths if p.exists()}
+    return paths, changed_files(folders, options.since)
+
+
+def _from_here(path: Path) -> Path:
+    """A path as one would type it in this folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _cache() -> Cache | None:
+    from runner.lint.cache import Cache, cache_folder
+
+    folder = cache_folder()
+    return Cache(folder) if folder is not None else None
+
+
+def _settings(options: Options) -> Settings:
+    named = options.settings
+    settings = read_settings(named) if named is not None else find_settings(Path.cwd())
+    baseline = options.baseline or settings.baseline
+    if options.write_baseline and baseline is None:
+        baseline = settings.folder / _BASELINE
+    return replace(
+        settings,
+        strict=options.strict or settings.strict,
+        squawk=settings.squawk if options.squawk is None else options.squawk,
+        exclude=(*settings.exclude, *options.exclude),
+        baseline=baseline,
+    )
+
+
+def _known_from_now(report: Report, settings: Settings) -> str:
+    from runner.lint.baseline import fingerprints, write_baseline
+
+    assert settings.baseline is not None
+    marks = fingerprints(report.findings, report.texts, settings)
+    write_baseline(settings.baseline, report.findings, marks, settings)
+    findings, files = counted(len(marks), "finding"), counted(report.files, "file")
+    told = f"wrote {findings} of {files} to {settings.baseline}"
+    if settings.file is None or "baseline" not in settings.file.read_text("utf-8"):
+        told += f'\nname it in trueup.toml: baseline = "{settings.baseline.name}"'
+    return told
+
+
+def run_fix(
+    paths: Sequence[Path],
+    usual_paths: Callable[[], Sequence[Path]],
+    options: Options,
+    *,
+    write: bool,
+    dsn: str | None,
+    also_applied: bool,
+) -> tuple[Fixes, str]:
+    """Rewrite files where the safe way changes nothing else, or tell what that would change.
+
+    Args:
+        paths, usual_paths, options: as for run_lint.
+        write: whether to change the files.
+        dsn: a database whose ledger tells what has been applied; None to ask none.
+        also_applied: whether to change files that may have been applied.
+
+    Returns:
+        The changes, and what to print.
+
+    Raises:
+        MigrationFileError: for a file that cannot be read or written.
+        LedgerError: when the ledger cannot be read.
+    """
+    from runner.lint.fix import fix, show
+
+    settings = _settings(options)
+    found, only = _chosen(paths, usual_paths, options, settings)
+    applied: set[str] = set()
+    asked = False
+    if dsn is not None:
+        from runner.config import ledger_schema
+        from runner.ledger.records import read_ledger
+        from runner.postgres.connect import connect
+
+        with connect(dsn, application_name="trueup lint") as connection:
+            ledger = read_ledger(connection, schema=ledger_schema(dsn))
+        applied, asked = set(ledger.applied), ledger.exists
+    fixes = fix(
+        found,
+        layout=options.layout and layout_named(options.layout),
+        write=write,
+        applied=applied,
+        also_applied=also_applied,
+        settings=settings,
+        only=only,
+    )
+    return fixes, show(fixes, written=write, asked=asked)
 
 
 def list_rules() -> str:

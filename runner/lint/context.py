@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from runner.lint.steps import Step
 
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UTC = frozenset({"utc", "etc/utc", "uct", "zulu", "gmt", "universal", "0"})
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
@@ -62,6 +64,7 @@ class Context:
         world: the database before the step; for a rollback, after the whole chain.
         transaction: the one that the step runs in.
         lock_timeout: in milliseconds; 0 when none is set.
+        utc: whether the file has set the time zone to UTC.
     """
 
     chain: Chain
@@ -71,6 +74,8 @@ class Context:
     transaction: Transaction
     lock_timeout: float = 0
     session_timeout: float = 0
+    utc: bool = False
+    session_utc: bool = False
 
     def later(self, step: Step) -> Iterator[Step]:
         """The steps of the file after a step."""
@@ -86,6 +91,10 @@ class Context:
             if other is step:
                 return
             yield other
+
+    def of_name(self, name: str) -> Sequence[Step]:
+        """The steps of the file that are done to a table or object, or give it its name."""
+        return _by_name(self.script).get(name, ())
 
     def later_in_transaction(self, step: Step) -> Iterator[Step]:
         """The steps of the transaction after a step that is in it."""
@@ -137,9 +146,16 @@ class Context:
             case "COMMIT" | "ROLLBACK":
                 self.transaction = Transaction(single=True)
                 self.lock_timeout = self.session_timeout
+                self.utc = self.session_utc
 
     def _variable(self, step: Step) -> None:
         node = step.node
+        if node.name == "timezone":
+            zone = str(tree.constant(node.args[0])) if node.args else ""
+            self.utc = zone.lower() in _UTC
+            if not node.is_local:
+                self.session_utc = self.utc
+            return
         if node.name != "lock_timeout":
             return
         if tree.enum_name(node, "kind") != "VAR_SET_VALUE" or not node.args:
@@ -161,6 +177,22 @@ class Context:
         elif self.transaction.single:
             return
         self.lock_timeout = timeout
+
+
+@lru_cache(maxsize=4)
+def _by_name(script: Script) -> dict[str, list[Step]]:
+    found: dict[str, list[Step]] = {}
+    for step in script.steps:
+        for name in {step.table, new_name(step)} - {""}:
+            found.setdefault(name, []).append(step)
+    return found
+
+
+def new_name(step: Step) -> str:
+    """The name that a step gives to an object of any kind; empty when it gives none."""
+    if step.verb == "Rename":
+        return tree.table_key(step.table.rpartition(".")[0], step.node.newname)
+    return renamed(step)
 
 
 def renamed(step: Step) -> str:

@@ -34,6 +34,14 @@ def allowed_values(step: Step, column: str) -> frozenset[str]:
     return frozenset(value for value in values if isinstance(value, str))
 
 
+def check_expression(step: Step) -> Node | None:
+    """What the CHECK says that a step adds; None when it adds none."""
+    if step.verb != "AddConstraint":
+        return None
+    constraint = getattr(step.node, "def").constraint
+    return constraint.raw_expr if contype(constraint) == "CHECK" else None
+
+
 def index_columns(parameters: object) -> tuple[str, ...]:
     """The columns of an index; an expression stands as an empty name."""
     return tuple(tree.inner(p).name for p in parameters)  # type: ignore[attr-defined]

@@ -1,19 +1,27 @@
-"""Writes docs/lint.md from the rules: `python -m runner.lint.docs > docs/lint.md`."""
+"""Writes docs/lint.md and docs/trueup.schema.json: `python -m runner.lint.docs docs`."""
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.lint.engine import all_rules, lint
+from runner.lint.engine import lint
 from runner.lint.model import LEVELS
 from runner.lint.output import render
+from runner.lint.registry import all_rules
+from runner.lint.settings import schema
+from runner.lint.shown import Shown
 
 if TYPE_CHECKING:
     from runner.lint.model import Rule
 
 _INTRODUCTION = Path(__file__).with_name("introduction.md")
+_FILE = re.compile(r"^-- file: (\S+)\n", re.MULTILINE)
+_FIRST = "0001_example.sql"
 _SHOWN = "ALTER TABLE users ALTER COLUMN email SET NOT NULL;\n"
 
 
@@ -32,8 +40,26 @@ def _example() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "not_null.sql"
         path.write_text(_SHOWN, encoding="utf-8")
-        text = render(lint([path], with_squawk=False), "text").replace(f"{folder}/", "")
+        text = render(Shown.of(lint([path], with_squawk=False)), "text").replace(f"{folder}/", "")
     return f"## An example\n\n```sql\n{_SHOWN}```\n\n```\n$ trueup lint not_null.sql\n{text}\n```\n"
+
+
+def write_example(folder: Path, example: str) -> None:
+    """Write a rule's example out; `-- file: NAME` begins each file after the first."""
+    parts = _FILE.split(example)
+    for name, text in zip([_FIRST, *parts[1::2]], parts[::2], strict=True):
+        if text.strip():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+def _safe_way(rule: Rule) -> str:
+    """What the rule suggests for its first example."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_example(Path(folder), rule.flagged[0])
+        findings = lint([Path(folder)], with_squawk=False).findings
+    return next(finding.instead for finding in findings if finding.rule == rule.name)
 
 
 def _section(rule: Rule) -> str:
@@ -41,11 +67,18 @@ def _section(rule: Rule) -> str:
     parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.flagged]
     parts.append("Passes:\n")
     parts += [f"```sql\n{example.strip()}\n```\n" for example in rule.passed]
-    parts.append(f"The safe way:\n\n```sql\n{rule.instead}\n```")
+    parts.append(f"The safe way, for the first of these:\n\n```sql\n{_safe_way(rule)}\n```")
     if rule.squawk:
         parts.append(f"\nIn Squawk: {', '.join(rule.squawk)}.")
     return "\n".join(parts)
 
 
+def write(folder: Path) -> None:
+    """Write both files."""
+    (folder / "lint.md").write_text(document(), encoding="utf-8")
+    text = json.dumps(schema(), indent=2, ensure_ascii=False)
+    (folder / "trueup.schema.json").write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(document(), end="")
+    write(Path(sys.argv[1]))

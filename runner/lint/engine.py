@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
-from runner.lint import rules as rules_package
+from runner.layouts import find_files, read_chains
+from runner.lint.blocks import shown
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
+from runner.lint.counted import counted
 from runner.lint.ignores import apply_ignores
-from runner.lint.layouts import chains, find_files
+from runner.lint.layouts import parsed
+from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
+from runner.lint.newer import newer_than
+from runner.lint.parallel import over_chains
+from runner.lint.registry import all_rules, rule_names
+from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
+from runner.lint.suggest import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from runner.lint.cache import Cache
     from runner.lint.layouts import Pair, Script
     from runner.lint.steps import Step
 
@@ -34,27 +41,16 @@ class Report:
         findings: by file and line.
         files: how many files were read for findings.
         notes: what could not be looked at, and why.
+        texts: of the files that were read.
     """
 
     findings: tuple[Finding, ...]
     files: int
     notes: tuple[str, ...] = ()
-
-    def failed(self, *, strict: bool = False) -> bool:
-        """Whether there is an error; with strict, also whether there is a warning."""
-        levels = ("error", "warning") if strict else ("error",)
-        return any(finding.level in levels for finding in self.findings)
+    texts: Mapping[Path, str] = field(default_factory=dict, repr=False)
 
 
-@cache
-def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the folder rules/, by name."""
-    found = []
-    for module in iter_modules(rules_package.__path__):
-        rule = import_module(f"{rules_package.__name__}.{module.name}").RULE
-        assert isinstance(rule, Rule)
-        found.append(rule)
-    return tuple(sorted(found, key=lambda rule: rule.name))
+_USUAL = Settings()
 
 
 def lint(
@@ -64,6 +60,11 @@ def lint(
     with_squawk: bool | None = None,
     traced: bool = False,
     schema: Path | None = None,
+    jobs: int = 1,
+    settings: Settings = _USUAL,
+    only: Collection[Path] | None = None,
+    opened: Mapping[Path, str] | None = None,
+    cache: Cache | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -74,29 +75,44 @@ def lint(
         with_squawk: also ask Squawk for what our rules do not look at; None: when it is installed.
         traced: also run the files on an embedded server.
         schema: SQL that makes what was there before the first file; for traced.
+        jobs: processes at most; more than one forks this one.
+        settings: of the project.
+        only: report these files alone, by their resolved paths; None for all.
+        opened: texts that count instead of those of the files, as an editor shows them.
+        cache: of findings of earlier runs.
 
     Returns:
         The findings.
 
     Raises:
-        MigrationFileError: for a path that is missing or cannot be read.
-        UsageError: when Squawk is asked for and not installed.
+        MigrationFileError: for a path that is missing.
+        UsageError: when there is no file, and when Squawk is asked for and not installed.
     """
-    wanted = find_files(paths)
+    wanted, notes = _wanted(list(paths), settings, only)
     names = set(wanted)
-    read = chains(wanted, layout)
+    reading = read_chains(wanted, layout or settings.layout, opened)
+    read = [parsed(chain) for chain in reading.chains]
     scripts = _scripts(read, names)
-    found: dict[tuple[object, ...], Finding] = {}
-    notes: list[str] = []
-    for pairs in read:
-        for finding in _lint_chain(Chain(pairs), names):
-            found.setdefault((*finding.place, finding.message), finding)
+    found: dict[tuple[object, ...], Finding] = {
+        (*finding.place, finding.message): finding for finding in unreadable(reading, names)
+    }
+    notes += notes_on(reading, names, scripts)
+
+    def look(pairs: Sequence[Pair]) -> Iterator[Finding]:
+        yield from _lint_chain(Chain(pairs), names)
+        for pair in pairs:
+            for script in (pair.up, pair.down):
+                if script is not None and script.path in names:
+                    yield from newer_than(script, settings.postgresql)
+
+    for finding in _looked_at(look, read, names, settings, jobs, cache):
+        found.setdefault((*finding.place, finding.message), finding)
     program = find_program() if with_squawk is not False else None
     if with_squawk and program is None:
         raise UsageError("squawk is not installed", hint="pip install 'trueup[lint]'")
     if program:
         every = [script for parts in scripts.values() for script in parts]
-        generic, problem = squawk(program, every)
+        generic, problem = squawk(program, every, settings.postgresql)
         found |= {(*finding.place, finding.message): finding for finding in generic}
         notes += [problem] if problem else []
     if traced:
@@ -105,14 +121,66 @@ def lint(
         seen, remarks = trace(read, names, schema)
         found |= {(*finding.place, finding.message): finding for finding in seen}
         notes += remarks
-    known = {rule.name for rule in all_rules()} | _RULES_ELSEWHERE
     forward_only = {rule.name for rule in all_rules() if not rule.rollback}
-    kept = apply_ignores(found.values(), scripts, known, forward_only)
-    ordered = sorted(kept, key=lambda finding: finding.place)
-    return Report(tuple(ordered), len(names), tuple(notes))
+    judged = apply_ignores(found.values(), scripts, rule_names(), forward_only)
+    kept = sorted(_settled(judged, settings), key=lambda finding: finding.place)
+    looked_at = scripts.keys() | {finding.path for finding in kept}
+    texts = {path: parts[0].content for path, parts in scripts.items()}
+    return Report(tuple(kept), len(looked_at), tuple(notes), texts)
 
 
-_RULES_ELSEWHERE = {"traced-lock", "traced-rewrite", "rollback-not-reverse"}
+def _looked_at(
+    look: Callable[[Sequence[Pair]], Iterable[Finding]],
+    chains: Sequence[Sequence[Pair]],
+    names: Collection[Path],
+    settings: Settings,
+    jobs: int,
+    cache: Cache | None,
+) -> Iterator[Finding]:
+    """The findings of all chains; those of earlier runs are not looked for again."""
+    if cache is None:
+        for found in over_chains(look, chains, jobs):
+            yield from found
+        return
+    keys = [cache.key(pairs, names, settings.postgresql) for pairs in chains]
+    new: list[int] = []
+    for number, key in enumerate(keys):
+        known = cache.get(key)
+        if known is None:
+            new.append(number)
+        else:
+            yield from known
+    found_now = over_chains(look, [chains[number] for number in new], jobs)
+    for number, found in zip(new, found_now, strict=True):
+        cache.put(keys[number], found)
+        yield from found
+    if new:
+        cache.clean()
+
+
+def _wanted(
+    paths: Sequence[Path], settings: Settings, only: Collection[Path] | None
+) -> tuple[list[Path], list[str]]:
+    """The files to report, and notes on those left out."""
+    found = find_files(paths)
+    if paths and not found:
+        raise UsageError(f"there is nothing to lint: no .sql file in {', '.join(map(str, paths))}")
+    wanted = [path for path in found if not settings.excludes(path)]
+    notes = []
+    if len(wanted) < len(found):
+        left_out = len(found) - len(wanted)
+        notes.append(f"excluded by the settings: {left_out} of {counted(len(found), 'file')}")
+    if only is not None:
+        wanted = [path for path in wanted if path.resolve() in only]
+    return wanted, notes
+
+
+def _settled(findings: Iterable[Finding], settings: Settings) -> Iterator[Finding]:
+    """The findings at the levels that the settings give them."""
+    for finding in findings:
+        level = settings.level(finding.rule, finding.path, finding.level)
+        if level is not None:
+            yield finding if level == finding.level else replace(finding, level=level)
 
 
 def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:
@@ -122,8 +190,9 @@ def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, lis
         for pair in pairs:
             for script in (pair.up, pair.down):
                 if script is not None and script.path in names:
+                    # A file of the baseline is in the chains of both strategies.
                     parts = found.setdefault(script.path, [])
-                    if script.up not in [part.up for part in parts]:
+                    if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
                         parts.append(script)
     return found
 
@@ -204,20 +273,16 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
         values |= {"column": step.name} if step.name else {}
     values |= hit.names
+    instead = rule.instead if hit.instead is None else hit.instead
     return Finding(
         rule=rule.name,
-        level=rule.level,
+        level=hit.level or rule.level,
         path=script.path,
         line=line,
         column=column,
         end_line=line + text.count("\n", offset, end),
-        message=hit.message,
+        message=shown(hit.message),
         why=rule.why,
-        instead=_filled(rule.instead, values),
+        instead=fill(instead, values),
+        edits=hit.edits,
     )
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    for key, value in values.items():
-        template = template.replace("{" + key + "}", value)
-    return template

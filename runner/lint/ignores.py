@@ -1,4 +1,7 @@
-"""`-- trueup: ignore RULE because REASON`: findings that a person has judged."""
+"""`-- trueup: ignore RULE because REASON`: findings that a person has judged.
+
+The comment may be `/* ... */` too; `ignore-file` covers the whole file, wherever it stands.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.layouts.data import is_text
 from runner.lint.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from runner.lint.layouts import Script
 
-_IGNORE = re.compile(r"--[ \t]*trueup:[ \t]*ignore\b[ \t]*(?P<rest>[^\r\n]*)", re.IGNORECASE)
+_IGNORE = re.compile(
+    r"(?:--|/\*|\n[ \t]*\*?)[ \t]*trueup:[ \t]*ignore(?P<file>-file)?\b[ \t]*"
+    r"(?P<rest>(?:(?!\*/)[^\r\n])*)",
+    re.IGNORECASE,
+)
 _REASON = re.compile(r"(?P<rules>.*?)[ \t]*\bbecause\b[ \t:]*(?P<reason>.*)", re.IGNORECASE)
 _WHY = "An ignore says to the next reader why the danger is none here."
 _HOW = "-- trueup: ignore RULE because the table has ten rows"
@@ -34,7 +42,7 @@ class _Ignore:
 def apply_ignores(
     findings: Iterable[Finding],
     scripts: Mapping[Path, Sequence[Script]],
-    known: set[str],
+    known: Collection[str],
     forward_only: set[str],
 ) -> list[Finding]:
     """Leave out what ignore comments cover, and report comments that are wrong or of no use.
@@ -76,10 +84,14 @@ def apply_ignores(
     return kept
 
 
-def _read(scripts: Sequence[Script], known: set[str], problems: list[Finding]) -> list[_Ignore]:
+def _read(
+    scripts: Sequence[Script], known: Collection[str], problems: list[Finding]
+) -> list[_Ignore]:
     found = []
     script, text = scripts[0], scripts[0].content
     for match in _IGNORE.finditer(text):
+        if is_text(text, match.start("rest")):
+            continue
         line = text.count("\n", 0, match.start()) + 1
         reason = _REASON.match(match["rest"])
         names = re.split(r"[,\s]+", (reason["rules"] if reason else match["rest"]).strip())
@@ -94,6 +106,9 @@ def _read(scripts: Sequence[Script], known: set[str], problems: list[Finding]) -
             message = "the ignore gives no reason"
         if message:
             problems.append(_finding("ignore-without-reason", "error", script.path, line, message))
+            continue
+        if match["file"]:
+            found.append(_Ignore(tuple(names), line, 1, text.count("\n") + 1))
             continue
         first, last = _covered(scripts, match.start(), line)
         found.append(_Ignore(tuple(names), line, first, last))

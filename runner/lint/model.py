@@ -16,6 +16,21 @@ Level = Literal["error", "warning", "style"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "style")
 
 
+@dataclass(frozen=True, order=True)
+class Edit:
+    """A change of a file's text.
+
+    Args:
+        start: characters of the file before it.
+        end: characters before what comes after it; the same when nothing is taken out.
+        text: what stands there then.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
 @dataclass(frozen=True)
 class Hit:
     """What a rule tells the engine: where, and what is wrong there.
@@ -25,7 +40,11 @@ class Hit:
         step: the statement or part of one; None for the whole file.
         path: for a finding about a whole file, the file when it is not the one being read.
         offset: characters before the place in the file, when it is not where the step begins.
-        names: values for the rule's safe way beside the step's own table, column and name.
+        names: values for the rule's safe way beside the step's own table, column and name: names
+            as the catalog holds them, or pieces of SQL.
+        instead: the safe way when it is not the rule's own.
+        level: when it is not the rule's own.
+        edits: changes of the file that are the safe way and change nothing else.
     """
 
     message: str
@@ -33,6 +52,9 @@ class Hit:
     path: Path | None = None
     offset: int | None = None
     names: dict[str, str] = field(default_factory=dict)
+    instead: str | None = None
+    level: Level | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,8 @@ class Rule:
             that the file does not show; style: costs later.
         title: one line for people who scan.
         why: what happens, and the reason in PostgreSQL.
-        instead: the safe way as SQL; {table}, {column}, {name} stand for the names found.
+        instead: the safe way as SQL; {table}, {column}, {name} stand for what was found, as
+            runner.lint.suggest fills it in.
         flagged: examples that it flags. Several files in one: `-- file: NAME` begins each.
         passed: examples that it lets pass.
         step: looks at one step; called for the verbs named.
@@ -90,6 +113,7 @@ class Finding:
         why: the reason in general.
         instead: the safe way as SQL.
         source: who found it: trueup, squawk or trace.
+        edits: changes of the file that `--fix` makes.
     """
 
     rule: str
@@ -102,6 +126,7 @@ class Finding:
     why: str
     instead: str
     source: str = "trueup"
+    edits: tuple[Edit, ...] = ()
 
     @property
     def place(self) -> tuple[str, int, int, str]:

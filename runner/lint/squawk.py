@@ -22,9 +22,7 @@ _FILES_AT_ONCE = 500
 # idioms: IF NOT EXISTS hides an invalid index, and the end of an expand and contract is a DROP.
 _TAKEN = frozenset(
     """
-    ban-add-composite-attribute ban-alter-generated-expression ban-alter-identity
-    ban-create-domain-with-constraint ban-detach-inheritance ban-drop-domain ban-drop-extension
-    ban-drop-generated-expression ban-replica-identity ban-revoke
+    ban-add-composite-attribute ban-create-domain-with-constraint ban-replica-identity
     """.split()
 )
 _WHY = "Found by Squawk: https://squawkhq.com/docs/{rule}"
@@ -36,12 +34,15 @@ def find_program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("squawk")
 
 
-def squawk(program: str, scripts: Iterable[Script]) -> tuple[list[Finding], str]:
+def squawk(
+    program: str, scripts: Iterable[Script], postgresql: int = 0
+) -> tuple[list[Finding], str]:
     """Run Squawk on forward scripts, and keep what no rule of ours looks at.
 
     Args:
         program: of find_program.
         scripts: rollbacks are left out.
+        postgresql: the major version of the servers; 0 when it is not known.
 
     Returns:
         The findings, and why there are none when Squawk did not run.
@@ -50,7 +51,9 @@ def squawk(program: str, scripts: Iterable[Script]) -> tuple[list[Finding], str]
     paths = sorted(by_path)
     found: list[Finding] = []
     for start in range(0, len(paths), _FILES_AT_ONCE):
-        command = [program, "--reporter", "json"]
+        # Most of them are asked for by name alone.
+        command = [program, "--reporter", "json", *(f"--include={rule}" for rule in sorted(_TAKEN))]
+        command += ["--pg-version", f"{postgresql}.0"] if postgresql else []
         try:
             done = subprocess.run(
                 [*command, *paths[start : start + _FILES_AT_ONCE]],

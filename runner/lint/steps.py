@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.ledger.scanner import ScanError, split
 from runner.lint import tree
 from runner.lint.blocks import block_queries, executed_text
+from runner.postgres.locks import LockMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,18 +18,7 @@ if TYPE_CHECKING:
 
 _LEADING = re.compile(r"(?:\s|--[^\n]*(?:\n|$))*")
 
-STRONG = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
-_LOCK_MODES = (
-    "",
-    "ACCESS SHARE",
-    "ROW SHARE",
-    "ROW EXCLUSIVE",
-    "SHARE UPDATE EXCLUSIVE",
-    "SHARE",
-    "SHARE ROW EXCLUSIVE",
-    "EXCLUSIVE",
-    "ACCESS EXCLUSIVE",
-)
+STRONG = frozenset(mode for mode in LockMode if mode.strong)
 _WEAK_CHANGES = frozenset(
     "AT_ValidateConstraint AT_SetStatistics AT_SetRelOptions AT_ResetRelOptions AT_ClusterOn"
     " AT_DropCluster AT_AttachPartition AT_SetOptions AT_ResetOptions".split()
@@ -60,6 +50,13 @@ class Statement:
     shift: int = 0
     problem: str = ""
     problem_offset: int = 0
+
+    def is_text(self, offset: int) -> bool:
+        """Whether a place of the file is inside one of its texts in quotes."""
+        if not self.offset <= offset < self.offset + len(self.text):
+            return False
+        place = offset - self.offset
+        return any(start <= place < end for start, end in tree.texts(self.text))
 
     def place(self, location: int) -> int:
         """Characters of the file before a node; the parser counts the bytes of what it saw."""
@@ -184,7 +181,7 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
         lock = "" if weak else "ACCESS EXCLUSIVE"
         yield Step("Rename", table, node.subname, node, statement, statement.offset, lock, target)
     elif kind in ("TruncateStmt", "LockStmt"):
-        mode = "ACCESS EXCLUSIVE" if kind == "TruncateStmt" else _LOCK_MODES[node.mode]
+        mode = "ACCESS EXCLUSIVE" if kind == "TruncateStmt" else LockMode.of_number(node.mode)
         for item in node.relations:
             table = tree.relation(tree.inner(item))
             yield Step(verb, table, "", node, statement, statement.offset, mode, "TABLE")
@@ -196,7 +193,7 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
             yield Step(verb, table, "", node, statement, statement.offset, lock, "TABLE")
     elif kind == "AlterObjectSchemaStmt":
         target = tree.enum_name(node, "object_type").removeprefix("OBJECT_")
-        table = tree.relation(node.relation) if node.HasField("relation") else ""
+        table = tree.relation(node.relation) if node.HasField("relation") else _object(node)
         lock = "ACCESS EXCLUSIVE" if target in ("TABLE", "VIEW", "MATVIEW") else ""
         yield Step(
             "SetSchema", table, node.newschema, node, statement, statement.offset, lock, target
@@ -255,6 +252,8 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
             return tree.dotted(node.type_name), node.new_val if kind[0] == "A" else "", "", "TYPE"
         case "CreateFunctionStmt":
             return ".".join(tree.strings(node.funcname)), "", "", "FUNCTION"
+        case "AlterFunctionStmt":
+            return tree.dotted(node.func.objname), "", "", "FUNCTION"
         case "CallStmt":
             return tree.function_name(node.funccall), "", "", "FUNCTION"
         case "AlterDomainStmt" | "CreateDomainStmt":
@@ -323,13 +322,13 @@ def _object_name(node: Node) -> str:
 
 def _object(node: Node) -> str:
     if not node.HasField("object"):
-        return str(node.subname)
+        return str(getattr(node, "subname", ""))
     inner = tree.inner(node.object)
     return tree.dotted(inner.items) if tree.kind(inner) == "List" else _object_name(inner)
 
 
 def _hidden_steps(block: Statement) -> Iterator[Step]:
-    queries, commits = block_queries(block)
+    queries, commits = block_queries(block.text)
     begin = 0
     for query in queries:
         place = block.text.find(query.text, begin)

@@ -6,22 +6,24 @@ locked and how, which were rewritten, and whether a rollback brings the schema b
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from runner.catalog.diff import diff
 from runner.catalog.read import read_catalog
 from runner.errors import UsageError
 from runner.ledger.files import read_text
+from runner.ledger.scanner import ScanError, split
 from runner.lint.model import Finding
-from runner.lint.steps import STRONG, steps
+from runner.lint.steps import steps
 from runner.postgres.connect import connect
-from runner.postgres.databases import create_database, drop_database
-from runner.postgres.embedded import FAST, start_server
+from runner.postgres.scratch import Limits, scratch_server
+from runner.postgres.trace import Trace, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from runner.lint.steps import Statement
 
 TRACE_RULES = {
+    "trace-failed": "What did not run was not looked at: neither this file nor what comes after it"
+    " is known to be right.",
     "traced-lock": "A DO block, a call or a function took a strong lock. Its text does not show"
     " which tables that meets; this run does.",
     "traced-rewrite": "The table got a new file on disk: every row was written again under ACCESS"
@@ -41,27 +45,10 @@ TRACE_RULES = {
     " from before: what is left over, or lost, surprises the next apply.",
 }
 _TIMEOUT = "60s"
+_LIMITS = Limits(seconds=1800)
 _MOST_SHOWN = 5
+_RESTRICT = re.compile(r"^\\(?:un)?restrict \w+$", re.MULTILINE)  # as pg_dump writes them
 _OPAQUE = frozenset({"Do", "Call", "Select"})
-_RELATIONS = """
-    SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relfilenode, c.relispopulated
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-        AND n.nspname !~ '^pg_(toast|temp)'
-"""
-_LOCKS = """
-    SELECT relation, mode FROM pg_locks
-    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
-"""
-
-
-@dataclass(frozen=True)
-class _Relation:
-    name: str
-    kind: str
-    filenode: int
-    filled: bool
 
 
 def trace(
@@ -82,47 +69,45 @@ def trace(
     """
     findings: list[Finding] = []
     notes: list[str] = []
-    with start_server(settings=FAST) as server:
-        for number, pairs in enumerate(chains):
-            name = f"lint_{number}"
-            create_database(server.dsn(), name)
-            with connect(server.dsn(name), application_name="trueup lint") as connection:
+    with scratch_server(limits=_LIMITS) as server:
+        for pairs in chains:
+            dsn = server.create()
+            with connect(dsn, application_name="trueup lint") as connection:
+                tracer = Tracer(connection, server.allowance)
                 if schema is not None:
-                    _load(connection, schema)
-                tracer = _Tracer(connection, findings, notes, wanted)
-                tracer.run(pairs)
-            drop_database(server.dsn(), name)
+                    _load(tracer, schema)
+                _Runner(tracer, findings, notes, wanted).run(pairs)
+            server.drop(dsn)
+        notes += server.allowance.notes()
     unique = {(f.place, f.message): f for f in findings}
     return list(unique.values()), list(dict.fromkeys(notes))
 
 
-def _load(connection: psycopg.Connection[Any], schema: Path) -> None:
+def _load(tracer: Tracer, schema: Path) -> None:
     try:
-        connection.execute(sql.SQL(_as_literal(read_text(schema))))
-        connection.execute("RESET ALL")
-    except psycopg.Error as error:
+        for statement in split(_RESTRICT.sub("", read_text(schema))):
+            tracer.execute(statement.text)
+        tracer.connection.execute("RESET ALL")
+    except (psycopg.Error, ScanError) as error:
         raise UsageError(f"{schema} cannot be loaded: {error}") from None
 
 
-def _as_literal(text: str) -> Any:
-    # psycopg asks for literals so that values are not formatted in; a file is no value.
-    return text
-
-
-class _Tracer:
+class _Runner:
     """Runs the files of one chain on one connection."""
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        tracer: Tracer,
         findings: list[Finding],
         notes: list[str],
         wanted: set[Path],
     ) -> None:
-        self._connection = connection
+        self._tracer = tracer
+        self._connection = tracer.connection
         self._findings = findings
         self._notes = notes
         self._wanted = wanted
+        self._at: tuple[Script, Statement] | None = None
 
     def run(self, pairs: Sequence[Pair]) -> None:
         """Apply each file; each one that is wanted is rolled back and applied again, too."""
@@ -135,13 +120,15 @@ class _Tracer:
             try:
                 before = self._catalog() if wanted and pair.down else None
                 self._apply(pair.up)
-                if before is not None and pair.down is not None:
-                    self._roll_back(pair, before)
+                if before is not None and not self._roll_back(pair, before):
+                    self._notes.append(f"what follows {pair.up.path} was not traced")
+                    return
             except psycopg.Error as error:
                 problem = str(error).strip().splitlines()[0]
-                self._notes.append(
-                    f"{pair.up.path} could not be traced: {problem}; what follows it was not run"
-                )
+                script, statement = self._at or (pair.up, None)
+                offset = statement.offset if statement else 0
+                message = f"{problem}; what follows it was not run"
+                self._report("trace-failed", script, offset, message, statement)
                 return
 
     def _catalog(self) -> Catalog:
@@ -156,9 +143,12 @@ class _Tracer:
 
     def _apply(self, script: Script) -> None:
         with self._transaction(script):
-            held: set[tuple[int, str]] = set()
             for statement in script.statements:
-                held |= self._observe(script, statement, held)
+                self._at = script, statement
+                opaque = any(step.verb in _OPAQUE for step in steps(statement))
+                done = self._trace(statement, opaque=opaque)
+                if script.path in self._wanted:
+                    self._judge(script, statement, done, opaque=opaque)
 
     @contextmanager
     def _transaction(self, script: Script) -> Iterator[None]:
@@ -166,62 +156,41 @@ class _Tracer:
             yield
             return
         with self._connection.transaction():
+            self._tracer.begin()
             yield
 
-    def _observe(
-        self, script: Script, statement: Statement, held: set[tuple[int, str]]
-    ) -> set[tuple[int, str]]:
-        """Run a statement; report the locks that it added and the tables that it rewrote."""
-        opaque = any(step.verb in _OPAQUE for step in steps(statement))
-        before = self._relations()
-        if opaque and not script.transactional and not self._ends_itself(statement):
+    def _trace(self, statement: Statement, *, opaque: bool) -> Trace:
+        """Run a statement; outside a transaction, only what hides its locks gets one of its own."""
+        if self._inside():
+            return self._tracer.run(statement.text)
+        if opaque and "COMMIT" not in statement.text.upper():
             with self._connection.transaction():
-                self._connection.execute(sql.SQL(_as_literal(statement.text)))
-                locks = self._locks()
-        else:
-            self._connection.execute(sql.SQL(_as_literal(statement.text)))
-            locks = self._locks()
-        after = self._relations()
-        rewritten = [
-            relation.name
-            for oid, relation in before.items()
-            if relation.kind in "rmp"
-            and relation.filled
-            and oid in after
-            and after[oid].filenode != relation.filenode
-        ]
-        if script.path in self._wanted:
-            new = [(oid, mode) for oid, mode in locks - held if oid in before and mode in STRONG]
-            by_strength = sorted(new, key=lambda item: STRONG.index(item[1]))
-            tables = {
-                before[oid].name: mode for oid, mode in by_strength if before[oid].kind in "rmp"
-            }
-            if opaque and tables:
-                shown = ", ".join(f"{mode} on {name}" for name, mode in tables.items())
-                self._report("traced-lock", script, statement.offset, f"took {shown}", statement)
-            if rewritten and script.phase != "window":
-                shown = f"rewrote {', '.join(rewritten)}"
-                self._report("traced-rewrite", script, statement.offset, shown, statement)
-        return locks
+                self._tracer.begin()
+                return self._tracer.run(statement.text)
+        done = self._tracer.run_alone(statement.text)
+        if self._inside():
+            self._tracer.begin()  # that was a BEGIN
+        return done
 
-    @staticmethod
-    def _ends_itself(statement: Statement) -> bool:
-        return "COMMIT" in statement.text.upper()
+    def _inside(self) -> bool:
+        return self._connection.info.transaction_status == TransactionStatus.INTRANS
 
-    def _relations(self) -> dict[int, _Relation]:
-        return {
-            oid: _Relation(
-                name if schema == "public" else f"{schema}.{name}", kind, filenode, filled
-            )
-            for oid, schema, name, kind, filenode, filled in self._connection.execute(_RELATIONS)
-        }
+    def _judge(self, script: Script, statement: Statement, done: Trace, *, opaque: bool) -> None:
+        locks = [k for k in done.locks if k.mode.strong and not k.new]
+        if opaque and locks:
+            shown = ", ".join(f"{k.mode} on {_plain(k.relation)}" for k in locks)
+            self._report("traced-lock", script, statement.offset, f"took {shown}", statement)
+        rewritten = [_plain(t.relation) for t in done.touches if t.rewritten]
+        if rewritten and script.phase != "window":
+            shown = f"rewrote {', '.join(rewritten)}"
+            self._report("traced-rewrite", script, statement.offset, shown, statement)
 
-    def _locks(self) -> set[tuple[int, str]]:
-        rows = self._connection.execute(_LOCKS).fetchall()
-        return {(oid, _mode(mode)) for oid, mode in rows}
+    def _roll_back(self, pair: Pair, before: Catalog) -> bool:
+        """Compare the schema after the rollback with the one before, and go back to the new one.
 
-    def _roll_back(self, pair: Pair, before: Catalog) -> None:
-        """Compare the schema after the rollback with the one before, and go back to the new one."""
+        Returns:
+            Whether the new one is there again.
+        """
         down = pair.down
         assert down is not None
         try:
@@ -236,19 +205,19 @@ class _Tracer:
         except psycopg.Error as error:
             problem = str(error).strip().splitlines()[0]
             self._report("rollback-not-reverse", down, _first(down), f"it fails: {problem}")
-            if not pair.up.transactional:
-                raise
-            return
+            return pair.up.transactional and down.transactional
         different = diff(before, after, column_order=False)
         found = [str(d) for d in different if not _needs_no_undoing(d)]
         if found:
             shown = "; ".join(found[:_MOST_SHOWN])
             more = f"; and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
             self._report("rollback-not-reverse", down, _first(down), f"after it: {shown}{more}")
+        return True
 
     def _run_all(self, script: Script) -> None:
         for statement in script.statements:
-            self._connection.execute(sql.SQL(_as_literal(statement.text)))
+            self._at = script, statement
+            self._tracer.execute(statement.text)
 
     def _report(
         self,
@@ -258,7 +227,7 @@ class _Tracer:
         message: str,
         statement: Statement | None = None,
     ) -> None:
-        if script.path not in self._wanted:
+        if script.path not in self._wanted and rule != "trace-failed":
             return
         text = script.content
         line = text.count("\n", 0, offset) + 1
@@ -291,10 +260,8 @@ def _needs_no_undoing(difference: Difference) -> bool:
     return difference.property == "definition" and sides[0] == sides[1]
 
 
-def _mode(name: str) -> str:
-    """AccessExclusiveLock, as pg_locks has it, as the manual writes it."""
-    words = "".join(f" {c}" if c.isupper() else c for c in name.removesuffix("Lock"))
-    return words.strip().upper()
+def _plain(relation: str) -> str:
+    return relation.removeprefix("public.")
 
 
 def _first(script: Script) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UsageError
 
@@ -104,6 +104,37 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
     return found
 
 
+def deparse(node: Node) -> str:
+    """Write a statement out as SQL.
+
+    Args:
+        node: its tree.
+
+    Returns:
+        The text, its semicolon left out.
+
+    Raises:
+        GrammarError: when the tree says nothing that the grammar knows.
+    """
+    postgast = _parser()
+    result = postgast.ParseResult()
+    wrap(node, result.stmts.add().stmt)
+    try:
+        return str(postgast.deparse(result))
+    except postgast.PgQueryError as error:
+        raise GrammarError(error.message, 0) from None
+
+
+def wrap(node: Node, into: Node) -> None:
+    """Put a copy of a node into a place of another tree, in a Node where the place holds these."""
+    if into.DESCRIPTOR.name != "Node" or node.DESCRIPTOR.name == "Node":
+        into.CopyFrom(node)
+        return
+    kind_ = node.DESCRIPTOR.name
+    field = next(f for f in into.DESCRIPTOR.fields if f.message_type.name == kind_)
+    getattr(into, field.name).CopyFrom(node)
+
+
 def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     """Parse a DO block or a PL/pgSQL function; an empty list when it cannot be parsed."""
     postgast = _parser()
@@ -112,6 +143,32 @@ def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     except (postgast.PgQueryError, ValueError, RecursionError):
         return []
     return parsed
+
+
+def texts(sql: str) -> list[tuple[int, int]]:
+    """Where the texts in quotes of a statement begin and end, in characters."""
+    return [(t.start, t.end) for t in tokens(sql) if t.kind in ("SCONST", "USCONST")]
+
+
+class Token(NamedTuple):
+    """A token: its name in the grammar, and where it begins and ends, in characters."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def tokens(sql: str) -> list[Token]:
+    """The tokens of a text, comments too (SQL_COMMENT, C_COMMENT); none when it has an error."""
+    postgast = _parser()
+    try:
+        found = postgast.scan(sql).tokens
+    except postgast.PgQueryError:
+        return []
+    return [
+        Token(enum_name(t, "token"), characters(sql, t.start), characters(sql, t.end))
+        for t in found
+    ]
 
 
 def characters(text: str, offset: int) -> int:
@@ -123,7 +180,8 @@ def characters(text: str, offset: int) -> int:
 
 def inner(node: Node) -> Node:
     """The message that a Node wraps; the node itself when it is none."""
-    if node.DESCRIPTOR.name == "Node":
+    # Asked for hundreds of thousands of times: the class tells faster than its descriptor.
+    if type(node).__name__ == "Node":
         which = node.WhichOneof("node")
         return getattr(node, which) if which else node
     return node
@@ -131,13 +189,19 @@ def inner(node: Node) -> Node:
 
 def kind(node: Node) -> str:
     """The node's type in parsenodes.h, such as AlterTableStmt."""
-    return str(node.DESCRIPTOR.name)
+    return type(node).__name__
 
 
 def enum_name(node: Node, field: str) -> str:
     """The name of an enumeration field's value, such as OBJECT_TABLE."""
-    descriptor = node.DESCRIPTOR.fields_by_name[field]
-    return str(descriptor.enum_type.values_by_number[getattr(node, field)].name)
+    message: Any = type(node)
+    return _enum_name(message, field, getattr(node, field))
+
+
+@cache
+def _enum_name(message: Any, field: str, value: int) -> str:
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    return str(descriptor.enum_type.values_by_number[value].name)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -163,25 +227,44 @@ def must_be_quoted(word: str) -> bool:
     return enum_name(token, "keyword_kind") in ("RESERVED_KEYWORD", "TYPE_FUNC_NAME_KEYWORD")
 
 
-def table_key(schema: str, name: str) -> str:
-    """How a table is called in findings and compared: without the schema public."""
-    return name if schema in ("", "public") else f"{schema}.{name}"
+class TableKey(str):
+    """How a table is called in findings and compared: without the schema public.
+
+    Args:
+        schema: as the file writes it; empty when it writes none.
+        name: of the table.
+    """
+
+    __slots__ = ("name", "schema")
+    schema: str
+    name: str
+
+    def __new__(cls, schema: str, name: str) -> TableKey:
+        """Keep both parts beside the text."""
+        key = super().__new__(cls, name if schema in ("", "public") else f"{schema}.{name}")
+        key.schema, key.name = schema, name
+        return key
 
 
-def relation(range_var: Node) -> str:
+def table_key(schema: str, name: str) -> TableKey:
+    """How a table is called in findings and compared."""
+    return TableKey(schema, name)
+
+
+def relation(range_var: Node) -> TableKey:
     """The table, view or sequence that a RangeVar names."""
     return table_key(range_var.schemaname, range_var.relname)
 
 
-def dotted(items: Any) -> str:
+def dotted(items: Any) -> TableKey:
     """A name that the tree holds as a list of strings."""
-    parts = [inner(item).sval for item in items]
-    return table_key(parts[-2] if len(parts) > 1 else "", parts[-1]) if parts else ""
+    parts = strings(items)
+    return table_key(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
 
 
 def strings(items: Any) -> tuple[str, ...]:
     """The texts of a list of String nodes."""
-    return tuple(inner(item).sval for item in items)
+    return tuple([item.string.sval for item in items])
 
 
 def type_name(node: Node) -> str:
@@ -195,9 +278,9 @@ def type_name(node: Node) -> str:
         else table_key(names[-2] if names[1:] else "", names[-1])
     )
     name = _CATALOG_TYPES.get(name, name)
-    mods = [str(inner(inner(m).ival).ival) for m in node.typmods if kind(inner(m)) == "A_Const"]
-    if mods and name != "interval":
-        name += f"({','.join(mods)})"
+    if node.typmods and name != "interval":
+        mods = [str(inner(inner(m).ival).ival) for m in node.typmods if kind(inner(m)) == "A_Const"]
+        name += f"({','.join(mods)})" if mods else ""
     return name + "[]" * len(node.array_bounds)
 
 

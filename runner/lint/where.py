@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from runner.lint import tree
@@ -139,6 +140,8 @@ def _bounded(where: Node, step: Step) -> bool:
     )
     sides: set[tuple[str, str]] = set()
     for node in _conjuncts(where):
+        if tree.kind(node) == "SubLink" and _asks_by_key(node, written):
+            return True
         if tree.kind(node) != "A_Expr":
             continue
         kind = tree.enum_name(node, "kind")
@@ -157,7 +160,8 @@ def _bounded(where: Node, step: Step) -> bool:
             direction = operator[0] if name else {"<": ">", ">": "<"}[operator[0]]
             sides.add((subject, direction))
             # Keys count up from 1: an upper limit is a range.
-            if direction == "<" and name and isinstance(tree.constant(node.rexpr), int):
+            is_key = re.search(r"(?:^|_|[a-z])(?:id|ID|Id)$", name) is not None
+            if direction == "<" and is_key and isinstance(tree.constant(node.rexpr), int):
                 return True
     return any((subject, "<") in sides and (subject, ">") in sides for subject, _ in sides)
 
@@ -166,11 +170,46 @@ def _names_rows(node: Node, written: set[str], step: Step) -> bool:
     """`key = value`: but not when the value that is looked for is the one that is replaced."""
     for subject, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
         fixed = tree.constant(other) is not None or tree.kind(tree.inner(other)) == "ParamRef"
+        fixed = fixed or _is_one_value(other)
         if step.hidden and tree.column(other) and not tree.column(other).startswith("new_"):
             fixed = True
         if fixed and tree.columns_of(subject) and not (tree.columns_of(subject) & written):
             return True
     return False
+
+
+def _is_one_value(node: Node) -> bool:
+    """Whether it is a subquery that gives one value."""
+    node = tree.inner(node)
+    return tree.kind(node) == "SubLink" and tree.enum_name(node, "sub_link_type") == "EXPR_SUBLINK"
+
+
+def _asks_by_key(node: Node, written: set[str]) -> bool:
+    """`x IN (SELECT ... WHERE key = value)`, EXISTS alike; LIMIT is looked for elsewhere."""
+    kind = tree.enum_name(node, "sub_link_type")
+    select = tree.inner(node.subselect)
+    if kind not in ("ANY_SUBLINK", "EXISTS_SUBLINK") or tree.kind(select) != "SelectStmt":
+        return False
+    if kind == "ANY_SUBLINK" and tree.columns_of(node.testexpr) & written:
+        return False
+    if select.values_lists:
+        return True
+    if not select.HasField("where_clause"):
+        return False
+    return any(
+        tree.kind(test) == "A_Expr"
+        and tree.enum_name(test, "kind") in ("AEXPR_OP", "AEXPR_IN")
+        and tree.strings(test.name)[-1:] == ("=",)
+        and _is_fixed(test)
+        for test in _conjuncts(select.where_clause)
+    )
+
+
+def _is_fixed(test: Node) -> bool:
+    """Whether a comparison is one with constants."""
+    if tree.enum_name(test, "kind") == "AEXPR_IN":
+        return all(tree.constant(item) is not None for item in tree.inner(test.rexpr).items)
+    return tree.constant(test.rexpr) is not None or tree.constant(test.lexpr) is not None
 
 
 def _conjuncts(where: Node) -> list[Node]:

@@ -91,7 +91,8 @@ def locks_held(context: Context, mode: str) -> Iterator[Step]:
     for step in context.transaction.steps:
         if step.lock != mode or not step.table or context.is_new(step.table) or step.table in seen:
             continue
-        if step.target in ("VIEW", "INDEX", "SEQUENCE"):
+        # What is dropped nobody will use again.
+        if step.target in ("VIEW", "INDEX", "SEQUENCE") or step.verb == "Drop":
             continue
         seen.add(step.table)
         yield step

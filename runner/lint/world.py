@@ -22,8 +22,8 @@ _GUARD_NAME = re.compile(
 
 
 @dataclass
-class Column:
-    """A column: its type as written, whether it is NOT NULL, the file that made it, its changes."""
+class WrittenColumn:
+    """A column as the files of the chain write it, and what they have done to it since."""
 
     type: str = ""
     not_null: bool = False
@@ -76,6 +76,8 @@ class Table:
         known: True when the chain created it, so that all its columns and indexes are known.
         born: the file that created it.
         partitioned: whether it was created with PARTITION BY.
+        partition_key: its columns, when it has no expression.
+        forced_security: whether row security holds for its owner, too.
         unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
     """
 
@@ -83,13 +85,15 @@ class Table:
     known: bool = False
     born: Script | None = None
     partitioned: bool = False
+    partition_key: tuple[str, ...] = ()
+    forced_security: bool = False
     unfilled: bool = False
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, WrittenColumn] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> WrittenColumn:
         """The column, made known by being asked for."""
-        return self.columns.setdefault(name, Column())
+        return self.columns.setdefault(name, WrittenColumn())
 
     def proves_not_null(self, column: str) -> bool:
         """Whether a validated constraint keeps NULL out of a column."""
@@ -174,9 +178,9 @@ class World:
         """Whether a step is a guard: it can stop the file before anything is lost."""
         if step.verb == "Do":
             return _RAISES.search(block_text(step.node)) is not None
-        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
         if step.verb not in ("Call", "Select"):
             return False
+        called = [tree.function_name(n) for n in tree.walk(step.node) if tree.kind(n) == "FuncCall"]
         return any(
             _RAISES.search(self.functions[name])
             if name in self.functions

@@ -48,19 +48,22 @@ class EmbeddedServer:
         binaries: PostgreSQL's programs, as the server runs them.
         supervisor_pid: the process that owns the server; SIGTERM to it stops the server.
         version: major and minor, such as (18, 6).
+        account: the user and group id that it runs as when we are root, else None.
     """
-
-    user = USER
 
     def __init__(
         self,
         control: socket.socket,
         process: subprocess.Popen[bytes] | None,
         binaries: Binaries,
+        user: str = USER,
+        account: tuple[int, int] | None = None,
     ) -> None:
         """Wait for the supervisor at the other end of the socket to say where the server is."""
         self._control = control
         self._process = process
+        self.user = user
+        self.account = account
         self.binaries = binaries
         self._creator = os.getpid()
         answer = self._hear()
@@ -160,6 +163,8 @@ def start_server(
     settings: Mapping[str, str] | None = None,
     keep: bool = False,
     data: Path | None = None,
+    user: str = USER,
+    memory: int | None = None,
 ) -> EmbeddedServer:
     """Start a server on a private socket; it ends with the last process that uses it.
 
@@ -169,6 +174,8 @@ def start_server(
         keep: leave the server running when this process ends, until its supervisor is ended.
         data: a data directory to make or to use, and to leave in place; a server that runs
             there already is shared as it is. Without it the data goes with the server.
+        user: the superuser's name.
+        memory: bytes of address space that each of its processes may have; else as many as ours.
 
     Raises:
         ServerNotFoundError: there are no binaries.
@@ -183,11 +190,11 @@ def start_server(
     while True:
         try:
             if data and (control := _attach(data)):
-                server = EmbeddedServer(control, None, binaries)
+                server = EmbeddedServer(control, None, binaries, user, account)
                 if keep:
                     server.keep()
                 return server
-            return _spawn(binaries, settings or {}, keep, data, account)
+            return _spawn(binaries, settings or {}, keep, data, account, user, memory)
         except _BusyError:
             if time.monotonic() > deadline:
                 raise
@@ -200,7 +207,8 @@ def _account(data: Path | None) -> tuple[int, int] | None:
         return None
     if data and data.exists() and (owner := data.stat()).st_uid != 0:
         return owner.st_uid, owner.st_gid
-    for name in ("postgres", "nobody"):
+    # Not `postgres` first: where it is there, a machine's real databases are its own.
+    for name in ("nobody", "postgres"):
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return entry.pw_uid, entry.pw_gid
@@ -210,7 +218,7 @@ def _account(data: Path | None) -> tuple[int, int] | None:
     )
 
 
-def _initdb_arguments(version: tuple[int, int], data: Path | None) -> list[str]:
+def _initdb_arguments(version: tuple[int, int], data: Path | None, user: str) -> list[str]:
     # With either, upper('äß') is the same on every machine, whatever its locales.
     locale = (
         ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
@@ -218,7 +226,7 @@ def _initdb_arguments(version: tuple[int, int], data: Path | None) -> list[str]:
         else ["--locale=C", "--lc-ctype=C.UTF-8"]
     )
     durable = [] if data else ["--no-sync"]
-    return ["--username", USER, "--auth=trust", "--encoding=UTF8", *durable, *locale]
+    return ["--username", user, "--auth=trust", "--encoding=UTF8", *durable, *locale]
 
 
 def _spawn(
@@ -227,16 +235,19 @@ def _spawn(
     keep: bool,
     data: Path | None,
     account: tuple[int, int] | None,
+    user: str,
+    memory: int | None,
 ) -> EmbeddedServer:
     ours, theirs = socket.socketpair()
     with theirs:
         order = Order(
             directory=str(binaries.directory),
-            initdb=_initdb_arguments(binaries.version, data),
+            initdb=_initdb_arguments(binaries.version, data, user),
             settings=dict(settings),
             data=str(data) if data else None,
             keep=keep,
             account=account,
+            memory=memory,
             socket=theirs.fileno(),
         )
         process = subprocess.Popen(
@@ -250,7 +261,7 @@ def _spawn(
             pass_fds=[order.socket],
         )
     try:
-        return EmbeddedServer(ours, process, binaries)
+        return EmbeddedServer(ours, process, binaries, user, account)
     except BaseException:
         ours.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
+from enum import StrEnum
 from typing import Self
 
 
-class LockMode(Enum):
+class LockMode(StrEnum):
     """A lock mode of a table, from the weakest to the strongest; the value is how SQL spells it."""
 
     ACCESS_SHARE = "ACCESS SHARE"
@@ -18,10 +18,6 @@ class LockMode(Enum):
     SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
     EXCLUSIVE = "EXCLUSIVE"
     ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
-
-    def __str__(self) -> str:
-        """As SQL and the manual spell it."""
-        return self.value
 
     @classmethod
     def of_catalog(cls, name: str) -> Self:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import selectors
 import shutil
 import signal
@@ -32,6 +33,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 # sun_path holds 104 bytes on macOS, 108 on Linux.
 SOCKET_PATH_BYTES = 100
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class FailedError(Exception):
@@ -54,6 +56,7 @@ class Order:
         keep: go on when no user is left.
         account: user id and group id to run PostgreSQL as, or None for our own.
         socket: the inherited descriptor that leads to the first user.
+        memory: bytes of address space of each process of PostgreSQL, or None for no limit.
     """
 
     directory: str
@@ -63,6 +66,7 @@ class Order:
     keep: bool
     account: tuple[int, int] | None
     socket: int
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -225,30 +229,48 @@ class Server:
         return "\n".join([reason, *(said or lines)[-5:]])
 
     def _popen(self, program: list[str]) -> subprocess.Popen[bytes]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         return subprocess.Popen(
             program,
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
             cwd=self.home,
-            env={**environment, "TZ": "UTC", "LC_ALL": "C"},
-            preexec_fn=end_with_parent(),
+            env=bare_environment(),
+            preexec_fn=confine(self.order.memory),
             **self.account.popen_options(),
         )
 
 
-def end_with_parent() -> Callable[[], object] | None:
-    """A hook that makes Linux end PostgreSQL when this process is killed."""
-    if not sys.platform.startswith("linux"):
-        return None
-    import ctypes
+def bare_environment() -> dict[str, str]:
+    """Nothing of ours, as what runs in the server could read it: but where its libraries are."""
+    kept = {k: v for k, v in os.environ.items() if k in _ENVIRONMENT}
+    return {**kept, "TZ": "UTC", "LC_ALL": "C"}
 
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
-        return None
-    return lambda: prctl(1, int(signal.SIGQUIT))  # PR_SET_PDEATHSIG
+
+def confine(memory: int | None, file: int | None = None) -> Callable[[], None]:
+    """A hook for a process of PostgreSQL's: it ends with us, and gets no more than it may have.
+
+    Args:
+        memory: bytes of its address space, None for no limit.
+        file: bytes of each file that it writes, None for no limit.
+    """
+    prctl = None
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            prctl = ctypes.CDLL(None).prctl
+
+    def hook() -> None:
+        if prctl is not None:
+            prctl(1, int(signal.SIGQUIT))  # PR_SET_PDEATHSIG
+            prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS: no program with a set-user-id bit helps
+        for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file)):
+            if most is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    resource.setrlimit(kind, (most, most))
+
+    return hook
 
 
 class Supervisor:

@@ -10,11 +10,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import make_conninfo
 
 from runner.catalog import read_catalog
 from runner.errors import StandardError
-from runner.postgres.connect import connect
-from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.scratch import ScratchServer, scratch_server
+from runner.postgres.supervise import bare_environment, confine
 from runner.preflight.reading import read_only
 from runner.propose.fit import fit
 from runner.propose.stand_ins import is_of_roles, without_uuid_ossp
@@ -24,6 +28,7 @@ from runner.standard.propose import propose
 
 _MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
 _MOST_SHOWN = 10
+_PSQL_MEMORY, _PSQL_FILE = 4 * 1024**3, 64 * 1024**2  # bytes: of a process, of what it says
 _FIRST, _LAST = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database dump complete"
 
 
@@ -103,11 +108,11 @@ def propose_from_dump(dump: Path, wishes: Wishes) -> Proposed:
         StandardError: the dump cannot be read, or nothing of it could be loaded.
     """
     _require_sql(dump)
-    with start_server(settings=FAST) as server:
-        server.create_database("dump")
-        failures = _load(server, dump)
+    with scratch_server() as scratch:
+        dsn = scratch.create()
+        failures = _load(scratch, dsn, dump)
         try:
-            found = propose_from_database(server.dsn("dump"), wishes, scan=True)
+            found = propose_from_database(dsn, wishes, scan=True)
         except StandardError as error:
             if not failures:
                 raise
@@ -157,35 +162,48 @@ def _is_cut_off(dump: Path) -> bool:
         return _LAST not in file.read()
 
 
-def _load(server: EmbeddedServer, dump: Path) -> list[str]:
+def _load(scratch: ScratchServer, dsn: str, dump: Path) -> list[str]:
     """Let psql load the dump with its COPY data; the failures, each with its line.
 
-    psql's own commands are switched off: a dump of somebody else's could start programs by them.
-    Failures that others led to come last.
+    The dump is somebody else's: it runs as the role for files, and psql's own commands, which could
+    start programs, are switched off. Failures that others led to come last.
     """
+    server = scratch.server
+    assert server is not None
     psql = server.binaries.directory / "psql"
     if not psql.exists():
         raise StandardError(
             f"{psql.parent} has no psql to load the dump with",
             hint="Load the dump into a scratch database and name that with --dsn.",
         )
+    values = parse_dsn(dsn)
+    # A password on a command line is there for all to see.
+    password = values.pop("password")
+    command = [
+        *(str(psql), "--no-psqlrc", "--quiet", "--dbname", make_conninfo(**values)),
+        *("--set", "VERBOSITY=terse", "--output", "/dev/null"),
+        *("--command", f"\\restrict {secrets.token_hex(16)}"),
+    ]
+    user, group = server.account or (None, None)
+    options: dict[str, Any] = {
+        "env": bare_environment() | {"PGPASSWORD": password},
+        "cwd": "/",
+        "preexec_fn": confine(_PSQL_MEMORY, _PSQL_FILE),
+        **({"user": user, "group": group, "extra_groups": []} if server.account else {}),
+    }
+    _require_restrict(command, options)
     with dump.open("rb") as file, tempfile.TemporaryFile("w+", errors="replace") as said:
         with subprocess.Popen(
-            [
-                *(str(psql), "--no-psqlrc", "--quiet", "--dbname", server.dsn("dump")),
-                *("--set", "VERBOSITY=terse", "--output", "/dev/null"),
-                *("--command", f"\\restrict {secrets.token_hex(16)}", "--file", "-"),
-            ],
+            [*command, "--file", "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,
+            **options,
         ) as process:
             assert process.stdin is not None
             # psql reads to the end, unless the server is gone: then the failures tell.
             with suppress(BrokenPipeError), process.stdin:
-                process.stdin.writelines(
-                    file if _has_uuid_ossp(server) else without_uuid_ossp(file)
-                )
+                process.stdin.writelines(file if _has_uuid_ossp(dsn) else without_uuid_ossp(file))
         said.seek(0)
         errors = said.read()
     failures = {
@@ -212,8 +230,21 @@ def _load(server: EmbeddedServer, dump: Path) -> list[str]:
     return [f"{dump}:{n}: {text}" for n, text in told]
 
 
-def _has_uuid_ossp(server: EmbeddedServer) -> bool:
-    with connect(server.dsn("dump"), application_name="trueup propose") as connection:
+def _require_restrict(command: list[str], options: dict[str, Any]) -> None:
+    """Refuse a psql that cannot switch its own commands off."""
+    tried = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, **options
+    )
+    if tried.returncode != 0 or tried.stderr:
+        reason = tried.stderr.decode(errors="replace").strip() or f"exit code {tried.returncode}"
+        raise StandardError(
+            f"{command[0]} cannot load somebody else's dump safely: {reason}",
+            hint="Install a minor release of PostgreSQL from August 2025 or later.",
+        )
+
+
+def _has_uuid_ossp(dsn: str) -> bool:
+    with connect(dsn, application_name="trueup propose") as connection:
         found = connection.execute(
             "SELECT FROM pg_available_extensions WHERE name = 'uuid-ossp'"
         ).fetchone()

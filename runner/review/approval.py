@@ -10,26 +10,43 @@ from psycopg import Connection
 
 from runner.ledger.files import Migration
 from runner.review.certificate import load_stored, read_file, require
+from runner.review.signing import check, read_key
 
 
 def approval(
-    named: Path | None, migrations: Sequence[Migration]
+    named: Path | None,
+    migrations: Sequence[Migration],
+    sign_key: Path | None,
+    tell: Callable[[str], None],
 ) -> Callable[[Connection[Any], Sequence[Migration]], None]:
     """What a run that requires a rehearsal asks under the lock.
 
     Args:
         named: a certificate's file; None for the one in the database.
         migrations: all that the sources hold, in the order of read_migrations.
+        sign_key: the file with the key that a certificate must be signed with, if any is.
+        tell: is told when nothing shows who made the certificate.
 
     Returns:
-        A function for Settings.approve. It raises RehearsalError for what was not rehearsed.
+        A function for Settings.approve. It raises RehearsalError for what was not rehearsed, or
+        not signed.
 
     Raises:
         RehearsalError: the file cannot be read.
+        UsageError: the key cannot be read.
     """
+    key = read_key(sign_key)
     of_file = read_file(named) if named else None
+    if of_file and key is None:
+        tell(
+            f"note: {named} is taken on trust: whoever can edit it can make it pass;"
+            " sign it, and name the key by --sign-key"
+        )
 
     def approve(connection: Connection[Any], chosen: Sequence[Migration]) -> None:
-        require(of_file or load_stored(connection), connection, chosen, migrations)
+        found = of_file or load_stored(connection)
+        if found and key is not None:
+            check(found, key, str(named) if named else "trueup.rehearsal")
+        require(found, connection, chosen, migrations)
 
     return approve

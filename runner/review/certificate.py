@@ -1,6 +1,7 @@
 """The certificate of a rehearsal: what was measured, bound to the schema, files and versions.
 
-It is plain JSON. `fingerprint` covers all of it, so that an edited certificate is noticed.
+It is plain JSON. `fingerprint` covers all but the signature, so that a slip is noticed; who edits
+one can compute it again, which is what `runner.review.signing` is for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,22 @@ from psycopg.types.json import Jsonb
 from runner.errors import RehearsalError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
+from runner.review.commit import Commit
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, FileCost, Load, TableSize
 
-FORMAT = 1
+FORMAT = 2
 FILENAME = "trueup-rehearsal.json"
 _AGAIN = "rehearse again: trueup rehearse"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed a certificate: the key's name, the account that held it, and the HMAC-SHA256."""
+
+    key: str
+    by: str
+    hmac: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,7 @@ class Certificate:
 
     Args:
         service: the service, or the folder.
+        commit: that the files are of.
         created_at: UTC, ISO format.
         trueup: version of trueup.
         server: PostgreSQL's version that it ran on, such as 180006.
@@ -50,9 +63,11 @@ class Certificate:
         load: what the clients saw, None when they were stopped.
         before: the old contract.
         after: the new contract.
+        signature: None when it is not signed.
     """
 
     service: str
+    commit: Commit
     created_at: str
     trueup: str
     server: int
@@ -68,6 +83,7 @@ class Certificate:
     load: Load | None
     before: tuple[ContractTable, ...]
     after: tuple[ContractTable, ...]
+    signature: Signature | None = None
 
     @property
     def passed(self) -> bool:
@@ -76,8 +92,10 @@ class Certificate:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all of it, in hex."""
-        return _sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))
+        """SHA-256 of all of it but the signature, in hex."""
+        content = asdict(self)
+        del content["signature"]
+        return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False))
 
     def cost(self, migration: str, direction: str = "up") -> FileCost | None:
         """What a direction of a migration costs, None when it was not rehearsed."""
@@ -192,6 +210,7 @@ def load_stored(connection: Connection[Any]) -> Certificate | None:
     present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
     if not present or present[0] is None:
         return None
+    _require_ours(connection)
     try:
         row = connection.execute(
             "SELECT certificate FROM trueup.rehearsal ORDER BY stored_at DESC LIMIT 1"
@@ -201,6 +220,27 @@ def load_stored(connection: Connection[Any]) -> Certificate | None:
             f"the stored certificate cannot be read: {error.diag.message_primary}"
         ) from None
     return from_json(row[0], "trueup.rehearsal") if row else None
+
+
+def _require_ours(connection: Connection[Any]) -> None:
+    """Refuse a table that somebody else may have made to let a migration pass.
+
+    Raises:
+        RehearsalError: it belongs to neither this role, the database's owner nor a superuser.
+    """
+    row = connection.execute(
+        "SELECT o.rolname FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner"
+        " JOIN pg_catalog.pg_database AS d ON d.datname = current_database()"
+        " WHERE c.oid = to_regclass('trueup.rehearsal') AND NOT o.rolsuper"
+        " AND o.oid <> d.datdba AND o.rolname <> current_user"
+    ).fetchone()
+    if row:
+        raise RehearsalError(
+            f"trueup.rehearsal belongs to {row[0]}, who could have put any certificate there",
+            hint="hand the certificate's file to the one who applies, signed:"
+            " trueup apply --require-rehearsal FILE --sign-key FILE",
+        )
 
 
 def require(
@@ -232,10 +272,12 @@ def require(
             hint=_AGAIN,
         )
     now = connection.info.server_version // 10000
-    then = (certificate.live_server or certificate.server) // 10000
+    then = certificate.server // 10000
     if now != then:
         raise RehearsalError(
-            f"the rehearsal was for PostgreSQL {then}, the database runs on {now}", hint=_AGAIN
+            f"the rehearsal ran on PostgreSQL {then}, the database runs on {now}",
+            hint=f"rehearse on PostgreSQL {now}: name a server by --scratch DSN, or its programs"
+            " in TRUEUP_PG_BIN",
         )
     chain = chain_checksums(migrations)
     for migration in chosen:
@@ -271,6 +313,8 @@ def _build(kind: Any, value: Any) -> Any:
         return tuple(_build(arguments[0], item) for item in _items(value))
     if origin is Mapping:
         return {str(k): _build(arguments[1], v) for k, v in value.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
     # JSON has one kind of number; 1.0 comes back as 1 from other programs.
     return float(value) if kind is float else value
 

@@ -11,18 +11,9 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Function, NamedType, read_catalog
-from runner.execute.scratch import is_record
+from runner.execute.drift import NOT_OF_THE_FILES, is_record
 from runner.quoting import Name
 
-# What an environment decides, not a migration file.
-_NOT_OF_THE_FILES = (
-    "owner",
-    "acl",
-    "children",
-    "publications",
-    "publishes_updates",
-    "statistics_target",
-)
 _QUALIFIER = re.compile(r'(?<!FROM )(?<!JOIN )(?<![\w".])(?:\w+|"(?:[^"]|"")+")\.(?=[\w"])')
 
 
@@ -46,7 +37,7 @@ def schema_fingerprint(catalog: Catalog) -> str:
     """
     parts: list[str] = []
     for name, relation in sorted(catalog.relations.items()):
-        values = {k: v for k, v in asdict(relation).items() if k not in _NOT_OF_THE_FILES}
+        values = {k: v for k, v in asdict(relation).items() if k not in NOT_OF_THE_FILES}
         for part in ("columns", "constraints", "indexes", "triggers", "policies"):
             # An index that a stopped run left invalid is built again by the next one.
             kept = [x for x in values[part] if x.get("kind") != "n" and x.get("valid", True)]
@@ -61,6 +52,6 @@ def schema_fingerprint(catalog: Catalog) -> str:
         *sorted(catalog.types.items()),
     ]
     for name, thing in things:
-        values = {k: v for k, v in asdict(thing).items() if k not in _NOT_OF_THE_FILES}
+        values = {k: v for k, v in asdict(thing).items() if k not in NOT_OF_THE_FILES}
         parts.append(f"{name} {json.dumps(values, sort_keys=True, default=str)}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runner.review.trace import MODES, Touch
+from runner.postgres.locks import LockMode
+from runner.postgres.trace import Touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,14 @@ class LockCost:
         relation: schema-qualified name, as it was when the file began.
         table: its name before the first file ran, empty when the files made it beside what was
             there.
-        mode: the strongest, as PostgreSQL's manual writes it.
+        mode: the strongest.
         held: seconds, measured at the largest sample.
         at_live: seconds at the live size, None when that is not known.
     """
 
     relation: str
     table: str
-    mode: str
+    mode: LockMode
     held: float
     at_live: Estimate | None = None
 
@@ -101,9 +102,9 @@ class FileCost:
         best: dict[str, LockCost] = {}
         for lock in (lock for statement in self.statements for lock in statement.locks):
             known = best.get(lock.relation)
-            if known is None or MODES.index(lock.mode) > MODES.index(known.mode):
+            if known is None or lock.mode.number > known.mode.number:
                 best[lock.relation] = lock
-        return tuple(sorted(best.values(), key=lambda k: (-MODES.index(k.mode), k.relation)))
+        return tuple(sorted(best.values(), key=lambda k: (-k.mode.number, k.relation)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class LockSpan:
     direction: str
     line: int
     relation: str
-    mode: str
+    mode: LockMode
     begun: float
     ended: float
 
@@ -196,13 +197,25 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True)
 class ContractColumn:
-    """A column as a client sees it, with what guards its values."""
+    """A column as a client sees it.
+
+    Args:
+        name: its name.
+        type: its type, as PostgreSQL spells it.
+        not_null: it takes no NULL.
+        key: it is part of the primary key.
+        guard: what limits its values.
+        references: oid of the table that a foreign key points to, else 0.
+        number: attnum, which stays the same under another name.
+    """
 
     name: str
     type: str
     not_null: bool
     key: bool
     guard: str
+    references: int = 0
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

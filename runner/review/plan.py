@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 
+from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import unit_of
 from runner.postgres.connect import connect
+from runner.postgres.locks import LockMode
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.measures import Estimate, FileCost, LockCost
-from runner.review.trace import conflicts, mode_name
 
 if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
@@ -47,7 +48,7 @@ class Blocker:
     state: str
     seconds: float
     relation: str
-    mode: str
+    mode: LockMode
     query: str
 
 
@@ -63,6 +64,7 @@ class PlannedStatement:
     rewrites: tuple[str, ...] = ()
     rows_read: int = 0
     rows_written: int = 0
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,9 @@ def make_plan(
         pending = selection.to_apply(migrations, applied, to=to, unit=within)
         return _plan("", migrations, pending, found, ())
     with connect(dsn, application_name=_NAME) as connection:
-        ledger = read_ledger(connection)
-        taken = look_aside(migrations, ledger).taken
-        pending = selection.to_apply(migrations, ledger.applied, to=to, unit=within, taken=taken)
+        applied = read_applied(connection, migrations)
+        taken = look_aside(migrations, read_ledger(connection)).taken
+        pending = selection.to_apply(migrations, applied, to=to, unit=within, taken=taken)
         found = find_certificate(rehearsal, connection)
         return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
 
@@ -215,7 +217,7 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
             state,
             seconds,
             relation,
-            mode_name(mode),
+            LockMode.of_catalog(mode),
             " ".join(query.split()),
         )
         for pid, user, application, state, seconds, relation, mode, query in rows
@@ -282,7 +284,7 @@ def _file(
             for session in sessions
             if any(
                 session.relation in (lock.table, lock.relation)
-                and conflicts(lock.mode, session.mode)
+                and lock.mode.conflicts_with(session.mode)
                 for lock in locks
             )
         ),
@@ -305,4 +307,5 @@ def _statement(statement: Statement, up: FileCost | None, index: int) -> Planned
         tuple(touch.relation for touch in cost.touches if touch.rewritten),
         sum(touch.read for touch in cost.touches),
         sum(touch.inserted + touch.updated + touch.deleted for touch in cost.touches),
+        cost.sampled,
     )

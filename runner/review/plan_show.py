@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from itertools import groupby
-from typing import Any
+from itertools import accumulate, groupby
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -12,8 +12,15 @@ from rich.text import Text
 from runner.review.figures import count, plural, seconds, span
 from runner.review.measures import Estimate, LockCost
 from runner.review.plan import Blocker, Plan, PlannedFile, PlannedStatement
-from runner.review.trace import stops
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# GitHub takes comments of 65,536 characters.
+COMMENT = 65_000
+_RESERVED = 300  # bytes, for the lines that say what is left out
+_MOST_BLOCKERS = 50
+_MOST_CHARACTERS = 600  # of a cell
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
 
@@ -23,8 +30,13 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return asdict(plan)
 
 
-def as_markdown(plan: Plan) -> str:
-    """The plan as a pull request shows it: a table of the files, the statements folded."""
+def as_markdown(plan: Plan, room: int = COMMENT) -> str:
+    """The plan as a pull request shows it: a table of the files, the statements folded.
+
+    Args:
+        plan: the plan.
+        room: most bytes; what goes beyond is counted, and left to the report.
+    """
     lines = [f"## Plan for {cell(plan.service)}: {plural(len(plan.files), 'file')}", ""]
     if plan.certificate:
         verdict = "passed" if plan.passed else "**failed**"
@@ -33,25 +45,48 @@ def as_markdown(plan: Plan) -> str:
     if not plan.files:
         return "\n".join([*lines, "Nothing is pending."]) + "\n"
     lines += ["", "| file | stops | time | way back |", "| --- | --- | --- | --- |"]
-    for file in plan.files:
-        name = f"`{file.migration}`" + (" (on request)" if file.on_request else "")
-        lines.append(
-            f"| {name}<br>{cell(file.title)} | {cell('; '.join(_stops(file)) or 'nobody')} |"
-            f" {cell(_time(file))} | {cell(_back(file))} |"
-        )
     blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
-    if blocked:
-        lines += ["", "**In the way now**", ""]
-        lines += [f"- `{f.migration}`: {cell(_blocker(b))}" for f, b in blocked]
-    lines += ["", "<details><summary>Every statement</summary>", ""]
-    for file in plan.files:
-        lines += [f"**{file.migration}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
-        for statement in file.statements:
-            shown = cell(_first_line(statement).replace("`", "'"))
-            locks = cell(", ".join(map(_lock, statement.locks)))
-            lines.append(f"| {statement.line} | `{shown}` | {locks} | {cell(_cost(statement))} |")
-        lines.append("")
+    after = ["", "**In the way now**", ""] if blocked else []
+    after += [f"- `{f.migration}`: {cell(_blocker(b))}" for f, b in blocked[:_MOST_BLOCKERS]]
+    room -= _size([*lines, *after]) + _RESERVED
+    rows = fitting([[_row(file)] for file in plan.files], room)
+    lines += [line for row in rows for line in row]
+    left = len(plan.files) - len(rows)
+    if left:
+        lines.append(f"| and {plural(left, 'file')} more: see the report | | | |")
+    lines += [*after, "", "<details><summary>Every statement</summary>", ""]
+    shown = fitting([_statements(file) for file in plan.files], room - _size(lines))
+    lines += [line for statements in shown for line in statements]
+    if len(shown) < len(plan.files):
+        lines += [f"The other {plural(len(plan.files) - len(shown), 'file')}: see the report.", ""]
     return "\n".join([*lines, "</details>"]) + "\n"
+
+
+def _row(file: PlannedFile) -> str:
+    name = f"`{file.migration}`" + (" (on request)" if file.on_request else "")
+    return (
+        f"| {name}<br>{cell(file.title)} | {cell(_stopped(file))} |"
+        f" {cell(_time(file))} | {cell(_back(file))} |"
+    )
+
+
+def _statements(file: PlannedFile) -> list[str]:
+    lines = [f"**{file.migration}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
+    for statement in file.statements:
+        shown = cell(_first_line(statement).replace("`", "'"))
+        locks = cell(", ".join(map(_lock, statement.locks)))
+        lines.append(f"| {statement.line} | `{shown}` | {locks} | {cell(_cost(statement))} |")
+    return [*lines, ""]
+
+
+def fitting(blocks: Sequence[list[str]], room: int) -> list[list[str]]:
+    """The first blocks of lines that there is room for, in bytes."""
+    ends = accumulate(_size(block) for block in blocks)
+    return [block for block, end in zip(blocks, ends, strict=True) if end <= room]
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -81,10 +116,9 @@ def _print_file(file: PlannedFile, console: Console) -> None:
     _print(console, f"  {file.migration}", "bold")
     if file.title:
         _print(console, f"      {file.title}", "dim")
-    if stopped := _stops(file):
-        _print(console, f"      stops  {'; '.join(stopped)}", "red" if file.rehearsed else "")
-    elif file.rehearsed:
-        _print(console, "      stops  nobody", "green")
+    stopped = _stopped(file)
+    style = "red" if file.rehearsed and _stops(file) else "green" if stopped == "nobody" else ""
+    _print(console, f"      stops  {stopped}", style)
     _print(console, f"      time   {_time(file)}")
     _print(console, f"      back   {_back(file)}", "" if file.reversible else "bold red")
     for blocker in file.in_the_way:
@@ -99,13 +133,27 @@ def _print(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style), soft_wrap=True, highlight=False)
 
 
+def _stopped(file: PlannedFile) -> str:
+    """Whom it stops, in words; what was not measured is not known, whatever it may be."""
+    if found := _stops(file):
+        return "; ".join(found)
+    if not file.rehearsed:
+        return "not known: not rehearsed"
+    made = [lock for lock in file.locks if lock.mode.stops]
+    if made:
+        shown = ", ".join(f"{k.mode.stops} of {k.relation} for {_held(k)}" for k in made)
+        return f"only who uses what these files made: {shown}"
+    sampled = any(statement.sampled for statement in file.statements)
+    return "nobody seen: sampled, so a short lock may be missing" if sampled else "nobody"
+
+
 def _stops(file: PlannedFile) -> list[str]:
     """What clients must wait for, lock by lock; what the header says when nothing was measured."""
     if not file.rehearsed:
         return [f"{file.header['locks']} (header)"] if "locks" in file.header else []
     found = []
     for lock in file.locks:
-        if lock.table and (stopped := stops(lock.mode)):
+        if lock.table and (stopped := lock.mode.stops):
             found.append(f"{stopped} of {lock.relation} for {_held(lock)}")
     return found
 
@@ -134,8 +182,8 @@ def _back(file: PlannedFile) -> str:
     words = [file.header["undo"]] if "undo" in file.header else []
     if file.back_seconds is not None:
         measured = _duration(file.back_seconds, file.back_at_live)
-        strong = [k for k in file.back_locks if k.table and stops(k.mode)]
-        stopped = ", ".join(f"{stops(k.mode)} of {k.relation}" for k in strong)
+        strong = [k for k in file.back_locks if k.table and k.mode.stops]
+        stopped = ", ".join(f"{k.mode.stops} of {k.relation}" for k in strong)
         words.append(f"rehearsed: {measured}" + (f", stops {stopped}" if strong else ""))
     return "; ".join(words) or "by its rollback file, not rehearsed"
 
@@ -165,5 +213,8 @@ def _first_line(statement: PlannedStatement) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that stays in its cell and is no markup."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """Text that stays in its cell, is no markup and no book."""
+    line = " ".join(text.split())
+    if len(line) > _MOST_CHARACTERS:
+        line = line[:_MOST_CHARACTERS] + "…"
+    return line.replace("|", "\\|").replace("<", "&lt;")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.review import certificate as certificates
+from runner.review import signing
 from runner.review.certificate import Certificate
-from runner.review.figures import plural, seconds
+from runner.review.figures import plural, seconds, version
 from runner.review.plan import make_plan
-from runner.review.plan_show import as_markdown, cell
+from runner.review.plan_show import COMMENT, as_markdown, cell, fitting
 from runner.review.rehearse import Options, rehearse
 from runner.review.report.command import read_remarks, write_report
 from runner.review.report.listing import Remark
@@ -22,6 +24,7 @@ CERTIFICATE = certificates.FILENAME
 MARKDOWN = "trueup-review.md"
 REPORT = "trueup-report.html"
 _MOST_SHOWN = 50
+_ROOM = 24_000  # bytes of a comment for findings, half of it each for problems and notes
 
 
 def review(
@@ -32,6 +35,7 @@ def review(
     folder: Path,
     options: Options,
     listener: Callable[[str], None],
+    key: bytes | None = None,
 ) -> bool:
     """Lint, rehearse and plan, and write the certificate, the Markdown and the report.
 
@@ -42,6 +46,7 @@ def review(
         folder: where the three files go.
         options: how the rehearsal is done.
         listener: told what is done now.
+        key: signs the certificate; None for an unsigned one.
 
     Returns:
         Whether the rehearsal passed and lint found no error.
@@ -62,11 +67,15 @@ def review(
         standard=load_standard(standard) if standard else None,
         listener=listener,
     )
+    if key is not None:
+        certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, path)
     listener("writing")
     plan = make_plan(dsn, migrations, to=list(certificate.files)[-1], rehearsal=path)
     # The verdict stands above it.
-    text = verdict(certificate, remarks) + "\n" + as_markdown(replace(plan, notes=()))
+    above = verdict(certificate, remarks) + "\n"
+    room = COMMENT - len(above.encode())
+    text = above + as_markdown(replace(plan, notes=()), room)
     try:
         (folder / MARKDOWN).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -76,7 +85,7 @@ def review(
 
 
 def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
-    """The outcome of lint and rehearsal as Markdown."""
+    """The outcome of lint and rehearsal as Markdown, with a link to the report."""
     errors = _errors(remarks)
     lesser = sum(map(len, remarks.values())) - errors
     sign = "✅" if certificate.passed and not errors else "❌"
@@ -85,8 +94,13 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
         "",
         f"- **Lint**: {plural(errors, 'error')}, {plural(lesser, 'lesser finding')}",
         f"- **Rehearsal**: {'passed' if certificate.passed else 'failed'}, on"
-        f" {cell(certificate.schema_from)}",
+        f" {cell(certificate.schema_from)}, PostgreSQL {version(certificate.server)}",
+        f"- **Commit**: {cell(str(certificate.commit))}",
+        f"- **Report**: {_link()}",
     ]
+    if certificate.signature is not None:
+        signature = certificate.signature
+        lines.append(f"- **Signed** by {cell(signature.by)} with key `{signature.key}`")
     if certificate.load is not None:
         load = certificate.load
         slowest = max((b.slowest for b in load.buckets), default=0.0)
@@ -94,19 +108,39 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
             f"- **Clients**: {load.failed:,} of {plural(load.queries, 'query')} failed, the slowest"
             f" took {seconds(slowest)}"
         )
-    lines += [f"- **Problem**: {cell(problem)}" for problem in certificate.problems]
-    lines += [f"- Note: {cell(note)}" for note in certificate.notes]
+    lines += _some([f"- **Problem**: {cell(problem)}" for problem in certificate.problems])
+    lines += _some([f"- Note: {cell(note)}" for note in certificate.notes])
     if remarks:
         lines += ["", "| | file | line | finding |", "| --- | --- | --- | --- |"]
         found = [(path, remark) for path, each in remarks.items() for remark in each]
         found.sort(key=lambda pair: (pair[1].level != "error", pair[0].name, pair[1].line))
-        lines += [
+        rows = [
             f"| {r.level} | `{path.name}` | {r.line} | {cell(r.message)} (`{r.rule}`) |"
-            for path, r in found[:_MOST_SHOWN]
+            for path, r in found
         ]
-        if len(found) > _MOST_SHOWN:
-            lines.append(f"\n{len(found) - _MOST_SHOWN} more: `trueup lint` lists all.")
+        shown = fitting([[row] for row in rows[:_MOST_SHOWN]], _ROOM)
+        lines += [line for block in shown for line in block]
+        if len(found) > len(shown):
+            lines.append(f"\n{len(found) - len(shown)} more: `trueup lint` lists all.")
     return "\n".join(lines) + "\n"
+
+
+def _some(lines: list[str]) -> list[str]:
+    """The first lines that a comment has room for, and how many more there are."""
+    shown = [line for block in fitting([[line] for line in lines], _ROOM // 2) for line in block]
+    more = len(lines) - len(shown)
+    return [*shown, f"- and {more} more: see the report"] if more else shown
+
+
+def _link() -> str:
+    """Where the report is: with the artifacts of the CI's run, or beside the comment's file."""
+    known = os.environ.get
+    if known("GITHUB_RUN_ID"):
+        run = f"{known('GITHUB_SERVER_URL')}/{known('GITHUB_REPOSITORY')}/actions/runs"
+        return f"`{REPORT}`, an artifact of [this run]({run}/{known('GITHUB_RUN_ID')}#artifacts)"
+    if known("CI_JOB_URL"):
+        return f"[`{REPORT}`]({known('CI_JOB_URL')}/artifacts/browse)"
+    return f"[`{REPORT}`]({REPORT})"
 
 
 def _errors(remarks: dict[Path, list[Remark]]) -> int:

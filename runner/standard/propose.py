@@ -27,7 +27,7 @@ _OF_TOOLS = frozenset(
     schema_version sequelizemeta typeorm_migrations
     """.split()
 )
-_OWN_TABLES = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"}
+_OF_MIGRATIONS = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "alembic_version"}
 _KINDS = {"v": "view", "m": "materialized view", "S": "sequence", "f": "foreign table"}
 
 
@@ -53,7 +53,7 @@ def propose(
     Returns:
         What is sure as entries in force with their evidence, the rest with the reason.
     """
-    tables = [t for t in catalog.tables if t.name not in _OWN_TABLES and not t.parents]
+    tables = [t for t in catalog.tables if t.name not in _OF_MIGRATIONS and not t.parents]
     ties = tied_columns(catalog)
     proposer = _Proposer(
         catalog,

@@ -5,11 +5,11 @@ from __future__ import annotations
 # From the top down. A room imports rooms of lower layers only, so none beside it.
 LAYERS = (
     ("cli",),
-    ("demo", "fleet"),
+    ("demo", "fleet", "testing"),
     ("review", "verify", "propose"),
     ("preflight", "places"),
     ("generate", "lint"),
-    ("standard", "execute"),
+    ("standard", "execute", "layouts"),
     ("catalog", "ledger"),
     ("quoting", "config", "postgres"),
     ("errors",),

@@ -286,18 +286,21 @@ class Spent:
 
 def run_python(*arguments: str, dsn: str = "") -> Spent:
     """Run a Python process, and tell what it took; it must exit with 0."""
+    return run(sys.executable, *arguments, dsn=dsn)
+
+
+def run(*command: str, dsn: str = "", codes: tuple[int, ...] = (0,)) -> Spent:
+    """Run a process, and tell what it took; it must exit with one of the codes."""
     environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | {"TRUEUP_DSN": dsn}
     with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         taken = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if process.returncode not in codes:
             output.seek(0)
-            raise RuntimeError(f"{arguments}: {output.read().decode()[-2000:]}")
+            raise RuntimeError(f"{command[:5]}: {output.read().decode()[-2000:]}")
     return Spent(usage.ru_utime + usage.ru_stime, taken)
 
 
@@ -325,6 +328,7 @@ __all__ = [
     "fill",
     "machine",
     "migrations",
+    "run",
     "run_python",
     "statements_of_runs",
 ]

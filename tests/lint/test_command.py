@@ -54,10 +54,11 @@ def test_a_warning_fails_only_with_strict(tmp_path: Path) -> None:
     assert run("--strict", str(path))[0] == 1
 
 
-def test_json_holds_all_there_is(bad: Path) -> None:
+def test_json_tells_its_version_and_holds_all_there_is(bad: Path) -> None:
     _, text = run("--format", "json", str(bad))
     value = json.loads(text)
     (finding,) = value["findings"]
+    assert value["version"] == 1
     assert (finding["rule"], finding["line"], finding["column"]) == ("drop-table", 3, 1)
     assert finding["file"] == str(bad)
     assert finding["instead"]
@@ -67,12 +68,17 @@ def test_json_holds_all_there_is(bad: Path) -> None:
 def test_sarif_has_rules_and_results(bad: Path) -> None:
     _, text = run("--format", "sarif", str(bad))
     (sarif,) = json.loads(text)["runs"]
-    (rule,) = sarif["tool"]["driver"]["rules"]
+    driver = sarif["tool"]["driver"]
+    assert driver["version"]
+    assert driver["informationUri"]
+    (rule,) = driver["rules"]
+    assert rule["shortDescription"]["text"]
     (result,) = sarif["results"]
     assert rule["id"] == result["ruleId"] == "drop-table"
     assert result["level"] == "error"
-    region: dict[str, Any] = result["locations"][0]["physicalLocation"]["region"]
-    assert region == {"startLine": 3, "startColumn": 1, "endLine": 3}
+    place: dict[str, Any] = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 3, "startColumn": 1, "endLine": 3}
+    assert result["partialFingerprints"]
 
 
 def test_github_annotations_are_escaped(tmp_path: Path) -> None:
@@ -86,7 +92,7 @@ def test_github_annotations_are_escaped(tmp_path: Path) -> None:
 
 def test_mistakes_on_the_command_line_are_told(tmp_path: Path) -> None:
     for arguments, message in (
-        (["--layout", "rails", "."], "there is no layout 'rails'"),
+        (["--layout", "word", "."], "there is no layout 'word'"),
         (["--schema", "x.sql", "."], "--schema is for --trace"),
         ([str(tmp_path / "none")], "does not exist"),
     ):
@@ -150,12 +156,13 @@ def test_without_the_parser_the_way_on_is_told(bad: Path) -> None:
 
 def test_the_documentation_is_what_the_rules_say() -> None:
     page = (ROOT / "docs" / "lint.md").read_text("utf-8")
-    assert page == document(), "run: python -m runner.lint.docs > docs/lint.md"
+    assert page == document(), "run: python -m runner.lint.docs docs"
 
 
 def test_the_pre_commit_hook_runs_lint() -> None:
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
     assert "entry: trueup lint\n" in hook
+    assert 'additional_dependencies: [./pyorm, ".[lint]"]\n' in hook  # both of this checkout
 
 
 def test_a_service_without_files_is_no_clean_one(tmp_path: Path) -> None:
@@ -163,3 +170,36 @@ def test_a_service_without_files_is_no_clean_one(tmp_path: Path) -> None:
     done = run_trueup("lint", "--service", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is nothing to lint: none of these folders exists" in done.stderr
+
+
+def test_many_files_are_looked_at_in_several_processes_with_the_same_result(tmp_path: Path) -> None:
+    for project in range(8):
+        folder = tmp_path / f"project_{project}"
+        folder.mkdir()
+        for number in range(20):
+            text = f"ALTER TABLE t{number} ADD COLUMN c int;\n" + f"SELECT {project};\n" * 400
+            (folder / f"{number:04}_a.sql").write_text(text, encoding="utf-8")
+    alone = lint([tmp_path], with_squawk=False)
+    together = lint([tmp_path], with_squawk=False, jobs=2)
+    assert len(alone.findings) == 160
+    assert together == alone
+    done = run_trueup("lint", "--no-squawk", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_loads_nothing_that_it_does_not_need(bad: Path) -> None:
+    program = (
+        "import sys; from runner.cli import cli\n"
+        "try: cli.main(['lint', '--no-squawk', sys.argv[1]])\n"
+        "except SystemExit: pass\n"
+        "print([n for n in ('psycopg', 'yoyo', 'rich', 'jinja2', 'inflect', 'pygments',"
+        " 'sqlparse', 'multiprocessing') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

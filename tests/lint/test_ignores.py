@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lint.example_files import write_example
-
 from runner.lint import Finding, lint
+from runner.lint.docs import write_example
 
 TIMEOUT = "SET lock_timeout = '1s';\n"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lint.example_files import write_example
 
-from runner.errors import MigrationFileError
+from runner.errors import MigrationFileError, UsageError
 from runner.lint import lint
+from runner.lint.docs import write_example
 from runner.lint.layouts import Pair, chains, find_files
 
 
@@ -82,6 +82,206 @@ def test_goose_and_flyway_and_up_down_and_sqitch(tmp_path: Path) -> None:
     assert [pair.down is not None for pair in found["flyway"]] == [True, False]
     assert found["up-down"][0].down is not None
     assert [pair.up.id for pair in found["sqitch"]] == ["b", "a"]
+
+
+def texts(pair: Pair) -> tuple[list[str], list[str]]:
+    down = pair.down.statements if pair.down else ()
+    return [s.text.strip() for s in pair.up.statements], [s.text.strip() for s in down]
+
+
+def test_prisma_is_a_chain_of_folders_that_goes_forward_only(tmp_path: Path) -> None:
+    files = {
+        "migrations/20240102000000_b/migration.sql": "CREATE INDEX CONCURRENTLY i ON t (a);",
+        "migrations/20240101000000_a/migration.sql": "SELECT 1;",
+        "migrations/migration_lock.toml": 'provider = "postgresql"',
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.id for pair in chain] == ["20240101000000_a", "20240102000000_b"]
+    assert {pair.up.layout for pair in chain} == {"prisma"}
+    # It sends the file in one message: one statement alone is in no transaction.
+    assert [pair.up.transactional for pair in chain] == [True, False]
+    assert "rollback-missing" not in rules(tmp_path, "")
+
+
+def test_what_diesel_and_hasura_undo_with_is_not_run_forward(tmp_path: Path) -> None:
+    files = {
+        "migrations/default/1_a/up.sql": "SELECT 1;",
+        "migrations/default/1_a/down.sql": "SELECT 2;",
+        "diesel/2024-01-01-000000_b/up.sql": "SELECT 3;",
+        "diesel/2024-01-01-000000_b/down.sql": "SELECT 4;",
+        "diesel/2024-01-01-000000_b/metadata.toml": "run_in_transaction = false\n",
+    }
+    diesel, hasura = read(tmp_path, **files)
+    assert [texts(pair) for pair in diesel] == [(["SELECT 3"], ["SELECT 4"])]
+    assert [texts(pair) for pair in hasura] == [(["SELECT 1"], ["SELECT 2"])]
+    assert (diesel[0].up.transactional, hasura[0].up.transactional) == (False, True)
+
+
+def test_nested_changes_of_sqitch_come_in_the_order_of_its_plan(tmp_path: Path) -> None:
+    plan = (
+        "%syntax-version=1.0.0\n%project=x\n\ntables/t 2024-01-01 A <a@b> # t\n"
+        "a [tables/t] 2024-01-02 A <a@b>\n@v1 2024-01-03 A <a@b>\n"
+        "tables/t [tables/t@v1] 2024-01-04 A <a@b>\n"
+    )
+    files = {
+        "sqitch.plan": plan,
+        "deploy/a.sql": "SELECT 2;",
+        "deploy/tables/t.sql": "SELECT 3;",
+        "deploy/tables/t@v1.sql": "SELECT 1;",
+        "revert/tables/t.sql": "SELECT 4;",
+        "verify/tables/t.sql": "SELECT 1/0;",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.id for pair in chain] == ["tables/t@v1", "a", "tables/t"]
+    assert texts(chain[2]) == (["SELECT 3"], ["SELECT 4"])
+
+
+def test_node_pg_migrate_has_both_ways_in_a_file(tmp_path: Path) -> None:
+    files = {
+        "1700000000000_x.sql": "-- Up Migration\nSELECT 1;\n-- Down Migration\nSELECT 2;\n",
+        "1700000000001_y.sql": "SELECT 3;\n---- down migration ----\nSELECT 4;\n",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [texts(p) for p in chain] == [(["SELECT 1"], ["SELECT 2"]), (["SELECT 3"], ["SELECT 4"])]
+
+
+def test_liquibase_changesets_are_migrations_in_the_order_of_the_changelog(tmp_path: Path) -> None:
+    first = (
+        "--liquibase formatted sql\n\n--changeset ann:1\nSELECT 1;\n--rollback SELECT 2;\n"
+        '--changeset "ann":two runInTransaction:false\nSELECT 3;\n/* liquibase rollback\n'
+        "SELECT 4;\n*/\n--changeset ann:3 dbms:mysql\nSELECT `x`;\n"
+        "--changeset ann:4 endDelimiter:/\nSELECT 5\n/\nSELECT 6\n/\n--rollback not required\n"
+    )
+    files = {
+        "db/changelog-master.yaml": "databaseChangeLog:\n- include:\n    file: db/z.sql\n"
+        "- includeAll:\n    path: more\n    relativeToChangelogFile: true\n",
+        "db/z.sql": first,
+        "db/more/a.sql": "-- liquibase formatted sql\n-- changeset bob:1\nSELECT 7;\n",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.id for pair in chain] == ["ann:1", "ann:two", "ann:4", "bob:1"]
+    assert [texts(pair) for pair in chain] == [
+        (["SELECT 1"], ["SELECT 2"]),
+        (["SELECT 3"], ["SELECT 4"]),
+        (["SELECT 5", "SELECT 6"], []),
+        (["SELECT 7"], []),
+    ]
+    assert [pair.up.transactional for pair in chain] == [True, False, True, True]
+    down = chain[0].down
+    assert down is not None
+    assert first[down.statements[0].offset :].startswith("SELECT 2;")
+    assert rules(tmp_path, "") == set()
+
+
+def test_alembic_scripts_follow_their_revisions(tmp_path: Path) -> None:
+    files = {
+        "a.sql": "BEGIN;\n\n-- Running upgrade 1a -> 2b\n\nSELECT 2;\n\nCOMMIT;\n",
+        "b.sql": "BEGIN;\n\n-- Running upgrade  -> 1a\n\nSELECT 1;\n\nCOMMIT;\n",
+        "c.sql": "BEGIN;\n\n-- Running downgrade 2b -> 1a\n\nSELECT 3;\n\nCOMMIT;\n",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.id for pair in chain] == ["b", "a"]
+    assert texts(chain[1])[1] == ["BEGIN", "SELECT 3", "COMMIT"]
+
+
+def test_what_django_prints_is_a_chain_with_transactions_of_its_own(tmp_path: Path) -> None:
+    files = {
+        "0001_initial.sql": "BEGIN;\n--\n-- Create model A\n--\nSELECT 1;\nCOMMIT;\n",
+        "0002_a_b.sql": "--\n-- Concurrently\n--\nCREATE INDEX CONCURRENTLY i ON t (a);\n",
+    }
+    (chain,) = read(tmp_path, **files)
+    assert [pair.up.transactional for pair in chain] == [False, False]
+    assert "concurrently-in-transaction" not in rules(tmp_path, "")
+
+
+def test_structure_sql_of_rails_is_no_part_of_a_chain(tmp_path: Path) -> None:
+    dump = "--\n-- PostgreSQL database dump\n--\n\\restrict x\nCREATE TABLE t (a int);\n"
+    files = {"structure.sql": dump, "0001_a.sql": "SELECT 1;"}
+    found = read(tmp_path, **files)
+    assert sorted(len(chain) for chain in found) == [1, 1]
+    assert {chain[0].up.layout for chain in found} == {"dump", "plain"}
+
+
+def test_supabase_puts_a_transaction_around_each_file(tmp_path: Path) -> None:
+    (chain,) = read(tmp_path, **{"supabase/migrations/20240101000000_a.sql": "SELECT 1;"})
+    assert (chain[0].up.layout, chain[0].up.transactional) == ("supabase", True)
+
+
+def test_flyway_searches_its_location_to_the_bottom(tmp_path: Path) -> None:
+    files = {
+        "db/migration/2024/V10__c.sql": "SELECT 3;",
+        "db/migration/V2__b.sql": "SELECT 2;",
+        "db/migration/R__view.sql": "SELECT 4;",
+        "db/migration/afterMigrate.sql": "SELECT 5;",
+    }
+    found = read(tmp_path, **files)
+    assert [[pair.up.id for pair in chain] for chain in found] == [
+        ["V2__b", "V10__c", "R__view"],
+        ["afterMigrate"],
+    ]
+
+
+def test_a_number_is_a_number_where_the_tool_reads_it_so(tmp_path: Path) -> None:
+    goose = dict.fromkeys(("goose/2_a.sql", "goose/10_b.sql"), "-- +goose Up\nSELECT 1;")
+    golang = dict.fromkeys(("golang/2_a.up.sql", "golang/10_b.up.sql"), "SELECT 1;")
+    found = read(tmp_path, **goose, **golang)
+    assert [[pair.up.id for pair in chain] for chain in found] == [["2_a", "10_b"]] * 2
+
+
+def test_one_file_without_a_number_does_not_break_the_chain(tmp_path: Path) -> None:
+    found = read(tmp_path, **dict.fromkeys(("1_a.sql", "2_b.sql", "seed.sql"), "SELECT 1;"))
+    assert [len(chain) for chain in found] == [2, 1]
+
+
+def test_rows_of_copy_are_data_and_what_follows_is_read(tmp_path: Path) -> None:
+    text = (
+        "COPY t (a, b) FROM stdin;\n1\tit's; a <b>\n\\N\tx\n\\.\n"
+        "COPY empty FROM STDIN WITH (FORMAT csv);\n\\.\nDROP TABLE users;\n"
+    )
+    write_example(tmp_path, text)
+    found = [(f.rule, f.line) for f in lint([tmp_path], with_squawk=False).findings]
+    assert ("drop-table", 7) in found
+    assert "syntax" not in {rule for rule, _ in found}
+
+
+def test_encodings_are_told_once_and_hide_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_bytes("SELECT 1;".encode("utf-16"))
+    (tmp_path / "2_b.sql").write_bytes(b"\xef\xbb\xbf-- migrate:up\nSELECT 1;\n-- migrate:down\n")
+    (tmp_path / "3_c.sql").write_bytes(b"-- migrate:up\r\nSELECT 1;\r\n-- migrate:down\r\n")
+    (tmp_path / "4_d.sql").write_bytes(b"SELECT '\xe9';")
+    report = lint([tmp_path], with_squawk=False)
+    told = [
+        (f.path.name, f.message.split(":")[0]) for f in report.findings if f.rule == "file-encoding"
+    ]
+    assert [name for name, _ in told] == ["1_a.sql", "2_b.sql", "4_d.sql"]
+    assert [message[:20] for _, message in told] == [
+        "it is UTF-16, not UT",
+        "a byte-order mark co",
+        "byte 0xe9 is not UTF",
+    ]
+    assert [note for note in report.notes if "CRLF" in note and "3_c.sql" in note]
+
+
+def test_a_way_back_that_cannot_be_read_does_not_hide_the_file(tmp_path: Path) -> None:
+    read(tmp_path, **{"1_a/up.sql": "SET lock_timeout = '1s';\nDROP TABLE users;"})
+    (tmp_path / "1_a" / "down.sql").write_bytes("SELECT 1;".encode("utf-16"))
+    report = lint([tmp_path], with_squawk=False)
+    assert [f.rule for f in report.findings] == ["file-encoding", "drop-table"]
+    assert report.files == 2
+
+
+def test_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
+    read(tmp_path, **{"1_a.up.sql": "SELECT 1;", "2_b.down.sql": "SELECT 1;"})
+    (tmp_path / "3_c.go").touch()
+    report = lint([tmp_path], with_squawk=False)
+    assert report.files == 1
+    assert [note for note in report.notes if "no SQL" in note and "3_c.go" in note]
+    assert [note for note in report.notes if "2_b.down.sql" in note]
+
+
+def test_a_folder_without_sql_is_no_clean_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is nothing to lint: no \.sql file"):
+        lint([tmp_path])
 
 
 def test_online_and_its_contract_are_one_chain_with_and_without_a_baseline(tmp_path: Path) -> None:

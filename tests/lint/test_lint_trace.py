@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lint.example_files import write_example
 
 from runner.errors import UsageError
 from runner.lint import Finding, Report, lint
+from runner.lint.docs import write_example
 
 BASE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
 
@@ -85,14 +85,17 @@ def test_files_outside_a_transaction_are_traced_too(tmp_path: Path) -> None:
 def test_what_was_there_before_comes_from_the_schema(tmp_path: Path) -> None:
     files = tmp_path / "migrations"
     text = "SET lock_timeout = '1s';\nALTER TABLE users ADD COLUMN more text;\n"
-    report = traced(files, text)
-    assert report.notes == (
-        f'{files}/0001_example.sql could not be traced: relation "users" does not exist;'
-        " what follows it was not run",
-    )
+    (finding,) = of_trace(traced(files, text))
+    assert (finding.rule, finding.level, finding.line) == ("trace-failed", "error", 2)
+    assert finding.message == 'relation "users" does not exist; what follows it was not run'
     schema = tmp_path / "schema.sql"
     schema.write_text(BASE, encoding="utf-8")
-    assert traced(files, text, schema).notes == ()
+    assert of_trace(traced(files, text, schema)) == []
+    dumped = "\\restrict x1\n\nALTER TABLE users OWNER TO shop;\n\\unrestrict x1\n"
+    schema.write_text(BASE + "CREATE EXTENSION file_fdw;\n" + dumped, encoding="utf-8")
+    report = traced(files, text, schema)
+    assert of_trace(report) == []
+    assert ["stand-ins" in note or "file_fdw" in note for note in report.notes] == [True, True]
     schema.write_text("CREATE TABLE broken (;", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be loaded"):
         traced(files, text, schema)

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from lint.example_files import write_example
 
 from runner.lint import all_rules, lint
+from runner.lint.docs import write_example
 from runner.lint.model import Rule
 from runner.lint.rules.alter_column_type import keeps_rows
 from runner.lint.tree import must_be_quoted

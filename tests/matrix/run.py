@@ -129,7 +129,19 @@ def python_with_trueup(version: str) -> Path:
     python = folder / "bin" / "python"
     if not (folder / ".installed").exists():
         _run([base, "-m", "venv", "--clear", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"])
+        _run(
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "-e",
+                f"{ROOT}/pyorm",
+                "-e",
+                f"{ROOT}[dev]",
+            ]
+        )
         (folder / ".installed").touch()
     return python
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from rich.console import Console
+from support.migration_files import write_migration
 from support.runs import run_trueup
 
-from runner.ledger.files import Migration
+from runner.ledger.files import Migration, read_migrations
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.plan import Plan, make_plan
 from runner.review.plan_show import as_markdown, print_plan
+from runner.review.rehearse import Options, rehearse
 
 
 @pytest.fixture
@@ -69,6 +71,10 @@ def test_without_a_rehearsal_the_header_speaks(
     plan = make_plan(live, hazards)
     assert not any(f.rehearsed for f in plan.files)
     assert "nothing was rehearsed" in shown(plan)
+    # A rename and a rewrite are among them: that nobody measured them is no all-clear.
+    for text in (shown(plan), as_markdown(plan)):
+        assert "not known: not rehearsed" in text
+        assert "nobody" not in text
 
 
 def test_a_session_that_holds_what_a_file_wants_is_named(
@@ -125,6 +131,28 @@ def test_the_command_prints_each_format(live: str, certificate: Path) -> None:
     found = json.loads(run_trueup(*arguments, "--format", "json", dsn=live).stdout)
     assert [f["migration"] for f in found["files"]][-1] == "0004_shorten_note"
     assert run_trueup(*arguments, "--format", "markdown").stdout.startswith("## Plan for")
+
+
+def test_what_files_make_and_lock_again_is_told(tmp_path: Path, server_dsn: str) -> None:
+    for name, forward, back, depends in (
+        ("0001_base", "CREATE TABLE public.a (id int PRIMARY KEY);", None, ""),
+        ("0002_make", "CREATE TABLE public.b (id int);", "DROP TABLE public.b;", "0001_base"),
+        (
+            "0003_widen",
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE public.b ALTER id ' || 'TYPE bigint'; END $$;",
+            "ALTER TABLE public.b ALTER id TYPE int;",
+            "0002_make",
+        ),
+    ):
+        write_migration(tmp_path, name, forward, back, depends=depends)
+    migrations = read_migrations([tmp_path])
+    options = Options(rows=50, scratch=server_dsn, base="0001_base", clients=False)
+    path = tmp_path / "certificate.json"
+    certificates.write_file(rehearse(None, migrations, options=options), path)
+    rows = as_markdown(make_plan(None, migrations, rehearsal=path)).splitlines()
+    assert any("`0002_make`" in row and "| nobody |" in row for row in rows)
+    (widened,) = [row for row in rows if row.startswith("| `0003_widen`")]
+    assert "only who uses what these files made: reads and writes of public.b" in widened
 
 
 def test_a_certificate_that_is_none_is_one_clear_error(live: str, tmp_path: Path) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.migration_files import write_migration
 from support.runs import run_trueup
 
-from runner.ledger.files import Migration
+from runner.ledger.files import Migration, read_migrations
 from runner.review.certificate import Certificate, read_file
+from runner.review.plan import make_plan
+from runner.review.plan_show import COMMENT, as_markdown
 from runner.review.pull_request import verdict
+from runner.review.report.command import read_remarks
 from runner.review.report.listing import Remark
 
 HAZARDS = Path(__file__).parent / "hazards" / "migrations"
@@ -70,9 +75,41 @@ def test_hazards_fail_it_and_stand_first(
     assert "&lt;b>" in text
 
 
+def test_a_comment_is_no_longer_than_a_site_takes(
+    hazards: tuple[Migration, ...], hazardous: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "shop/orders")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    remarks = {hazards[0].path: [Remark("rule", "error", n, "é" * 900, "") for n in range(99)]}
+    many = tuple(f"{n} {'é' * 900}" for n in range(99))
+    text = verdict(replace(hazardous, problems=many, notes=many), remarks)
+    plan = make_plan(None, [replace(hazards[0], id=f"{n:04}_{'x' * 60}") for n in range(2000)])
+    text += as_markdown(plan, COMMENT - len(text.encode()))
+    assert len(text.encode()) < 65_536
+    assert "more: `trueup lint` lists all" in text
+    assert len(re.findall(r"^- and \d+ more: see the report", text, re.M)) == 2
+    assert "files more: see the report" in text
+    assert "[this run](https://github.example/shop/orders/actions/runs/7#artifacts)" in text
+    alone = as_markdown(plan)
+    assert 60_000 < len(alone.encode()) <= COMMENT
+    assert alone.endswith("</details>\n")
+
+
 def test_a_folder_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
     done = run_trueup(
         "review", "--sources", str(HAZARDS), "--output", str(tmp_path / "none"), cwd=tmp_path
     )
     assert done.returncode == 2
     assert "is no folder" in done.stderr
+
+
+def test_the_settings_of_lint_count_in_a_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0001_a.sql").write_text("SET lock_timeout = '1s';\nDROP TABLE users;\n")
+    migrations = read_migrations([tmp_path])
+    monkeypatch.chdir(tmp_path)
+    assert "drop-table" in {r.rule for each in read_remarks(migrations).values() for r in each}
+    (tmp_path / "trueup.toml").write_text('[rules]\ndrop-table = "off"\n')
+    assert "drop-table" not in {r.rule for each in read_remarks(migrations).values() for r in each}

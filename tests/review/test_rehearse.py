@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.databases import DatabaseFactory
 from support.migration_files import write_migration
 from support.runs import query, run_trueup
 
-from runner.errors import RehearsalError
+from runner.errors import RehearsalError, ScratchError
 from runner.ledger.files import Migration, chain_checksums, read_migrations
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
@@ -128,14 +129,25 @@ def test_rows_are_made_up_where_none_may_be_read(live: str, files: Path, server_
     assert max(size.rows[-1] for size in found.sizes) == 500
 
 
+@pytest.fixture
+def plain(server_dsn: str, database: str) -> Iterator[str]:
+    """A database whose role is no superuser, and owns all that is in it."""
+    query(server_dsn, "CREATE ROLE trueup_test_backup LOGIN")
+    name = conninfo_to_dict(database)["dbname"]
+    query(server_dsn, f'ALTER DATABASE "{name}" OWNER TO trueup_test_backup')
+    query(database, "ALTER SCHEMA public OWNER TO trueup_test_backup")
+    yield make_conninfo(database, user="trueup_test_backup")
+    query(server_dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
+    query(server_dsn, "DROP ROLE trueup_test_backup")
+
+
 def test_a_restored_backup_is_rehearsed_on_as_it_is(
-    live: str, files: Path, server_dsn: str, database_factory: DatabaseFactory
+    live: str, files: Path, server_dsn: str, plain: str
 ) -> None:
-    backup = database_factory()
-    with psycopg.connect(backup, autocommit=True) as connection:
+    with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(SHOP)
         connection.execute(ROWS.encode())
-    options = Options(scratch=server_dsn, backup=backup)
+    options = Options(scratch=server_dsn, backup=plain)
     found = rehearse(live, read_migrations([files]), options=options)
     assert found.problems == ()
     assert {size.relation: size.rows for size in found.sizes} == {
@@ -143,7 +155,14 @@ def test_a_restored_backup_is_rehearsed_on_as_it_is(
         "public.item": (4000,),
     }
     # It was given for that, and it is not dropped.
-    assert query(backup, "SELECT count(*) FROM item") == [(4000,)]
+    assert query(plain, "SELECT count(*) FROM item") == [(4000,)]
+
+
+def test_no_file_runs_in_a_backup_as_a_superuser(live: str, files: Path, server_dsn: str) -> None:
+    options = Options(scratch=server_dsn, backup=live)
+    with pytest.raises(ScratchError, match="read files and start programs") as raised:
+        rehearse(live, read_migrations([files]), options=options)
+    assert "--role" in raised.value.hint
 
 
 def test_the_files_of_the_base_need_no_rollback(tmp_path: Path, server_dsn: str) -> None:
@@ -199,7 +218,7 @@ def test_a_scratch_server_without_the_rights_is_one_clear_error(
         connection.execute("CREATE ROLE trueup_test_plain LOGIN")
     try:
         plain = make_conninfo(server_dsn, user="trueup_test_plain")
-        with pytest.raises(RehearsalError, match="no superuser"):
+        with pytest.raises(ScratchError, match="no superuser"):
             rehearse(live, read_migrations([files]), options=Options(scratch=plain))
     finally:
         with psycopg.connect(server_dsn, autocommit=True) as connection:
@@ -300,8 +319,9 @@ def test_apply_refuses_what_was_not_rehearsed_as_it_is(
         check(replace(found, problems=("it broke",)), live, migrations)
     with pytest.raises(RehearsalError, match=r"made by trueup 0\.0"):
         check(replace(found, trueup="0.0"), live, migrations)
-    with pytest.raises(RehearsalError, match="was for PostgreSQL 9"):
-        check(replace(found, live_server=90600), live, migrations)
+    with pytest.raises(RehearsalError, match="ran on PostgreSQL 9, the database runs on") as raised:
+        check(replace(found, server=90600), live, migrations)
+    assert "--scratch" in raised.value.hint
 
     write_migration(files, "0003_expand_more", "SELECT 1;", depends="0002_enforce_name")
     with pytest.raises(RehearsalError, match="0003_expand_more was not rehearsed"):
@@ -377,3 +397,35 @@ def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:
     done = run_trueup("rehearse", "--sources", str(tmp_path), "--scratch", server_dsn)
     assert done.returncode == 2
     assert "nothing is pending" in done.stderr
+
+
+def test_owners_are_those_of_the_live_database_as_far_as_they_are_no_superusers(
+    database: str, server_dsn: str, tmp_path: Path
+) -> None:
+    """A superuser gives a view to the owner of its table, in a schema closed to that owner."""
+    query(server_dsn, 'CREATE ROLE "trueup test owner"')
+    try:
+        query(
+            database,
+            "CREATE SCHEMA shop; CREATE TABLE shop.a (id int PRIMARY KEY);"
+            "CREATE TABLE shop.b (id int PRIMARY KEY);"
+            'ALTER TABLE shop.a OWNER TO "trueup test owner"',
+        )
+        views = """
+            DO $$ DECLARE t record; BEGIN
+                FOR t IN SELECT relname, relowner::regrole AS owner FROM pg_class
+                    WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r'
+                LOOP
+                    EXECUTE format('CREATE VIEW shop.%I AS SELECT id FROM shop.%I',
+                        t.relname || '_view', t.relname);
+                    EXECUTE format('ALTER VIEW shop.%I OWNER TO %s', t.relname || '_view', t.owner);
+                END LOOP;
+            END $$;
+        """
+        write_migration(tmp_path, "0001_views", views, "DROP VIEW shop.a_view, shop.b_view;")
+        found = rehearse(database, read_migrations([tmp_path]), options=Options(rows=20))
+        assert found.problems == ()
+        assert not [note for note in found.notes if note.startswith("not in the scratch copy")]
+    finally:
+        query(database, "DROP SCHEMA IF EXISTS shop CASCADE")
+        query(server_dsn, 'DROP ROLE "trueup test owner"')

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -19,10 +20,12 @@ from runner.preflight.report import Finding, Report, Severity, TableRead
 from runner.quoting import Name
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
+from runner.review.commit import Commit
 from runner.review.measures import ContractColumn, ContractTable
 from runner.review.report import contract
 from runner.review.report.build import Facts, Odometer, render
 from runner.review.report.listing import Remark, listing
+from runner.review.signing import sign
 
 CHROMIUM = next(
     (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
@@ -191,6 +194,137 @@ def test_a_table_is_followed_through_its_new_name() -> None:
     )
 
 
+def test_a_column_under_another_name_is_a_rename() -> None:
+    def column(name: str, number: int, kind: str = "text", references: int = 0) -> ContractColumn:
+        return ContractColumn(name, kind, False, False, "", references, number)
+
+    old = (
+        ContractTable(7, "author", (column("id", 1),)),
+        ContractTable(
+            8,
+            "book",
+            (column("title", 1), column("pages", 2), column("gone", 3), column("by", 4, "int", 7)),
+        ),
+    )
+    new = (
+        ContractTable(7, "writer", (column("id", 1),)),
+        ContractTable(
+            8,
+            "book",
+            (column("name", 1), column("length", 2, "int"), column("by", 4, "int", 7)),
+        ),
+    )
+    found = contract.pairs(old, new)
+    rows = [(r.kind, r.old and r.old.name, r.new and r.new.name) for r in found[1].marked]
+    assert rows == [
+        ("renamed", "title", "name"),
+        ("changed", "pages", "length"),
+        ("removed", "gone", None),
+    ]
+    # A key to a table under a new name is the same key.
+    assert found[1].unchanged == ["by"]
+    assert contract.summary(found) == (
+        "1 of 2 tables gets a new name, 1 column changes, 1 column gets a new name, 1 is removed"
+    )
+    drawn = str(contract.draw(found))
+    assert drawn.count(">renamed</text>") == 3
+    assert "<title>book.by references author</title>" in drawn
+    assert "<title>book.by references writer</title>" in drawn
+
+
+def test_long_names_are_cut_before_they_run_into_their_neighbours() -> None:
+    name = "a_name_of_sixty_three_letters_" + "x" * 33
+    column = ContractColumn(name, "numeric(1000,100)[]", True, True, name, 8, 1)
+    tables = (ContractTable(8, name, (column,)),)
+    drawn = str(contract.draw(contract.pairs(tables, ())))
+    places = re.findall(r'<text class="([\w ]+)" x="([\d.]+)" y="([\d.]+)">([^<]*)</text>', drawn)
+    lines: dict[str, list[tuple[float, int]]] = {}
+    for _, x, y, text in places[2:]:
+        lines.setdefault(y, []).append((float(x), len(text)))
+    ends = [(x, x + 7.2 * letters) for found in lines.values() for x, letters in sorted(found)]
+    for (_, end), (begin, _) in pairwise(ends):
+        assert end <= begin or begin < 100
+    assert f"<title>{name}</title>" in drawn
+
+
+def _luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    digits = "".join(2 * c for c in digits) if len(digits) == 3 else digits
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+TEXTS = ("ink", "soft", "accent", "all", "writes", "none", "good", "bad", "change")
+GROUNDS = {
+    **dict.fromkeys(TEXTS, ("paper", "card", "tint")),
+    "ink": ("paper", "card", "tint", "add-tint", "change-tint", "bad-tint", "good-tint"),
+    "soft": ("paper", "card", "tint", "add-tint", "change-tint", "bad-tint"),
+    "change": ("paper", "card", "change-tint", "add-tint", "bad-tint"),
+    "good": ("card", "good-tint"),
+    "bad": ("card", "bad-tint"),
+    **dict.fromkeys(("keyword", "string", "comment", "number"), ("tint",)),
+}
+
+
+@pytest.mark.parametrize("medium", ["light", "dark", "print"])
+def test_every_text_has_the_contrast_that_wcag_wants(medium: str) -> None:
+    style = Path(contract.__file__).with_name("report.css").read_text(encoding="utf-8")
+    light, dark, printed = (
+        dict(re.findall(r"--([\w-]+): (#\w+)", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    )
+    colours = light | {"light": {}, "dark": dark, "print": printed}[medium]
+    for text, grounds in GROUNDS.items():
+        for ground in grounds:
+            low, high = sorted((_luminance(colours[text]), _luminance(colours[ground])))
+            ratio = (high + 0.05) / (low + 0.05)
+            assert ratio >= 4.5, f"{text} on {ground}: {ratio:.2f}"
+    assert "opacity" not in style
+
+
+@pytest.fixture
+def passed(hazardous: Certificate) -> Certificate:
+    return replace(hazardous, problems=())
+
+
+def test_it_says_what_to_do_next(
+    hazards: tuple[Migration, ...], hazardous: Certificate, passed: Certificate
+) -> None:
+    files = hazards[1:]
+
+    def steps(facts: Facts) -> str:
+        found = re.search(r'<ol class="steps">(.*?)</ol>', render(facts), re.DOTALL)
+        assert found is not None
+        return re.sub(r"<[^>]+>", "", found[1])
+
+    assert "Rehearse the files: nothing was measured trueup rehearse" in steps(Facts(files))
+    failed = steps(Facts(files, hazardous))
+    assert f"Mend {len(hazardous.problems)} problem" in failed
+    assert "Approve" not in failed
+    wrong = {files[0].path: [Remark("rule", "error", 1, "wrong", "")]}
+    assert "Mend 1 lint error" in steps(Facts(files, passed, remarks=wrong))
+    assert "Rehearse again" in steps(Facts(files, passed, stale=[files[0].id]))
+    other = replace(passed, live_server=(passed.server // 10000 - 1) * 10000)
+    assert f"Rehearse on PostgreSQL {passed.server // 10000 - 1}" in steps(Facts(files, other))
+    ready = steps(Facts(files, passed))
+    assert "Have the certificate signed" in ready
+    assert "trueup apply --require-rehearsal trueup-rehearsal.json" in ready
+    signed = sign(passed, b"k" * 32)
+    assert "Have the certificate signed" not in steps(Facts(files, signed))
+
+
+def test_it_names_commit_and_signer_and_what_was_not_measured(
+    hazards: tuple[Migration, ...], passed: Certificate
+) -> None:
+    signed = sign(replace(passed, commit=Commit("ab" * 20, "Ada <ada@example.org>")), b"k" * 32)
+    text = render(Facts(hazards, signed))
+    assert "Commit abababababab, by Ada &lt;ada@example.org&gt;." in text
+    assert f"Signed by {signed.signature.by if signed.signature else ''}" in text
+    # The base is not of the rehearsal.
+    assert text.count(">not measured</span>") == 1
+
+
 def test_a_statement_of_many_lines_keeps_its_numbers_and_its_figures_below_it(
     hazards: tuple[Migration, ...], hazardous: Certificate
 ) -> None:
@@ -226,7 +360,7 @@ def test_the_command_writes_it_with_the_live_data_beside(
     text = output.read_text(encoding="utf-8")
     assert "The data is not ready." in text
     assert "public.models.id" in text
-    assert "There is no compat view yet" in text
+    assert "There is no compat view" in text
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:

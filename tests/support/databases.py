@@ -1,13 +1,13 @@
-"""Fresh databases for tests: empty ones, and clones of one that was filled once."""
+"""Several databases for one test: empty ones, and clones of one that was filled once."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
 
-from psycopg.conninfo import make_conninfo
+from pytest_postgresql.janitor import DatabaseJanitor
 
-from runner.postgres.databases import create_database, drop_database
+from pyorm.testing import Server
 
 Load = Callable[[str], object]
 
@@ -20,9 +20,9 @@ class DatabaseFactory:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._made: list[str] = []
-        self._templates: dict[Load, str] = {}
+        self._server = Server.at(dsn)
+        self._made: list[DatabaseJanitor] = []
+        self._templates: dict[Load, DatabaseJanitor] = {}
 
     def __call__(self, load: Load | None = None) -> str:
         """The DSN of a new database.
@@ -34,17 +34,17 @@ class DatabaseFactory:
         template = None
         if load is not None:
             if load not in self._templates:
-                name = self._create(None)
-                load(make_conninfo(self._dsn, dbname=name))
-                self._templates[load] = name
-            template = self._templates[load]
-        return make_conninfo(self._dsn, dbname=self._create(template))
+                made = self._create(None)
+                load(self._server.dsn(made.dbname))
+                self._templates[load] = made
+            template = self._templates[load].dbname
+        return self._server.dsn(self._create(template).dbname)
 
-    def _create(self, template: str | None) -> str:
-        name = f"test_{uuid.uuid4().hex[:16]}"
-        create_database(self._dsn, name, template)
-        self._made.append(name)
-        return name
+    def _create(self, template: str | None) -> DatabaseJanitor:
+        janitor = self._server.janitor(f"test_{uuid.uuid4().hex[:16]}", template=template)
+        janitor.init()
+        self._made.append(janitor)
+        return janitor
 
     def drop(self, *, but_templates: bool = False) -> None:
         """Drop the databases made so far.
@@ -52,7 +52,7 @@ class DatabaseFactory:
         Args:
             but_templates: leave what later databases are cloned from.
         """
-        kept = set(self._templates.values()) if but_templates else set()
-        for name in [name for name in self._made if name not in kept]:
-            drop_database(self._dsn, name)
-            self._made.remove(name)
+        kept = list(self._templates.values()) if but_templates else []
+        for janitor in [janitor for janitor in self._made if janitor not in kept]:
+            janitor.drop()
+            self._made.remove(janitor)

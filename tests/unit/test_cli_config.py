@@ -75,7 +75,7 @@ def test_yoyo_ini_is_read_as_yoyo_reads_it(tmp_path: Path, monkeypatch: pytest.M
     [
         ("database = x", "cannot be read"),
         ("[DEFAULT]\ndatabase = %(NOT_SET_ANYWHERE)s", "variable not_set_anywhere, which is not"),
-        ("[DEFAULT]\ndatabase = 50%", "cannot be read"),
+        ("[DEFAULT]\ndatabase = 50%", "database has a % that begins no variable"),
         ("[DEFAULT]\nmigration_table = mine", "migration_table is mine"),
     ],
 )
@@ -84,6 +84,25 @@ def test_a_yoyo_ini_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "database = postgresql://u:a%40s3cret@h/d",
+        "database = postgresql://u:%(s3cret@h/d",
+        "database postgresql//u s3cret@h/d",
+        "[other]\nx = y\n[DEFAULT]\na = %(b)s\nb = %(a)s\ndatabase = %(a)s s3cret",
+    ],
+)
+def test_no_message_about_yoyo_ini_quotes_a_password(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "yoyo.ini"
+    for text in (f"[DEFAULT]\n{line}\n", f"{line}\n"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError) as raised:
+            read_config(path)
+        assert "s3cret" not in str(raised.value)
+        assert str(path) in raised.value.message
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_value_that_yoyo_fails_on_is_refused(tmp_path: Path, value: str) -> No
         ("post-apply.sql", "yoyo runs a post-apply file after every run"),
         ("0002_expand_b.SQL", "yoyo ignores it"),
         ("0002_expand_b.rollback.sql", "it undoes 0002_expand_b.sql, which is not there"),
-        ("0002_expand_b.down.sql", "an id has no dot"),
+        ("0002_expand_b.down.sql", "yoyo would run it forward"),
     ],
 )
 def test_a_file_that_yoyo_would_take_for_something_else_is_refused(
@@ -125,10 +125,41 @@ def test_a_file_that_yoyo_would_take_for_something_else_is_refused(
         read_migrations([tmp_path])
 
 
-def test_numbers_have_one_width(tmp_path: Path) -> None:
-    for name in ("0002_expand_a", "10_expand_b"):
+@pytest.mark.parametrize(
+    "mark", ["-- migrate:down", "-- +goose Down", "-- Down Migration", "--changeset ann:1"]
+)
+def test_a_file_with_both_directions_of_another_tool_is_refused(tmp_path: Path, mark: str) -> None:
+    write_migration(tmp_path, "0001_a", f"SELECT 1;\n{mark}\nDROP TABLE t;")
+    assert "is another tool's: yoyo would run all of the file forward" in refusal(tmp_path)
+
+
+def test_depends_in_a_rollback_changes_nothing(tmp_path: Path) -> None:
+    write_migration(tmp_path, "0001_a", "SELECT 1;", "-- depends:\n\nSELECT 2;")
+    check_files(read_migrations([tmp_path]))
+
+
+def test_numbers_that_sort_otherwise_as_text_are_refused(tmp_path: Path) -> None:
+    for name in ("0002_expand_a", "10_expand_b", "9_expand_c"):
         write_migration(tmp_path, name, "SELECT 1;")
-    with pytest.raises(MigrationFileError, match="numbers of different width"):
+    with pytest.raises(MigrationFileError, match=r"10_expand_b\.sql and 9_expand_c\.sql have num"):
+        read_migrations([tmp_path])
+
+
+def test_dated_ids_with_dots_and_dashes_stand_beside_numbers(tmp_path: Path) -> None:
+    names = ("0001.create-foo", "0101_expand_a", "20240105_01_k2PqZ", "20240212_01_Xb7Ra-state")
+    for name in names:
+        write_migration(tmp_path, name, "SELECT 1;")
+    found = read_migrations([tmp_path])
+    assert [m.id for m in found] == list(names)
+    assert [m.number for m in found] == ["0001", "0101", "20240105", "20240212"]
+    assert [m.rollback_path is not None for m in found] == [True] * 4
+
+
+@pytest.mark.parametrize("name", ["0001.a.rolback.sql", "0001.a.down.sql", "0001.b.up.sql"])
+def test_a_dot_before_a_direction_is_a_slip(tmp_path: Path, name: str) -> None:
+    write_migration(tmp_path, "0001.a", "SELECT 1;")
+    (tmp_path / name).write_text("SELECT 1;")
+    with pytest.raises(MigrationFileError, match="yoyo would run it forward"):
         read_migrations([tmp_path])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.definitions import contype, is_serial
 from runner.lint.model import Hit, Rule
 
@@ -23,7 +23,10 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"{step.name} is NOT NULL and has no default: this fails as soon as {step.table}"
             " has a row, and writers that do not know the column fail after it",
-            names={"type": tree.type_name(definition.type_name)},
+            names={
+                "definition": suggest.column_without(definition, "NOTNULL", "PRIMARY"),
+                "check": suggest.made(step.table, step.name, "filled"),
+            },
         )
 
 
@@ -33,10 +36,12 @@ RULE = Rule(
     title="ADD COLUMN ... NOT NULL without a default fails on a table with rows",
     why="Existing rows have no value for it. On an empty table it works, and then the old"
     " release's INSERTs fail.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};
--- fill it in batches, then:
-ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_filled CHECK ({column} IS NOT NULL) NOT VALID;
--- in a second file: VALIDATE CONSTRAINT; in a third: SET NOT NULL, then DROP CONSTRAINT""",
+    instead="""ALTER TABLE {table} ADD COLUMN {definition};
+-- fill it in batches; in the next files, one after the other:
+ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;
+ALTER TABLE {table} VALIDATE CONSTRAINT {check};
+ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
+ALTER TABLE {table} DROP CONSTRAINT {check};""",
     flagged=("ALTER TABLE users ADD COLUMN email text NOT NULL;",),
     passed=(
         "ALTER TABLE users ADD COLUMN email text NOT NULL DEFAULT '';",

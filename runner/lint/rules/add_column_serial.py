@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
-from runner.lint.definitions import is_serial
+from runner.lint import suggest, tree
+from runner.lint.definitions import column_type, is_serial
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         type_ = tree.type_name(definition.type_name)
         yield Hit(
             f"a {type_} column that numbers itself gives each row another value: PostgreSQL"
-            f" rewrites all of {step.table} under ACCESS EXCLUSIVE"
+            f" rewrites all of {step.table} under ACCESS EXCLUSIVE",
+            names={
+                "type": suggest.Sql(column_type(definition)),
+                "sequence": suggest.beside(step.table, suggest.made(step.table, step.name, "seq")),
+            },
         )
 
 
@@ -31,9 +35,9 @@ RULE = Rule(
     title="ADD COLUMN with serial or an identity rewrites the table",
     why="Each existing row needs a number of its own, so every row is written again while"
     " nobody can read the table.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column} bigint;
-CREATE SEQUENCE {table}_{column}_seq AS bigint OWNED BY {table}.{column};
-ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval('{table}_{column}_seq');
+    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};
+CREATE SEQUENCE {sequence} AS {type} OWNED BY {table}.{column};
+ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval({sequence:'});
 -- then fill the old rows in batches, in a file of its own""",
     flagged=(
         "ALTER TABLE events ADD COLUMN n bigserial;",

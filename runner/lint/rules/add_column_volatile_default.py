@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -25,7 +25,10 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             yield Hit(
                 f"DEFAULT {function}() gives each row another value: PostgreSQL rewrites all of"
                 f" {step.table} under ACCESS EXCLUSIVE",
-                names={"type": tree.type_name(definition.type_name), "function": function},
+                names={
+                    "definition": suggest.column_without(definition, "DEFAULT", "NOTNULL"),
+                    "default": suggest.expression(part.raw_expr),
+                },
             )
 
 
@@ -36,8 +39,8 @@ RULE = Rule(
     why="A default that is the same for all rows is kept in the catalog. One that is computed"
     " for each row (gen_random_uuid(), random(), clock_timestamp(), a function not known to"
     " be stable) makes PostgreSQL write every row again while nobody can read the table.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};
-ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {function}();
+    instead="""ALTER TABLE {table} ADD COLUMN {definition};
+ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default};
 -- then fill the old rows in batches, in a file of its own""",
     flagged=(
         "ALTER TABLE users ADD COLUMN token uuid DEFAULT gen_random_uuid();",

@@ -4,39 +4,67 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    definition = getattr(step.node, "def")
+    parts = [definition.constraint]
     if step.verb == "AddColumn":
-        parts = [tree.inner(i) for i in getattr(step.node, "def").column_def.constraints]
-        found = next((contype(p) for p in parts if contype(p) in ("PRIMARY", "UNIQUE")), "")
-        columns = step.name
-    else:
-        node = getattr(step.node, "def").constraint
-        found = contype(node) if contype(node) in ("PRIMARY", "UNIQUE") else ""
-        if node.indexname:
-            return
-        columns = ", ".join(tree.strings(node.keys))
-    if found:
-        kind = {"PRIMARY": "PRIMARY KEY", "UNIQUE": "UNIQUE"}[found]
-        yield Hit(
-            f"{kind} builds its index while {step.table} is locked against reads and writes",
-            names={"columns": columns, "kind": kind, "name": _name(step, found)},
-        )
+        parts = [tree.inner(item) for item in definition.column_def.constraints]
+    node = next((part for part in parts if contype(part) in ("PRIMARY", "UNIQUE")), None)
+    if node is None or node.indexname:
+        return
+    kind = {"PRIMARY": "PRIMARY KEY", "UNIQUE": "UNIQUE"}[contype(node)]
+    columns = tree.strings(node.keys) or (step.name,)
+    name = node.conname or (
+        suggest.made(step.table, "pkey")
+        if contype(node) == "PRIMARY"
+        else suggest.made(step.table, *columns, "key")
+    )
+    first = ""
+    if step.verb == "AddColumn":
+        first = "ALTER TABLE {table} ADD COLUMN {definition};\n"
+    yield Hit(
+        f"{kind} builds its index while {step.table} is locked against reads and writes",
+        names={
+            "index": _index(step, node, name, columns),
+            "constraint": suggest.definition(
+                node, conname=name, indexname=name, **dict.fromkeys(_OF_THE_INDEX)
+            ),
+            "definition": suggest.column_without(definition.column_def, "PRIMARY", "UNIQUE")
+            if first
+            else suggest.Sql(),
+        },
+        instead=first + RULE.instead,
+    )
 
 
-def _name(step: Step, kind: str) -> str:
-    ending = "pkey" if kind == "PRIMARY" else "key"
-    return step.name if step.verb == "AddConstraint" and step.name else f"{step.table}_{ending}"
+_OF_THE_INDEX = ("keys", "including", "options", "indexspace", "nulls_not_distinct")
+
+
+def _index(step: Step, node: Node, name: str, columns: Sequence[str]) -> suggest.Sql:
+    """The statement that builds the constraint's index."""
+    index = tree.parse("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)")[0][0]
+    return suggest.statement(
+        index,
+        idxname=name,
+        relation=suggest.range_var(step.table),
+        index_params=[suggest.index_element(column) for column in columns],
+        index_including_params=[suggest.index_element(c) for c in tree.strings(node.including)],
+        options=list(map(tree.inner, node.options)),
+        table_space=node.indexspace,
+        nulls_not_distinct=node.nulls_not_distinct,
+    )
 
 
 RULE = Rule(
@@ -46,9 +74,9 @@ RULE = Rule(
     why="The index is built under ACCESS EXCLUSIVE. Built before, CONCURRENTLY, it is only"
     " given its new role.",
     instead="""-- in a file of its own, outside a transaction
-CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns});
+{index};
 -- in the next
-ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {name};""",
+ALTER TABLE {table} ADD {constraint};""",
     flagged=(
         "ALTER TABLE users ADD PRIMARY KEY (id);",
         "ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE (email);",

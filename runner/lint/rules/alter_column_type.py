@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ def _old_type(step: Step, context: Context) -> str:
     return ""
 
 
+def _differ_by_zone(old: str, new: str) -> bool:
+    """Whether it is timestamp and timestamptz of the same precision; an unknown type may be."""
+    zoned = {"timestamp", "timestamptz"}
+    if not old:
+        return tree.base_type(new) in zoned
+    types = {tree.base_type(old), tree.base_type(new)}
+    return types == zoned and _numbers(old) == _numbers(new)
+
+
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.target == "TYPE":
         return
@@ -64,13 +73,23 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     new, old = tree.type_name(definition.type_name), _old_type(step, context)
     using = definition.raw_default if definition.HasField("raw_default") else None
     converted = using is not None and tree.column(using) != step.name
-    if not converted and (keeps_rows(old, new) if old else tree.base_type(new) in _SIMILAR):
+    converted = converted or definition.HasField("coll_clause")  # Its indexes are built again.
+    if not converted and (keeps_rows(old, new) if old else new in _SIMILAR):
         return
+    if context.utc and _differ_by_zone(old, new):
+        return  # The bytes are the same.
     shown = f"from {old} to {new}" if old else f"to {new}"
     yield Hit(
         f"changing {step.table}.{step.name} {shown} rewrites the table and its indexes under"
-        " ACCESS EXCLUSIVE, and breaks clients that still send the old type",
-        names={"type": new},
+        " ACCESS EXCLUSIVE, and breaks clients that still send the old type"
+        if old or tree.base_type(new) not in _SIMILAR
+        else f"{step.table}.{step.name} becomes {new}, and no file shows what it was: only from a"
+        " shorter varchar is this no work; else each row is checked under ACCESS EXCLUSIVE",
+        level=None if old or tree.base_type(new) not in _SIMILAR else "warning",
+        names={
+            "type": suggest.type_(definition.type_name),
+            "column": step.name,
+        },
     )
 
 
@@ -82,10 +101,10 @@ RULE = Rule(
     " more digits and the same scale), every row is converted and every index on it built"
     " again, while nobody can read the table. A shorter varchar is checked row by row in the"
     " same way.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column}_new {type};
+    instead="""ALTER TABLE {table} ADD COLUMN {column:_new} {type};
 -- keep both in step by a trigger, fill the old rows in batches, then swap the names:
-ALTER TABLE {table} RENAME COLUMN {column} TO {column}_old;
-ALTER TABLE {table} RENAME COLUMN {column}_new TO {column};""",
+ALTER TABLE {table} RENAME COLUMN {column} TO {column:_old};
+ALTER TABLE {table} RENAME COLUMN {column:_new} TO {column};""",
     flagged=(
         "ALTER TABLE orders ALTER COLUMN id TYPE bigint;",
         "ALTER TABLE users ALTER COLUMN id TYPE uuid USING id::uuid;",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -12,20 +12,51 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    part = tree.relation(getattr(step.node, "def").partition_cmd.name)
+    if step.target == "INDEX":
+        return
+    command = getattr(step.node, "def").partition_cmd
+    part = tree.relation(command.name)
     if context.is_new(part):
         return
     checks = context.world.table(part).constraints
     if any(k.kind == "CHECK" and k.validated for k in checks):
         return
+    bounds = _bounds(command.bound, context.world.table(step.table).partition_key)
     yield Hit(
         f"no validated CHECK shows that the rows of {part} fit: it is read from start to end under"
         " ACCESS EXCLUSIVE",
-        names={"part": part},
+        names={
+            "part": part,
+            "check": suggest.made(part, "bounds"),
+            "attach": suggest.alone(step),
+            "bounds": bounds,
+        },
+        instead=None if bounds else _UNKNOWN,
     )
+
+
+_UNKNOWN = """-- before it, a CHECK on {part} of the bounds: NOT VALID, then validated
+{attach};"""
+
+
+def _bounds(bound: Node, key: tuple[str, ...]) -> suggest.Sql:
+    """A CHECK's expression that says the bounds; empty where the chain does not show the key."""
+    if len(key) != 1 or bound.is_default or bound.strategy == "h":
+        return suggest.Sql()
+    column = f"{suggest.Identifier(key[0])}"
+    if bound.strategy == "l":
+        values = ", ".join(suggest.expression(item) for item in bound.listdatums)
+        return suggest.Sql(f"{column} IS NOT NULL AND {column} IN ({values})")
+    tests = [f"{column} IS NOT NULL"]
+    for items, operator in ((bound.lowerdatums, ">="), (bound.upperdatums, "<")):
+        value = suggest.expression(items[0])
+        if value.lower() not in ("minvalue", "maxvalue"):
+            tests.append(f"{column} {operator} {value}")
+    return suggest.Sql(" AND ".join(tests))
 
 
 RULE = Rule(
@@ -34,14 +65,14 @@ RULE = Rule(
     title="ATTACH PARTITION without a CHECK reads the partition under lock",
     why="PostgreSQL must know that each row fits the bounds. A validated CHECK that says so"
     " spares the scan.",
-    instead="""ALTER TABLE {part} ADD CONSTRAINT {part}_bounds
-    CHECK (at >= '...' AND at < '...') NOT VALID;
--- next file:
-ALTER TABLE {part} VALIDATE CONSTRAINT {part}_bounds;
--- next file:
-ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ('...') TO ('...');""",
+    instead="""ALTER TABLE {part} ADD CONSTRAINT {check} CHECK ({bounds}) NOT VALID;
+-- in the next file
+ALTER TABLE {part} VALIDATE CONSTRAINT {check};
+-- in the next file
+{attach};""",
     flagged=("ALTER TABLE m ATTACH PARTITION m_2024 FOR VALUES FROM (1) TO (2);",),
     passed=(
+        "ALTER INDEX m_at ATTACH PARTITION m_2024_at;",
         "CREATE TABLE m_2024 (LIKE m);\n"
         "ALTER TABLE m ATTACH PARTITION m_2024 FOR VALUES FROM (1) TO (2);",
         "ALTER TABLE m_2024 ADD CONSTRAINT b CHECK (n >= 1 AND n < 2) NOT VALID;\n"

@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
+
+
+def _is_off(value: Node) -> bool:
+    text = str(tree.constant(value) or getattr(tree.inner(value), "sval", "false")).lower()
+    return text in ("false", "off", "no", "0", "f")
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     options = tree.inner(getattr(step.node, "def"))
     for item in options.items:
         part = tree.inner(item)
-        if part.defname == "autovacuum_enabled" and "false" in str(part.arg).lower():
+        if part.defname == "autovacuum_enabled" and _is_off(part.arg):
             yield Hit(f"{step.table} is never vacuumed: it grows, and transaction ids run out")
 
 

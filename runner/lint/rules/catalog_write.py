@@ -27,7 +27,7 @@ RULE = Rule(
     title="PostgreSQL's catalog is written to",
     why="A wrong row there can make a table unreadable, and other sessions go on with what they"
     " have cached. Each of these changes has a statement that does it in a safe way.",
-    instead="""ALTER TABLE ... ;  -- the statement that makes the change""",
+    instead="""-- ALTER TABLE, ALTER TYPE: the statement that makes the change""",
     flagged=(
         "UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'users'::regclass;",
         "DELETE FROM pg_enum WHERE enumlabel = 'sad';",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import edits, suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
@@ -25,16 +26,36 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             tree.strings(node.keys)[0]
         ):
             return
-        name = node.conname or f"{step.table}_check"
+        first = ""
+        definition = suggest.Sql()
     else:
-        parts = [tree.inner(i) for i in getattr(step.node, "def").column_def.constraints]
-        if not any(contype(part) == "CHECK" for part in parts):
+        column = getattr(step.node, "def").column_def
+        parts = [tree.inner(item) for item in column.constraints]
+        checks = [part for part in parts if contype(part) == "CHECK"]
+        if not checks:
             return
-        name = f"{step.table}_{step.name}_check"
+        node = checks[0]
+        first = "ALTER TABLE {table} ADD COLUMN {definition};\n"
+        definition = suggest.column_without(column, "CHECK")
+    name = node.conname or _name(step, node)
     yield Hit(
         f"every row of {step.table} is checked under ACCESS EXCLUSIVE: reads and writes wait",
-        names={"name": name},
+        names={
+            "name": name,
+            "definition": definition,
+            "constraint": suggest.not_valid(node, name),
+        },
+        instead=first + RULE.instead,
+        edits=() if first else edits.validated_later(context, step, node, name),
     )
+
+
+def _name(step: Step, node: Node) -> str:
+    """The name that PostgreSQL would give it."""
+    if contype(node) == "NOTNULL":
+        return suggest.made(step.table, *tree.strings(node.keys), "not_null")
+    columns = sorted(tree.columns_of(node.raw_expr))
+    return suggest.made(step.table, *(columns if len(columns) == 1 else ()), "check")
 
 
 RULE = Rule(
@@ -44,7 +65,7 @@ RULE = Rule(
     why="The table is read from start to end while nobody can use it. With NOT VALID new rows"
     " are checked at once; VALIDATE CONSTRAINT then checks the old ones under a lock that"
     " lets reads and writes go on.",
-    instead="""ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (...) NOT VALID;
+    instead="""ALTER TABLE {table} ADD {constraint};
 -- in a later transaction:
 ALTER TABLE {table} VALIDATE CONSTRAINT {name};""",
     flagged=(

@@ -35,7 +35,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if reason and not written:
         yield Hit(
             f"{step.table} has {reason}: PostgreSQL cannot write through it, so the old release's"
-            " INSERT, UPDATE and DELETE fail"
+            " INSERT, UPDATE and DELETE fail",
+            names={"renamed": context.world.renamed[step.table]},
         )
 
 
@@ -45,7 +46,7 @@ RULE = Rule(
     title="A compat view that cannot be written through",
     why="A view over one table without grouping is updatable by itself. Any other needs INSTEAD OF"
     " triggers, which lose concurrent increments and forbid ON CONFLICT.",
-    instead="""CREATE VIEW {table} AS SELECT id, name FROM ...;  -- one table, no grouping""",
+    instead="""-- {table} as a view of {renamed} alone: no GROUP BY, DISTINCT, LIMIT, UNION""",
     flagged=(
         "ALTER TABLE users RENAME TO app_user;\n"
         "CREATE VIEW users AS SELECT DISTINCT id FROM app_user;\nGRANT SELECT ON users TO app;",

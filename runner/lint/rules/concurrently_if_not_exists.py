@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             return
     yield Hit(
         f"a build of {step.name} that failed leaves an invalid index, and IF NOT EXISTS takes it"
-        " for the real one"
+        " for the real one",
+        names={
+            "index": suggest.beside(step.table, step.name),
+            "statement": suggest.statement(step.node, if_not_exists=False),
+        },
     )
 
 
@@ -34,8 +39,8 @@ RULE = Rule(
     why="A concurrent build that is stopped leaves an index with indisvalid = false behind: it"
     " costs writes, serves no query, and a UNIQUE one does not hold. Run again, IF NOT"
     " EXISTS finds the name and reports success.",
-    instead="""DROP INDEX CONCURRENTLY IF EXISTS {name};
-CREATE INDEX CONCURRENTLY {name} ON {table} (...);""",
+    instead="""DROP INDEX CONCURRENTLY IF EXISTS {index};
+{statement};""",
     flagged=(
         "-- transactional: false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON users (email);",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import edits, suggest, tree
 from runner.lint.context import in_transaction
 from runner.lint.model import Hit, Rule
 
@@ -49,9 +49,16 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if not what or (not in_transaction(context) and not step.hidden):
         return
     inside = "a DO block" if step.hidden else "a transaction"
+    around = None if step.hidden else edits.outside(context, step)
     yield Hit(
         f"{what} cannot run inside {inside}: PostgreSQL refuses it",
-        names={"outside": _OUTSIDE.get(context.script.layout, "-- remove BEGIN and COMMIT")},
+        edits=around or (),
+        names={
+            "outside": suggest.Sql(
+                _OUTSIDE.get(context.script.layout, "-- without BEGIN and COMMIT")
+            ),
+            "statement": suggest.alone(step),
+        },
     )
 
 
@@ -62,7 +69,7 @@ RULE = Rule(
     why="These commit several times on the way, so PostgreSQL refuses them in a transaction"
     " block, in a function and in a DO block.",
     instead="""{outside}
-CREATE INDEX CONCURRENTLY {name} ON {table} (...);  -- the only statement of its file""",
+{statement};  -- the only statement of its file""",
     flagged=(
         "-- depends: 0000_base\nCREATE INDEX CONCURRENTLY i ON users (email);",
         "-- migrate:up\nDROP INDEX CONCURRENTLY i;\n-- migrate:down\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.node.concurrent and context.world.table(step.table).partitioned:
-        yield Hit(f"{step.table} is partitioned: PostgreSQL refuses CONCURRENTLY on it")
+        relation = suggest.changed(step.node.relation, inh=False)
+        yield Hit(
+            f"{step.table} is partitioned: PostgreSQL refuses CONCURRENTLY on it",
+            names={
+                "parent": suggest.statement(step.node, concurrent=False, relation=relation),
+                "index": suggest.beside(step.table, step.name),
+            },
+        )
 
 
 RULE = Rule(
@@ -23,10 +31,9 @@ RULE = Rule(
     level="error",
     title="CREATE INDEX CONCURRENTLY on a partitioned table fails",
     why="PostgreSQL builds concurrently on each partition only.",
-    instead="""CREATE INDEX {name} ON ONLY {table} (...);
--- then, for each partition, outside a transaction:
-CREATE INDEX CONCURRENTLY {name}_p1 ON {table}_p1 (...);
-ALTER INDEX {name} ATTACH PARTITION {name}_p1;""",
+    instead="""{parent};
+-- then, for each partition, outside a transaction: the same index, CONCURRENTLY;
+-- then ALTER INDEX {index} ATTACH PARTITION, with the name of each""",
     flagged=(
         "CREATE TABLE m (t date) PARTITION BY RANGE (t);\n-- file: 0002_index.sql\n"
         "CREATE INDEX CONCURRENTLY i ON m (t);",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint.definitions import index_columns
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, suggest
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,17 +15,34 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if step.node.concurrent or context.world.table(step.table).partitioned:
+    partitioned = context.world.table(step.table).partitioned
+    if step.node.concurrent or (partitioned and not step.node.relation.inh):
         return
-    unique = "UNIQUE " if step.node.unique else ""
+    if partitioned:
+        relation = suggest.changed(step.node.relation, inh=False)
+        yield Hit(
+            f"writes to {step.table} wait until the index is built on every partition (SHARE lock)",
+            names={"statement": suggest.statement(step.node, relation=relation)},
+            instead=_PARTITIONED,
+        )
+        return
     yield Hit(
         f"writes to {step.table} wait until the index is built (SHARE lock)",
-        names={
-            "unique": unique,
-            "columns": ", ".join(c or "(...)" for c in index_columns(step.node.index_params)),
-            "name": step.name or f"{step.table}_idx",
-        },
+        names={"statement": suggest.statement(step.node, concurrent=True, if_not_exists=False)},
+        edits=_edits(step, context),
     )
+
+
+_PARTITIONED = """{statement};
+-- then, for each partition, outside a transaction: the same index, CONCURRENTLY;
+-- then ALTER INDEX ... ATTACH PARTITION"""
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    around = edits.outside(context, step)
+    if around is None or step.node.if_not_exists or not step.node.relation.inh:
+        return ()
+    return around + edits.behind_word(step, "INDEX", " CONCURRENTLY")
 
 
 RULE = Rule(
@@ -35,7 +52,7 @@ RULE = Rule(
     why="The build reads the whole table, and every INSERT, UPDATE and DELETE waits for its"
     " end. CONCURRENTLY reads it twice and lets them go on.",
     instead="""-- in a file of its own, outside a transaction
-CREATE {unique}INDEX CONCURRENTLY {name} ON {table} ({columns});""",
+{statement};""",
     flagged=(
         "CREATE INDEX users_email_idx ON users (email);",
         "DO $$ BEGIN CREATE UNIQUE INDEX users_email_key ON users (email); END $$;",

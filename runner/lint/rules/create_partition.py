@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"CREATE TABLE ... PARTITION OF takes ACCESS EXCLUSIVE on {parent}, and nothing limits how"
         " long it is waited for",
-        names={"parent": parent},
+        names={"parent": parent, "bound": suggest.bound(node.partbound)},
     )
 
 
@@ -37,7 +37,7 @@ RULE = Rule(
     why="PARTITION OF locks the whole partitioned table against reads. A table that is made"
     " alone and then attached needs only a lock that lets reads and writes go on.",
     instead="""CREATE TABLE {table} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES FROM (...) TO (...);""",
+ALTER TABLE {parent} ATTACH PARTITION {table} {bound};""",
     flagged=("CREATE TABLE m_2030 PARTITION OF m FOR VALUES FROM (1) TO (2);",),
     passed=(
         "CREATE TABLE m (n int) PARTITION BY RANGE (n);\n"

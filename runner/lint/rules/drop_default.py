@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb in ("DropIdentity", "DropExpression"):
+        yield Hit(
+            f"{step.table}.{step.name} is no longer filled by itself: INSERTs of the running"
+            " release that leave it out store NULL, or fail when it is NOT NULL",
+            names={"column": step.name},
+            instead=_OTHER,
+        )
+        return
+    if step.verb == "SetIdentity":
+        yield Hit(
+            f"{step.table}.{step.name} numbers in another way from now on: INSERTs of the running"
+            " release that write it, or leave it out, may fail",
+            names={"column": step.name},
+            instead=_OTHER,
+        )
+        return
     if step.node.HasField("def") or step.target not in ("TABLE", ""):
         return
     column = context.world.table(step.table).columns.get(step.name)
@@ -29,6 +45,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     )
 
 
+_OTHER = """-- release code that always writes {column} first"""
+
 RULE = Rule(
     name="drop-default",
     level="warning",
@@ -37,12 +55,16 @@ RULE = Rule(
     instead="""-- release code that always writes {column} first; then, knowingly:
 -- trueup: ignore drop-default because every writer names the column since release 12
 ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT;""",
-    flagged=("ALTER TABLE users ALTER COLUMN status DROP DEFAULT;",),
+    flagged=(
+        "ALTER TABLE users ALTER COLUMN status DROP DEFAULT;",
+        "ALTER TABLE users ALTER COLUMN id DROP IDENTITY;",
+    ),
     passed=(
         "ALTER TABLE users ALTER COLUMN status DROP DEFAULT, ALTER COLUMN status SET DEFAULT 'A';",
         "ALTER TABLE users ALTER COLUMN status SET DEFAULT 'ACTIVE';",
     ),
     step=_check,
-    verbs=frozenset({"ColumnDefault"}),
+    verbs=frozenset({"ColumnDefault", "DropIdentity", "SetIdentity", "DropExpression"}),
     window=False,
+    squawk=("ban-alter-identity", "ban-drop-generated-expression"),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, tree
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,18 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     index = context.world.indexes.get(step.name.rpartition(".")[2])
     if index is not None and context.is_new(index.table):
         return
-    yield Hit(f"dropping {step.name} takes ACCESS EXCLUSIVE on its table: reads wait, too")
+    yield Hit(
+        f"dropping {step.name} takes ACCESS EXCLUSIVE on its table: reads wait, too",
+        edits=_edits(step, context),
+    )
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    around = edits.outside(context, step)
+    cascades = tree.enum_name(step.node, "behavior") == "DROP_CASCADE"
+    if around is None or cascades or len(step.node.objects) > 1:
+        return ()
+    return around + edits.behind_word(step, "INDEX", " CONCURRENTLY")
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -26,8 +27,14 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             return
     yield Hit(
         f"{step.table} has no primary key after this: UPDATE and DELETE fail under logical"
-        " replication, and nothing keeps two rows from being the same"
+        " replication, and nothing keeps two rows from being the same",
+        names={"columns": suggest.listed(key.columns if key else ())},
+        instead=None if key else _UNKNOWN,
     )
+
+
+_UNKNOWN = """-- a unique index for the new key, built CONCURRENTLY; then, in one ALTER TABLE,
+-- DROP CONSTRAINT {name} and ADD PRIMARY KEY USING INDEX"""
 
 
 RULE = Rule(
@@ -35,9 +42,12 @@ RULE = Rule(
     level="error",
     title="A primary key is dropped and none takes its place",
     why="Logical replication identifies rows by it and refuses UPDATE and DELETE without one.",
-    instead="""ALTER TABLE {table}
+    instead="""-- in a file of its own, outside a transaction
+CREATE UNIQUE INDEX CONCURRENTLY {name:_new} ON {table} ({columns});
+-- in the next, both in one statement
+ALTER TABLE {table}
     DROP CONSTRAINT {name},
-    ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}_new;""",
+    ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name:_new};""",
     flagged=("ALTER TABLE users DROP CONSTRAINT users_pkey;",),
     passed=(
         "ALTER TABLE users DROP CONSTRAINT users_pkey,\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.verb == "Dropdb":
-        yield Hit(f"the database {step.node.dbname} and all it holds are gone")
+        yield Hit(
+            f"the database {step.node.dbname} and all it holds are gone",
+            instead="-- whoever runs the server drops a database, after its last backup",
+        )
         return
     if step.verb == "DropOwned":
-        yield Hit("DROP OWNED removes whatever the role happens to own in this database")
+        yield Hit(
+            "DROP OWNED removes whatever the role happens to own in this database",
+            instead="-- REASSIGN OWNED; then drop what shall go, by name",
+        )
         return
     if step.target not in ("TABLE", "MATVIEW", "SCHEMA", "FOREIGN_TABLE"):
         return
@@ -33,8 +39,24 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     yield Hit(
         f"{step.table} and its rows are gone, and clients that use it fail; no rollback brings the"
-        " rows back"
+        " rows back",
+        names={
+            "kind": suggest.Sql(_KINDS[step.target]),
+            "unused": suggest.made(step.table, "unused"),
+        },
+        instead=_SCHEMA if step.target == "SCHEMA" else None,
     )
+
+
+_KINDS = {
+    "TABLE": "TABLE",
+    "MATVIEW": "MATERIALIZED VIEW",
+    "FOREIGN_TABLE": "FOREIGN TABLE",
+    "SCHEMA": "SCHEMA",
+}
+_SCHEMA = """-- in this release: out of use, but not lost
+ALTER SCHEMA {table} RENAME TO {table:_unused};
+-- in a later one, when nothing failed: DROP SCHEMA, its objects dropped by name before"""
 
 
 def _moved_away(step: Step, context: Context) -> bool:
@@ -64,15 +86,15 @@ RULE = Rule(
     " first, so that an undetected use shows while it can still be undone, and let the file"
     " itself refuse when the table is in use.",
     instead="""-- in this release: out of use, but not lost
-ALTER TABLE {table} RENAME TO {table}_unused;
+ALTER {kind} {table} RENAME TO {unused};
 -- in a later one, after a check that can refuse:
 DO $$ BEGIN
-    IF EXISTS (SELECT FROM pg_stat_user_tables WHERE relname = '{table}_unused'
+    IF EXISTS (SELECT FROM pg_stat_user_tables WHERE relid = {table:_unused'}::regclass
                AND seq_scan + coalesce(idx_scan, 0) > 0) THEN
-        RAISE EXCEPTION '{table}_unused is still in use';
+        RAISE EXCEPTION 'it is still in use';
     END IF;
 END $$;
-DROP TABLE {table}_unused;""",
+DROP {kind} {table:_unused};""",
     flagged=("DROP TABLE users;", "DROP SCHEMA app CASCADE;", "DROP DATABASE app;"),
     passed=(
         "CREATE TABLE scratch (id bigint); DROP TABLE scratch;",

@@ -17,11 +17,11 @@ _VERSION = re.compile(r"^[VU]?(\d[\d.]*)(?:_|\.|-)")
 
 def _check(chain: Chain) -> Iterator[Hit]:
     seen: dict[str, str] = {}
-    width: dict[int, str] = {}
+    greatest: tuple[int, str, str] | None = None
     for pair in chain.pairs:
         script = pair.up
         match = _VERSION.match(script.path.name)
-        if match is None or script.layout in ("sqitch", "plain"):
+        if match is None or script.layout in ("sqitch", "plain", "liquibase", "alembic"):
             continue
         version = match[1].rstrip(".")
         if version in seen and script.layout != "yoyo":
@@ -30,15 +30,15 @@ def _check(chain: Chain) -> Iterator[Hit]:
                 path=script.path,
             )
         seen.setdefault(version, script.path.name)
-        width.setdefault(len(version), script.path.name)
-        if script.layout == "yoyo" and len(width) > 1 and version.isdigit():
-            first, second = list(width.values())[:2]
-            if script.path.name == second:
+        if script.layout == "yoyo" and version.isdigit():
+            number = int(version)
+            if greatest and (greatest[0] > number) != (greatest[1] > version):
                 yield Hit(
-                    f"{first} and {second} have numbers of different width: yoyo sorts by text, 10"
-                    " before 2",
+                    f"{greatest[2]} and {script.path.name} have numbers of different width: yoyo"
+                    " sorts by text, 10 before 2",
                     path=script.path,
                 )
+            greatest = max(greatest or (0, "", ""), (number, version, script.path.name))
 
 
 RULE = Rule(

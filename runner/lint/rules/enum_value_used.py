@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.context import in_transaction
 from runner.lint.model import Hit, Rule
 
@@ -28,7 +29,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 f"{value!r} is used in the transaction that adds it: PostgreSQL refuses that"
                 " (unsafe use of new value)",
                 step=other,
-                names={"value": value, "type": step.table},
+                names={"value": suggest.literal(value), "type": step.table},
             )
             return
 
@@ -39,7 +40,7 @@ RULE = Rule(
     title="A new enum value is used in the transaction that adds it",
     why="The value becomes usable when its transaction is committed.",
     instead="""-- in a file of its own, applied before
-ALTER TYPE {type} ADD VALUE IF NOT EXISTS '{value}';""",
+ALTER TYPE {type} ADD VALUE IF NOT EXISTS {value};""",
     flagged=(
         "BEGIN; ALTER TYPE mood ADD VALUE 'calm'; UPDATE u SET m = 'calm' WHERE id = 1; COMMIT;",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import edits, suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -21,8 +21,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         # Rows that the chain cannot have yet need no check.
         if contype(node) != "FOREIGN" or node.skip_validation or not node.is_enforced:
             return
-        columns, parent = ", ".join(tree.strings(node.fk_attrs)), tree.relation(node.pktable)
-        name = node.conname or f"{step.table}_fkey"
+        name = node.conname or suggest.made(step.table, *tree.strings(node.fk_attrs), "fkey")
+        columns, first, column = list(node.fk_attrs), "", suggest.Sql()
     else:
         definition = getattr(step.node, "def").column_def
         parts = [tree.inner(item) for item in definition.constraints]
@@ -30,11 +30,20 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         # PostgreSQL checks no rows when the new column is NULL in all of them.
         if not keys or not any(contype(part) == "DEFAULT" for part in parts):
             return
-        columns, parent = step.name, tree.relation(keys[0].pktable)
-        name = f"{step.table}_{step.name}_fkey"
+        node = keys[0]
+        name = node.conname or suggest.made(step.table, step.name, "fkey")
+        columns, first = suggest.names_of([step.name]), "ALTER TABLE {table} ADD COLUMN {column};\n"
+        column = suggest.column_without(definition, "FOREIGN")
+    parent = tree.relation(node.pktable)
     yield Hit(
         f"every row of {step.table} is looked up in {parent} while writes to both tables wait",
-        names={"columns": columns, "parent": parent, "name": name},
+        names={
+            "name": name,
+            "column": column,
+            "constraint": suggest.not_valid(node, name, fk_attrs=columns),
+        },
+        instead=first + RULE.instead,
+        edits=() if first else edits.validated_later(context, step, node, name),
     )
 
 
@@ -45,8 +54,7 @@ RULE = Rule(
     why="Both tables are locked against writes (SHARE ROW EXCLUSIVE) until each row is checked."
     " With NOT VALID the lock lasts milliseconds; VALIDATE CONSTRAINT then checks under a"
     " lock that lets writes go on.",
-    instead="""ALTER TABLE {table} ADD CONSTRAINT {name}
-    FOREIGN KEY ({columns}) REFERENCES {parent} NOT VALID;
+    instead="""ALTER TABLE {table} ADD {constraint};
 -- in a later transaction:
 ALTER TABLE {table} VALIDATE CONSTRAINT {name};""",
     flagged=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _check(chain: Chain) -> Iterator[Hit]:
                     " and the smaller type overflows first",
                     step=key.step,
                     path=key.script.path,
-                    names={"table": table.name, "column": own, "type": theirs.type},
+                    names={"table": table.name, "column": own, "type": suggest.Sql(theirs.type)},
                 )
 
 
@@ -42,7 +42,7 @@ RULE = Rule(
     title="A foreign key of another type than its key",
     why="integer against bigint works until the key passes 2,147,483,647: then no child can be"
     " written.",
-    instead="""ALTER TABLE {table} ADD COLUMN {column} {type};  -- the type of the key""",
+    instead="""-- in the definition of {table}, the type of the key: {column} {type}""",
     flagged=("CREATE TABLE a (id bigint PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a);",),
     passed=("CREATE TABLE a (id bigint PRIMARY KEY); CREATE TABLE b (a_id bigint REFERENCES a);",),
     chain=_check,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def _check(chain: Chain) -> Iterator[Hit]:
             f" {key.references[0]} reads all of {table.name}",
             step=key.step,
             path=key.script.path,
-            names={"table": table.name, "columns": columns, "name": "_".join(key.columns)},
+            names={
+                "table": table.name,
+                "columns": suggest.listed(key.columns),
+                "index": suggest.made(table.name, *key.columns, "idx"),
+            },
         )
 
 
@@ -38,7 +43,7 @@ RULE = Rule(
     why="PostgreSQL indexes the referenced side only. Deleting a parent then reads the whole"
     " child table, with row locks held.",
     instead="""-- in a file of its own, outside a transaction
-CREATE INDEX CONCURRENTLY {table}_{name}_idx ON {table} ({columns});""",
+CREATE INDEX CONCURRENTLY {index} ON {table} ({columns});""",
     flagged=(
         "CREATE TABLE o (id bigint PRIMARY KEY, user_id bigint REFERENCES users (id));",
         "ALTER TABLE o ADD COLUMN user_id bigint REFERENCES users (id);",

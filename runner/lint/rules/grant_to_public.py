@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    node = step.node
+    node = step.node.action if step.verb == "AlterDefaultPrivileges" else step.node
     public = any(
         tree.enum_name(tree.inner(g), "roletype") == "ROLESPEC_PUBLIC" for g in node.grantees
     )
@@ -23,7 +24,19 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     rights = {tree.inner(p).priv_name for p in node.privileges}
     if not rights or rights & {"insert", "update", "delete", "truncate", "create"}:
-        yield Hit("every role of the server, also one made later, may change it")
+        role = tree.parse("GRANT a TO the_application")[0][0].grantee_roles[0].role_spec
+        yield Hit(
+            "every role of the server, also one made later, may change it",
+            names={"grant": _to_role(step, role)},
+        )
+
+
+def _to_role(step: Step, role: Node) -> suggest.Sql:
+    """The same grant to one role."""
+    if step.verb == "Grant":
+        return suggest.statement(step.node, grantees=[role])
+    changed = suggest.changed(step.node.action, grantees=[role])
+    return suggest.statement(step.node, action=changed)
 
 
 RULE = Rule(
@@ -31,10 +44,14 @@ RULE = Rule(
     level="error",
     title="Rights to change data are granted to PUBLIC",
     why="PUBLIC is everybody, roles that do not exist yet included.",
-    instead="""GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
-    flagged=("GRANT ALL ON users TO PUBLIC;", "GRANT CREATE ON SCHEMA app TO PUBLIC;"),
+    instead="""{grant};""",
+    flagged=(
+        "GRANT ALL ON users TO PUBLIC;",
+        "GRANT CREATE ON SCHEMA app TO PUBLIC;",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO PUBLIC;",
+    ),
     passed=("GRANT SELECT ON kinds TO PUBLIC;", "GRANT ALL ON users TO app;"),
     step=_check,
-    verbs=frozenset({"Grant"}),
+    verbs=frozenset({"Grant", "AlterDefaultPrivileges"}),
     new_tables=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -31,7 +31,15 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 yield Hit(
                     f"{table.name}.{own} references it and keeps its type: the two cannot be"
                     " compared, or each lookup casts and leaves the index unused",
-                    names={"child": table.name, "own": own, "type": new, "name": key.name},
+                    names={
+                        "child": table.name,
+                        "own": own,
+                        "column": step.name,
+                        "type": suggest.type_(getattr(step.node, "def").column_def.type_name),
+                        "name": key.name,
+                        "owns": suggest.listed(key.columns),
+                        "columns": suggest.listed(columns),
+                    },
                 )
 
 
@@ -45,7 +53,8 @@ RULE = Rule(
     instead="""ALTER TABLE {child} DROP CONSTRAINT {name};
 ALTER TABLE {table} ALTER COLUMN {column} TYPE {type} USING {column}::{type};
 ALTER TABLE {child} ALTER COLUMN {own} TYPE {type} USING {own}::{type};
-ALTER TABLE {child} ADD CONSTRAINT {name} FOREIGN KEY ({own}) REFERENCES {table} NOT VALID;""",
+ALTER TABLE {child} ADD CONSTRAINT {name} FOREIGN KEY ({owns}) REFERENCES {table} ({columns})
+    NOT VALID;  -- and validated in the next file""",
     flagged=(
         "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));\n"
         "-- file: 0002_widen.sql\nALTER TABLE a ALTER COLUMN id TYPE bigint;",

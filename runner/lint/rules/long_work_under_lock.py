@@ -36,7 +36,7 @@ RULE = Rule(
     flagged=(
         "BEGIN; ALTER TABLE users ADD COLUMN a int; UPDATE users SET a = 1; COMMIT;",
         "-- migrate:up\nALTER TABLE users ADD COLUMN a int;\n"
-        "INSERT INTO archive SELECT * FROM users;\n-- migrate:down\n",
+        "INSERT INTO archived SELECT * FROM users;\n-- migrate:down\n",
         "BEGIN; LOCK TABLE users; REFRESH MATERIALIZED VIEW totals; COMMIT;",
     ),
     passed=(

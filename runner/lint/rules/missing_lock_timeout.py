@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import edits, suggest
 from runner.lint.model import Hit, Rule
 from runner.lint.work import LOCKING_VERBS
 
@@ -35,7 +36,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"{step.lock}{on} is waited for without a limit: behind one long query, every query"
             " on the table queues up",
-            names={"set": "SET LOCAL" if not context.transaction.single else "SET"},
+            edits=edits.with_lock_timeout(context, step),
+            names={"set": suggest.Sql("SET" if context.transaction.single else "SET LOCAL")},
         )
 
 

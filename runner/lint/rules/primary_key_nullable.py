@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -27,7 +28,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             yield Hit(
                 f"{name} may be NULL: PRIMARY KEY sets NOT NULL and reads all of {step.table}"
                 " under ACCESS EXCLUSIVE",
-                names={"column": name, "name": node.conname or node.indexname},
+                names={
+                    "column": name,
+                    "check": suggest.made(step.table, name, "filled"),
+                    "statement": suggest.alone(step),
+                },
             )
 
 
@@ -37,10 +42,12 @@ RULE = Rule(
     title="PRIMARY KEY USING INDEX on a column that may be NULL reads the table under lock",
     why="A primary key makes its columns NOT NULL. When they are not yet, PostgreSQL reads the"
     " whole table to be sure, under the strongest lock.",
-    instead="""ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_filled
-    CHECK ({column} IS NOT NULL) NOT VALID;
--- in the next files: VALIDATE CONSTRAINT; SET NOT NULL; and only then:
-ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name};""",
+    instead="""ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;
+-- in the next files, one after the other:
+ALTER TABLE {table} VALIDATE CONSTRAINT {check};
+ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
+ALTER TABLE {table} DROP CONSTRAINT {check};
+{statement};""",
     flagged=(
         "CREATE TABLE t (id bigint);\n-- file: 0002_index.sql\n-- transactional: false\n"
         "CREATE UNIQUE INDEX CONCURRENTLY t_pkey ON t (id);\n-- file: 0003_key.sql\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +17,20 @@ if TYPE_CHECKING:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     view = context.world.tables.get(step.table)
     if not step.node.concurrent and not (view and view.unfilled):
-        yield Hit(f"nobody can read {step.table} until its query has run to the end")
+        columns = tuple(view.columns) if view and view.known else ()
+        yield Hit(
+            f"nobody can read {step.table} until its query has run to the end",
+            names={
+                "index": suggest.made(step.table, "key"),
+                "columns": suggest.listed(columns),
+            },
+            instead=_WITH_INDEX + RULE.instead if columns else None,
+        )
+
+
+_WITH_INDEX = """-- once, outside a transaction, over what tells its rows apart
+CREATE UNIQUE INDEX CONCURRENTLY {index} ON {table} ({columns});
+"""
 
 
 RULE = Rule(
@@ -25,7 +39,7 @@ RULE = Rule(
     title="REFRESH MATERIALIZED VIEW without CONCURRENTLY stops its readers",
     why="The view is locked by ACCESS EXCLUSIVE while it is filled. CONCURRENTLY needs a unique"
     " index and lets readers go on.",
-    instead="""CREATE UNIQUE INDEX CONCURRENTLY {table}_key ON {table} (id);  -- once
+    instead="""-- it needs a unique index over plain columns, built CONCURRENTLY, once
 REFRESH MATERIALIZED VIEW CONCURRENTLY {table};""",
     flagged=(
         "REFRESH MATERIALIZED VIEW totals;",

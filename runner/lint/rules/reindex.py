@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, suggest, tree
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if tree.option(step.node.params, "concurrently") is None:
+        asked = tree.parse("REINDEX (CONCURRENTLY) TABLE t")[0][0].params
+        parameters = list(map(tree.inner, (*step.node.params, *asked)))
         yield Hit(
             f"REINDEX of {step.table} stops writes to its table, and reads that use the index",
-            names={"kind": step.target},
+            edits=_edits(step, context),
+            names={"statement": suggest.statement(step.node, params=parameters)},
         )
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    around = edits.outside(context, step)
+    word = {"TABLE": "TABLE", "INDEX": "INDEX", "SCHEMA": "SCHEMA"}.get(step.target)
+    if around is None or word is None or step.node.params:
+        return ()
+    return around + edits.behind_word(step, word, " CONCURRENTLY")
 
 
 RULE = Rule(
@@ -29,7 +40,7 @@ RULE = Rule(
     why="The index is built anew under a lock that writers, and readers that plan with the"
     " index, wait for.",
     instead="""-- in a file of its own, outside a transaction
-REINDEX {kind} CONCURRENTLY {table};""",
+{statement};""",
     flagged=("REINDEX TABLE users;", "REINDEX INDEX users_email_idx;"),
     passed=("-- transactional: false\nREINDEX INDEX CONCURRENTLY users_email_idx;",),
     step=_check,

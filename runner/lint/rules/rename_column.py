@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.context import renamed
 from runner.lint.model import Hit, Rule
 
@@ -36,7 +36,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"clients that still say {step.table}.{step.name} fail at once; the old and the new"
         " release cannot run together",
-        names={"new": step.node.newname, "column": step.name},
+        names={
+            "new": step.node.newname,
+            "column": step.name,
+            "type": suggest.Sql(column.type if column and column.type else "text"),
+        },
     )
 
 
@@ -69,7 +73,7 @@ RULE = Rule(
     title="A column is renamed and nothing keeps its old name alive",
     why="The rename and the release of the code never happen at one moment. Either both columns"
     " exist for a while, or the table is renamed too and a view shows the old names.",
-    instead="""ALTER TABLE {table} ADD COLUMN {new} text;
+    instead="""ALTER TABLE {table} ADD COLUMN {new} {type};
 -- keep both in step by a trigger, fill {new} in batches, release the code; later drop {column}""",
     flagged=(
         "ALTER TABLE users RENAME COLUMN mail TO email;",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.context import renamed
 from runner.lint.model import Hit, Rule
 
@@ -17,9 +18,11 @@ _READ = frozenset({"TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"})
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    new = step.node.newname if step.verb == "Rename" else f"{step.name}.{step.table}"
     if step.target == "SCHEMA" and step.verb == "Rename":
-        yield Hit(f"every client that names the schema {step.name or step.table} fails at once")
+        yield Hit(
+            f"every client that names the schema {step.name or step.table} fails at once",
+            instead="-- views in a schema of the old name, until no client says it",
+        )
         return
     if step.target not in _READ or context.transaction.named[step] != step.table:
         return  # Of a table that is renamed twice in a transaction, the end counts.
@@ -27,10 +30,17 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     if _is_replaced(step, context) or _takes_a_place(step, context):
         return
+    table = context.world.tables.get(step.table)
+    columns = list(table.columns) if table and table.known else []
     yield Hit(
         f"clients that still say {step.table} fail at once; the old and the new release cannot"
         " run together",
-        names={"new": new, "view": step.table},
+        names={
+            "statement": suggest.statement(step.node),
+            "new": renamed(step),
+            "columns": suggest.listed(columns) if columns else suggest.Sql("*"),
+            "remark": suggest.Sql("" if columns else "  -- its columns by name, in place of the *"),
+        },
     )
 
 
@@ -74,11 +84,10 @@ RULE = Rule(
     why="The rename and the release of the code never happen at one moment. A view under the"
     " old name, made in the same transaction, with the table's grants, serves the old"
     " release.",
-    instead="""BEGIN;
-ALTER TABLE {table} RENAME TO {new};
-CREATE VIEW {view} AS SELECT id, name FROM {new};  -- all columns by name
-GRANT SELECT, INSERT, UPDATE, DELETE ON {view} TO the_application;
-COMMIT;""",
+    instead="""-- in one transaction
+{statement};
+CREATE VIEW {table} AS SELECT {columns} FROM {new};{remark}
+GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
     flagged=(
         "ALTER TABLE users RENAME TO app_user;",
         "ALTER TABLE users SET SCHEMA archive;",

@@ -33,7 +33,7 @@ RULE = Rule(
     title="LOGGED, UNLOGGED, TABLESPACE or ACCESS METHOD rewrites the table",
     why="The whole table and its indexes are copied under ACCESS EXCLUSIVE. UNLOGGED also takes"
     " the table out of replication, and a crash empties it.",
-    instead="""-- copy online: pg_repack --table={table} --tablespace=fast
+    instead="""-- copy it online with pg_repack,
 -- or make a new table there, keep both in step by a trigger, fill it in batches, and swap""",
     flagged=("ALTER TABLE users SET UNLOGGED;", "ALTER TABLE users SET TABLESPACE fast;"),
     passed=("ALTER TABLE users SET (fillfactor = 90);",),

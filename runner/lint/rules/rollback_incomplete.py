@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
@@ -45,12 +46,9 @@ def _check(context: Context) -> Iterator[Hit]:
         if step.verb == "View" and step.node.replace:
             continue
         name = (step.name or step.table).rpartition(".")[2]
-        if (
-            not name
-            or step.table in names
-            or step.table in gone
-            or re.search(rf"\b{re.escape(name.lower())}\b", text)
-        ):
+        if not name or step.table in names or step.table in gone or _speaks_of(text, name.lower()):
+            continue
+        if _taken_back(step, up):
             continue
         if step.verb == "AddConstraint" and _goes_with_column(step, text):
             continue
@@ -59,6 +57,19 @@ def _check(context: Context) -> Iterator[Hit]:
             step=step,
             names={"kind": made, "name": name},
         )
+
+
+@lru_cache(4)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    """Whether a name stands in a text as a word of its own."""
+    if name in _words(text):
+        return True
+    # Compiling a pattern for each name would take longer than all the rest of the rule.
+    return not name.isidentifier() and re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
@@ -70,8 +81,9 @@ def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
             name, what = step.table.rpartition(".")[2], "table"
         else:
             continue
-        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
-        if not word.search(up.text) and len(word.findall(down.text)) == 1:
+        if _speaks_of(up.text.lower(), name.lower()):
+            continue
+        if len(re.findall(rf"\b{re.escape(name)}\b", down.text, re.IGNORECASE)) == 1:
             yield Hit(
                 f"the rollback drops {what} {name}, which this file does not speak of:"
                 " what it holds is lost",
@@ -85,12 +97,25 @@ def _data_left(up: Script, context: Context, text: str) -> Iterator[Hit]:
         if step.verb != "Update" or step.hidden or context.is_new(step.table):
             continue
         columns = [tree.inner(target).name for target in step.node.target_list]
-        if not any(re.search(rf"\b{re.escape(c.lower())}\b", text) for c in columns):
+        if not any(_speaks_of(text, column.lower()) for column in columns):
             yield Hit(
                 f"the rollback leaves {', '.join(columns)} of {step.table} as this UPDATE sets it",
                 step=step,
                 names={"kind": "the old values of", "name": f"{step.table}.{columns[0]}"},
             )
+
+
+def _taken_back(step: Step, up: Script) -> bool:
+    """Whether the file itself removes what it made, such as the CHECK before SET NOT NULL."""
+    after = up.steps[up.steps.index(step) + 1 :]
+    return any(
+        (other.verb == "Drop" and step.verb == "Index" and other.name.endswith(step.name))
+        or (
+            other.verb in ("DropConstraint", "DropColumn", "Drop")
+            and (other.table, other.name) == (step.table, step.name)
+        )
+        for other in after
+    )
 
 
 def _goes_with_column(step: Step, text: str) -> bool:

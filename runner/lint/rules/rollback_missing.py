@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runner.layouts import UNDO_OPTIONAL
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _DOES_NOTHING = re.compile(r"--\s*(?:no-op|irreversible|no rollback)\b", re.IGNO
 
 def _check(context: Context) -> Iterator[Hit]:
     script, down = context.script, context.pair.down
-    if script.layout in ("plain", "flyway") or not script.steps:
+    if script.layout in UNDO_OPTIONAL or not script.steps:
         return
     if down is None:
         yield Hit("there is no rollback: when the file fails the service, nothing brings it back")

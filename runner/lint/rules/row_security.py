@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -21,26 +22,40 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             for s in pair.up.steps
         )
         if not has_policy:
-            yield Hit(f"no policy for {step.table}: all but its owner see an empty table at once")
+            yield Hit(
+                f"no policy for {step.table}: all but its owner see an empty table at once",
+                names={"policy": suggest.made(step.table, "own")},
+            )
+    elif step.verb == "ForceRowSecurity":
+        yield Hit(
+            f"from now on the owner of {step.table} sees what policies show him: migrations,"
+            " backfills and dumps leave rows out without an error",
+            instead="-- in each of these: an error in place of missing rows\n"
+            "SET row_security = off;",
+        )
     else:
-        yield Hit(f"every role that may read {step.table} now sees all of its rows")
+        yield Hit(
+            f"every role that may read {step.table} now sees all of its rows",
+            instead="-- a policy for each role that shall see more: CREATE POLICY ... TO the role",
+        )
 
 
 RULE = Rule(
     name="row-security",
     level="warning",
-    title="Row security is switched on without a policy, or off",
+    title="Row security is switched on without a policy, forced, or off",
     why="Row security without a policy hides all rows, without an error. Switched off, it shows"
     " every tenant's rows to every tenant.",
-    instead="""BEGIN;
-CREATE POLICY {table}_own ON {table} USING (tenant = current_setting('app.tenant'));
-ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-COMMIT;""",
+    instead="""-- in one transaction
+CREATE POLICY {policy} ON {table} USING (false);  -- in place of false: what makes a row one's own
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;""",
     flagged=(
         "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY;",
     ),
     passed=("CREATE POLICY p ON users USING (true); ALTER TABLE users ENABLE ROW LEVEL SECURITY;",),
     step=_check,
-    verbs=frozenset({"EnableRowSecurity", "DisableRowSecurity", "NoForceRowSecurity"}),
+    verbs=frozenset(
+        {"EnableRowSecurity", "DisableRowSecurity", "ForceRowSecurity", "NoForceRowSecurity"}
+    ),
 )

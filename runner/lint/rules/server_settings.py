@@ -18,6 +18,11 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             "ALTER DATABASE ... SET changes every new session, and no rollback of a schema does"
         )
+    elif step.verb == "AlterRoleSet":
+        yield Hit(
+            "ALTER ROLE ... SET changes every new session of the role, and no rollback of a schema"
+            " does"
+        )
     else:
         yield Hit("ALTER SYSTEM changes the whole server, other databases included")
 
@@ -28,10 +33,14 @@ RULE = Rule(
     title="A migration changes the server's settings",
     why="Settings belong to the server's configuration. Restored elsewhere, the database"
     " behaves in another way, and ALTER SYSTEM fails on hosted servers.",
-    instead="""SET LOCAL maintenance_work_mem = '1GB';  -- for this file only""",
-    flagged=("ALTER SYSTEM SET work_mem = '1GB';", "ALTER DATABASE app SET work_mem = '1GB';"),
+    instead="""-- the server's configuration; for one file, SET LOCAL where it is allowed""",
+    flagged=(
+        "ALTER SYSTEM SET work_mem = '1GB';",
+        "ALTER DATABASE app SET work_mem = '1GB';",
+        "ALTER ROLE app SET statement_timeout = '5s';",
+    ),
     passed=("SET LOCAL work_mem = '1GB';",),
     step=_check,
-    verbs=frozenset({"AlterSystem", "AlterDatabaseSet"}),
+    verbs=frozenset({"AlterSystem", "AlterDatabaseSet", "AlterRoleSet"}),
     squawk=("ban-alter-system-options", "ban-alter-database-options"),
 )

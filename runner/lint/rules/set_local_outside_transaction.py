@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import edits, suggest
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.node.is_local and context.transaction.single and not step.hidden:
         yield Hit(
             f"SET LOCAL {step.node.name} does nothing here: each statement is a transaction of its"
-            " own"
+            " own",
+            edits=edits.without_word(step, "LOCAL") if context.script.layout != "yoyo" else (),
+            names={"statement": suggest.statement(step.node, is_local=False)},
         )
 
 
@@ -27,7 +30,7 @@ RULE = Rule(
     title="SET LOCAL outside a transaction does nothing",
     why="SET LOCAL lasts until the end of the transaction, and outside of one that is at once."
     " PostgreSQL only warns, and migration tools drop the warning.",
-    instead="""SET lock_timeout = '200ms';  -- for the session; or BEGIN first""",
+    instead="""{statement};  -- for the session; or BEGIN first""",
     flagged=("-- transactional: false\nSET LOCAL lock_timeout = '1s';",),
     passed=("BEGIN; SET LOCAL lock_timeout = '1s'; COMMIT;", "SET lock_timeout = '1s';"),
     step=_check,

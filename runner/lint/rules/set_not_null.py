@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint.model import Hit, Rule
+from runner.lint import edits, suggest
+from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"no validated CHECK shows that {step.name} has no NULL{detail}: all of {step.table}"
             " is read under ACCESS EXCLUSIVE",
-            names={"name": f"{step.table}_{step.name}_filled", "column": step.name},
+            names={"name": suggest.made(step.table, step.name, "filled"), "column": step.name},
+            edits=() if waiting else _edits(step, context),
         )
         return
     proofs = {k.name for k in table.constraints if k.validated and step.name in k.columns}
@@ -37,8 +39,22 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"the CHECK that proves {step.name} is dropped in the same ALTER TABLE: it is gone"
             f" before it is used, and all of {step.table} is read under ACCESS EXCLUSIVE",
+            instead="ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
+            "ALTER TABLE {table} DROP CONSTRAINT {name};  -- a statement of its own",
             names={"name": sorted(proofs)[0], "column": step.name},
         )
+
+
+def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
+    if not edits.in_its_own_transactions(context, step):
+        return ()
+    name = suggest.made(step.table, step.name, "filled")
+    values = {"table": step.table, "column": step.name, "name": name}
+    lines = [line for line in suggest.fill(RULE.instead, values).split("\n") if line[:2] != "--"]
+    added, validated, _, dropped = (line.rstrip(";") for line in lines)
+    return edits.before(step.statement, context.script, (added, validated)) + edits.behind(
+        step.statement, context.script, (dropped,)
+    )
 
 
 RULE = Rule(
@@ -51,7 +67,7 @@ RULE = Rule(
     instead="""ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID;
 -- in a second file:
 ALTER TABLE {table} VALIDATE CONSTRAINT {name};
--- in a third:
+-- in a third, in two statements:
 ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
 ALTER TABLE {table} DROP CONSTRAINT {name};""",
     flagged=(

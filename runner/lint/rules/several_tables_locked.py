@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.lint import suggest
 from runner.lint.model import Hit, Rule
 from runner.lint.work import LOCKING_VERBS, locks_held
 
@@ -36,7 +37,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     yield Hit(
         f"{step.table} is locked while {' and '.join(sorted(held))} {_is(held)}: a client that"
-        " uses them in the other order deadlocks, and they are closed until COMMIT"
+        " uses them in the other order deadlocks, and they are closed until COMMIT",
+        names={"tables": suggest.tables((*sorted(held), mine))},
     )
 
 
@@ -63,9 +65,9 @@ RULE = Rule(
     why="Locks are kept until COMMIT. Whoever takes the same tables in another order deadlocks"
     " with the migration, and while it waits for the second table the first one is closed.",
     instead="""-- one table a file: each lock is given back before the next is asked for;
--- what can only change together is locked at once, before anything is done
+-- what can only change together is locked at once, as the first thing in the transaction
 SET LOCAL lock_timeout = '200ms';
-LOCK TABLE {table}, the_other IN ACCESS EXCLUSIVE MODE;""",
+LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE;""",
     flagged=(
         "BEGIN; ALTER TABLE users ADD COLUMN a int; ALTER TABLE orders ADD COLUMN b int; COMMIT;",
         "BEGIN; LOCK TABLE users, orders; ALTER TABLE users ADD COLUMN a int; COMMIT;",

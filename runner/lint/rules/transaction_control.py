@@ -23,7 +23,7 @@ def _check(context: Context) -> Iterator[Hit]:
     for step in script.steps:
         if step.hidden:
             continue
-        if step.verb == "Do" and script.transactional and block_queries(step.statement)[1]:
+        if step.verb == "Do" and script.transactional and block_queries(step.statement.text)[1]:
             yield Hit(
                 "COMMIT in a DO block fails inside the transaction that the tool puts around the"
                 " file: invalid transaction termination",

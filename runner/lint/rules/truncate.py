@@ -24,7 +24,7 @@ RULE = Rule(
     title="TRUNCATE empties a table",
     why="The rows are gone for good, row triggers do not fire, and every query on the table waits.",
     instead="""-- in batches, each with its COMMIT, when the rows are really to go
-DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT 1000);""",
+DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 1000));""",
     flagged=("TRUNCATE TABLE sessions;",),
     passed=("CREATE TABLE scratch (id int); TRUNCATE scratch;",),
     step=_check,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 from runner.lint.where import reach
 from runner.lint.work import copied_table
@@ -26,11 +26,14 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.verb == "Merge":
         source = tree.inner(step.node.source_relation)
         if tree.kind(source) == "RangeVar" and not context.is_new(tree.relation(source)):
-            yield Hit(f"all rows of {tree.relation(source)} are merged in one transaction")
+            yield Hit(
+                f"all rows of {tree.relation(source)} are merged in one transaction",
+                instead=_IN_WORDS,
+            )
         return
     if step.verb == "Insert":
         if copied := copied_table(step, context):
-            yield Hit(f"all rows of {copied} are copied in one transaction")
+            yield Hit(f"all rows of {copied} are copied in one transaction", instead=_IN_WORDS)
         return
     reached = reach(step, context.world.tables.get(step.table))
     if reached == "bounded" and not (step.loop and not step.commits):
@@ -41,7 +44,34 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         message = f"the batches of {step.table} run in a loop that never commits: one transaction"
     else:
         message = _MESSAGES[reached].format(table=step.table)
-    yield Hit(message)
+    batches = None if step.hidden else _batches(step, context)
+    yield Hit(message, names=batches or {}, instead=None if batches else _IN_WORDS)
+
+
+def _batches(step: Step, context: Context) -> dict[str, str] | None:
+    """The pieces of the statement in batches by key; None where the text does not show a way."""
+    node, table = step.node, context.world.tables.get(step.table)
+    key = context.world.primary_key(step.table)
+    written = {tree.inner(item).name for item in getattr(node, "target_list", ())}
+    joined = node.from_clause if step.verb == "Update" else node.using_clause
+    if table is None or len(key) != 1 or key[0] in written or joined:
+        return None
+    if node.HasField("with_clause") or node.HasField("returning_clause"):
+        return None
+    alias = node.relation.alias.aliasname or node.relation.relname
+    column = suggest.fill("{alias}.{key}", {"alias": alias, "key": key[0]})
+    condition = f"({column} > batch_start OR batch_start IS NULL) AND {column} <= batch_end"
+    where = tree.inner(tree.parse(f"SELECT WHERE {condition}")[0][0].where_clause)
+    if node.HasField("where_clause"):
+        where = suggest.changed(
+            where, args=[tree.inner(node.where_clause), *map(tree.inner, where.args)]
+        )
+    return {"key": key[0], "statement": suggest.statement(node, where_clause=where)}
+
+
+_IN_WORDS = (
+    """-- outside a transaction: in batches of a thousand rows by the key, each with its COMMIT"""
+)
 
 
 RULE = Rule(
@@ -52,17 +82,25 @@ RULE = Rule(
     " table doubles in size, replicas fall behind, and a failure throws all of it away. A"
     " WHERE that is true for every row, or that only leaves out the rows already done,"
     " changes nothing about that.",
-    instead="""-- outside a transaction: batches by page, each with its COMMIT
-DO $$
+    instead="""-- outside a transaction: batches by key, each with its COMMIT
+DO $batches$
 DECLARE
-    pages bigint := pg_relation_size('{table}') / current_setting('block_size')::bigint;
+    batch_start {table}.{key}%TYPE;
+    batch_end {table}.{key}%TYPE;
 BEGIN
-    FOR page IN 0..pages BY 100 LOOP
-        UPDATE {table} SET ...
-        WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + 100)::tid;
+    LOOP
+        batch_end := (
+            SELECT key FROM (
+                SELECT {key} AS key FROM {table} WHERE batch_start IS NULL OR {key} > batch_start
+                ORDER BY {key} LIMIT 1000
+            ) AS batch ORDER BY key DESC LIMIT 1
+        );
+        EXIT WHEN batch_end IS NULL;
+        {statement};
         COMMIT;
+        batch_start := batch_end;
     END LOOP;
-END $$;""",
+END $batches$;""",
     flagged=(
         "UPDATE users SET status = 'ACTIVE';",
         "DELETE FROM users WHERE 1 = 1;",

@@ -47,11 +47,11 @@ RULE = Rule(
     instead="""-- in a file of its own, applied after the one that adds the constraint
 ALTER TABLE {table} VALIDATE CONSTRAINT {name};""",
     flagged=(
-        "-- depends: 0000_base\nALTER TABLE u ADD CONSTRAINT c CHECK (a > 0) NOT VALID;"
+        "-- depends: 0000_base\nALTER TABLE u ADD CONSTRAINT c CHECK (n > 0) NOT VALID;"
         " ALTER TABLE u VALIDATE CONSTRAINT c;",
     ),
     passed=(
-        "-- depends: 0000_base\nALTER TABLE u ADD CONSTRAINT c CHECK (a > 0) NOT VALID;\n"
+        "-- depends: 0000_base\nALTER TABLE u ADD CONSTRAINT c CHECK (n > 0) NOT VALID;\n"
         "-- file: 0002_validate.sql\nALTER TABLE u VALIDATE CONSTRAINT c;",
     ),
     step=_check,

@@ -13,6 +13,7 @@ from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review import certificate as certificates
+from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
@@ -33,11 +34,13 @@ def run(
     rows: int,
     made_up_rows: bool,
     scratch: str | None,
+    time_limit: float,
     backup: str | None,
     no_clients: bool,
     base: str,
     output: Path,
     record: bool,
+    sign_key: Path | None,
 ) -> bool:
     """Rehearse, write the certificate, and tell.
 
@@ -47,8 +50,10 @@ def run(
         standard: the standard.toml beside them, if there is one.
         as_json: print the certificate, not a summary.
         to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
+        time_limit: seconds.
         output: the certificate's file.
         record: keep it in the live database too.
+        sign_key: the file of the key to sign it with.
 
     Returns:
         Whether it passed.
@@ -56,7 +61,8 @@ def run(
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
     certificates.require_writable(output)
-    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit)
+    key = signing.read_key(sign_key)
+    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit)
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
             dsn,
@@ -66,6 +72,8 @@ def run(
             standard=load_standard(standard) if standard else None,
             listener=status.update,
         )
+    if key is not None:
+        certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, output)
     if record and dsn is not None:
         with connect(dsn, application_name="trueup rehearse") as connection:
@@ -75,7 +83,8 @@ def run(
     else:
         for line in summary(certificate):
             click.echo(line)
-        click.echo(f"certificate: {output}")
+        signed = "" if key is None else f", signed with key {signing.key_id(key)}"
+        click.echo(f"certificate: {output}{signed}")
     return certificate.passed
 
 
@@ -92,6 +101,8 @@ def summary(certificate: Certificate) -> list[str]:
     lines += [f"  note: {note}" for note in certificate.notes]
     for direction, title in (("up", "the way up"), ("down", "the way back")):
         costs = [c for c in certificate.costs if c.direction == direction]
+        if not costs:
+            continue
         taken = sum(c.seconds for c in costs)
         lines.append(f"{title}: {seconds(taken)} for {plural(len(costs), 'file')}; the longest:")
         longest = sorted(costs, key=lambda c: -c.seconds)[:_LONGEST]
@@ -103,7 +114,9 @@ def summary(certificate: Certificate) -> list[str]:
             f"clients: {load.queries:,} queries, {load.failed:,} failed, slowest {seconds(slowest)}"
         )
         lines += [f"  {e.count:,} x {e.message}" for e in load.errors[:_LONGEST]]
-    if certificate.passed:
+    if certificate.passed and not any(c.direction == "down" for c in certificate.costs):
+        lines.append("passed: up, twice; there is no way back")
+    elif certificate.passed:
         lines.append("passed: up, down, up and down; catalog and rows are as before")
     else:
         lines.append("FAILED:")

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, IntegrityError
 
-from runner.errors import RehearsalError, StatementError, TrueupError, UsageError
-from runner.ledger import selection
+from runner.errors import RehearsalError, StatementError, TrueupError
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger, runner_version
-from runner.ledger.units import unit_of
+from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
+from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
 from runner.quoting import Name
 from runner.review.certificate import Certificate
+from runner.review.commit import commit_of
 from runner.review.figures import plural
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, Load, TableSize
 from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
+from runner.review.rehearse.demands import Lookout, Rule, with_rules
+from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
-from runner.review.rehearse.sample import Size, copy_sample, read_sizes
-from runner.review.rehearse.scratch import (
-    Schema,
-    ScratchServer,
-    dump_schema,
-    load_schema,
-    scratch_server,
-)
+from runner.review.rehearse.sample import copy_sample
+from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runner.standard.model import Standard
 
 _NAME = "trueup rehearsal"
@@ -67,8 +62,9 @@ class Options:
         backup: a database that was restored from a backup, rehearsed on as it is.
         made_up: make rows up from statistics, and read none.
         clients: run clients.
-        base: without a live database, the last phase or id that counts as applied.
+        base: without a live database, the last phase or id that counts as applied; empty for none.
         unit: a table by its old or new name: rehearse its unit of tables alone.
+        seconds: the files' sessions are ended when the whole takes longer.
     """
 
     rows: int = 20_000
@@ -78,17 +74,7 @@ class Options:
     clients: bool = True
     base: str = "baseline"
     unit: str | None = None
-
-
-@dataclass
-class _Live:
-    """What is known of the live database; nothing when none is named."""
-
-    server: int | None = None
-    schema: str | None = None
-    sizes: dict[Name, Size] = field(default_factory=dict)
-    pending: list[Migration] = field(default_factory=list)
-    applied: list[Migration] = field(default_factory=list)
+    seconds: float = Limits.seconds
 
 
 @dataclass
@@ -127,10 +113,14 @@ def rehearse(
         TrueupError: the rehearsal could not be done.
     """
     options = options or Options()
-    live = _look(dsn, migrations, to, options)
+    if options.backup:
+        require_plain(options.backup)
+    live = look(dsn, migrations, to, options.base, options.unit)
     listener("reading the schema")
     try:
-        with scratch_server(options.scratch) as server:
+        # A backup is on a server of the user's, under the user's own limits.
+        limits = Limits(seconds=inf if options.backup else options.seconds)
+        with scratch_server(options.scratch, limits) as server:
             rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
             return rehearsal.run()
     except Error as error:
@@ -140,29 +130,8 @@ def rehearse(
         ) from None
 
 
-def _look(
-    dsn: str | None, migrations: Sequence[Migration], to: str | None, options: Options
-) -> _Live:
-    live = _Live()
-    within = unit_of(migrations, options.unit) if options.unit else None
-    mine = [m.id for m in migrations if within is None or m.id in within.files]
-    last = to or (mine[-1] if mine else "")
-    if dsn is None:
-        base = selection.to_apply(migrations, (), to=options.base)
-        applied = {m.id for m in base}
-    else:
-        with connect(dsn, application_name=_NAME) as connection:
-            live.server = connection.info.server_version
-            applied = set(read_ledger(connection).applied)
-            catalog = service_catalog(connection)
-            live.schema = schema_fingerprint(catalog)
-            live.sizes = read_sizes(connection, catalog)
-    live.applied = [m for m in migrations if m.id in applied]
-    if last:
-        live.pending = selection.to_apply(migrations, applied, to=last, unit=within)
-    if not live.pending:
-        raise UsageError("nothing is pending, so there is nothing to rehearse")
-    return live
+class _RowsBreakError(Exception):
+    """A file broke on a constraint, which better rows may meet."""
 
 
 class _Rehearsal:
@@ -171,7 +140,7 @@ class _Rehearsal:
         server: ScratchServer,
         dsn: str | None,
         migrations: Sequence[Migration],
-        live: _Live,
+        live: Live,
         options: Options,
         standard: Standard | None,
         listener: Listener,
@@ -193,13 +162,39 @@ class _Rehearsal:
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
             self._found.notes.append("the clients were stopped, as the window strategy wants it")
+        one_way = [m.id for m in self._pending if m.rollback_path is None and m.forward_only]
+        if one_way:
+            self._found.notes.append(
+                f"up only: {plural(len(one_way), 'file')} of {len(self._pending)} without a way"
+                " back, so nothing shows that they can be undone"
+            )
         for migration in self._pending:
-            if migration.rollback_path is None:
+            if migration.rollback_path is None and not migration.forward_only:
                 self._found.problem(
                     f"{migration.id} has no rollback file: nothing proves a way back"
                 )
+        self._known_before = list(self._found.problems), list(self._found.notes)
+        self._rules: list[Rule] | None = None
 
     def run(self) -> Certificate:
+        """Run the files; once more with better rows, when they broke on what the rows are."""
+        try:
+            return self._run()
+        except _RowsBreakError:
+            rules = self._rules_to_come()
+        # What was found so far is of rows that no service could have.
+        self._found = _Findings(*map(list, self._known_before))
+        self._measured.clear()
+        self._schemas.clear()
+        self._rules = rules
+        asked = ", ".join(dict.fromkeys(rule.table.name for rule in rules))
+        if asked:
+            self._found.notes.append(
+                f"the rows of {asked} were taken so that they meet constraints that the files add"
+            )
+        return self._run()
+
+    def _run(self) -> Certificate:
         bases, described = self._bases()
         sizes = [self._count(base) for base in bases]
         before = contract_of(bases[-1])
@@ -213,13 +208,14 @@ class _Rehearsal:
         names = sorted(set().union(*sizes, self._live.sizes))
         return Certificate(
             service=self._pending[0].service,
+            commit=commit_of(self._pending[0].path.parent),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             trueup=runner_version(),
             server=version,
             live_server=self._live.server,
             schema_from=described,
             problems=tuple(self._found.problems),
-            notes=tuple(self._found.notes),
+            notes=(*self._found.notes, *self._server.allowance.notes()),
             files={m.id: chain[m.id] for m in self._pending},
             schemas=self._schemas,
             live_schema=self._live.schema,
@@ -252,7 +248,10 @@ class _Rehearsal:
             return [self._options.backup], "a restored backup, at its full size"
         rows = self._options.rows
         if self._dsn is None:
-            described = f"the files up to {self._options.base}, with made-up rows"
+            base = self._options.base
+            described = (
+                f"the files up to {base}, with made-up rows" if base else "an empty database"
+            )
         else:
             made = "made-up rows" if self._options.made_up else "sampled rows"
             described = f"the schema of the live database, with {made}"
@@ -272,7 +271,7 @@ class _Rehearsal:
         if schema is None:
             self._tell("applying the files that make the schema")
             for migration in self._live.applied:
-                run_file(dsn, migration, "up")
+                run_file(dsn, migration, "up", self._server.allowance)
             rows(dsn)
         else:
             failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
@@ -302,14 +301,14 @@ class _Rehearsal:
             with connect(self._dsn, application_name=_NAME) as connection:
                 hints = synthetic.hints_of_statistics(connection, hints)
             hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
-        with _unchecked(dsn) as target:
-            catalog = service_catalog(target)
+        with self._loader(dsn) as target:
+            catalog = with_rules(service_catalog(target), self._rules or [])
             self._found.notes += synthetic.fill(target, catalog, rows, hints)
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
-        with connect(source_dsn, application_name=_NAME) as source, _unchecked(dsn) as target:
+        with connect(source_dsn, application_name=_NAME) as source, self._loader(dsn) as target:
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            catalog = service_catalog(source)
+            catalog = with_rules(service_catalog(source), self._rules or [])
             try:
                 copy_sample(source, target, catalog, rows)
             except Error as error:
@@ -317,6 +316,10 @@ class _Rehearsal:
                     f"rows cannot be sampled: {error.diag.message_primary or error}",
                     hint="give the role SELECT, or use --made-up-rows, which reads none",
                 ) from None
+
+    def _loader(self, dsn: str) -> Connection[Any]:
+        """A connection that fires no trigger and checks no foreign key."""
+        return connect(self._server.loads(dsn), application_name=_NAME)
 
     def _count(self, dsn: str) -> dict[Name, int]:
         return {name: count for name, (count, _) in read_state(dsn).rows.items()}
@@ -378,7 +381,7 @@ class _Rehearsal:
                         with connect(dsn, application_name=_NAME) as connection:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
-                    runs.append(run_file(dsn, migration, direction))
+                    runs.append(run_file(dsn, migration, direction, self._server.allowance))
                     if loaded:
                         time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
@@ -388,6 +391,11 @@ class _Rehearsal:
                 if loaded:
                     time.sleep(_CALM_SECONDS / 3)
         except TrueupError as error:
+            broken = isinstance(error.__cause__, IntegrityError) and not self._options.backup
+            if broken and direction == "up" and self._rules is None:
+                raise _RowsBreakError from None
+            if broken and direction == "up":
+                self._found.problem(self._of_the_data())
             way = "" if isinstance(error, StatementError) else f"{direction} {migration.id}: "
             self._found.problem(f"{way}{error.message}")
             return "stuck" if direction == "up" else "changed"
@@ -406,6 +414,31 @@ class _Rehearsal:
             self._found.problem(f"after the way down: {len(lines) - MOST_SHOWN} differences more")
         return "changed" if lines else "same"
 
+    def _rules_to_come(self) -> list[Rule]:
+        """Run the files on empty tables, and see what they ask of the rows."""
+        self._tell("looking for what the files ask of the rows")
+        schema = dump_schema(self._dsn, owners=self._server.own) if self._dsn else None
+        dsn = self._make(schema, lambda _: None)
+        with connect(dsn, application_name=_NAME) as connection:
+            lookout = Lookout(connection)
+            with suppress(TrueupError):
+                for migration in self._pending:
+                    run_file(dsn, migration, "up", self._server.allowance)
+                    lookout.look()
+        self._server.drop(dsn)
+        return list(lookout.rules)
+
+    def _of_the_data(self) -> str:
+        if self._dsn is None or self._options.made_up:
+            return (
+                "the rows could not be made up so that they meet what the next line tells:"
+                " name a live database, or a backup"
+            )
+        return (
+            "the data, not the file: the sample holds live rows, with all that they refer to, and"
+            " they break what the next line tells; mend them first"
+        )
+
     def _keep_load(self, runs: Sequence[FileRun], samples: list[Sample]) -> None:
         self._samples = samples
         self._loaded = {(run.migration.id, run.direction): run for run in runs}
@@ -416,12 +449,3 @@ class _Rehearsal:
                 f"{plural(error.count, 'client query')} failed, from {error.direction}"
                 f" {error.migration} on: {error.message}"
             )
-
-
-@contextmanager
-def _unchecked(dsn: str) -> Iterator[Connection[Any]]:
-    """A connection that fires no trigger and checks no foreign key."""
-    with connect(
-        dsn, application_name=_NAME, settings={"session_replication_role": "replica"}
-    ) as connection:
-        yield connection

@@ -7,24 +7,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, errors
 
 from runner.errors import LockedError, TrueupError
 from runner.execute.executor import Job
 from runner.execute.failure import statement_error
 from runner.execute.retry import Patience, retryable
+from runner.postgres import trace
 from runner.postgres.connect import connect
-from runner.review import trace
-from runner.review.trace import Trace, Tracer
+from runner.postgres.trace import Trace, Tracer
 
 if TYPE_CHECKING:
     from runner.ledger.files import Migration
     from runner.ledger.scanner import Statement
+    from runner.postgres.locks import LockMode
+    from runner.postgres.plain import Allowance
 
 _NAME = "trueup rehearsal"
 # As trueup's own runs: the migration gives way, never a client; contract need not wait here.
-_SETTINGS = {"lock_timeout": "200ms", "trueup.waiting_period": "0 seconds"}
+_SETTINGS = {
+    **trace.SETTINGS,
+    "lock_timeout": "200ms",
+    "trueup.waiting_period": "0 seconds",
+}
 DEADLINE = 60.0
+_REHEARSAL = "this was a rehearsal: the live database was not touched"
+_DENIED = f"files are rehearsed without a superuser's rights; {_REHEARSAL}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Held:
 
     statement: int
     relation: str
-    mode: str
+    mode: LockMode
     begun: float
     seconds: float
 
@@ -67,23 +75,14 @@ class FileRun:
     oids: Mapping[str, int]
 
 
-def open_traced(dsn: str) -> Connection[Any]:
-    """A session whose statements can be traced; it hears of temporary files when it may."""
-    with connect(dsn, application_name=_NAME) as connection:
-        row = connection.execute(
-            "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-        ).fetchone()
-    settings = _SETTINGS | (trace.SETTINGS if row and row[0] else {})
-    return connect(dsn, application_name=_NAME, settings=settings)
-
-
-def run_file(dsn: str, migration: Migration, direction: str) -> FileRun:
+def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowance) -> FileRun:
     """Run one direction of a migration, and try again while clients hold its locks.
 
     Args:
         dsn: the database.
         migration: whose file to run.
         direction: "up" or "down".
+        allowance: what files are let off; more is added.
 
     Returns:
         What it did.
@@ -96,9 +95,9 @@ def run_file(dsn: str, migration: Migration, direction: str) -> FileRun:
     patience = Patience(DEADLINE)
     while True:
         # yoyo gives each file a new connection too.
-        with open_traced(dsn) as connection:
+        with connect(dsn, application_name=_NAME, settings=_SETTINGS) as connection:
             names = relation_names(connection)
-            attempt = _Attempt(dsn, connection, job)
+            attempt = _Attempt(dsn, connection, job, allowance)
             try:
                 begun = time.monotonic()
                 attempt.run()
@@ -106,7 +105,7 @@ def run_file(dsn: str, migration: Migration, direction: str) -> FileRun:
             except Error as error:
                 pause = patience.next_pause() if retryable(error) else None
                 if pause is None:
-                    raise attempt.explained(error) from None
+                    raise attempt.explained(error) from error
             else:
                 return FileRun(
                     migration,
@@ -137,8 +136,11 @@ def relation_names(connection: Connection[Any]) -> dict[int, str]:
 
 
 class _Attempt:
-    def __init__(self, dsn: str, connection: Connection[Any], job: Job) -> None:
+    def __init__(
+        self, dsn: str, connection: Connection[Any], job: Job, allowance: Allowance
+    ) -> None:
         self._dsn, self._connection, self._job = dsn, connection, job
+        self._tracer = Tracer(connection, allowance)
         self._statement = job.statements[0] if job.statements else None
         self._starts: list[float] = []
         self.traces: list[Trace] = []
@@ -146,8 +148,8 @@ class _Attempt:
 
     def run(self) -> None:
         origin = time.monotonic()
-        tracer = Tracer(self._connection)
-        inside = self._job.migration.transactional
+        tracer = self._tracer
+        inside = self._job.transactional
         if inside:
             self._connection.execute("BEGIN")
             tracer.begin()
@@ -186,7 +188,7 @@ class _Attempt:
             path=job.path,
             text=job.text,
             statement=self._statement,
-            hint="this was a rehearsal: the live database was not touched",
+            hint=_DENIED if isinstance(error, errors.InsufficientPrivilege) else _REHEARSAL,
         )
 
 

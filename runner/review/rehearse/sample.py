@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, Error, sql
 
 from runner.catalog import Catalog, Constraint, Relation
-from runner.execute.scratch import is_record
+from runner.execute.drift import is_record
 from runner.quoting import Name
 
 if TYPE_CHECKING:

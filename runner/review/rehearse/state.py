@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from runner.catalog import Catalog, Relation, diff
+from runner.catalog import Catalog, Column, Relation, diff
 from runner.postgres.connect import connect
 from runner.quoting import Name
 from runner.review.fingerprint import service_catalog
@@ -81,35 +81,48 @@ def contract_of(dsn: str) -> tuple[ContractTable, ...]:
     with connect(dsn, application_name="trueup rehearsal") as connection:
         catalog = service_catalog(connection)
         oids = {name: oid for oid, name in relation_names(connection).items()}
+        numbers = {
+            (oid, name): number
+            for oid, name, number in connection.execute(
+                "SELECT attrelid::bigint, attname, attnum FROM pg_catalog.pg_attribute"
+                " WHERE attnum > 0 AND NOT attisdropped"
+            )
+        }
+
+    def column_of(table: Relation, column: Column) -> ContractColumn:
+        return ContractColumn(
+            column.name,
+            column.type,
+            column.not_null,
+            bool(table.primary_key and column.name in table.primary_key.columns),
+            _guard(table, column.name),
+            _references(table, column.name, oids),
+            numbers[oids[str(table.qualified)], column.name],
+        )
+
     return tuple(
         ContractTable(
             oids[str(table.qualified)],
             table.name if table.schema == "public" else str(table.qualified),
-            tuple(
-                ContractColumn(
-                    column.name,
-                    column.type,
-                    column.not_null,
-                    bool(table.primary_key and column.name in table.primary_key.columns),
-                    _guard(table, column.name),
-                )
-                for column in table.columns
-            ),
+            tuple(column_of(table, column) for column in table.columns),
         )
         for table in service_tables(catalog)
     )
 
 
+def _references(table: Relation, column: str, oids: Mapping[str, int]) -> int:
+    targets = (k.references for k in table.constraints if k.kind == "f" and column in k.columns)
+    return next((oids.get(str(target), 0) for target in targets), 0)
+
+
 def _guard(table: Relation, column: str) -> str:
-    """What limits a column's values: the list of its CHECK, or where its foreign key points."""
+    """What limits a column's values: the list of its CHECK, or that they are unique."""
     guards = []
     for constraint in table.constraints:
         if constraint.columns != (column,):
             continue
         if constraint.kind == "c" and (values := _LITERAL.findall(constraint.definition)):
             guards.append(", ".join(dict.fromkeys(values)))
-        elif constraint.kind == "f" and constraint.references:
-            guards.append(f"→ {constraint.references.name}")
         elif constraint.kind == "u":
             guards.append("unique")
     return "; ".join(guards)

@@ -15,6 +15,7 @@ from psycopg import Connection, Error, sql
 
 from runner.catalog import Catalog, Column, Constraint, Relation
 from runner.quoting import Name
+from runner.review.rehearse.mending import checks_of, mend
 from runner.review.rehearse.sample import columns_of, service_tables
 
 if TYPE_CHECKING:
@@ -119,22 +120,48 @@ class _Filler:
             for key in keys:
                 row.update(self._parent(table, key, n, made))
             made.append(row)
-        write = sql.SQL("COPY {} ({}) FROM STDIN").format(
-            sql.Identifier(*table.qualified), columns_of(table)
-        )
         try:
-            with (
-                self._connection.transaction(),
-                self._connection.cursor() as cursor,
-                cursor.copy(write) as copy,
-            ):
-                for row in made:
-                    copy.write_row(list(row.values()))
+            with self._connection.transaction():
+                if not made or not checks_of(table):
+                    self._copy(sql.Identifier(*table.qualified), table, made)
+                else:
+                    made = self._meet_checks(table, made)
         except Error as error:
             self._rows[table.qualified] = []
             return f"{table.qualified} stayed empty: {error.diag.message_primary or error}"
         self._rows[table.qualified] = made
+        if count and not made:
+            return f"{table.qualified} stayed empty: no row could be made that meets its checks"
         return ""
+
+    def _copy(
+        self, into: sql.Composable, table: Relation, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        write = sql.SQL("COPY {} ({}) FROM STDIN").format(into, columns_of(table))
+        with self._connection.cursor() as cursor, cursor.copy(write) as copy:
+            for row in rows:
+                copy.write_row(list(row.values()))
+
+    def _meet_checks(self, table: Relation, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Put rows in by way of a table without checks, where they are mended."""
+        beside = sql.Identifier("pg_temp", "trueup_made")
+        name = sql.Identifier(*table.qualified)
+        self._connection.execute(sql.SQL("CREATE TEMP TABLE trueup_made (LIKE {})").format(name))
+        self._copy(beside, table, made)
+        changed = mend(self._connection, beside, table)
+        self._connection.execute(
+            sql.SQL("INSERT INTO {} ({c}) OVERRIDING SYSTEM VALUE SELECT {c} FROM {}").format(
+                name, beside, c=columns_of(table)
+            )
+        )
+        if changed:
+            names = [c.name for c in table.columns if not c.generated]
+            rows = self._connection.execute(
+                sql.SQL("SELECT {} FROM {}").format(columns_of(table), beside)
+            ).fetchall()
+            made = [dict(zip(names, row, strict=True)) for row in rows]
+        self._connection.execute("DROP TABLE pg_temp.trueup_made")
+        return made
 
     def _parent(
         self, table: Relation, key: Constraint, n: int, made: list[dict[str, Any]]

@@ -14,16 +14,27 @@ from markupsafe import Markup
 
 from runner.ledger.files import Migration
 from runner.ledger.records import runner_version
+from runner.postgres.locks import LockMode
 from runner.review import figures
 from runner.review.certificate import Certificate
 from runner.review.measures import FileCost, LockCost
 from runner.review.report import contract, timeline
 from runner.review.report.listing import Line, Remark, listing
-from runner.review.trace import MODES, stops
 
 if TYPE_CHECKING:
     from runner.preflight.report import Report
     from runner.review.plan import Blocker
+
+
+_PHASES = {
+    "baseline": "the schema that is there",
+    "expand": "the new contract comes beside the old one",
+    "backfill": "what was there before gets its new values",
+    "enforce": "the new contract is proven and guarded",
+    "switch": "the tables go to the new contract, the old names become views",
+    "contract": "the old contract goes, once nobody uses it",
+    "window": "all at once, while the service is stopped",
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Step:
+    """What to do next: in words, and the command or the place on the page that helps."""
+
+    text: str
+    command: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class File:
     """One migration as the report shows it."""
 
@@ -92,7 +112,7 @@ class File:
     @property
     def strongest(self) -> LockCost | None:
         """The strongest lock on a table that was there before, None when it stops nothing."""
-        return next((lock for lock in self.locks if stops(lock.mode)), None)
+        return next((lock for lock in self.locks if lock.mode.stops), None)
 
 
 def render(facts: Facts) -> str:
@@ -119,7 +139,7 @@ def render(facts: Facts) -> str:
         version=figures.version,
         plural=figures.plural,
         kind=timeline.kind_of,
-        stops=stops,
+        short_type=contract.short_type,
     )
     found = facts.certificate
     pairs = contract.pairs(found.before, found.after) if found else []
@@ -132,6 +152,10 @@ def render(facts: Facts) -> str:
         "created": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         "trueup": runner_version(),
         "figures": _figures(facts, shown),
+        "steps": _next_steps(facts, shown),
+        "phases": _PHASES,
+        "phased": any(migration.phase for migration in facts.migrations),
+        "pairs": pairs,
         "contract": contract.draw(pairs) if pairs else None,
         "contract_summary": contract.summary(pairs) if pairs else "",
         "timeline": timeline.draw(found, facts.migrations) if found and found.load else None,
@@ -167,6 +191,43 @@ def _file(migration: Migration, facts: Facts) -> File:
     )
 
 
+def _next_steps(facts: Facts, shown: Sequence[File]) -> list[Step]:
+    """What stands between these files and the live database, the nearest first."""
+    found = facts.certificate
+    steps = []
+    errors = sum(r.level == "error" for rs in (facts.remarks or {}).values() for r in rs)
+    if errors:
+        text = f"Mend {figures.plural(errors, 'lint error')}: each stands beside its line"
+        steps.append(Step(text, place="files"))
+    if facts.preflight is not None and not facts.preflight.ready:
+        steps.append(Step("Mend the data, which is not ready", "trueup check", "before"))
+    if found is not None and found.problems:
+        problems = figures.plural(len(found.problems), "problem")
+        steps.append(Step(f"Mend {problems} that the rehearsal found: they stand above"))
+    if found is None:
+        steps.append(Step("Rehearse the files: nothing was measured", "trueup rehearse"))
+    elif found.problems or facts.stale or errors:
+        steps.append(Step("Rehearse again", "trueup rehearse"))
+    elif unmeasured := [file for file in shown if file.up is None]:
+        text = f"Rehearse {figures.plural(len(unmeasured), 'file')} that nobody measured"
+        steps.append(Step(text, "trueup rehearse"))
+    elif found.live_server and found.live_server // 10000 != found.server // 10000:
+        live = found.live_server // 10000
+        text = f"Rehearse on PostgreSQL {live}, as the live server is: this was on another one"
+        steps.append(Step(text, "trueup rehearse --scratch DSN"))
+    if steps:
+        return steps
+    assert found is not None
+    if facts.sessions:
+        text = f"Wait for {figures.plural(len(facts.sessions), 'lock')} of open transactions"
+        steps.append(Step(text, place="before"))
+    if found.signature is None:
+        text = "Have the certificate signed, so that nobody can edit it on its way"
+        steps.append(Step(text, "trueup rehearse --sign-key FILE"))
+    text = "Approve, then apply: files that are not these are refused"
+    return [*steps, Step(text, "trueup apply --require-rehearsal trueup-rehearsal.json", "files")]
+
+
 def _figures(facts: Facts, shown: Sequence[File]) -> list[Figure]:
     found = facts.certificate
     result = [Figure(str(len(shown)), "files, each with its rollback")]
@@ -182,7 +243,7 @@ def _figures(facts: Facts, shown: Sequence[File]) -> list[Figure]:
                     "bad" if failed else "good",
                 )
             )
-        result.append(_longest_block(found))
+        result.append(_longest_block(found, shown))
         for direction, label in (("up", "the way up"), ("down", "the way back")):
             costs = [c for c in found.costs if c.direction == direction]
             live = [c.at_live for c in costs]
@@ -201,19 +262,20 @@ def _figures(facts: Facts, shown: Sequence[File]) -> list[Figure]:
     return result
 
 
-def _longest_block(found: Certificate) -> Figure:
+def _longest_block(found: Certificate, shown: Sequence[File]) -> Figure:
     """The longest time that a lock on the way up keeps clients from reading a table."""
+    missing = any(file.up is None for file in shown)
     blocks = [
         lock
         for cost in found.costs
         if cost.direction == "up"
         for lock in cost.locks
-        if lock.table and lock.mode == MODES[-1]
+        if lock.table and lock.mode is LockMode.ACCESS_EXCLUSIVE
     ]
-    known = all(lock.at_live for lock in blocks)
+    known = all(lock.at_live for lock in blocks) and not missing
     longest = max((k.at_live.likely if k.at_live else k.held for k in blocks), default=0.0)
     kind = "bad" if longest >= 1 else "good" if known else ""
-    where = "" if known else ", on the sample"
+    where = "" if known else ", as far as it was measured" if missing else ", on the sample"
     return Figure(
         figures.seconds(longest), f"is the longest that nobody can read a table{where}", kind
     )

@@ -12,7 +12,9 @@ from psycopg import Connection, Error
 from runner.errors import UsageError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.units import is_of, tables_of, unit_of
+from runner.lint.baseline import unknown
 from runner.lint.engine import lint
+from runner.lint.settings import find_settings
 from runner.postgres.connect import connect
 from runner.preflight import check
 from runner.preflight.report import Report
@@ -85,7 +87,9 @@ def read_remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
     folders = {migration.path.parent: None for migration in migrations}
     known = {p.resolve(): p for m in migrations for p in (m.path, m.rollback_path) if p}
     remarks: dict[Path, list[Remark]] = {}
-    for finding in lint(list(folders)).findings:
+    settings = find_settings(Path.cwd())
+    report = unknown(lint(list(folders), with_squawk=settings.squawk, settings=settings), settings)
+    for finding in report.findings:
         path = known.get(finding.path.resolve())
         if path is not None:
             remarks.setdefault(path, []).append(

@@ -10,10 +10,10 @@ from itertools import groupby, pairwise
 from markupsafe import Markup
 
 from runner.ledger.files import Migration
+from runner.postgres.locks import LockMode
 from runner.review.certificate import Certificate
 from runner.review.figures import seconds
 from runner.review.measures import FileSpan, Load, LockSpan
-from runner.review.trace import MODES, stops
 
 WIDTH = 1120
 _X, _RIGHT = 150, 1110
@@ -33,13 +33,13 @@ class _Scale:
         return _X + (_RIGHT - _X) * max(0.0, min(at, self.end)) / self.end
 
 
-def kind_of(mode: str) -> str:
+def kind_of(mode: LockMode) -> str:
     """The class of a lock mode: by what it stops."""
-    if stops(mode) == "reads and writes":
+    if mode.stops == "reads and writes":
         return "stops-all"
-    if stops(mode) == "writes":
+    if mode.strong:
         return "stops-writes"
-    return "stops-none" if MODES.index(mode) >= MODES.index("SHARE UPDATE EXCLUSIVE") else "weak"
+    return "stops-none" if mode is LockMode.SHARE_UPDATE_EXCLUSIVE else "weak"
 
 
 def draw(certificate: Certificate, migrations: Sequence[Migration]) -> Markup:
@@ -111,7 +111,7 @@ def _bands(files: Sequence[FileSpan], scale: _Scale, bottom: float) -> Iterator[
         # A label that would run far from its band is left to the band's title.
         if at + width <= _RIGHT + 4 and at - begin < 60:
             yield _text(at, _BANDS - 8, label, "phase")
-            free = at + width + 8
+            free = at + width + 20
 
 
 def _lanes(lanes: Sequence[str]) -> Iterator[Markup]:
@@ -135,7 +135,7 @@ def _bars(
     by_id: Mapping[str, Migration],
 ) -> Iterator[Markup]:
     # The strong ones last, so that nothing hides them.
-    for lock in sorted(locks, key=lambda k: MODES.index(k.mode)):
+    for lock in sorted(locks, key=lambda k: k.mode.number):
         table = tables.get(_key(lock))
         if table is None or table not in lanes:
             continue
@@ -230,9 +230,9 @@ def _axis(scale: _Scale, y: float) -> Iterator[Markup]:
     step = next((s for s in (0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600) if scale.end / s <= 14), 1800)
     at = 0.0
     while at <= scale.end:
-        yield Markup(
-            '<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{:g} s</text>'
-        ).format(scale(at), y + 18, at)
+        yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{:g} s</text>').format(
+            scale(at), y + 18, "end" if scale(at) > _RIGHT - 14 else "middle", at
+        )
         at += step
 
 

@@ -9,7 +9,6 @@ left out.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,19 +35,6 @@ def tuples(dsn: str) -> Read:
         return cursor.fetchall()
 
     return read
-
-
-def tuples_paused(dsn: str) -> Read:
-    read = tuples(dsn)
-
-    def paused() -> list[Any]:
-        gc.disable()
-        try:
-            return read()
-        finally:
-            gc.enable()
-
-    return paused
 
 
 def class_rows(dsn: str) -> Read:

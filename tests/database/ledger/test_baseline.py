@@ -9,10 +9,10 @@ from psycopg.conninfo import conninfo_to_dict
 from support.migration_files import write_migration
 from support.runs import applied, query, run_trueup
 
-from runner.errors import LedgerError, StatementError
+from runner.errors import LedgerError, ScratchError, StatementError
+from runner.execute.drift import drift
 from runner.execute.engine import apply
 from runner.execute.record import baseline
-from runner.execute.scratch import drift
 from runner.ledger.files import read_migrations
 
 ROOT = Path(__file__).parents[3]
@@ -100,7 +100,7 @@ def test_a_role_that_may_not_create_databases_is_told_so(database: str, source: 
         f"{k}={v}" for k, v in (conninfo_to_dict(database) | {"user": "no_createdb"}).items()
     )
     try:
-        with pytest.raises(LedgerError, match="a scratch database cannot be created") as raised:
+        with pytest.raises(ScratchError, match="a scratch database cannot be created") as raised:
             baseline(dsn, read_migrations([source]))
         assert "CREATEDB" in raised.value.hint
     finally:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import psycopg
 import pytest
-from support.databases import DatabaseFactory
+from pytest_postgresql import factories
+from pytest_postgresql.executors import NoopExecutor
 
 from pyorm import AsyncRepository, Model, ProviderQuota, Repository, Request
 from pyorm.ddl import create_table
 from pyorm.entity import declaration
-from pyorm.testing import sqlite_database
+from pyorm.testing import Server, sqlite_database, tables
 
 from .entities import Author, Book
 
@@ -38,16 +41,38 @@ OLD_AUTHORS = """
 """
 
 
-def load_new(dsn: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        for entity in ENTITIES:
-            connection.execute(create_table(entity).encode())
-
-
-def load_old(dsn: str) -> None:
-    with psycopg.connect(dsn) as connection:
+def load_old(**where: Any) -> None:
+    with psycopg.connect(**where) as connection:
         connection.execute(LEGACY.read_bytes())
         connection.execute(OLD_AUTHORS.replace("%%", "%").encode())
+
+
+new_noproc = factories.postgresql_noproc(
+    depends_on="pyorm_server", dbname=f"new_{uuid4().hex[:12]}", load=[tables(*ENTITIES)]
+)
+old_noproc = factories.postgresql_noproc(
+    depends_on="pyorm_server", dbname=f"old_{uuid4().hex[:12]}", load=[load_old]
+)
+_new_database = factories.postgresql("new_noproc")
+_old_database = factories.postgresql("old_noproc")
+
+
+@pytest.fixture
+def new_contract(
+    _new_database: psycopg.Connection[Any], new_noproc: NoopExecutor, pyorm_server: Server
+) -> str:
+    """The DSN of a database with every entity's table under the new contract."""
+    _new_database.close()
+    return pyorm_server.dsn(new_noproc.dbname)
+
+
+@pytest.fixture
+def old_contract(
+    _old_database: psycopg.Connection[Any], old_noproc: NoopExecutor, pyorm_server: Server
+) -> str:
+    """The same under the old contract."""
+    _old_database.close()
+    return pyorm_server.dsn(old_noproc.dbname)
 
 
 class Place:
@@ -85,7 +110,7 @@ class Waiting:
 
     def __getattr__(self, name: str) -> Any:
         called = getattr(self._repository, name)
-        if name == "entity":
+        if name in ("entity", "where"):
             return called
         if name == "stream":
             return lambda **wanted: self._stream(called(**wanted))
@@ -110,7 +135,7 @@ PLACES = ("postgresql", "old_contract", "auto_before", "async", "sqlite", "async
 
 
 @pytest.fixture(scope="session", params=PLACES)
-def _place(request: pytest.FixtureRequest, server_dsn: str) -> Iterator[Place]:
+def _place(request: pytest.FixtureRequest, pyorm_server: Server) -> Iterator[Place]:
     if request.param in ("sqlite", "async_sqlite"):
         connection = sqlite_database(*ENTITIES)
         loop = asyncio.new_event_loop() if request.param == "async_sqlite" else None
@@ -119,10 +144,16 @@ def _place(request: pytest.FixtureRequest, server_dsn: str) -> Iterator[Place]:
             loop.close()
         connection.close()
         return
-    factory = DatabaseFactory(server_dsn)
     old = request.param in ("old_contract", "auto_before")
-    dsn = factory(load_old if old else load_new)
-    if request.param == "async":
+    filled: NoopExecutor = request.getfixturevalue("old_noproc" if old else "new_noproc")
+    with pyorm_server.janitor(
+        f"{filled.dbname}_{request.param}", template=filled.template_dbname
+    ) as made:
+        yield from _on_server(pyorm_server.dsn(made.dbname), request.param)
+
+
+def _on_server(dsn: str, place: str) -> Iterator[Place]:
+    if place == "async":
         loop = asyncio.new_event_loop()
         made = psycopg.AsyncConnection.connect(dsn, autocommit=True)
         connection_async = loop.run_until_complete(made)
@@ -132,8 +163,7 @@ def _place(request: pytest.FixtureRequest, server_dsn: str) -> Iterator[Place]:
     else:
         contract = {"postgresql": "new", "old_contract": "old", "auto_before": "auto"}
         with psycopg.connect(dsn, autocommit=True) as connection_sync:
-            yield Place(connection_sync, contract[request.param])
-    factory.drop()
+            yield Place(connection_sync, contract[place])
 
 
 @pytest.fixture
@@ -162,3 +192,23 @@ def authors(place: Place) -> Repository[Author]:
 @pytest.fixture
 def books(place: Place) -> Repository[Book]:
     return place.repository(Book)
+
+
+Made = Callable[..., Any]
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def made(request: pytest.FixtureRequest) -> Iterator[Made]:
+    """Gives a connection to a fresh database with the tables of a test's own entities."""
+    with ExitStack() as stack:
+
+        def make(*entities: type[Any]) -> Any:
+            if request.param == "sqlite":
+                return stack.enter_context(closing(sqlite_database(*entities)))
+            dsn = request.getfixturevalue("database")
+            connection = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+            for entity in entities:
+                connection.execute(create_table(entity).encode())
+            return connection
+
+        yield make

@@ -10,9 +10,20 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from pyorm import Model, ModelCapability, ModelProvider, ModelStatus, Repository, Request, one_of
+from pyorm import (
+    Model,
+    ModelCapability,
+    ModelProvider,
+    ModelStatus,
+    Repository,
+    Request,
+    one_of,
+    operations,
+)
 from pyorm import contract as contracts
+from pyorm.entity import declaration
 from pyorm.errors import ContractChanged, DeclarationError, NotFound, UniqueViolation
+from pyorm.mapping import declared_mapping
 from pyorm.transactions import in_transaction
 
 from .conftest import LEGACY
@@ -106,7 +117,7 @@ def use_everything(models: Repository[Model], requests: Repository[Request]) -> 
     assert models.count(capabilities=[ModelCapability.CHAT]) >= 1
     assert model in models.page(limit=1000).items
     assert model in list(models.stream(provider=ModelProvider.OPENAI))
-    assert models.upsert(model, "model_id").id == model.id
+    assert models.upsert(model, "model_id", changing="status").id == model.id
     assert models.update(model.id, status=ModelStatus.INACTIVE).status is ModelStatus.INACTIVE
     assert requests.add_many(a_request(model) for _ in range(3)) == 3
     assert requests.add_many([a_request(model)]) == 1
@@ -164,8 +175,9 @@ def test_the_new_contract_is_used_once_it_has_the_table_and_no_sooner(
     def table_used() -> str:
         statement = models.query("SELECT {columns} FROM {table}")
         assert statement == [row]
-        mapping = models._source.current() or models._source._mapping  # type: ignore[attr-defined]
-        return str(mapping.relation.as_string(None))
+        source = models._source
+        assert isinstance(source, contracts.Auto)
+        return str(source.agreed(new=True).relation.as_string(None))
 
     assert table_used() == '"public"."models"'
     moving.expand_and_backfill()
@@ -301,3 +313,19 @@ def test_native_enums_and_uuids_of_the_old_contract(
         assert changed.status is ModelStatus.DEPRECATED
         stored = connection.execute("SELECT DISTINCT provider::text, capabilities FROM models")
         assert (case("OPENAI"), ["chat"]) in stored.fetchall()
+
+
+def test_a_generator_that_a_failed_copy_has_read_is_sent_again_or_missed_loudly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that were read are not lost without a word, however late the server refuses them."""
+    monkeypatch.setattr(operations, "REPLAYED", 3)
+    mapping = declared_mapping(declaration(Model))
+
+    def read(count: int) -> list[int]:
+        operation = operations.add_many(a_model() for _ in range(count))
+        return [len(list(operation.step(mapping).rows)) for _ in range(2)]  # type: ignore[union-attr]
+
+    assert read(3) == [3, 3]
+    with pytest.raises(ContractChanged, match="cannot be read again"):
+        read(4)

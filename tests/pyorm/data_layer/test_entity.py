@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Unpack
 from uuid import UUID, uuid4
 
 import pytest
 
 from pyorm import Fields, Model, Repository, column, entity
-from pyorm import model_orchestration as shipped
 from pyorm.ddl import create_table
 from pyorm.entity import declaration
 from pyorm.errors import DeclarationError, InvalidValue
-from pyorm.fields import field_types
 
 from .entities import Author, Book, a_model
 
@@ -89,16 +89,87 @@ def test_field_types_that_differ_from_the_entity_are_refused() -> None:
             def __fields__(self, **fields: Unpack[ThingFields]) -> None: ...
 
 
-@pytest.mark.parametrize("name", ["Model", "Request", "ProviderQuota"])
-def test_the_field_types_of_the_shipped_entities_are_as_printed(name: str) -> None:
-    typed = getattr(shipped, f"{name}Fields")
-    printed: dict[str, Any] = {}
-    exec(field_types(getattr(shipped, name)), vars(shipped) | {}, printed)
-    assert printed[f"{name}Fields"].__annotations__.keys() == typed.__annotations__.keys()
-    got = {key: str(value) for key, value in printed[f"{name}Fields"].__annotations__.items()}
-    for key, value in typed.__annotations__.items():
-        wanted = getattr(value, "__forward_arg__", str(value))
-        assert wanted in got[key] or key in Fields.__annotations__, key
+class WrongTypes(Fields, total=False):
+    id: str
+    size: list[bytes]
+
+
+def test_field_types_of_another_type_are_refused() -> None:
+    with pytest.raises(DeclarationError, match="those of __fields__ differ: id, size"):
+
+        @entity("job")
+        class Job:
+            id: int
+            size: int | None = None
+
+            def __fields__(self, **fields: Unpack[WrongTypes]) -> None: ...
+
+
+def run_fields(*arguments: str, where: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pyorm.fields", *arguments]
+    paths = {"PYTHONPATH": str(Path.cwd())}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=where, env=os.environ | paths
+    )
+
+
+def test_the_field_types_of_the_shipped_and_the_tests_entities_are_current() -> None:
+    modules = ("pyorm.model_orchestration", "tests.pyorm.data_layer.entities")
+    done = run_fields("--check", *modules)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+SERVICE = """
+from typing import Unpack
+from uuid import UUID
+
+from pyorm import Fields, column, entity
+
+
+class JobFields(Fields, total=False):
+    id: UUID | str
+    gone: int
+
+
+@entity("job")
+class Job:
+    id: UUID
+    size: int | None = None
+    tags: list[str] = column(default_factory=list)
+    about: dict[str, list[int]] | None = column(sql_type="jsonb", default=None)
+
+    def __fields__(self, **fields: Unpack[JobFields]) -> None: ...
+
+
+@entity("bare")
+class Bare:
+    id: int
+"""
+
+
+def test_field_types_are_kept_current_by_a_command(tmp_path: Path) -> None:
+    source = tmp_path / "service.py"
+    source.write_text(SERVICE)
+    checked = run_fields("--check", "service", where=tmp_path)
+    assert checked.returncode == 1
+    assert "service.py:8: the field types of Job are not current" in checked.stdout
+    assert "the field types of Bare are missing" in checked.stdout
+    assert source.read_text() == SERVICE
+    assert run_fields("--write", "service:Job", where=tmp_path).returncode == 0
+    written = (
+        "class JobFields(Fields, total=False):\n"
+        "    id: UUID | str\n"
+        "    size: int | None\n"
+        "    tags: list[str]\n"
+        "    about: dict[str, list[int]] | None\n\n\n"
+    )
+    before, after = SERVICE.split("class JobFields")[0], SERVICE[SERVICE.index("@entity") :]
+    assert source.read_text() == before + written + after
+    assert run_fields("--check", "service:Job", where=tmp_path).returncode == 0
+    told = run_fields("--write", "service", where=tmp_path).stdout
+    assert "give Bare its __fields__" in told
+    assert run_fields("--check", "service", where=tmp_path).returncode == 0
+    assert "class BareFields(Fields, total=False):" in source.read_text()
 
 
 def test_field_types_are_printed_by_a_command() -> None:

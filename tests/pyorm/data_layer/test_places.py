@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,19 +13,21 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from support.databases import DatabaseFactory
 
 from pyorm import AsyncRepository, Model, Repository, Request, collector
+from pyorm.contract import current
 from pyorm.errors import UniqueViolation
+from pyorm.operation import CHUNK
 from pyorm.testing import sqlite_database
+from pyorm.transactions import in_transaction, in_transaction_async
 
-from .conftest import ENTITIES, load_new, load_old
+from .conftest import ENTITIES
 from .entities import a_model, a_request
 
 
 @pytest.fixture
-def dsn(database_factory: DatabaseFactory) -> str:
-    return database_factory(load_new)
+def dsn(new_contract: str) -> str:
+    return new_contract
 
 
 def committed(dsn: str) -> int:
@@ -71,9 +75,9 @@ def test_with_autocommit_each_call_stands_alone(dsn: str) -> None:
 
 @pytest.mark.parametrize("contract", ["new", "old"])
 def test_add_many_through_a_view_is_all_or_none(
-    database_factory: DatabaseFactory, contract: Any
+    request: pytest.FixtureRequest, contract: Any
 ) -> None:
-    loaded = database_factory(load_old if contract == "old" else load_new)
+    loaded = request.getfixturevalue(f"{contract}_contract")
     with psycopg.connect(loaded, autocommit=True) as connection:
         models = Repository(Model, connection, contract=contract)
         twins = [a_model(), a_model(model_id="twin"), a_model(model_id="twin")]
@@ -102,10 +106,85 @@ async def use(dsn: str) -> list[Model]:
 
 
 def test_on_an_async_pool_each_call_is_committed(dsn: str) -> None:
-    import asyncio
-
     assert len(asyncio.run(use(dsn))) == 1
     assert committed(dsn) == 1
+
+
+class TestAPoolsTransaction:
+    """A repository on a pool joins the transaction that in_transaction has open on the pool."""
+
+    def test_is_joined(self, dsn: str) -> None:
+        def work(connection: psycopg.Connection[Any]) -> None:
+            Repository(Model, connection).add(a_model())
+            models.add(a_model())
+            models.add_many([a_model()])
+            assert models.count() == len(list(models.stream())) == 3
+            assert committed(dsn) == 0
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+            assert models.count() == 0
+            in_transaction(pool, lambda _: models.add(a_model()))
+            assert committed(dsn) == 1
+
+    def test_within_another_one_is_undone_alone(self, dsn: str) -> None:
+        def fail(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            raise RuntimeError
+
+        def work(_: psycopg.Connection[Any]) -> None:
+            models.add(a_model())
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, fail)
+            in_transaction(pool, lambda _: models.add(a_model()))
+
+        with ConnectionPool(dsn, min_size=1, max_size=1, timeout=2) as pool:
+            models = Repository(Model, pool)
+            in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_is_no_other_threads_and_no_other_pools(self, dsn: str) -> None:
+        def work(_: psycopg.Connection[Any]) -> None:
+            thread = threading.Thread(target=lambda: models.add(a_model()))
+            thread.start()
+            thread.join()
+            Repository(Model, other).add(a_model())
+            models.add(a_model())
+            raise RuntimeError
+
+        with ConnectionPool(dsn, min_size=2) as pool, ConnectionPool(dsn, min_size=1) as other:
+            models = Repository(Model, pool)
+            with pytest.raises(RuntimeError):
+                in_transaction(pool, work)
+        assert committed(dsn) == 2
+
+    def test_async_is_joined_by_its_tasks_while_it_is_open(self, dsn: str) -> None:
+        async def use() -> None:
+            async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
+                models = AsyncRepository(Model, pool)
+                late: list[asyncio.Task[Model]] = []
+                ended = asyncio.Event()
+
+                async def add_late() -> Model:
+                    await ended.wait()
+                    return await models.add(a_model())
+
+                async def work(_: psycopg.AsyncConnection[Any]) -> None:
+                    await asyncio.gather(*(models.add(a_model()) for _ in range(3)))
+                    late.append(asyncio.create_task(add_late()))
+                    raise RuntimeError
+
+                with pytest.raises(RuntimeError):
+                    await in_transaction_async(pool, work)
+                assert await models.count() == 0
+                ended.set()
+                assert await models.get((await late[0]).id)
+
+        asyncio.run(use())
+        assert committed(dsn) == 1
 
 
 def test_sqlite_leaves_its_transaction_to_the_caller() -> None:
@@ -127,14 +206,14 @@ class TestTheGarbageCollector:
         with psycopg.connect(dsn, autocommit=True) as connection:
             model = Repository(Model, connection).add(a_model())
             requests = Repository(Request, connection)
-            requests.add_many(a_request(model) for _ in range(collector.LARGE + 1))
+            requests.add_many(a_request(model) for _ in range(2 * CHUNK + 1))
             yield requests
 
     @pytest.fixture
     def states(self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         """Whether the collector was on, each time a chunk of rows was made."""
         states: list[bool] = []
-        mapping = requests._source.current()
+        mapping = current(requests._source)
         assert mapping is not None
         make = mapping.make
 
@@ -145,15 +224,34 @@ class TestTheGarbageCollector:
         monkeypatch.setattr(mapping, "make", noting)
         return states
 
-    def test_is_paused_for_a_large_result_only(
+    def test_is_put_off_for_each_chunk_of_a_large_result_only(
         self, requests: Repository[Request], states: list[bool]
     ) -> None:
-        requests.find(limit=collector.LARGE - 1)
-        assert set(states) == {True}
+        requests.find(limit=CHUNK)
+        assert states == [True]
         states.clear()
+        before = gc.get_stats()[0]["collections"]
         requests.find()
-        assert set(states) == {False}
+        assert states == [False] * 3
         assert gc.isenabled()
+        # Each chunk is more than one of Python's young generations.
+        assert gc.get_stats()[0]["collections"] >= before + 2
+        assert gc.get_freeze_count() == 0
+
+    def test_finds_garbage_however_often_large_results_are_read(
+        self, requests: Repository[Request]
+    ) -> None:
+        class Garbage:
+            itself: Any = None
+
+        alive = []
+        for _ in range(50):
+            garbage = Garbage()
+            garbage.itself = garbage
+            alive.append(weakref.ref(garbage))
+            del garbage
+            requests.find()
+        assert sum(each() is not None for each in alive) < 10
 
     def test_stays_on_when_that_is_asked_for(
         self, requests: Repository[Request], states: list[bool]
@@ -173,7 +271,7 @@ class TestTheGarbageCollector:
     def test_is_on_again_after_an_error(
         self, requests: Repository[Request], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        mapping = requests._source.current()
+        mapping = current(requests._source)
 
         def failing(rows: Any) -> list[Request]:
             raise RuntimeError
@@ -183,20 +281,22 @@ class TestTheGarbageCollector:
             requests.find()
         assert gc.isenabled()
 
-    def test_is_on_again_when_the_last_of_several_threads_is_done(self) -> None:
-        first, second = collector.Pause(), collector.Pause()
+    def test_runs_between_the_chunks_of_several_threads(self) -> None:
         inside, leave = threading.Event(), threading.Event()
 
         def other() -> None:
-            with second:
+            with collector.PutOff():
                 inside.set()
-                leave.wait(10)
+                leave.wait(30)
 
         thread = threading.Thread(target=other)
-        with first:
+        with collector.PutOff():
             thread.start()
-            assert inside.wait(10)
-        assert not gc.isenabled()
-        leave.set()
-        thread.join(10)
+            assert inside.wait(30)
+            assert not gc.isenabled()
         assert gc.isenabled()
+        leave.set()
+        thread.join(30)
+        assert gc.isenabled()
+        with collector.PutOff():
+            assert not gc.isenabled()

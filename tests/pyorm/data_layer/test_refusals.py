@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,13 +82,24 @@ class TestWhatIsRefused:
             models.add_many([a_model(), a_model(**{field: value})])
         assert models.count() == 0
 
-    def test_an_enum_value_in_another_case_warns_and_is_written_in_uppercase(
-        self, models: Repository[Model]
+    def test_an_enum_literal_in_another_case_warns_and_is_written_in_uppercase(
+        self, place: Place, models: Repository[Model]
     ) -> None:
+        if place.loop:
+            pytest.skip("the fixture's event loop stands between the literal and the call")
         with pytest.warns(DeprecationWarning, match="write 'INACTIVE'") as seen:
             model = models.add(a_model(status="inactive"))
-        assert seen[0].filename.endswith(("test_refusals.py", "conftest.py"))
+        assert seen[0].filename == __file__
         assert model.status is ModelStatus.INACTIVE
+
+    def test_an_enum_value_of_a_client_is_taken_in_any_case(
+        self, models: Repository[Model]
+    ) -> None:
+        sent = json.loads('{"status": "inactive"}')
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert models.add(a_model(**sent)).status is ModelStatus.INACTIVE
+            assert models.count(**sent) == 1
 
     def test_an_unknown_enum_value_lists_the_valid_ones(self, models: Repository[Model]) -> None:
         with pytest.raises(UnknownEnumValue, match="valid values: ACTIVE, INACTIVE, DEPRECATED"):
@@ -186,5 +199,5 @@ def test_an_error_of_the_server_stays_the_drivers_own(
 ) -> None:
     if place.is_sqlite:
         pytest.skip("a server's error")
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        models.query("SELECT {columns} FROM {table} WHERE 1 / 0 = 1")
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        models.query("SELECT {columns} FROM {table} WHERE no_such_function()")

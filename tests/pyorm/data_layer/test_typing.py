@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -17,6 +18,36 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("typing") / "examples.py"
     path.write_text(EXAMPLES.read_text())
     return path
+
+
+def page() -> str:
+    """The code of docs/data-layer.md as one module, but for what it shows to be wrong."""
+    text = Path("docs/data-layer.md").read_text()
+    parts = ["dsn: str = ''"]
+    for kind, code in re.findall(r"^```(python|pycon)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if kind == "python":
+            parts.append(code)
+            continue
+        for example in doctest.DocTestParser().get_examples(code):
+            if example.exc_msg is None:
+                parts.append(example.source)
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("checker", ["mypy --strict --config-file=", "pyright"])
+def test_every_example_of_the_page_is_typed(tmp_path: Path, checker: str) -> None:
+    path = tmp_path / "page.py"
+    path.write_text(page())
+    command = [sys.executable, "-m", *checker.split(), str(path)]
+    if checker == "pyright":
+        command[3:3] = ["--pythonpath", sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if checker == "pyright" and "error" not in done.stdout:
+        pytest.skip("pyright cannot be installed here")
+    told = re.findall(r"page\.py:(\d+)\S* (?:- )?error: (.+)", done.stdout)
+    lines = path.read_text().splitlines()
+    wrong = [(lines[int(line) - 1], problem) for line, problem in told]
+    assert not wrong, done.stdout
 
 
 def check(found: dict[int, str], path: Path, checker: str) -> None:

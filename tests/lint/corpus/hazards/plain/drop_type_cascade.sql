@@ -1,2 +1,2 @@
--- expect: drop-cascade
+-- expect: drop-cascade drop-object
 DROP TYPE order_state CASCADE;

@@ -1,4 +1,4 @@
--- expect: lock-after-long-work
+-- expect: lock-after-long-work drop-constraint
 -- depends: 0089_orders
 INSERT INTO order_archive SELECT * FROM orders WHERE placed_at < '2020-01-01';
 SET LOCAL lock_timeout = '200ms';

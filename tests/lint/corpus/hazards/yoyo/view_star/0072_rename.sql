@@ -1,4 +1,4 @@
--- expect: compat-view-star
+-- expect: view-star
 -- depends: 0071_users
 SET LOCAL lock_timeout = '200ms';
 ALTER TABLE users RENAME TO app_user;

@@ -1,0 +1,124 @@
+"""What a type hint says of a column: the type of a value, whether it may be None, its SQL type."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
+from uuid import UUID
+
+from pyorm.errors import DeclarationError
+
+METADATA = "pyorm"
+"""Where a dataclass field keeps the arguments of column()."""
+
+JSON = ("json", "jsonb")
+
+SQL_TYPES: dict[type, str] = {
+    UUID: "uuid",
+    str: "varchar",
+    int: "integer",
+    float: "double precision",
+    bool: "boolean",
+    datetime: "timestamptz",
+    date: "date",
+    time: "time",
+    timedelta: "interval",
+    Decimal: "numeric",
+    bytes: "bytea",
+    dict: "json",
+}
+
+
+def annotated(hint: Any) -> tuple[Any, dict[str, Any], bool]:
+    """A type, and what a column() in its Annotated says: arguments, and whether it is secret."""
+    extra: dict[str, Any] = {}
+    secret = False
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for member in members:
+        if get_origin(member) is Annotated:
+            for told in member.__metadata__:
+                if isinstance(told, dataclasses.Field):
+                    extra |= told.metadata.get(METADATA, {})
+                    secret = secret or not told.repr
+    return plain(hint), extra, secret
+
+
+def plain(hint: Any) -> Any:
+    """A type without Annotated, and a NewType as the type it is of."""
+    if get_origin(hint) is Annotated:
+        return plain(hint.__origin__)
+    if hasattr(hint, "__supertype__"):
+        return plain(hint.__supertype__)
+    if get_origin(hint) in (Union, types.UnionType):
+        members = tuple(plain(member) for member in get_args(hint))
+        return Union[members]  # noqa: UP007 - of a tuple
+    if get_origin(hint) is list:
+        return list[plain(get_args(hint)[0])]  # type: ignore[misc]
+    return hint
+
+
+def column_type(
+    entity: str, field: str, hint: Any, sql_type: str | None
+) -> tuple[type[Any], bool, bool]:
+    """What a type hint says: the type of a value, whether it may be None, whether it is a list."""
+    wanted = hint
+    nullable = array = False
+    if get_origin(hint) in (Union, types.UnionType):
+        members = [member for member in get_args(hint) if member is not types.NoneType]
+        nullable = len(members) < len(get_args(hint))
+        hint = members[0] if len(members) == 1 else hint
+    if sql_type in JSON and (get_origin(hint) or hint) is list:
+        return list, nullable, False
+    if get_origin(hint) is list:
+        array = True
+        (hint,) = get_args(hint)
+    base = dict if is_typeddict(hint) else get_origin(hint) or hint
+    if isinstance(base, type) and (
+        base in SQL_TYPES or _is_enum(base) or dataclasses.is_dataclass(base)
+    ):
+        return base, nullable, array
+    raise DeclarationError(
+        f"{entity}.{field}: {wanted!r} is no type of a column",
+        hint="use UUID, str, int, float, bool, datetime, date, time, timedelta, Decimal, bytes, an "
+        "enum of texts or of numbers, dict, a TypedDict or a dataclass (json), a list of one of "
+        "them, each with or without None; a list in one json is column(sql_type='jsonb')",
+        entity=entity,
+        field=field,
+    )
+
+
+def _is_enum(base: type[Any]) -> bool:
+    """Whether a type is an enum whose values one column can hold."""
+    if not issubclass(base, Enum):
+        return False
+    kinds = {type(member.value) for member in base}
+    return kinds in ({str}, {int})
+
+
+def usual_sql_type(base: type[Any], length: int | None) -> str:
+    """The SQL type of a Python type."""
+    """The SQL type of a Python type."""
+    if dataclasses.is_dataclass(base):
+        return "json"
+    if issubclass(base, Enum):
+        numbers = all(isinstance(member.value, int) for member in base)
+        return "integer" if numbers else f"varchar({length})" if length else "varchar"
+    return f"varchar({length})" if base is str and length else SQL_TYPES[base]
+
+
+def tells(told: Any, wanted: Any) -> bool:
+    """Whether a type given to the type checker is the field's."""
+    found, members = _members(told), _members(wanted)
+    if UUID in members:  # whose text is taken too
+        found, members = found | {str}, members | {str}
+    return Any in found or found == members
+
+
+def _members(hint: Any) -> set[Any]:
+    bare = plain(hint)
+    members = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
+    return {dict if member == dict[str, Any] else member for member in members}

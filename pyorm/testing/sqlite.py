@@ -1,0 +1,29 @@
+"""An SQLite database in memory that a repository works on as it does on PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from typing import Any
+
+from pyorm.ddl import DECIMAL, create_table
+from pyorm.mapping import SQLITE
+
+
+def sqlite_database(*entities: type[Any]) -> sqlite3.Connection:
+    """An SQLite database in memory with the tables of some entities.
+
+    Args:
+        entities: those that others refer to first.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.create_collation(DECIMAL, _compare_decimals)
+    for entity in entities:
+        connection.execute(create_table(entity, SQLITE))
+    return connection
+
+
+def _compare_decimals(a: str, b: str) -> int:
+    first, second = Decimal(a), Decimal(b)
+    return (first > second) - (first < second)

@@ -1,0 +1,105 @@
+"""What a live database holds already, as the team's own tool has written it down."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Connection
+
+from runner.errors import LedgerError
+from runner.ledger.records import read_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runner.ledger.files import Migration
+
+# The table of each tool, and what it says of a migration that is applied: its id or its version.
+_TABLES = (
+    (
+        "goose_db_version",  # a row for each time up and down
+        "SELECT version_id::text FROM (SELECT DISTINCT ON (version_id) version_id, is_applied"
+        " FROM goose_db_version ORDER BY version_id, id DESC) AS newest WHERE is_applied",
+    ),
+    ("flyway_schema_history", "SELECT script FROM flyway_schema_history WHERE success"),
+    (
+        "_prisma_migrations",
+        "SELECT migration_name FROM _prisma_migrations"
+        " WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
+    ),
+    ("__diesel_schema_migrations", "SELECT version::text FROM __diesel_schema_migrations"),
+    ("sqitch.changes", "SELECT change FROM sqitch.changes"),
+    ("pgmigrations", "SELECT name FROM pgmigrations"),
+    (
+        "supabase_migrations.schema_migrations",
+        "SELECT version FROM supabase_migrations.schema_migrations",
+    ),
+    ("databasechangelog", "SELECT author || ':' || id FROM databasechangelog"),
+    ("gorp_migrations", "SELECT id FROM gorp_migrations"),
+    ("_sqlx_migrations", "SELECT version::text FROM _sqlx_migrations WHERE success"),
+    ("schema_migrations", "SELECT version::text FROM schema_migrations"),
+)
+_DIGITS = re.compile(r"\d+")
+
+
+def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -> set[str]:
+    """The ids of the migrations that a database has, in yoyo's ledger or another tool's table.
+
+    Args:
+        connection: to the live database; only read.
+        migrations: in the order of their tool.
+
+    Returns:
+        The ids. golang-migrate writes down the last version alone: all before it are applied.
+
+    Raises:
+        LedgerError: when golang-migrate says that its last version failed.
+    """
+    applied = set(read_ledger(connection).applied)
+    if not any(migration.of_another_tool for migration in migrations):
+        return applied
+    for table, query in _TABLES:
+        row = connection.execute("SELECT to_regclass(%s)", [table]).fetchone()
+        if row is None or row[0] is None:
+            continue
+        told = [str(value) for (value,) in connection.execute(query.encode()).fetchall()]
+        applied |= _known(migrations, told)
+        if table == "schema_migrations" and _of_golang_migrate(connection):
+            failed = connection.execute("SELECT version FROM schema_migrations WHERE dirty")
+            if row := failed.fetchone():
+                raise LedgerError(
+                    f"golang-migrate says that version {row[0]} failed: what the database has is"
+                    " not known",
+                    hint="put it right, then run `migrate force`",
+                )
+            applied |= _up_to(migrations, applied)
+    return applied
+
+
+def _of_golang_migrate(connection: Connection[Any]) -> bool:
+    """Whether the table has a column that says whether the last version failed."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attname = 'dirty'"
+        " AND attrelid = to_regclass('schema_migrations') AND NOT attisdropped"
+    ).fetchone()
+    return row is not None and row[0] == 1
+
+
+def _up_to(migrations: Sequence[Migration], applied: Iterable[str]) -> set[str]:
+    known = set(applied)
+    last = max((n for n, m in enumerate(migrations) if m.id in known), default=-1)
+    return {migration.id for migration in migrations[: last + 1]}
+
+
+def _known(migrations: Sequence[Migration], told: Iterable[str]) -> set[str]:
+    """Those that a table speaks of: by id, by file name, or by the digits that begin the id."""
+    names = set(told)
+    versions = {name.lstrip("0") for name in names if name.isdigit()}
+    found = set()
+    for migration in migrations:
+        digits = "".join(_DIGITS.findall(migration.id.partition("_")[0]))
+        by_name = {migration.id, migration.path.name, migration.path.stem} & names
+        if by_name or (digits and digits.lstrip("0") in versions):
+            found.add(migration.id)
+    return found

@@ -1,0 +1,120 @@
+"""Texts of which all but a part is blanks, so that every place stays where it is in the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.errors import MigrationFileError
+from runner.layouts.data import without_rows
+from runner.layouts.model import ScriptText
+from runner.ledger.files import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_LINE = re.compile(r"[^\r\n]+")
+_PSQL_LINE = re.compile(r"^[ \t]*\\[^\r\n]*", re.MULTILINE)
+_TEMPLATE = re.compile(r"\$\{[^}\n]*\}")
+_HEADER = re.compile(r"\ufeff?(?:[ \t]*(?:--[^\n]*)?(?:\n|$))*")
+_OUTSIDE_ONLY = re.compile(
+    r"\b(?:INDEX\s+CONCURRENTLY|VACUUM|REINDEX\b.*\bCONCURRENTLY|DISCARD\s+ALL|ADD\s+VALUE)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Texts:
+    """The files that were read, each once.
+
+    Args:
+        unreadable: why a file could not be read, by file; None to raise instead.
+        opened: texts that count instead of those of the files, as an editor shows them.
+    """
+
+    unreadable: dict[Path, MigrationFileError] | None = None
+    opened: Mapping[Path, str] = field(default_factory=dict)
+    _read: dict[Path, str] = field(default_factory=dict)
+
+    def __getitem__(self, path: Path) -> str:
+        """The text of a file; empty when it cannot be read."""
+        if path in self.opened:
+            return self.opened[path]
+        if path not in self._read:
+            try:
+                self._read[path] = read_text(path)
+            except MigrationFileError as error:
+                if self.unreadable is None:
+                    raise
+                self.unreadable[path] = error
+                self._read[path] = ""
+        return self._read[path]
+
+
+def blank(text: str) -> str:
+    """Blanks in the place of every character but line breaks."""
+    return _LINE.sub(lambda m: " " * len(m[0]), text)
+
+
+def masked(text: str, start: int, end: int) -> str:
+    """The text with all but a part blanked."""
+    return blank(text[:start]) + text[start:end] + blank(text[end:])
+
+
+def clean(text: str) -> str:
+    """The text without what is no SQL: psql commands, rows of COPY, variables, a BOM."""
+    text = without_rows(text)
+    if "\\" in text:
+        text = _PSQL_LINE.sub(lambda m: " " * len(m[0]), text)
+    if "${" in text:
+        text = _TEMPLATE.sub(lambda m: "_" * len(m[0]), text)
+    return text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text
+
+
+def header_of(text: str) -> int:
+    """How many characters the comment lines take that a file starts with."""
+    match = _HEADER.match(text)
+    return match.end() if match else 0
+
+
+def outside_only(text: str) -> bool:
+    """Whether a text holds words of a statement that must run outside a transaction."""
+    return _OUTSIDE_ONLY.search(text) is not None
+
+
+def whole(
+    path: Path,
+    text: str,
+    layout: str,
+    id_: str,
+    *,
+    up: bool = True,
+    transactional: bool = True,
+) -> ScriptText:
+    """The script of a file that holds one direction."""
+    return part(path, text, text, layout, id_, up=up, transactional=transactional)
+
+
+def part(
+    path: Path,
+    content: str,
+    text: str,
+    layout: str,
+    id_: str,
+    *,
+    up: bool,
+    transactional: bool,
+) -> ScriptText:
+    """The script of a part of a file, of which the rest was blanked."""
+    return ScriptText(
+        path=path,
+        id=id_,
+        layout=layout,
+        up=up,
+        content=content,
+        text=clean(text),
+        transactional=transactional,
+        header=header_of(content),
+    )

@@ -1,0 +1,1 @@
+"""Forms of a report that other programs read, a module each."""
