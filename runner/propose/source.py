@@ -116,8 +116,9 @@ def propose_from_dump(dump: Path, wishes: Wishes) -> Proposed:
         except StandardError as error:
             if not failures:
                 raise
+            message = error.message.replace(str(parse_dsn(dsn)["dbname"]), "dump")
             raise StandardError(
-                f"{dump}: {error.message}; the dump's first failure: {failures[0]}",
+                f"{dump}: {message}; the dump's first failure: {failures[0]}",
                 hint=_MAKE_DUMP,
             ) from error
     warnings = [f"not loaded: {failure}" for failure in failures[:_MOST_SHOWN]]

@@ -105,6 +105,7 @@ def test_what_loads_of_a_newer_dump_with_psql_commands_is_proposed_and_the_rest_
     reasons = [f.partition(": ")[2].partition(";")[0].partition(" at character")[0] for f in told]
     assert reasons == [
         'unrecognized configuration parameter "setting_of_tomorrow"',
+        "permission denied to create database",
         'extension "no_such_extension" is not available',
         'extension "no_such_extension" does not exist',
         'type "public.no_such_type" does not exist',
