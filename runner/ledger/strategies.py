@@ -123,11 +123,15 @@ def _others(migrations: Sequence[Migration]) -> tuple[str, tuple[Migration, ...]
         return "", ()
     root, strategy = roots.pop(), _OTHER[strategies.pop()]
     folder = root / strategy
-    if not folder.is_dir():
+    if not _holds_files(folder):
         return "", ()
-    legacy = [root / "legacy"] if (root / "legacy").is_dir() else []
-    on_request = [f for name in ("switch", "contract") if (f := folder / name).is_dir()]
+    legacy = [root / "legacy"] if _holds_files(root / "legacy") else []
+    on_request = [f for name in ("switch", "contract") if _holds_files(f := folder / name)]
     return strategy, read_migrations([*legacy, folder], on_request=on_request)
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(folder.glob("*.sql"))
 
 
 def _root(folder: Path) -> Path | None:

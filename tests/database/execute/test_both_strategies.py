@@ -139,3 +139,13 @@ def test_each_way_can_be_taken_back_alone(
 
     assert code == 0, said
     assert types(database) == before
+
+
+def test_a_service_for_the_window_alone_may_have_an_empty_folder_of_the_other_strategy(
+    database: str, service: Path
+) -> None:
+    for path in (service / "online").rglob("*.sql"):
+        path.unlink()
+    code, said = trueup("apply", service, database, "--strategy", "window")
+    assert code == 0, said
+    assert "--strategy online" not in said

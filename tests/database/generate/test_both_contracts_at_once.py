@@ -34,6 +34,13 @@ def both(
 Both = tuple[Client, Client, Service]
 
 
+def both_sides(service: Service) -> tuple[str, str, str]:
+    """The table of the models, which alone shows both sides, and its two columns of the status."""
+    if "models" in tables(service.dsn):
+        return "models", "status", "status__new"
+    return "model", "status__old", "status"
+
+
 def test_each_side_reads_the_others_inserts_in_its_own_spelling(both: Both) -> None:
     old, new, _ = both
     insert = "INSERT INTO {models} (id, model_id, provider, capabilities) VALUES (%s, %s, %s, %s)"
@@ -74,12 +81,7 @@ def test_an_old_spelling_stays_until_the_new_side_changes_the_value(both: Both) 
 
 def test_when_one_statement_changes_both_sides_the_old_one_wins(both: Both) -> None:
     old, new, service = both
-    # Only the table shows both sides, whichever of the two names it has.
-    table, old_side, new_side = (
-        ("models", "status", "status__new")
-        if "models" in tables(service.dsn)
-        else ("model", "status__old", "status")
-    )
+    table, old_side, new_side = both_sides(service)
     old.run(
         f"UPDATE {table} SET {new_side} = 'ACTIVE', {old_side} = 'deprecated'"
         " WHERE model_id = 'gpt-4'"
@@ -323,12 +325,14 @@ def test_a_backfill_disturbs_no_client_and_misses_no_row(make_service: MakeServi
 # Writes that the trigger did not see
 
 
-@pytest.mark.parametrize("changed", ["status = 'INACTIVE'", "status__old = 'inactive'"])
+@pytest.mark.parametrize("changed", ["{new} = 'INACTIVE'", "{old} = 'inactive'"])
 def test_contract_refuses_rows_whose_sides_differ_in_meaning(both: Both, changed: str) -> None:
     _, _, service = both
+    table, old_side, new_side = both_sides(service)
+    change = changed.format(old=old_side, new=new_side)
     with psycopg.connect(service.dsn, autocommit=True) as replica:
         replica.execute("SET session_replication_role = replica")
-        replica.execute(f"UPDATE model SET {changed} WHERE model_id = 'gpt-4'".encode())
+        replica.execute(f"UPDATE {table} SET {change} WHERE model_id = 'gpt-4'".encode())
         with pytest.raises(StatementError, match="stands in a row whose two sides differ"):
             service.up("contract")
         # The spelling alone is no difference.

@@ -157,7 +157,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "applied: 8 files" in run("apply", "--to", "enforce", *certificate)
     go(service, "model", "enforce")
     status = run("status")
-    assert "public.provider_quotas: " in status
+    assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status
     assert "model" not in status.partition("0201")[2].replace("provider_quota", "")
     assert "public.model" not in run("verify")
     assert run("verify").startswith("public.provider_quota: both contracts live\n")
