@@ -95,7 +95,7 @@ def matches(expected: str, found: str) -> bool:
 def rows(dsn: str) -> list[list[tuple[object, ...]]]:
     with psycopg.connect(dsn) as connection:
         return [
-            connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+            connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t ORDER BY id").fetchall()
             for table in ("customers", "tickets")
         ]
 

@@ -37,10 +37,10 @@ def test_both_make_the_same_database_and_undo_what_the_other_did(
     assert_same(by_yoyo.state(), by_trueup.state())
 
     by_yoyo.down(strategy)
-    assert_same(before, by_yoyo.state())
+    assert_same(before, by_yoyo.state(), column_order=strategy == "window")
     first = "0601_window_toolkit" if strategy == "window" else "0101_expand_toolkit"
     yoyo("rollback", by_trueup, sources, "--revision", first)
-    assert_same(before, by_trueup.state())
+    assert_same(before, by_trueup.state(), column_order=strategy == "window")
 
 
 def test_a_run_that_one_began_is_finished_by_the_other(make_service: MakeService) -> None:
@@ -72,9 +72,12 @@ def test_plain_apply_leaves_the_old_release_its_table(make_service: MakeService)
 
 
 def assert_same(
-    expected: tuple[Catalog, dict[str, bytes]], found: tuple[Catalog, dict[str, bytes]]
+    expected: tuple[Catalog, dict[str, bytes]],
+    found: tuple[Catalog, dict[str, bytes]],
+    *,
+    column_order: bool = True,
 ) -> None:
     __tracebackhide__ = True
-    differences = describe(diff(expected[0], found[0]))
+    differences = describe(diff(expected[0], found[0], column_order=column_order))
     assert not differences, differences
     assert found[1] == expected[1]
