@@ -61,6 +61,9 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
         found += old_side.indexes(t, previous)
         previous = found[-1:]
     for t in converted:
+        if t.is_partitioned:
+            found.append(old_side.fill_late(u, t, previous))
+            previous = found[-1:]
         for name in t.with_rows:
             found.append(old_side.fill(u, t, name, previous))
             previous = found[-1:]

@@ -94,6 +94,13 @@ def literal_list(texts: Iterable[str], type_name: str = "") -> str:
     return f"{listed}::{type_name}[]" if type_name else listed
 
 
+def if_there(partition: Name, statement: str) -> Statement:
+    """A statement for a partition that may have been dropped since."""
+    return Statement(
+        f"CALL trueup.if_there({quote_literal(quote_name(partition))}, $${statement}$$);"
+    )
+
+
 def comment_on_constraint(table: Name, name: str, comment: str) -> Statement:
     """The statement that gives a constraint its comment."""
     return Statement(

@@ -115,7 +115,7 @@ def _end_of(migrations: Sequence[Migration], to: str) -> int:
         if to in (m.id, m.phase)
         or (m.path.name.startswith(m.id) and to in (m.path.name, m.path.stem))
     ]
-    if not ends and to == "baseline":
+    if not ends and to == "baseline" and not any(m.of_another_tool for m in migrations):
         return 0  # a service without legacy files stands there before its first file
     if not ends and any(m.of_another_tool for m in migrations):
         last = ", ".join(m.id for m in migrations[-_MOST_NAMED:])

@@ -9,7 +9,7 @@ from runner.catalog import Catalog, Column, NamedType, Relation
 from runner.errors import StandardError
 from runner.generate.kinds import enum, json_path, uuid
 from runner.generate.model import ColumnChange, Obstacle, TableChange
-from runner.generate.statement import Paragraph, Statement, alter, plain
+from runner.generate.statement import Paragraph, Statement, alter, if_there, plain
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 from runner.standard.evidence import is_text
 from runner.standard.model import TableStandard
@@ -244,7 +244,6 @@ def drop_old(t: TableChange) -> Statement:
 
 def add_old(t: TableChange) -> list[Statement]:
     """The old columns again, empty, at the end; with what the new ones have beside their type."""
-    on = quote_name(t.new)
     added = [f"ADD COLUMN {quote_ident(c.old_name)} {c.old_definition}" for c in t.columns]
     storage = [
         f"ALTER COLUMN {quote_ident(c.old_name)} {clause}"
@@ -254,13 +253,14 @@ def add_old(t: TableChange) -> list[Statement]:
     ]
     copied: list[Statement] = []
     for c in t.columns:
-        for relation in (on, *(quote_name(p.name) for p in t.partitions)):
-            place = quote_literal(relation)
-            new, old = quote_literal(c.name), quote_literal(c.old_name)
-            copied += plain(
+        new, old = quote_literal(c.name), quote_literal(c.old_name)
+        for relation in (t.new, *(p.name for p in t.partitions)):
+            place = quote_literal(quote_name(relation))
+            calls = (
                 f"CALL trueup.copy_column({place}, {new}, {place}, {old});",
                 f"CALL trueup.copy_settings({place}, {new}, {old});",
             )
+            copied += plain(*calls) if relation == t.new else (if_there(relation, s) for s in calls)
     return [
         *plain(alter(t.new, added)),
         *(plain(alter(t.new, storage)) if storage else []),

@@ -31,12 +31,13 @@ from runner.generate.statement import (
     comment_on_constraint,
     lock,
     plain,
+    setting,
 )
 from runner.generate.text import text
 from runner.generate.unit import Unit
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 _FOLDER = "online/contract"
 
@@ -239,6 +240,41 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         rollback=[[Statement(walk, alone=True)]],
         back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
         "and run again.",
+        after=after,
+    )
+
+
+def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
+    """What fills the old columns of partitions that are made after these files, on the way back."""
+    root = quote_name(t.new)
+    sets = ",\n    ".join(
+        f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 4)}" for c in t.columns
+    )
+    return File(
+        unlike=f"fill late {t.new}",
+        folder=_FOLDER,
+        phase="contract",
+        subject=f"{t.prefix}{t.new.name}_fill_late",
+        title=f"Before the old columns of {t.new.name} go: on the way back the partitions that no "
+        "file names are filled here.",
+        does="changes no row; its rollback fills the old columns of what the files of the "
+        "partitions left, in one statement",
+        cost="none",
+        undo=f"reads {t.new.name} once, writes the rows of partitions that were made later",
+        body=[[BRIEFLY]],
+        rollback=[
+            [
+                BRIEFLY,
+                setting("row_security", "off"),
+                Statement(
+                    "SELECT set_config('session_replication_role', 'replica', true)\n"
+                    f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",
+                    note="The service's own triggers are not to see it.",
+                ),
+            ],
+            [Statement(f"UPDATE {root} AS t\nSET\n    {sets}\nWHERE {_unfilled(t, 't.')};")],
+        ],
+        back="Fills partitions that were made later: holds their rows until it is done.",
         after=after,
     )
 

@@ -13,7 +13,7 @@ from runner.generate.files import File
 from runner.generate.kinds import index
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
-from runner.generate.statement import BRIEFLY, Statement, literal_list
+from runner.generate.statement import BRIEFLY, Statement, if_there, literal_list
 from runner.generate.wording.predicates import with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
@@ -230,13 +230,6 @@ def definition(t: TableChange, i: IndexChange, *, new: bool = True) -> str:
 def method(t: TableChange, i: IndexChange, *, new: bool) -> str:
     """The definition from USING on, for the new columns or for the old ones beside them."""
     return i.new_method if new else with_columns(i.method, t.old_names)
-
-
-def if_there(partition: Name, statement: str) -> Statement:
-    """A statement for a partition that may have been dropped since."""
-    return Statement(
-        f"CALL trueup.if_there({quote_literal(quote_name(partition))}, $${statement}$$);"
-    )
 
 
 def indexes(
