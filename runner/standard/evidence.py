@@ -174,7 +174,8 @@ def _scan(
     asked = list(columns)
     for column in asked:
         name = sql.Identifier(column.name)
-        text = sql.SQL("{}::text").format(name)
+        # A pattern fails on a collation that takes different texts for equal.
+        text = sql.SQL('({}::text COLLATE "C")').format(name)
         parts.append(sql.SQL("count({})").format(name))
         if may_hold_uuids(column):
             parts.append(
@@ -219,7 +220,8 @@ def _values(connection: Connection[Any], table: Relation, column: Column) -> tup
     item = sql.SQL("unnest({})").format(name) if column.is_array else name
     # A first look at some rows spares the sort of a column of free text.
     query = sql.SQL(
-        "SELECT DISTINCT v::text FROM (SELECT {item} AS v FROM {source} LIMIT {limit}) AS x"
+        'SELECT DISTINCT v::text COLLATE "C"'
+        " FROM (SELECT {item} AS v FROM {source} LIMIT {limit}) AS x"
         " WHERE v IS NOT NULL LIMIT {many}"
     )
     for limit in (sql.Literal(1000), sql.SQL("ALL")):

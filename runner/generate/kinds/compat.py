@@ -34,9 +34,9 @@ def expand(t: TableChange) -> list[Paragraph]:
         note="The compat view: the old name, the old columns in their old order.",
     )
     defaults = [
-        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.old_default};"
+        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {given};"
         for c in t.columns
-        if c.old_default is not None
+        if (given := c.old_default or c.type_default) is not None
     ]
     stand_in = f"CALL trueup.stand_in({quote_literal(old)}, {quote_literal(new)});"
     pairs = [(cut, name) for cut, name in cut_names(t, "__old")]

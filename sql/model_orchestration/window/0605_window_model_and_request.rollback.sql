@@ -24,10 +24,10 @@ ALTER TABLE public.models
     DROP CONSTRAINT model_capabilities_check,
     DROP CONSTRAINT model_status_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider),
-    ALTER COLUMN capabilities TYPE varchar[] USING lower(capabilities::text)::varchar[],
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C"),
+    ALTER COLUMN capabilities TYPE varchar[] USING lower(capabilities::text COLLATE "C")::varchar[],
     ALTER COLUMN status DROP DEFAULT,
-    ALTER COLUMN status TYPE varchar(50) USING lower(status),
+    ALTER COLUMN status TYPE varchar(50) USING lower(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'active';
 
 CALL trueup.silence_triggers('public.models');
@@ -41,17 +41,17 @@ SET
         ELSE t.id
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END,
     capabilities = CASE
-        WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text)::varchar[]
+        WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text COLLATE "C")::varchar[]
         THEN r.capabilities__old
         ELSE t.capabilities
     END,
     status = CASE
-        WHEN t.status IS NOT DISTINCT FROM lower(r.status)
+        WHEN t.status IS NOT DISTINCT FROM lower(r.status COLLATE "C")
         THEN r.status__old
         ELSE t.status
     END
@@ -76,9 +76,9 @@ ALTER TABLE public.requests
     DROP CONSTRAINT request_type_check,
     DROP CONSTRAINT request_provider_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type),
+    ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
 CALL trueup.silence_triggers('public.requests');
 
@@ -91,12 +91,12 @@ SET
         ELSE t.id
     END,
     request_type = CASE
-        WHEN t.request_type IS NOT DISTINCT FROM lower(r.request_type)
+        WHEN t.request_type IS NOT DISTINCT FROM lower(r.request_type COLLATE "C")
         THEN r.request_type__old
         ELSE t.request_type
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END

@@ -22,25 +22,25 @@ SELECT
     id AS id__old,
     id::uuid AS id,
     provider AS provider__old,
-    upper(provider) AS provider,
+    upper(provider COLLATE "C") AS provider,
     capabilities AS capabilities__old,
-    upper(capabilities::text)::varchar[] AS capabilities,
+    upper(capabilities::text COLLATE "C")::varchar[] AS capabilities,
     status AS status__old,
-    upper(status) AS status
+    upper(status COLLATE "C") AS status
 FROM public.models
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider))
-    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text)::varchar[]::text)::varchar[]
-    OR status IS DISTINCT FROM lower(upper(status));
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
+    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
+    OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
-    ALTER COLUMN capabilities TYPE varchar[] USING upper(capabilities::text)::varchar[],
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
+    ALTER COLUMN capabilities TYPE varchar[] USING upper(capabilities::text COLLATE "C")::varchar[],
     ALTER COLUMN status DROP DEFAULT,
-    ALTER COLUMN status TYPE varchar(50) USING upper(status),
+    ALTER COLUMN status TYPE varchar(50) USING upper(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'ACTIVE',
     ADD CONSTRAINT model_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')),
     ADD CONSTRAINT model_capabilities_check CHECK (capabilities <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]),
@@ -62,21 +62,21 @@ SELECT
     id AS id__old,
     id::uuid AS id,
     request_type AS request_type__old,
-    upper(request_type) AS request_type,
+    upper(request_type COLLATE "C") AS request_type,
     provider AS provider__old,
-    upper(provider) AS provider
+    upper(provider COLLATE "C") AS provider
 FROM public.requests
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR request_type IS DISTINCT FROM lower(upper(request_type))
-    OR provider IS DISTINCT FROM lower(upper(provider));
+    OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type),
+    ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE uuid USING model_id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
     ADD CONSTRAINT request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')),
     ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 

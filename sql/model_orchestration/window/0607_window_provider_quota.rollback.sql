@@ -20,7 +20,7 @@ ALTER TABLE public.provider_quota RENAME TO provider_quotas;
 ALTER TABLE public.provider_quotas
     DROP CONSTRAINT provider_quota_provider_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
 CALL trueup.silence_triggers('public.provider_quotas');
 
@@ -33,7 +33,7 @@ SET
         ELSE t.id
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END

@@ -20,16 +20,16 @@ SELECT
     id AS id__old,
     id::uuid AS id,
     provider AS provider__old,
-    upper(provider) AS provider
+    upper(provider COLLATE "C") AS provider
 FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider));
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
     ADD CONSTRAINT provider_quota_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;

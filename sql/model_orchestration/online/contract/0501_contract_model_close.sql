@@ -18,7 +18,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'id',
-            $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old), upper(capabilities__old::text)::varchar[], upper(status__old))$$,
+            $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
             'stands in a row whose two sides differ'
         ]
     ]

@@ -17,7 +17,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'id',
-            $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old), model_id__old::uuid, upper(provider__old))$$,
+            $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
             'stands in a row whose two sides differ'
         ]
     ]

@@ -47,7 +47,7 @@ BEGIN
         );
         NEW.request_type__old := coalesce(
             (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-            lower(NEW.request_type)
+            lower(NEW.request_type COLLATE "C")
         );
         NEW.model_id__old := coalesce(
             (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
@@ -56,7 +56,7 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -68,7 +68,7 @@ BEGIN
         IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
             NEW.request_type__old := coalesce(
                 (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-                lower(NEW.request_type)
+                lower(NEW.request_type COLLATE "C")
             );
         END IF;
         IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
@@ -81,7 +81,7 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
     END IF;

@@ -50,15 +50,15 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
         NEW.capabilities__old := coalesce(
             (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-            lower(NEW.capabilities::text)::varchar[]
+            lower(NEW.capabilities::text COLLATE "C")::varchar[]
         );
         NEW.status__old := coalesce(
             (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-            lower(NEW.status)
+            lower(NEW.status COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -70,19 +70,19 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
         IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
             NEW.capabilities__old := coalesce(
                 (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-                lower(NEW.capabilities::text)::varchar[]
+                lower(NEW.capabilities::text COLLATE "C")::varchar[]
             );
         END IF;
         IF NEW.status IS DISTINCT FROM OLD.status THEN
             NEW.status__old := coalesce(
                 (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-                lower(NEW.status)
+                lower(NEW.status COLLATE "C")
             );
         END IF;
     END IF;

@@ -17,7 +17,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'id',
-            $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old))$$,
+            $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
             'stands in a row whose two sides differ'
         ]
     ]

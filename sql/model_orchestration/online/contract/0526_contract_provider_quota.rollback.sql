@@ -37,7 +37,7 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -49,7 +49,7 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
     END IF;

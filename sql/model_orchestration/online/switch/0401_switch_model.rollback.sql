@@ -57,15 +57,15 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new);
-        NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
-        NEW.status := lower(NEW.status__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
+        NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
+        NEW.status := lower(NEW.status__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.provider__new := upper(NEW.provider);
-        NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
-        NEW.status__new := upper(NEW.status);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
+        NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
+        NEW.status__new := upper(NEW.status COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -74,19 +74,19 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
         IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
+            NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
         ELSIF NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new THEN
-            NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
+            NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
         END IF;
         IF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__new := upper(NEW.status);
+            NEW.status__new := upper(NEW.status COLLATE "C");
         ELSIF NEW.status__new IS DISTINCT FROM OLD.status__new THEN
-            NEW.status := lower(NEW.status__new);
+            NEW.status := lower(NEW.status__new COLLATE "C");
         END IF;
     END IF;
 
