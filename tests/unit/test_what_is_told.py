@@ -49,7 +49,7 @@ def test_what_is_under_way() -> None:
     backfill = BackfillStatus("0002_ab", "public.t", 50, 0.5, 10.0, 3, 1.2, 0.9)
     witnesses = (
         Witness("counter", True, True, None, "7 uses"),
-        Witness("pg_stat_statements", False, False, None, "not in this database"),
+        Witness("pg_stat_statements", False, False, None, "the extension is not in this database"),
     )
     users = ("billing (app), sessions: 2",)
     name = OldName("public.ts", 7, None, None, None, users, witnesses)
@@ -62,7 +62,7 @@ def test_what_is_under_way() -> None:
         "public.ts: 7 queries; may be in use, so contract is not allowed",
         "  by billing (app), sessions: 2",
         "  counter: 7 uses",
-        "  not heard: pg_stat_statements: not in this database",
+        "  not heard: pg_stat_statements: the extension is not in this database",
     ]
 
 

@@ -22,25 +22,23 @@ DECLARE
     extension constant regnamespace :=
         (SELECT extnamespace FROM pg_extension WHERE extname = 'pg_stat_statements');
     marker regclass;
-    naming text;
-    relation name;
+    naming text; -- a pattern
     before bigint;
     shown jsonb;
-    calls jsonb;
+    heard jsonb;
 BEGIN
-    -- SQL that names the view in a clause, after comments or not, or in a text that it executes.
     SELECT
         d.refobjid,
+        jsonb_build_object('name', format('%I.%I', n.nspname, v.relname)),
+        -- SQL that names the view in a clause, after comments or not, or in a text that it executes.
         format(
             '((\m(from|join|into|update|using|only|table)\M|\mfrom\M((?!\m(where|group|order|set)\M)[^;])*,)'
             '(\s|\(|\monly\M|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/)*|\mexecute\M.*''|''(?=.*\mexecute\M))'
             '(("?[\w$]+"?\s*\.\s*)?"?%s"?\s*\.\s*)?"?%s"?(?![\w$".])',
             regexp_replace(replace(n.nspname, '"', '""'), '(\W)', '\\\1', 'g'),
             regexp_replace(replace(v.relname, '"', '""'), '(\W)', '\\\1', 'g')
-        ),
-        v.relname,
-        jsonb_build_object('name', format('%I.%I', n.nspname, v.relname))
-    INTO marker, naming, relation, shown
+        )
+    INTO marker, shown, naming
     FROM pg_class AS v
     JOIN pg_namespace AS n ON n.oid = v.relnamespace
     JOIN pg_rewrite AS r ON r.ev_class = v.oid
@@ -60,10 +58,12 @@ BEGIN
     END IF;
     SELECT shown || jsonb_build_object(
         'queries', pg_stat_get_numscans(marker) + pg_stat_get_xact_numscans(marker),
-        'last_use', CASE WHEN pg_stat_get_xact_numscans(marker) > 0 THEN to_jsonb(clock_timestamp()) ELSE
-            (SELECT to_jsonb(s) -> 'last_seq_scan' FROM pg_stat_all_tables AS s WHERE s.relid = marker) END,
+        'last_use', CASE WHEN pg_stat_get_xact_numscans(marker) > 0 THEN to_jsonb(clock_timestamp())
+            ELSE (SELECT to_jsonb(s) -> 'last_seq_scan' FROM pg_stat_all_tables AS s WHERE relid = marker) END,
         -- A counter of another server, database or marker, or one that was reset, cannot be compared.
-        'counter', concat_ws('/', system_identifier, here, marker::oid, pg_stat_get_db_stat_reset_time(here)),
+        'counter', concat_ws(
+            '/', system_identifier, here, marker::oid, extract(epoch FROM pg_stat_get_db_stat_reset_time(here))
+        ),
         'off', (
             SELECT string_agg(c.place, ', ')
             FROM (
@@ -83,17 +83,16 @@ BEGIN
                 'process ' || l.pid || format(' (%s, %s)', a.usename, a.application_name),
                 'a prepared transaction, see pg_prepared_xacts'
             ), ', ')
-            FROM pg_locks AS l
-            LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+            FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
             WHERE l.locktype = 'relation' AND l.database = here AND l.relation = old_name
                 AND l.pid IS DISTINCT FROM pg_backend_pid()
         ),
         'definitions', (
             SELECT string_agg(d.said, ', ')
             FROM (
-                SELECT 'function ' || p.oid::regprocedure FROM pg_proc AS p
-                WHERE p.pronamespace NOT IN ('trueup'::regnamespace, 'pg_catalog'::regnamespace)
-                    AND p.prosrc ~* naming
+                SELECT 'function ' || oid::regprocedure FROM pg_proc
+                WHERE pronamespace NOT IN ('trueup'::regnamespace, 'pg_catalog'::regnamespace)
+                    AND prosrc ~* naming
                 UNION
                 SELECT coalesce('view ' || r.ev_class::regclass, pg_describe_object(d.classid, d.objid, 0))
                 FROM pg_depend AS d
@@ -113,9 +112,12 @@ BEGIN
             $query$
             SELECT jsonb_strip_nulls(jsonb_build_object(
                 'calls', coalesce(jsonb_object_agg(q.text, q.calls) FILTER (WHERE q.text <> ''), '{}'),
-                'evicted', (SELECT concat_ws('/', dealloc, stats_reset) FROM %1$s.pg_stat_statements_info),
+                'kept', (SELECT concat(dealloc, '/', extract(epoch FROM stats_reset)) FROM %1$s.pg_stat_statements_info),
                 'deaf', CASE
-                    WHEN current_setting('pg_stat_statements.track') = 'none' THEN 'pg_stat_statements.track is none'
+                    WHEN current_setting('pg_stat_statements.track') = 'none' OR EXISTS (
+                        SELECT FROM pg_db_role_setting WHERE 'pg_stat_statements.track=none' = ANY (setconfig)
+                    )
+                    THEN 'pg_stat_statements.track is none'
                     WHEN bool_or(q.text IS NULL) THEN format('GRANT pg_read_all_stats TO %%I;', current_user)
                 END
             ))
@@ -124,24 +126,24 @@ BEGIN
                     CASE
                         WHEN nullif(query, '<insufficient privilege>') IS NULL THEN NULL
                         -- Most do not hold the name at all, and the pattern is dear.
-                        WHEN strpos(lower(query), $2) = 0 THEN ''
-                        WHEN query ~* $1 THEN left(regexp_replace(query, '\s+', ' ', 'g'), 200)
+                        WHEN strpos(lower(query), $2) > 0 AND query ~* $1
+                        THEN left(regexp_replace(query, '\s+', ' ', 'g'), 200)
                         ELSE ''
                     END AS text,
                     sum(calls) AS calls
-                FROM %1$s.pg_stat_statements
-                WHERE dbid = $3
-                GROUP BY 1
+                FROM %1$s.pg_stat_statements WHERE dbid = $3 GROUP BY 1
             ) AS q
             $query$,
             extension
         )
-        INTO calls USING naming, lower(relation), here;
+        INTO heard USING naming, (SELECT lower(relname) FROM pg_class WHERE oid = old_name), here;
     EXCEPTION
         WHEN OTHERS THEN
-            calls := jsonb_build_object('deaf', CASE WHEN extension IS NULL THEN 'not in this database' ELSE sqlerrm END);
+            heard := jsonb_build_object(
+                'deaf', CASE WHEN extension IS NULL THEN 'the extension is not in this database' ELSE sqlerrm END
+            );
     END;
-    RETURN shown || calls;
+    RETURN shown || heard;
 END
 $$;
 
@@ -171,6 +173,7 @@ AS $$
         FROM shown AS s
         LEFT JOIN trueup.odometer AS o ON o.compat_view = s.now ->> 'name' AND o.server = server_name
     )
+    -- Of each witness the first that applies.
     SELECT DISTINCT ON (w.witness) w.witness, w.heard, w.unused_since, w.says
     FROM compared AS c
     CROSS JOIN LATERAL (
@@ -181,13 +184,14 @@ AS $$
             'has no reading: none was taken, or a crash, a failover or a restore has lost it'),
         (3, 'counter', c.now -> 'counter' <> c.was -> 'counter' OR c.uses < 0, true, NULL,
             'is not the one that was read: it was reset, lost or copied'),
-        (4, 'counter', c.uses = 0, true, c.read_at, 'has no use' || c.since),
-        (5, 'counter', true, true, greatest(c.last_use, c.read_at) + (c.last_use - c.last_use),
-            c.uses || ' uses' || c.since),
+        (4, 'counter', c.uses = 0, true, c.read_at, 'no use' || c.since),
+        -- Only PostgreSQL 16 and later date the last one.
+        (5, 'counter', true, true, CASE WHEN c.last_use IS NOT NULL THEN greatest(c.last_use, c.read_at) END,
+            'uses: ' || c.uses || c.since),
         (1, 'pg_stat_statements', c.called IS NOT NULL, true, NULL, c.called),
         (2, 'pg_stat_statements', c.now ? 'deaf', false, '-infinity', c.now ->> 'deaf'),
         (3, 'pg_stat_statements', NOT c.was ? 'calls', false, '-infinity', 'not heard at the last reading'),
-        (4, 'pg_stat_statements', c.now -> 'evicted' <> c.was -> 'evicted', false, '-infinity',
+        (4, 'pg_stat_statements', c.now -> 'kept' <> c.was -> 'kept', false, '-infinity',
             'has forgotten statements since the last reading'),
         (5, 'pg_stat_statements', true, true, c.read_at, 'no statement names it' || c.since),
         (1, 'locks', c.now ->> 'holders' IS NOT NULL, true, NULL, c.now ->> 'holders'),
@@ -240,42 +244,41 @@ DECLARE
     waiting_period constant interval :=
         coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
     forced constant jsonb := coalesce(nullif(current_setting('trueup.force', true), ''), '[]');
-    heard text;
+    known text;
     objection text;
     since timestamptz;
 BEGIN
     IF EXISTS (SELECT FROM jsonb_array_elements_text(forced) AS f WHERE to_regclass(f) = old_name) THEN
         RETURN;
     END IF;
+    -- Before PostgreSQL 15 another process writes what was counted, twice a second.
+    PERFORM pg_sleep(1) WHERE current_setting('server_version_num')::integer < 150000;
     SELECT
         string_agg(w.witness || CASE WHEN w.heard THEN ': ' ELSE ', not heard: ' END || w.says, E'\n'),
         min(w.witness || ': ' || w.says) FILTER (WHERE w.unused_since IS NULL),
         max(w.unused_since)
-    INTO heard, objection, since
+    INTO known, objection, since
     FROM trueup.witnesses(old_name) AS w;
-
     IF objection IS NULL AND since + waiting_period <= clock_timestamp() THEN
-        RAISE NOTICE '% is unused since %', old_name, date_trunc('second', since) USING DETAIL = heard;
+        RAISE NOTICE '% is unused since %', old_name, date_trunc('second', since) USING DETAIL = known;
         RETURN;
     END IF;
+
     RAISE EXCEPTION '% may still be in use: %', old_name, coalesce(
         objection, 'nothing proves that it was unused before ' || date_trunc('second', since)
     )
-        USING
-            ERRCODE = 'object_in_use',
-            DETAIL = heard,
-            HINT = CASE
-                WHEN objection IS NULL
-                THEN format(
-                    'Contract is allowed from %s on, after %s without a use: see trueup status; '
-                    '--waiting-period, or trueup.waiting_period, sets how long.',
-                    date_trunc('second', since + waiting_period), waiting_period
-                )
-                ELSE format(
-                    'See who uses it: trueup status. Then begin the waiting period anew: '
-                    'CALL trueup.read_odometer(%L);',
-                    old_name
-                )
-            END;
+        USING ERRCODE = 'object_in_use', DETAIL = known, HINT = CASE
+            WHEN objection IS NULL
+            THEN format(
+                'Contract is allowed from %s on, after %s without a use: see trueup status; '
+                '--waiting-period, or trueup.waiting_period, sets how long.',
+                date_trunc('second', since + waiting_period), waiting_period
+            )
+            ELSE format(
+                'See who uses it: trueup status. Then begin the waiting period (--waiting-period, or '
+                'trueup.waiting_period) anew: CALL trueup.read_odometer(%L);',
+                old_name
+            )
+        END;
 END
 $$;

@@ -70,11 +70,11 @@ def test_contract_waits_for_the_clients_of_a_standby(pair: Pair) -> None:
 
     with psycopg.connect(second, autocommit=True) as client:
         client.execute("SELECT FROM models")
-    eventually(lambda: "counter: 1 uses" in run_trueup(*STATUS, *witness, dsn=live).stdout)
+    eventually(lambda: "counter: uses: 1" in run_trueup(*STATUS, *witness, dsn=live).stdout)
     period = ("--waiting-period", "1h")
     used = run_trueup(*CONTRACT[:-2], *period, *witness, dsn=live)
     assert used.returncode == 1
-    assert "counter: 1 uses" in used.stderr
+    assert "counter: uses: 1" in used.stderr
 
     # A session there that holds the view, though it has read no row.
     with psycopg.connect(second) as client:
