@@ -68,6 +68,20 @@ def read(dsn: str) -> None:
     run(dsn, f"CALL trueup.read_odometer('{VIEW}')")
 
 
+def use_as_often_as_read(dsn: str, times: int) -> None:
+    """The counter of a server that forgot shows what was read, though it was used meanwhile."""
+    shows = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'models_used'"
+    ((now,),) = query(dsn, shows)
+    run(dsn, *["SELECT FROM models"] * (times - now))
+    assert query(dsn, shows) == [(times,)]
+
+
+def times_read(dsn: str) -> int:
+    ((queries,),) = query(dsn, "SELECT queries FROM trueup.odometer WHERE compat_view = %s", VIEW)
+    assert isinstance(queries, int)
+    return queries
+
+
 def gate(dsn: str, waiting_period: str = "0") -> str:
     """Why the gate is shut, in the words of the file; empty when it is open."""
     with session(dsn) as connection:
@@ -122,13 +136,13 @@ def stop_immediately(own: EmbeddedServer) -> None:
 def test_a_crash_loses_the_reading_with_the_counters(
     own: EmbeddedServer, live: str, end: Callable[[EmbeddedServer], None]
 ) -> None:
+    times = times_read(live)
     end(own)
     shut = gate(live)
     assert "counter: has no reading" in shut
     assert "trueup status" in shut
     assert f"CALL trueup.read_odometer('{VIEW}')" in shut
-    # As many uses as were read.
-    run(live, "SELECT FROM models")
+    use_as_often_as_read(live, times)
     assert "counter: has no reading" in gate(live)
     read(live)
     assert gate(live) == ""
@@ -163,7 +177,7 @@ def test_a_reading_is_compared_whatever_the_settings_of_a_session(live: str) -> 
 def test_a_reset_of_the_counters_shuts_the_gate(live: str, reset: str) -> None:
     run(live, reset)
     assert "counter: is not the one that was read" in gate(live)
-    run(live, "SELECT FROM models")
+    use_as_often_as_read(live, times_read(live))
     assert "counter: is not the one that was read" in gate(live)
 
 
@@ -179,7 +193,7 @@ def test_a_copy_of_the_database_proves_nothing(own: EmbeddedServer, live: str) -
     own.create_database("copy", template="live")
     copy = own.dsn("copy")
     assert "counter: is not the one that was read" in gate(copy)
-    run(copy, "SELECT FROM models")
+    use_as_often_as_read(copy, times_read(copy))
     assert "counter: is not the one that was read" in gate(copy)
     own.drop_database("copy")
 
@@ -198,7 +212,7 @@ def test_a_restored_dump_proves_nothing(own: EmbeddedServer, live: str) -> None:
         check=True,
     )
     assert query(restored, "SELECT compat_view FROM trueup.odometer WHERE compat_view = %s", VIEW)
-    run(restored, "SELECT FROM models")
+    use_as_often_as_read(restored, times_read(restored))
     assert "counter: is not the one that was read" in gate(restored)
     own.drop_database("restored")
 
@@ -270,6 +284,14 @@ def test_a_setting_of_another_database_is_no_matter(own: EmbeddedServer, live: s
     run(own.dsn(), "ALTER DATABASE elsewhere SET track_counts = off")
     assert gate(live) == ""
     own.drop_database("elsewhere")
+
+
+def test_what_a_session_has_not_written_yet_is_a_use_of_now(live: str) -> None:
+    with session(live) as connection:
+        ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        connection.execute("SELECT FROM models")
+        ((since,),) = connection.execute("SELECT trueup.unused_since(%s)", [VIEW]).fetchall()
+    assert since is None or since >= moment
 
 
 # What somebody does to the marker
@@ -429,6 +451,9 @@ def test_a_session_that_holds_a_lock_on_the_view_is_named(live: str) -> None:
         assert f"locks: process {client.info.backend_pid} (" in shut
         assert "billing)" in shut
     eventually(lambda: gate(live) == "")
+    with session(live) as connection, connection.transaction():
+        connection.execute("LOCK TABLE models; SET LOCAL trueup.waiting_period = 0")
+        connection.execute(f"CALL trueup.require_unused('{VIEW}')")  # the file's own
 
 
 def test_a_prepared_transaction_that_holds_one_is_told(live: str) -> None:
