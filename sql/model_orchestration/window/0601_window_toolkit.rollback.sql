@@ -20,6 +20,7 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
