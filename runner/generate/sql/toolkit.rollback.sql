@@ -23,6 +23,7 @@ BEGIN
     DROP TABLE trueup.odometer;
 {% endif %}
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;

@@ -674,6 +674,32 @@ BEGIN
 END
 $$;
 
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_index AS x
+        JOIN pg_class AS i ON i.oid = x.indexrelid
+        WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+    ) THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.

@@ -17,6 +17,7 @@ BEGIN
     END IF;
 
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
