@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, Error, IntegrityError
 
 from runner.errors import RehearsalError, StatementError, TrueupError
+from runner.execute.schema_copy import Schema, dump_schema, load_schema
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
@@ -31,7 +32,6 @@ from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
 from runner.review.rehearse.sample import copy_sample
-from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 
 if TYPE_CHECKING:
