@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.errors import MigrationFileError
 from runner.ledger.files import ROLLBACK_SUFFIX, parse_header
 from runner.ledger.scanner import ScanError, split
+from runner.ledger.yoyo_split import INSTEAD, MISREAD, misread_by_yoyo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -129,7 +130,8 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
     for statement in statements:
         if message := _refused(statement):
             yield _Problem(path, statement.line, message)
-    yield from _split_problems(path, text, statements)
+    if misread := misread_by_yoyo(text):
+        yield _Problem(path, misread.line, f"{MISREAD}; {INSTEAD}")
 
 
 def _refused(statement: Statement) -> str:
@@ -144,27 +146,6 @@ def _refused(statement: Statement) -> str:
         case ["COPY", *_] if _COPY_STREAM.search(statement.text):
             return "COPY from or to the client: a file has no data stream; use INSERT"
     return ""
-
-
-def _split_problems(path: Path, text: str, statements: list[Statement]) -> Iterator[_Problem]:
-    """Where yoyo, which splits with sqlparse, would send something else than the scanner."""
-    import sqlparse
-
-    expected = iter(statements)
-    for piece in sqlparse.split(text):
-        try:
-            parts = split(piece)
-        except ScanError:
-            parts = None
-        if parts == []:
-            continue
-        statement = next(expected, None)
-        if parts is None or len(parts) > 1 or statement is None or parts[0].text != statement.text:
-            line = statement.line if statement else 1
-            yield _Problem(
-                path, line, "yoyo would split this statement at another place than PostgreSQL does"
-            )
-            return
 
 
 def _line(text: str, offset: int) -> int:
