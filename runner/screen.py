@@ -51,6 +51,7 @@ def one_line(text: str, width: int, *, style: str = "", indent: int = 0) -> Text
     """One text on one line, cut where the terminal ends."""
     from rich.text import Text
 
+    indent += len(text) - len(text.lstrip(" "))
     line = " " * indent + " ".join(text.split())
     return Text(line if len(line) <= width else line[: width - 1] + "…", style)
 

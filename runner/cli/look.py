@@ -15,13 +15,7 @@ from runner.cli.root import cli, on_fleet, options, print_json
 
 @cli.command()
 @on_fleet
-@click.option(
-    "--statements",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="What clients send, as SQL or a log of PostgreSQL; else what pg_stat_statements holds.",
-)
+@options("statements")
 @click.option("--no-statements", is_flag=True, help="Do not try what clients send.")
 @click.option("--scratch", metavar="DSN", help="A server to try it on; else the embedded one.")
 @options("standard", "unit", "all", "dsn", "config", "service", "sources", "json")

@@ -126,6 +126,13 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         metavar="FILE",
         help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
     ),
+    "statements": click.option(
+        "--statements",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="What clients send: SQL or a log of PostgreSQL; else what pg_stat_statements holds.",
+    ),
     "unit": click.option(
         "--unit",
         metavar="TABLE",

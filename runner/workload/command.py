@@ -22,7 +22,7 @@ from runner.workload.logs import read_statements
 from runner.workload.model import Refusal, Sent, Stage, Verdict, Workload
 from runner.workload.recorded import read_recorded
 from runner.workload.routines import read_routines, read_views
-from runner.workload.stages import let_look_up, make_stages
+from runner.workload.stages import is_online, let_look_up, make_stages
 from runner.workload.trial import SETTINGS, Answer, attempt, is_of_sessions, wordings
 
 _NAME = "trueup workload"
@@ -62,13 +62,13 @@ def try_workload(
         UsageError: a file of statements cannot be read.
         ConnectionFailedError: the live database cannot be reached.
     """
-    sent, notes = _sent(dsn, statements)
+    sent, notes = sent_by_clients(dsn, statements)
     with connect(dsn, application_name=_NAME) as connection:
         applied = read_ledger(connection).applied
         row = connection.execute("SHOW search_path").fetchone()
     search_path = row[0] if row else ""
     pending = [m for m in migrations if m.id not in applied]
-    if not any(m.phase in ("expand", "backfill", "enforce", "switch") for m in pending):
+    if not is_online(pending):
         return Workload()
     listener("copying the schema")
     try:
@@ -108,6 +108,8 @@ def try_on(
         listener: told what is done now.
     """
     left = list(notes)
+    if not is_online(pending):
+        return Workload(not_looked_at=tuple(left))
     chosen = [one for one in sent if not is_of_sessions(one.text)]
     trials = _Trials(tables)
     for stage, dsn in make_stages(scratch, now, pending):
@@ -256,8 +258,17 @@ def _lost(
     return ""
 
 
-def _sent(dsn: str, statements: Sequence[Path]) -> tuple[list[Sent], list[str]]:
-    if statements:
+def sent_by_clients(dsn: str | None, statements: Sequence[Path]) -> tuple[list[Sent], list[str]]:
+    """Read what clients have sent.
+
+    Args:
+        dsn: the live database; None for the files alone.
+        statements: files of SQL or logs; without any, what pg_stat_statements has recorded.
+
+    Returns:
+        The statements, and what could not be looked at, each with the way to it.
+    """
+    if statements or dsn is None:
         return [one for path in statements for one in read_statements(path)], []
     with connect(dsn, application_name=_NAME) as connection:
         return read_recorded(connection)

@@ -79,7 +79,7 @@ def lines(workload: Workload, *, everything: bool) -> list[str]:
     return found
 
 
-def describe(refusal: Refusal, *, everything: bool) -> list[str]:
+def describe(refusal: Refusal, *, everything: bool = False) -> list[str]:
     """One statement: where it is from, the server's message, what to do."""
     table = ", ".join(refusal.tables) or "the catalog"
     sent = refusal.sent

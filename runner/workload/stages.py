@@ -18,6 +18,11 @@ _NAME = "trueup workload"
 _BEFORE_SWITCH = ("expand", "backfill", "enforce")
 
 
+def is_online(pending: Sequence[Migration]) -> bool:
+    """Whether files lead through stages at which the old release goes on."""
+    return any(m.phase in (*_BEFORE_SWITCH, "switch") for m in pending)
+
+
 def make_stages(
     scratch: ScratchServer, now: str, pending: Sequence[Migration]
 ) -> Iterator[tuple[Stage, str]]:

@@ -307,3 +307,24 @@ def test_many_statements_fit_a_screen_unless_all_are_asked_for(tried: Try) -> No
     assert len(found.refusals) == 40
     assert len(lines(found, everything=False)) < 12
     assert len(lines(found, everything=True)) > 120
+
+
+def test_a_rehearsal_fails_where_expand_breaks_what_clients_send(
+    database: str, shop: Path, server_dsn: str
+) -> None:
+    given = shop / "sent.sql"
+    where = ("--sources", str(shop / "online"), "--scratch", server_dsn, "--no-clients")
+    output = ("--output", str(shop / "certificate.json"))
+
+    def rehearse(*statements: str) -> tuple[int, str]:
+        given.write_text("".join(f"{text};\n" for text in statements))
+        arguments = ("rehearse", *where, *output, "--statements", str(given))
+        done = run_trueup(*arguments, dsn=database)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = rehearse(GROUPED)
+    assert code == 0, said
+    assert "note: switch after the old release is retired: 1 of 1" in said
+    code, said = rehearse("COPY purchases FROM STDIN")
+    assert code == 1, said
+    assert 'after expand: public.purchases: fails: missing data for column "customer_id' in said
