@@ -4,9 +4,10 @@ A repository with `contract="auto"` or `"old"` looks into the catalog when first
 its last look is older than LOOK_AGAIN, and whenever a statement fails in a way that a changed
 contract explains. Between two looks it costs reading the clock.
 
-The new contract is used as soon as it is complete: every column is there, and what the enforce
-phase does last - NOT NULL and the validated CHECKs - is done. Until then the old names are used,
-which serve before the migration and, as compat views, during it.
+Whichever contract has the table is used, so pyorm never meets a view. Until the switch that is the
+old one: the new names belong to a view, and a view is never NOT NULL. After the switch it is the new
+one, whose table has every column, NOT NULL and the validated CHECKs. Where both names hold a table,
+as between a window's files, the new one is used once it is complete in this way.
 """
 
 from __future__ import annotations
