@@ -26,7 +26,7 @@ INSTALL := set -e; install() { \
 }; install
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick test-matrix test-faults lint format sync bench architecture recording reports docs release constraints clean
+.PHONY: help demo test test-quick test-matrix test-faults lint format sync bench architecture pictures recording reports docs release constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -65,6 +65,9 @@ bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON
 architecture: $(STAMP) ## draw docs/architecture.svg from the code's own imports
 	@PYTHONPATH=tests $(BIN)/python -m architecture
 
+pictures: $(STAMP) ## draw docs/phase-*.svg
+	@$(BIN)/python tests/release/phases.py
+
 recording: $(STAMP) ## record docs/demo.svg from a run of the demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m support.recording docs/demo.svg trueup demo
 
@@ -73,7 +76,7 @@ reports: $(STAMP) ## make docs/reports and their pictures from real rehearsals
 
 docs: $(STAMP) .venv/.docs ## build the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "built: build/site/index.html"
+	@echo "built: build/site/index.html; to search, too: $(BIN)/python -m http.server --directory build/site"
 
 release: $(STAMP) .venv/.release ## build what is published into dist, check it, try it in a clean environment
 	@$(BIN)/python tests/release/run.py

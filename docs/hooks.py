@@ -1,4 +1,4 @@
-"""What mkdocs does not do by itself: links out of docs/ lead to the repository."""
+"""What mkdocs does not do by itself: links out of docs/, and the help of the command line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import re
 from posixpath import dirname, join, normpath
 from typing import Any
 
+import click
+
+from runner.cli import cli
+
 _LINK = re.compile(r"(?<=\]\()(\.\./[^)\s]+)(?=\))")
+_WIDTH = 88
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
-    """Make links to what lies outside of docs/ absolute."""
+    """Make links to what lies outside of docs/ absolute, and fill in the verbs."""
 
     def absolute(match: re.Match[str]) -> str:
         path = normpath(join("docs", dirname(page.file.src_uri), match[1]))
@@ -18,4 +23,20 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
             return match[1]
         return f"{config.repo_url}/blob/main/{path}"
 
-    return _LINK.sub(absolute, markdown)
+    return _LINK.sub(absolute, markdown).replace("<!-- verbs -->", _verbs())
+
+
+def _verbs() -> str:
+    """What `--help` prints, of the command and of each verb."""
+    parts = [_help(cli, click.Context(cli, info_name="trueup"))]
+    for name, verb in sorted(cli.commands.items()):
+        top = click.Context(cli, info_name="trueup")
+        parts.append(
+            f"## trueup {name}\n\n{_help(verb, click.Context(verb, info_name=name, parent=top))}"
+        )
+    return "\n\n".join(parts)
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    context.terminal_width = _WIDTH
+    return f"```text\n{command.get_help(context)}\n```"

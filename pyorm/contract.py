@@ -5,9 +5,8 @@ its last look is older than LOOK_AGAIN, and whenever a statement fails in a way 
 contract explains. Between two looks it costs reading the clock.
 
 Whichever contract has the table is used, so pyorm never meets a view. Until the switch that is the
-old one: the new names belong to a view, and a view is never NOT NULL. After the switch it is the new
-one, whose table has every column, NOT NULL and the validated CHECKs. Where both names hold a table,
-as between a window's files, the new one is used once it is complete in this way.
+old one: the new name belongs to a view, and a column of a view is never NOT NULL. After the switch
+it is the new one, whose table has every column, NOT NULL, and its validated CHECKs.
 """
 
 from __future__ import annotations
