@@ -11,7 +11,7 @@ import click
 from runner.cli import cli
 
 _LINK = re.compile(r"(?<=\]\()(\.\./[^)\s]+)(?=\))")
-_WIDTH = 88
+_WIDTH = 72
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:

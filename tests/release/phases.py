@@ -12,7 +12,7 @@ STYLE = """
 .bg{fill:#fff}.box{fill:#f6f8fa;stroke:#d1d9e0}.view{fill:#fff;stroke:#59636e;stroke-dasharray:5 4}
 text{font:14px system-ui,sans-serif;fill:#1f2328}.name{font-weight:600}
 .soft{fill:#59636e;font-size:13px}
-.code{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:13px}
+.code{white-space:pre;font-family:ui-monospace,Menlo,Consolas,monospace;font-size:13px}
 .old{fill:#8a6100}.new{fill:#1a7f37}.pill{fill:#fff;font-weight:600}.arrow{stroke:#59636e;fill:none}
 @media (prefers-color-scheme:dark){.bg{fill:#0d1117}.box{fill:#151b23;stroke:#3d444d}
 .view{fill:#0d1117;stroke:#9198a1}text{fill:#f0f6fc}.soft{fill:#9198a1}.old{fill:#d29922}
