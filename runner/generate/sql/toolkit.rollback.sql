@@ -42,6 +42,8 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
     DROP TABLE trueup.progress;
 
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

@@ -11,6 +11,16 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
+
 ALTER TABLE public.models
     ADD COLUMN id__new uuid,
     ADD COLUMN provider__new varchar(50),

@@ -11,6 +11,17 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
+    'index provider_quotas_provider_idx (provider)'
+]);
+
 ALTER TABLE public.provider_quotas
     ADD COLUMN id__new uuid,
     ADD COLUMN provider__new varchar(50),

@@ -14,6 +14,27 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
+    'index requests_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider, success)'
+]);
+
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 
 -- The spellings that cannot be derived back.

@@ -14,6 +14,16 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
+    'index provider_quotas_provider_idx (provider)'
+]);
+
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT

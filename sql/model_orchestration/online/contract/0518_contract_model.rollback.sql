@@ -2,6 +2,18 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+]);
+
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 CALL trueup.name_not_nulls(
     'public.model',
