@@ -31,7 +31,7 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
     """
     from rich.console import Console
 
-    from runner.postgres.connect import connect
+    from runner.postgres.connect import OURS, connect
     from runner.preflight import check
     from runner.preflight.render import as_json as report_as_json
     from runner.preflight.render import print_report
@@ -41,7 +41,7 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
     standard = load_standard(path)
     chosen = standard.of(places.tables_of_unit(path, unit)) if unit else standard
     with (
-        connect(dsn, application_name="trueup check") as connection,
+        connect(dsn, application_name="trueup check", settings=OURS) as connection,
         Console(stderr=True).status("reading the catalog") as status,
     ):
         report = check(
@@ -105,7 +105,7 @@ def verify(
         return
     from rich.console import Console
 
-    from runner.postgres.connect import connect
+    from runner.postgres.connect import OURS, connect
     from runner.standard import load_standard
     from runner.verify import verify
     from runner.verify.render import as_json as verification_as_json
@@ -115,7 +115,7 @@ def verify(
     standard = load_standard(path)
     if unit:
         standard = standard.of(places.tables_of_unit(path, unit))
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         verification = verify(connection, standard)
     if as_json:
         print_json(verification_as_json(verification))

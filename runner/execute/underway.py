@@ -13,7 +13,7 @@ from runner.ledger.records import read_ledger
 from runner.ledger.status import describe_status, read_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,7 +121,7 @@ def look(
     """
     within = unit_of(migrations, unit) if unit else None
     tables = tables_of(migrations, within) if within else frozenset()
-    with connect(dsn, application_name="trueup status") as connection:
+    with connect(dsn, application_name="trueup status", settings=OURS) as connection:
         while True:
             ledger = read_ledger(connection, schema=schema)
             lines = read_status(connection, migrations, ledger)

@@ -24,6 +24,7 @@ BEGIN
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_as_many;
+    DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
@@ -36,6 +37,9 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
+    DROP PROCEDURE trueup.require_settings;
+    DROP PROCEDURE trueup.fix_settings;
+    DROP FUNCTION trueup.to_set;
     DROP TABLE trueup.odometer;
     DROP TABLE trueup.progress;
 

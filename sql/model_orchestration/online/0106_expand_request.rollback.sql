@@ -1,5 +1,7 @@
 -- Takes the new contract of requests away again: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER zz_trueup_sync_update ON public.requests;

@@ -8,6 +8,8 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0602_window_model_check 0603_window_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
@@ -33,6 +35,7 @@ WHERE
     OR provider IS DISTINCT FROM lower(upper(provider))
     OR capabilities IS DISTINCT FROM lower(upper(capabilities::text)::varchar[]::text)::varchar[]
     OR status IS DISTINCT FROM lower(upper(status));
+CALL trueup.revoke_all('trueup.model_reversal');
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
@@ -70,6 +73,7 @@ WHERE
     id IS DISTINCT FROM id::uuid::text
     OR request_type IS DISTINCT FROM lower(upper(request_type))
     OR provider IS DISTINCT FROM lower(upper(provider));
+CALL trueup.revoke_all('trueup.request_reversal');
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests

@@ -9,6 +9,9 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_unused('public.models');
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.

@@ -9,6 +9,9 @@
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_unused('public.provider_quotas');
 -- Something may have written past the trigger: one side alone would be lost.
 CALL trueup.require_clean(
