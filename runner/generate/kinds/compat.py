@@ -22,10 +22,7 @@ def expand(t: TableChange) -> list[Paragraph]:
             note="The odometer's marker. Every query through the view reads it once, and the "
             "server counts that.\nIt is a materialized view so that a dump does not read it.",
         ),
-        *plain(
-            f"GRANT SELECT ON {marker} TO PUBLIC;",
-            f"CALL trueup.read_odometer({quote_literal(old)}, {quote_literal(marker)});",
-        ),
+        Statement(f"GRANT SELECT ON {marker} TO PUBLIC;"),
     ]
     columns = ",\n    ".join(_shown(t, c.name) for c in t.relation.columns)
     view = Statement(
@@ -46,7 +43,8 @@ def expand(t: TableChange) -> list[Paragraph]:
         f"{quote_literal(old)}, {quote_literal(there)});"
         for here, there in pairs
     ]
-    return [counter, [view], plain(*defaults, stand_in, *copies)]
+    read = f"CALL trueup.read_odometer({quote_literal(old)});"
+    return [counter, [view], plain(*defaults, stand_in, *copies), plain(read)]
 
 
 def drop(t: TableChange) -> list[Statement]:

@@ -200,14 +200,6 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The last reading of each compat view's odometer.
-CREATE TABLE IF NOT EXISTS trueup.odometer (
-    compat_view text PRIMARY KEY,
-    marker text NOT NULL,
-    queries bigint NOT NULL,
-    read_at timestamptz NOT NULL
-);
-
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
 RETURNS boolean
@@ -906,6 +898,32 @@ BEGIN
 END
 $$;
 
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_index AS x
+        JOIN pg_class AS i ON i.oid = x.indexrelid
+        WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+    ) THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
@@ -924,85 +942,8 @@ BEGIN
 END
 $$;
 
--- Writes down what the odometer of a compat view shows now.
-CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-    INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
-    SELECT view_name, marker_name, coalesce(pg_stat_get_numscans(to_regclass(marker_name)), 0), now()
-    ON CONFLICT (compat_view) DO UPDATE
-    SET marker = excluded.marker, queries = excluded.queries, read_at = excluded.read_at
-    WHERE odometer.queries <> excluded.queries OR odometer.marker <> excluded.marker
-$$;
-
--- Since when, as far as the server's statistics can prove, nobody has used a compat view.
-CREATE OR REPLACE FUNCTION trueup.unused_since(view_name text)
-RETURNS timestamptz
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT
-        CASE
-            -- PostgreSQL 16 and later know when the marker was read last.
-            WHEN shown.last_use IS NOT NULL OR shown.queries = reading.queries
-            THEN greatest(
-                reading.read_at,
-                shown.last_use,
-                pg_stat_get_db_stat_reset_time(d.oid),
-                pg_postmaster_start_time()
-            )
-        END
-    FROM trueup.odometer AS reading
-    JOIN pg_database AS d ON d.datname = current_database()
-    CROSS JOIN LATERAL (
-        SELECT
-            s.seq_scan AS queries,
-            (to_jsonb(s) ->> 'last_seq_scan')::timestamptz AS last_use
-        FROM pg_stat_user_tables AS s
-        WHERE s.relid = to_regclass(reading.marker)
-    ) AS shown
-    WHERE reading.compat_view = view_name
-$$;
-
--- Stops the file while the old contract is in use.
-CREATE OR REPLACE PROCEDURE trueup.require_unused(view_name text)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    waiting_period constant interval :=
-        coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
-    since constant timestamptz := trueup.unused_since(view_name);
-BEGIN
-    IF since IS NULL THEN
-        RAISE EXCEPTION '% has been used since its odometer was read', view_name
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Read it again and wait %s: CALL trueup.read_odometer(%L, %L);',
-                    waiting_period,
-                    view_name,
-                    (SELECT o.marker FROM trueup.odometer AS o WHERE o.compat_view = view_name)
-                );
-    ELSIF since + waiting_period > clock_timestamp() THEN
-        RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',
-            view_name, date_trunc('second', since)
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Contract is allowed from %s on, after %s without a query; '
-                    'trueup.waiting_period sets how long.',
-                    date_trunc('second', since + waiting_period), waiting_period
-                );
-    END IF;
-END
-$$;
-
--- Clients call none of these: their triggers do.
+-- Clients call none of these, whatever the default privileges say.
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
 CALL trueup.revoke_all('trueup.progress');
-CALL trueup.revoke_all('trueup.odometer');
 
 CALL trueup.require_settings();

@@ -6,6 +6,16 @@ SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota
     IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_index(
+    'public.provider_quota',
+    'provider_quotas_pkey__back',
+    $$USING btree (id__old)$$
+);
+CALL trueup.require_index(
+    'public.provider_quota',
+    'provider_quota_pkey__again',
+    $$USING btree (id)$$
+);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.provider_quota

@@ -36,7 +36,6 @@ ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
 GRANT SELECT ON trueup.models_used TO PUBLIC;
-CALL trueup.read_odometer('public.models', 'trueup.models_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.models AS
@@ -60,6 +59,8 @@ WHERE EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 CALL trueup.stand_in('public.models', 'public.model');
+
+CALL trueup.read_odometer('public.models');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

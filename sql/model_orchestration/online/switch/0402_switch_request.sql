@@ -31,7 +31,6 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
 GRANT SELECT ON trueup.requests_used TO PUBLIC;
-CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -60,6 +59,8 @@ FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
 CALL trueup.stand_in('public.requests', 'public.request');
+
+CALL trueup.read_odometer('public.requests');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.

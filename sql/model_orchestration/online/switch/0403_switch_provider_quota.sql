@@ -27,7 +27,6 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
 GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
-CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -50,6 +49,8 @@ FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+
+CALL trueup.read_odometer('public.provider_quotas');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.
