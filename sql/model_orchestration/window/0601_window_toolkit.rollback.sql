@@ -40,6 +40,8 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
     DROP PROCEDURE trueup.require_settings;
     DROP PROCEDURE trueup.fix_settings;
     DROP FUNCTION trueup.to_set;

@@ -20,8 +20,8 @@ SELECT
 FROM public.request
 WHERE
     id__old IS DISTINCT FROM id::text
-    OR request_type__old IS DISTINCT FROM lower(request_type)
-    OR provider__old IS DISTINCT FROM lower(provider);
+    OR request_type__old IS DISTINCT FROM lower(request_type COLLATE "C")
+    OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.revoke_all('trueup.request_reversal');
 
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);

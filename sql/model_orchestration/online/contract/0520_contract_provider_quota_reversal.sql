@@ -19,7 +19,7 @@ SELECT
 FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text
-    OR provider__old IS DISTINCT FROM lower(provider);
+    OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.revoke_all('trueup.provider_quota_reversal');
 
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);

@@ -49,12 +49,12 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.provider_quotas_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -63,9 +63,9 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
     END IF;
 
