@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
+from runner.ledger.tables import STRANGER_HINT, find_stranger
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_name
 from runner.standard.model import Standard
@@ -106,6 +107,14 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
             f"schema {schema}",
             f"gives the role {role} no {words}, which renaming tables and building indexes need",
             hint=f"GRANT {words} ON SCHEMA {quoted} TO {quote_ident(role)};",
+        )
+    if stranger := find_stranger(connection):
+        yield Finding(
+            Severity.STOPS,
+            "schema trueup",
+            f"is not in good hands: {stranger}, and could run code of its own with the rights of "
+            f"the role {role}",
+            hint=STRANGER_HINT[0].upper() + STRANGER_HINT[1:] + ".",
         )
     if found["has_toolkit"] and not found["may_use_toolkit"]:
         yield Finding(
