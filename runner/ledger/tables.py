@@ -95,20 +95,54 @@ def find_stranger(connection: Connection[Any]) -> str:
     return "" if row is None else f"{row[0]} {row[1]}"
 
 
+_PUBLISHED = """
+SELECT p.pubname, s.slot_name
+FROM pg_catalog.pg_publication AS p
+CROSS JOIN pg_catalog.pg_replication_slots AS s
+WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+LIMIT 1
+"""
+PUBLISHED_HINT = (
+    "publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the subscriber"
+    " ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one"
+)
+
+
+def find_published(connection: Connection[Any]) -> str:
+    """The publication that would send the tables of trueup to a subscriber, and to whom.
+
+    Args:
+        connection: to the database.
+
+    Returns:
+        What is wrong with it; empty where there is none. Without a subscriber it does no harm.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_PUBLISHED).fetchone()
+    if row is None:
+        return ""
+    return (
+        f"the publication {row[0]} is FOR ALL TABLES: the subscriber of {row[1]} would stop at the"
+        " tables of trueup, which it has not"
+    )
+
+
 def require_own_schema(connection: Connection) -> None:
-    """Refuse a schema trueup that somebody else has a hand in.
+    """Refuse a schema trueup that somebody else has a hand in, or that a subscriber would meet.
 
     Args:
         connection: to the database, as the role that migrates.
 
     Raises:
-        LedgerError: naming the role and what it has.
+        LedgerError: naming the role and what it has, or the publication.
     """
     if stranger := find_stranger(connection):
         raise LedgerError(
             f"{stranger}, and could run code of its own with the rights of this role",
             hint=STRANGER_HINT,
         )
+    if published := find_published(connection):
+        raise LedgerError(published, hint=PUBLISHED_HINT)
 
 
 STRANGER_HINT = (

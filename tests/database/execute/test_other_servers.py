@@ -14,11 +14,13 @@ from support.runs import query, run_trueup, run_yoyo
 from support.variants import ODD, SHIPPED, MakeService, Service
 
 from runner.errors import LedgerError, StatementError
+from runner.postgres.embedded import FAST, start_server
 
 FOLDERS = {
     "online": [SHIPPED / "online", SHIPPED / "online" / "switch", SHIPPED / "online" / "contract"],
     "window": [SHIPPED / "window"],
 }
+LOOK = ("--service", str(SHIPPED))
 LAST = {"online": "contract", "window": "window"}
 FIRST = {"online": "0101_expand_toolkit", "window": "0601_window_toolkit"}
 NOT_FOR_YOYO = ("exit_on_error", "DateStyle")  # it goes on after an error; its driver reads times
@@ -155,13 +157,12 @@ def test_a_function_in_the_search_path_never_runs_with_our_rights(
     query(service.dsn, "GRANT CREATE, USAGE ON SCHEMA public TO mallory")
     with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as attacker:
         attacker.execute(TRAPS)
-    look = ("--service", str(SHIPPED))
-    run_trueup("check", "--no-statements", *look, dsn=service.dsn)
-    run_trueup("verify", *look, dsn=service.dsn)
-    run_trueup("apply", "--dry-run", *look, dsn=service.dsn)
+    run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    run_trueup("verify", *LOOK, dsn=service.dsn)
+    run_trueup("apply", "--dry-run", *LOOK, dsn=service.dsn)
     for strategy in ("online", "window"):
         service.up(LAST[strategy])
-        run_trueup("status", *look, dsn=service.dsn)
+        run_trueup("status", *LOOK, dsn=service.dsn)
         service.down(strategy)
         # yoyo has queries of its own, by the role's search_path: the files alone.
         for folder in FOLDERS[strategy]:
@@ -241,7 +242,7 @@ def test_a_schema_that_somebody_else_made_first_is_refused(
     with pytest.raises(LedgerError, match="mallory owns"):
         service.up("expand")
     assert query(service.dsn, "SELECT to_regclass('trueup.ledger')") == [(None,)]
-    checked = run_trueup("check", "--no-statements", "--service", str(SHIPPED), dsn=service.dsn)
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
     assert checked.returncode == 1
     assert "mallory owns" in " ".join(checked.stdout.split())
 
@@ -304,3 +305,90 @@ def test_nobody_attaches_a_function_of_ours_to_a_table(
                 "CREATE TRIGGER t BEFORE INSERT ON t"
                 " FOR EACH ROW EXECUTE FUNCTION trueup.request_sync()"
             )
+
+
+def test_a_table_that_a_subscription_fills_is_refused(make_service: MakeService) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute(
+            "CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p"
+            " WITH (connect = false, slot_name = NONE)"
+        )
+        # As if its publisher had told which tables there are.
+        admin.execute("SET allow_system_table_mods = on")
+        admin.execute(
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)"
+            " SELECT oid, 'models'::regclass, 'i' FROM pg_subscription WHERE subname = 's'"
+        )
+        try:
+            with pytest.raises(StatementError, match="a subscription fills it"):
+                service.up("expand")
+            checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+            assert "is filled by a subscription" in " ".join(checked.stdout.split())
+        finally:
+            admin.execute("DROP SUBSCRIPTION s")
+
+
+def test_a_publication_of_all_tables_is_refused_where_somebody_subscribes() -> None:
+    with (
+        start_server(settings=FAST | {"wal_level": "logical"}) as server,
+        psycopg.connect(server.dsn(), autocommit=True) as admin,
+    ):
+        admin.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+        admin.execute("SELECT pg_create_logical_replication_slot('subscriber', 'pgoutput')")
+        with pytest.raises(LedgerError, match="everything is FOR ALL TABLES"):
+            Service(server.dsn(), SHIPPED).up("expand")
+        with pytest.raises(psycopg.Error, match="everything would send tables of trueup"):
+            admin.execute((SHIPPED / "online" / "0101_expand_toolkit.sql").read_bytes())
+        admin.execute("SELECT pg_drop_replication_slot('subscriber')")
+        Service(server.dsn(), SHIPPED).up("expand")
+
+
+@pytest.mark.parametrize(
+    "copies", ["INSERT INTO log SELECT NEW.*", "EXECUTE 'INSERT INTO log SELECT ($1).*' USING NEW"]
+)
+def test_a_trigger_that_inserts_whole_rows_is_refused(
+    make_service: MakeService, copies: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, "CREATE TABLE log (LIKE models)")
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        body = f"BEGIN {copies}; RETURN NEW; END"
+        admin.execute(
+            f"CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$".encode()
+        )
+        admin.execute(
+            "CREATE TRIGGER log AFTER INSERT ON models FOR EACH ROW EXECUTE FUNCTION log()"
+        )
+    with pytest.raises(StatementError, match="inserts all columns of a row"):
+        service.up("expand")
+    assert query(service.dsn, "SELECT to_regclass('model')") == [(None,)]
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert checked.returncode == 1
+    assert "inserts all columns of a row" in " ".join(checked.stdout.split())
+
+
+def test_rows_that_are_hidden_are_refused(make_service: MakeService, mallory: str) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute("ALTER TABLE models OWNER TO mallory")
+        admin.execute("ALTER TABLE models ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    for folder, first in (("online", "0102_expand"), ("window", "0602_window")):
+        with psycopg.connect(service.dsn) as connection:
+            toolkit = next((SHIPPED / folder).glob("*toolkit.sql"))
+            connection.execute(toolkit.read_bytes())
+            connection.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trueup TO mallory")
+            connection.execute("SET ROLE mallory")
+            check = (SHIPPED / folder / f"{first}_model_check.sql").read_bytes()
+            with pytest.raises(psycopg.Error, match="row security hides rows") as refused:
+                connection.execute(check)
+            assert "BYPASSRLS" in (refused.value.diag.message_hint or "")
+            connection.rollback()
+
+
+def test_sessions_that_fire_no_trigger_are_told(make_service: MakeService) -> None:
+    service = make_service(ODD)
+    with set_for_database(service.dsn, {"session_replication_role": "replica"}):
+        checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert checked.returncode == 1
+    assert "fires no trigger" in " ".join(checked.stdout.split())
