@@ -15,9 +15,7 @@ from pyorm.enums import check_constraint
 from pyorm.errors import DeclarationError
 from pyorm.mapping import POSTGRESQL, SQLITE
 from pyorm.server_made import DEFAULT, GENERATED
-
-DECIMAL = "pyorm_decimal"
-"""The collation of numbers that SQLite keeps as text; pyorm.testing.sqlite_database knows it."""
+from pyorm.storage import DECIMAL
 
 
 def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:

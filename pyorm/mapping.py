@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -14,7 +15,7 @@ from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import InvalidValue
 from pyorm.rows import Make, batch_encoder, entity_encoder, row_maker
 from pyorm.server_made import ServerMade
-from pyorm.storage import Storage, postgres, sqlite, uuid_spellings
+from pyorm.storage import ARRAY, DECIMAL_ARRAY, Storage, postgres, sqlite, uuid_spellings
 
 E = TypeVar("E")
 
@@ -219,8 +220,13 @@ class TableMapping(Generic[E]):
     def compared(self, field: str) -> sql.Composable:
         """A column where its order counts: that of its text, under each contract."""
         storage = self.storages[field]
-        as_text = storage.as_text and not storage.is_array
-        return sql.SQL("{}::text").format(self.names[field]) if as_text else self.names[field]
+        if storage.as_text and not storage.is_array:
+            return sql.SQL("{}::text").format(self.names[field])
+        column = self.declared.column(field)
+        if self.backend == SQLITE and column.array:
+            collation = DECIMAL_ARRAY if column.python is Decimal else ARRAY
+            return sql.SQL("{} COLLATE {}").format(self.names[field], sql.Identifier(collation))
+        return self.names[field]
 
     def stored(self, field: str) -> sql.Composable:
         """A value that a row has in a field, as the row stores it."""

@@ -108,6 +108,11 @@ def source_for(declared: Declaration[E], on: Any, contract: Contract) -> Source[
     return looking[key]
 
 
+def forget_databases() -> None:
+    """Forget what was learned of databases by connections: one of that name may be another now."""
+    _by_database.clear()
+
+
 def _fixed_for(declared: Declaration[E], place: Literal["new", "sqlite"]) -> TableMapping[E]:
     key = declared.entity, place
     if key not in _fixed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,7 +17,7 @@ from pyorm.contract import Source, agree
 from pyorm.observe import OnQuery, Timed
 from pyorm.operation import Execute, ExecuteMany, OpenCursor, Operation, Outcome, Rollback, Step
 from pyorm.rows import Make
-from pyorm.storage import utc_text
+from pyorm.storage import ARRAY, DECIMAL, DECIMAL_ARRAY, utc_text
 from pyorm.violations import caused_by, violation_of_sqlite
 
 T = TypeVar("T")
@@ -52,14 +54,43 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
 )
 
 
+def _number(text: str) -> tuple[bool, Decimal]:
+    """What a numeric is ordered by: NaN is greater than all others, and equal to itself."""
+    number = Decimal(text)
+    return number.is_nan(), Decimal(0) if number.is_nan() else number
+
+
+def _by(key: Callable[[str], Any]) -> Callable[[str, str], int]:
+    def compare(a: str, b: str) -> int:
+        first, second = key(a), key(b)
+        return int(first > second) - int(first < second)
+
+    return compare
+
+
+COLLATIONS = {
+    DECIMAL: _by(_number),
+    # A float that is NaN is text among numbers, and greater.
+    ARRAY: _by(lambda text: [(isinstance(each, str), each) for each in json.loads(text)]),
+    DECIMAL_ARRAY: _by(lambda text: [_number(each) for each in json.loads(text)]),
+}
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Give a connection PostgreSQL's functions, and its order of what SQLite keeps as text."""
+    for name, arguments, function in FUNCTIONS:
+        connection.create_function(name, arguments, function)
+    for name, collation in COLLATIONS.items():
+        connection.create_collation(name, collation)
+
+
 class SqliteBackend:
     """Takes steps on a connection; what it begins it leaves open, as sqlite3 itself does."""
 
     def __init__(self, connection: sqlite3.Connection, *, on_query: OnQuery | None = None) -> None:
         self._connection = connection
         self._on_query = on_query
-        for name, arguments, function in FUNCTIONS:
-            connection.create_function(name, arguments, function)
+        prepare(connection)
 
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""

@@ -29,6 +29,10 @@ Check = Callable[[Any], Any]
 """Takes a value that is not None; returns what is stored, raises ValueError with the reason."""
 
 
+# The collations of what SQLite keeps as text and PostgreSQL orders by value.
+DECIMAL, ARRAY, DECIMAL_ARRAY = "pyorm_decimal", "pyorm_array", "pyorm_decimal_array"
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """How one column's values are stored.

@@ -34,6 +34,7 @@ import pytest
 
 from pyorm.errors import NotInstalled
 from pyorm.model_orchestration import Model, ProviderQuota, Request
+from pyorm.sources import forget_databases
 from pyorm.testing import lent
 from pyorm.testing.loaders import tables
 from pyorm.testing.server import Server
@@ -53,6 +54,12 @@ else:
 
 # pytest loads this module wherever pyorm is installed, with the extra or without it.
 HAS_PYTEST_POSTGRESQL = find_spec("pytest_postgresql") is not None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """The databases of tests have one name: what an earlier one taught holds for none after it."""
+    forget_databases()
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from decimal import Decimal
 from typing import Any
 
-from pyorm.ddl import DECIMAL, create_table
+from pyorm.ddl import create_table
 from pyorm.mapping import SQLITE
+from pyorm.sqlite import prepare
 
 
 def sqlite_database(*entities: type[Any]) -> sqlite3.Connection:
@@ -18,12 +18,7 @@ def sqlite_database(*entities: type[Any]) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.create_collation(DECIMAL, _compare_decimals)
+    prepare(connection)
     for entity in entities:
         connection.execute(create_table(entity, SQLITE))
     return connection
-
-
-def _compare_decimals(a: str, b: str) -> int:
-    first, second = Decimal(a), Decimal(b)
-    return (first > second) - (first < second)

@@ -113,11 +113,6 @@ class Executor:
                     else:
                         started = self._server_time()
                         self._attempt_autocommit(job, record, concurrent=concurrent)
-                except RunInterruptedError:
-                    if record is not None:
-                        with suppress(Error):
-                            self.recorder.failed(record, "stopped by the user or the system")
-                    raise
                 except _FailedError as failed:
                     advanced = record is not None and self._advanced(migration, started)
                     pause = patience.next_pause(advanced=advanced)
@@ -256,6 +251,8 @@ class Executor:
         self, error: BaseException, job: Job, statement: Statement | None
     ) -> BaseException:
         if isinstance(error, KeyboardInterrupt):
+            # Its record stays STARTED: the statement may have been done when the signal came, and
+            # then the next run meets an index that it must know for its own.
             return self._interrupted(job)
         if not isinstance(error, Error):
             return error

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 
 import psycopg
 
-Kind = Literal["kill", "term", "disconnect", "terminate", "none"]
+Kind = Literal["kill", "term", "answered", "disconnect", "terminate", "none"]
 _SECONDS = 60
 
 
@@ -32,9 +32,10 @@ class Order:
     Args:
         arguments: of the trueup command.
         dsn: the database.
-        fault: kill and term are signals to the run; disconnect cuts its socket; terminate ends
-            its session from the server's side.
-        at: the round trip before which it happens, from 0.
+        fault: kill and term are signals to the run; answered is a term that comes together with the
+            server's answer; disconnect cuts its socket; terminate ends its session from the
+            server's side.
+        at: the round trip before which it happens, from 0; answered happens after it.
     """
 
     arguments: list[str]
@@ -119,9 +120,12 @@ class _Counter:
 
         def wait(connection: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:
             name = connection.info.parameter_status("application_name") or ""
-            if name.startswith("trueup-") and not name.endswith(" observer"):
-                counter.before_call(connection)
-            return counter._wait(connection, *arguments, **options)
+            counted = name.startswith("trueup-") and not name.endswith(" observer")
+            due = counted and counter.before_call(connection)
+            answer = counter._wait(connection, *arguments, **options)
+            if due and counter._order.fault == "answered":
+                os.kill(os.getpid(), signal.SIGTERM)
+            return answer
 
         def execute_file(executor: Executor, *arguments: Any) -> None:
             if counter._first_file < 0:
@@ -131,12 +135,12 @@ class _Counter:
         psycopg.Connection.wait = wait  # type: ignore[method-assign,assignment]
         Executor.execute = execute_file  # type: ignore[method-assign,assignment]
 
-    def before_call(self, connection: psycopg.Connection[Any]) -> None:
+    def before_call(self, connection: psycopg.Connection[Any]) -> bool:
         due = self._calls == self._order.at
         self._calls += 1
         os.pwrite(self._told, json.dumps([self._first_file, self._calls]).encode(), 0)
         if not due:
-            return
+            return False
         match self._order.fault:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -150,6 +154,7 @@ class _Counter:
                     other.execute(
                         "SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid]
                     )
+        return True
 
 
 def _child(order: Order, told: int, errors: int) -> None:

@@ -44,10 +44,10 @@ CASES = ALL if COMPLETE else REDUCED
 
 
 def faults_at(call: int, first_file: int) -> tuple[Kind, ...]:
-    """What happens before a call."""
+    """What happens before a call, or with its answer."""
     if not COMPLETE:
         return ("kill",) if call >= first_file else ("disconnect",)
-    return ("kill", "term", "disconnect" if call % 2 else "terminate")
+    return ("kill", "term", "answered", "disconnect" if call % 2 else "terminate")
 
 
 class Walk:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import pytest
+from support.databases import DatabaseFactory
 from support.processes import eventually
-from support.runs import query, start_trueup
+from support.runs import applied, query, start_trueup
 from support.variants import Service
 
+from faults.failing_runs import FailingRuns, Order
 from faults.outcome import State, assert_at_rest, assert_same, state_of
 
 FILE = "0301_enforce_model_pkey"
@@ -25,6 +28,20 @@ BUILDS: LiteralString = """
 @pytest.fixture(scope="module")
 def expected(make_expected: Callable[[str], State]) -> State:
     return make_expected(FILE)
+
+
+@pytest.fixture
+def make_service(
+    database_factory: DatabaseFactory, load: Callable[[str], None], service_folder: Path
+) -> Callable[[], Service]:
+    """Makes databases where the index is the next file."""
+
+    def make() -> Service:
+        service = Service(database_factory(load), service_folder)
+        service.apply("online", "backfill")
+        return service
+
+    return make
 
 
 @pytest.mark.parametrize("how", ["cancel", "terminate", "kill", "term"])
@@ -54,3 +71,25 @@ def test_an_index_that_was_not_built_to_its_end_is_built_again(
     service.apply("online", FILE)
     assert_same(expected, state_of(service))
     assert_at_rest(service.dsn)
+
+
+def test_an_index_that_was_ready_when_the_run_was_stopped_is_built_again(
+    make_service: Callable[[], Service], expected: State, failing_runs: FailingRuns
+) -> None:
+    at, service = 0, make_service()
+    while not stop_with_answer(failing_runs, service, at):
+        at += 1
+    service = make_service()  # one that no other run has begun to build
+    assert stop_with_answer(failing_runs, service, at)
+    assert applied(service.dsn)[-1] != FILE
+    service.apply("online", FILE)
+    assert_same(expected, state_of(service))
+    assert_at_rest(service.dsn)
+
+
+def stop_with_answer(runs: FailingRuns, service: Service, at: int) -> bool:
+    """Stop a run with the answer to one of its calls; whether the index was built by it."""
+    arguments = ["apply", "--service", str(service.folder), "--to", FILE]
+    stopped = runs.run(Order(arguments, service.dsn, "answered", at))
+    assert stopped.exit_code == 130, stopped.errors
+    return query(service.dsn, "SELECT to_regclass('public.model_pkey') IS NOT NULL") == [(True,)]

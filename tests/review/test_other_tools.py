@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.databases import DatabaseFactory
+from support.processes import eventually
 from support.runs import query, run_trueup
 
 from runner.errors import LedgerError, MigrationFileError, UsageError
 from runner.layouts.migrations import read_migrations
+from runner.postgres.connect import connect
+from runner.postgres.plain import Allowance
 from runner.review.plan import make_plan
 from runner.review.rehearse import Options, rehearse
+from runner.review.rehearse.run import run_file
 
 CREATE = "CREATE TABLE public.shop (id bigint PRIMARY KEY);\n"
 ADD = "ALTER TABLE public.shop ADD COLUMN note text;\n"
@@ -216,3 +221,31 @@ def test_the_command_takes_any_layout(tmp_path: Path) -> None:
     done = run_trueup("plan", "--sources", str(tmp_path), "--layout", "word")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no layout 'word'" in done.stderr
+
+
+def test_what_a_file_without_a_transaction_committed_is_not_done_again(
+    tmp_path: Path, database_factory: DatabaseFactory
+) -> None:
+    dsn = database_factory()
+    query(dsn, CREATE)
+    query(dsn, "CREATE TABLE public.seen (at timestamptz)")
+    (tmp_path / "1_a.sql").write_text(
+        "-- +goose NO TRANSACTION\n-- +goose Up\n"
+        f"INSERT INTO public.seen VALUES (now());\n{ADD}-- +goose Down\n{DROP}",
+        encoding="utf-8",
+    )
+    (migration,) = read_migrations([tmp_path])
+    with connect(dsn, application_name="holder") as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE public.shop IN ACCESS SHARE MODE")
+        running = pool.submit(run_file, dsn, migration, "up", Allowance())
+        waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> %s"
+        backend = holder.info.backend_pid
+        eventually(lambda: bool(query(dsn, "TABLE public.seen")))
+        eventually(lambda: bool(holder.execute(waits, [backend]).fetchall()))
+        eventually(lambda: not holder.execute(waits, [backend]).fetchall())
+        holder.execute("COMMIT")
+        ran = running.result(timeout=60)
+    assert ran.attempts > 1
+    assert query(dsn, "SELECT count(*) FROM public.seen") == [(1,)]
+    assert len(ran.traces) == 2

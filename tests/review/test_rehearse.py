@@ -249,7 +249,6 @@ def test_each_hazard_of_a_hand_made_project_is_found(hazardous: Certificate) -> 
     assert filled is not None
     update = filled.statements[1]
     assert update.dead_tuples == 2000
-    assert update.per_million is not None
     # The lock of the first statement lasts through the UPDATE and the index.
     (lock,) = filled.statements[0].locks
     assert lock.mode == "ACCESS EXCLUSIVE"

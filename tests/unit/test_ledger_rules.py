@@ -32,6 +32,13 @@ def test_good_files_pass(tmp_path: Path) -> None:
     check_files(read_migrations([tmp_path]))
 
 
+def test_statements_that_yoyo_sends_together_pass(tmp_path: Path) -> None:
+    write_migration(
+        tmp_path, "0001_expand_a", "COMMENT ON TABLE a IS 'C:\\';\nSELECT E'a\\'b; %s';"
+    )
+    check_files(read_migrations([tmp_path]))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -53,16 +60,15 @@ def test_good_files_pass(tmp_path: Path) -> None:
         ("\ufeff-- transactional: false\nSELECT 1;", "1: a byte-order mark"),
         ("-- only a comment\n", "1: the file holds no statement"),
         ("SELECT 'never ends;", "1: the string never ends"),
-        ("SELECT 1 /* /* */ ; */;\nSELECT 4;", "yoyo would split this statement"),
-        ("SELECT 'C:\\';\nSELECT ';';", "yoyo would split this statement"),
+        ("SELECT 1 /* /* */ ; */;\nSELECT 4;", "1: yoyo would split this statement"),
+        ("SELECT 'C:\\';\nSELECT ';';", "1: yoyo would split this statement"),
+        ("SELECT 1;\nSELECT 'C:\\', 'a;b';\nSELECT 2;", "2: yoyo would split this statement"),
     ],
 )
 def test_a_forward_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     write_migration(tmp_path, "0001_expand_a", "SELECT 1;")
     (tmp_path / "0001_expand_a.sql").write_text(text, encoding="utf-8")
-    assert f"0001_expand_a.sql:{message}" in refusal(tmp_path).replace(
-        "sql:2: yoyo would", "sql:yoyo would"
-    ).replace("sql:1: yoyo would", "sql:yoyo would")
+    assert f"0001_expand_a.sql:{message}" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -180,3 +186,27 @@ def test_the_shipped_files_pass() -> None:
         online = legacy.with_name("online")
         sources = dict.fromkeys([legacy, online, online / "switch", folder])
         check_files(read_migrations(sources))
+
+
+def test_each_folder_counts_in_its_own_way(tmp_path: Path) -> None:
+    """A project's own ids, dotted or of few digits, beside generated ones in one yoyo.ini."""
+    for name in ("1.2.0-towns", "2.0.0-members", "202401051200_a", "20250101_b"):
+        write_migration(tmp_path / "own", name, "SELECT 1;")
+    write_migration(tmp_path / "online", "0101_expand_a", "SELECT 1;")
+    found = read_migrations([tmp_path / "own", tmp_path / "online"])
+    assert [m.id for m in found][-2:] == ["20250101_b", "0101_expand_a"]
+
+
+def test_lines_within_strings_are_data(tmp_path: Path) -> None:
+    """A file that stores other tools' files, or a recipe with keys of its own."""
+    rows = (
+        "'Package: a\nDepends: libc6\ntransactional: no\n'",
+        "$y$\njob: build\ndepends:\n  - compile\n-- migrate:down\n$y$",
+        "E'it\\'s\n-- depends: 0000_none\n'",
+    )
+    seed = "\n".join(f"INSERT INTO t VALUES ({row});" for row in rows)
+    write_migration(tmp_path, "0001_a", seed, seed)
+    check_files(read_migrations([tmp_path]))
+    # The same line outside of them is still one that yoyo ignores.
+    write_migration(tmp_path, "0001_a", f"{seed}\n-- depends: 0000_none\n", "SELECT 1;")
+    assert "yoyo ignores 'depends' here" in refusal(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.ledger.scanner import ScanError, split
+from runner.ledger.yoyo_split import INSTEAD, MISREAD, misread_by_yoyo
 from runner.lint import tree
 from runner.lint.model import Hit, Rule
 
@@ -27,27 +27,8 @@ _MISLEADING = re.compile(r"/\*(?:(?!\*/).)*/\*|\\'|BEGIN\s+ATOMIC", re.DOTALL | 
 
 
 def _split_elsewhere(script: Script) -> Iterator[Hit]:
-    import sqlparse
-
-    expected = iter(split(script.content))
-    for piece in sqlparse.split(script.content):
-        try:
-            parts = split(piece)
-        except ScanError:
-            parts = None
-        if parts == []:
-            continue
-        # Several in one piece are sent together, and the server takes them apart.
-        for part in parts or (None,):
-            statement = next(expected, None)
-            if part is None or statement is None or part.text != statement.text:
-                yield Hit(
-                    "yoyo would split this statement at another place than PostgreSQL does",
-                    offset=statement.offset if statement else 0,
-                    instead="-- no backslash before a quote: E'C:\\\\' in place of 'C:\\';\n"
-                    "-- no comment inside a comment",
-                )
-                return
+    if statement := misread_by_yoyo(script.content):
+        yield Hit(MISREAD, offset=statement.offset, instead=f"-- {INSTEAD}")
 
 
 def _check(context: Context) -> Iterator[Hit]:

@@ -41,6 +41,7 @@ def run(
     output: Path,
     record: bool,
     sign_key: Path | None,
+    statements: tuple[Path, ...],
 ) -> bool:
     """Rehearse, write the certificate, and tell.
 
@@ -54,6 +55,7 @@ def run(
         output: the certificate's file.
         record: keep it in the live database too.
         sign_key: the file of the key to sign it with.
+        statements: files of what clients send.
 
     Returns:
         Whether it passed.
@@ -62,7 +64,9 @@ def run(
         raise UsageError("--record keeps the certificate in a database, and none is named")
     certificates.require_writable(output)
     key = signing.read_key(sign_key)
-    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit)
+    options = Options(
+        *(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit, statements)
+    )
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
             dsn,

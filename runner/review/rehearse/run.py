@@ -13,6 +13,7 @@ from runner.errors import LockedError, TrueupError
 from runner.execute.executor import Job
 from runner.execute.failure import statement_error
 from runner.execute.retry import Patience, retryable
+from runner.ledger.concurrent_index import drop_index, find_invalid_index
 from runner.postgres import trace
 from runner.postgres.connect import connect
 from runner.postgres.trace import Trace, Tracer
@@ -93,11 +94,13 @@ def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowanc
     """
     job = Job.of(migration, "APPLY" if direction == "up" else "ROLLBACK")
     patience = Patience(DEADLINE)
+    done: list[tuple[float, Trace]] = []
     while True:
         # yoyo gives each file a new connection too.
         with connect(dsn, application_name=_NAME, settings=_SETTINGS) as connection:
             names = relation_names(connection)
-            attempt = _Attempt(dsn, connection, job, allowance)
+            # What a file commits statement by statement is not done again.
+            attempt = _Attempt(dsn, connection, job, allowance, () if job.transactional else done)
             try:
                 begun = time.monotonic()
                 attempt.run()
@@ -106,6 +109,7 @@ def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowanc
                 pause = patience.next_pause() if retryable(error) else None
                 if pause is None:
                     raise attempt.explained(error) from error
+                done = attempt.done
             else:
                 return FileRun(
                     migration,
@@ -114,7 +118,7 @@ def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowanc
                     ended,
                     patience.attempts + 1,
                     job.statements,
-                    tuple(attempt.traces),
+                    tuple(traced for _, traced in attempt.done),
                     tuple(attempt.held()),
                     attempt.commit,
                     {name: oid for oid, name in names.items()},
@@ -137,13 +141,18 @@ def relation_names(connection: Connection[Any]) -> dict[int, str]:
 
 class _Attempt:
     def __init__(
-        self, dsn: str, connection: Connection[Any], job: Job, allowance: Allowance
+        self,
+        dsn: str,
+        connection: Connection[Any],
+        job: Job,
+        allowance: Allowance,
+        done: Sequence[tuple[float, Trace]],
     ) -> None:
         self._dsn, self._connection, self._job = dsn, connection, job
         self._tracer = Tracer(connection, allowance)
         self._statement = job.statements[0] if job.statements else None
-        self._starts: list[float] = []
-        self.traces: list[Trace] = []
+        # When each statement began, in seconds since the file did, and what it did.
+        self.done = list(done)
         self.commit = 0.0
 
     def run(self) -> None:
@@ -153,13 +162,16 @@ class _Attempt:
         if inside:
             self._connection.execute("BEGIN")
             tracer.begin()
-        for statement in self._job.statements:
+        for statement in self._job.statements[len(self.done) :]:
             self._statement = statement
-            self._starts.append(time.monotonic() - origin)
+            start = time.monotonic() - origin
             if inside:
-                self.traces.append(tracer.run(statement.text))
+                traced = tracer.run(statement.text)
             else:
-                self.traces.append(tracer.run_outside(statement.text, self._dsn))
+                if index := find_invalid_index(self._connection, statement):
+                    drop_index(self._connection, index)
+                traced = tracer.run_outside(statement.text, self._dsn)
+            self.done.append((start, traced))
         begun = time.perf_counter()
         if inside:
             self._connection.execute("COMMIT")
@@ -168,11 +180,11 @@ class _Attempt:
     def held(self) -> list[Held]:
         """Each lock's time: to COMMIT in a transaction, without what the tracing took."""
         found = []
-        for index, (start, done) in enumerate(zip(self._starts, self.traces, strict=True)):
-            rest = sum(t.seconds for t in self.traces[index:]) + self.commit
-            for lock in done.locks:
+        for index, (start, traced) in enumerate(self.done):
+            rest = sum(later.seconds for _, later in self.done[index:]) + self.commit
+            for lock in traced.locks:
                 if not lock.new:
-                    seconds = lock.held if done.sampled else rest
+                    seconds = lock.held if traced.sampled else rest
                     found.append(Held(index, lock.relation, lock.mode, start, seconds))
         return found
 

@@ -97,12 +97,6 @@ def models(connection: psycopg.Connection[Any]) -> Repository[Model]:
     return Repository(Model, connection, contract="auto")
 
 
-@pytest.fixture(autouse=True)
-def nothing_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The databases of tests have one name: what an earlier one taught holds for none after it."""
-    monkeypatch.setattr("pyorm.sources._by_database", {})
-
-
 @pytest.fixture
 def look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call looks, so that a test need not wait for the next look."""

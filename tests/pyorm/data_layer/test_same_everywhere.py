@@ -101,7 +101,9 @@ BAD = st.sampled_from(sorted(WRONG)).flatmap(
 # One in five is refused for one field.
 FIELDS = st.tuples(GOOD, st.one_of(*[st.just({})] * 4, BAD)).map(lambda two: two[0] | two[1])
 KEYS = st.sampled_from([UUID(int=n) for n in range(3)])
-ORDERS = st.sampled_from([(), ("mood",), ("-at",), ("at", "-mood"), ("-mood", "at")])
+ORDERS = st.sampled_from(
+    [(), ("mood",), ("-at",), ("at", "-mood"), ("-mood", "at"), ("moods",), ("-words", "amount")]
+)
 
 
 @st.composite
@@ -117,6 +119,16 @@ def filters(draw: st.DrawFn) -> dict[str, Any]:
             functions += [at_least, above, at_most, below, one_of]
         wanted[field] = draw(st.sampled_from(functions))(value)
     return wanted
+
+
+@entity("measure")
+class Measure:
+    id: int
+    amount: Decimal
+    amounts: list[Decimal]
+    ratios: list[float]
+
+    def __fields__(self, **fields: Any) -> None: ...
 
 
 class Places(RuleBasedStateMachine):
@@ -209,3 +221,29 @@ def test_each_place_gives_the_same(
     phases = (Phase.explicit, Phase.reuse, Phase.generate)
     chosen = settings(max_examples=60, stateful_step_count=20, deadline=None, phases=phases)
     run_state_machine_as_test(Places, settings=chosen)
+
+
+@pytest.mark.parametrize("field", ["amount", "amounts", "ratios"])
+def test_numbers_and_lists_of_them_are_ordered_alike(
+    database_factory: DatabaseFactory, field: str
+) -> None:
+    numbers = ["10", "NaN", "9", "-Infinity", "9.0", "-2.5", "Infinity"]
+    rows = [Measure(id=len(numbers), amount=Decimal(0), amounts=[], ratios=[])]
+    for n, text in enumerate(numbers):
+        amounts = [Decimal(9), Decimal(text)]
+        rows.append(Measure(id=n, amount=Decimal(text), amounts=amounts, ratios=[float(text)]))
+    found = []
+    with psycopg.connect(database_factory(), autocommit=True) as connection:
+        connection.execute(create_table(Measure).encode())
+        for on in (connection, sqlite_database(Measure)):
+            measures: Repository[Measure] = Repository(Measure, on)
+            measures.add_many(rows)
+            wanted = [[row.id for row in measures.find(order=[field, "-id"])]]
+            page = measures.page(order=field, limit=5)
+            wanted.append([row.id for row in measures.page(page.next, order=field).items])
+            for row in rows if field == "amount" else ():
+                for compare in (above, at_least, below, at_most):
+                    asked = compare(row.amount)
+                    wanted.append([m.id for m in measures.find(order="id", amount=asked)])
+            found.append(wanted)
+    assert found[0] == found[1]

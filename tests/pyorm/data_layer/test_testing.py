@@ -138,6 +138,44 @@ def test_serves_the_service(request, phase):
     assert "5 passed" in (said := run(tmp_path, files, **on_server)), said
 
 
+def test_what_one_test_taught_of_its_database_does_not_hold_for_the_next(
+    tmp_path: Path, on_server: dict[str, str]
+) -> None:
+    conftest = f"""
+import pytest
+from pyorm.testing import migrated
+
+SERVICE = {str(ROOT / "sql/model_orchestration")!r}
+
+@pytest.fixture(scope="session")
+def pyorm_load():
+    return [migrated(SERVICE, to="baseline")]
+"""
+    tests = """
+import psycopg
+import pytest
+from conftest import SERVICE
+from psycopg.conninfo import conninfo_to_dict
+from pyorm import Model, ModelProvider, Repository, contract
+from pyorm.testing import migrated
+
+@pytest.mark.parametrize("to", ["contract", "baseline", "contract"])
+def test_serves_the_service(pyorm_postgres, to, monkeypatch):
+    monkeypatch.setattr(contract, "LOOK_AGAIN", 3600.0)
+    if to == "contract":
+        place = {"user": None, "password": None} | conninfo_to_dict(pyorm_postgres)
+        migrated(SERVICE)(**place)
+    with psycopg.connect(pyorm_postgres, autocommit=True) as connection:
+        told = []
+        models = Repository(Model, connection, contract="auto", on_query=told.append)
+        added = models.add(Model(model_id="m", provider=ModelProvider.OPENAI, capabilities=[]))
+        assert models.find(id=added.id) == [added]
+        assert [query.error for query in told if query.error] == []
+"""
+    files = {"conftest.py": conftest, "test_phases.py": tests}
+    assert "3 passed" in (said := run(tmp_path, files, **on_server)), said
+
+
 def test_a_service_brings_its_own_schema(tmp_path: Path, on_server: dict[str, str]) -> None:
     conftest = """
 from pathlib import Path

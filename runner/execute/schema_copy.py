@@ -146,7 +146,7 @@ def _pg_dump(major: int) -> Path:
             return program
     raise RehearsalError(
         f"there is no pg_dump for PostgreSQL {major}",
-        hint="install the client programs, or rehearse on the files alone, with no database named",
+        hint="install the client programs of that version, or name a server with --scratch",
     )
 
 
