@@ -5,7 +5,7 @@
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
 --          instant
--- depends: 0509_contract_request_pkey_again
+-- depends: 0509_contract_requests_pkey_back
 
 SET LOCAL lock_timeout = '200ms';
 
