@@ -31,7 +31,6 @@ from runner.generate.statement import (
     comment_on_constraint,
     lock,
     plain,
-    setting,
 )
 from runner.generate.text import text
 from runner.generate.unit import Unit
@@ -146,8 +145,8 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
+        [sync.nobody_elses(t)],
         plain(
-            f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;",
             f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
             f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
             f"    {condition}\n)\n{execute}",
@@ -228,6 +227,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         is_null=not anchor.not_null,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
+        names_operators=t.names_operators,
     )
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
@@ -270,7 +270,6 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         rollback=[
             [
                 BRIEFLY,
-                setting("row_security", "off"),
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
                     f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",

@@ -7,6 +7,8 @@
 --          instant
 -- depends: 0509_contract_requests_pkey_back
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.model
