@@ -16,15 +16,18 @@ from psycopg.conninfo import make_conninfo
 
 from runner.catalog import read_catalog
 from runner.errors import StandardError
-from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.connect import OURS, connect, parse_dsn
 from runner.postgres.scratch import ScratchServer, scratch_server
 from runner.postgres.supervise import bare_environment, confine
 from runner.preflight.reading import read_only
 from runner.propose.fit import fit
 from runner.propose.stand_ins import is_of_roles, without_uuid_ossp
+from runner.standard.documents import read_documents
 from runner.standard.evidence import read_evidence
+from runner.standard.joined import read_joins
+from runner.standard.keys import settle, tables_of, tied_columns, uuid_verdicts
 from runner.standard.load import shared_enums
-from runner.standard.propose import propose
+from runner.standard.propose import Found, propose
 
 _MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
 _MOST_SHOWN = 10
@@ -71,7 +74,7 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
     """
     enums = shared_enums(wishes.enums_module) if wishes.enums_module else []
     with (
-        connect(dsn, application_name="trueup propose") as connection,
+        connect(dsn, application_name="trueup propose", settings=OURS) as connection,
         read_only(connection, "propose"),
     ):
         catalog = read_catalog(connection, wishes.schemas)
@@ -82,10 +85,15 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
                     hint="Name another one with --schema, or another database with --dsn.",
                 )
         evidence, unread = read_evidence(connection, catalog, scan=scan)
+        ties = tied_columns(catalog)
+        verdicts = uuid_verdicts(tables_of(catalog), catalog, evidence, ties)
+        joins = read_joins(connection, catalog, verdicts) if scan else {}
+        documents = read_documents(connection, catalog) if scan else {}
+    uuids, ties = settle(verdicts, joins, ties, read=scan)
     proposal = propose(
         wishes.service,
         catalog,
-        evidence,
+        Found(evidence, uuids, ties, documents),
         enums=enums,
         enums_module=wishes.enums_module,
         words=wishes.words,
@@ -245,7 +253,7 @@ def _require_restrict(command: list[str], options: dict[str, Any]) -> None:
 
 
 def _has_uuid_ossp(dsn: str) -> bool:
-    with connect(dsn, application_name="trueup propose") as connection:
+    with connect(dsn, application_name="trueup propose", settings=OURS) as connection:
         found = connection.execute(
             "SELECT FROM pg_available_extensions WHERE name = 'uuid-ossp'"
         ).fetchone()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal, rows
+from runner.generate.kinds import reversal, rows, same
+from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.postgres.locks import LockMode
@@ -31,9 +32,9 @@ def expand(t: TableChange) -> list[Paragraph]:
         note="The compat view: the old name, the old columns in their old order.",
     )
     defaults = [
-        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.old_default};"
+        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {given};"
         for c in t.columns
-        if c.old_default is not None
+        if (given := c.old_default or c.type_default) is not None
     ]
     stand_in = f"CALL trueup.stand_in({quote_literal(old)}, {quote_literal(new)});"
     pairs = [(cut, name) for cut, name in cut_names(t, "__old")]
@@ -89,6 +90,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         cost=f"reads {t.new.name} once" if t.columns else "none",
         undo="instant",
         body=[
+            [same.require(t, At.SWITCHED)],
             [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
             [BRIEFLY],
             [

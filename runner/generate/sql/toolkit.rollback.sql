@@ -23,12 +23,14 @@ BEGIN
     DROP TABLE trueup.odometer;
 {% endif %}
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_as_many;
+    DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
@@ -41,6 +43,11 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
+    DROP PROCEDURE trueup.require_settings;
+    DROP PROCEDURE trueup.fix_settings;
+    DROP FUNCTION trueup.to_set;
     DROP TABLE trueup.progress;
 
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN
