@@ -9,7 +9,7 @@ WORKERS ?= 2
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix lint format sync bench constraints clean
+.PHONY: help demo test test-matrix real lint format sync bench constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -26,6 +26,9 @@ test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that
 
 test-faults: $(STAMP) ## end runs at every boundary of every file, in every way (minutes)
 	@FAULTS=full $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults
+
+real: $(STAMP) ## bring applications from PyPI there and back (minutes; ONLY=name for one)
+	@PYTHONPATH=tests $(BIN)/python -m real $(ONLY)
 
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check
