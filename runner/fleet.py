@@ -17,6 +17,8 @@ from pathlib import Path
 from runner.config import DSN_VARIABLES
 from runner.errors import UsageError
 
+UNDER_WAY = 6  # verify: nothing is wrong, and a phase is left
+
 
 @dataclass(frozen=True)
 class Member:
@@ -52,9 +54,21 @@ class Result:
 
 def describe(result: Result, width: int) -> str:
     """What became of a database as a line of text, its name as wide as the widest."""
-    standing = {None: "left", 0: "done"}.get(result.exit_code, "failed")
+    standing = {None: "left", 0: "done", UNDER_WAY: "under way"}.get(result.exit_code, "failed")
     line = f"{result.name:<{width}}  {standing:<6}  {result.seconds:6.1f} s"
     return f"{line}  {result.message}"
+
+
+def sum_up(results: Sequence[Result]) -> tuple[str, int]:
+    """All results as a line of text and an exit code: 0 when all are done, 6 when none failed."""
+    done = sum(result.exit_code == 0 for result in results)
+    under_way = sum(result.exit_code == UNDER_WAY for result in results)
+    line = f"fleet: {done} of {len(results)} databases done"
+    if under_way:
+        line += f", {under_way} under way"
+    if done == len(results):
+        return line, 0
+    return line, UNDER_WAY if done + under_way == len(results) else 1
 
 
 def read_fleet(path: Path) -> list[Member]:
@@ -135,7 +149,7 @@ def run_fleet(
     try:
         for member in [m for m in members if m.canary]:
             take(runs.run(member))
-            if results[member.name].exit_code:
+            if results[member.name].exit_code not in (0, UNDER_WAY):
                 for rest in members:
                     if rest.name not in results:
                         take(Result(rest.name, None, f"not begun: {member.name} failed", 0.0))

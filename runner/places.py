@@ -110,6 +110,24 @@ def tables_of_unit(standard: Path, table: str) -> frozenset[tuple[str, ...]]:
     return tables_of(found, unit_of(found, table))
 
 
+def online_files(standard: Path, table: str | None = None) -> tuple[Migration, ...]:
+    """The files of the online strategy beside a standard.toml; none where there are none yet.
+
+    Args:
+        standard: the standard.toml of a service's folder.
+        table: leave it at the unit of this table, by its old or new name.
+    """
+    if not any((standard.parent / "online").glob("*.sql")):
+        return ()
+    from runner.ledger.units import unit_of
+
+    found = _read(config.resolve_sources((), str(standard.parent), {}, "online"))
+    if table is None:
+        return found
+    unit = unit_of(found, table)
+    return tuple(m for m in found if m.id in unit.files | unit.shared)
+
+
 def folders_to_lint(
     *, config_path: Path | None, service: str | None, sources: tuple[str, ...]
 ) -> list[Path]:

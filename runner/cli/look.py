@@ -15,46 +15,57 @@ from runner.cli.root import cli, on_fleet, options, print_json
 
 @cli.command()
 @on_fleet
-@options("standard", "unit", "dsn", "config", "service", "sources", "json")
-def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: Any) -> None:
+@options("statements")
+@click.option("--no-statements", is_flag=True, help="Do not try what clients send.")
+@click.option("--scratch", metavar="DSN", help="A server to try it on; else the embedded one.")
+@options("standard", "unit", "all", "dsn", "config", "service", "sources", "json")
+def check(
+    standard_path: Path | None,
+    unit: str | None,
+    statements: tuple[Path, ...],
+    no_statements: bool,
+    scratch: str | None,
+    everything: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
     """Find everything that would stop the conversion, before anything is changed.
 
     Reads each table once, in one read-only transaction: unknown values, ids that are no uuid or
-    become the same, orphans; then what depends on the tables, and what the role may not do.
-    Each finding comes with its rows, samples and the query that shows them. Exits with 1 when
-    anything stops the conversion. Run it as the role that will migrate.
+    become the same, orphans; then what depends on the tables, and what the role may not do. Then
+    it tries what clients have sent on a scratch copy of the schema: now, after expand, after the
+    switch. Exits with 1 when anything stops the conversion. Run it as the role that will migrate.
 
     \b
     Example:
       trueup check --service model_orchestration
+      trueup check --service model_orchestration --statements postgresql.log --all
       trueup check --service model_orchestration --json | jq '.findings[].sql'
     """
     from rich.console import Console
 
-    from runner.postgres.connect import connect
-    from runner.preflight import check
+    from runner.preflight.command import check_service
     from runner.preflight.render import as_json as report_as_json
     from runner.preflight.render import print_report
     from runner.standard import load_standard
 
     dsn, path = places.locate_standard(standard_path, **where)
     standard = load_standard(path)
-    chosen = standard.of(places.tables_of_unit(path, unit)) if unit else standard
-    with (
-        connect(dsn, application_name="trueup check") as connection,
-        Console(stderr=True).status("reading the catalog") as status,
-    ):
-        report = check(
-            connection,
-            chosen,
+    with Console(stderr=True).status("reading the catalog") as status:
+        report = check_service(
+            dsn,
+            standard.of(places.tables_of_unit(path, unit)) if unit else standard,
             folder=path.parent,
             whole=standard,
-            on_table=lambda name: status.update(f"reading {name}"),
+            migrations=places.online_files(path, unit),
+            statements=None if no_statements else statements,
+            scratch=scratch,
+            listener=status.update,
         )
     if as_json:
         print_json(report_as_json(report))
     else:
-        print_report(report, Console())
+        print_report(report, Console(), everything=everything)
     if not report.ready:
         sys.exit(1)
 
@@ -64,13 +75,14 @@ def check(standard_path: Path | None, unit: str | None, as_json: bool, **where: 
 @options("standard")
 @click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
 @click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")
-@options("unit", "dsn", "config", "service", "sources", "strategy", "json")
+@options("unit", "all", "dsn", "config", "service", "sources", "strategy", "json")
 def verify(
     standard_path: Path | None,
     unit: str | None,
     drift: bool,
     scratch: str | None,
     strategy: str,
+    everything: bool,
     as_json: bool,
     **where: Any,
 ) -> None:
@@ -78,7 +90,8 @@ def verify(
 
     Reads the catalog only, and does not care who brought the database there: names, types,
     CHECKs against their enums, defaults, keys, indexes, grants, leftovers. While both contracts
-    live it tells which phase still has to do what. Exits with 1 unless the distance is 0.
+    live it tells which phase still has to do what. Exits with 0 when the distance is 0, with 6
+    while all that is left is left for a phase, with 1 when something is wrong or nothing is begun.
 
     With --drift the applied files are run on a scratch database, and what was changed past them
     is listed object by object.
@@ -105,7 +118,7 @@ def verify(
         return
     from rich.console import Console
 
-    from runner.postgres.connect import connect
+    from runner.postgres.connect import OURS, connect
     from runner.standard import load_standard
     from runner.verify import verify
     from runner.verify.render import as_json as verification_as_json
@@ -115,18 +128,18 @@ def verify(
     standard = load_standard(path)
     if unit:
         standard = standard.of(places.tables_of_unit(path, unit))
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         verification = verify(connection, standard)
     if as_json:
         print_json(verification_as_json(verification))
     else:
-        print_verification(verification, Console())
-    if not verification.at_standard:
-        sys.exit(1)
+        print_verification(verification, Console(), everything=everything)
+    if verification.exit_code:
+        sys.exit(verification.exit_code)
 
 
 @cli.command()
-@click.option("--rows", default=200_000, show_default=True, help="How many requests it has.")
+@click.option("--rows", default=100_000, show_default=True, help="How many requests it has.")
 @click.option("--keep", is_flag=True, help="Leave the server running, and print how to use it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def demo(rows: int, keep: bool, as_json: bool) -> None:
@@ -134,7 +147,8 @@ def demo(rows: int, keep: bool, as_json: bool) -> None:
 
     Starts a PostgreSQL of its own, fills the old contract of Model Orchestration, and runs
     check, apply, rollback, apply and contract under clients of both releases that never stop.
-    Exits with 1 when a query failed or the database is not at the standard.
+    It takes less than a minute. Exits with 1 when a query failed or the database is not at the
+    standard.
 
     \b
     Example:

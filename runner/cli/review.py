@@ -201,7 +201,18 @@ def review(
     help="The certificate's file.",
 )
 @click.option("--record", is_flag=True, help="Keep the certificate in the live database too.")
-@options("unit", "sign_key", "dsn", "config", "service", "sources", "strategy", "layout", "json")
+@options(
+    "statements",
+    "unit",
+    "sign_key",
+    "dsn",
+    "config",
+    "service",
+    "sources",
+    "strategy",
+    "layout",
+    "json",
+)
 def rehearse(
     dsn: str | None,
     config_path: Path | None,

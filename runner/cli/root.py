@@ -25,6 +25,7 @@ Exit codes:
   3    the database cannot be reached or written
   4    a lock was not to be had within the deadline
   5    PostgreSQL refused a statement of a migration
+  6    verify: under way; all that is left is left for a phase
   130  stopped by ^C or SIGTERM
 """
 
@@ -91,6 +92,9 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
     "layout": click.option(
         "--layout", help="The tool whose files they are, such as goose or prisma; else found out."
     ),
+    "all": click.option(
+        "--all", "everything", is_flag=True, help="Tell all of it, not what fits a screen."
+    ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     "log": click.option(
         "--log-format",
@@ -122,10 +126,25 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         metavar="FILE",
         help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
     ),
+    "statements": click.option(
+        "--statements",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="What clients send: SQL or a log of PostgreSQL; else what pg_stat_statements holds.",
+    ),
     "unit": click.option(
         "--unit",
         metavar="TABLE",
         help="Only the tables that are converted together with this one, by its old or new name.",
+    ),
+    "standby": click.option(
+        "--standby",
+        "standbys",
+        multiple=True,
+        metavar="DSN",
+        help="The same database on a standby: contract waits for its clients, too; several times"
+        " for several.",
     ),
     "deadline": click.option(
         "--deadline",
@@ -168,7 +187,7 @@ def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
     """Give the command's own options to one run for each database of a fleet."""
     from dataclasses import asdict
 
-    from runner.fleet import describe, read_fleet, run_fleet
+    from runner.fleet import describe, read_fleet, run_fleet, sum_up
 
     members = read_fleet(path)
     width = max(len(member.name) for member in members)
@@ -178,13 +197,13 @@ def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
             click.echo(describe(result, width))
 
     results = run_fleet(members, _arguments(), parallel=parallel, report=show)
-    done = sum(result.exit_code == 0 for result in results)
+    line, code = sum_up(results)
     if as_json:
         print_json([asdict(result) for result in results])
     else:
-        click.echo(f"fleet: {done} of {len(results)} databases done")
-    if done < len(results):
-        sys.exit(1)
+        click.echo(line)
+    if code:
+        sys.exit(code)
 
 
 def _arguments() -> list[str]:

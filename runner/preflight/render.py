@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from runner import screen
 from runner.preflight.access import show_size
 from runner.preflight.report import Finding, Report, Sample, Severity
+from runner.workload.show import as_json as workload_as_json
+from runner.workload.show import lines as workload_lines
+
+_STOPS_SHOWN, _KNOW_SHOWN, _TABLES_SHOWN = 5, 3, 3
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -40,33 +45,70 @@ def as_json(report: Report) -> dict[str, Any]:
             }
             for t in report.tables
         ],
+        "statements": workload_as_json(report.workload),
     }
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console, *, everything: bool = False) -> None:
     """Print the report: what stops the conversion, what to know, what was read, and the verdict.
 
     Args:
         report: what the preflight found.
         console: where to.
+        everything: all of it, also where it does not fit a screen.
     """
-    know = [f for f in report.findings if f.severity is Severity.KNOW]
-    for title, style, findings in (
-        ("Stops the conversion", "bold red", report.stops),
-        ("Loses nothing, but know it", "bold yellow", know),
+    full = _lines(report, console.width, everything=True)
+    short = _lines(report, screen.cut_at(console), everything=False)
+    screen.show(console, screen.choose(full, short, everything=everything))
+
+
+def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
+    know = tuple(f for f in report.findings if f.severity is Severity.KNOW)
+    found: list[Text] = []
+    for title, style, findings, most in (
+        ("Stops the conversion", "bold red", report.stops, _STOPS_SHOWN),
+        ("Loses nothing, but know it", "bold yellow", know, _KNOW_SHOWN),
     ):
-        if findings:
-            print_line(console, title, style=style)
+        if not findings:
+            continue
+        if everything:
+            found += screen.wrapped(title, width, style=style)
             for finding in findings:
-                _print_finding(finding, console)
-            console.print()
-    for table in report.tables:
-        rows, size = _rows(table.rows), show_size(table.size)
-        print_line(
-            console, f"read {table.name}: {rows}, {size}, in {table.seconds:.1f} s", style="dim"
-        )
-    if not report.tables:
-        print_line(console, "no table was read", style="dim")
+                found += _finding(finding, width)
+            found.append(Text())
+        else:
+            found.append(screen.one_line(f"{title}: {len(findings)}", width, style=style))
+            found += [screen.one_line(_sentence(f)[0], width, indent=2) for f in findings[:most]]
+            if left := screen.rest(most, len(findings)):
+                found.append(screen.one_line(left, width, indent=2))
+    for line in workload_lines(report.workload, everything=everything):
+        if everything:
+            indent = len(line) - len(line.lstrip())
+            found += screen.wrapped(line.lstrip(), width, indent=indent)
+        else:
+            found.append(screen.one_line(line, width))
+    found += [screen.one_line(line, width, style="dim") for line in _read(report, everything)]
+    verdict, style = _verdict(report)
+    found += screen.wrapped(verdict, width, style=style)
+    if report.only_window:
+        found += screen.wrapped(report.only_window, width, style="bold yellow")
+    return found
+
+
+def _read(report: Report, everything: bool) -> list[str]:
+    tables = report.tables
+    if not tables:
+        return ["no table was read"]
+    if not everything and len(tables) > _TABLES_SHOWN:
+        rows, size = sum(t.rows for t in tables), show_size(sum(t.size for t in tables))
+        taken = sum(t.seconds for t in tables)
+        return [f"read {len(tables)} tables: {_rows(rows)}, {size}, in {taken:.1f} s"]
+    return [
+        f"read {t.name}: {_rows(t.rows)}, {show_size(t.size)}, in {t.seconds:.1f} s" for t in tables
+    ]
+
+
+def _verdict(report: Report) -> tuple[str, str]:
     if report.ready and not report.tables:
         verdict, style = "ready: nothing is left to read before", "bold green"
     elif report.ready:
@@ -75,54 +117,29 @@ def print_report(report: Report, console: Console) -> None:
         count = len(report.stops)
         verdict = f"not ready: {'1 finding stops' if count == 1 else f'{count} findings stop'}"
         style = "bold red"
-    print_line(console, f"{verdict} the conversion of {report.service}", style=style)
-    if report.only_window:
-        print_line(console, report.only_window, style="bold yellow")
+    return f"{verdict} the conversion of {report.service}", style
 
 
-def print_line(
-    console: Console, text: str, *, style: str = "", indent: int = 0, bold: int = 0
-) -> None:
-    """Print one text, wrapped between words and indented, with nothing at the ends of its lines.
-
-    Args:
-        console: where to.
-        text: what.
-        style: of all of it.
-        indent: of every line, in columns.
-        bold: how many of its first characters are bold.
-    """
-    lines = textwrap.wrap(
-        text,
-        console.width,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for number, line in enumerate(lines):
-        shown = Text(line, style)
-        if number == 0 and bold:
-            shown.stylize("bold", indent, indent + bold)
-        console.print(shown, soft_wrap=True, highlight=False)
-
-
-def _print_finding(finding: Finding, console: Console) -> None:
+def _sentence(finding: Finding) -> tuple[str, int]:
+    """A finding as a sentence, and how many of its first characters name the object."""
     rows = "" if finding.rows is None else f": {_rows(finding.rows)}"
     name, problem = finding.object, finding.problem
     if name in problem:
-        bold, text = len(name) if problem.startswith(name) else 0, problem
-    else:
-        bold, text = len(name), f"{name} {problem}"
-    print_line(console, f"{text}{rows}", indent=2, bold=bold)
+        return f"{problem}{rows}", len(name) if problem.startswith(name) else 0
+    return f"{name} {problem}{rows}", len(name)
+
+
+def _finding(finding: Finding, width: int) -> Iterator[Text]:
+    text, bold = _sentence(finding)
+    yield from screen.wrapped(text, width, indent=2, bold=bold)
     if finding.samples:
         samples = ", ".join(map(_sample, finding.samples))
-        print_line(console, samples, style="cyan", indent=4)
+        yield from screen.wrapped(samples, width, style="cyan", indent=4)
     if finding.sql:
         # One line, which the terminal wraps: so it can be copied whole.
-        console.print(Text(f"    {finding.sql}", "dim"), soft_wrap=True, highlight=False)
+        yield Text(f"    {finding.sql}", "dim")
     if finding.hint:
-        print_line(console, finding.hint, style="italic", indent=4)
+        yield from screen.wrapped(finding.hint, width, style="italic", indent=4)
 
 
 def _rows(rows: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from runner.quoting import Name
+from runner.workload import Workload
 
 SAMPLES = 5  # at most, for each finding
 SHOWN = 200  # characters of a sample
@@ -62,12 +63,21 @@ class TableRead:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a preflight found, the findings that stop the conversion first."""
+    """Everything that a preflight found, the findings that stop the conversion first.
+
+    Args:
+        service: whose standard it is.
+        findings: what was found.
+        tables: those whose rows were read.
+        only_window: which tables the online strategy leaves, and why.
+        workload: what became of the statements of clients.
+    """
 
     service: str
     findings: tuple[Finding, ...]
     tables: tuple[TableRead, ...]
-    only_window: str = ""  # which tables the online strategy leaves, and why
+    only_window: str = ""
+    workload: Workload = field(default_factory=Workload)
 
     @property
     def ready(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection
@@ -14,11 +15,12 @@ from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
 from runner.verify.both_live import both_live
 from runner.verify.checks import own_functions
-from runner.verify.report import Distance, State, Verification
+from runner.verify.report import Distance, Standing, State, Verification
+from runner.verify.sides import sides
 from runner.verify.tables import table_distances
 from runner.verify.verified import Verified
 
-__all__ = ["Distance", "State", "Verification", "verify"]
+__all__ = ["Distance", "Standing", "State", "Verification", "verify"]
 
 
 def verify(connection: Connection[Any], standard: Standard) -> Verification:
@@ -52,8 +54,11 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             verified = Verified(
                 table, relation, catalog, uncheckable, prefix, beside if live else None
             )
-            distances += table_distances(connection, verified)
+            own = table_distances(connection, verified)
+            distances += map(_for_expand, own) if state is State.OLD else own
             distances += both_live(connection, verified) if live else _beside(verified, beside)
+        now = {r.qualified: Name(t.schema, t.name) for t, _, r, _ in found if r is not None}
+        distances += sides(connection, now, states)
     return Verification(standard.service, tuple(states), tuple(distances))
 
 
@@ -69,6 +74,13 @@ def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | Non
         shows = new is not None and shows_new_contract(table, old, new)
         return (State.BOTH if shows else State.OLD), old, new
     return State.MISSING, None, None
+
+
+def _for_expand(distance: Distance) -> Distance:
+    """A distance of a table whose conversion is not begun; a column that lacks is none of these."""
+    if distance.found == "no such column" and distance.expected in ("uuid", "varchar"):
+        return distance
+    return replace(distance, left_for="expand")
 
 
 def _beside(table: Verified, other: Relation | None) -> Iterator[Distance]:

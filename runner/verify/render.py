@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
-from runner.preflight.render import print_line
-from runner.verify.report import Distance, State, Verification
+from runner import screen
+from runner.verify.report import Distance, Standing, State, Verification
 
-_PHASES = ("backfill", "enforce", "switch", "contract")
+_PHASES = ("expand", "backfill", "enforce", "switch", "contract")
+_SHOWN = 5
 
 
 def as_json(verification: Verification) -> dict[str, Any]:
@@ -17,6 +20,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
     return {
         "service": verification.service,
         "at_standard": verification.at_standard,
+        "standing": verification.standing.value,
         "distance": len(verification.distances),
         "tables": [{"name": str(n), "state": s.value} for n, s in verification.states],
         "distances": [
@@ -32,35 +36,73 @@ def as_json(verification: Verification) -> dict[str, Any]:
     }
 
 
-def print_verification(verification: Verification, console: Console) -> None:
+def print_verification(
+    verification: Verification, console: Console, *, everything: bool = False
+) -> None:
     """Print each table's state and distances, and the sum.
 
     Args:
         verification: what was found.
         console: where to.
+        everything: all of it, also where it does not fit a screen.
     """
+    width = console.width
+    ending = _ending(verification, width)
+    full = [*_full(verification, width), *ending]
+    short = [*_short(verification, screen.cut_at(console)), *ending]
+    screen.show(console, screen.choose(full, short, everything=everything))
+
+
+def _full(verification: Verification, width: int) -> list[Text]:
+    found: list[Text] = []
     for name, state in verification.states:
         distances = verification.of(name)
         shown = "at the standard" if state is State.NEW and not distances else state.value
         style = "green" if shown == "at the standard" else "yellow"
-        print_line(console, f"{name}: {shown}", style=style)
-        _print_distances(distances, console)
+        found += screen.wrapped(f"{name}: {shown}", width, style=style)
+        found += _distances(distances, width)
     others = verification.of(None)
     if others:
-        print_line(console, "elsewhere", style="yellow")
-        _print_distances(others, console)
-    console.print()
-    print_line(console, _counted(verification))
+        found += screen.wrapped("elsewhere", width, style="yellow")
+        found += _distances(others, width)
+    return [*found, Text()]
+
+
+def _short(verification: Verification, width: int) -> list[Text]:
+    """What no phase will do, then how far each table is."""
+    faults = verification.faults
+    found: list[Text] = []
+    if faults:
+        found.append(screen.one_line(f"no phase will do: {len(faults)}", width, style="bold red"))
+        found += [screen.one_line(str(d), width, indent=2) for d in faults[:_SHOWN]]
+        if left := screen.rest(_SHOWN, len(faults)):
+            found.append(screen.one_line(left, width, indent=2))
+    for state in State:
+        names = [name for name, s in verification.states if s is state]
+        if names:
+            listed = ", ".join(map(str, names[:_SHOWN]))
+            more = f" {left}" if (left := screen.rest(_SHOWN, len(names))) else ""
+            found.append(screen.one_line(f"{len(names)} {state.value}: {listed}{more}", width))
+    return [*found, Text()]
+
+
+def _ending(verification: Verification, width: int) -> list[Text]:
+    found = screen.wrapped(_counted(verification), width)
     if {State.BOTH, State.SWITCHED} & {state for _, state in verification.states}:
-        print_line(console, _left(verification.distances))
-    style = "bold green" if verification.at_standard else "bold red"
-    print_line(console, f"distance to the standard: {len(verification.distances)}", style=style)
+        found += screen.wrapped(_left(verification.distances), width)
+    styles = {Standing.AT_STANDARD: "bold green", Standing.UNDER_WAY: "bold yellow"}
+    found += screen.wrapped(
+        f"distance to the standard: {len(verification.distances)}",
+        width,
+        style=styles.get(verification.standing, "bold red"),
+    )
+    return found
 
 
-def _print_distances(distances: tuple[Distance, ...], console: Console) -> None:
+def _distances(distances: tuple[Distance, ...], width: int) -> Iterator[Text]:
     # What is expected while both contracts live comes last, in the order of the phases.
     for distance in sorted(distances, key=lambda d: _place(d.left_for)):
-        print_line(console, str(distance), indent=2, bold=len(distance.object))
+        yield from screen.wrapped(str(distance), width, indent=2, bold=len(distance.object))
 
 
 def _place(left_for: str | None) -> int:

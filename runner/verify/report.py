@@ -18,6 +18,15 @@ class State(Enum):
     MISSING = "missing"
 
 
+class Standing(Enum):
+    """Where a database stands as a whole; what a script asks for by the exit code."""
+
+    AT_STANDARD = "at the standard"
+    UNDER_WAY = "under way: what is left is left for a phase"
+    NOT_BEGUN = "not begun"
+    FAULTY = "not as any phase leaves it"
+
+
 @dataclass(frozen=True, slots=True)
 class Distance:
     """One thing that is not as the standard has it.
@@ -59,6 +68,26 @@ class Verification:
     def at_standard(self) -> bool:
         """Whether nothing is left."""
         return not self.distances
+
+    @property
+    def faults(self) -> tuple[Distance, ...]:
+        """The distances that no phase will do."""
+        return tuple(d for d in self.distances if d.left_for is None)
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands as a whole."""
+        if self.at_standard:
+            return Standing.AT_STANDARD
+        begun = {state for _, state in self.states} - {State.OLD, State.MISSING}
+        if not begun:
+            return Standing.NOT_BEGUN
+        return Standing.FAULTY if self.faults else Standing.UNDER_WAY
+
+    @property
+    def exit_code(self) -> int:
+        """What `trueup verify` exits with: 0 at the standard, 6 under way, else 1."""
+        return {Standing.AT_STANDARD: 0, Standing.UNDER_WAY: 6}.get(self.standing, 1)
 
     def of(self, table: Name | None) -> tuple[Distance, ...]:
         """The distances of one table."""

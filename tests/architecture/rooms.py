@@ -8,10 +8,11 @@ LAYERS = (
     ("demo", "fleet", "testing"),
     ("review", "verify", "propose"),
     ("preflight", "places"),
+    ("workload",),
     ("generate", "lint"),
     ("standard", "execute", "layouts"),
     ("catalog", "ledger"),
-    ("quoting", "config", "postgres"),
+    ("quoting", "config", "postgres", "screen"),
     ("errors",),
 )
 # What the data layer has for runner: the enums that services and standards share.

@@ -31,7 +31,6 @@ from runner.generate.statement import (
     comment_on_constraint,
     lock,
     plain,
-    setting,
 )
 from runner.generate.text import text
 from runner.generate.unit import Unit
@@ -146,8 +145,8 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
+        [sync.nobody_elses(t)],
         plain(
-            f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;",
             f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
             f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
             f"    {condition}\n)\n{execute}",
@@ -171,14 +170,19 @@ def _proven(t: TableChange) -> list[str]:
     return found + [name for name, _, validated, _ in _own_checks(t) if validated]
 
 
-def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
-    """The old columns, empty, with what new rows are held to, and their trigger."""
-    checks = [
+def _held_filled(t: TableChange) -> list[str]:
+    """The clauses that hold new rows to a filled old side, and cost no scan."""
+    return [
         f"ADD CONSTRAINT {quote_ident(not_null.filled(t, c))}"
         f" CHECK ({quote_ident(c.old_name)} IS NOT NULL) NOT VALID"
         for c in t.columns
         if c.not_null
     ]
+
+
+def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
+    """The old columns, empty, with what new rows are held to, and their trigger."""
+    checks = _held_filled(t)
     checks += [
         f"ADD CONSTRAINT {quote_ident(name)} {definition}{' NOT VALID' if validated else ''}"
         for name, definition, validated, _ in _own_checks(t)
@@ -223,6 +227,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         is_null=not anchor.not_null,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
+        names_operators=t.names_operators,
     )
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
@@ -265,7 +270,6 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         rollback=[
             [
                 BRIEFLY,
-                setting("row_security", "off"),
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
                     f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",
@@ -282,24 +286,41 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
 # The indexes.
 
 
-def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """The files that take old indexes away; on the way back they are built, one by one."""
+def key_indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """The files that, on the way back, build what the keys of both sides rest on, one by one.
+
+    The old one first, as it was before contract: the server checks a row in the order in which
+    indexes were made, so that an upsert of the old contract meets its own index first.
+    """
     for i in t.converted_indexes:
         if t.is_partitioned:
-            for table, part in partition.leaves(t, i):
-                file = _index(t, table, part, part.back_name, after, new=False)
-                yield file
-                after = [file]
+            for table, part in partition.leaves(t, i) if i.constraint else ():
                 if i.constraint == "PRIMARY KEY":
                     file = _index(t, table, part, part.again_name, after, new=True)
                     yield file
                     after = [file]
-            continue
-        file = _index(t, t.new, i, i.back_name if i.constraint else i.old_name, after, new=False)
-        yield file
-        after = [file]
+                file = _index(t, table, part, part.back_name, after, new=False)
+                yield file
+                after = [file]
+        elif i.constraint:
+            for name, new in ((i.again_name, True), (i.back_name, False)):
+                file = _index(t, t.new, i, name, after, new=new)
+                yield file
+                after = [file]
+
+
+def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """The files that take the other old indexes away; on the way back they build them."""
+    for i in t.converted_indexes:
         if i.constraint:
-            file = _index(t, t.new, i, i.again_name, after, new=True)
+            continue
+        places = (
+            [(table, part, part.back_name) for table, part in partition.leaves(t, i)]
+            if t.is_partitioned
+            else [(t.new, i, i.old_name)]
+        )
+        for table, part, name in places:
+            file = _index(t, table, part, name, after, new=False)
             yield file
             after = [file]
 
@@ -366,6 +387,9 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
     body = key.contract(t)
+    if held := _held_filled(t):
+        note = "They go with their columns. A rollback finds them whether or not it came so far."
+        body.append([Statement(alter(t.new, held), note=note)])
     return File(
         unlike=f"keys {t.new}",
         folder=_FOLDER,
@@ -402,6 +426,15 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
             (partition.back_name, False),
             *([(partition.again_name, True)] if i.constraint == "PRIMARY KEY" else []),
         )
+    ]
+    built += [
+        Statement(
+            f"CALL trueup.require_index(\n    {quote_literal(quote_name(t.new))},\n"
+            f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
+        )
+        for i in ([] if t.is_partitioned else t.converted_indexes)
+        if i.constraint
+        for name, new in ((i.back_name, False), (i.again_name, True))
     ]
     changed: list[Paragraph] = []
     for i in t.converted_indexes:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from runner.errors import UsageError
 from runner.ledger.files import Migration
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.review import certificate as certificates
 from runner.review import signing
 from runner.review.certificate import Certificate
@@ -41,6 +41,7 @@ def run(
     output: Path,
     record: bool,
     sign_key: Path | None,
+    statements: tuple[Path, ...],
 ) -> bool:
     """Rehearse, write the certificate, and tell.
 
@@ -54,6 +55,7 @@ def run(
         output: the certificate's file.
         record: keep it in the live database too.
         sign_key: the file of the key to sign it with.
+        statements: files of what clients send.
 
     Returns:
         Whether it passed.
@@ -62,7 +64,9 @@ def run(
         raise UsageError("--record keeps the certificate in a database, and none is named")
     certificates.require_writable(output)
     key = signing.read_key(sign_key)
-    options = Options(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit)
+    options = Options(
+        *(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit, statements)
+    )
     with Console(stderr=True).status("rehearsing") as status:
         certificate = rehearse(
             dsn,
@@ -76,7 +80,7 @@ def run(
         certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, output)
     if record and dsn is not None:
-        with connect(dsn, application_name="trueup rehearse") as connection:
+        with connect(dsn, application_name="trueup rehearse", settings=OURS) as connection:
             certificates.store(connection, certificate)
     if as_json:
         click.echo(json.dumps(certificates.to_json(certificate), indent=1, ensure_ascii=False))

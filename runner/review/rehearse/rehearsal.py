@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, Error, IntegrityError
 
 from runner.errors import RehearsalError, StatementError, TrueupError
+from runner.execute.schema_copy import Schema, dump_schema, load_schema
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
@@ -31,10 +32,12 @@ from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
 from runner.review.rehearse.sample import copy_sample
-from runner.review.rehearse.schema import Schema, dump_schema, load_schema
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
+from runner.review.rehearse.statements import try_statements
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.standard.model import Standard
 
 _NAME = "trueup rehearsal"
@@ -65,6 +68,7 @@ class Options:
         base: without a live database, the last phase or id that counts as applied; empty for none.
         unit: a table by its old or new name: rehearse its unit of tables alone.
         seconds: the files' sessions are ended when the whole takes longer.
+        statements: files of what clients send; none for what the live database has recorded.
     """
 
     rows: int = 20_000
@@ -75,6 +79,7 @@ class Options:
     base: str = "baseline"
     unit: str | None = None
     seconds: float = Limits.seconds
+    statements: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -196,6 +201,7 @@ class _Rehearsal:
 
     def _run(self) -> Certificate:
         bases, described = self._bases()
+        self._try_statements(bases[0])
         sizes = [self._count(base) for base in bases]
         before = contract_of(bases[-1])
         for index, base in enumerate(bases):
@@ -265,6 +271,24 @@ class _Rehearsal:
             return [large], described
         small = self._make(schema, lambda dsn: self._copy(large, dsn, rows // _SMALL))
         return [small, large], described
+
+    def _try_statements(self, base: str) -> None:
+        """Try what clients send before and after each step."""
+        given = self._options.statements
+        if base == self._options.backup or not (given or self._dsn):
+            return
+        tables = list(self._live.sizes)
+        if self._standard is not None:
+            tables = [Name(t.schema, t.old) for t in self._standard.tables]
+        problems, notes = try_statements(
+            *(self._server, base, self._pending, tables),
+            dsn=self._dsn,
+            given=given,
+            listener=self._tell,
+        )
+        self._found.notes += notes
+        for problem in problems:
+            self._found.problem(problem)
 
     def _make(self, schema: Schema | None, rows: Callable[[str], None]) -> str:
         dsn = self._server.create()

@@ -1,31 +1,39 @@
 -- Drops the functions, and the schema when nothing else lives in it.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 DO $$
 BEGIN
     -- Another unit of tables may still need the functions, and trueup's own records stay.
-    IF EXISTS (SELECT FROM trueup.odometer)
-        OR EXISTS (
-            SELECT FROM pg_proc
-            WHERE pronamespace = 'trueup'::regnamespace AND proname LIKE '%\_sync'
-        )
+    IF EXISTS (
+        SELECT FROM pg_proc
+        WHERE pronamespace = 'trueup'::regnamespace AND proname LIKE '%\_sync'
+    )
         OR EXISTS (
             SELECT FROM pg_class
-            WHERE relnamespace = 'trueup'::regnamespace AND relname LIKE '%\_reversal'
+            WHERE relnamespace = 'trueup'::regnamespace
+                AND (relname LIKE '%\_reversal' OR relkind = 'm')
         )
     THEN
         RETURN;
     END IF;
 
     DROP PROCEDURE trueup.require_unused;
-    DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
+    DROP FUNCTION trueup.unused_since;
+    DROP FUNCTION trueup.witnesses;
+    DROP FUNCTION trueup.show_odometer;
+    DROP TABLE trueup.odometer;
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_as_many;
+    DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
@@ -38,7 +46,11 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
-    DROP TABLE trueup.odometer;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
+    DROP PROCEDURE trueup.require_settings;
+    DROP PROCEDURE trueup.fix_settings;
+    DROP FUNCTION trueup.to_set;
     DROP TABLE trueup.progress;
 
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

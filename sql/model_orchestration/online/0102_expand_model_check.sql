@@ -7,6 +7,9 @@
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_silence('public.models');
 
 CALL trueup.require_clean(
@@ -16,17 +19,17 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'provider',
-            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
             'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
         ],
         [
             'capabilities',
-            $$NOT upper(capabilities::text)::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+            $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
             'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
         ],
         [
             'status',
-            $$upper(status) NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+            $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
             'is not one of ACTIVE, INACTIVE, DEPRECATED'
         ]
     ]

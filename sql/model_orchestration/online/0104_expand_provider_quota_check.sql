@@ -7,6 +7,9 @@
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_silence('public.provider_quotas');
 
 CALL trueup.require_clean(
@@ -16,7 +19,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'provider',
-            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
             'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
         ]
     ]

@@ -157,14 +157,42 @@ def test_the_connection_is_left_as_it_was(make_service: MakeService) -> None:
 def test_the_command_says_not_ready_by_its_exit_code(make_service: MakeService) -> None:
     dsn = make_service(DIRTY).dsn
 
-    result = run_trueup("check", "--service", "model_orchestration", dsn=dsn)
+    result = run_trueup("check", "--all", "--service", "model_orchestration", dsn=dsn)
 
     assert result.returncode == 1
     assert result.stdout.startswith("Stops the conversion\n")
     assert result.stdout.endswith(
         "not ready: 5 findings stop the conversion of model_orchestration\n"
     )
-    assert "SELECT * FROM public.requests WHERE upper(provider) NOT IN (" in result.stdout
+    shown = " ".join(result.stdout.split())
+    assert 'SELECT * FROM public.requests WHERE upper(provider COLLATE "C") NOT IN (' in shown
+
+
+def test_the_command_fits_a_screen_and_ends_with_the_verdict(make_service: MakeService) -> None:
+    dsn = make_service(DIRTY).dsn
+
+    result = run_trueup("check", "--service", "model_orchestration", dsn=dsn)
+
+    lines = result.stdout.splitlines()
+    assert len(lines) < 24
+    assert lines[0] == "Stops the conversion: 5"
+    assert lines[-1] == "not ready: 5 findings stop the conversion of model_orchestration"
+
+
+def test_a_baseline_that_is_not_recorded_is_told_with_the_line_to_type(
+    make_service: MakeService,
+) -> None:
+    dsn = make_service(TEXT).dsn
+    query(dsn, "DELETE FROM _yoyo_migration")
+
+    result = run_trueup("check", "--all", "--service", "model_orchestration", dsn=dsn)
+    said = " ".join(result.stdout.split())
+    assert "the baseline is not recorded: apply would run 0001_baseline_legacy_schema" in said
+    assert "trueup baseline --service " in said
+
+    run_trueup("baseline", "--service", "model_orchestration", dsn=dsn)
+    result = run_trueup("check", "--all", "--service", "model_orchestration", dsn=dsn)
+    assert "baseline" not in result.stdout
 
 
 def test_the_command_prints_json(make_service: MakeService) -> None:

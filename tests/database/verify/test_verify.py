@@ -338,7 +338,7 @@ def test_a_service_that_is_switched_in_part_says_so_by_table(make_service: MakeS
     service = make_service(TEXT, at="enforce")
     service.apply("online", "0402_switch_request")
 
-    result = run_trueup("verify", "--service", "model_orchestration", dsn=service.dsn)
+    result = run_trueup("verify", "--all", "--service", "model_orchestration", dsn=service.dsn)
 
     assert {
         "public.model: both contracts live, switched",
@@ -383,6 +383,7 @@ BEFORE_SWITCH = {
         "default of column public.model.status",
         "'active'",
     ),
+    "DROP VIEW trueup.model_sides": ("view trueup.model_sides", "none"),
     "DROP INDEX request_model_id_idx": ("index on public.requests (model_id__new)", "none"),
     "ALTER TABLE requests ALTER model_id__new DROP NOT NULL": (
         "column public.requests.model_id__new",
@@ -459,6 +460,34 @@ def test_what_is_broken_between_the_contracts_is_told_apart_from_what_is_left(
     assert any(o == object_ and f.startswith(shown.format(role=role)) for o, f in found), found
 
 
+def test_a_view_that_contract_should_have_dropped_is_a_distance(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False, at="window").dsn
+    execute(
+        dsn,
+        "CREATE SCHEMA IF NOT EXISTS trueup",
+        "CREATE VIEW trueup.model_sides AS SELECT id::text AS id__old, id FROM public.model",
+    )
+    (distance,) = run(dsn).distances
+    assert (str(distance.table), distance.object) == ("public.model", "view trueup.model_sides")
+
+
+def test_a_table_that_is_not_begun_is_left_for_expand_while_another_is_under_way(
+    make_service: MakeService,
+) -> None:
+    service = make_service(TEXT, filled=False)
+    assert run(service.dsn).exit_code == 1  # nothing is under way
+    run_trueup(
+        *("apply", "--service", str(service.folder), "--unit", "provider_quota"), dsn=service.dsn
+    )
+    found = run(service.dsn)
+    assert found.exit_code == 6
+    assert {d.left_for for d in found.distances} == {"expand", "switch", "contract"}
+
+    execute(service.dsn, "ALTER TABLE provider_quotas ALTER provider__new DROP NOT NULL")
+    execute(service.dsn, "DROP VIEW public.provider_quota")
+    assert run(service.dsn).exit_code == 1
+
+
 def test_any_role_can_verify_and_nothing_is_changed(make_service: MakeService) -> None:
     service = make_service(TEXT, at="window")
     before = service.state()
@@ -492,7 +521,7 @@ def test_the_command_says_which_phase_is_left(make_service: MakeService) -> None
 
     found = run(dsn).distances
     switch = sum(d.left_for == "switch" for d in found)
-    assert result.returncode == 1
+    assert result.returncode == 6  # not 1: nothing is wrong
     assert result.stdout.splitlines()[-3:] == [
         "tables: 3 both contracts live",
         f"both contracts live; left: {switch} for switch, {len(found) - switch} for contract",

@@ -1,12 +1,13 @@
 -- Brings the old name requests back: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
 GRANT SELECT ON trueup.requests_used TO PUBLIC;
-CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -35,3 +36,5 @@ FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
 CALL trueup.stand_in('public.requests', 'public.request');
+
+CALL trueup.read_odometer('public.requests');

@@ -8,8 +8,15 @@
 --          instant
 -- depends: 0520_contract_provider_quota_reversal
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quotas_pkey,
     ADD CONSTRAINT provider_quota_pkey PRIMARY KEY USING INDEX provider_quota_pkey;
+
+-- They go with their columns. A rollback finds them whether or not it came so far.
+ALTER TABLE public.provider_quota
+    ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;

@@ -1,0 +1,12 @@
+-- Before the old key of request goes: on the way back its new index is built.
+--
+-- does:    drops request_pkey__again, if a rollback that was broken off left it; its rollback
+--          builds it on the new columns
+-- locks:   none
+-- cost:    none
+-- undo:    builds request_pkey__again: reads request twice and waits for transactions that are
+--          older
+-- transactional: false
+-- depends: 0507_contract_request_keys
+
+DROP INDEX CONCURRENTLY IF EXISTS public.request_pkey__again;

@@ -1,0 +1,12 @@
+-- Before the old key of request goes: on the way back its old index is built.
+--
+-- does:    drops requests_pkey__back, if a rollback that was broken off left it; its rollback
+--          builds it on the old columns
+-- locks:   none
+-- cost:    none
+-- undo:    builds requests_pkey__back: reads request twice and waits for transactions that are
+--          older
+-- transactional: false
+-- depends: 0508_contract_request_pkey_again
+
+DROP INDEX CONCURRENTLY IF EXISTS public.requests_pkey__back;

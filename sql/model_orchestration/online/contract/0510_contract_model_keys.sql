@@ -1,0 +1,23 @@
+-- Make the unique indexes of model its keys.
+--
+-- does:    makes them the keys in place of the old ones
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
+--          instant
+-- depends: 0509_contract_requests_pkey_back
+
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+SET LOCAL lock_timeout = '200ms';
+
+ALTER TABLE public.model
+    DROP CONSTRAINT models_pkey,
+    ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
+
+-- They go with their columns. A rollback finds them whether or not it came so far.
+ALTER TABLE public.model
+    ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_capabilities_filled CHECK (capabilities__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;

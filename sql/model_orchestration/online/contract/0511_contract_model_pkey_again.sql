@@ -1,0 +1,11 @@
+-- Before the old key of model goes: on the way back its new index is built.
+--
+-- does:    drops model_pkey__again, if a rollback that was broken off left it; its rollback builds
+--          it on the new columns
+-- locks:   none
+-- cost:    none
+-- undo:    builds model_pkey__again: reads model twice and waits for transactions that are older
+-- transactional: false
+-- depends: 0510_contract_model_keys
+
+DROP INDEX CONCURRENTLY IF EXISTS public.model_pkey__again;

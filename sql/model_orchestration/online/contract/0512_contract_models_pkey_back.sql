@@ -1,0 +1,11 @@
+-- Before the old key of model goes: on the way back its old index is built.
+--
+-- does:    drops models_pkey__back, if a rollback that was broken off left it; its rollback builds
+--          it on the old columns
+-- locks:   none
+-- cost:    none
+-- undo:    builds models_pkey__back: reads model twice and waits for transactions that are older
+-- transactional: false
+-- depends: 0511_contract_model_pkey_again
+
+DROP INDEX CONCURRENTLY IF EXISTS public.models_pkey__back;

@@ -1,0 +1,12 @@
+-- Before the old key of provider_quota goes: on the way back its old index is built.
+--
+-- does:    drops provider_quotas_pkey__back, if a rollback that was broken off left it; its
+--          rollback builds it on the old columns
+-- locks:   none
+-- cost:    none
+-- undo:    builds provider_quotas_pkey__back: reads provider_quota twice and waits for transactions
+--          that are older
+-- transactional: false
+-- depends: 0522_contract_provider_quota_pkey_again
+
+DROP INDEX CONCURRENTLY IF EXISTS public.provider_quotas_pkey__back;
