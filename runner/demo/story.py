@@ -279,7 +279,7 @@ def run_demo(*, rows: int, keep: bool, as_json: bool) -> bool:
             if not keep:
                 server.stop()
     if as_json:
-        print(json.dumps(show.summary(result), indent=2))
+        print(json.dumps({"version": 1, **show.summary(result)}, indent=2))
     if keep:
         show.kept(server.keep_instructions("demo"))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged
