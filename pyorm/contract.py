@@ -4,9 +4,9 @@ A repository with `contract="auto"` or `"old"` looks into the catalog when first
 its last look is older than LOOK_AGAIN, and whenever a statement fails in a way that a changed
 contract explains. Between two looks it costs reading the clock.
 
-The new contract is used as soon as it is complete: every column is there, and what the enforce
-phase does last - NOT NULL and the validated CHECKs - is done. Until then the old names are used,
-which serve before the migration and, as compat views, during it.
+Whichever contract has the table is used, so pyorm never meets a view. Until the switch that is the
+old one: the new name belongs to a view, and a column of a view is never NOT NULL. After the switch
+it is the new one, whose table has every column, NOT NULL, and its validated CHECKs.
 """
 
 from __future__ import annotations

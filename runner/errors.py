@@ -52,6 +52,10 @@ class LedgerError(TrueupError):
     """The ledger and the files do not agree."""
 
 
+class StillUsedError(TrueupError):
+    """An old name that contract would remove may be in use."""
+
+
 class LockedError(TrueupError):
     """A lock was not to be had within the deadline."""
 

@@ -68,6 +68,12 @@ def quote_literal(value: str) -> str:
     return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
 
 
+def unquote_literal(literal: str) -> str:
+    """The text of a literal as PostgreSQL prints it: 'it''s', or E'...' where it must be."""
+    text = literal.removeprefix("E")[1:-1].replace("''", "'")
+    return text.replace("\\\\", "\\") if literal.startswith("E") else text
+
+
 def unused(name: str, suffix: str, taken: set[str]) -> str:
     """Give a name a suffix, and a number where the result is taken; it is taken from then on."""
     for number in itertools.count(1):

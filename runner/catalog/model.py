@@ -31,11 +31,19 @@ class Column:
     comment: str | None = None
     type_name: Name | None = None  # without the array, when it is one
     is_array: bool = False
+    rules: tuple[tuple[str, str], ...] = ()  # its domain's CHECKs: name, definition of VALUE
+    type_default: str | None = None  # what its domain gives where the column has no default
+    deterministic: bool = True  # its collation takes no two different texts for equal
+
+    @property
+    def given(self) -> str | None:
+        """What a row without a value gets, as SQL: by the column's default, or its domain's."""
+        return self.type_default if self.default is None else self.default
 
     @property
     def gives_null(self) -> bool:
         """Whether a row without a value gets null: `DEFAULT NULL` of a varchar(n) is kept too."""
-        return self.default is None or re.fullmatch(r"NULL::[^']*", self.default) is not None
+        return self.given is None or re.fullmatch(r"NULL::[^']*", self.given) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Constraint:
     parent: str | None = (
         None  # of a partition: the constraint of the table above that it is part of
     )
+    orders: int = 0  # of a CHECK, as a dependent's
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Index:
     statistics_targets: tuple[tuple[int, int], ...] = ()  # of its expressions: place, target
     not_for_uuid: tuple[str, ...] = ()  # key columns that could not be indexed so as uuid
     parent: str | None = None  # of a partition: the index of the table above that it is part of
+    orders: int = 0  # in its expressions and its predicate, as a dependent's
 
     @property
     def method(self) -> str:
@@ -163,6 +173,8 @@ class Dependent:
         column: the column that it uses, None for the relation as such.
         groups_by: the tables, each its schema and name, by whose primary key a query in it groups
             and shows more of the row: only a table with that key allows it.
+        orders: how often it uses the order of the labels of native enums: it compares them, sorts
+            by them, takes the least or the greatest.
     """
 
     kind: str
@@ -171,6 +183,7 @@ class Dependent:
     description: str
     column: str | None
     groups_by: tuple[tuple[str, str], ...] = ()
+    orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)

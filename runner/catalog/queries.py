@@ -129,7 +129,25 @@ SELECT a.attrelid AS relation, a.attname AS name,
     CASE WHEN a.attacl IS NULL THEN '{{}}'::text[] ELSE {acl} END AS acl,
     col_description(a.attrelid, a.attnum) AS comment,
     ARRAY[coalesce(en.nspname, tn.nspname), coalesce(e.typname, t.typname)] AS type_name,
-    e.oid IS NOT NULL AS is_array
+    e.oid IS NOT NULL AS is_array,
+    ARRAY(
+        WITH RECURSIVE domain AS (
+            SELECT y.oid, y.typbasetype, y.typnotnull FROM pg_type AS y
+            WHERE y.typtype = 'd' AND y.oid IN (t.oid, e.oid)
+            UNION ALL
+            SELECT y.oid, y.typbasetype, y.typnotnull
+            FROM domain AS d JOIN pg_type AS y ON y.oid = d.typbasetype WHERE y.typtype = 'd'
+        )
+        SELECT ARRAY[k.conname::text, pg_get_constraintdef(k.oid)]
+        FROM domain AS d JOIN pg_constraint AS k ON k.contypid = d.oid AND k.contype = 'c'
+        UNION ALL
+        SELECT ARRAY['not_null', 'CHECK ((VALUE IS NOT NULL))'] FROM domain WHERE typnotnull
+        ORDER BY 1
+    ) AS rules,
+    CASE WHEN t.typtype = 'd' THEN t.typdefault END AS type_default,
+    coalesce(
+        (SELECT l.collisdeterministic FROM pg_collation AS l WHERE l.oid = a.attcollation), true
+    ) AS deterministic
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -144,7 +162,7 @@ ORDER BY a.attrelid, a.attnum
 """
 
 CONSTRAINTS: LiteralString = """
-SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind,
+SELECT k.conrelid AS relation, k.oid AS tree, k.conname AS name, k.contype::text AS kind,
     pg_get_constraintdef(k.oid) AS definition, k.convalidated AS validated,
     obj_description(k.oid, 'pg_constraint') AS comment, i.relname AS index,
     ARRAY(
@@ -173,7 +191,8 @@ ORDER BY k.conrelid, k.conname
 """
 
 INDEXES: LiteralString = """
-SELECT x.indrelid AS relation, i.relname AS name, pg_get_indexdef(x.indexrelid) AS definition,
+SELECT x.indrelid AS relation, x.indexrelid AS tree, i.relname AS name,
+    pg_get_indexdef(x.indexrelid) AS definition,
     x.indisunique AS unique, x.indisvalid AS valid, x.indisclustered AS clustered,
     x.indisreplident AS replica_identity,
     (
@@ -220,6 +239,22 @@ JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_namespace AS n ON n.oid = i.relnamespace
 WHERE n.nspname = ANY (%(schemas)s)
 ORDER BY x.indrelid, i.relname
+"""
+
+# The parsed expressions that compare enums (3518 to 3521 are their operators), take the least or
+# the greatest of them, or sort by them; of what is not PostgreSQL's own.
+ORDERS: LiteralString = """
+SELECT t.oid, t.tree, ARRAY(SELECT y.oid::text FROM pg_type AS y WHERE y.typtype = 'e') AS enums
+FROM (
+    SELECT oid, concat(ev_action, ev_qual) AS tree FROM pg_rewrite
+    UNION ALL SELECT oid, concat(polqual, polwithcheck) FROM pg_policy
+    UNION ALL SELECT oid, tgqual::text FROM pg_trigger
+    UNION ALL SELECT oid, stxexprs::text FROM pg_statistic_ext
+    UNION ALL SELECT oid, prosqlbody::text FROM pg_proc
+    UNION ALL SELECT oid, conbin::text FROM pg_constraint WHERE contype = 'c'
+    UNION ALL SELECT indexrelid, concat(indexprs, indpred) FROM pg_index
+) AS t
+WHERE t.oid >= 16384 AND t.tree ~ '[ (](35(18|19|20|21|26|27))[ )]|MINMAXEXPR'
 """
 
 TRIGGERS: LiteralString = """
@@ -317,7 +352,7 @@ LISTS: Mapping[str, LiteralString] = {
 NO_LISTS: Mapping[str, LiteralString] = {"columns": "NULL", "where": "NULL"}
 
 DEPENDENTS: LiteralString = """
-SELECT DISTINCT d.refobjid AS relation, a.attname AS column,
+SELECT DISTINCT d.refobjid AS relation, d.objid AS tree, a.attname AS column,
     CASE
         WHEN r.rulename = '_RETURN' AND h.relkind = 'm' THEN 'materialized view'
         WHEN r.rulename = '_RETURN' THEN 'view'
@@ -370,7 +405,7 @@ WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm')
         ]::regclass[]
     )
     AND (t.oid IS NULL OR NOT t.tgisinternal)
-ORDER BY 1, 6, 2
+ORDER BY 1, 7, 3
 """
 
 FUNCTIONS: LiteralString = """

@@ -26,6 +26,7 @@ from runner.catalog.model import (
     Statistics,
     Trigger,
 )
+from runner.catalog.trees import uses_of_order
 from runner.quoting import Name
 
 _T = TypeVar("_T")
@@ -46,10 +47,16 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SELECT set_config('search_path', '', true)")
 
+        orders = {
+            row["oid"]: uses_of_order(row["tree"], row["enums"])
+            for row in cursor.execute(queries.ORDERS)
+        }
+
         def parts(part: type[_T], query: LiteralString) -> Mapping[int, list[Any]]:
             grouped: dict[int, list[Any]] = defaultdict(list)
             for row in cursor.execute(query, wanted):
-                grouped[row["relation"]].append(_build(part, row))
+                counted = {"orders": orders.get(row.get("tree", 0), 0)}
+                grouped[row["relation"]].append(_build(part, row | counted))
             return grouped
 
         column_acl = queries.ACL.format(acl="a.attacl")

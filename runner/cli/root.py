@@ -140,6 +140,14 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         metavar="TABLE",
         help="Only the tables that are converted together with this one, by its old or new name.",
     ),
+    "standby": click.option(
+        "--standby",
+        "standbys",
+        multiple=True,
+        metavar="DSN",
+        help="The same database on a standby: contract waits for its clients, too; several times"
+        " for several.",
+    ),
     "deadline": click.option(
         "--deadline",
         type=config.parse_seconds,

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     help="How long a backfill rests after each stretch of about half a second; without it, while"
     " clients are active, as long as they need not to feel it.",
 )
-@options("unit", "sign_key")
+@options("unit", "standby", "sign_key")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
 def apply(
     to: str | None,
@@ -81,6 +81,7 @@ def apply(
     rehearsal: str | None,
     sign_key: Path | None,
     force: tuple[str, ...],
+    standbys: tuple[str, ...],
     cancel_blockers: float | None,
     jobs: int,
     max_lag: float,
@@ -136,6 +137,7 @@ def apply(
         max_lag=max_lag,
         pause=pause,
         force=force,
+        standbys=standbys,
         approve=approve,
     )
     if dry:
@@ -304,13 +306,14 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
-@options("unit", "all")
+@options("unit", "all", "standby")
 @options("dsn", "config", "service", "sources", "strategy", "json")
 def status(
     watch: bool,
     waiting_period: float,
     unit: str | None,
     everything: bool,
+    standbys: tuple[str, ...],
     as_json: bool,
     **where: Any,
 ) -> None:
@@ -333,6 +336,7 @@ def status(
         unit=unit,
         schema=config.ledger_schema(dsn),
         every=1.0 if watch else None,
+        standbys=standbys,
     ):
         if as_json:
             print_json(asdict(found))

@@ -2,7 +2,8 @@
 
 `python -m runner.demo.clients`: they read, join, insert, upsert, lock and count with prepared
 statements until they get SIGTERM, then write one line of JSON for each transaction: when it
-ended, how long it took, what it was, and the error if it failed. A value in the other contract's
+ended, how long it took, what it was, and the error if it failed. Meanwhile a file beside that one
+says how many there are so far, and how many failed. A value in the other contract's
 spelling is a failure too.
 """
 
@@ -183,6 +184,7 @@ class Client(threading.Thread):
         self._mix = _MIX + (_TABLE_MIX if has_table else ())
         self._random = random.Random()
         self.samples: list[tuple[float, float, str, str]] = []
+        self.failed = 0
 
     def run(self) -> None:
         """Run transactions; an error is a sample, and a lost connection is opened again."""
@@ -196,6 +198,7 @@ class Client(threading.Thread):
                 self._transaction(connection, steps[pick])
             except (psycopg.Error, _WrongSpellingError) as failure:
                 error = f"{type(failure).__name__}: {failure}"
+                self.failed += 1
                 if connection.closed:
                     connection = self._connect()
             ended = time.monotonic()
@@ -276,7 +279,11 @@ def main() -> None:
     gc.freeze()  # a full collection would be a latency of ours
     for client in clients:
         client.start()
-    stop.wait()
+    now = options.out.with_suffix(".now")
+    while not stop.wait(0.5):
+        heard = [sum(len(c.samples) for c in clients), sum(c.failed for c in clients)]
+        now.with_suffix(".next").write_text(json.dumps(heard), encoding="utf-8")
+        now.with_suffix(".next").replace(now)
     for client in clients:
         client.join(timeout=30)
     with options.out.open("w", encoding="utf-8") as out:

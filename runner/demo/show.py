@@ -1,21 +1,25 @@
-"""What the demo shows: titles, a bar for the files, tables at the end."""
+"""What the demo shows: what is done and why, and one bar that stays until the end."""
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
+from runner.demo import tables
+from runner.demo.result import Result
 from runner.execute.events import (
     AttemptFailed,
+    BackfillHeld,
     Event,
     FileDone,
     FileStarted,
@@ -24,196 +28,199 @@ from runner.execute.events import (
     RunDone,
     RunStarted,
 )
-from runner.preflight.render import print_report
+from runner.preflight import Report
 
-if TYPE_CHECKING:
-    from runner.demo.result import Result, Sample
-    from runner.preflight import Report
+PURPOSES = {
+    "baseline": "make the old tables, as the service has always had them",
+    "expand": "add new columns beside the old ones, and views with new names",
+    "backfill": "convert the rows that are there, in small batches",
+    "enforce": "build indexes and prove constraints, while everybody works",
+    "switch": "give the tables their new names; the old names become views",
+    "contract": "remove the old names and columns",
+}
+_BACK = {
+    "contract": "bring the old names back",
+    "switch": "give the tables their old names again",
+    "enforce": "drop the new constraints and indexes",
+    "backfill": "nothing to undo: the new columns go with expand",
+    "expand": "drop the new columns and views",
+}
+_QUIET = 2.5  # seconds without a line, where there is no bar to move
 
 
 class Show:
-    """The demo's output.
+    """The demo's output, a context: the bar is there from its start to its end.
 
     Args:
-        quiet: show nothing but the summary that the caller asks for.
+        chapters: how many there will be.
+        heard: how many queries the clients have sent so far, and how many failed.
+        quiet: show nothing.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(
-            quiet=quiet, highlight=False, width=None if sys.stdout.isatty() else 100
+    def __init__(
+        self, chapters: int, heard: Callable[[], tuple[int, int]], *, quiet: bool = False
+    ) -> None:
+        # 80 columns where nobody says how wide it is: in a file, in a CI's log.
+        width = None if sys.stdout.isatty() else 80
+        self._console = Console(quiet=quiet, highlight=False, width=width)
+        self._chapters, self._heard = chapters, heard
+        self._number = 0
+        self._note = ""
+        self._begun = self._spoke = time.monotonic()
+        self._over = threading.Event()
+        self._bars = Bars(
+            SpinnerColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[clients]}"),
+            TextColumn("{task.fields[note]}", table_column=tables.last_column()),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
         )
+        self._task = self._bars.add_task("", total=chapters, clients="", note="")
+        self._beat = threading.Thread(target=self._live, daemon=True)
 
-    def title(self, text: str) -> None:
-        """A new chapter of the story."""
-        self._console.print(f"\n[bold]{escape(text)}[/bold]")
+    def __enter__(self) -> Self:
+        self._bars.start()
+        self._beat.start()
+        return self
 
-    def line(self, text: str) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._beat.join()
+        if kind is None:
+            self._note = ""
+            self._bars.update(self._task, completed=self._chapters)
+            self._tell_clients()
+        self._bars.stop()
+
+    def chapter(self, title: str, *more: str) -> None:
+        """A new chapter: what is done, and below it what it is for."""
+        self._number += 1
+        self._bars.update(self._task, completed=self._number - 1)
+        self._print(f"\n[bold]{self._number}/{self._chapters}  {escape(title)}[/bold]")
+        for line in more:
+            self.line(line)
+
+    def line(self, text: str, style: str = "") -> None:
         """A line below a title."""
-        self._console.print(f"  {escape(text)}")
+        self._print(f"     [{style}]{escape(text)}[/]" if style else f"     {escape(text)}")
+
+    def note(self, text: str) -> None:
+        """What is done now, beside the bar."""
+        self._note = text
+        self._tell_clients()
+
+    def wait(self, seconds: float) -> None:
+        """Let the clients work for a while, and the bar move."""
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < seconds:
+            self._share(passed / seconds)
+            time.sleep(min(0.1, seconds - passed))
 
     @contextmanager
     def files(self) -> Iterator[Listener]:
-        """A bar that follows a run's files, and a line for each phase when it is over."""
-        bars = Bars(
-            TextColumn("  {task.description:<44}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-        )
-        phases: dict[str, tuple[int, float]] = {}
-        waits = 0
-        with bars:
-            task = bars.add_task("", total=None, note="")
+        """Follow a run's files: what each phase is for as it begins, and what it took."""
+        done = total = 0
+        phase, count, seconds, waits, rested = "", 0, 0.0, 0, False
+        purposes = PURPOSES
 
-            def listen(event: Event) -> None:
-                nonlocal waits
-                match event:
-                    case RunStarted():
-                        bars.update(task, total=len(event.migrations))
-                    case FileStarted():
-                        bars.update(task, description=event.migration, note="")
-                    case Progress():
-                        left = (
-                            ""
-                            if event.seconds_left is None
-                            else f", {event.seconds_left:.0f} s left"
-                        )
-                        note = f"{event.share:.0%}, {event.rows_per_second:,.0f} rows/s{left}"
-                        bars.update(task, note=note)
-                    case AttemptFailed():
-                        waits += 1
-                        bars.update(task, note=f"{event.reason}; trying again")
-                    case FileDone():
-                        count, seconds = phases.get(event.phase, (0, 0.0))
-                        phases[event.phase] = (count + 1, seconds + event.seconds)
-                        bars.update(task, advance=1)
-                    case RunDone():
-                        for phase, (count, seconds) in phases.items():
-                            self.line(f"{phase:<9} {count:>3} files  {seconds:6.2f} s")
-                        if waits:
-                            self.line(f"gave way to a client and tried again: {waits} times")
-                    case _:
-                        pass
+        def end_phase() -> None:
+            if phase:
+                files = "1 file" if count == 1 else f"{count} files"
+                self.line(f"{'':<10}{files} in {seconds:.2f} s", "dim")
 
-            yield listen
+        def listen(event: Event) -> None:
+            nonlocal done, total, phase, count, seconds, waits, rested, purposes
+            match event:
+                case RunStarted():
+                    total = len(event.migrations)
+                    purposes = PURPOSES if event.operation == "APPLY" else _BACK
+                case FileStarted():
+                    if event.phase != phase:
+                        end_phase()
+                        phase, count, seconds = event.phase, 0, 0.0
+                        self.line(f"{phase:<10}{purposes[phase]}")
+                    self.note(event.migration)
+                case Progress():
+                    self.note(f"{event.table}: {event.share:.0%}")
+                    self._share((done + event.share) / total)
+                case AttemptFailed():
+                    waits += 1
+                    self.note(f"{event.migration}: gave way, tries again")
+                case BackfillHeld():
+                    rested = True
+                case FileDone():
+                    count, seconds, done = count + 1, seconds + event.seconds, done + 1
+                    self._share(done / total)
+                case RunDone():
+                    end_phase()
+                    if rested:
+                        self.line(f"{'':<10}rested between batches: clients were active", "dim")
+                    if waits:
+                        self.line(f"{'':<10}gave way to clients and tried again: {waits} x", "dim")
+                    self.note("")
+                case _:
+                    pass
+
+        yield listen
 
     def preflight(self, report: Report) -> None:
-        """What `trueup check` found."""
-        print_report(report, self._console)
+        """What `trueup check` found, without the queries that show the rows."""
+        for finding in report.findings:
+            if finding.rows is None and report.ready:
+                continue  # sizes and the like, which stop nothing
+            rows = "" if finding.rows is None else f": {finding.rows:,} x"
+            short = finding.problem.partition(";")[0].removeprefix(f"{finding.object} ")
+            self.line(f"{finding.object.removeprefix('public.')} {short}{rows}", "dim")
+        rows_read = sum(table.rows for table in report.tables)
+        verdict = "ready: nothing stops the conversion" if report.ready else "not ready"
+        self.line(f"{rows_read:,} rows read; {verdict}", "green" if report.ready else "red")
 
     def result(self, result: Result) -> None:
         """The tables at the end."""
-        self.title("What the clients saw")
-        self._console.print(self._phases(result))
+        self._print("\n[bold]What the clients saw[/bold]")
+        self._console.print(tables.phases(result))
         for name in ("old", "new"):
             for sample in [s for s in result.samples[name] if s.error][:5]:
-                self.line(f"{name} client, {sample.name}: {sample.error}")
-        self.title("The same rows before and after")
-        for (old, before), (new, after) in zip(
-            result.before.items(), result.after.items(), strict=True
-        ):
-            table = Table("", f"before: {old}", f"after: {new}", box=None, padding=(0, 2))
-            for column, value in before.items():
-                table.add_row(column, _cell(value), _cell(after[column]))
-            self._console.print(table)
-            self._console.print()
-        server = ".".join(map(str, result.version))
-        self.line(
-            f"{result.rows:,} requests on PostgreSQL {server}; failed queries: {result.failed}; "
-            f"increments acknowledged {result.acknowledged:,}, counted {result.counted:,}"
-        )
-        for distance in result.distances:
-            self.line(distance)
-        self.line(f"distance to the standard: {len(result.distances)}")
+                self.line(f"{name} client, {sample.name}: {sample.error}", "red")
+        self._print("\n[bold]The same rows, before and after[/bold]")
+        self._console.print(tables.rows(result))
+        self._print("")
+        for line in tables.verdict(result):
+            self._print(escape(line))
 
-    def kept(self, instructions: str) -> None:
-        """How to look around and how to stop the server."""
-        self.title("The server is still there")
-        for line in instructions.splitlines():
-            self._console.print(f"  {escape(line)}", soft_wrap=True)
+    def last(self, lines: list[str]) -> None:
+        """What to try next; not wrapped, so that a command can be copied."""
+        for line in lines:
+            self._console.print(escape(line), soft_wrap=True)
 
-    def summary(self, result: Result) -> dict[str, Any]:
-        """The result as values for JSON."""
-        return {
-            "rows": result.rows,
-            "server": ".".join(map(str, result.version)),
-            "failed": result.failed,
-            "acknowledged": result.acknowledged,
-            "counted": result.counted,
-            "distances": result.distances,
-            "phases": [
-                {
-                    "name": name,
-                    "seconds": round(seconds, 3),
-                    "old": len(old),
-                    "new": len(new),
-                    "failed": sum(bool(s.error) for s in (*old, *new)),
-                    "p99_ms": _p99([*old, *new]),
-                    "worst_ms": _worst([*old, *new]),
-                }
-                for name, seconds, old, new in _by_phase(result)
-            ],
-        }
+    def _print(self, text: str) -> None:
+        self._spoke = time.monotonic()
+        self._console.print(text)
 
-    def _phases(self, result: Result) -> Table:
-        table = Table(box=None, padding=(0, 2))
-        table.add_column("phase")
-        for heading in (
-            "seconds",
-            "old clients",
-            "new clients",
-            "failed",
-            "p99 ms",
-            "worst ms",
-        ):
-            table.add_column(heading, justify="right")
-        for name, seconds, old, new in _by_phase(result):
-            both = [*old, *new]
-            table.add_row(
-                name,
-                f"{seconds:.2f}",
-                f"{len(old):,}",
-                f"{len(new):,}",
-                str(sum(bool(s.error) for s in both)),
-                f"{_p99(both):.1f}",
-                f"{_worst(both):.1f}",
-            )
-        everything = [*result.samples["old"], *result.samples["new"]]
-        table.add_row(
-            "[bold]all",
-            f"{sum(p.ended - p.begun for p in result.phases):.2f}",
-            f"{len(result.samples['old']):,}",
-            f"{len(result.samples['new']):,}",
-            f"[bold]{result.failed}",
-            f"{_p99(everything):.1f}",
-            f"{_worst(everything):.1f}",
-        )
-        return table
+    def _share(self, share: float) -> None:
+        if self._number:
+            self._bars.update(self._task, completed=self._number - 1 + min(share, 1.0))
 
+    def _tell_clients(self) -> None:
+        queries, failed = self._heard()
+        told = f"{queries:,} queries, {failed} failed" if queries else ""
+        self._bars.update(self._task, clients=told, note=self._note)
 
-def _by_phase(
-    result: Result,
-) -> Iterator[tuple[str, float, Sequence[Sample], Sequence[Sample]]]:
-    for phase in result.phases:
-        old, new = (
-            [s for s in result.samples[name] if phase.begun <= s.ended < phase.ended]
-            for name in ("old", "new")
-        )
-        yield phase.name, phase.ended - phase.begun, old, new
-
-
-def _p99(samples: Sequence[Sample]) -> float:
-    """The 99th percentile in milliseconds, by the nearest rank."""
-    ordered = sorted(s.seconds for s in samples)
-    return ordered[math.ceil(len(ordered) * 0.99) - 1] * 1000 if ordered else 0.0
-
-
-def _worst(samples: Sequence[Sample]) -> float:
-    return max((s.seconds for s in samples), default=0.0) * 1000
-
-
-def _cell(value: object) -> str:
-    return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    def _live(self) -> None:
+        """Keep the clients' count fresh; where there is no bar, say every few seconds how it is."""
+        while not self._over.wait(0.5):
+            with suppress(OSError, ValueError):
+                self._tell_clients()
+            if self._bars.disable and time.monotonic() - self._spoke > _QUIET:
+                queries, failed = self._heard()
+                so_far = f"; clients: {queries:,} queries, {failed} failed" if queries else ""
+                note = f"; {self._note}" if self._note else ""
+                self.line(f"... {time.monotonic() - self._begun:.0f} s{so_far}{note}", "dim")

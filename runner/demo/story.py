@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import which
 from typing import Any
+from urllib.parse import quote
 
 from psycopg.rows import dict_row
 
 from runner import config
+from runner.demo import tables
 from runner.demo.data import fill
 from runner.demo.result import Phase, Result, Sample
 from runner.demo.show import Show
@@ -30,7 +35,8 @@ from runner.standard import load_standard
 from runner.verify import verify
 
 SERVICE = "model_orchestration"
-_WAITING_PERIOD = 3.0
+_CHAPTERS = 7
+_PAUSE = 3.0
 
 
 class _Clients:
@@ -48,6 +54,13 @@ class _Clients:
             ],
             stdin=subprocess.DEVNULL,
         )
+
+    def heard(self) -> tuple[int, int]:
+        """How many transactions they have ended so far, and how many failed."""
+        with suppress(OSError, ValueError):
+            done, failed = json.loads(self._out.with_suffix(".now").read_text())
+            return done, failed
+        return 0, 0
 
     def stop(self) -> list[Sample]:
         """Stop the clients and return what they saw."""
@@ -68,95 +81,112 @@ class Demo:
 
     Args:
         rows: how many requests the service has.
-        show: what the user sees of it.
+        pause: seconds for which the clients work undisturbed between two steps.
+        quiet: show nothing.
     """
 
-    def __init__(self, rows: int, show: Show) -> None:
-        self._rows, self._show = rows, show
+    def __init__(self, rows: int, *, pause: float = _PAUSE, quiet: bool = False) -> None:
+        self._rows, self._pause = rows, pause
         self._running: dict[str, _Clients] = {}
+        self._ended = (0, 0)
+        self._show = Show(_CHAPTERS, self._heard, quiet=quiet)
 
-    def run(self, server: EmbeddedServer, folder: Path) -> Result:
-        """Run all of it on a server.
+    def run(self, folder: Path, *, keep: bool) -> Result:
+        """Run all of it on a server of its own.
 
         Args:
-            server: where a database `demo` is made.
             folder: for the clients' files.
+            keep: leave the server running.
 
         Returns:
             What was measured.
 
         Raises:
-            TrueupError: as the engine, check and verify do.
+            TrueupError: the server does not start; as the engine, check and verify do.
         """
-        server.create_database("demo")
-        self._dsn = server.dsn("demo")
         self._folder = folder
-        self._result = result = Result(self._rows, server.version)
         self._migrations = _migrations("online")
-        try:
-            self._story()
-        finally:
-            for clients in self._running.values():
-                clients.kill()
-        self._show.result(result)
+        with self._show as show:
+            show.chapter(
+                f"A live service with its old tables and {self._rows:,} requests",
+                "models, requests, provider_quotas: ids as text, enum values in lowercase",
+            )
+            show.note("starting a PostgreSQL of its own")
+            server = start_server(keep=keep)
+            try:
+                self._dsn = _url(server)
+                server.create_database("demo")
+                self._result = result = Result(self._rows, server.version)
+                self._story()
+            except BaseException:
+                self._kill()
+                with suppress(ProcessLookupError):
+                    os.kill(server.supervisor_pid, signal.SIGTERM)
+                raise
+            finally:
+                if not keep:
+                    server.stop()
+        show.result(result)
+        show.last(_next(self._dsn, server) if keep else _once_more())
         return result
 
     def _story(self) -> None:
         show, result = self._show, self._result
-        show.title(f"A live service at its old contract, with {self._rows:,} requests")
         self._apply("baseline")
+        show.note("filling the tables")
         with connect(self._dsn, application_name="demo") as connection:
             ids = fill(connection, self._rows)
         (self._folder / "ids.json").write_text(json.dumps(ids))
+        show.note("")
         result.before = self._look("models", "requests")
         self._start("old", has_table=True)
-        with self._phase("before"):
-            time.sleep(4)
+        show.line("from now on four clients of the old release work, 100 queries a second")
+        self._work("before")
 
         standard = load_standard(_service() / "standard.toml")
-        show.title("trueup check: is the data ready?")
+        show.chapter("trueup check", "Would anything in the data or the schema stop us?")
         with (
             self._phase("check"),
             connect(self._dsn, application_name="trueup check") as connection,
         ):
             show.preflight(check(connection, standard))
 
-        show.title("trueup apply: the new contract beside the old one")
+        show.chapter(
+            "trueup apply", "New names and columns appear beside the old ones, in three phases."
+        )
         self._apply("enforce")
         self._start("new")
-        with self._phase("both live"):
-            time.sleep(4)
+        show.line("four clients of the new release join: both releases work on the same rows")
+        self._work("both live")
 
-        show.title("trueup apply --to switch: the new release gets the table, the old one a view")
+        show.chapter("trueup apply --to switch", "The new release takes over the tables.")
         self._retire()
         self._apply("switch")
-        with self._phase("switched"):
-            time.sleep(3)
+        show.line("both releases still work")
+        self._work("switched")
 
-        show.title("trueup rollback: the old contract alone, as if nothing had been")
+        show.chapter("trueup rollback --to baseline", "Changed your mind? All the way back.")
         self._stop("new")
         with self._phase("rollback"), show.files() as listener:
             engine.rollback(self._dsn, self._migrations, to="baseline", listener=listener)
         same = self._look("models", "requests") == result.before
         show.line("the rows shown below are byte for byte as before" if same else "ROWS DIFFER")
 
-        show.title("trueup apply: once more")
+        show.chapter("trueup apply --to switch", "And there again.")
         self._apply("switch", again=True)
         self._start("new")
-        with self._phase("switched again"):
-            time.sleep(3)
 
-        show.title("trueup apply --to contract: once the odometer proves that the old names rest")
+        show.chapter("trueup apply --to contract", "Nobody uses the old names? Remove them.")
         self._stop("old")
+        show.line("the old release is retired; the usage counters of its names must rest")
         with self._phase("wait"):
-            time.sleep(_WAITING_PERIOD + 1)
+            show.wait(self._pause + 1)
         self._apply("contract")
         with connect(self._dsn, application_name="trueup verify") as connection:
             verification = verify(connection, standard)
         result.distances = [str(d) for d in verification.distances]
         result.after = self._look("model", "request")
-        with self._phase("after"):
-            time.sleep(3)
+        self._work("after")
         self._stop("new")
         with connect(self._dsn, application_name="demo") as connection:
             row = connection.execute(
@@ -182,14 +212,19 @@ class Demo:
                 self._dsn,
                 self._migrations,
                 to=to,
-                settings=engine.Settings(waiting_period=f"{_WAITING_PERIOD} seconds"),
+                settings=engine.Settings(waiting_period=f"{self._pause} seconds"),
                 listener=listen,
             )
+        if again:
+            marks = {"all that again": [marks["expand"][0], marks["switch"][1]]}
         self._result.phases += [
-            Phase(name + " again" * again, *mark)
-            for name, mark in marks.items()
-            if name != "baseline"
+            Phase(name, *mark) for name, mark in marks.items() if name != "baseline"
         ]
+
+    def _work(self, name: str) -> None:
+        """Let the clients work undisturbed for a while."""
+        with self._phase(name):
+            self._show.wait(self._pause)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -206,7 +241,22 @@ class Demo:
         self._start("old")
 
     def _stop(self, contract: str) -> None:
-        self._result.samples[contract] += self._running.pop(contract).stop()
+        samples = self._running[contract].stop()
+        del self._running[contract]
+        self._result.samples[contract] += samples
+        self._ended = (
+            self._ended[0] + len(samples),
+            self._ended[1] + sum(bool(s.error) for s in samples),
+        )
+
+    def _kill(self) -> None:
+        for clients in self._running.values():
+            clients.kill()
+
+    def _heard(self) -> tuple[int, int]:
+        """Called from the thread of the bar."""
+        heard = [self._ended, *(clients.heard() for clients in list(self._running.values()))]
+        return sum(done for done, _ in heard), sum(failed for _, failed in heard)
 
     def _look(self, *tables: str) -> dict[str, dict[str, Any]]:
         """One row of each table as it is stored."""
@@ -235,11 +285,13 @@ _LOOK_MODEL = """
     FROM public.model WHERE model_id = 'llama3:latest'
 """
 _LOOK_REQUESTS = """
-    SELECT id, model_id, pg_typeof(model_id)::text AS "type of model_id", request_type, provider
+    SELECT id, pg_typeof(id)::text AS "type of id", model_id,
+        pg_typeof(model_id)::text AS "type of model_id", request_type, provider
     FROM public.requests WHERE request_id = 'req-7'
 """
 _LOOK_REQUEST = """
-    SELECT id, model_id, pg_typeof(model_id)::text AS "type of model_id", request_type, provider
+    SELECT id, pg_typeof(id)::text AS "type of id", model_id,
+        pg_typeof(model_id)::text AS "type of model_id", request_type, provider
     FROM public.request WHERE request_id = 'req-7'
 """
 
@@ -256,13 +308,54 @@ def _migrations(strategy: str) -> tuple[Migration, ...]:
     return read_migrations(sources.folders, on_request=sources.on_request)
 
 
-def run_demo(*, rows: int, keep: bool, as_json: bool) -> bool:
+def _url(server: EmbeddedServer) -> str:
+    """The database as short as it can be said, so that a line of 80 columns holds it."""
+    host, port = quote(server.host, safe="/"), f"&port={server.port}" * (server.port != 5432)
+    return f"postgresql://{server.user}@/demo?host={host}{port}"
+
+
+def _commands(trueup: str) -> list[str]:
+    """What to try on the server that was kept."""
+    on = f"--service {SERVICE}"
+    return [
+        f"{trueup} status {on}  # what was applied",
+        f"{trueup} rollback {on} --to switch  # old names back",
+        f"{trueup} verify {on}  # how far from the standard",
+    ]
+
+
+def _next(dsn: str, server: EmbeddedServer) -> list[str]:
+    trueup = "trueup" if which("trueup") else os.path.relpath(sys.argv[0])
+    return [
+        "",
+        "The server is still there. Three commands to try on it:",
+        "",
+        f"export TRUEUP_DSN={shlex.quote(dsn)}",
+        *_commands(trueup),
+        "",
+        f"its log:  {server.log}",
+        f"stop it:  kill {server.supervisor_pid}",
+    ]
+
+
+def _once_more() -> list[str]:
+    again = "make demo KEEP=1" if os.environ.get("MAKELEVEL") else "trueup demo --keep"
+    return [
+        "",
+        f"{again} keeps the server, for you to try on it:",
+        "",
+        *_commands("trueup"),
+    ]
+
+
+def run_demo(*, rows: int, keep: bool, as_json: bool, pause: float = _PAUSE) -> bool:
     """Run the demo on a server of its own.
 
     Args:
         rows: how many requests the service has.
         keep: leave the server running for the user to look around.
         as_json: print the result as JSON only.
+        pause: seconds for which the clients work undisturbed between two steps.
 
     Returns:
         Whether no query failed and the database is at the standard.
@@ -270,16 +363,8 @@ def run_demo(*, rows: int, keep: bool, as_json: bool) -> bool:
     Raises:
         TrueupError: the server does not start, or a step fails.
     """
-    show = Show(quiet=as_json)
     with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
-        server = start_server(keep=keep)
-        try:
-            result = Demo(rows, show).run(server, Path(folder))
-        finally:
-            if not keep:
-                server.stop()
+        result = Demo(rows, pause=pause, quiet=as_json).run(Path(folder), keep=keep)
     if as_json:
-        print(json.dumps({"version": 1, **show.summary(result)}, indent=2))
-    if keep:
-        show.kept(server.keep_instructions("demo"))
+        print(json.dumps({"version": 1, **tables.summary(result)}, indent=2))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg import Error
 
 from runner.execute.failure import statement_error
+from runner.execute.gate import require_unused
 from runner.execute.session import Settings, open_session, require_writable
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
@@ -95,6 +96,7 @@ def dry_run(
         if not chosen:
             return []
         require_writable(connection)
+        require_unused(connection, chosen, settings.force, settings.standbys, read=False)
         connection.execute("BEGIN")
         try:
             connection.execute(_REFUSE_COMMIT)

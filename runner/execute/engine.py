@@ -160,7 +160,7 @@ def _run(
             return Outcome(run, operation, (), time.monotonic() - begun, left(ledger))
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
-        from runner.execute.gate import require_switched, require_unused
+        from runner.execute.gate import require_unused
         from runner.ledger.privileges import require_privileges
         from runner.ledger.rules import check_files
 
@@ -176,10 +176,8 @@ def _run(
             check_files(m for m in chosen if m.id not in known)
             if settings.approve:
                 settings.approve(connection, chosen)
-            if settings.force:
-                require_unused(connection, chosen, settings.force, settings.waiting_period)
-            elif operation == "APPLY":
-                require_switched(connection, chosen)
+            if operation == "APPLY":
+                require_unused(connection, chosen, settings.force, settings.standbys)
             ids = tuple(migration.id for migration in chosen)
             listener(RunStarted(run, operation, database, user, ids))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))

@@ -1,116 +1,132 @@
-"""Contract's gate: what it cannot let through yet, and the names that a person has typed."""
+"""Contract's gate: what it cannot let through yet is refused before any work."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from psycopg import DataError
 
-from runner.errors import LedgerError, UsageError
+from runner.errors import StillUsedError, UsageError
+from runner.execute.old_names import open_standbys, read_again, read_old_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Sequence, Set
 
     from psycopg import Connection
 
+    from runner.execute.old_names import OldName
     from runner.ledger.files import Migration
 
 _GATE = re.compile(r"\bCALL\s+trueup\.require_unused\('((?:[^']|'')+)'\)")
-DEFAULT_WAITING_PERIOD = "24 hours"
-
-
-def require_switched(connection: Connection, migrations: Sequence[Migration]) -> None:
-    """Refuse a run that would end at contract's gate for certain, before it changes anything.
-
-    Old names are counted from the switch on, so a run that comes to both cannot prove that one
-    was unused for the waiting period.
-
-    Args:
-        connection: the run's; its trueup.waiting_period is what the files will read.
-        migrations: what is about to run.
-
-    Raises:
-        LedgerError: an old name would have to be unused for longer than it is counted.
-    """
-    switches = [m.id for m in migrations if m.phase == "switch"]
-    gated = [m.id for m in migrations if _GATE.search(m.text)]
-    if not switches or not gated:
-        return
-    # What is no interval, the gate itself refuses.
-    row = connection.execute(
-        """
-        SELECT coalesce(nullif(current_setting('trueup.waiting_period', true), ''), %s)
-        """,
-        [DEFAULT_WAITING_PERIOD],
-    ).fetchone()
-    period = row[0] if row else DEFAULT_WAITING_PERIOD
-    if _is_long(connection, period):
-        raise LedgerError(
-            f"{gated[0]} cannot run yet: old names are counted from the switch on, and must be"
-            f" unused for {period}",
-            hint="run `trueup apply --to switch` first, and --to contract when `trueup status`"
-            " says that it is allowed",
-        )
-
-
-def _is_long(connection: Connection, period: str) -> bool:
-    """Whether a waiting period is longer than a run may take; false of what is none."""
-    try:
-        row = connection.execute("SELECT %s::interval > interval '1 minute'", [period]).fetchone()
-    except DataError:
-        return False
-    return row == (True,)
+_SEE = "see who uses it: `trueup status`"
 
 
 def require_unused(
     connection: Connection,
     migrations: Sequence[Migration],
-    forced: Collection[str],
-    waiting_period: str | None,
+    forced: Collection[str] = (),
+    standbys: Sequence[str] = (),
+    *,
+    read: bool = True,
 ) -> None:
-    """Let a run with --force remove what it names; its session has a waiting period of 0.
+    """Refuse a run that would remove an old name that may be in use, before it changes anything.
 
     Args:
-        connection: the run's, under the lock.
+        connection: the run's, under the lock; its trueup.waiting_period is what the files read.
         migrations: what is about to run.
         forced: the old names that are removed although they may be in use, as status shows them.
-        waiting_period: for all other old names that the run removes; None for the default.
+        standbys: the same database on standbys, whose clients may use the names, too.
+        read: read the counters of what may be in use, so that its waiting period begins.
 
     Raises:
-        UsageError: the run does not remove a name of `forced`.
-        LedgerError: a name that may be in use was not typed.
+        UsageError: the run does not remove a name of `forced`, or removes none and names standbys;
+            the waiting period is none.
+        StillUsedError: a name that may be in use was not typed.
+        ConnectionFailedError: a standby cannot be reached.
     """
-    removed = sorted(
-        {
-            match.replace("''", "'")
-            for migration in migrations
-            for match in _GATE.findall(migration.text)
-        }
-    )
-    for name in sorted(set(forced) - set(removed)):
+    gated = {m.id: [n.replace("''", "'") for n in _GATE.findall(m.text)] for m in migrations}
+    removed = {name for names in gated.values() for name in names}
+    for name in sorted(set(forced) - removed):
         raise UsageError(
             f"--force {name}: this run does not remove that name",
-            hint=f"it removes: {', '.join(removed) or 'no old name'}",
+            hint=f"it removes: {', '.join(sorted(removed)) or 'no old name'}",
         )
-    known = connection.execute("SELECT to_regclass('trueup.odometer')").fetchone()
-    if known is None or known[0] is None:
-        return  # the same run makes the old names first
-    rows = connection.execute(
-        """
-        SELECT compat_view, marker,
-            trueup.unused_since(compat_view) + %s::interval <= clock_timestamp()
-        FROM trueup.odometer WHERE compat_view = ANY (%s)
-        """,
-        [waiting_period or DEFAULT_WAITING_PERIOD, removed],
-    ).fetchall()
-    for name, marker, rests in rows:
-        if name in forced:
-            # A reading of now lets the gate open on servers that do not know the last use.
-            connection.execute("CALL trueup.read_odometer(%s, %s)", [name, marker])
-        elif not rests:
-            raise LedgerError(
-                f"{name} may still be in use, and --force does not name it",
-                hint="see who uses it: `trueup status`; to remove it all the same, add"
-                f" --force {name}",
-            )
+    if standbys and not removed:
+        raise UsageError(
+            "--standby: this run removes no old name",
+            hint="name standbys with --to contract, or ask them with `trueup status --standby`",
+        )
+    held = removed - set(forced)
+    if not held:
+        return
+    said, period = _waiting_period(connection)
+    with open_standbys(connection, standbys) as asked:
+        found = {n.name: n for n in read_old_names(connection, period, asked)}
+        if period > timedelta(minutes=1):
+            _require_switched(gated, held - found.keys(), said)
+        now = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert now is not None
+        used = [
+            n
+            for name, n in found.items()
+            if name in held and (n.allowed_from is None or n.allowed_from > now[0])
+        ]
+        if not used:
+            return
+        begun = [n.name for n in used if read and _wants_reading(n)]
+        for name in begun:
+            read_again(connection, name, asked)
+    raise StillUsedError(
+        "\n".join(_refusal(n, n.name in begun, bool(forced)) for n in used),
+        hint=f"{_SEE}; --waiting-period sets how long a name must be unused, now {said};"
+        " to remove it all the same, add"
+        f" {' '.join(f'--force {n.name}' for n in used)}",
+    )
+
+
+def _waiting_period(connection: Connection) -> tuple[str, timedelta]:
+    try:
+        row = connection.execute(
+            "SELECT p, p::interval FROM (SELECT coalesce(nullif("
+            "current_setting('trueup.waiting_period', true), ''), '24 hours')) AS s (p)"
+        ).fetchone()
+    except DataError as error:
+        raise UsageError(
+            f"the waiting period: {error.diag.message_primary}",
+            hint="write it as a PostgreSQL interval: --waiting-period 24h",
+        ) from None
+    assert row is not None
+    return row[0], row[1]
+
+
+def _require_switched(gated: dict[str, list[str]], unknown: Set[str], period: str) -> None:
+    """Refuse a run that would end at the gate for certain: it makes the name that it removes.
+
+    Old names are counted from the switch on, so a run that comes to both cannot prove that one
+    was unused for the waiting period.
+    """
+    first = next((file for file, names in gated.items() if unknown & set(names)), None)
+    if first is not None:
+        raise StillUsedError(
+            f"{first} cannot run yet: old names are counted from the switch on, and must be"
+            f" unused for {period}",
+            hint="run `trueup apply --to switch` first, and --to contract when `trueup status`"
+            " says that it is allowed; --waiting-period sets how long",
+        )
+
+
+def _wants_reading(name: OldName) -> bool:
+    """Whether only a new reading can begin its waiting period."""
+    return any(w.objects and w.name.endswith(("counter", "statements")) for w in name.witnesses)
+
+
+def _refusal(name: OldName, begun: bool, forced: bool) -> str:
+    lines = [f"{name.name} may still be in use{', and --force does not name it' * forced}"]
+    if name.allowed_from is not None:
+        lines[0] += f": contract is allowed from {name.allowed_from:%Y-%m-%d %H:%M:%S %Z} on"
+    lines += [f"    {witness}" for witness in name.witnesses]
+    if begun:
+        lines.append("    the counter has been read now: its waiting period begins")
+    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Settings:
         pause: seconds between two stretches of a backfill; None: as long as clients need.
         force: old names that contract removes although they may be in use; all others are still
             held to the waiting period.
+        standbys: the same database on standbys, whose clients contract waits for, too.
         approve: called under the lock with what is about to run; stops the run by raising.
     """
 
@@ -54,6 +56,7 @@ class Settings:
     max_lag: float = 10.0
     pause: float | None = None
     force: tuple[str, ...] = ()
+    standbys: tuple[str, ...] = ()
     approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 
@@ -85,10 +88,10 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
     """
     run = f"trueup-{uuid.uuid4()}"
     variables = {"lock_timeout": settings.lock_timeout, "trueup.run": run}
-    # With --force the files' own gate is open, and runner.execute.gate asks instead.
-    waiting_period = "0" if settings.force else settings.waiting_period
-    if waiting_period is not None:
-        variables["trueup.waiting_period"] = waiting_period
+    if settings.waiting_period is not None:
+        variables["trueup.waiting_period"] = settings.waiting_period
+    if settings.force:
+        variables["trueup.force"] = json.dumps(settings.force)
     values = {**parse_dsn(dsn), "client_encoding": "utf8", "application_name": run}
     connection = connect(make_conninfo(**values), application_name=run, settings=variables)
     try:

@@ -11,6 +11,12 @@ from psycopg.rows import class_row
 
 from runner import screen
 from runner.execute.events import percent
+from runner.execute.old_names import (
+    OldName,
+    describe_old_name,
+    open_standbys,
+    read_old_names,
+)
 from runner.ledger.records import read_ledger
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
@@ -19,7 +25,7 @@ from runner.postgres.connect import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from psycopg import Connection
 
@@ -63,28 +69,6 @@ class BackfillStatus:
 
 
 @dataclass(frozen=True)
-class OldName:
-    """How much an old name is used.
-
-    Args:
-        name: the compat view.
-        queries: how many queries went through it, as far as the statistics go back.
-        last_use: when, None for never or when the server (before 16) does not tell.
-        unused_since: since when the server can prove that nobody used it, None when it was used
-            since its odometer was read.
-        allowed_from: when contract may remove it if nobody uses it until then, None likewise.
-        users: sessions whose last query names it: `application (role)`, with how many.
-    """
-
-    name: str
-    queries: int
-    last_use: datetime | None
-    unused_since: datetime | None
-    allowed_from: datetime | None
-    users: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Underway:
     """Where a database is on its way.
 
@@ -109,6 +93,7 @@ def look(
     unit: str | None = None,
     schema: str | None = None,
     every: float | None = None,
+    standbys: Sequence[str] = (),
 ) -> Iterator[Underway]:
     """Look at a database once, or again and again; reads only, takes no lock.
 
@@ -119,13 +104,17 @@ def look(
         unit: a table by its old or new name: tell of its unit of tables alone.
         schema: the schema of yoyo's tables, None to look for them.
         every: seconds between two looks; None to look once.
+        standbys: the same database on standbys, whose clients are asked for, too.
 
     Raises:
         TrueupError: one of its kinds; the ledger cannot be read, no unit has the table.
     """
     within = unit_of(migrations, unit) if unit else None
     tables = tables_of(migrations, within) if within else frozenset()
-    with connect(dsn, application_name="trueup status") as connection:
+    with (
+        connect(dsn, application_name="trueup status") as connection,
+        open_standbys(connection, standbys) as asked,
+    ):
         while True:
             ledger = read_ledger(connection, schema=schema)
             lines = read_status(connection, migrations, ledger)
@@ -133,7 +122,7 @@ def look(
                 replace(b, share=1.0) if b.file in ledger.applied else b
                 for b in read_backfills(connection)
             ]
-            old_names = read_old_names(connection, waiting_period)
+            old_names = read_old_names(connection, waiting_period, asked)
             if within is not None:
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
@@ -222,56 +211,6 @@ def read_backfills(connection: Connection) -> list[BackfillStatus]:
             return []
 
 
-def read_old_names(connection: Connection, waiting_period: timedelta) -> list[OldName]:
-    """Read who uses the old contract.
-
-    Args:
-        connection: to the database.
-        waiting_period: how long an old name must be unused before contract removes it.
-
-    Returns:
-        One entry for each compat view; sessions of other roles show their query to a superuser
-        or a member of pg_read_all_stats only.
-    """
-    try:
-        rows = connection.execute(
-            """
-            SELECT o.compat_view, coalesce(s.seq_scan, 0),
-                (to_jsonb(s) ->> 'last_seq_scan')::timestamptz, u.since, u.since + %s,
-                ARRAY(
-                    SELECT format('%%s (%%s), sessions: %%s',
-                        coalesce(nullif(a.application_name, ''), 'no application name'),
-                        a.usename, count(*))
-                    FROM pg_catalog.pg_stat_activity a
-                    WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-                        AND a.application_name NOT LIKE 'trueup%%'
-                        AND a.query ~* ('\\m' || regexp_replace(
-                            (parse_ident(o.compat_view))[2], '([^[:alnum:]_])', '\\\\\\1', 'g')
-                            || '\\M')
-                    GROUP BY a.application_name, a.usename
-                    ORDER BY count(*) DESC, 1
-                )
-            FROM trueup.odometer o
-            CROSS JOIN LATERAL (SELECT trueup.unused_since(o.compat_view) AS since) u
-            LEFT JOIN pg_catalog.pg_stat_user_tables s
-                ON s.relid = pg_catalog.to_regclass(o.marker)
-            ORDER BY o.compat_view
-            """,
-            [waiting_period],
-        ).fetchall()
-    except (
-        errors.UndefinedTable,
-        errors.InvalidSchemaName,
-        errors.UndefinedFunction,
-        errors.InsufficientPrivilege,
-    ):
-        return []
-    return [
-        OldName(name, queries, last, since, allowed, tuple(users))
-        for name, queries, last, since, allowed, users in rows
-    ]
-
-
 def describe_backfill(status: BackfillStatus) -> str:
     """A backfill as a line of text."""
     rate = status.rows_done / status.seconds if status.seconds > 0 else 0.0
@@ -287,16 +226,3 @@ def describe_backfill(status: BackfillStatus) -> str:
         f"{line}; {status.dead_rows:,} dead rows,"
         f" table {status.growth:.2f} times its size, {status.hot_share:.0%} HOT"
     )
-
-
-def describe_old_name(name: OldName) -> list[str]:
-    """The use of an old name as lines of text."""
-    used = f", last used {name.last_use:%Y-%m-%d %H:%M:%S %Z}" if name.last_use else ""
-    if name.allowed_from is None:
-        when = "used since its odometer was read, so contract is not allowed"
-    else:
-        when = (
-            f"contract allowed from {name.allowed_from:%Y-%m-%d %H:%M:%S %Z} if unused until then"
-        )
-    head = f"{name.name}: {name.queries:,} queries{used}; {when}"
-    return [head, *(f"  by {user}" for user in name.users)]

@@ -115,6 +115,7 @@ def _units(
                 for change in tables
             ),
             tuple(o.reason for o in in_the_way),
+            tuple(dict.fromkeys(o.hint for o in in_the_way)),
             standing.changes(closure, names),
         )
 

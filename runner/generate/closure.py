@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner.catalog import Catalog, Dependent, Function, Relation
 from runner.generate.dependent import Standing
 from runner.generate.model import ColumnChange
 from runner.generate.wording.predicates import Wording, takes_whole_rows
+from runner.generate.wording.ranks import uses_order
 from runner.quoting import Name
 
 _Key = tuple[str, Name, str, str]
@@ -149,7 +150,14 @@ class Closure:
     def _standing(self, key: _Key) -> Standing:
         o = self._objects[key]
         d = o.dependent
-        wording = self._wording(key)
+        wording, texts = self._wording(key), self._texts(o)
+        is_worded = not wording.ranks or d.orders == sum(map(wording.orders, texts))
+
+        def new(text: str) -> str:
+            if not is_worded:
+                raise uses_order(d.description, "; ".join(texts))
+            return wording.converted(text)
+
         return Standing(
             dependent=d,
             host=o.host,
@@ -162,8 +170,26 @@ class Closure:
             rows_of=self._rows_of(o),
             groups_by=next((Name(*t) for t in d.groups_by if self._converts_key(Name(*t))), None),
             old=wording.restated,
-            new=wording.converted,
+            new=new,
         )
+
+    def _texts(self, o: _Object) -> list[str]:
+        """All that is written of an object itself."""
+        kind, name = o.dependent.kind, o.dependent.name
+        if isinstance(o.host, Function):
+            return [o.host.definition]
+        if o.host is None or o.view is not None:
+            return [o.host.definition or ""] if o.host else []
+        found: list[str | None] = []
+        if kind == "policy":
+            found = [t for p in o.host.policies if p.name == name for t in (p.using, p.with_check)]
+        if kind == "trigger":
+            found = [t.definition for t in o.host.triggers if t.name == name]
+        elif kind == "rule":
+            found = [r.definition for r in o.host.rules if r.name == name]
+        elif kind == "statistics":
+            found = [s.definition for s in o.host.statistics if s.name == name]
+        return [text for text in found if text]
 
     def _can_be_tried(self, key: _Key) -> bool:
         """Whether it can be made on views of the tables: a view has no key to group by."""
@@ -187,11 +213,16 @@ class Closure:
                 self._relations(self._views[relation]) if relation in self._views else {relation}
             )
             found = [c for r in below for c in self._columns.get(r, ()) if c.name == name]
-            changes += found
             column = self._catalog.relations[relation].column(name)
+            if not found and column and relation in self._views:
+                # Under another name: a native enum's type tells what it is.
+                same = (c for r in below for c in self._columns.get(r, ()) if c.labels)
+                found = [replace(c, name=name) for c in same if c.old_type == column.type][:1]
+            changes += found
             if not found and column and column.type.startswith(("char", "text")):
                 others.add(name)
         enums = [c for c in changes if c.check]
+        sorts_anew = any(c.sorts_anew for c in enums)
         return Wording(
             self._objects[key].dependent.description,
             values={v for c in enums for v in c.values},
@@ -209,4 +240,6 @@ class Closure:
                 if c.new_type == "uuid" and c.old_type.startswith(("text", "char"))
             }
             - others,
+            ranks={c.name: c.ranked for c in enums if c.labels} if sorts_anew else {},
+            labels={label: new for c in enums for label, new in c.labels.items()},
         )

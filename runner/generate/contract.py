@@ -57,6 +57,9 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
                 foreign_key.prove(t, k, k.table, k.name, previous, phase="contract", folder=_FOLDER)
             )
             previous = found[-1:]
+        # At once, and in an instant: the rollback of the keys builds upon them.
+        found += old_side.key_indexes(t, previous)
+        previous = found[-1:]
     for t in converted:
         found += old_side.indexes(t, previous)
         previous = found[-1:]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.catalog import Relation
+from runner.generate.wording.ranks import keeps_order
 from runner.quoting import Name, quote_ident, shorten
 
 
@@ -81,20 +82,34 @@ class ColumnChange:
     refusals: tuple[Refusal, ...]
     old_default: str | None = None
     new_default: str | None = None
+    type_default: str | None = None  # what its domain gives where the column has no default
     check_name: str | None = None
     check: str | None = None
     storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default
     values: tuple[str, ...] = ()  # of its enum
     mapping: Mapping[str, str] = field(default_factory=dict)  # of its enum's old values
+    labels: Mapping[str, str] = field(default_factory=dict)  # of its native enum, in their order
     parent: Parent | None = None
     kept: str | None = None
     old_collation: str | None = None  # where it is not the default
     paths: tuple[tuple[str, str], ...] = ()  # name and condition
+    folds: bool = False  # its old type takes texts for equal that are spelled in other ways
     to_old_again: str | None = None  # `to_old` of `to_new`, where that is shorter than both in turn
 
     # The same where the new contract may have changed another part of the value: `{was}` stands for
     # the new value before, `{kept}` for the old one.
     to_old_beside: str | None = None
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """Its values in the order of the labels that they were; empty where some have no place."""
+        values = tuple(self.labels.values())
+        return values if len({*values}) == len(values) and {*values} == {*self.values} else ()
+
+    @property
+    def sorts_anew(self) -> bool:
+        """Whether its values sort otherwise than the labels did."""
+        return bool(self.labels) and not (self.ranked and keeps_order(self.ranked))
 
     @property
     def checks(self) -> tuple[tuple[str, str], ...]:
@@ -112,6 +127,8 @@ class ColumnChange:
 
     def compared(self, value: str) -> str:
         """SQL that compares as the value's spelling does; json has no operator of its own."""
+        if self.folds:
+            return f'{value}::text COLLATE "C"'
         return f"{value}::text" if self.old_type == "json" else value
 
     def meant(self, value: str) -> str:
@@ -133,6 +150,11 @@ class ColumnChange:
     def build_name(self) -> str:
         """What the new column is called until the switch."""
         return shorten(self.name, "__new")
+
+    @property
+    def no_default(self) -> str:
+        """The clause after which its old side has no default, not even its domain's."""
+        return "DROP DEFAULT" if self.type_default is None else "SET DEFAULT NULL"
 
     @property
     def old_definition(self) -> str:

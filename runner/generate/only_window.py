@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.generate.kinds.table import KEEPS_ITS_NAME
 from runner.generate.unit import Unit
+from runner.standard.naming import with_prefix
 
 _MOST_SHOWN = 20
 
@@ -28,22 +30,42 @@ def in_short(reasons: Iterable[str]) -> Iterator[str]:
     yield from reasons
 
 
-def notes(units: Iterable[Unit]) -> Iterator[str]:
-    """What a person should know of units that only a window converts, a line a unit.
+def notes(units: Iterable[Unit], service: str) -> Iterator[str]:
+    """What a person should know of units that only a window converts, and how they go online.
 
     Args:
         units: those of a standard.
+        service: its name, which gives tables other names.
     """
-    alone: list[str] = []
+    kept: list[Unit] = []
     for unit in units:
-        if len(unit.tables) == 1:
-            alone += unit.only_window
-        elif unit.only_window:
-            tables = _some([str(t.old) for t in unit.tables])
-            why = "; ".join(in_short(unit.only_window))
-            yield f"only a window converts these {len(unit.tables)} together: {tables}. Why: {why}"
-    for reason in in_short(alone):
-        yield f"only a window converts: {reason}"
+        if not unit.only_window:
+            continue
+        if len(unit.tables) == 1 and unit.only_window[0].endswith(KEEPS_ITS_NAME):
+            kept.append(unit)
+            continue
+        tables = [str(t.old) for t in unit.tables]
+        together = f" these {len(tables)} together: {_some(tables)}. Why" if tables[1:] else ""
+        why = "; ".join(in_short(unit.only_window))
+        yield f"only a window converts{together}: {why}{_way_online([unit], service)}"
+    for reason in in_short(reason for unit in kept for reason in unit.only_window):
+        yield f"only a window converts: {reason}{_way_online(kept, service)}"
+
+
+def _way_online(units: Sequence[Unit], service: str) -> str:
+    """What would have to change: another name, else what the obstacles say themselves."""
+    ways = [
+        f"{t.old} another name, such as {with_prefix(t.old.name, service)}"
+        for unit in units
+        for t in unit.tables
+        if f"{t.old} {KEEPS_ITS_NAME}" in unit.only_window
+    ]
+    said = [w for u in units for w in u.way_online if not re.search("window|another name", w)]
+    if ways:
+        others = "other" if len(ways) == 2 else f"{len(ways) - 1} others"
+        more = f"; the {others} alike" if ways[1:] else ""
+        said.insert(0, f"give {ways[0]}{more}.")
+    return f". To go online: {' '.join(dict.fromkeys(said))}" if said else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ class Unit:
 
     tables: tuple[TableChange, ...]
     only_window: tuple[str, ...] = ()  # why the online strategy cannot convert it
+    way_online: tuple[str, ...] = ()  # what would have to change for that
     dependents: tuple[DependentChange, ...] = ()  # what stands on converted columns, in their order
 
     @property

@@ -361,8 +361,11 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
                 f"{migration.path}: its id is taken by {other.path}",
                 hint="give one of the two files another number or name",
             )
-    numbered = sorted((m for m in found if m.number), key=lambda m: m.number)
+    # Another folder may count in another way, by dates or with dots: `depends` orders the two.
+    numbered = sorted((m for m in found if m.number), key=lambda m: (m.path.parent, m.number))
     for one, other in pairwise(numbered):
+        if one.path.parent != other.path.parent or _are_dates(one, other):
+            continue
         if int(one.number) > int(other.number):
             raise MigrationFileError(
                 f"{one.path.name} and {other.path.name} have numbers of different width",
@@ -375,6 +378,11 @@ def _ordered(found: list[Migration]) -> tuple[Migration, ...]:
                 hint="correct the name, or name the source folder that holds it",
             )
     return _sorted_by_dependencies(found)
+
+
+def _are_dates(*migrations: Migration) -> bool:
+    """Whether numbers are dates, with a time of day or without: these sort as texts do."""
+    return all(re.match(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])", m.number) for m in migrations)
 
 
 def _sorted_by_dependencies(found: list[Migration]) -> tuple[Migration, ...]:

@@ -69,7 +69,7 @@ def _problems(migration: Migration) -> Iterator[_Problem]:
         yield _Problem(migration.path, 1, f"there is no {name}; one that does nothing says so")
         return
     rollback = migration.rollback_text
-    for match in _DIRECTIVE_ANYWHERE.finditer(rollback):
+    for match in _unquoted(_DIRECTIVE_ANYWHERE, rollback):
         if match[1].lower() == "depends":
             continue  # `yoyo new` writes it there, and it changes nothing
         yield _Problem(
@@ -89,7 +89,9 @@ def _header_problems(migration: Migration) -> Iterator[_Problem]:
         if meant and key not in _DIRECTIVES:
             line = _line(text, match.start(1))
             yield _Problem(path, line, f"yoyo ignores {key!r}; write {meant[0]!r}")
-    for match in _DIRECTIVE_ANYWHERE.finditer(text, header_end):
+    for match in _unquoted(_DIRECTIVE_ANYWHERE, text):
+        if match.start(1) < header_end:
+            continue
         line = _line(text, match.start(1))
         yield _Problem(
             path, line, f"yoyo ignores {match[1]!r} here: it belongs into the leading -- lines"
@@ -106,7 +108,7 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
     if text.startswith("\ufeff"):
         yield _Problem(path, 1, "a byte-order mark comes before the text; yoyo ignores the header")
         return
-    if forward and (mark := _BOTH_WAYS.search(text)):
+    if forward and (mark := next(_unquoted(_BOTH_WAYS, text), None)):
         yield _Problem(
             path,
             _line(text, mark.end()),
@@ -146,6 +148,20 @@ def _refused(statement: Statement) -> str:
         case ["COPY", *_] if _COPY_STREAM.search(statement.text):
             return "COPY from or to the client: a file has no data stream; use INSERT"
     return ""
+
+
+def _unquoted(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """What a pattern finds in a file outside of strings, which are data."""
+    found = [*pattern.finditer(text)]
+    if not found:
+        return
+    try:
+        statements = split(text)
+    except ScanError:
+        statements = []  # told by itself
+    for match in found:
+        if not any(s.quotes(match.end()) for s in statements):
+            yield match
 
 
 def _line(text: str, offset: int) -> int:

@@ -7,7 +7,7 @@ nested comments, and the bodies of BEGIN ATOMIC functions, with standard_conform
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Written as what they are not: ASCII alone compiles ten times as fast as ranges of Unicode.
 _LETTER = r"[^\x00-@\[-^`{-\x7f]"
@@ -48,12 +48,18 @@ class Statement:
         offset: characters before it in the file.
         line: its first line in the file, counted from 1.
         words: its first words in upper case, up to 8: enough to tell what kind it is.
+        quoted: where its strings and quoted names begin and end in the file.
     """
 
     text: str
     offset: int
     line: int
     words: tuple[str, ...]
+    quoted: tuple[tuple[int, int], ...] = field(default=(), compare=False, repr=False)
+
+    def quotes(self, offset: int) -> bool:
+        """Whether a place in the file is within one of its strings: what stands there is data."""
+        return any(start <= offset < end for start, end in self.quoted)
 
 
 class ScanError(ValueError):
@@ -86,6 +92,7 @@ def split(sql: str) -> list[Statement]:
     line, counted = 1, 0
     start: int | None = None
     words: list[str] = []
+    quoted: list[tuple[int, int]] = []
     parens = begins = 0
     position = last = 0
     while position < len(sql):
@@ -129,12 +136,16 @@ def split(sql: str) -> list[Statement]:
             raise ScanError("a backslash starts a psql command, which is no SQL", token.start())
         elif kind == "end" and parens == 0 and begins == 0:
             line, counted = line + _line_breaks(sql, counted, start), start
-            statements.append(Statement(sql[start:position], start, line, tuple(words)))
-            start, words = None, []
+            statements.append(
+                Statement(sql[start:position], start, line, tuple(words), tuple(quoted))
+            )
+            start, words, quoted = None, [], []
+        if kind in ("quote", "escape_quote", "name", "dollar"):
+            quoted.append((token.start(), position))
         last = position
     if start is not None:
         line += _line_breaks(sql, counted, start)
-        statements.append(Statement(sql[start:last], start, line, tuple(words)))
+        statements.append(Statement(sql[start:last], start, line, tuple(words), tuple(quoted)))
     return statements
 
 

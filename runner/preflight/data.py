@@ -26,6 +26,7 @@ from runner.preflight.rules import (
     OTHER_SPELLING,
     ColumnRules,
     Rule,
+    carried_rules,
     column_rules,
     integer_rules,
     path_rules,
@@ -213,6 +214,10 @@ def column_keys(
     for name, _, condition in change.integer_checks:
         rules = integer_rules(name, condition)
         yield Key(rules.value, _outcome(rules), name, rules.rules)
+    for check in change.checks:
+        if check.validated:
+            rules = carried_rules(change, check)
+            yield Key(rules.value, _outcome(rules), rules.name, rules.rules)
     for constraint in change.relation.unproven_checks:
         rules = unproven_rules(constraint)
         yield Key(rules.value, _outcome(rules), rules.name, rules.rules)

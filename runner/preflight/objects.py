@@ -372,7 +372,7 @@ def _checks(change: TableChange) -> Iterator[Finding]:
                 + (
                     f"it becomes {carried} for the new values"
                     if carried
-                    else "it guards the old values, and goes with the old columns"
+                    else "it lists the old values, and gives way to the new CHECK"
                 ),
             )
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.catalog import Column, Constraint
+from runner.generate.kinds.check import broken as broken_by
 from runner.generate.kinds.json_path import UNKNOWN_TO_JSONB
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import CheckChange, ColumnChange, TableChange
 from runner.generate.wording.json_paths import path_sql
 from runner.generate.wording.predicates import check_condition
 from runner.preflight.report import Severity
@@ -65,7 +66,13 @@ class ColumnRules:
 
 def as_text(change: ColumnChange) -> str:
     """SQL for the text that a column's conversion gives to uuid's input function."""
-    return change.new_from(quote_ident(change.name)).removesuffix("::uuid")
+    return change.new_from(_spelled(change)).removesuffix("::uuid")
+
+
+def _spelled(change: ColumnChange) -> str:
+    """SQL for a value by its spelling: a pattern fails on a collation that folds case."""
+    name = quote_ident(change.name)
+    return f"({change.compared(name)})" if change.folds else name
 
 
 def is_canonical(text: str) -> str:
@@ -152,7 +159,8 @@ def _enum_rules(
 ) -> ColumnRules:
     name = quote_ident(change.name)
     listed = ", ".join(values)
-    again = change.old_from(change.new_from(name))
+    again = change.compared(change.old_from(change.new_from(name)))
+    spelled = _spelled(change)
     keeper = f"; the column {change.kept}" if change.kept else REVERSAL
     unknown = f"holds {'lists with ' if column.is_array else ''}values that are not one of {listed}"
     rules = (
@@ -167,20 +175,20 @@ def _enum_rules(
             for refusal in change.refusals
         ),
         Rule(
-            f"{name} IS DISTINCT FROM {again}",
+            f"{spelled} IS DISTINCT FROM {again}",
             Severity.KNOW,
             f"holds values that the new contract cannot give back{keeper} keeps them",
             buckets=16,
             spelling=OTHER_SPELLING,
         ),
     )
-    if not spellings:
+    if not spellings or (column.is_array and change.folds):
         fine = f"{name} IS NULL" if not change.not_null else "false"
     elif column.is_array:
         fine = f"{name} <@ ARRAY[{', '.join(spellings)}]::{change.old_type}"
     else:
-        fine = f"{name} IN ({', '.join(spellings)})"
-    return ColumnRules(change.name, f"{name}::text", fine, rules)
+        fine = f"{spelled} IN ({', '.join(spellings)})"
+    return ColumnRules(change.name, f"{spelled}::text", fine, rules)
 
 
 def path_rules(change: ColumnChange, path: JsonPath) -> ColumnRules:
@@ -236,6 +244,19 @@ def integer_rules(column: str, condition: str) -> ColumnRules:
     problem = f"holds values that its new CHECK refuses: {condition}"
     rule = Rule(f"NOT ({condition})", Severity.STOPS, problem, buckets=16)
     return ColumnRules(column, f"{quote_ident(column)}::text", condition, (rule,))
+
+
+def carried_rules(change: TableChange, check: CheckChange) -> ColumnRules:
+    """The rules for a CHECK that the new contract takes over, asked of what a row becomes."""
+    asked = [change.converted[c] for c in check.columns if c in change.converted]
+    # What is no uuid is told of its column, and would end the query.
+    valid = [is_uuid(as_text(c)) for c in asked if c.new_type == "uuid"]
+    broken = broken_by(change, check)
+    condition = f"CASE WHEN {' AND '.join(valid)} THEN {broken} END" if valid else broken
+    problem = f"would break the CHECK {check.name} of the new contract: {check.condition}"
+    rule = Rule(condition, Severity.STOPS, problem, buckets=16)
+    name = quote_ident(asked[0].name)
+    return ColumnRules(asked[0].name, f"{name}::text", "false", (rule,))
 
 
 def unproven_rules(constraint: Constraint) -> ColumnRules:

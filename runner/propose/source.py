@@ -22,9 +22,12 @@ from runner.postgres.supervise import bare_environment, confine
 from runner.preflight.reading import read_only
 from runner.propose.fit import fit
 from runner.propose.stand_ins import is_of_roles, without_uuid_ossp
+from runner.standard.documents import read_documents
 from runner.standard.evidence import read_evidence
+from runner.standard.joined import read_joins
+from runner.standard.keys import settle, tables_of, tied_columns, uuid_verdicts
 from runner.standard.load import shared_enums
-from runner.standard.propose import propose
+from runner.standard.propose import Found, propose
 
 _MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
 _MOST_SHOWN = 10
@@ -82,10 +85,15 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
                     hint="Name another one with --schema, or another database with --dsn.",
                 )
         evidence, unread = read_evidence(connection, catalog, scan=scan)
+        ties = tied_columns(catalog)
+        verdicts = uuid_verdicts(tables_of(catalog), catalog, evidence, ties)
+        joins = read_joins(connection, catalog, verdicts) if scan else {}
+        documents = read_documents(connection, catalog) if scan else {}
+    uuids, ties = settle(verdicts, joins, ties, read=scan)
     proposal = propose(
         wishes.service,
         catalog,
-        evidence,
+        Found(evidence, uuids, ties, documents),
         enums=enums,
         enums_module=wishes.enums_module,
         words=wishes.words,

@@ -17,6 +17,8 @@ from runner.standard.checks import listed_values
 # What the standard can hold as an enum: more values are a table of their own.
 MANY_VALUES = 20
 _UUID: LiteralString = r"^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$"
+# 32 hex digits at whose places of version and variant stands what no generator of uuids writes.
+_NO_VERSION: LiteralString = r"^[0-9a-f]{12}([09a-f]|[1-8].{3}[0-7c-f])[0-9a-f]*$"
 _STATISTICS: LiteralString = """
     SELECT schemaname, tablename, attname, n_distinct,
         most_common_vals::text::text[] AS common, histogram_bounds::text::text[] AS bounds,
@@ -50,6 +52,8 @@ class Evidence:
         uuids: how many of the values that were looked at are uuids, None when it was not asked.
         filled: how many of the rows are not null.
         spellings: how uuids are spelled that are not spelled as uuid prints them.
+        digests: how many of them are 32 hex digits without a uuid's version: an MD5, a random
+            number.
     """
 
     rows: int = 0
@@ -59,6 +63,7 @@ class Evidence:
     uuids: int | None = None
     filled: int = 0
     spellings: tuple[str, ...] = ()
+    digests: int = 0
 
 
 def is_text(column: Column) -> bool:
@@ -70,9 +75,9 @@ def is_text(column: Column) -> bool:
 
 
 def may_hold_uuids(column: Column) -> bool:
-    """Whether a uuid's text fits into a column, without or with its dashes and braces."""
+    """Whether a uuid's text fits into a column, if only without its dashes."""
     length = re.search(r"\((\d+)\)", column.type)
-    return is_text(column) and not column.is_array and (not length or 32 <= int(length[1]) <= 38)
+    return is_text(column) and not column.is_array and (not length or int(length[1]) >= 32)
 
 
 def is_integer(column: Column) -> bool:
@@ -102,8 +107,7 @@ def read_evidence(
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(_STATISTICS, wanted)
         statistics = {(r["schemaname"], r["tablename"], r["attname"]): r for r in cursor}
-        cursor.execute(_READABLE, wanted)
-        readable = {Name(r["schema"], r["name"]) for r in cursor}
+    readable = readable_tables(connection, catalog)
     found: dict[tuple[str, str, str], Evidence] = {}
     unread = []
     for table in catalog.tables:
@@ -120,6 +124,12 @@ def read_evidence(
             seen = counted.get(column.name) or _from_statistics(column, statistics.get(key))
             found[key] = _with_labels(seen, labels[column.name]) if labels[column.name] else seen
     return found, unread
+
+
+def readable_tables(connection: Connection[Any], catalog: Catalog) -> set[Name]:
+    """The tables whose rows the role may all see."""
+    rows = connection.execute(_READABLE, {"schemas": list(catalog.schemas)})
+    return {Name(schema, name) for schema, name in rows}
 
 
 def _labels(table: Relation, column: Column, catalog: Catalog) -> tuple[str, ...]:
@@ -155,14 +165,16 @@ def _from_statistics(column: Column, row: Mapping[str, Any] | None) -> Evidence:
     few = 0 < row["n_distinct"] <= MANY_VALUES and not row["bounds"]
     if column.is_array:
         few = 0 < len(common) <= MANY_VALUES
-    uuids = None
+    uuids, digests = None, 0
     if may_hold_uuids(column) and seen:
         uuids = sum(bool(re.match(_UUID, v, re.IGNORECASE)) for v in seen)
+        digests = sum(len(v) == 32 and bool(re.match(_NO_VERSION, v, re.IGNORECASE)) for v in seen)
     return Evidence(
         rows=len(seen),
         values=tuple(sorted(common)) if few else None,
         uuids=uuids,
         filled=len(seen),
+        digests=digests,
     )
 
 
@@ -174,16 +186,24 @@ def _scan(
     asked = list(columns)
     for column in asked:
         name = sql.Identifier(column.name)
-        text = sql.SQL("{}::text").format(name)
         parts.append(sql.SQL("count({})").format(name))
         if may_hold_uuids(column):
-            parts.append(
-                sql.SQL("count(*) FILTER (WHERE {} ~* {})").format(text, sql.Literal(_UUID))
+            # Its length is known without reading a long text, and decides first.
+            value = sql.SQL(
+                'CASE WHEN octet_length({0}{1}) BETWEEN 32 AND 38 THEN {0}::text COLLATE "C" END'
+            ).format(
+                name, sql.SQL("::text" if column.type.startswith(("character(", "bpchar")) else "")
             )
-            parts.append(sql.SQL("count(*) FILTER (WHERE length({}) = 32)").format(text))
-            parts.append(sql.SQL("count(*) FILTER (WHERE {0} <> lower({0}))").format(text))
+            parts += [
+                sql.SQL("count(*) FILTER (WHERE {} ~* {})").format(value, sql.Literal(_UUID)),
+                sql.SQL("count(*) FILTER (WHERE length({}) = 32)").format(value),
+                sql.SQL("count(*) FILTER (WHERE {0} <> lower({0}))").format(value),
+                sql.SQL("count(*) FILTER (WHERE length({0}) = 32 AND {0} ~* {1})").format(
+                    value, sql.Literal(_NO_VERSION)
+                ),
+            ]
         else:
-            parts += [sql.SQL("NULL::bigint")] * 3
+            parts += [sql.SQL("NULL::bigint")] * 4
     query = sql.SQL("SELECT count(*), {} FROM {}").format(
         sql.SQL(", ").join(parts), sql.Identifier(table.schema, table.name)
     )
@@ -192,7 +212,7 @@ def _scan(
         assert row is not None
         found = {}
         for number, column in enumerate(asked):
-            filled, uuids, hexadecimal, upper = row[1 + 4 * number : 5 + 4 * number]
+            filled, uuids, hexadecimal, upper, digests = row[1 + 5 * number : 6 + 5 * number]
             spellings = []
             if uuids and hexadecimal:
                 spellings.append(f"{hexadecimal} of 32 hex digits")
@@ -208,6 +228,7 @@ def _scan(
                 uuids=uuids,
                 filled=filled,
                 spellings=tuple(spellings),
+                digests=digests or 0,
             )
     return found
 
@@ -219,7 +240,8 @@ def _values(connection: Connection[Any], table: Relation, column: Column) -> tup
     item = sql.SQL("unnest({})").format(name) if column.is_array else name
     # A first look at some rows spares the sort of a column of free text.
     query = sql.SQL(
-        "SELECT DISTINCT v::text FROM (SELECT {item} AS v FROM {source} LIMIT {limit}) AS x"
+        'SELECT DISTINCT v::text COLLATE "C"'
+        " FROM (SELECT {item} AS v FROM {source} LIMIT {limit}) AS x"
         " WHERE v IS NOT NULL LIMIT {many}"
     )
     for limit in (sql.Literal(1000), sql.SQL("ALL")):

@@ -166,7 +166,9 @@ class _Reader:
                 name,
                 values,
                 self._mapping(paragraph, values, path),
-                self._pairs(paragraph, "back", path),
+                {v: v for v in values}
+                if paragraph.get("back") == "upper"
+                else self._pairs(paragraph, "back", path),
             )
             self._require_way_back(enums[name], path)
         return enums

@@ -13,7 +13,7 @@ from runner.catalog import Relation
 from runner.quoting import Name
 from runner.standard.model import EnumStandard, Standard, TableStandard
 
-Kind = Literal["name", "uuids", "enums", "columns", "integers"]
+Kind = Literal["name", "uuids", "enums", "columns", "integers", "json"]
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Entry:
         value: the new name, the enum's name, or the list of integers as it is written.
         evidence: what it rests on.
         reason: why it is left to a person; empty when it is in force.
+        keys: the path in the documents of a JSON column.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Entry:
     value: str = ""
     evidence: str = ""
     reason: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,6 +47,21 @@ class Paragraph:
     def of(self, kind: Kind) -> dict[str, str]:
         """The entries of a kind that are in force."""
         return {e.column: e.value for e in self.entries if e.kind == kind and not e.reason}
+
+    @property
+    def name(self) -> str:
+        """The table's new name."""
+        return self.of("name").get("", self.table.name)
+
+    @property
+    def left(self) -> int:
+        """How many entries are left to a person."""
+        return sum(bool(e.reason) for e in self.entries)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the table stays as it is, and nothing is left to a person."""
+        return not self.left and self.name == self.table.name and len(self.entries) == 1
 
 
 @dataclass
@@ -80,7 +97,7 @@ class Proposal:
                 TableStandard(
                     schema=table.schema,
                     old=table.name,
-                    name=paragraph.of("name").get("", table.name),
+                    name=paragraph.name,
                     uuids=tuple(paragraph.of("uuids")),
                     enums={c: self.enums[e] for c, e in paragraph.of("enums").items()},
                     columns=paragraph.of("columns"),
@@ -103,34 +120,59 @@ class Proposal:
         ]
         used = {name for p in self.paragraphs for name in p.of("enums").values()}
         for name in self.own:
-            mark = "" if name in used else "# "
-            lines += ["", *(mark + line for line in _enum(self.enums[name]))]
-        for paragraph in self.paragraphs:
+            if name in used:
+                lines += ["", *_enum(self.enums[name])]
+        told = [p for p in self.paragraphs if not p.says_nothing]
+        for paragraph in (p for p in told if not p.left):
+            lines += ["", *self._paragraph(paragraph)]
+        if as_they_are := [p.table for p in self.paragraphs if p.says_nothing]:
+            names = ", ".join(_plain(str(t.qualified)) for t in as_they_are)
+            lines += ["", f"# Unchanged: {_many(len(as_they_are), 'table')}: {names}"]
+        if any(p.left for p in told) or self.notes:
+            lines += ["", f"# Left to a person: {self._left()}."]
+        for name in self.own:
+            if name not in used:
+                lines += ["", *("# " + line for line in _enum(self.enums[name]))]
+        for paragraph in (p for p in told if p.left):
             lines += ["", *self._paragraph(paragraph)]
         if self.notes:
-            lines += ["", "# Left to a person:", *(f"# {_plain(note)}" for note in self.notes)]
+            lines += ["", *(f"# {_plain(note)}" for note in self.notes)]
         return "\n".join(lines) + "\n"
 
     def _summary(self) -> Iterator[str]:
         """How much is in force, and how much is left to a person."""
         count = Counter(e.kind for p in self.paragraphs for e in p.entries if not e.reason)
-        renamed = sum(p.of("name").get("", p.table.name) != p.table.name for p in self.paragraphs)
-        left = sum(bool(e.reason) for p in self.paragraphs for e in p.entries)
+        renamed = sum(p.name != p.table.name for p in self.paragraphs)
         yield (
             f"# In force: {renamed:,} of {_many(len(self.paragraphs), 'table')} renamed,"
             f" {_many(count['uuids'], 'column')} to uuid, {count['enums']:,} to an enum."
         )
-        yield f"# Left to a person: {_many(left, 'line')}."
+        yield f"# Left to a person: {self._left()}."
+
+    def _left(self) -> str:
+        """How much a person has to decide."""
+        tables = [p for p in self.paragraphs if p.left]
+        left = []
+        if tables:
+            lines = _many(sum(p.left for p in tables), "line")
+            left.append(f"{lines} of {_many(len(tables), 'table')}")
+        if self.notes:
+            left.append(_many(len(self.notes), "note"))
+        return f"{' and '.join(left)}, at the end of this file" if left else "nothing"
 
     def _paragraph(self, paragraph: Paragraph) -> list[str]:
         table = paragraph.table
         place = "table" if table.schema == self.schema else f"schema.{_key(table.schema)}"
         lines = [f"[{place}.{_key(table.name)}]"]
-        uuids = [e for e in paragraph.entries if e.kind == "uuids"]
-        for entry in paragraph.entries:
+        # What is in force first.
+        entries = sorted(paragraph.entries, key=lambda e: bool(e.reason))
+        uuids = [e for e in entries if e.kind == "uuids"]
+        for entry in entries:
             if entry.kind == "uuids":
                 if entry is uuids[0]:
                     lines += ["uuids = [", *(f"    {_uuid(e)}" for e in uuids), "]"]
+                continue
+            if entry.kind == "name" and entry.value == table.name:
                 continue
             evidence = f"  # {_plain(entry.evidence)}" if entry.evidence else ""
             if entry.reason:
@@ -148,7 +190,8 @@ def _assignment(entry: Entry) -> str:
     if entry.kind == "name":
         return f"name = {_text(entry.value)}"
     value = entry.value if entry.kind == "integers" else _text(entry.value)
-    return f"{entry.kind}.{_key(entry.column)} = {value}"
+    path = ".".join(map(_key, (entry.kind, entry.column, *entry.keys)))
+    return f"{path} = {value}"
 
 
 def _uuid(entry: Entry) -> str:
@@ -160,7 +203,9 @@ def _uuid(entry: Entry) -> str:
 def _enum(enum: EnumStandard) -> list[str]:
     lines = [f"[enum.{_key(enum.name)}]", f"values = {_texts(enum.values)}"]
     for key, given in (("map", enum.mapping), ("back", enum.back)):
-        if given:
+        if given == {v: v for v in enum.values}:
+            lines.append(f'{key} = "upper"')
+        elif given:
             pairs = ", ".join(f"{_key(left)} = {_text(right)}" for left, right in given.items())
             lines.append(f"{key} = {{ {pairs} }}")
     return lines

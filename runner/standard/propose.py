@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +10,12 @@ from functools import cached_property
 
 from runner.catalog import Catalog, Column, Relation
 from runner.quoting import Name, quote_ident
+from runner.standard.documents import Texts
+from runner.standard.enum_names import Wish, name_enums, vocabulary
 from runner.standard.evidence import Evidence, is_integer, is_text
-from runner.standard.keys import Key, Verdict, tied_columns, uuid_verdicts
+from runner.standard.keys import Key, Verdict, tables_of
 from runner.standard.model import LONGEST, EnumStandard
-from runner.standard.naming import singular, table_names
+from runner.standard.naming import singular, table_names, with_prefix, words_of
 from runner.standard.proposal import Entry, Paragraph, Proposal
 
 # Migration tools look for their tables by these names.
@@ -27,14 +28,42 @@ _OF_TOOLS = frozenset(
     schema_version sequelizemeta typeorm_migrations
     """.split()
 )
-_OF_MIGRATIONS = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "alembic_version"}
+# Columns whose texts are no enum's, however few they are today: ids, digests, keys, free text.
+_NO_ENUM = frozenset(
+    """
+    address alias author avatar body checksum city comment content country data date day
+    description detail details digest domain email etag file filename fingerprint firstname guid
+    hash hex host hostname icon id ids image instance ip key label lastname link login md5 message
+    name nickname note notes number oid owner password path phone pk query reason ref sha sha1
+    sha256 signature slug sql subject summary text title token url uri user username uuid value
+    version zip
+    """.split()
+)
+_MOST_PATHS = 4  # that the standard takes of a JSON column
 _KINDS = {"v": "view", "m": "materialized view", "S": "sequence", "f": "foreign table"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found out of a database beside its catalog.
+
+    Args:
+        evidence: of read_evidence.
+        uuids: the verdict of each column that may become uuid.
+        ties: the columns that become uuid together, or not at all: by each, all of them.
+        documents: of read_documents.
+    """
+
+    evidence: Mapping[tuple[str, str, str], Evidence]
+    uuids: Mapping[Key, Verdict]
+    ties: Mapping[Key, Sequence[Key]]
+    documents: Mapping[tuple[str, str, str], Sequence[Texts]] = field(default_factory=dict)
 
 
 def propose(
     service: str,
     catalog: Catalog,
-    evidence: Mapping[tuple[str, str, str], Evidence],
+    found: Found,
     *,
     enums: Sequence[EnumStandard] = (),
     enums_module: str | None = None,
@@ -45,7 +74,7 @@ def propose(
     Args:
         service: its name.
         catalog: what its database holds; its first schema is the service's own.
-        evidence: of read_evidence.
+        found: what was found out of it.
         enums: the shared enums, to recognise columns by their values.
         enums_module: the module that holds them.
         words: the user's own plurals and singulars.
@@ -53,25 +82,20 @@ def propose(
     Returns:
         What is sure as entries in force with their evidence, the rest with the reason.
     """
-    tables = [t for t in catalog.tables if t.name not in _OF_MIGRATIONS and not t.parents]
-    ties = tied_columns(catalog)
+    tables = tables_of(catalog)
     proposer = _Proposer(
-        catalog,
-        evidence,
-        uuid_verdicts(tables, catalog, evidence, ties),
-        list(enums),
-        _taken_names(catalog),
-        _new_names(tables, words),
+        service, catalog, found, list(enums), _taken_names(catalog), _new_names(tables, words)
     )
     paragraphs = [Paragraph(t, list(proposer.entries(t))) for t in tables]
+    own = name_enums(proposer.wishes, vocabulary(catalog), [e.name for e in enums])
     return Proposal(
         service,
         catalog.schemas[0],
         enums_module,
-        {e.name: e for e in enums} | proposer.own,
-        list(proposer.own),
+        {e.name: e for e in enums} | own,
+        list(own),
         paragraphs,
-        ties,
+        found.ties,
         list(_notes(catalog, words)),
     )
 
@@ -104,56 +128,65 @@ def _notes(catalog: Catalog, words: Mapping[str, str] | None) -> Iterator[str]:
 
 @dataclass
 class _Proposer:
+    service: str
     catalog: Catalog
-    evidence: Mapping[tuple[str, str, str], Evidence]
-    uuids: Mapping[Key, Verdict]
+    found: Found
     enums: Sequence[EnumStandard]
     taken: Mapping[Name, str]
     names: Mapping[Name, str]
-    own: dict[str, EnumStandard] = field(default_factory=dict)
+    wishes: list[Wish] = field(default_factory=list)
 
     @cached_property
     def wanted(self) -> Counter[Name]:
         """How many tables want a name."""
         return Counter(Name(old.schema, new) for old, new in self.names.items())
 
-    @cached_property
-    def shared(self) -> set[str]:
-        """The names of the module's enums."""
-        return {e.name for e in self.enums}
-
     def entries(self, table: Relation) -> Iterator[Entry]:
         """What is proposed for a table."""
-        name = self.names[table.qualified]
-        yield Entry("name", "", name, reason=self._name_in_the_way(table, name))
+        name, reason = self._name(table)
+        yield Entry("name", "", name, reason=reason)
+        entity = self.names[table.qualified]
         rest: list[Entry] = []
         for column in table.columns:
-            seen = self.evidence.get((table.schema, table.name, column.name))
-            verdict = self.uuids.get((table.qualified, column.name))
+            place = (table.schema, table.name, column.name)
+            seen = self.found.evidence.get(place)
+            verdict = self.found.uuids.get((table.qualified, column.name))
             if verdict is not None:
                 yield Entry("uuids", column.name, "", verdict.evidence, verdict.reason)
             elif column.name == "metadata" and column.type in {"json", "jsonb"}:
-                rest.append(_metadata(table, name))
+                rest.append(_metadata(table, entity))
             elif seen is not None and is_integer(column):
                 rest += _integers(table, column, seen)
             elif seen is not None:
-                rest += self._enum(table, name, column, seen)
+                rest += self._enum(table, entity, column, seen)
+            rest += self._paths(table, entity, column, self.found.documents.get(place, ()))
         yield from rest
 
-    def _name_in_the_way(self, table: Relation, name: str) -> str:
+    def _name(self, table: Relation) -> tuple[str, str]:
+        """What a table will be called, or another name with the reason against the first."""
+        name = self.names[table.qualified]
         if name == table.name:
-            return ""
-        new = Name(table.schema, name)
+            return name, ""
         if table.name.lower() in _OF_TOOLS:
-            return f"{table.name} is the name by which a migration tool looks for it"
+            return name, f"{table.name} is the name by which a migration tool looks for it"
+        if not (against := self._against(table, name)):
+            return name, ""
+        other = with_prefix(name, self.service)
+        if other == name or self._against(table, other) or table.column(other):
+            other = name
+        free = f", {other} is free" if other != name else ", choose another"
+        return other, against + free
+
+    def _against(self, table: Relation, name: str) -> str:
+        new = Name(table.schema, name)
         if len(name.encode()) > LONGEST:
-            return f"{name} is longer than {LONGEST} bytes, choose another"
+            return f"{name} is longer than {LONGEST} bytes"
         if new in self.taken:
-            return f"{name} is taken by the {self.taken[new]} of that name, choose another"
+            return f"{name} is taken by the {self.taken[new]} of that name"
         if self.wanted[new] > 1:
-            return f"{self.wanted[new]} tables want the name {name}, choose another"
+            return f"{self.wanted[new]} tables want the name {name}"
         if quote_ident(name) != name and quote_ident(table.name) == table.name:
-            return f"{name} is a reserved word, choose another"
+            return f"{name} is a reserved word"
         return ""
 
     def _enum(self, table: Relation, name: str, column: Column, seen: Evidence) -> Iterator[Entry]:
@@ -171,8 +204,8 @@ class _Proposer:
             return  # a CHECK may list dates, or a domain numbers
         if seen.labels and column.type.startswith("character varying") and upper == values:
             return  # at the standard already
-        words = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", v) for v in values)
-        if not words and not seen.labels:
+        words = all(map(_is_word, values))
+        if not seen.labels and (not words or not self._may_be_enum(table, column, values)):
             return
         reason = "" if words else "its values are no plain words, a person must name them"
         if len(upper) == 1 and seen.labels and not native:
@@ -181,7 +214,8 @@ class _Proposer:
             reason = f"its default {column.default} is none of its values"
         if column.default is not None and not column.gives_null and not reason:
             shown += f"; its default {column.default.partition('::')[0]} follows"
-        back = _back(values, native=native)
+        mapping = {} if words or column.is_array else _mapping(upper)
+        back = _back(values, mapping, native=native)
         fitting = [e for e in self.enums if {*upper} <= {*e.values}]
         fitting.sort(key=lambda e: (not _named_alike(e.name, name, column.name), len(e.values)))
         if (
@@ -199,36 +233,54 @@ class _Proposer:
                 return
             reason = reason or "it behaves as an enum, no CHECK says so"
             upper = tuple(sorted(upper))
-        wanted = f"{name}_{singular(column.name) if column.is_array else column.name}"
-        if named and column.type_name:
-            wanted = column.type_name.name
-        mapping = {} if words or column.is_array else _mapping(upper)
-        if mapping:
-            upper = tuple(mapping.get(v, v) for v in upper)
-            back |= {v.upper(): v for v in values if v.upper() in mapping}
-            back = {mapping.get(new, new): old for new, old in back.items()}
-        own = self._own_enum(wanted, table.schema, upper, mapping, back)
-        yield Entry("enums", column.name, own, shown, reason)
-
-    def _own_enum(
-        self,
-        wanted: str,
-        schema: str,
-        values: tuple[str, ...],
-        mapping: Mapping[str, str],
-        back: Mapping[str, str],
-    ) -> str:
-        """The name of an enum of these values that the file holds; columns may share it."""
-        camel = "".join(w[:1].upper() + w[1:] for w in re.split(r"[^A-Za-z0-9]+", wanted)) or "Enum"
-        names = itertools.chain(
-            (camel, schema.title() + camel), (f"{camel}{n}" for n in itertools.count(2))
+        entry = Entry("enums", column.name, "", shown, reason)
+        self.wishes.append(
+            Wish(
+                entry,
+                table.schema,
+                name,
+                column.name,
+                tuple(dict.fromkeys(mapping.get(v, v) for v in upper)),
+                mapping,
+                back,
+                column.type_name.name if named and column.type_name else "",
+                bool(seen.labels),
+            )
         )
-        for name in names:
-            enum = EnumStandard(name, values, mapping, back)
-            if self.own.get(name, enum) == enum and name not in self.shared:
-                self.own[name] = enum
-                break
-        return name
+        yield entry
+
+    def _may_be_enum(self, table: Relation, column: Column, values: Sequence[str]) -> bool:
+        """Whether a text that nothing guards may be an enum's, by its name and its values."""
+        in_key = any(
+            column.name in k.columns
+            and (k.kind == "f" or (k.kind in "pu" and k.columns == (column.name,)))
+            for k in table.constraints
+        )
+        return not in_key and _is_enum_s(column.name, values)
+
+    def _paths(
+        self, table: Relation, name: str, column: Column, paths: Sequence[Texts]
+    ) -> Iterator[Entry]:
+        """The paths of a JSON column at which an enum's values seem to stand."""
+        likely = [
+            p
+            for p in paths
+            if all(map(_is_word, p.values))
+            and _is_enum_s(p.keys[-1], p.values)
+            and p.filled >= 5 * len(p.values)
+            and any(v != v.upper() for v in p.values)
+        ]
+        for path in likely[:_MOST_PATHS]:
+            shown = (
+                f"{len(path.values)} values in {path.filled:,} of {path.documents:,} documents:"
+                f" {_listed(path.values)}"
+            )
+            reason = "it behaves as an enum within documents"
+            entry = Entry("json", column.name, "", shown, reason, path.keys)
+            upper = tuple(sorted({v.upper() for v in path.values}))
+            back = _back(path.values, {}, native=False)
+            self.wishes.append(Wish(entry, table.schema, name, path.keys[-1], upper, {}, back))
+            yield entry
 
 
 def _metadata(table: Relation, entity: str) -> Entry:
@@ -269,14 +321,30 @@ def _mapping(upper: Sequence[str]) -> dict[str, str]:
     return {v: w for v, w in zip(upper, words, strict=True) if v != w}
 
 
-def _back(values: Sequence[str], *, native: bool) -> dict[str, str]:
-    """The old spelling of values that neither lower nor upper case gives back."""
-    if all(v == v.lower() for v in values) or (native and all(v == v.upper() for v in values)):
+def _back(values: Sequence[str], mapping: Mapping[str, str], *, native: bool) -> dict[str, str]:
+    """The old spelling of the values that the new ones, in lower case, do not give back."""
+    if native and all(v == v.upper() for v in values):
         return {}
     back: dict[str, str] = {}
     for value in values:
-        back.setdefault(value.upper(), value)
-    return back
+        back.setdefault(mapping.get(value.upper(), value.upper()), value)
+    sources = {new: old for old, new in reversed([*mapping.items()])}
+    return {new: old for new, old in back.items() if old != sources.get(new, new).lower()}
+
+
+def _is_word(value: str) -> bool:
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value) is not None
+
+
+def _is_enum_s(name: str, values: Sequence[str]) -> bool:
+    """Whether neither a name nor its values speak of ids, digests, keys or free text."""
+    last = (words_of(name) or [""])[-1].lower()
+    if last in _NO_ENUM or singular(last) in _NO_ENUM:
+        return False
+    if any(re.fullmatch(r"[0-9a-fA-F]{8,}", v) and re.search(r"\d", v) for v in values):
+        return False
+    # `task1`, `task2`: names that are counted.
+    return len({re.sub(r"\d+", "", v) for v in values}) > 1 or len(values) == 1
 
 
 def _default_fits(column: Column, upper: Sequence[str]) -> bool:

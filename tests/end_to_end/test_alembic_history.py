@@ -16,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 from support.databases import DatabaseFactory
+from support.pages import commands, matches
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "alembic.md").read_text(encoding="utf-8")
@@ -78,18 +79,11 @@ def steps(page: str) -> Iterator[tuple[str, str]]:
     """Files that the page shows, by their name, and commands with what they print."""
     for kind, block in re.findall(r"^```(\w+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
         if kind == "console":
-            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-                command, _, output = part.partition("\n")
+            for command, output in commands(block):
                 yield f"$ {command}", output
         else:
             first, _, text = block.partition("\n")
             yield first.removeprefix("# "), text
-
-
-def matches(expected: str, found: str) -> bool:
-    """Whether the output is as the page shows it; a line of three dots stands for any lines."""
-    pattern = re.escape(expected).replace(re.escape("...\n"), "(?s:.*)")
-    return re.fullmatch(pattern, found) is not None
 
 
 def rows(dsn: str) -> list[list[tuple[object, ...]]]:

@@ -11,28 +11,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.pages import commands, matches
 
 from runner.catalog import diff, read_catalog
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bring-your-own-service.md").read_text(encoding="utf-8")
 PLANNING = ROOT / "tests" / "services" / "planning"
-
-
-def commands(page: str) -> list[tuple[str, str]]:
-    """Each command of the page's console blocks with the output that stands under it."""
-    found = []
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
-
-
-def matches(expected: str, found: str) -> bool:
-    """Whether the output is as the page shows it; a line of three dots stands for any lines."""
-    pattern = re.escape(expected).replace(re.escape("...\n"), "(?s:.*)")
-    return re.fullmatch(pattern, found) is not None
 
 
 def rows(dsn: str) -> dict[str, list[str]]:
@@ -60,7 +45,8 @@ def test_the_page_is_true(planning: str, tmp_path: Path) -> None:
     rows_before = rows(planning)
     environment = {**os.environ, "TRUEUP_DSN": planning, "COLUMNS": "200"}
     trueup = f"{sys.executable} -m runner"
-    for command, expected in commands(PAGE):
+    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    for command, expected in [step for block in blocks for step in commands(block)]:
         if command.startswith("export "):
             continue
         done = subprocess.run(
@@ -78,9 +64,9 @@ def test_the_page_is_true(planning: str, tmp_path: Path) -> None:
         if command.startswith("trueup propose"):
             proposed = standard.read_text(encoding="utf-8")
             decided = (PLANNING / "standard.toml").read_text(encoding="utf-8")
-            blocks = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-            assert blocks[0] in proposed
-            assert all(block in decided for block in blocks[1:])
+            toml = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+            assert toml[0] in proposed
+            assert all(block in decided for block in toml[1:])
             standard.write_text(decided, encoding="utf-8")
     with psycopg.connect(planning) as connection:
         after = read_catalog(connection)

@@ -33,6 +33,24 @@ def extension(server_dsn: str) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def icu(server_dsn: str) -> str:
+    """SQL for collations by ICU: one that folds case, one of Turkish; skips without ICU."""
+    create = """
+        CREATE COLLATION folded (
+            provider = icu, locale = 'und-u-ks-level2', deterministic = false
+        );
+        CREATE COLLATION turkish (provider = icu, locale = 'tr-TR');
+    """
+    with psycopg.connect(server_dsn) as connection:
+        try:
+            connection.execute(create)
+        except psycopg.errors.FeatureNotSupported:
+            pytest.skip("this server has no ICU")
+        connection.rollback()
+    return create
+
+
+@pytest.fixture(scope="session")
 def roles(server_dsn: str, _session_databases: DatabaseFactory) -> Iterator[None]:
     """The roles object_owner, object_app and object_report."""
     names = [sql.Identifier(f"object_{role}") for role in ("owner", "app", "report")]

@@ -85,7 +85,7 @@ def _count(client: psycopg.Connection[Any]) -> None:
 
 def up_to_contract(service: Service) -> None:
     """Let contract follow upon the use of an old name, which PostgreSQL 15 does not date."""
-    read = "CALL trueup.read_odometer('public.events', 'trueup.events_used')"
+    read = "CALL trueup.read_odometer('public.events')"
 
     def is_unused() -> bool:
         query(service.dsn, read)

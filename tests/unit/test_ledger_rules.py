@@ -186,3 +186,27 @@ def test_the_shipped_files_pass() -> None:
         online = legacy.with_name("online")
         sources = dict.fromkeys([legacy, online, online / "switch", folder])
         check_files(read_migrations(sources))
+
+
+def test_each_folder_counts_in_its_own_way(tmp_path: Path) -> None:
+    """A project's own ids, dotted or of few digits, beside generated ones in one yoyo.ini."""
+    for name in ("1.2.0-towns", "2.0.0-members", "202401051200_a", "20250101_b"):
+        write_migration(tmp_path / "own", name, "SELECT 1;")
+    write_migration(tmp_path / "online", "0101_expand_a", "SELECT 1;")
+    found = read_migrations([tmp_path / "own", tmp_path / "online"])
+    assert [m.id for m in found][-2:] == ["20250101_b", "0101_expand_a"]
+
+
+def test_lines_within_strings_are_data(tmp_path: Path) -> None:
+    """A file that stores other tools' files, or a recipe with keys of its own."""
+    rows = (
+        "'Package: a\nDepends: libc6\ntransactional: no\n'",
+        "$y$\njob: build\ndepends:\n  - compile\n-- migrate:down\n$y$",
+        "E'it\\'s\n-- depends: 0000_none\n'",
+    )
+    seed = "\n".join(f"INSERT INTO t VALUES ({row});" for row in rows)
+    write_migration(tmp_path, "0001_a", seed, seed)
+    check_files(read_migrations([tmp_path]))
+    # The same line outside of them is still one that yoyo ignores.
+    write_migration(tmp_path, "0001_a", f"{seed}\n-- depends: 0000_none\n", "SELECT 1;")
+    assert "yoyo ignores 'depends' here" in refusal(tmp_path)

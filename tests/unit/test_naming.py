@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.standard.naming import singular, table_names
+from runner.standard.naming import singular, table_names, with_prefix, words_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,58 @@ from runner.standard.naming import singular, table_names
 )
 def test_a_plural_becomes_its_singular(plural: str, expected: str) -> None:
     assert singular(plural) == expected
+
+
+@pytest.mark.parametrize(
+    ("plural", "expected"),
+    [
+        # camelCase, PascalCase
+        ("userRoles", "userRole"),
+        ("apiKeys", "apiKey"),
+        ("OrderLines", "OrderLine"),
+        ("Categories", "Category"),
+        ("HTTPServers", "HTTPServer"),
+        ("UserIDs", "UserID"),
+        ("OAuth2Tokens", "OAuth2Token"),
+        # capitals, with underscores, with blanks, and what comes of two conventions
+        ("PEOPLE", "PERSON"),
+        ("ORDER_LINES", "ORDER_LINE"),
+        ("Order Lines", "Order Line"),
+        ("order-lines", "order-line"),
+        ("tbl_ApiKeys", "tbl_ApiKey"),
+        ("Éléments", "Élément"),
+        ("ORDER STATUS", "ORDER STATUS"),
+        # a number is no word of its own
+        ("orders_2024", "orders_2024"),
+        ("s3Buckets", "s3Bucket"),
+    ],
+)
+def test_a_name_keeps_its_own_convention(plural: str, expected: str) -> None:
+    assert singular(plural) == expected
+    assert singular(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("user", "my_svc_user"),
+        ("userRole", "mySvcUserRole"),
+        ("UserRole", "MySvcUserRole"),
+        ("User", "MySvcUser"),
+        ("ORDER", "MY_SVC_ORDER"),
+        ("Order Line", "My Svc Order Line"),
+        ("tbl_ApiKey", "my_svc_tbl_ApiKey"),
+    ],
+)
+def test_a_name_that_cannot_be_has_another_in_its_convention(name: str, expected: str) -> None:
+    assert with_prefix(name, "my-svc") == expected
+
+
+def test_words_are_found_in_every_convention() -> None:
+    assert words_of("ORDER_LINES") == ["ORDER", "LINES"]
+    assert words_of("userRoles") == ["user", "Roles"]
+    assert words_of("XMLHttpRequest type") == ["XML", "Http", "Request", "type"]
+    assert words_of("") == []
 
 
 @pytest.mark.parametrize(
@@ -71,3 +123,4 @@ def test_a_table_s_name_in_another_s_becomes_singular_too() -> None:
         "news_ids": "news_id",
     }
     assert table_names(["hosts", "hosts_groups"], {"hosts_groups": "hg"})["hosts_groups"] == "hg"
+    assert table_names(["Users", "UsersRoles"])["UsersRoles"] == "UserRole"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runner.execute.dry_run import Trial, describe_trials
 from runner.execute.engine import Outcome
-from runner.execute.underway import BackfillStatus, OldName, Underway, describe, describe_backfill
+from runner.execute.old_names import OldName, Witness
+from runner.execute.underway import BackfillStatus, Underway, describe, describe_backfill
 from runner.fleet import Result
 from runner.fleet import describe as describe_result
 from runner.generate.write import Written
@@ -46,15 +47,22 @@ def test_where_migrations_stand() -> None:
 
 def test_what_is_under_way() -> None:
     backfill = BackfillStatus("0002_ab", "public.t", 50, 0.5, 10.0, 3, 1.2, 0.9)
-    name = OldName("public.ts", 7, None, None, None, ("billing (app), sessions: 2",))
+    witnesses = (
+        Witness("counter", True, True, None, "7 uses"),
+        Witness("pg_stat_statements", False, False, None, "the extension is not in this database"),
+    )
+    users = ("billing (app), sessions: 2",)
+    name = OldName("public.ts", 7, None, None, None, users, witnesses)
     unit = Stand(("public.t", "public.u"), "expand", "trueup apply")
     shown = describe(Underway((status("0001_a", "applied"),), (unit,), (backfill,), (name,)))
     assert shown.splitlines()[1:] == [
         "public.t, public.u: expand is done; next: trueup apply",
         "0002_ab: 50% of public.t, 50 rows, 5 rows/s, 10 s left; 3 dead rows,"
         " table 1.20 times its size, 90% HOT",
-        "public.ts: 7 queries; used since its odometer was read, so contract is not allowed",
+        "public.ts: 7 queries; may be in use, so contract is not allowed",
         "  by billing (app), sessions: 2",
+        "  counter: 7 uses",
+        "  not heard: pg_stat_statements: the extension is not in this database",
     ]
 
 

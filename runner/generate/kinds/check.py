@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from runner.catalog import Relation
+from runner.catalog import Column, Relation
 from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds import not_null
@@ -17,6 +17,7 @@ from runner.generate.statement import (
     lock,
     setting,
 )
+from runner.generate.wording.conditions import in_new_words, is_about_case, is_list, of_column
 from runner.generate.wording.predicates import Wording, check_condition
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name, shorten, unused
@@ -30,9 +31,9 @@ NEVER_VALIDATED = (
 def change(
     relation: Relation, new: Name, changes: Sequence[ColumnChange], renamed: Mapping[str, str]
 ) -> Iterator[CheckChange]:
-    """The CHECKs of a table that name a converted column and another one.
+    """The CHECKs of a table and its domains that say something of a converted column.
 
-    A CHECK of one column alone gives way to the enum's, or to what uuid takes.
+    One that only lists the values of a column gives way to the enum's.
 
     Args:
         relation: the table.
@@ -45,44 +46,129 @@ def change(
     """
     converted = {c.name: c for c in changes}
     taken = {k.name for k in relation.constraints}
+    own = {name for c in changes for name, _ in c.checks}
     for constraint in relation.constraints:
-        mentioned = [converted[c] for c in constraint.columns if c in converted]
-        if constraint.kind != "c" or not mentioned or len(constraint.columns) == 1:
+        if constraint.kind != "c" or converted.keys().isdisjoint(constraint.columns):
+            continue
+        condition = check_condition(constraint.definition)
+        if _gives_way(condition, constraint.columns, converted):
             continue
         what = f"the CHECK {constraint.name} of {relation.qualified}"
-        if any(c.paths for c in mentioned) or not renamed.keys().isdisjoint(constraint.columns):
+        if not renamed.keys().isdisjoint(constraint.columns):
             raise StandardError(
-                f"{what} names a column that gets another name, or a JSON document that is "
-                f"converted: {constraint.definition}",
+                f"{what} names a column that gets another name: {constraint.definition}",
                 hint="Drop it before, and make it again for the new contract afterwards.",
             )
         name = follow(constraint.name, relation.name, new.name)
-        if name != constraint.name and name in taken:
+        if name in own:
+            name = unused(name, "_rule", taken | own)
+        elif name != constraint.name and name in taken:
             name = constraint.name
-        enums = [c for c in mentioned if c.check]
-        types = {c.name: c.type for c in relation.columns}
-        wording = Wording(
-            what,
-            values={v for c in enums for v in c.values},
-            mapping={old: target for c in enums for old, target in c.mapping.items()},
-            native_types={types[c.name] for c in enums} - {"text", "character varying"},
-            enum_columns={c.name for c in enums},
-            text_columns={
-                c
-                for c in constraint.columns
-                if c not in converted and types[c].startswith(("char", "text"))
-            },
-            uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
-        )
         yield CheckChange(
             old_name=constraint.name,
             build_name=unused(name, "__new", taken) if name == constraint.name else name,
             name=name,
-            condition=wording.converted(check_condition(constraint.definition)),
+            condition=_in_new_words(what, condition, constraint.columns, relation, converted),
             columns=constraint.columns,
             validated=constraint.validated,
             comment=constraint.comment,
         )
+    taken |= own
+    for column in relation.columns:
+        if column.name in converted:
+            yield from _of_domain(column, relation, new, converted, taken)
+
+
+def _of_domain(
+    column: Column,
+    relation: Relation,
+    new: Name,
+    converted: Mapping[str, ColumnChange],
+    taken: set[str],
+) -> Iterator[CheckChange]:
+    """What a column's domain holds it to: the new column is none of the domain's."""
+    for rule, definition in column.rules:
+        condition = of_column(check_condition(definition), column.name)
+        if _gives_way(condition, (column.name,), converted):
+            continue
+        if column.type.endswith("[]"):
+            raise StandardError(
+                f"{relation.qualified}.{column.name} is {column.type}, whose rule {rule} holds for "
+                f"each element: {definition}",
+                hint="Give the column a type that is no array of a domain before.",
+            )
+        name = unused(f"{new.name}_{column.name}", "_rule", taken)
+        yield CheckChange(
+            old_name="",
+            build_name=name,
+            name=name,
+            condition=_in_new_words(
+                f"the rule {rule} of the domain of {relation.qualified}.{column.name}",
+                condition,
+                (column.name,),
+                relation,
+                converted,
+            ),
+            columns=(column.name,),
+            validated=True,
+        )
+
+
+def _gives_way(
+    condition: str, columns: Sequence[str], converted: Mapping[str, ColumnChange]
+) -> bool:
+    """Whether the enum's own CHECK says all that a CHECK said: which values there are."""
+    if len(columns) != 1:
+        return False
+    column = converted[columns[0]]
+    return column.check is not None and (
+        is_list(condition, column.name) or is_about_case(condition, column.name)
+    )
+
+
+def _in_new_words(
+    what: str,
+    condition: str,
+    columns: Sequence[str],
+    relation: Relation,
+    converted: Mapping[str, ColumnChange],
+) -> str:
+    mentioned = [converted[c] for c in columns if c in converted]
+    enums = [c for c in mentioned if c.check]
+    types = {c.name: c.type for c in relation.columns}
+    wording = Wording(
+        what,
+        values={v for c in enums for v in c.values},
+        mapping={old: target for c in enums for old, target in c.mapping.items()},
+        native_types={types[c.name] for c in enums} - {"text", "character varying"},
+        enum_columns={c.name for c in enums},
+        text_columns={
+            c for c in columns if c not in converted and types[c].startswith(("char", "text"))
+        },
+        uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+        ranks={c.name: c.ranked for c in enums if c.ranked},
+        labels={label: new for c in enums for label, new in c.labels.items()},
+    )
+    return in_new_words(condition, wording, {c.name: _as_before(c) for c in mentioned})
+
+
+def _as_before(column: ColumnChange) -> str:
+    """SQL for what the old contract sees of a column."""
+    old = column.old_from(quote_ident(column.name))
+    # Blanks at the end of a char(n), and case in a citext, make no difference.
+    keeps_type = column.old_type.startswith("character(") or "citext" in column.old_type
+    return f"({old})::{column.old_type}" if keeps_type else old
+
+
+def broken(t: TableChange, check: CheckChange) -> str:
+    """The condition that an old row, once it is converted, would break a CHECK."""
+    shown = ", ".join(
+        f"{t.converted[c].new_from(q)} AS {q}" if c in t.converted else f"{q} AS {q}"
+        for c in check.columns
+        for q in [quote_ident(c)]
+    )
+    # A comparison with null is no breach.
+    return f"NOT coalesce((SELECT {check.condition} FROM (SELECT {shown}) AS converted), true)"
 
 
 def of_integers(table: TableStandard, relation: Relation) -> Iterable[tuple[str, str, str]]:

@@ -104,11 +104,30 @@ def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[
                     f"values of {column.name}"
                 )
             changes.append(replace(converted, kept=kept))
-    return tuple(changes)
+    folding = {
+        c.name
+        for c in relation.columns
+        if not c.deterministic or _is(c, catalog, ("citext",)) or c.type.endswith("citext")
+    }
+    given = {c.name: c.type_default for c in relation.columns if c.default is None}
+    return tuple(
+        replace(c, folds=c.name in folding and not c.paths, type_default=given.get(c.name))
+        for c in changes
+    )
 
 
 def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """The columns that have a name which the other side of one gets."""
+    for column in t.relation.columns:
+        if column.name in t.converted and any("VALUE IS NOT NULL" in r for _, r in column.rules):
+            yield Obstacle(
+                f"{t.old}.{column.name}",
+                f"is of the domain {column.type}, which takes no null, and the new contract "
+                "leaves the old column empty for a moment",
+                f"Before: SET NOT NULL on the column, and ALTER DOMAIN {column.type} DROP NOT "
+                "NULL; or convert the table by the window strategy.",
+                online_only=True,
+            )
     columns = {c.name for c in t.relation.columns}
     sides = [(c.old_name, f"the old side of {c.name}") for c in t.columns]
     sides += [(shorten(c.name, "__new"), f"the new side of {c.name}") for c in t.columns]
@@ -182,11 +201,12 @@ def switch(t: TableChange) -> list[Paragraph]:
         ),
         [
             Statement(
-                _default(t.new, c.old_name, None),
+                f"ALTER TABLE {quote_name(t.new)} ALTER COLUMN {quote_ident(c.old_name)}"
+                f" {c.no_default};",
                 note="A value on the old side is to say that the old contract wrote the row.",
             )
             for c in t.columns
-            if c.old_default is not None
+            if (c.old_default or c.type_default) is not None
         ],
         plain(
             *(
@@ -210,7 +230,7 @@ def switch_back(t: TableChange) -> list[Paragraph]:
             *(
                 _default(t.new, c.name, c.old_default)
                 for c in t.columns
-                if c.old_default is not None
+                if (c.old_default or c.type_default) is not None
             ),
         ),
     ]
@@ -244,7 +264,11 @@ def drop_old(t: TableChange) -> Statement:
 
 def add_old(t: TableChange) -> list[Statement]:
     """The old columns again, empty, at the end; with what the new ones have beside their type."""
-    added = [f"ADD COLUMN {quote_ident(c.old_name)} {c.old_definition}" for c in t.columns]
+    added = [
+        f"ADD COLUMN {quote_ident(c.old_name)} {c.old_definition}"
+        + (" DEFAULT NULL" if c.type_default is not None else "")
+        for c in t.columns
+    ]
     storage = [
         f"ALTER COLUMN {quote_ident(c.old_name)} {clause}"
         for c in t.columns

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal, rows
+from runner.generate.kinds import reversal, rows, same
+from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.postgres.locks import LockMode
@@ -22,10 +23,7 @@ def expand(t: TableChange) -> list[Paragraph]:
             note="The odometer's marker. Every query through the view reads it once, and the "
             "server counts that.\nIt is a materialized view so that a dump does not read it.",
         ),
-        *plain(
-            f"GRANT SELECT ON {marker} TO PUBLIC;",
-            f"CALL trueup.read_odometer({quote_literal(old)}, {quote_literal(marker)});",
-        ),
+        Statement(f"GRANT SELECT ON {marker} TO PUBLIC;"),
     ]
     columns = ",\n    ".join(_shown(t, c.name) for c in t.relation.columns)
     view = Statement(
@@ -34,9 +32,9 @@ def expand(t: TableChange) -> list[Paragraph]:
         note="The compat view: the old name, the old columns in their old order.",
     )
     defaults = [
-        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.old_default};"
+        f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {given};"
         for c in t.columns
-        if c.old_default is not None
+        if (given := c.old_default or c.type_default) is not None
     ]
     stand_in = f"CALL trueup.stand_in({quote_literal(old)}, {quote_literal(new)});"
     pairs = [(cut, name) for cut, name in cut_names(t, "__old")]
@@ -46,7 +44,8 @@ def expand(t: TableChange) -> list[Paragraph]:
         f"{quote_literal(old)}, {quote_literal(there)});"
         for here, there in pairs
     ]
-    return [counter, [view], plain(*defaults, stand_in, *copies)]
+    read = f"CALL trueup.read_odometer({quote_literal(old)});"
+    return [counter, [view], plain(*defaults, stand_in, *copies), plain(read)]
 
 
 def drop(t: TableChange) -> list[Statement]:
@@ -91,6 +90,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         cost=f"reads {t.new.name} once" if t.columns else "none",
         undo="instant",
         body=[
+            [same.require(t, At.SWITCHED)],
             [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
             [BRIEFLY],
             [

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from runner.catalog import Column
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, Refusal
+from runner.generate.wording.casing import lower, upper
 from runner.generate.wording.types import short_type, storage_clauses
-from runner.quoting import quote_ident, quote_literal, shorten
+from runner.quoting import quote_ident, quote_literal, shorten, unquote_literal
 from runner.standard.model import EnumStandard
 
 
@@ -31,13 +32,16 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
     is_text = not labels
     as_text = "{}" if is_text and not column.is_array else "{}::text"
     uppercase = any(labels) and all(label == label.upper() for label in labels)
-    to_new, to_old = f"upper({as_text})", as_text if uppercase else f"lower({as_text})"
+    words = (*_words(enum), *labels)
+    to_new = upper(as_text, words)
+    to_old = as_text if uppercase else lower(as_text, words)
     if enum.mapping:
         if column.is_array:
             raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
-        to_new = _case(f"upper({as_text})", enum.mapping, otherwise=f"upper({as_text})")
+        to_new = _case(to_new, enum.mapping, otherwise=to_new)
     back = _values_back(enum, labels, uppercase=uppercase)
     _require_room(column, enum, back)
+    _require_labels(column, enum, back, labels, uppercase=uppercase)
     if back:
         to_old = _case("{}", back, otherwise=to_old)
     if column.is_array:
@@ -52,18 +56,20 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
     new_default = None
-    if old_default is not None and not column.gives_null:
-        literal = re.fullmatch(r"'((?:[^']|'')*)'::(.*)", old_default)
+    if column.given is not None and not column.gives_null:
+        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", column.given)
         if not literal:
             raise StandardError(
-                f"the default of {column.name} is {old_default}: only a constant can be converted"
+                f"the default of {column.name} is {column.given}: only a constant can be converted"
             )
-        value = enum.mapping.get(literal[1].upper(), literal[1].upper())
-        new_default = f"'{value}'" + ("::" + new_type if column.is_array else "")
-        if not is_text:
-            old_default = f"'{literal[1]}'::{old_type}"
+        value = quote_literal(new_value(enum, unquote_literal(literal[1])))
+        new_default = value + ("::" + new_type if column.is_array else "")
+        if old_default is None:
+            pass  # its domain gives it
+        elif not is_text:
+            old_default = f"{literal[1]}::{old_type}"
         elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
-            old_default = f"'{literal[1]}'"
+            old_default = literal[1]
     return ColumnChange(
         name=column.name,
         old_name=shorten(column.name, "__old"),
@@ -79,6 +85,7 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         check=check_sql,
         values=enum.values,
         mapping=enum.mapping,
+        labels={label: new_value(enum, label) for label in labels},
         storage=storage_clauses(column, is_text=is_text or column.is_array),
         old_collation=column.collation,
     )
@@ -86,7 +93,8 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
 
 def text_conversions(enum: EnumStandard) -> tuple[str, str]:
     """SQL for the new text of an old one, and back."""
-    to_new, to_old = "upper({})", "lower({})"
+    words = _words(enum)
+    to_new, to_old = upper("({})", words), lower("({})", words)
     if enum.mapping:
         to_new = _case(to_new, enum.mapping, otherwise=to_new)
     back = _values_back(enum, (), uppercase=False)
@@ -96,6 +104,11 @@ def text_conversions(enum: EnumStandard) -> tuple[str, str]:
 def new_value(enum: EnumStandard, old: str) -> str:
     """What an old value becomes."""
     return enum.mapping.get(old.upper(), old.upper())
+
+
+def _words(enum: EnumStandard) -> tuple[str, ...]:
+    """All that its values are called, old and new."""
+    return (*enum.values, *enum.mapping, *enum.back.values())
 
 
 def _require_room(column: Column, enum: EnumStandard, back: Mapping[str, str]) -> None:
@@ -110,6 +123,32 @@ def _require_room(column: Column, enum: EnumStandard, back: Mapping[str, str]) -
             )
 
 
+def _require_labels(
+    column: Column,
+    enum: EnumStandard,
+    back: Mapping[str, str],
+    labels: tuple[str, ...],
+    *,
+    uppercase: bool,
+) -> None:
+    """The old column must know the old spelling of all that a new client may write."""
+    if column.is_array and back:
+        raise StandardError(
+            f"{column.name} is an array, and neither upper nor lower case gives "
+            f"{next(iter(back.values()))} of {enum.name} back"
+        )
+    for value in enum.values:
+        old = back.get(value, value if uppercase else value.lower())
+        if labels and old not in labels:
+            raise StandardError(
+                f"{column.name} is {column.type}, and {value} of {enum.name} would be {old} there, "
+                "which is none of its labels: the old contract could not hold what a new client "
+                "writes",
+                hint=f"ALTER TYPE {column.type} ADD VALUE before, say by back which label it is, "
+                "or take it out of values.",
+            )
+
+
 def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:
     whens = " ".join(f"WHEN {quote_literal(a)} THEN {quote_literal(b)}" for a, b in pairs.items())
     return f"CASE {value} {whens} ELSE {otherwise} END"
@@ -120,9 +159,14 @@ def _values_back(enum: EnumStandard, labels: tuple[str, ...], *, uppercase: bool
     back = {}
     for new in enum.values:
         sources = [old for old, mapped in enum.mapping.items() if mapped == new]
+        own = [label for label in labels if new_value(enum, label) == new]
         if new in enum.back:
             back[new] = enum.back[new]
-        elif sources and new not in {label.upper() for label in labels}:
+        elif own:
+            same = [label for label in own if label.upper() == new] or own
+            if same[0] != (new if uppercase else new.lower()):
+                back[new] = same[0]
+        elif sources:
             back[new] = sources[0] if uppercase else sources[0].lower()
     return back
 

@@ -12,6 +12,7 @@ from runner.generate.kinds.naming import follow
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange
 from runner.generate.statement import Statement, comment_on_constraint, lock
 from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
+from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
 
@@ -89,8 +90,13 @@ def _new_method(
                 f"{column.name}: {index.method}",
                 hint="Drop it before, and make it again for the new contract afterwards.",
             )
+    ranks = {c.name: c.ranked for c in enums if c.labels} if _sorts_anew(enums) else {}
+    labels = {label: new for c in enums for label, new in c.labels.items()}
+    ranked, count = by_rank(method, ranks, labels)
+    if ranks and count != index.orders:
+        raise uses_order(f"the index {index.name}", method)
     converted = convert_literals(
-        method,
+        ranked,
         what=f"the index {index.name}",
         values={v for c in enums for v in c.values},
         native_types={types[c.name] for c in enums} - {"text", "character varying"},
@@ -106,6 +112,10 @@ def _new_method(
     if any(c.old_type.startswith("char") for c in mentioned):
         converted = converted.replace(" bpchar_pattern_ops", " varchar_pattern_ops")
     return restate(converted)
+
+
+def _sorts_anew(columns: Iterable[ColumnChange]) -> bool:
+    return any(c.sorts_anew for c in columns)
 
 
 def obstacles(t: TableChange) -> Iterator[Obstacle]:

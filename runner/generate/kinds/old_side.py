@@ -171,14 +171,19 @@ def _proven(t: TableChange) -> list[str]:
     return found + [name for name, _, validated, _ in _own_checks(t) if validated]
 
 
-def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
-    """The old columns, empty, with what new rows are held to, and their trigger."""
-    checks = [
+def _held_filled(t: TableChange) -> list[str]:
+    """The clauses that hold new rows to a filled old side, and cost no scan."""
+    return [
         f"ADD CONSTRAINT {quote_ident(not_null.filled(t, c))}"
         f" CHECK ({quote_ident(c.old_name)} IS NOT NULL) NOT VALID"
         for c in t.columns
         if c.not_null
     ]
+
+
+def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
+    """The old columns, empty, with what new rows are held to, and their trigger."""
+    checks = _held_filled(t)
     checks += [
         f"ADD CONSTRAINT {quote_ident(name)} {definition}{' NOT VALID' if validated else ''}"
         for name, definition, validated, _ in _own_checks(t)
@@ -282,11 +287,11 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
 # The indexes.
 
 
-def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """The files that take old indexes away; on the way back they are built, one by one."""
+def key_indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """The files that, on the way back, build what the keys of both sides rest on, one by one."""
     for i in t.converted_indexes:
         if t.is_partitioned:
-            for table, part in partition.leaves(t, i):
+            for table, part in partition.leaves(t, i) if i.constraint else ():
                 file = _index(t, table, part, part.back_name, after, new=False)
                 yield file
                 after = [file]
@@ -294,12 +299,25 @@ def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
                     file = _index(t, table, part, part.again_name, after, new=True)
                     yield file
                     after = [file]
-            continue
-        file = _index(t, t.new, i, i.back_name if i.constraint else i.old_name, after, new=False)
-        yield file
-        after = [file]
+        elif i.constraint:
+            for name, new in ((i.back_name, False), (i.again_name, True)):
+                file = _index(t, t.new, i, name, after, new=new)
+                yield file
+                after = [file]
+
+
+def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
+    """The files that take the other old indexes away; on the way back they build them."""
+    for i in t.converted_indexes:
         if i.constraint:
-            file = _index(t, t.new, i, i.again_name, after, new=True)
+            continue
+        places = (
+            [(table, part, part.back_name) for table, part in partition.leaves(t, i)]
+            if t.is_partitioned
+            else [(t.new, i, i.old_name)]
+        )
+        for table, part, name in places:
+            file = _index(t, table, part, name, after, new=False)
             yield file
             after = [file]
 
@@ -366,6 +384,9 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
     body = key.contract(t)
+    if held := _held_filled(t):
+        note = "They go with their columns. A rollback finds them whether or not it came so far."
+        body.append([Statement(alter(t.new, held), note=note)])
     return File(
         unlike=f"keys {t.new}",
         folder=_FOLDER,
@@ -402,6 +423,15 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
             (partition.back_name, False),
             *([(partition.again_name, True)] if i.constraint == "PRIMARY KEY" else []),
         )
+    ]
+    built += [
+        Statement(
+            f"CALL trueup.require_index(\n    {quote_literal(quote_name(t.new))},\n"
+            f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
+        )
+        for i in ([] if t.is_partitioned else t.converted_indexes)
+        if i.constraint
+        for name, new in ((i.back_name, False), (i.again_name, True))
     ]
     changed: list[Paragraph] = []
     for i in t.converted_indexes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
+from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
 from runner.generate.wording.predicates import check_condition
@@ -48,16 +49,10 @@ def _before(table: TableChange) -> Refusals:
     ]
     others += _integers(table)
     for k in table.checks:
-        shown = ", ".join(
-            f"{table.converted[c].new_from(q)} AS {q}" if c in table.converted else f"{q} AS {q}"
-            for c in k.columns
-            for q in [quote_ident(c)]
-        )
-        # A comparison with null is no breach.
-        condition = f"NOT coalesce((SELECT {k.condition} FROM (SELECT {shown}) AS converted), true)"
         column = next(c for c in k.columns if c in table.converted)
         if k.validated:
-            others.append(Refused(column, condition, f"would break the CHECK {k.name}"))
+            broken = breaking(table, k)
+            others.append(Refused(column, broken, f"would break the CHECK {k.name}"))
     for c in [] if table.key else table.reversible:
         name = quote_ident(c.name)
         derived = c.compared(c.derived_again(name))

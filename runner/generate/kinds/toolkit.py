@@ -8,7 +8,8 @@ from runner.generate.text import text
 
 
 def toolkit(folder: str, phase: str) -> File:
-    """The file that makes it."""
+    """The file that makes it; only online do old names live on, whose uses are counted."""
+    counts = folder == "online"
     return File(
         unlike="toolkit",
         folder=folder,
@@ -19,7 +20,10 @@ def toolkit(folder: str, phase: str) -> File:
         locks_said="only what it creates",
         cost="none",
         undo="drops it all, unless another unit of tables still needs it",
-        body=[[Statement(text("toolkit.sql"))]],
-        rollback=[[Statement(text("toolkit.rollback.sql"))]],
+        body=[
+            [Statement(text("toolkit.sql"))],
+            *([[Statement(text("gate.sql"))]] if counts else []),
+        ],
+        rollback=[[Statement(text("toolkit.rollback.sql", counts=counts))]],
         back="Drops the functions, and the schema when nothing else lives in it.",
     )

@@ -43,11 +43,11 @@ def change(column: Column, relation: Relation) -> ColumnChange:
             )
         )
     new_default = None
-    if column.default is not None and not column.gives_null:
-        new_default = _new_uuid(column.default)
+    if column.given is not None and not column.gives_null:
+        new_default = _new_uuid(column.given)
         if new_default is None:
             raise StandardError(
-                f"the default of {relation.qualified}.{column.name} is {column.default}: only one "
+                f"the default of {relation.qualified}.{column.name} is {column.given}: only one "
                 "that calls a function for a new uuid can be converted, an md5, or a constant uuid"
             )
     return ColumnChange(

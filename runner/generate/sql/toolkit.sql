@@ -13,13 +13,126 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The last reading of each compat view's odometer.
-CREATE TABLE IF NOT EXISTS trueup.odometer (
-    compat_view text PRIMARY KEY,
-    marker text NOT NULL,
-    queries bigint NOT NULL,
-    read_at timestamptz NOT NULL
-);
+-- What stands on a table and a file could drop or give another meaning: a line each, without what
+-- is trueup's own.
+CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
+RETURNS SETOF text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        concat(
+            'column ', a.attname,
+            CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+            CASE WHEN a.atthasdef OR a.attidentity <> '' THEN ' DEFAULT' END
+        )
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT
+        concat_ws(' ', kinds.kind, k.conname, '(' || (
+            SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
+            FROM pg_attribute AS a
+            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        ) || ')')
+    FROM pg_constraint AS k
+    JOIN (
+        VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'),
+            ('f', 'foreign key')
+    ) AS kinds (contype, kind) ON kinds.contype = k.contype::text
+    WHERE k.conrelid = relation AND k.conparentid = 0
+    UNION ALL
+    SELECT
+        concat(
+            CASE WHEN NOT i.indisvalid THEN 'invalid ' END,
+            CASE WHEN i.indisunique THEN 'unique ' END,
+            'index ', c.relname, ' (', (
+                SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = relation AND a.attnum > 0
+                    AND (
+                        a.attnum = ANY (i.indkey::int2[])
+                        OR EXISTS (
+                            SELECT FROM pg_depend AS d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+                                AND d.refobjsubid = a.attnum
+                        )
+                    )
+            ), ')'
+        )
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = relation
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+        )
+    UNION ALL
+    SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
+    UNION ALL
+    SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal
+        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+    UNION ALL
+    SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
+    UNION ALL
+    SELECT 'policy ' || p.polname FROM pg_policy AS p WHERE p.polrelid = relation
+    UNION ALL
+    SELECT s.line FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        VALUES (c.relrowsecurity, 'row level security'),
+            (c.relforcerowsecurity, 'force row level security')
+    ) AS s (is_set, line)
+    WHERE c.oid = relation AND s.is_set
+    UNION ALL
+    SELECT 'publication ' || p.pubname FROM pg_publication AS p
+    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
+    WHERE r.prrelid = relation
+    UNION ALL
+    SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
+    FROM pg_depend AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid
+    JOIN pg_class AS v ON v.oid = r.ev_class
+    JOIN pg_namespace AS n ON n.oid = v.relnamespace
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation AND v.oid <> relation AND v.relkind IN ('v', 'm')
+        AND n.nspname <> 'trueup' AND NOT pg_is_other_temp_schema(n.oid)
+        AND n.oid <> pg_my_temp_schema()
+$$;
+
+-- Stops the file when a table is not as it was when the file was written.
+CREATE OR REPLACE PROCEDURE trueup.require_same(
+    relation regclass, expected text[], may_be text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    standing constant text[] := ARRAY(SELECT s FROM trueup.standing(relation) AS s ORDER BY s);
+    difference constant text := concat_ws(
+        E'\n',
+        (
+            SELECT string_agg('unknown here: ' || s, E'\n' ORDER BY s) FROM unnest(standing) AS s
+            WHERE s <> ALL (expected || may_be)
+        ),
+        (
+            SELECT string_agg('missing: ' || e, E'\n' ORDER BY e) FROM unnest(expected) AS e
+            WHERE e <> ALL (standing)
+        )
+    );
+BEGIN
+    IF difference <> '' THEN
+        RAISE EXCEPTION '% is not as this file was written for', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = difference,
+                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                    'not know; before expand, generate the files anew.';
+    END IF;
+END
+$$;
 
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
@@ -28,7 +141,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 AS $$
-    SELECT value ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
+    SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
 
 -- Stops the file when a table holds rows that meet a condition, and says which.
@@ -682,6 +795,32 @@ BEGIN
 END
 $$;
 
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_index AS x
+        JOIN pg_class AS i ON i.oid = x.indexrelid
+        WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+    ) THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
@@ -695,79 +834,6 @@ BEGIN
     IF held < 50 THEN
         PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
         PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
-    END IF;
-END
-$$;
-
--- Writes down what the odometer of a compat view shows now.
-CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
-LANGUAGE sql
-AS $$
-    INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
-    SELECT view_name, marker_name, coalesce(pg_stat_get_numscans(to_regclass(marker_name)), 0), now()
-    ON CONFLICT (compat_view) DO UPDATE
-    SET marker = excluded.marker, queries = excluded.queries, read_at = excluded.read_at
-    WHERE odometer.queries <> excluded.queries OR odometer.marker <> excluded.marker
-$$;
-
--- Since when, as far as the server's statistics can prove, nobody has used a compat view.
-CREATE OR REPLACE FUNCTION trueup.unused_since(view_name text)
-RETURNS timestamptz
-LANGUAGE sql
-STABLE
-AS $$
-    SELECT
-        CASE
-            -- PostgreSQL 16 and later know when the marker was read last.
-            WHEN shown.last_use IS NOT NULL OR shown.queries = reading.queries
-            THEN greatest(
-                reading.read_at,
-                shown.last_use,
-                pg_stat_get_db_stat_reset_time(d.oid),
-                pg_postmaster_start_time()
-            )
-        END
-    FROM trueup.odometer AS reading
-    JOIN pg_database AS d ON d.datname = current_database()
-    CROSS JOIN LATERAL (
-        SELECT
-            s.seq_scan AS queries,
-            (to_jsonb(s) ->> 'last_seq_scan')::timestamptz AS last_use
-        FROM pg_stat_user_tables AS s
-        WHERE s.relid = to_regclass(reading.marker)
-    ) AS shown
-    WHERE reading.compat_view = view_name
-$$;
-
--- Stops the file while the old contract is in use.
-CREATE OR REPLACE PROCEDURE trueup.require_unused(view_name text)
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    waiting_period constant interval :=
-        coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
-    since constant timestamptz := trueup.unused_since(view_name);
-BEGIN
-    IF since IS NULL THEN
-        RAISE EXCEPTION '% has been used since its odometer was read', view_name
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Read it again and wait %s: CALL trueup.read_odometer(%L, %L);',
-                    waiting_period,
-                    view_name,
-                    (SELECT o.marker FROM trueup.odometer AS o WHERE o.compat_view = view_name)
-                );
-    ELSIF since + waiting_period > clock_timestamp() THEN
-        RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',
-            view_name, date_trunc('second', since)
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Contract is allowed from %s on, after %s without a query; '
-                    'trueup.waiting_period sets how long.',
-                    date_trunc('second', since + waiting_period), waiting_period
-                );
     END IF;
 END
 $$;

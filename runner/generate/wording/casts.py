@@ -127,6 +127,12 @@ def _marks(text: str, begin: int) -> Iterator[re.Match[str]]:
             depth += 1
 
 
+def closing(text: str, begin: int) -> int:
+    """Where the parenthesis is closed in which a place of a text is; its end when in none."""
+    *_, end = (None, *_marks(text, begin))
+    return end.start() if end is not None and end[0] == ")" else len(text)
+
+
 def _stripped(text: str, begin: int, end: int) -> tuple[int, int]:
     value = text[begin:end]
     return begin + len(value) - len(value.lstrip()), begin + len(value.rstrip())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.errors import StandardError
 from runner.generate.wording.casts import ID, NAME, cast_ids
-from runner.quoting import Name, quote_ident, quote_name
+from runner.generate.wording.ranks import Ranks, by_rank
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, unquote_literal
 
+_TEXT = rf"(?:text|bpchar|character varying|(?:{NAME}\.)?citext)"
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.
 _LITERAL = re.compile(
-    r"""'((?:[^']|'')*)'::((?:"(?:[^"]|"")+"|[\w ]+?)(?:\.(?:"(?:[^"]|"")+"|\w+))?(?:\(\d+\))?)"""
+    r"""(E?'(?:[^']|'')*')::((?:"(?:[^"]|"")+"|[\w ]+?)(?:\.(?:"(?:[^"]|"")+"|\w+))?(?:\(\d+\))?)"""
     r"""(?=[^\w.(]|$)"""
 )
 
@@ -56,8 +58,10 @@ def convert_literals(
                 hint="Drop it before, and make it again for uuid afterwards.",
             )
 
+    definition = _plain_operators(definition, {*enum_columns, *uuid_columns})
+
     def convert(match: re.Match[str]) -> str:
-        value, type_name = match[1].replace("''", "'"), match[2]
+        value, type_name = unquote_literal(match[1]), match[2]
         is_text = type_name.partition("(")[0] in _TEXT_TYPES
         target = (mapping or {}).get(value.upper(), value.upper())
         if target != value.upper() and (is_text or type_name in native_types):
@@ -66,7 +70,7 @@ def convert_literals(
                 hint="Drop it before, and make it again for the new values afterwards.",
             )
         if type_name in native_types:
-            return "'" + value.upper().replace("'", "''") + "'"
+            return quote_literal(value.upper())
         if not is_text or value.upper() not in values:
             return match[0]
         beside = _compared_column(definition[: match.start()])
@@ -74,22 +78,31 @@ def convert_literals(
             if beside not in enum_columns:
                 return match[0]
         elif beside in enum_columns:
-            return f"'{value.upper()}'::{type_name}"
+            return f"{quote_literal(value.upper())}::{type_name}"
         if text_columns:
             raise StandardError(
                 f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
                 f"converted column: {definition}",
                 hint="Drop it before, and make it again for the new values afterwards.",
             )
-        return f"'{value.upper()}'::{type_name}"
+        return f"{quote_literal(value.upper())}::{type_name}"
 
     return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
+
+
+def _plain_operators(definition: str, columns: Collection[str]) -> str:
+    """Compare columns by PostgreSQL's operators, where they had those of a type such as citext."""
+    if "OPERATOR(" not in definition or not columns:
+        return definition
+    names = "|".join(re.escape(quote_ident(c)) for c in sorted(columns))
+    column = rf"""(?<![\w"])(?:{names})\)*(?:::{_TEXT})?"""
+    return re.sub(rf"({column} )OPERATOR\({NAME}\.([=<>!~*]+)\)", r"\1\2", definition)
 
 
 _COMPARED = re.compile(
     r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying))?"""
     r""" (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL) \(*(?:ARRAY\[)?"""
-    r"""(?:'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
+    r"""(?:E?'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
 )
 
 
@@ -148,7 +161,12 @@ def with_columns(definition: str, names: Mapping[str, str]) -> str:
         definition: of a constraint or an index; its keywords are in capitals, its names are not.
         names: what each of these columns is called now.
     """
-    quoted = {quote_ident(old): quote_ident(new) for old, new in names.items()}
+    return with_values(definition, {old: quote_ident(new) for old, new in names.items()})
+
+
+def with_values(definition: str, values: Mapping[str, str]) -> str:
+    """The same, where SQL stands for each of some columns."""
+    quoted = {quote_ident(name): value for name, value in values.items()}
 
     def convert(match: re.Match[str]) -> str:
         return quoted.get(match["name"] or "", match[0])
@@ -187,7 +205,6 @@ _ANY_TYPE = (
     r"(?:count|array_agg|jsonb?_\w+|to_jsonb?|concat|concat_ws|format|ROW|EXISTS"
     r"|COALESCE|GREATEST|LEAST)"
 )
-_TEXT = r"(?:text|bpchar|character varying)"
 _SETTING = (
     r"(?:\( SELECT )?current_setting\('(?:[^']|'')*'::text(?:, (?:true|false))?\)"
     r"(?: AS \w+\))?"
@@ -204,6 +221,8 @@ class Wording:
         enum_columns: the converted enum columns that it mentions.
         uuid_columns: the columns it mentions that become uuid, if their names are no others'.
         bare_columns: those among them that it takes as text without a cast.
+        ranks: by enum column, its new values in the order of the labels that they were.
+        labels: what each label of these becomes.
     """
 
     what: str
@@ -214,6 +233,12 @@ class Wording:
     text_columns: Collection[str] = ()
     uuid_columns: Collection[str] = ()
     bare_columns: Collection[str] = ()
+    ranks: Ranks = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def orders(self, definition: str) -> int:
+        """How many uses of the order of labels in a definition it can word."""
+        return by_rank(definition, self.ranks, self.labels)[1]
 
     def restated(self, definition: str) -> str:
         """The definition in a form that PostgreSQL prints as it reads it."""
@@ -225,8 +250,9 @@ class Wording:
         Raises:
             StandardError: it cannot be told what it would mean afterwards.
         """
+        definition, _ = by_rank(definition, self.ranks, self.labels)
         text = convert_literals(
-            definition,
+            _plain_operators(definition, self.uuid_columns),
             what=self.what,
             values=self.values,
             native_types=self.native_types,
@@ -282,6 +308,6 @@ class Wording:
 
         operator = "(?P<op>=|<>)"
         text = re.sub(rf"\({left} {operator} {right}\)", both, text)
-        text = re.sub(rf"\({left} {operator} (?P<value>{ID})::(?:text|bpchar)\)", literal, text)
+        text = re.sub(rf"\({left} {operator} (?P<value>{ID})::{_TEXT}\)", literal, text)
         text = re.sub(rf"\({left} {operator} (?P<value>{_SETTING})\)", setting, text)
         return re.sub(rf"\((?P<value>{_SETTING}) {operator} {left}\)", setting, text)

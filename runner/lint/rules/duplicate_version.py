@@ -9,6 +9,7 @@ from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runner.lint.context import Chain
 
@@ -17,7 +18,7 @@ _VERSION = re.compile(r"^[VU]?(\d[\d.]*)(?:_|\.|-)")
 
 def _check(chain: Chain) -> Iterator[Hit]:
     seen: dict[str, str] = {}
-    greatest: tuple[int, str, str] | None = None
+    greatest: dict[Path, tuple[int, str, str]] = {}
     for pair in chain.pairs:
         script = pair.up
         match = _VERSION.match(script.path.name)
@@ -31,14 +32,21 @@ def _check(chain: Chain) -> Iterator[Hit]:
             )
         seen.setdefault(version, script.path.name)
         if script.layout == "yoyo" and version.isdigit():
-            number = int(version)
-            if greatest and (greatest[0] > number) != (greatest[1] > version):
+            number, before = int(version), greatest.get(script.path.parent)
+            if before and _is_date(version) and _is_date(before[1]):
+                continue  # dates sort as texts do
+            if before and (before[0] > number) != (before[1] > version):
                 yield Hit(
-                    f"{greatest[2]} and {script.path.name} have numbers of different width: yoyo"
+                    f"{before[2]} and {script.path.name} have numbers of different width: yoyo"
                     " sorts by text, 10 before 2",
                     path=script.path,
                 )
-            greatest = max(greatest or (0, "", ""), (number, version, script.path.name))
+            this = (number, version, script.path.name)
+            greatest[script.path.parent] = max(before or this, this)
+
+
+def _is_date(version: str) -> bool:
+    return re.match(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])", version) is not None
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.execute.old_names import old_names, read_again
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review.rehearse.load import Clients, Query, Sample
@@ -59,9 +60,5 @@ class Crowd:
     def _rest_odometers(self) -> None:
         """Read the odometers anew, as an operator does once the old release is gone."""
         with connect(self._dsn, application_name=_NAME) as connection:
-            found = connection.execute("SELECT to_regclass('trueup.odometer')").fetchone()
-            if found and found[0] is not None:
-                connection.execute(
-                    "UPDATE trueup.odometer SET read_at = now(),"
-                    " queries = coalesce(pg_stat_get_numscans(to_regclass(marker)), 0)"
-                )
+            for name in old_names(connection):
+                read_again(connection, name)

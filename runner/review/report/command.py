@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from psycopg import Connection, Error
+from psycopg import Connection
 
 from runner.errors import UsageError
+from runner.execute.old_names import read_old_names
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.units import is_of, tables_of, unit_of
 from runner.lint.baseline import unknown
@@ -111,16 +112,12 @@ def _odometers(
     connection: Connection[Any], tables: frozenset[tuple[str, ...]] | None
 ) -> list[Odometer]:
     """What each compat view's odometer shows; none when there is no compat view."""
-    with suppress(Error):
-        rows = connection.execute(
-            "SELECT o.compat_view, coalesce(pg_stat_get_numscans(to_regclass(o.marker)), 0),"
-            " to_char(trueup.unused_since(o.compat_view) AT TIME ZONE 'UTC',"
-            " 'YYYY-MM-DD HH24:MI \"UTC\"')"
-            " FROM trueup.odometer AS o WHERE to_regclass(o.marker) IS NOT NULL ORDER BY 1"
-        ).fetchall()
-        return [
-            Odometer(view, queries, since or "")
-            for view, queries, since in rows
-            if tables is None or is_of(tables, view)
-        ]
-    return []
+    return [
+        Odometer(
+            name.name,
+            name.queries,
+            f"{name.unused_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if name.unused_since else "",
+        )
+        for name in read_old_names(connection, timedelta())
+        if tables is None or is_of(tables, name.name)
+    ]

@@ -3,23 +3,27 @@
 DO $$
 BEGIN
     -- Another unit of tables may still need the functions, and trueup's own records stay.
-    IF EXISTS (SELECT FROM trueup.odometer)
-        OR EXISTS (
-            SELECT FROM pg_proc
-            WHERE pronamespace = 'trueup'::regnamespace AND proname LIKE '%\_sync'
-        )
+    IF EXISTS (
+        SELECT FROM pg_proc
+        WHERE pronamespace = 'trueup'::regnamespace AND proname LIKE '%\_sync'
+    )
         OR EXISTS (
             SELECT FROM pg_class
-            WHERE relnamespace = 'trueup'::regnamespace AND relname LIKE '%\_reversal'
+            WHERE relnamespace = 'trueup'::regnamespace
+                AND (relname LIKE '%\_reversal' OR relkind = 'm')
         )
     THEN
         RETURN;
     END IF;
 
     DROP PROCEDURE trueup.require_unused;
-    DROP FUNCTION trueup.unused_since;
     DROP PROCEDURE trueup.read_odometer;
+    DROP FUNCTION trueup.unused_since;
+    DROP FUNCTION trueup.witnesses;
+    DROP FUNCTION trueup.show_odometer;
+    DROP TABLE trueup.odometer;
     DROP FUNCTION trueup.hold_key;
+    DROP PROCEDURE trueup.require_index;
     DROP PROCEDURE trueup.require_built;
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
@@ -38,7 +42,8 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
-    DROP TABLE trueup.odometer;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
     DROP TABLE trueup.progress;
 
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

@@ -21,13 +21,126 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The last reading of each compat view's odometer.
-CREATE TABLE IF NOT EXISTS trueup.odometer (
-    compat_view text PRIMARY KEY,
-    marker text NOT NULL,
-    queries bigint NOT NULL,
-    read_at timestamptz NOT NULL
-);
+-- What stands on a table and a file could drop or give another meaning: a line each, without what
+-- is trueup's own.
+CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
+RETURNS SETOF text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        concat(
+            'column ', a.attname,
+            CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+            CASE WHEN a.atthasdef OR a.attidentity <> '' THEN ' DEFAULT' END
+        )
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT
+        concat_ws(' ', kinds.kind, k.conname, '(' || (
+            SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
+            FROM pg_attribute AS a
+            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        ) || ')')
+    FROM pg_constraint AS k
+    JOIN (
+        VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'),
+            ('f', 'foreign key')
+    ) AS kinds (contype, kind) ON kinds.contype = k.contype::text
+    WHERE k.conrelid = relation AND k.conparentid = 0
+    UNION ALL
+    SELECT
+        concat(
+            CASE WHEN NOT i.indisvalid THEN 'invalid ' END,
+            CASE WHEN i.indisunique THEN 'unique ' END,
+            'index ', c.relname, ' (', (
+                SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = relation AND a.attnum > 0
+                    AND (
+                        a.attnum = ANY (i.indkey::int2[])
+                        OR EXISTS (
+                            SELECT FROM pg_depend AS d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+                                AND d.refobjsubid = a.attnum
+                        )
+                    )
+            ), ')'
+        )
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = relation
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+        )
+    UNION ALL
+    SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
+    UNION ALL
+    SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal
+        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+    UNION ALL
+    SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
+    UNION ALL
+    SELECT 'policy ' || p.polname FROM pg_policy AS p WHERE p.polrelid = relation
+    UNION ALL
+    SELECT s.line FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        VALUES (c.relrowsecurity, 'row level security'),
+            (c.relforcerowsecurity, 'force row level security')
+    ) AS s (is_set, line)
+    WHERE c.oid = relation AND s.is_set
+    UNION ALL
+    SELECT 'publication ' || p.pubname FROM pg_publication AS p
+    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
+    WHERE r.prrelid = relation
+    UNION ALL
+    SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
+    FROM pg_depend AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid
+    JOIN pg_class AS v ON v.oid = r.ev_class
+    JOIN pg_namespace AS n ON n.oid = v.relnamespace
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation AND v.oid <> relation AND v.relkind IN ('v', 'm')
+        AND n.nspname <> 'trueup' AND NOT pg_is_other_temp_schema(n.oid)
+        AND n.oid <> pg_my_temp_schema()
+$$;
+
+-- Stops the file when a table is not as it was when the file was written.
+CREATE OR REPLACE PROCEDURE trueup.require_same(
+    relation regclass, expected text[], may_be text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    standing constant text[] := ARRAY(SELECT s FROM trueup.standing(relation) AS s ORDER BY s);
+    difference constant text := concat_ws(
+        E'\n',
+        (
+            SELECT string_agg('unknown here: ' || s, E'\n' ORDER BY s) FROM unnest(standing) AS s
+            WHERE s <> ALL (expected || may_be)
+        ),
+        (
+            SELECT string_agg('missing: ' || e, E'\n' ORDER BY e) FROM unnest(expected) AS e
+            WHERE e <> ALL (standing)
+        )
+    );
+BEGIN
+    IF difference <> '' THEN
+        RAISE EXCEPTION '% is not as this file was written for', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = difference,
+                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                    'not know; before expand, generate the files anew.';
+    END IF;
+END
+$$;
 
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
@@ -36,7 +149,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 AS $$
-    SELECT value ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
+    SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
 
 -- Stops the file when a table holds rows that meet a condition, and says which.
@@ -690,6 +803,32 @@ BEGIN
 END
 $$;
 
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_index AS x
+        JOIN pg_class AS i ON i.oid = x.indexrelid
+        WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+    ) THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
@@ -707,75 +846,287 @@ BEGIN
 END
 $$;
 
--- Writes down what the odometer of a compat view shows now.
-CREATE OR REPLACE PROCEDURE trueup.read_odometer(view_name text, marker_name text)
-LANGUAGE sql
+-- What was read of each old name's usage counter. UNLOGGED: whatever makes a server forget its counters
+-- (a crash, a failover, a restored backup) empties this table too; a clean restart keeps both.
+CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
+    compat_view text,
+    server text, -- empty, or a standby
+    shown jsonb NOT NULL,
+    queries bigint GENERATED ALWAYS AS ((shown ->> 'queries')::bigint) STORED,
+    read_at timestamptz NOT NULL,
+    PRIMARY KEY (compat_view, server)
+);
+
+-- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
+-- name's marker once itself: a reading proves that uses are counted.
+CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $$
-    INSERT INTO trueup.odometer (compat_view, marker, queries, read_at)
-    SELECT view_name, marker_name, coalesce(pg_stat_get_numscans(to_regclass(marker_name)), 0), now()
-    ON CONFLICT (compat_view) DO UPDATE
-    SET marker = excluded.marker, queries = excluded.queries, read_at = excluded.read_at
-    WHERE odometer.queries <> excluded.queries OR odometer.marker <> excluded.marker
+DECLARE
+    here constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+    extension constant regnamespace :=
+        (SELECT extnamespace FROM pg_extension WHERE extname = 'pg_stat_statements');
+    marker regclass;
+    naming text; -- a pattern
+    before bigint;
+    shown jsonb;
+    heard jsonb;
+BEGIN
+    SELECT
+        d.refobjid,
+        jsonb_build_object('name', format('%I.%I', n.nspname, v.relname)),
+        -- SQL that names the view in a clause, after comments or not, or in a text that it executes.
+        format(
+            '((\m(from|join|into|update|using|only|table)\M|\mfrom\M((?!\m(where|group|order|set)\M)[^;])*,)'
+            '(\s|\(|\monly\M|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/)*|\mexecute\M.*''|''(?=.*\mexecute\M))'
+            '(("?[\w$]+"?\s*\.\s*)?"?%s"?\s*\.\s*)?"?%s"?(?![\w$".])',
+            regexp_replace(replace(n.nspname, '"', '""'), '(\W)', '\\\1', 'g'),
+            regexp_replace(replace(v.relname, '"', '""'), '(\W)', '\\\1', 'g')
+        )
+    INTO marker, shown, naming
+    FROM pg_class AS v
+    JOIN pg_namespace AS n ON n.oid = v.relnamespace
+    JOIN pg_rewrite AS r ON r.ev_class = v.oid
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm'
+    WHERE v.oid = old_name AND m.relnamespace = 'trueup'::regnamespace
+    LIMIT 1;
+    IF marker IS NULL THEN
+        RAISE EXCEPTION '% is no old name whose uses are counted', old_name
+            USING ERRCODE = 'wrong_object_type', HINT = 'See the old names with: trueup status';
+    END IF;
+
+    PERFORM pg_stat_clear_snapshot();
+    before := pg_stat_get_numscans(marker) + pg_stat_get_xact_numscans(marker);
+    IF counting THEN
+        EXECUTE format('SELECT FROM %s', marker);
+    END IF;
+    SELECT shown || jsonb_build_object(
+        'queries', pg_stat_get_numscans(marker) + pg_stat_get_xact_numscans(marker),
+        'last_use', CASE WHEN pg_stat_get_xact_numscans(marker) > 0 THEN to_jsonb(clock_timestamp())
+            ELSE (SELECT to_jsonb(s) -> 'last_seq_scan' FROM pg_stat_all_tables AS s WHERE relid = marker) END,
+        -- A counter of another server, database or marker, or one that was reset, cannot be compared.
+        'counter', concat_ws(
+            '/', system_identifier, here, marker::oid, extract(epoch FROM pg_stat_get_db_stat_reset_time(here))
+        ),
+        'off', (
+            SELECT string_agg(c.place, ', ')
+            FROM (
+                SELECT 'this session', ARRAY['track_counts=' || (setting::boolean AND source !~ 'user|client|session')]
+                FROM pg_settings WHERE name = 'track_counts'
+                UNION ALL
+                SELECT CASE setrole WHEN 0 THEN 'the database' ELSE 'role ' || setrole::regrole END, setconfig
+                FROM pg_db_role_setting WHERE setdatabase IN (0, here)
+                UNION ALL
+                SELECT 'function ' || oid::regprocedure, proconfig FROM pg_proc
+            ) AS c (place, config)
+            CROSS JOIN unnest(c.config) AS value
+            WHERE value LIKE 'track_counts=%' AND NOT split_part(value, '=', 2)::boolean
+        ),
+        'holders', (
+            SELECT string_agg(DISTINCT coalesce(
+                'process ' || l.pid || format(' (%s, %s)', a.usename, a.application_name),
+                'a prepared transaction, see pg_prepared_xacts'
+            ), ', ')
+            FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+            WHERE l.locktype = 'relation' AND l.database = here AND l.relation = old_name
+                AND l.pid IS DISTINCT FROM pg_backend_pid()
+        ),
+        'definitions', (
+            SELECT string_agg(d.said, ', ')
+            FROM (
+                SELECT 'function ' || oid::regprocedure FROM pg_proc
+                WHERE pronamespace NOT IN ('trueup'::regnamespace, 'pg_catalog'::regnamespace)
+                    AND prosrc ~* naming
+                UNION
+                SELECT coalesce('view ' || r.ev_class::regclass, pg_describe_object(d.classid, d.objid, 0))
+                FROM pg_depend AS d
+                LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+                WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = old_name AND d.deptype = 'n'
+                    AND r.ev_class IS DISTINCT FROM old_name
+            ) AS d (said)
+        )
+    )
+    INTO shown FROM pg_control_system();
+    IF counting AND (shown ->> 'queries')::bigint <= before THEN
+        shown := shown || '{"off": "this session"}';
+    END IF;
+
+    BEGIN
+        EXECUTE format(
+            $query$
+            SELECT jsonb_strip_nulls(jsonb_build_object(
+                'calls', coalesce(jsonb_object_agg(q.text, q.calls) FILTER (WHERE q.text <> ''), '{}'),
+                'kept', (SELECT concat(dealloc, '/', extract(epoch FROM stats_reset)) FROM %1$s.pg_stat_statements_info),
+                'deaf', CASE
+                    WHEN current_setting('pg_stat_statements.track') = 'none' OR EXISTS (
+                        SELECT FROM pg_db_role_setting WHERE 'pg_stat_statements.track=none' = ANY (setconfig)
+                    )
+                    THEN 'pg_stat_statements.track is none'
+                    WHEN bool_or(q.text IS NULL) THEN format('GRANT pg_read_all_stats TO %%I;', current_user)
+                END
+            ))
+            FROM (
+                SELECT
+                    CASE
+                        WHEN nullif(query, '<insufficient privilege>') IS NULL THEN NULL
+                        -- Most do not hold the name at all, and the pattern is dear.
+                        WHEN strpos(lower(query), $2) > 0 AND query ~* $1
+                        THEN left(regexp_replace(query, '\s+', ' ', 'g'), 200)
+                        ELSE ''
+                    END AS text,
+                    sum(calls) AS calls
+                FROM %1$s.pg_stat_statements WHERE dbid = $3 GROUP BY 1
+            ) AS q
+            $query$,
+            extension
+        )
+        INTO heard USING naming, (SELECT lower(relname) FROM pg_class WHERE oid = old_name), here;
+    EXCEPTION
+        WHEN OTHERS THEN
+            heard := jsonb_build_object(
+                'deaf', CASE WHEN extension IS NULL THEN 'the extension is not in this database' ELSE sqlerrm END
+            );
+    END;
+    RETURN shown || heard;
+END
 $$;
 
--- Since when, as far as the server's statistics can prove, nobody has used a compat view.
-CREATE OR REPLACE FUNCTION trueup.unused_since(view_name text)
+-- What each witness says of an old name: since when it is unused as far as that one knows, null when
+-- it may be in use; of one that was not heard, why.
+CREATE OR REPLACE FUNCTION trueup.witnesses(
+    old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
+)
+RETURNS TABLE (witness text, heard boolean, unused_since timestamptz, says text)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH shown AS MATERIALIZED (
+        SELECT coalesce(server_shows, trueup.show_odometer(old_name)) AS now
+    ), compared AS MATERIALIZED (
+        SELECT
+            s.now,
+            o.shown AS was,
+            o.read_at,
+            ' since it was read at ' || date_trunc('second', o.read_at) AS since,
+            (s.now ->> 'queries')::bigint - o.queries AS uses,
+            (s.now ->> 'last_use')::timestamptz AS last_use,
+            (
+                SELECT string_agg(c.key, '; ') FROM jsonb_each(s.now -> 'calls') AS c
+                WHERE o.shown ? 'calls' AND c.value IS DISTINCT FROM o.shown -> 'calls' -> c.key
+            ) AS called
+        FROM shown AS s
+        LEFT JOIN trueup.odometer AS o ON o.compat_view = s.now ->> 'name' AND o.server = server_name
+    )
+    -- Of each witness the first that applies.
+    SELECT DISTINCT ON (w.witness) w.witness, w.heard, w.unused_since, w.says
+    FROM compared AS c
+    CROSS JOIN LATERAL (
+        VALUES
+        (1, 'counter', c.now ->> 'off' IS NOT NULL, true, NULL::timestamptz,
+            'track_counts is off for ' || (c.now ->> 'off')),
+        (2, 'counter', c.was IS NULL, true, NULL,
+            'has no reading: none was taken, or a crash, a failover or a restore has lost it'),
+        (3, 'counter', c.now -> 'counter' <> c.was -> 'counter' OR c.uses < 0, true, NULL,
+            'is not the one that was read: it was reset, lost or copied'),
+        (4, 'counter', c.uses = 0, true, c.read_at, 'no use' || c.since),
+        -- Only PostgreSQL 16 and later date the last one.
+        (5, 'counter', true, true, CASE WHEN c.last_use IS NOT NULL THEN greatest(c.last_use, c.read_at) END,
+            'uses: ' || c.uses || c.since),
+        (1, 'pg_stat_statements', c.called IS NOT NULL, true, NULL, c.called),
+        (2, 'pg_stat_statements', c.now ? 'deaf', false, '-infinity', c.now ->> 'deaf'),
+        (3, 'pg_stat_statements', NOT c.was ? 'calls', false, '-infinity', 'not heard at the last reading'),
+        (4, 'pg_stat_statements', c.now -> 'kept' <> c.was -> 'kept', false, '-infinity',
+            'has forgotten statements since the last reading'),
+        (5, 'pg_stat_statements', true, true, c.read_at, 'no statement names it' || c.since),
+        (1, 'locks', c.now ->> 'holders' IS NOT NULL, true, NULL, c.now ->> 'holders'),
+        (2, 'locks', true, true, '-infinity', 'nobody holds one on it'),
+        (1, 'definitions', c.now ->> 'definitions' IS NOT NULL, true, NULL, c.now ->> 'definitions'),
+        (2, 'definitions', true, true, '-infinity', 'no function and no view names it')
+    ) AS w (place, witness, applies, heard, unused_since, says)
+    WHERE w.applies
+    ORDER BY w.witness, w.place
+$$;
+
+-- Since when an old name is unused, as far as all witnesses know; null when it may be in use.
+CREATE OR REPLACE FUNCTION trueup.unused_since(old_name regclass)
 RETURNS timestamptz
 LANGUAGE sql
-STABLE
 AS $$
-    SELECT
-        CASE
-            -- PostgreSQL 16 and later know when the marker was read last.
-            WHEN shown.last_use IS NOT NULL OR shown.queries = reading.queries
-            THEN greatest(
-                reading.read_at,
-                shown.last_use,
-                pg_stat_get_db_stat_reset_time(d.oid),
-                pg_postmaster_start_time()
-            )
-        END
-    FROM trueup.odometer AS reading
-    JOIN pg_database AS d ON d.datname = current_database()
-    CROSS JOIN LATERAL (
-        SELECT
-            s.seq_scan AS queries,
-            (to_jsonb(s) ->> 'last_seq_scan')::timestamptz AS last_use
-        FROM pg_stat_user_tables AS s
-        WHERE s.relid = to_regclass(reading.marker)
-    ) AS shown
-    WHERE reading.compat_view = view_name
+    SELECT CASE WHEN bool_and(w.unused_since IS NOT NULL) THEN max(w.unused_since) END
+    FROM trueup.witnesses(old_name) AS w
 $$;
 
--- Stops the file while the old contract is in use.
-CREATE OR REPLACE PROCEDURE trueup.require_unused(view_name text)
+-- Reads an old name's counter: the waiting period begins anew.
+CREATE OR REPLACE PROCEDURE trueup.read_odometer(
+    old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
+)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shows constant jsonb := coalesce(server_shows, trueup.show_odometer(old_name, counting => true));
+BEGIN
+    DELETE FROM trueup.odometer WHERE compat_view = shows ->> 'name' AND server = server_name;
+    IF shows ->> 'off' IS NOT NULL THEN
+        RAISE WARNING '% cannot be read: track_counts is off for %', old_name, shows ->> 'off';
+        RETURN;
+    END IF;
+    INSERT INTO trueup.odometer (compat_view, server, shown, read_at)
+    VALUES (shows ->> 'name', server_name, shows, clock_timestamp());
+    IF current_setting('server_version_num')::integer >= 150000 THEN
+        PERFORM pg_stat_force_next_flush();
+    END IF;
+END
+$$;
+
+-- Stops the file while an old name may be in use, and says what each witness knows.
+CREATE OR REPLACE PROCEDURE trueup.require_unused(old_name regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     waiting_period constant interval :=
         coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
-    since constant timestamptz := trueup.unused_since(view_name);
+    forced constant jsonb := coalesce(nullif(current_setting('trueup.force', true), ''), '[]');
+    known text;
+    objection text;
+    since timestamptz;
 BEGIN
-    IF since IS NULL THEN
-        RAISE EXCEPTION '% has been used since its odometer was read', view_name
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Read it again and wait %s: CALL trueup.read_odometer(%L, %L);',
-                    waiting_period,
-                    view_name,
-                    (SELECT o.marker FROM trueup.odometer AS o WHERE o.compat_view = view_name)
-                );
-    ELSIF since + waiting_period > clock_timestamp() THEN
-        RAISE EXCEPTION '% may still be in use: nothing proves that it was unused before %',
-            view_name, date_trunc('second', since)
-            USING
-                ERRCODE = 'object_in_use',
-                HINT = format(
-                    'Contract is allowed from %s on, after %s without a query; '
-                    'trueup.waiting_period sets how long.',
-                    date_trunc('second', since + waiting_period), waiting_period
-                );
+    IF EXISTS (SELECT FROM jsonb_array_elements_text(forced) AS f WHERE to_regclass(f) = old_name) THEN
+        RETURN;
     END IF;
+    -- Before PostgreSQL 15 another process writes what was counted, twice a second.
+    PERFORM pg_sleep(1) WHERE current_setting('server_version_num')::integer < 150000;
+    SELECT
+        string_agg(w.witness || CASE WHEN w.heard THEN ': ' ELSE ', not heard: ' END || w.says, E'\n'),
+        min(w.witness || ': ' || w.says) FILTER (WHERE w.unused_since IS NULL),
+        max(w.unused_since)
+    INTO known, objection, since
+    FROM trueup.witnesses(old_name) AS w;
+    IF objection IS NULL AND since + waiting_period <= clock_timestamp() THEN
+        RAISE NOTICE '% is unused since %', old_name, date_trunc('second', since) USING DETAIL = known;
+        RETURN;
+    END IF;
+
+    RAISE EXCEPTION '% may still be in use: %', old_name, coalesce(
+        objection, 'nothing proves that it was unused before ' || date_trunc('second', since)
+    )
+        USING ERRCODE = 'object_in_use', DETAIL = known, HINT = CASE
+            WHEN objection IS NULL
+            THEN format(
+                'Contract is allowed from %s on, after %s without a use: see trueup status; '
+                '--waiting-period, or trueup.waiting_period, sets how long.',
+                date_trunc('second', since + waiting_period), waiting_period
+            )
+            ELSE format(
+                'See who uses it: trueup status. Then begin the waiting period (--waiting-period, or '
+                'trueup.waiting_period) anew: CALL trueup.read_odometer(%L);',
+                old_name
+            )
+        END;
 END
 $$;

@@ -16,12 +16,12 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'request_type',
-            $$upper(request_type) NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
+            $$upper(request_type COLLATE "C") NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
             'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
         ],
         [
             'provider',
-            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
             'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
         ]
     ]

@@ -16,7 +16,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'provider',
-            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
             'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
         ]
     ]

@@ -11,6 +11,16 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
+
 ALTER TABLE public.models
     ADD COLUMN id__new uuid,
     ADD COLUMN provider__new varchar(50),
@@ -23,7 +33,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_capabilities__new_filled CHECK (capabilities__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_status__new_filled CHECK (status__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider) AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text)::varchar[] AND status__new IS NOT DISTINCT FROM upper(status)) NOT VALID;
+    ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 CALL trueup.copy_columns('public.models', '', '__new');
 
@@ -44,15 +54,15 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new);
-        NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
-        NEW.status := lower(NEW.status__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
+        NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
+        NEW.status := lower(NEW.status__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.provider__new := upper(NEW.provider);
-        NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
-        NEW.status__new := upper(NEW.status);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
+        NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
+        NEW.status__new := upper(NEW.status COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -61,19 +71,19 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
         IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__new := upper(NEW.capabilities::text)::varchar[];
+            NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
         ELSIF NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new THEN
-            NEW.capabilities := lower(NEW.capabilities__new::text)::varchar[];
+            NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
         END IF;
         IF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__new := upper(NEW.status);
+            NEW.status__new := upper(NEW.status COLLATE "C");
         ELSIF NEW.status__new IS DISTINCT FROM OLD.status__new THEN
-            NEW.status := lower(NEW.status__new);
+            NEW.status := lower(NEW.status__new COLLATE "C");
         END IF;
     END IF;
 

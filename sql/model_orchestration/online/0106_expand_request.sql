@@ -11,6 +11,20 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
+    'index requests_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider, success)'
+]);
+
 ALTER TABLE public.requests
     ADD COLUMN id__new uuid,
     ADD COLUMN request_type__new varchar(50),
@@ -22,7 +36,7 @@ ALTER TABLE public.requests
     ADD CONSTRAINT requests_request_type__new_filled CHECK (request_type__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_model_id__new_filled CHECK (model_id__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type) AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider)) NOT VALID;
+    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type COLLATE "C") AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
 CALL trueup.copy_columns('public.requests', '', '__new');
 
@@ -39,18 +53,18 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.request_type := lower(NEW.request_type__new);
+        NEW.request_type := lower(NEW.request_type__new COLLATE "C");
         NEW.model_id := coalesce(
             (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
             NEW.model_id__new::text
         );
-        NEW.provider := lower(NEW.provider__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.request_type__new := upper(NEW.request_type);
+        NEW.request_type__new := upper(NEW.request_type COLLATE "C");
         NEW.model_id__new := NEW.model_id::uuid;
-        NEW.provider__new := upper(NEW.provider);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -59,9 +73,9 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__new := upper(NEW.request_type);
+            NEW.request_type__new := upper(NEW.request_type COLLATE "C");
         ELSIF NEW.request_type__new IS DISTINCT FROM OLD.request_type__new THEN
-            NEW.request_type := lower(NEW.request_type__new);
+            NEW.request_type := lower(NEW.request_type__new COLLATE "C");
         END IF;
         IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
             NEW.model_id__new := NEW.model_id::uuid;
@@ -72,9 +86,9 @@ BEGIN
             );
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
     END IF;
 

@@ -11,13 +11,24 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
+    'index provider_quotas_provider_idx (provider)'
+]);
+
 ALTER TABLE public.provider_quotas
     ADD COLUMN id__new uuid,
     ADD COLUMN provider__new varchar(50),
     ADD CONSTRAINT provider_quota_provider_check CHECK (provider__new IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
     ADD CONSTRAINT provider_quotas_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider)) NOT VALID;
+    ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
 CALL trueup.copy_columns('public.provider_quotas', '', '__new');
 
@@ -34,11 +45,11 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.provider__new := upper(NEW.provider);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -47,9 +58,9 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
     END IF;
 

@@ -42,9 +42,9 @@ BEGIN
             UPDATE public.models
             SET
                 id__new = id::uuid,
-                provider__new = upper(provider),
-                capabilities__new = upper(capabilities::text)::varchar[],
-                status__new = upper(status)
+                provider__new = upper(provider COLLATE "C"),
+                capabilities__new = upper(capabilities::text COLLATE "C")::varchar[],
+                status__new = upper(status COLLATE "C")
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
                 AND id__new IS NULL

@@ -42,9 +42,9 @@ BEGIN
             UPDATE public.requests
             SET
                 id__new = id::uuid,
-                request_type__new = upper(request_type),
+                request_type__new = upper(request_type COLLATE "C"),
                 model_id__new = model_id::uuid,
-                provider__new = upper(provider)
+                provider__new = upper(provider COLLATE "C")
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
                 AND id__new IS NULL

@@ -42,7 +42,7 @@ BEGIN
             UPDATE public.provider_quotas
             SET
                 id__new = id::uuid,
-                provider__new = upper(provider)
+                provider__new = upper(provider COLLATE "C")
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid
                 AND id__new IS NULL

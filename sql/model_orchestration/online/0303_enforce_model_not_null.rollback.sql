@@ -11,4 +11,4 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_capabilities__new_filled CHECK (capabilities__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_status__new_filled CHECK (status__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider) AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text)::varchar[] AND status__new IS NOT DISTINCT FROM upper(status)) NOT VALID;
+    ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;

@@ -11,4 +11,4 @@ ALTER TABLE public.requests
     ADD CONSTRAINT requests_request_type__new_filled CHECK (request_type__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_model_id__new_filled CHECK (model_id__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type) AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider)) NOT VALID;
+    ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type COLLATE "C") AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;

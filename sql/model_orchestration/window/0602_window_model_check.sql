@@ -14,17 +14,17 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'provider',
-            $$upper(provider) NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
             'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
         ],
         [
             'capabilities',
-            $$NOT upper(capabilities::text)::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+            $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
             'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
         ],
         [
             'status',
-            $$upper(status) NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+            $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
             'is not one of ACTIVE, INACTIVE, DEPRECATED'
         ]
     ]

@@ -6,6 +6,30 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.model, public.request IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+]);
+CALL trueup.require_same('public.request', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
+    'unique request_request_id_key (request_id)', 'check request_type_check (request_type)',
+    'check request_provider_check (provider)', 'index request_created_at_idx (created_at)',
+    'index request_model_id_idx (model_id)',
+    'index request_provider_success_idx (provider, success)'
+]);
+
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
@@ -24,10 +48,10 @@ ALTER TABLE public.models
     DROP CONSTRAINT model_capabilities_check,
     DROP CONSTRAINT model_status_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider),
-    ALTER COLUMN capabilities TYPE varchar[] USING lower(capabilities::text)::varchar[],
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C"),
+    ALTER COLUMN capabilities TYPE varchar[] USING lower(capabilities::text COLLATE "C")::varchar[],
     ALTER COLUMN status DROP DEFAULT,
-    ALTER COLUMN status TYPE varchar(50) USING lower(status),
+    ALTER COLUMN status TYPE varchar(50) USING lower(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'active';
 
 CALL trueup.silence_triggers('public.models');
@@ -41,17 +65,17 @@ SET
         ELSE t.id
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END,
     capabilities = CASE
-        WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text)::varchar[]
+        WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text COLLATE "C")::varchar[]
         THEN r.capabilities__old
         ELSE t.capabilities
     END,
     status = CASE
-        WHEN t.status IS NOT DISTINCT FROM lower(r.status)
+        WHEN t.status IS NOT DISTINCT FROM lower(r.status COLLATE "C")
         THEN r.status__old
         ELSE t.status
     END
@@ -76,9 +100,9 @@ ALTER TABLE public.requests
     DROP CONSTRAINT request_type_check,
     DROP CONSTRAINT request_provider_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type),
+    ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
 CALL trueup.silence_triggers('public.requests');
 
@@ -91,12 +115,12 @@ SET
         ELSE t.id
     END,
     request_type = CASE
-        WHEN t.request_type IS NOT DISTINCT FROM lower(r.request_type)
+        WHEN t.request_type IS NOT DISTINCT FROM lower(r.request_type COLLATE "C")
         THEN r.request_type__old
         ELSE t.request_type
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END

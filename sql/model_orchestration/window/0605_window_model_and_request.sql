@@ -14,6 +14,27 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
+    'index requests_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider, success)'
+]);
+
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 
 -- The spellings that cannot be derived back.
@@ -22,25 +43,25 @@ SELECT
     id AS id__old,
     id::uuid AS id,
     provider AS provider__old,
-    upper(provider) AS provider,
+    upper(provider COLLATE "C") AS provider,
     capabilities AS capabilities__old,
-    upper(capabilities::text)::varchar[] AS capabilities,
+    upper(capabilities::text COLLATE "C")::varchar[] AS capabilities,
     status AS status__old,
-    upper(status) AS status
+    upper(status COLLATE "C") AS status
 FROM public.models
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider))
-    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text)::varchar[]::text)::varchar[]
-    OR status IS DISTINCT FROM lower(upper(status));
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
+    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
+    OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
-    ALTER COLUMN capabilities TYPE varchar[] USING upper(capabilities::text)::varchar[],
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
+    ALTER COLUMN capabilities TYPE varchar[] USING upper(capabilities::text COLLATE "C")::varchar[],
     ALTER COLUMN status DROP DEFAULT,
-    ALTER COLUMN status TYPE varchar(50) USING upper(status),
+    ALTER COLUMN status TYPE varchar(50) USING upper(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'ACTIVE',
     ADD CONSTRAINT model_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')),
     ADD CONSTRAINT model_capabilities_check CHECK (capabilities <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]),
@@ -62,21 +83,21 @@ SELECT
     id AS id__old,
     id::uuid AS id,
     request_type AS request_type__old,
-    upper(request_type) AS request_type,
+    upper(request_type COLLATE "C") AS request_type,
     provider AS provider__old,
-    upper(provider) AS provider
+    upper(provider COLLATE "C") AS provider
 FROM public.requests
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR request_type IS DISTINCT FROM lower(upper(request_type))
-    OR provider IS DISTINCT FROM lower(upper(provider));
+    OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type),
+    ALTER COLUMN request_type TYPE varchar(50) USING upper(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE uuid USING model_id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
     ADD CONSTRAINT request_type_check CHECK (request_type IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')),
     ADD CONSTRAINT request_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 

@@ -6,6 +6,16 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+]);
+
 ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
 ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;
 CALL trueup.name_not_nulls(
@@ -20,7 +30,7 @@ ALTER TABLE public.provider_quota RENAME TO provider_quotas;
 ALTER TABLE public.provider_quotas
     DROP CONSTRAINT provider_quota_provider_check,
     ALTER COLUMN id TYPE varchar(36) USING id::text,
-    ALTER COLUMN provider TYPE varchar(50) USING lower(provider);
+    ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
 CALL trueup.silence_triggers('public.provider_quotas');
 
@@ -33,7 +43,7 @@ SET
         ELSE t.id
     END,
     provider = CASE
-        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider)
+        WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
         THEN r.provider__old
         ELSE t.provider
     END

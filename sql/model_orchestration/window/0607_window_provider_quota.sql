@@ -14,22 +14,32 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
 
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
+    'index provider_quotas_provider_idx (provider)'
+]);
+
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT
     id AS id__old,
     id::uuid AS id,
     provider AS provider__old,
-    upper(provider) AS provider
+    upper(provider COLLATE "C") AS provider
 FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider));
+    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas
     ALTER COLUMN id TYPE uuid USING id::uuid,
-    ALTER COLUMN provider TYPE varchar(50) USING upper(provider),
+    ALTER COLUMN provider TYPE varchar(50) USING upper(provider COLLATE "C"),
     ADD CONSTRAINT provider_quota_provider_check CHECK (provider IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM'));
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;

@@ -16,7 +16,7 @@ from support.processes import eventually
 from support.runs import query
 from support.variants import LIVE, MakeService, Service
 
-from runner.errors import LockedError, StatementError
+from runner.errors import StillUsedError
 from runner.execute.engine import Settings
 from runner.postgres.binaries import find_binaries
 
@@ -179,9 +179,18 @@ def contract(service: Service, waiting_period: str) -> None:
     service.apply("online", "contract", Settings(deadline=5, waiting_period=waiting_period))
 
 
-def refusal(service: Service, waiting_period: str) -> StatementError:
+def refusal(service: Service, waiting_period: str) -> StillUsedError:
+    """What a run is told, and that the file itself would refuse it, too."""
     before = service.catalog()
-    with pytest.raises(StatementError) as raised:
+    with connected(service) as connection:
+        period = "SELECT set_config('trueup.waiting_period', %s, false)"
+        connection.execute(period, [waiting_period])
+        with pytest.raises(psycopg.errors.ObjectInUse):
+            connection.execute(
+                "DO $$ BEGIN CALL trueup.require_unused('public.models');"
+                " CALL trueup.require_unused('public.requests'); END $$"
+            )
+    with pytest.raises(StillUsedError) as raised:
         contract(service, waiting_period)
     assert service.catalog() == before
     return raised.value
@@ -191,21 +200,20 @@ def read_again(service: Service) -> None:
     """What an operator does to start the waiting period anew."""
     with connected(service) as connection:
         for view in ("models", "requests", "provider_quotas"):
-            connection.execute(
-                "CALL trueup.read_odometer(%s, %s)", (f"public.{view}", f"trueup.{view}_used")
-            )
+            connection.execute("CALL trueup.read_odometer(%s)", [f"public.{view}"])
 
 
 def test_contract_says_when_it_will_be_allowed(service: Service) -> None:
     read_again(service)
     error = refusal(service, "3 hours")
-    assert "public.models may still be in use" in error.message
-    _, _, rest = error.hint.partition("Contract is allowed from ")
-    allowed = datetime.fromisoformat(rest.split(" on, after ")[0].replace("+00", "+00:00"))
-    with connected(service) as connection:
-        (started,) = connection.execute("SELECT pg_postmaster_start_time()").fetchone() or ()
-    assert started < allowed - timedelta(hours=3) <= datetime.now(UTC)
-    assert "after 03:00:00 without a query" in error.hint
+    _, _, rest = error.message.partition(
+        "public.models may still be in use: contract is allowed from "
+    )
+    allowed = datetime.strptime(rest.split(" on")[0], "%Y-%m-%d %H:%M:%S %Z").replace(tzinfo=UTC)
+    ((read,),) = query(service.dsn, "SELECT min(read_at) FROM trueup.odometer")
+    assert isinstance(read, datetime)
+    assert read - timedelta(seconds=1) < allowed - timedelta(hours=3) <= datetime.now(UTC)
+    assert "now 3 hours" in error.hint
 
 
 def test_each_use_starts_the_waiting_period_anew_for_its_whole_unit(service: Service) -> None:
@@ -219,10 +227,9 @@ def test_each_use_starts_the_waiting_period_anew_for_its_whole_unit(service: Ser
 def test_a_client_in_the_middle_of_a_transaction_keeps_its_old_name(service: Service) -> None:
     with psycopg.connect(service.dsn) as busy:
         busy.execute("SELECT FROM models")
-        before = service.catalog()
-        with pytest.raises(LockedError):
-            service.apply("online", "contract", Settings(deadline=1, waiting_period="0 seconds"))
-        assert service.catalog() == before
+        read_again(service)
+        error = refusal(service, "0 seconds")
+        assert f"locks: process {busy.info.backend_pid} (" in error.message
         assert busy.execute("SELECT count(*) FROM models").fetchone() == (9,)
 
 
@@ -242,6 +249,10 @@ def test_contract_goes_on_once_the_old_name_has_rested(service: Service) -> None
 
 
 def test_without_a_word_the_waiting_period_is_a_day(service: Service) -> None:
-    with pytest.raises(StatementError) as raised:
+    read_again(service)
+    with pytest.raises(StillUsedError) as raised:
         service.apply("online", "contract", Settings(deadline=5))
-    assert "after 24:00:00 without a query" in raised.value.hint
+    assert "now 24 hours" in raised.value.hint
+    with connected(service) as connection, pytest.raises(psycopg.errors.ObjectInUse) as said:
+        connection.execute("CALL trueup.require_unused('public.models')")
+    assert "after 24:00:00 without a use" in (said.value.diag.message_hint or "")

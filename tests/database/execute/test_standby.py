@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
 from support.backfills import FILE, ROWS, load, migrations, progress_of, rows_of
+from support.pairs import Pair, start_pair
 from support.processes import eventually
 from support.runs import query
 
 from runner.execute import backfill, engine
 from runner.execute.events import BackfillHeld, Event
-from runner.postgres.embedded import FAST, EmbeddedServer, start_server
 
 SENDERS = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
 CAUGHT_UP = SENDERS + " AND replay_lsn = pg_current_wal_flush_lsn()"
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A server and its standby."""
-
-    primary: EmbeddedServer
-    standby: EmbeddedServer
-
-
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    base = Path(tempfile.mkdtemp(prefix="pair"))
-    base.chmod(0o777)  # as root, PostgreSQL runs as another account
-    start_server(settings=FAST, data=base / "primary").stop()
-    subprocess.run(["cp", "-a", str(base / "primary"), str(base / "standby")], check=True)
-    (base / "standby" / "standby.signal").touch()
-    with start_server(settings=FAST, data=base / "primary") as primary:
-        conninfo = make_conninfo(primary.dsn(), application_name="second", dbname=None)
-        settings = {**FAST, "primary_conninfo": conninfo}
-        with start_server(settings=settings, data=base / "standby") as standby:
-            yield Pair(primary, standby)
-    shutil.rmtree(base)
+    with start_pair() as started:
+        yield started
 
 
 @pytest.mark.parametrize("what", ["replays", "receives"])

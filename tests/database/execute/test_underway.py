@@ -16,7 +16,8 @@ from support.runs import run_trueup
 
 from runner import config
 from runner.execute import engine
-from runner.execute.underway import describe_old_name, read_backfills, read_old_names
+from runner.execute.old_names import describe_old_name, read_old_names
+from runner.execute.underway import read_backfills
 from runner.ledger.files import read_migrations
 
 SERVICE = Path(__file__).parents[3] / "sql" / "model_orchestration"

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from runner.catalog import Catalog, Relation, read_catalog
 from runner.execute.engine import Outcome, Settings, apply, rollback
+from runner.execute.old_names import old_names, read_again
 from runner.generate import generate
 from runner.ledger.files import Migration, read_migrations
 from runner.standard import load_standard
@@ -134,16 +135,10 @@ class Service:
         return self.apply("window" if to == "window" else "online", to)
 
     def _read_odometer(self) -> None:
-        """What an operator does before contract where the server does not date the last use."""
+        """What an operator does before contract: a clone has other counters than were read."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            if connection.info.server_version >= 160000:
-                return
-            known = connection.execute("SELECT to_regclass('trueup.odometer') IS NOT NULL")
-            if known.fetchone() == (True,):
-                for names in connection.execute(
-                    "SELECT compat_view, marker FROM trueup.odometer"
-                ).fetchall():
-                    connection.execute("CALL trueup.read_odometer(%s, %s)", names)
+            for name in old_names(connection):
+                read_again(connection, name)
 
     def apply(self, strategy: str, to: str, settings: Settings = AT_ONCE) -> Outcome:
         """Apply the migrations of one strategy up to a phase or id."""

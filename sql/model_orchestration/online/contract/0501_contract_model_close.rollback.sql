@@ -6,7 +6,6 @@ SET LOCAL lock_timeout = '200ms';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
 GRANT SELECT ON trueup.models_used TO PUBLIC;
-CALL trueup.read_odometer('public.models', 'trueup.models_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.models AS
@@ -30,3 +29,5 @@ WHERE EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 CALL trueup.stand_in('public.models', 'public.model');
+
+CALL trueup.read_odometer('public.models');

@@ -9,6 +9,19 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
+CALL trueup.require_same('public.model', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL',
+    'column provider__old NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities__old NOT NULL', 'column capabilities NOT NULL',
+    'column status__old NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id__old)',
+    'unique index model_pkey (id)', 'check model_provider_check (provider)',
+    'check model_capabilities_check (capabilities)', 'check model_status_check (status)',
+    'view public.models'
+]);
+
 CALL trueup.require_unused('public.models');
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
@@ -18,7 +31,7 @@ CALL trueup.require_clean(
     rules => ARRAY[
         [
             'id',
-            $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old), upper(capabilities__old::text)::varchar[], upper(status__old))$$,
+            $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
             'stands in a row whose two sides differ'
         ]
     ]

@@ -6,7 +6,6 @@ SET LOCAL lock_timeout = '200ms';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
 GRANT SELECT ON trueup.requests_used TO PUBLIC;
-CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -35,3 +34,5 @@ FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
 CALL trueup.stand_in('public.requests', 'public.request');
+
+CALL trueup.read_odometer('public.requests');

@@ -19,8 +19,8 @@ SELECT
 FROM public.model
 WHERE
     id__old IS DISTINCT FROM id::text
-    OR provider__old IS DISTINCT FROM lower(provider)
-    OR capabilities__old IS DISTINCT FROM lower(capabilities::text)::varchar[]
-    OR status__old IS DISTINCT FROM lower(status);
+    OR provider__old IS DISTINCT FROM lower(provider COLLATE "C")
+    OR capabilities__old IS DISTINCT FROM lower(capabilities::text COLLATE "C")::varchar[]
+    OR status__old IS DISTINCT FROM lower(status COLLATE "C");
 
 ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);

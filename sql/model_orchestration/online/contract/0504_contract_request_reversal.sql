@@ -17,7 +17,7 @@ SELECT
 FROM public.request
 WHERE
     id__old IS DISTINCT FROM id::text
-    OR request_type__old IS DISTINCT FROM lower(request_type)
-    OR provider__old IS DISTINCT FROM lower(provider);
+    OR request_type__old IS DISTINCT FROM lower(request_type COLLATE "C")
+    OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
 
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);

@@ -4,6 +4,16 @@ SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request
     IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_index(
+    'public.request',
+    'requests_pkey__back',
+    $$USING btree (id__old)$$
+);
+CALL trueup.require_index(
+    'public.request',
+    'request_pkey__again',
+    $$USING btree (id)$$
+);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.request
@@ -43,19 +53,19 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.request_type__old := lower(NEW.request_type);
+        NEW.request_type__old := lower(NEW.request_type COLLATE "C");
         NEW.model_id__old := coalesce(
             (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
             NEW.model_id::text
         );
-        NEW.provider__old := lower(NEW.provider);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.requests_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.request_type := upper(NEW.request_type__old);
+        NEW.request_type := upper(NEW.request_type__old COLLATE "C");
         NEW.model_id := NEW.model_id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -64,9 +74,9 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.request_type__old IS DISTINCT FROM OLD.request_type__old THEN
-            NEW.request_type := upper(NEW.request_type__old);
+            NEW.request_type := upper(NEW.request_type__old COLLATE "C");
         ELSIF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__old := lower(NEW.request_type);
+            NEW.request_type__old := lower(NEW.request_type COLLATE "C");
         END IF;
         IF NEW.model_id__old IS DISTINCT FROM OLD.model_id__old THEN
             NEW.model_id := NEW.model_id__old::uuid;
@@ -77,9 +87,9 @@ BEGIN
             );
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
     END IF;
 

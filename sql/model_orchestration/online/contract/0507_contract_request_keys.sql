@@ -12,3 +12,10 @@ SET LOCAL lock_timeout = '200ms';
 ALTER TABLE public.request
     DROP CONSTRAINT requests_pkey,
     ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
+
+-- They go with their columns. A rollback finds them whether or not it came so far.
+ALTER TABLE public.request
+    ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_model_id_filled CHECK (model_id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;

@@ -38,7 +38,7 @@ BEGIN
                 ),
                 request_type__old = coalesce(
                     (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = t.id AND r.request_type = t.request_type),
-                    lower(t.request_type)
+                    lower(t.request_type COLLATE "C")
                 ),
                 model_id__old = coalesce(
                     (SELECT p.id__old FROM public.model AS p WHERE p.id = t.model_id),
@@ -47,7 +47,7 @@ BEGIN
                 ),
                 provider__old = coalesce(
                     (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
-                    lower(t.provider)
+                    lower(t.provider COLLATE "C")
                 )
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid

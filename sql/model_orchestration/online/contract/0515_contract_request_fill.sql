@@ -7,6 +7,6 @@
 -- undo:    writes each row of request once and reads it twice more; can be stopped and run again at
 --          any point; the table grows until VACUUM
 -- transactional: false
--- depends: 0514_contract_model_pkey_again
+-- depends: 0514_contract_requests_provider_success_idx
 
 DELETE FROM trueup.progress WHERE file = '0515_contract_request_fill';

@@ -38,15 +38,15 @@ BEGIN
                 ),
                 provider__old = coalesce(
                     (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
-                    lower(t.provider)
+                    lower(t.provider COLLATE "C")
                 ),
                 capabilities__old = coalesce(
                     (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.capabilities = t.capabilities),
-                    lower(t.capabilities::text)::varchar[]
+                    lower(t.capabilities::text COLLATE "C")::varchar[]
                 ),
                 status__old = coalesce(
                     (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.status = t.status),
-                    lower(t.status)
+                    lower(t.status COLLATE "C")
                 )
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid

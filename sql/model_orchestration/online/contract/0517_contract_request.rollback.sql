@@ -2,6 +2,21 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.request', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
+    'unique request_request_id_key (request_id)', 'check request_type_check (request_type)',
+    'check request_provider_check (provider)', 'index request_created_at_idx (created_at)',
+    'index request_model_id_idx (model_id)',
+    'index request_provider_success_idx (provider, success)'
+]);
+
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
 CALL trueup.name_not_nulls(
@@ -47,7 +62,7 @@ BEGIN
         );
         NEW.request_type__old := coalesce(
             (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-            lower(NEW.request_type)
+            lower(NEW.request_type COLLATE "C")
         );
         NEW.model_id__old := coalesce(
             (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
@@ -56,7 +71,7 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -68,7 +83,7 @@ BEGIN
         IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
             NEW.request_type__old := coalesce(
                 (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-                lower(NEW.request_type)
+                lower(NEW.request_type COLLATE "C")
             );
         END IF;
         IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
@@ -81,7 +96,7 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
     END IF;

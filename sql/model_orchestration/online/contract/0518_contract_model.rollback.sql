@@ -2,6 +2,18 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+]);
+
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 CALL trueup.name_not_nulls(
     'public.model',
@@ -50,15 +62,15 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
         NEW.capabilities__old := coalesce(
             (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-            lower(NEW.capabilities::text)::varchar[]
+            lower(NEW.capabilities::text COLLATE "C")::varchar[]
         );
         NEW.status__old := coalesce(
             (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-            lower(NEW.status)
+            lower(NEW.status COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -70,19 +82,19 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
         IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
             NEW.capabilities__old := coalesce(
                 (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-                lower(NEW.capabilities::text)::varchar[]
+                lower(NEW.capabilities::text COLLATE "C")::varchar[]
             );
         END IF;
         IF NEW.status IS DISTINCT FROM OLD.status THEN
             NEW.status__old := coalesce(
                 (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-                lower(NEW.status)
+                lower(NEW.status COLLATE "C")
             );
         END IF;
     END IF;

@@ -6,7 +6,6 @@ SET LOCAL lock_timeout = '200ms';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
 GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
-CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -29,3 +28,5 @@ FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+
+CALL trueup.read_odometer('public.provider_quotas');

@@ -16,6 +16,6 @@ SELECT
 FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text
-    OR provider__old IS DISTINCT FROM lower(provider);
+    OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
 
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);

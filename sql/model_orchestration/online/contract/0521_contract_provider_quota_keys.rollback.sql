@@ -4,6 +4,16 @@ SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota
     IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_index(
+    'public.provider_quota',
+    'provider_quotas_pkey__back',
+    $$USING btree (id__old)$$
+);
+CALL trueup.require_index(
+    'public.provider_quota',
+    'provider_quota_pkey__again',
+    $$USING btree (id)$$
+);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.provider_quota
@@ -37,12 +47,12 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.provider_quotas_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -51,9 +61,9 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
     END IF;
 

@@ -38,7 +38,7 @@ BEGIN
                 ),
                 provider__old = coalesce(
                     (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
-                    lower(t.provider)
+                    lower(t.provider COLLATE "C")
                 )
             WHERE ctid >= format('(%s,0)', batch)::tid
                 AND ctid < format('(%s,0)', least(batch + batch_pages, pages))::tid

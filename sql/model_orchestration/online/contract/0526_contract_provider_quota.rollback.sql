@@ -2,6 +2,17 @@
 
 SET LOCAL lock_timeout = '200ms';
 
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+]);
+
 CALL trueup.name_not_nulls(
     'public.provider_quota',
     'provider_quotas',
@@ -37,7 +48,7 @@ BEGIN
         );
         NEW.provider__old := coalesce(
             (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider)
+            lower(NEW.provider COLLATE "C")
         );
     ELSE
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -49,7 +60,7 @@ BEGIN
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
             NEW.provider__old := coalesce(
                 (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider)
+                lower(NEW.provider COLLATE "C")
             );
         END IF;
     END IF;

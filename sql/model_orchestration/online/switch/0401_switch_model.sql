@@ -12,6 +12,18 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column provider__new NOT NULL', 'column display_name',
+    'column description', 'column capabilities NOT NULL', 'column capabilities__new NOT NULL',
+    'column status NOT NULL DEFAULT', 'column status__new NOT NULL', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)',
+    'unique index model_pkey (id__new)', 'check model_provider_check (provider__new)',
+    'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)',
+    'view public.model'
+]);
 DROP VIEW public.model;
 
 ALTER TABLE public.models RENAME TO model;
@@ -34,7 +46,6 @@ ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
 GRANT SELECT ON trueup.models_used TO PUBLIC;
-CALL trueup.read_odometer('public.models', 'trueup.models_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.models AS
@@ -59,6 +70,8 @@ WHERE EXISTS (SELECT FROM trueup.models_used);
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 CALL trueup.stand_in('public.models', 'public.model');
 
+CALL trueup.read_odometer('public.models');
+
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.
 CREATE OR REPLACE FUNCTION trueup.model_sync()
@@ -72,16 +85,16 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider);
-        NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
-        NEW.status__old := lower(NEW.status);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
+        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
+        NEW.status__old := lower(NEW.status COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.models_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
-        NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
-        NEW.status := upper(NEW.status__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
+        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
+        NEW.status := upper(NEW.status__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -90,19 +103,19 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
         IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
-            NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
+            NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
         ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
+            NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
         END IF;
         IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
-            NEW.status := upper(NEW.status__old);
+            NEW.status := upper(NEW.status__old COLLATE "C");
         ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := lower(NEW.status);
+            NEW.status__old := lower(NEW.status COLLATE "C");
         END IF;
     END IF;
 

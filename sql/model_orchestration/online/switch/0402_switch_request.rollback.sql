@@ -4,6 +4,24 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.request', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column request_id NOT NULL',
+    'column request_type__old NOT NULL', 'column request_type NOT NULL',
+    'column model_id__old NOT NULL', 'column model_id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id',
+    'column request_data NOT NULL', 'column response_data', 'column prompt_tokens',
+    'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost',
+    'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id__old)',
+    'foreign key request_model_id_fkey (model_id)', 'primary key requests_pkey (id__old)',
+    'unique index request_pkey (id)', 'unique requests_request_id_key (request_id)',
+    'check request_type_check (request_type)', 'check request_provider_check (provider)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id__old)',
+    'index request_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider__old, success)',
+    'index request_provider_success_idx (provider, success)', 'view public.requests'
+]);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
@@ -59,18 +77,18 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.request_type := lower(NEW.request_type__new);
+        NEW.request_type := lower(NEW.request_type__new COLLATE "C");
         NEW.model_id := coalesce(
             (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
             NEW.model_id__new::text
         );
-        NEW.provider := lower(NEW.provider__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.request_type__new := upper(NEW.request_type);
+        NEW.request_type__new := upper(NEW.request_type COLLATE "C");
         NEW.model_id__new := NEW.model_id::uuid;
-        NEW.provider__new := upper(NEW.provider);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -79,9 +97,9 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__new := upper(NEW.request_type);
+            NEW.request_type__new := upper(NEW.request_type COLLATE "C");
         ELSIF NEW.request_type__new IS DISTINCT FROM OLD.request_type__new THEN
-            NEW.request_type := lower(NEW.request_type__new);
+            NEW.request_type := lower(NEW.request_type__new COLLATE "C");
         END IF;
         IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
             NEW.model_id__new := NEW.model_id::uuid;
@@ -92,9 +110,9 @@ BEGIN
             );
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
     END IF;
 

@@ -12,6 +12,23 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column request_id NOT NULL',
+    'column request_type NOT NULL', 'column request_type__new NOT NULL', 'column model_id NOT NULL',
+    'column model_id__new NOT NULL', 'column provider NOT NULL', 'column provider__new NOT NULL',
+    'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens',
+    'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
+    'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT',
+    'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
+    'foreign key request_model_id_fkey (model_id__new)', 'primary key requests_pkey (id)',
+    'unique index request_pkey (id__new)', 'unique requests_request_id_key (request_id)',
+    'check request_type_check (request_type__new)', 'check request_provider_check (provider__new)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
+    'index request_model_id_idx (model_id__new)',
+    'index requests_provider_success_idx (provider, success)',
+    'index request_provider_success_idx (provider__new, success)', 'view public.request'
+]);
 DROP VIEW public.request;
 
 ALTER TABLE public.requests RENAME TO request;
@@ -29,7 +46,6 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
 GRANT SELECT ON trueup.requests_used TO PUBLIC;
-CALL trueup.read_odometer('public.requests', 'trueup.requests_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -59,6 +75,8 @@ WHERE EXISTS (SELECT FROM trueup.requests_used);
 
 CALL trueup.stand_in('public.requests', 'public.request');
 
+CALL trueup.read_odometer('public.requests');
+
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.
 CREATE OR REPLACE FUNCTION trueup.request_sync()
@@ -72,19 +90,19 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.request_type__old := lower(NEW.request_type);
+        NEW.request_type__old := lower(NEW.request_type COLLATE "C");
         NEW.model_id__old := coalesce(
             (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
             NEW.model_id::text
         );
-        NEW.provider__old := lower(NEW.provider);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.requests_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.request_type := upper(NEW.request_type__old);
+        NEW.request_type := upper(NEW.request_type__old COLLATE "C");
         NEW.model_id := NEW.model_id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -93,9 +111,9 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.request_type__old IS DISTINCT FROM OLD.request_type__old THEN
-            NEW.request_type := upper(NEW.request_type__old);
+            NEW.request_type := upper(NEW.request_type__old COLLATE "C");
         ELSIF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__old := lower(NEW.request_type);
+            NEW.request_type__old := lower(NEW.request_type COLLATE "C");
         END IF;
         IF NEW.model_id__old IS DISTINCT FROM OLD.model_id__old THEN
             NEW.model_id := NEW.model_id__old::uuid;
@@ -106,9 +124,9 @@ BEGIN
             );
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
     END IF;
 

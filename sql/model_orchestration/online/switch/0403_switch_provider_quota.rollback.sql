@@ -4,6 +4,18 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)',
+    'index provider_quotas_provider_idx (provider__old)',
+    'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
+]);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
@@ -49,11 +61,11 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
         NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new);
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         NEW.id__new := NEW.id::uuid;
-        NEW.provider__new := upper(NEW.provider);
+        NEW.provider__new := upper(NEW.provider COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -62,9 +74,9 @@ BEGIN
             NEW.id := NEW.id__new::text;
         END IF;
         IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider);
+            NEW.provider__new := upper(NEW.provider COLLATE "C");
         ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new);
+            NEW.provider := lower(NEW.provider__new COLLATE "C");
         END IF;
     END IF;
 

@@ -12,6 +12,18 @@ SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column provider NOT NULL',
+    'column provider__new NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id)', 'unique index provider_quota_pkey (id__new)',
+    'check provider_quota_provider_check (provider__new)',
+    'index provider_quotas_provider_idx (provider)',
+    'index provider_quota_provider_idx (provider__new)', 'view public.provider_quota'
+]);
 DROP VIEW public.provider_quota;
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;
@@ -25,7 +37,6 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 -- It is a materialized view so that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
 GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
-CALL trueup.read_odometer('public.provider_quotas', 'trueup.provider_quotas_used');
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -49,6 +60,8 @@ WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
 
+CALL trueup.read_odometer('public.provider_quotas');
+
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
 -- contract wrote it.
 CREATE OR REPLACE FUNCTION trueup.provider_quota_sync()
@@ -62,12 +75,12 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.provider_quotas_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -76,9 +89,9 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
     END IF;
 

@@ -6,6 +6,6 @@
 -- undo:    builds requests_provider_success_idx: reads request twice and waits for transactions
 --          that are older
 -- transactional: false
--- depends: 0511_contract_request_pkey_again
+-- depends: 0513_contract_requests_model_id_idx
 
 DROP INDEX CONCURRENTLY IF EXISTS public.requests_provider_success_idx;

@@ -7,6 +7,6 @@
 -- undo:    builds request_pkey__again: reads request twice and waits for transactions that are
 --          older
 -- transactional: false
--- depends: 0510_contract_requests_pkey_back
+-- depends: 0508_contract_requests_pkey_back
 
 DROP INDEX CONCURRENTLY IF EXISTS public.request_pkey__again;

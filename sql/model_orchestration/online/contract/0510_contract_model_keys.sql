@@ -5,10 +5,17 @@
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
 --          instant
--- depends: 0507_contract_request_keys
+-- depends: 0509_contract_request_pkey_again
 
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.model
     DROP CONSTRAINT models_pkey,
     ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
+
+-- They go with their columns. A rollback finds them whether or not it came so far.
+ALTER TABLE public.model
+    ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_capabilities_filled CHECK (capabilities__old IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;

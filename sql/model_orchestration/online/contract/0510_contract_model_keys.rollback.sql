@@ -4,6 +4,16 @@ SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request, public.model
     IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_index(
+    'public.model',
+    'models_pkey__back',
+    $$USING btree (id__old)$$
+);
+CALL trueup.require_index(
+    'public.model',
+    'model_pkey__again',
+    $$USING btree (id)$$
+);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.model
@@ -50,16 +60,16 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
         NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider);
-        NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
-        NEW.status__old := lower(NEW.status);
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
+        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
+        NEW.status__old := lower(NEW.status COLLATE "C");
     ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
         -- The old contract writes, or the backfill has not come to this row yet.
         PERFORM FROM trueup.models_used;
         NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old);
-        NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
-        NEW.status := upper(NEW.status__old);
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
+        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
+        NEW.status := upper(NEW.status__old COLLATE "C");
     ELSE
         -- The side that changed wins.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
@@ -68,19 +78,19 @@ BEGIN
             NEW.id__old := NEW.id::text;
         END IF;
         IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old);
+            NEW.provider := upper(NEW.provider__old COLLATE "C");
         ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider);
+            NEW.provider__old := lower(NEW.provider COLLATE "C");
         END IF;
         IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
-            NEW.capabilities := upper(NEW.capabilities__old::text)::varchar[];
+            NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
         ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := lower(NEW.capabilities::text)::varchar[];
+            NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
         END IF;
         IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
-            NEW.status := upper(NEW.status__old);
+            NEW.status := upper(NEW.status__old COLLATE "C");
         ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := lower(NEW.status);
+            NEW.status__old := lower(NEW.status COLLATE "C");
         END IF;
     END IF;
 

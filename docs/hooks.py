@@ -1,0 +1,42 @@
+"""What mkdocs does not do by itself: links out of docs/, and the help of the command line."""
+
+from __future__ import annotations
+
+import re
+from posixpath import dirname, join, normpath
+from typing import Any
+
+import click
+
+from runner.cli import cli
+
+_LINK = re.compile(r"(?<=\]\()(\.\./[^)\s]+)(?=\))")
+_WIDTH = 72
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+    """Make links to what lies outside of docs/ absolute, and fill in the verbs."""
+
+    def absolute(match: re.Match[str]) -> str:
+        path = normpath(join("docs", dirname(page.file.src_uri), match[1]))
+        if path.startswith("docs/"):
+            return match[1]
+        return f"{config.repo_url}/blob/main/{path}"
+
+    return _LINK.sub(absolute, markdown).replace("<!-- verbs -->", _verbs())
+
+
+def _verbs() -> str:
+    """What `--help` prints, of the command and of each verb."""
+    parts = [_help(cli, click.Context(cli, info_name="trueup"))]
+    for name, verb in sorted(cli.commands.items()):
+        top = click.Context(cli, info_name="trueup")
+        parts.append(
+            f"## trueup {name}\n\n{_help(verb, click.Context(verb, info_name=name, parent=top))}"
+        )
+    return "\n\n".join(parts)
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    context.terminal_width = _WIDTH
+    return f"```text\n{command.get_help(context)}\n```"
