@@ -47,6 +47,9 @@ test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that
 test-faults: $(STAMP) ## end runs at every boundary of every file, in every way (minutes)
 	@FAULTS=full $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults
 
+chaos: $(STAMP) ## clients, every phase and a nemesis at once (MINUTES=10, SEED=n for the same choices)
+	@PYTHONPATH=tests SEED=$(SEED) MINUTES=$(MINUTES) $(BIN)/python -m chaos
+
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check

@@ -333,8 +333,7 @@ def _next(dsn: str, server: EmbeddedServer) -> list[str]:
         f"export TRUEUP_DSN={shlex.quote(dsn)}",
         *_commands(trueup),
         "",
-        f"its log:  {server.log}",
-        f"stop it:  kill {server.supervisor_pid}",
+        *server.keep_instructions(),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.catalog import Catalog, Difference, diff, read_catalog
 from runner.execute.engine import Settings, apply
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_database
 from runner.quoting import Name
 
@@ -75,7 +75,7 @@ def drift(
         What was changed past the files, object by object. Owners, grants and the order of
         columns do not count.
     """
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         applied = read_ledger(connection, schema=schema).applied
     expected = _catalog_of_files(dsn, [m for m in migrations if m.id in applied], server)
     return diff(expected, _catalog_of_database(dsn), column_order=False, ignore=NOT_OF_THE_FILES)
@@ -95,7 +95,7 @@ def _catalog_of_files(dsn: str, migrations: Sequence[Migration], server: str | N
 
 
 def _catalog_of_database(dsn: str) -> Catalog:
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         catalog = read_catalog(connection, _schemas(connection))
     relations = {n: r for n, r in catalog.relations.items() if not is_record(n)}
     return Catalog(catalog.version, catalog.schemas, relations, catalog.functions, catalog.types)

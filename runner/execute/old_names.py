@@ -10,7 +10,7 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from runner.errors import UsageError
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,7 +124,9 @@ def open_standbys(connection: Connection, dsns: Sequence[str]) -> Iterator[list[
     with ExitStack() as stack:
         found = []
         for dsn in dsns:
-            other = stack.enter_context(connect(dsn, application_name="trueup witness"))
+            other = stack.enter_context(
+                connect(dsn, application_name="trueup witness", settings=OURS)
+            )
             address = f"{other.info.host}:{other.info.port}"
             here, there = _identity(connection), _identity(other)
             if not there[2] or here[:2] != there[:2]:

@@ -21,7 +21,7 @@ from runner.ledger.records import read_ledger
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ def look(
     within = unit_of(migrations, unit) if unit else None
     tables = tables_of(migrations, within) if within else frozenset()
     with (
-        connect(dsn, application_name="trueup status") as connection,
+        connect(dsn, application_name="trueup status", settings=OURS) as connection,
         open_standbys(connection, standbys) as asked,
     ):
         while True:

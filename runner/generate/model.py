@@ -360,6 +360,16 @@ class TableChange:
         return [i for i in self.indexes if i.converted]
 
     @property
+    def names_operators(self) -> bool:
+        """Whether one of these indexes is built by operators or functions that its text names."""
+        beyond_columns = re.compile(r"\(.*\(|\bWHERE\b", re.DOTALL)
+        return any(
+            beyond_columns.search(method)
+            for i in self.converted_indexes
+            for method in (i.method, i.new_method)
+        )
+
+    @property
     def defers(self) -> bool:
         """Whether a check of the table may wait for the end of a transaction."""
         own = (k.definition for k in self.relation.constraints)

@@ -14,7 +14,7 @@ from runner.errors import StandardError
 from runner.generate import Generated, generate
 from runner.generate.files import MigrationText
 from runner.generate.only_window import in_short
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
@@ -148,7 +148,7 @@ def _ids(folder: Path) -> list[str]:
 
 
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
-    with connect(dsn, application_name="trueup generate") as connection:
+    with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
         return read_catalog(connection, with_dependents(connection, standard.schemas))
 
 

@@ -1,6 +1,183 @@
+-- Whoever owns the schema or something in it, or may create there, could give the functions below
+-- another meaning, and they run with the rights of others.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT coalesce(r.rolname, 'PUBLIC') AS role, o.what INTO found
+    FROM (
+        SELECT n.nspowner AS owner, 'owns the schema trueup' AS what
+        FROM pg_namespace AS n
+        WHERE n.nspname = 'trueup'
+        UNION ALL
+        SELECT acl.grantee, 'may create in the schema trueup'
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+        UNION ALL
+        SELECT p.proowner, format('owns %s', p.oid::regprocedure)
+        FROM pg_proc AS p
+        WHERE p.pronamespace = to_regnamespace('trueup')
+        UNION ALL
+        SELECT c.relowner, format('owns %s', c.oid::regclass)
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ) AS o (role_id, what)
+    LEFT JOIN pg_roles AS r ON r.oid = o.role_id
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %',
+            found.role, found.what, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup '
+                    'FROM %1$s, or, before anything is migrated: DROP SCHEMA trueup CASCADE.',
+                    found.role
+                );
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+
+-- How this role gets another setting for good.
+CREATE OR REPLACE FUNCTION trueup.to_set(setting text, value text)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        'ALTER ROLE %I IN DATABASE %I SET %s = %L; then connect again.',
+        session_user, current_database(), setting, value
+    )
+$$;
+
+-- Makes the rest of a transaction independent of what the role, the database and the server set.
+-- What only the begin of a transaction can choose is refused.
+CREATE OR REPLACE PROCEDURE trueup.fix_settings()
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'this transaction is %, and would not see what clients write meanwhile',
+            current_setting('transaction_isolation')
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set('default_transaction_isolation', 'read committed');
+    END IF;
+    IF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'this transaction is read-only'
+            USING
+                ERRCODE = 'read_only_sql_transaction',
+                HINT = trueup.to_set('default_transaction_read_only', 'off');
+    END IF;
+
+    FOR chosen IN
+        SELECT s.name, s.value
+        FROM (
+            VALUES
+                ('statement_timeout', '0'),
+                ('transaction_timeout', '0'),
+                ('idle_in_transaction_session_timeout', '0'),
+                ('exit_on_error', 'off'),
+                -- Triggers and foreign keys hold; not every role may set it.
+                ('session_replication_role', 'origin'),
+                -- An error rather than hidden rows.
+                ('row_security', 'off'),
+                ('default_tablespace', ''),
+                ('restrict_nonsystem_relation_kind', ''),
+                -- As values and definitions are written in a file.
+                ('standard_conforming_strings', 'on'),
+                ('quote_all_identifiers', 'off'),
+                ('array_nulls', 'on'),
+                ('transform_null_equals', 'off'),
+                ('DateStyle', 'ISO, YMD'),
+                ('IntervalStyle', 'postgres'),
+                ('bytea_output', 'hex'),
+                ('extra_float_digits', '1'),
+                ('xmloption', 'content')
+        ) AS s (name, value)
+        WHERE current_setting(s.name, true) <> s.value  -- null where the server has no such one
+    LOOP
+        BEGIN
+            PERFORM set_config(chosen.name, chosen.value, true);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION '% is %, and % may not set it',
+                    chosen.name, quote_literal(current_setting(chosen.name)), current_user
+                    USING
+                        ERRCODE = 'object_not_in_prerequisite_state',
+                        HINT = 'As a superuser: ' || trueup.to_set(chosen.name, chosen.value);
+        END;
+    END LOOP;
+END
+$$;
+
+-- Stops a file when a setting would break statements that run outside a transaction, and so can set
+-- nothing for themselves. A search_path is given when one of these finds operators or functions by it.
+CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO found
+    FROM (
+        VALUES
+            ('statement_timeout', '0', 'would end a backfill or an index build halfway'),
+            ('transaction_timeout', '0', 'would end an index build halfway'),
+            ('lock_timeout', '0', 'would end an index build that waits for older transactions'),
+            ('default_tablespace', '', 'would put new indexes there'),
+            ('standard_conforming_strings', 'on', 'would give texts in the files another meaning')
+    ) AS s (name, wanted, effect)
+    WHERE current_setting(s.name, true) <> s.wanted
+        -- A run of trueup gives each statement a lock_timeout that fits.
+        AND NOT (s.name = 'lock_timeout' AND coalesce(current_setting('trueup.run', true), '') <> '')
+    LIMIT 1;
+
+    IF found.name IS NOT NULL THEN
+        RAISE EXCEPTION '% = % %', found.name, quote_literal(found.value), found.effect
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set(found.name, found.wanted);
+    END IF;
+
+    SELECT n.nspname AS schema, coalesce(r.rolname, 'PUBLIC') AS role INTO found
+    FROM pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+    LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE n.nspname = ANY (path)
+        AND acl.privilege_type = 'CREATE'
+        AND acl.grantee <> n.nspowner
+        AND NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.schema IS NOT NULL THEN
+        RAISE EXCEPTION '% may create in the schema %, which is in the search_path of %',
+            found.role, found.schema, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'An index is built outside a transaction, and operators and functions of '
+                    'theirs would run with the rights of this role.',
+                HINT = format(
+                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.',
+                    found.schema, found.role
+                );
+    END IF;
+END
+$$;
 
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
@@ -140,6 +317,7 @@ RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
@@ -152,6 +330,7 @@ CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
     reason text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     rows_refused bigint;
@@ -189,6 +368,7 @@ CREATE OR REPLACE PROCEDURE trueup.require_clean(
     keys text[] DEFAULT '{}'
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     conditions text[] := '{}';
@@ -259,6 +439,7 @@ CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
@@ -273,6 +454,7 @@ $$;
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
 CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     names text;
@@ -315,6 +497,7 @@ CREATE OR REPLACE PROCEDURE trueup.copy_column(
     target_column name
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     granted record;
@@ -360,6 +543,7 @@ CREATE OR REPLACE PROCEDURE trueup.copy_settings(
     target_column name
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     change text;
@@ -397,6 +581,7 @@ $$;
 -- partitions too.
 CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, from_suffix text, to_suffix text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     pair record;
@@ -425,7 +610,7 @@ $$;
 -- rows, and foreign keys that were never validated from refusing them.
 CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
 LANGUAGE plpgsql
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     silenced record;
@@ -520,6 +705,7 @@ $$;
 -- Makes again what was set aside, and lets silenced triggers fire again.
 CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     statement text;
@@ -538,6 +724,7 @@ CREATE OR REPLACE PROCEDURE trueup.store_column(
     relation regclass, column_name name, storage text, compression text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
@@ -558,6 +745,7 @@ $$;
 -- Takes away what default privileges gave on a relation that was made just now.
 CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     granted record;
@@ -573,9 +761,30 @@ BEGIN
 END
 $$;
 
+-- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
+-- may attach it to a table of his own, and it would run there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+        WHERE p.oid = routine AND acl.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+    END LOOP;
+END
+$$;
+
 -- Stops the file when a view would not show as many rows under the new contract as now.
 CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     old_rows bigint;
@@ -600,6 +809,7 @@ $$;
 -- Makes a view stand in for its table: the same owner, grants, comments and row security.
 CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     base_table pg_class;
@@ -667,6 +877,7 @@ $$;
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
 CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     item record;
@@ -718,6 +929,7 @@ CREATE OR REPLACE PROCEDURE trueup.name_not_null(
     note text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found name;
@@ -750,6 +962,7 @@ $$;
 -- Runs a statement about a partition, unless the partition has been dropped in the meantime.
 CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF to_regclass(partition_name) IS NOT NULL THEN
@@ -761,6 +974,7 @@ $$;
 -- Stops the file when a partition that came later has no such index: building it would hold up all.
 CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     late text;
@@ -799,6 +1013,7 @@ $$;
 -- index of a small table, and refuses a large one, which it would hold up.
 CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (
@@ -827,6 +1042,7 @@ $$;
 CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
 RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
