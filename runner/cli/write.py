@@ -32,6 +32,7 @@ from runner.cli.root import cli, print_json
 )
 @click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
 @click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def propose(
     service: str,
     dsn: str | None,
@@ -41,6 +42,7 @@ def propose(
     words: Path | None,
     no_scan: bool,
     output: Path | None,
+    as_json: bool,
 ) -> None:
     """Propose a standard.toml for SERVICE from its live database or from a dump.
 
@@ -73,11 +75,14 @@ def propose(
         proposed = source.propose_from_database(database, wishes, scan=not no_scan)
     for warning in proposed.warnings:
         click.echo(warning, err=True)
-    if output is None:
-        click.echo(proposed.text, nl=False)
-    else:
+    if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(proposed.text, encoding="utf-8")
+    if as_json:
+        print_json({"warnings": proposed.warnings, "standard": proposed.text})
+    elif output is None:
+        click.echo(proposed.text, nl=False)
+    else:
         click.echo(f"wrote {output}")
 
 
