@@ -333,8 +333,7 @@ def _next(dsn: str, server: EmbeddedServer) -> list[str]:
         f"export TRUEUP_DSN={shlex.quote(dsn)}",
         *_commands(trueup),
         "",
-        f"its log:  {server.log}",
-        f"stop it:  kill {server.supervisor_pid}",
+        *server.keep_instructions(),
     ]
 
 
@@ -366,5 +365,5 @@ def run_demo(*, rows: int, keep: bool, as_json: bool, pause: float = _PAUSE) -> 
     with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
         result = Demo(rows, pause=pause, quiet=as_json).run(Path(folder), keep=keep)
     if as_json:
-        print(json.dumps(tables.summary(result), indent=2))
+        print(json.dumps({"version": 1, **tables.summary(result)}, indent=2))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged

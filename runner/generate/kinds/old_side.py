@@ -287,19 +287,23 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
 
 
 def key_indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """The files that, on the way back, build what the keys of both sides rest on, one by one."""
+    """The files that, on the way back, build what the keys of both sides rest on, one by one.
+
+    The old one first, as it was before contract: the server checks a row in the order in which
+    indexes were made, so that an upsert of the old contract meets its own index first.
+    """
     for i in t.converted_indexes:
         if t.is_partitioned:
             for table, part in partition.leaves(t, i) if i.constraint else ():
-                file = _index(t, table, part, part.back_name, after, new=False)
-                yield file
-                after = [file]
                 if i.constraint == "PRIMARY KEY":
                     file = _index(t, table, part, part.again_name, after, new=True)
                     yield file
                     after = [file]
+                file = _index(t, table, part, part.back_name, after, new=False)
+                yield file
+                after = [file]
         elif i.constraint:
-            for name, new in ((i.back_name, False), (i.again_name, True)):
+            for name, new in ((i.again_name, True), (i.back_name, False)):
                 file = _index(t, t.new, i, name, after, new=new)
                 yield file
                 after = [file]
