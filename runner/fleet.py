@@ -101,6 +101,22 @@ def read_fleet(path: Path) -> list[Member]:
     return members
 
 
+def share_of(members: Sequence[Member], shard: str) -> list[Member]:
+    """The databases that one of several runners takes; together they take each of them once.
+
+    Args:
+        members: all of a fleet, in the order of its file.
+        shard: `3/16` for the third of sixteen.
+
+    Raises:
+        UsageError: it is none.
+    """
+    number, _, of = shard.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"--shard {shard}: no share", hint="write it as 1/16 to 16/16")
+    return list(members[int(number) - 1 :: int(of)])
+
+
 def _member(path: Path, number: int, entry: object) -> Member:
     where = f"fleet file {path}, database {number}"
     if not isinstance(entry, dict):

@@ -105,6 +105,15 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         show_default=True,
         help="How the run is reported on standard error.",
     ),
+    "quiet": click.option(
+        "--quiet", "-q", is_flag=True, help="Report nothing on standard error but an error."
+    ),
+    "metrics": click.option(
+        "--metrics",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Keep a file of OpenMetrics text, for Prometheus: how it stands, how the run goes.",
+    ),
     "accept": click.option(
         "--accept",
         multiple=True,
@@ -175,24 +184,36 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="How many databases of a fleet at a time.",
     )
+    @click.option(
+        "--shard",
+        metavar="N/OF",
+        help="Only the databases of this share: 3/16 for the third of sixteen runners.",
+    )
     @wraps(verb)
-    def either(fleet: Path | None, parallel: int, **values: Any) -> None:
+    def either(fleet: Path | None, parallel: int, shard: str | None, **values: Any) -> None:
+        if fleet is None and shard is not None:
+            raise UsageError("--shard is a share of a fleet", hint="add --fleet FILE")
         if fleet is None:
             verb(**values)
-        else:
-            _on_each(fleet, parallel, as_json=values["as_json"])
+            return
+        for one in ("watch", "metrics"):
+            if values.get(one):
+                raise UsageError(f"--{one} and --fleet exclude each other")
+        _on_each(fleet, parallel, shard, as_json=values["as_json"])
 
     return either
 
 
-def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
+def _on_each(path: Path, parallel: int, shard: str | None, *, as_json: bool) -> None:
     """Give the command's own options to one run for each database of a fleet."""
     from dataclasses import asdict
 
-    from runner.fleet import describe, read_fleet, run_fleet, sum_up
+    from runner.fleet import describe, read_fleet, run_fleet, share_of, sum_up
 
     members = read_fleet(path)
-    width = max(len(member.name) for member in members)
+    if shard is not None:
+        members = share_of(members, shard)
+    width = max((len(member.name) for member in members), default=0)
 
     def show(result: Result) -> None:
         if not as_json:
@@ -214,7 +235,7 @@ def _arguments() -> list[str]:
     arguments = [context.command.name or ""]
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
-        if option.name in ("fleet", "parallel", "as_json", "log_format"):
+        if option.name in ("fleet", "parallel", "shard", "as_json", "log_format"):
             continue
         if source is not click.core.ParameterSource.COMMANDLINE:
             continue
