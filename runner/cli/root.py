@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from inspect import cleandoc
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from runner.fleet import Result
 
 
+# What the help of a verb only names.
+SHARED_BY_ALL = (
+    *("dsn", "service", "sources", "config_path", "strategy", "fleet", "parallel", "shard"),
+    *("accept", "deadline", "as_json", "log_format", "quiet", "metrics"),
+)
 JSON_VERSION = 1  # of what --json prints; a field that is added does not change it
 
 EXIT_CODES = """\b
@@ -32,13 +39,70 @@ Exit codes:
 """
 
 
+# The verbs by what a person wants to do.
+TASKS = {
+    "Set up": ("propose", "generate", "baseline", "grants", "schema"),
+    "Run": ("apply", "rollback", "repair"),
+    "Look": ("check", "status", "verify", "demo"),
+    "Review": ("lint", "lsp", "plan", "rehearse", "report", "review"),
+}
+_EXAMPLE = "\b\nExample:\n"
+
+
+class _Verb(click.Command):
+    """A verb whose help fits a screen: examples first, and what all verbs have by name alone."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        text, _, example = cleandoc(self.help or "").partition(_EXAMPLE)
+        self.format_usage(ctx, formatter)
+        if example:
+            formatter.write_paragraph()
+            formatter.write(f"Example:\n{indent(cleandoc(example), '  ')}\n")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text.strip())
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        shared = [p for p in options if p.name in SHARED_BY_ALL]
+        rows = [r for p in options if p not in shared if (r := p.get_help_record(ctx))]
+        if rows:
+            with formatter.section("Options"):
+                formatter.write_dl(rows, col_max=26)
+        if shared:
+            formatter.write_paragraph()
+            names = " ".join(p.opts[0] for p in shared)
+            formatter.write_text(f"And {names}: `trueup --help` explains them.")
+
+
 class _Group(click.Group):
+    command_class = _Verb
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs, each with all of its first sentence; click would cut it."""
-        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """List the verbs by task, and the options that most of them have."""
+        for task, names in TASKS.items():
+            with formatter.section(task):
+                verbs = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl(
+                    [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb],
+                    col_max=12,
+                )
+        with formatter.section("Options of most verbs"):
+            formatter.write_dl([*_shared_options(ctx)], col_max=26)
+
+
+def _shared_options(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    """The options that SHARED_BY_ALL names, with their help, as any verb has them."""
+
+    @on_fleet
+    @options("dsn", "service", "sources", "config", "strategy", "accept", "deadline")
+    @options("json", "log", "quiet", "metrics")
+    def verb() -> None:
+        """Nothing."""
+
+    known = {option.name: option for option in click.command()(verb).params}
+    for name in SHARED_BY_ALL:
+        record = known[name].get_help_record(ctx)
+        if record is not None:
+            yield record
 
 
 @click.group(
@@ -118,7 +182,8 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         "--accept",
         multiple=True,
         type=click.Choice(["edited", "deleted", "out-of-order"]),
-        help="Go on although files were edited, deleted or come out of order since.",
+        metavar="WHAT",
+        help="Go on although files are `edited`, `deleted` or `out-of-order` since.",
     ),
     "standard": click.option(
         "--standard",
@@ -173,6 +238,7 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--fleet",
+        metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Do so on every database that a TOML file names, canaries first.",
     )
@@ -180,6 +246,7 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         "-j",
         "parallel",
         type=click.IntRange(1, 64),
+        metavar="N",
         default=8,
         show_default=True,
         help="How many databases of a fleet at a time.",
