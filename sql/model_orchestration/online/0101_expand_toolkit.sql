@@ -771,7 +771,6 @@ BEGIN
 END
 $$;
 
-<<<<<<< HEAD
 -- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
 -- may attach it to a table of his own, and it would run there with our rights.
 CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
@@ -792,11 +791,6 @@ BEGIN
 END
 $$;
 
--- Stops the file when a view would not show as many rows under the new contract as now.
-CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-=======
 -- Stops the file when a view would not show the same under the new contract as now, but for how
 -- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
 -- other rows each time, they are only counted.
@@ -807,8 +801,7 @@ CREATE OR REPLACE PROCEDURE trueup.require_same_view(
     only_counted boolean DEFAULT false
 )
 LANGUAGE plpgsql
-SET search_path = ''
->>>>>>> schemas
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';

@@ -26,12 +26,8 @@ BEGIN
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
-<<<<<<< HEAD
-    DROP PROCEDURE trueup.require_as_many;
-    DROP PROCEDURE trueup.revoke_execute;
-=======
     DROP PROCEDURE trueup.require_same_view;
->>>>>>> schemas
+    DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
