@@ -52,6 +52,29 @@ BEGIN
 END
 $$;
 
+-- A subscriber stops at the first table that it has not.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.pubname, s.slot_name INTO found
+    FROM pg_publication AS p
+    CROSS JOIN pg_replication_slots AS s
+    WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+    LIMIT 1;
+
+    IF found.pubname IS NOT NULL THEN
+        RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
+            found.pubname, found.slot_name
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
+                HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
+                    'subscriber ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one.';
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
@@ -385,6 +408,24 @@ DECLARE
     found boolean[];
     uuid_column text;
 BEGIN
+    IF row_security_active(relation) THEN
+        RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format('Migrate as a role that sees all: ALTER ROLE %I BYPASSRLS;', current_user);
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid = relation::regclass
+            OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(relation::regclass) AS p)
+    ) THEN
+        RAISE EXCEPTION '%: a subscription fills it, and what arrives fires no trigger', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Convert the publisher alone and copy anew from there, or end the '
+                    'subscription first: DROP SUBSCRIPTION.';
+    END IF;
+
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
         conditions := conditions || format(
@@ -469,6 +510,21 @@ AS $$
 DECLARE
     names text;
 BEGIN
+    SELECT string_agg(format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation::regclass
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let its function name the columns, or drop the trigger before.';
+    END IF;
+
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
     FROM trueup.waking_triggers(relation::regclass) AS t;
 
