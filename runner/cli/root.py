@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from runner.errors import UsageError
 if TYPE_CHECKING:
     from runner.fleet import Result
 
+
+JSON_VERSION = 1  # of what --json prints; a field that is added does not change it
 
 EXIT_CODES = """\b
 Exit codes:
@@ -199,7 +201,7 @@ def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
     results = run_fleet(members, _arguments(), parallel=parallel, report=show)
     line, code = sum_up(results)
     if as_json:
-        print_json([asdict(result) for result in results])
+        print_json({"databases": [asdict(result) for result in results]})
     else:
         click.echo(line)
     if code:
@@ -228,8 +230,9 @@ def _arguments() -> list[str]:
     return arguments
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
+def print_json(value: Mapping[str, object]) -> None:
+    """Print a result as JSON, with the version of its form."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    told = {"version": JSON_VERSION, **value}
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))

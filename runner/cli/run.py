@@ -145,7 +145,7 @@ def apply(
 
         trials = dry_run(dsn, migrations, to=to, unit=unit, settings=settings)
         if as_json:
-            print_json([asdict(trial) for trial in trials])
+            print_json({"trials": [asdict(trial) for trial in trials]})
         else:
             click.echo(describe_trials(trials))
         return
@@ -256,7 +256,7 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
     dsn, migrations = places.locate(**where)
     found = role_needs(dsn, migrations, role, schema=config.ledger_schema(dsn))
     if as_json:
-        print_json([asdict(need) for need in found])
+        print_json({"needs": [asdict(need) for need in found]})
     else:
         for need in found:
             click.echo(need)
@@ -265,8 +265,8 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
 @cli.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
-@options("dsn", "config", "service", "sources", "strategy", "deadline")
-def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> None:
+@options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
+def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **where: Any) -> None:
     """Record named migrations as their files are now, after showing what changed.
 
     For files that were edited, renamed or deleted on purpose, and for those that plain yoyo
@@ -284,13 +284,16 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> No
 
     def confirmed(plan: list[Repair]) -> bool:
         for item in plan:
-            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}")
+            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}", err=as_json)
         if not yes and not sys.stdin.isatty():
             raise UsageError("nothing was recorded: nobody is there to ask", hint="give --yes")
-        return yes or click.confirm("record this?", default=False)
+        return yes or click.confirm("record this?", default=False, err=as_json)
 
     done = record_repairs(dsn, migrations, ids, settings=settings, confirmed=confirmed)
-    click.echo(f"recorded: {len(done)}")
+    if as_json:
+        print_json({"recorded": [item.finding.migration for item in done]})
+    else:
+        click.echo(f"recorded: {len(done)}")
 
 
 @cli.command()
@@ -303,12 +306,13 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> No
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
-@options("unit", "standby")
+@options("unit", "all", "standby")
 @options("dsn", "config", "service", "sources", "strategy", "json")
 def status(
     watch: bool,
     waiting_period: float,
     unit: str | None,
+    everything: bool,
     standbys: tuple[str, ...],
     as_json: bool,
     **where: Any,
@@ -339,4 +343,4 @@ def status(
             continue
         if watch:
             click.clear()
-        click.echo(underway.describe(found))
+        click.echo(underway.describe(found, everything=everything))

@@ -360,5 +360,5 @@ def run_demo(*, rows: int, keep: bool, as_json: bool, pause: float = _PAUSE) -> 
     with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
         result = Demo(rows, pause=pause, quiet=as_json).run(Path(folder), keep=keep)
     if as_json:
-        print(json.dumps(tables.summary(result), indent=2))
+        print(json.dumps({"version": 1, **tables.summary(result)}, indent=2))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged

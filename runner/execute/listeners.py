@@ -26,6 +26,7 @@ from runner.execute.events import (
     RunDone,
     RunStarted,
     TableHeld,
+    percent,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def describe(event: Event) -> str:
             return f"waiting for the migration lock, held by {event.holder}"
         case FileStarted():
             place = f"[{event.index}/{event.total}]"
-            return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}"
+            title = f": {event.title}" if event.title else ""
+            return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}{title}"
         case AttemptFailed():
             line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
@@ -84,7 +86,7 @@ def describe(event: Event) -> str:
         case Progress():
             left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
             return (
-                f"    {event.table}: {event.share:.0%}, {event.rows:,} rows,"
+                f"    {event.table}: {percent(event.share)}, {event.rows:,} rows,"
                 f" {event.rows_per_second:,.0f} rows/s{left}"
             )
         case FileDone():

@@ -62,7 +62,7 @@ def test_a_database_that_fails_does_not_stop_the_others_and_is_taken_up_later(
     arguments = ("apply", "--sources", str(sources), "--fleet", str(fleet), "--json")
     failed = run_trueup(*arguments)
     assert failed.returncode == 1
-    results = {r["name"]: r for r in json.loads(failed.stdout)}
+    results = {r["name"]: r for r in json.loads(failed.stdout)["databases"]}
     assert [results[f"db{n}"]["exit_code"] for n in range(3)] == [0, 5, 0]
     assert 'relation "t2" already exists' in results["db1"]["message"]
     query(dsns[1], "DROP TABLE public.t2")
