@@ -147,7 +147,7 @@ def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
             )
         ],
         [foreign_key.drop(t.old, k.old_name) for t in group for k in _converted_keys(t)],
-        *([reversal.window(t)] for t in group if t.keeps_spellings),
+        *(reversal.window(t) for t in group if t.keeps_spellings),
     ]
 
 

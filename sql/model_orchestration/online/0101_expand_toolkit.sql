@@ -6,9 +6,211 @@
 -- undo:    drops it all, unless another unit of tables still needs it
 -- depends: 0001_baseline_legacy_schema
 
+SET LOCAL search_path = pg_catalog;
+
+-- Whoever owns the schema or something in it, or may create there, could give the functions below
+-- another meaning, and they run with the rights of others.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT coalesce(r.rolname, 'PUBLIC') AS role, o.what INTO found
+    FROM (
+        SELECT n.nspowner AS owner, 'owns the schema trueup' AS what
+        FROM pg_namespace AS n
+        WHERE n.nspname = 'trueup'
+        UNION ALL
+        SELECT acl.grantee, 'may create in the schema trueup'
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+        UNION ALL
+        SELECT p.proowner, format('owns %s', p.oid::regprocedure)
+        FROM pg_proc AS p
+        WHERE p.pronamespace = to_regnamespace('trueup')
+        UNION ALL
+        SELECT c.relowner, format('owns %s', c.oid::regclass)
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ) AS o (role_id, what)
+    LEFT JOIN pg_roles AS r ON r.oid = o.role_id
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %',
+            found.role, found.what, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup '
+                    'FROM %1$s, or, before anything is migrated: DROP SCHEMA trueup CASCADE.',
+                    found.role
+                );
+    END IF;
+END
+$$;
+
+-- A subscriber stops at the first table that it has not.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.pubname, s.slot_name INTO found
+    FROM pg_publication AS p
+    CROSS JOIN pg_replication_slots AS s
+    WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+    LIMIT 1;
+
+    IF found.pubname IS NOT NULL THEN
+        RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
+            found.pubname, found.slot_name
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
+                HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
+                    'subscriber ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one.';
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+
+-- How this role gets another setting for good.
+CREATE OR REPLACE FUNCTION trueup.to_set(setting text, value text)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        'ALTER ROLE %I IN DATABASE %I SET %s = %L; then connect again.',
+        session_user, current_database(), setting, value
+    )
+$$;
+
+-- Makes the rest of a transaction independent of what the role, the database and the server set.
+-- What only the begin of a transaction can choose is refused.
+CREATE OR REPLACE PROCEDURE trueup.fix_settings()
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'this transaction is %, and would not see what clients write meanwhile',
+            current_setting('transaction_isolation')
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set('default_transaction_isolation', 'read committed');
+    END IF;
+    IF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'this transaction is read-only'
+            USING
+                ERRCODE = 'read_only_sql_transaction',
+                HINT = trueup.to_set('default_transaction_read_only', 'off');
+    END IF;
+
+    FOR chosen IN
+        SELECT s.name, s.value
+        FROM (
+            VALUES
+                ('statement_timeout', '0'),
+                ('transaction_timeout', '0'),
+                ('idle_in_transaction_session_timeout', '0'),
+                ('exit_on_error', 'off'),
+                -- Triggers and foreign keys hold; not every role may set it.
+                ('session_replication_role', 'origin'),
+                -- An error rather than hidden rows.
+                ('row_security', 'off'),
+                ('default_tablespace', ''),
+                ('restrict_nonsystem_relation_kind', ''),
+                -- As values and definitions are written in a file.
+                ('standard_conforming_strings', 'on'),
+                ('quote_all_identifiers', 'off'),
+                ('array_nulls', 'on'),
+                ('transform_null_equals', 'off'),
+                ('DateStyle', 'ISO, YMD'),
+                ('IntervalStyle', 'postgres'),
+                ('bytea_output', 'hex'),
+                ('extra_float_digits', '1'),
+                ('xmloption', 'content')
+        ) AS s (name, value)
+        WHERE current_setting(s.name, true) <> s.value  -- null where the server has no such one
+    LOOP
+        BEGIN
+            PERFORM set_config(chosen.name, chosen.value, true);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION '% is %, and % may not set it',
+                    chosen.name, quote_literal(current_setting(chosen.name)), current_user
+                    USING
+                        ERRCODE = 'object_not_in_prerequisite_state',
+                        HINT = 'As a superuser: ' || trueup.to_set(chosen.name, chosen.value);
+        END;
+    END LOOP;
+END
+$$;
+
+-- Stops a file when a setting would break statements that run outside a transaction, and so can set
+-- nothing for themselves. A search_path is given when one of these finds operators or functions by it.
+CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO found
+    FROM (
+        VALUES
+            ('statement_timeout', '0', 'would end a backfill or an index build halfway'),
+            ('transaction_timeout', '0', 'would end an index build halfway'),
+            ('lock_timeout', '0', 'would end an index build that waits for older transactions'),
+            ('default_tablespace', '', 'would put new indexes there'),
+            ('standard_conforming_strings', 'on', 'would give texts in the files another meaning')
+    ) AS s (name, wanted, effect)
+    WHERE current_setting(s.name, true) <> s.wanted
+        -- A run of trueup gives each statement a lock_timeout that fits.
+        AND NOT (s.name = 'lock_timeout' AND coalesce(current_setting('trueup.run', true), '') <> '')
+    LIMIT 1;
+
+    IF found.name IS NOT NULL THEN
+        RAISE EXCEPTION '% = % %', found.name, quote_literal(found.value), found.effect
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set(found.name, found.wanted);
+    END IF;
+
+    SELECT n.nspname AS schema, coalesce(r.rolname, 'PUBLIC') AS role INTO found
+    FROM pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+    LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE n.nspname = ANY (path)
+        AND acl.privilege_type = 'CREATE'
+        AND acl.grantee <> n.nspowner
+        AND NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.schema IS NOT NULL THEN
+        RAISE EXCEPTION '% may create in the schema %, which is in the search_path of %',
+            found.role, found.schema, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'An index is built outside a transaction, and operators and functions of '
+                    'theirs would run with the rights of this role.',
+                HINT = format(
+                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.',
+                    found.schema, found.role
+                );
+    END IF;
+END
+$$;
 
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
@@ -157,6 +359,7 @@ RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
@@ -169,6 +372,7 @@ CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
     reason text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     rows_refused bigint;
@@ -206,12 +410,31 @@ CREATE OR REPLACE PROCEDURE trueup.require_clean(
     keys text[] DEFAULT '{}'
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     conditions text[] := '{}';
     found boolean[];
     uuid_column text;
 BEGIN
+    IF row_security_active(relation) THEN
+        RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format('Migrate as a role that sees all: ALTER ROLE %I BYPASSRLS;', current_user);
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid = relation::regclass
+            OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(relation::regclass) AS p)
+    ) THEN
+        RAISE EXCEPTION '%: a subscription fills it, and what arrives fires no trigger', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Convert the publisher alone and copy anew from there, or end the '
+                    'subscription first: DROP SUBSCRIPTION.';
+    END IF;
+
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
         conditions := conditions || format(
@@ -276,6 +499,7 @@ CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
@@ -290,10 +514,26 @@ $$;
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
 CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     names text;
 BEGIN
+    SELECT string_agg(format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation::regclass
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let its function name the columns, or drop the trigger before.';
+    END IF;
+
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
     FROM trueup.waking_triggers(relation::regclass) AS t;
 
@@ -492,7 +732,7 @@ $$;
 -- rows, and foreign keys that were never validated from refusing them.
 CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
 LANGUAGE plpgsql
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     silenced record;
@@ -587,6 +827,7 @@ $$;
 -- Makes again what was set aside, and lets silenced triggers fire again.
 CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     statement text;
@@ -605,6 +846,7 @@ CREATE OR REPLACE PROCEDURE trueup.store_column(
     relation regclass, column_name name, storage text, compression text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
@@ -625,6 +867,7 @@ $$;
 -- Takes away what default privileges gave on a relation that was made just now.
 CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     granted record;
@@ -640,25 +883,108 @@ BEGIN
 END
 $$;
 
--- Stops the file when a view would not show as many rows under the new contract as now.
-CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
+-- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
+-- may attach it to a table of his own, and it would run there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old_rows bigint;
-    new_rows bigint;
+    granted record;
 BEGIN
-    EXECUTE format(
-        'SELECT (SELECT count(*) FROM trueup_before.%1$s), (SELECT count(*) FROM trueup_after.%1$s)',
-        name
-    )
-    INTO old_rows, new_rows;
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+        WHERE p.oid = routine AND acl.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+    END LOOP;
+END
+$$;
 
-    IF old_rows <> new_rows THEN
+-- Stops the file when a view would not show the same under the new contract as now, but for how
+-- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
+-- other rows each time, they are only counted.
+CREATE OR REPLACE PROCEDURE trueup.require_same_view(
+    shown text,
+    name text,
+    words text[] DEFAULT '{}',
+    only_counted boolean DEFAULT false
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';
+    became text := '';
+    sides text[] := '{}';
+    parts text;
+    place text;
+    rows_shown bigint[] := '{}';
+    sums numeric[] := '{}';
+    row_count bigint;
+    row_sum numeric;
+    samples text;
+BEGIN
+    FOR number IN 1 .. coalesce(array_length(words, 1), 0) LOOP
+        became := became || format(
+            ' WHEN %s THEN %s',
+            format(meaning, quote_literal(words[number][1])),
+            format(meaning, quote_literal(words[number][2]))
+        );
+    END LOOP;
+    FOREACH place IN ARRAY ARRAY['trueup_before', 'trueup_after'] LOOP
+        SELECT string_agg(
+            CASE
+                WHEN only_counted THEN 'NULL'
+                -- A sum of floats depends on the order of its rows in its last digits.
+                WHEN a.atttypid IN ('pg_catalog.float4'::regtype, 'pg_catalog.float8'::regtype)
+                    THEN format('pg_catalog.to_char(%I, ''9.99999EEEE'')', a.attname)
+                WHEN became = '' THEN format(meaning, quote_ident(a.attname))
+                WHEN t.typcategory IN ('S', 'E') THEN format(
+                    'CASE %1$s%2$s ELSE %1$s END', format(meaning, quote_ident(a.attname)), became
+                )
+                -- A word within another value is not looked for.
+                WHEN t.typcategory IN ('A', 'C', 'Z') OR t.typname IN ('json', 'jsonb', 'xml')
+                    THEN 'NULL'
+                ELSE format(meaning, quote_ident(a.attname))
+            END,
+            ', ' ORDER BY a.attnum
+        )
+        INTO parts
+        FROM pg_catalog.pg_attribute AS a
+        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = format('%I.%s', place, name)::regclass AND a.attnum > 0;
+
+        sides := sides || format('SELECT ROW(%s)::text AS seen FROM %I.%s', parts, place, name);
+        EXECUTE format(
+            'SELECT count(*), sum(pg_catalog.hashtextextended(seen, 0)) FROM (%s) AS s',
+            sides[cardinality(sides)]
+        )
+        INTO row_count, row_sum;
+        rows_shown := rows_shown || row_count;
+        sums := sums || row_sum;
+    END LOOP;
+
+    IF rows_shown[1] <> rows_shown[2] THEN
         RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
-            shown, old_rows, new_rows
+            shown, rows_shown[1], rows_shown[2]
             USING
                 ERRCODE = 'check_violation',
+                HINT = 'Drop it before, and make it again for the new contract afterwards.';
+    END IF;
+    IF sums[1] IS DISTINCT FROM sums[2] THEN
+        EXECUTE format(
+            'SELECT string_agg(seen, '', '') FROM ((%s EXCEPT ALL %s) LIMIT 3) AS s',
+            sides[1], sides[2]
+        )
+        INTO samples;
+        RAISE EXCEPTION '%: would show something else under the new contract than now: not %',
+            shown, samples
+            USING
+                ERRCODE = 'check_violation',
+                DETAIL = 'Values are compared in upper case and without dashes.',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
 END
@@ -667,6 +993,7 @@ $$;
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
 CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     item record;
@@ -718,6 +1045,7 @@ CREATE OR REPLACE PROCEDURE trueup.name_not_null(
     note text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found name;
@@ -750,6 +1078,7 @@ $$;
 -- Runs a statement about a partition, unless the partition has been dropped in the meantime.
 CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF to_regclass(partition_name) IS NOT NULL THEN
@@ -761,6 +1090,7 @@ $$;
 -- Stops the file when a partition that came later has no such index: building it would hold up all.
 CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     late text;
@@ -799,6 +1129,7 @@ $$;
 -- index of a small table, and refuses a large one, which it would hold up.
 CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (
@@ -827,6 +1158,7 @@ $$;
 CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
 RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
@@ -1047,6 +1379,7 @@ $$;
 CREATE OR REPLACE FUNCTION trueup.unused_since(old_name regclass)
 RETURNS timestamptz
 LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN bool_and(w.unused_since IS NOT NULL) THEN max(w.unused_since) END
     FROM trueup.witnesses(old_name) AS w
@@ -1122,3 +1455,16 @@ BEGIN
         END;
 END
 $$;
+
+-- Clients call none of these, whatever the default privileges say.
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+CALL trueup.revoke_all('trueup.progress');
+CALL trueup.revoke_all('trueup.odometer');
+-- `trueup status` calls these as any role. They run with the rights of their caller.
+GRANT EXECUTE ON FUNCTION
+    trueup.show_odometer(regclass, boolean),
+    trueup.witnesses(regclass, jsonb, text),
+    trueup.unused_since(regclass)
+TO PUBLIC;
+
+CALL trueup.require_settings();

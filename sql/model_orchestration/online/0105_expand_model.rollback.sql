@@ -1,5 +1,7 @@
 -- Takes the new contract of models away again: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.

@@ -9,6 +9,8 @@
 -- undo:    instant, loses nothing
 -- depends: 0102_expand_model_check 0103_expand_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
@@ -41,6 +43,7 @@ CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
+CALL trueup.revoke_all('trueup.model_sides');
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
@@ -97,7 +100,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.model_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.model_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -9,6 +9,8 @@
 -- undo:    instant, loses nothing
 -- depends: 0102_expand_model_check 0103_expand_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
@@ -101,7 +103,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.request_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -9,6 +9,8 @@
 -- undo:    instant, loses nothing
 -- depends: 0104_expand_provider_quota_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
@@ -73,7 +75,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.provider_quota_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

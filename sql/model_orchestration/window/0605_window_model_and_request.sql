@@ -8,6 +8,8 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0602_window_model_check 0603_window_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
@@ -54,6 +56,7 @@ WHERE
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
     OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
     OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.model_reversal');
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
@@ -91,6 +94,7 @@ WHERE
     id IS DISTINCT FROM id::uuid::text
     OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.request_reversal');
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests

@@ -1,5 +1,7 @@
 -- Turns provider_quota back into provider_quotas, byte for byte.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;

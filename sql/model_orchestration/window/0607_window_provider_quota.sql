@@ -8,6 +8,8 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0604_window_provider_quota_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
@@ -35,6 +37,7 @@ FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.provider_quota_reversal');
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas

@@ -9,6 +9,9 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_same('public.model', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL',
     'column provider__old NOT NULL', 'column provider NOT NULL', 'column display_name',

@@ -9,6 +9,9 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_same('public.request', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column request_id NOT NULL',
     'column request_type__old NOT NULL', 'column request_type NOT NULL',

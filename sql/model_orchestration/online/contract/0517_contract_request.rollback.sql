@@ -1,5 +1,7 @@
 -- Adds the old columns of request again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
@@ -102,7 +104,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.request_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.request
 FOR EACH ROW

@@ -9,6 +9,8 @@
 --          had does not come back
 -- depends: 0516_contract_model_fill
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;

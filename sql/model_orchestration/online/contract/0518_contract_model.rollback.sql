@@ -1,5 +1,7 @@
 -- Adds the old columns of model again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
@@ -32,6 +34,7 @@ CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'],
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
+CALL trueup.revoke_all('trueup.model_sides');
 
 ALTER TABLE public.model
     ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
@@ -101,7 +104,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.model_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.model_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model
 FOR EACH ROW

@@ -9,6 +9,9 @@
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_same('public.provider_quota', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL',
     'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',

@@ -1,5 +1,7 @@
 -- Adds the old columns of provider_quota again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
@@ -70,7 +72,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota
 FOR EACH ROW

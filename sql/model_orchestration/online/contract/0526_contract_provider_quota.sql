@@ -10,6 +10,8 @@
 --          had does not come back
 -- depends: 0525_contract_provider_quota_fill
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;

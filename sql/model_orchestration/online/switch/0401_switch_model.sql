@@ -8,6 +8,8 @@
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.

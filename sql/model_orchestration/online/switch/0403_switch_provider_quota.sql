@@ -8,6 +8,8 @@
 -- undo:    instant, loses nothing
 -- depends: 0312_enforce_provider_quota_not_null
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
