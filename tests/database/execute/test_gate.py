@@ -387,12 +387,13 @@ UNSEEN = [
 def test_a_statement_that_never_reaches_the_view_is_heard(statements: str, statement: str) -> None:
     assert gate(statements) == ""
     run(statements, *[statement] * 3)
-    assert "pg_stat_statements: " in gate(statements)
+    assert "may still be in use" in gate(statements)
+    assert said(statements, "pg_stat_statements").startswith(statement[:7])
     # What was called before a reading is over; what is called again is not.
     read(statements)
     assert gate(statements) == ""
     run(statements, statement)
-    assert "pg_stat_statements: " in gate(statements)
+    assert said(statements, "pg_stat_statements").startswith(statement[:7])
 
 
 @pytest.mark.parametrize(
