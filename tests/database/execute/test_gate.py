@@ -113,10 +113,12 @@ def said(dsn: str, witness: str) -> str:
 
 
 def kill_a_backend(own: EmbeddedServer) -> None:
-    connection = psycopg.connect(own.dsn(), autocommit=True)
-    os.kill(connection.info.backend_pid, signal.SIGKILL)
-    with pytest.raises(psycopg.OperationalError):
-        connection.execute("SELECT pg_sleep(60)")
+    other = psycopg.connect(own.dsn(), autocommit=True)
+    with psycopg.connect(own.dsn()) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        # The server ends every session before it starts again.
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT pg_sleep(60)")
 
     def is_up() -> bool:
         try:
