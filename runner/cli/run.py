@@ -72,7 +72,8 @@ if TYPE_CHECKING:
     " clients are active, as long as they need not to feel it.",
 )
 @options("unit", "standby", "sign_key")
-@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
+@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
+@options("json", "log", "quiet", "metrics")
 def apply(
     to: str | None,
     unit: str | None,
@@ -90,6 +91,8 @@ def apply(
     deadline: float,
     as_json: bool,
     log_format: str,
+    quiet: bool,
+    metrics: Path | None,
     **where: Any,
 ) -> None:
     """Apply the migrations that are not applied yet.
@@ -107,7 +110,7 @@ def apply(
       trueup apply --service model_orchestration --to switch
       trueup apply --service model_orchestration --to contract --waiting-period 24h
       trueup apply --service model_orchestration --to enforce --unit provider_quota
-      trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
+      trueup apply --service model_orchestration --to enforce --fleet fleet.toml --shard 3/16
     """
     from runner.execute import engine, listeners
 
@@ -149,7 +152,7 @@ def apply(
         else:
             click.echo(describe_trials(trials))
         return
-    listener = listeners.default_listener(log_format)
+    listener = listeners.default_listener(log_format, quiet=quiet, metrics=metrics)
     outcome = engine.apply(dsn, migrations, to=to, unit=unit, settings=settings, listener=listener)
     if as_json:
         print_json(asdict(outcome))
@@ -164,7 +167,8 @@ def apply(
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
 @click.option("--all", "everything", is_flag=True, help="All but the baseline.")
 @options("unit")
-@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
+@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
+@options("json", "log", "quiet", "metrics")
 def rollback(
     to: str | None,
     unit: str | None,
@@ -173,6 +177,8 @@ def rollback(
     deadline: float,
     as_json: bool,
     log_format: str,
+    quiet: bool,
+    metrics: Path | None,
     **where: Any,
 ) -> None:
     """Roll back the newest applied migration, or all after --to.
@@ -202,7 +208,7 @@ def rollback(
             schema=config.ledger_schema(dsn),
             accept=frozenset(accept),
         ),
-        listener=listeners.default_listener(log_format),
+        listener=listeners.default_listener(log_format, quiet=quiet, metrics=metrics),
     )
     if as_json:
         print_json(asdict(outcome))
@@ -297,6 +303,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
 
 
 @cli.command()
+@on_fleet
 @click.option("--watch", is_flag=True, help="Look again every second, until interrupted.")
 @click.option(
     "--waiting-period",
@@ -306,7 +313,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
-@options("unit", "all", "standby")
+@options("unit", "all", "standby", "metrics")
 @options("dsn", "config", "service", "sources", "strategy", "json")
 def status(
     watch: bool,
@@ -314,6 +321,7 @@ def status(
     unit: str | None,
     everything: bool,
     standbys: tuple[str, ...],
+    metrics: Path | None,
     as_json: bool,
     **where: Any,
 ) -> None:
@@ -325,8 +333,10 @@ def status(
     Example:
       trueup status --service model_orchestration
       trueup status --service model_orchestration --watch
+      trueup status --service model_orchestration --metrics /var/lib/node_exporter/trueup.prom
     """
     from runner.execute import underway
+    from runner.execute.metrics import write_status
 
     dsn, migrations = places.locate(**where)
     for found in underway.look(
@@ -338,6 +348,8 @@ def status(
         every=1.0 if watch else None,
         standbys=standbys,
     ):
+        if metrics:
+            write_status(metrics, found)
         if as_json:
             print_json(asdict(found))
             continue

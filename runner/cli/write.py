@@ -126,3 +126,25 @@ def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: b
         click.echo("\n".join(describe(written, dry=dry)))
     if dry and (written.added or written.differing or written.replaced or written.removed):
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Choice(["standard", "settings", "fleet"]))
+def schema(file: str) -> None:
+    """Print the JSON schema of standard.toml, trueup.toml or fleet.toml, for an editor.
+
+    FILE is standard, settings for trueup.toml, or fleet. Editors that know TOML schemas complete
+    and check the file; the documentation holds the same texts.
+
+    \b
+    Example:
+      trueup schema standard > standard.schema.json
+    """
+    import json
+
+    from runner import fleet
+    from runner.lint import settings
+    from runner.standard import schema as standard
+
+    found = {"standard": standard, "settings": settings, "fleet": fleet}[file].schema()
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))

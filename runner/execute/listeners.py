@@ -28,9 +28,11 @@ from runner.execute.events import (
     TableHeld,
     percent,
 )
+from runner.execute.metrics import metrics_listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import TextIO
 
     from rich.progress import Progress as Bars
@@ -174,6 +176,26 @@ def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
     return listen
 
 
-def default_listener(log_format: str) -> Listener:
-    """The listener for standard error: text or json."""
-    return json_listener(sys.stderr) if log_format == "json" else text_listener(sys.stderr)
+def default_listener(
+    log_format: str, *, quiet: bool = False, metrics: Path | None = None
+) -> Listener:
+    """The listener of a verb that runs files.
+
+    Args:
+        log_format: text or json, on standard error.
+        quiet: tell nothing there.
+        metrics: a file to keep at how the run goes, as OpenMetrics text.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    heard: list[Listener] = [metrics_listener(metrics)] if metrics else []
+    if not quiet:
+        as_json = log_format == "json"
+        heard.append(json_listener(sys.stderr) if as_json else text_listener(sys.stderr))
+
+    def listen(event: Event) -> None:
+        for listener in heard:
+            listener(event)
+
+    return listen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,24 @@ def describe(underway: Underway, *, everything: bool = False) -> str:
         lines += describe_old_name(name)
     if not everything and len(lines) > screen.LINES:
         lines = _in_short(underway)
-    return "\n".join(lines)
+    return "\n".join([*lines, sum_up(underway)])
+
+
+def sum_up(underway: Underway) -> str:
+    """Where it stands in one line: the last of what status prints, and a fleet's."""
+    left = [s.migration for s in underway.migrations if s.standing == "unfinished"]
+    if left:
+        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run goes on with it"
+    stands = Counter((unit.done or "nothing", unit.next) for unit in underway.units)
+    if not stands:
+        applied = sum(s.standing == "applied" for s in underway.migrations)
+        return f"applied: {applied} of {len(underway.migrations)} files"
+    many = len(stands) > 1
+    return "; ".join(
+        f"{f'{count} of {stands.total()} units: ' if many else ''}{done} is done"
+        f"{f', next: {following}' if following else ''}"
+        for (done, following), count in stands.items()
+    )
 
 
 def _in_short(underway: Underway) -> list[str]:

@@ -55,7 +55,8 @@ def test_what_is_under_way() -> None:
     name = OldName("public.ts", 7, None, None, None, users, witnesses)
     unit = Stand(("public.t", "public.u"), "expand", "trueup apply")
     shown = describe(Underway((status("0001_a", "applied"),), (unit,), (backfill,), (name,)))
-    assert shown.splitlines()[1:] == [
+    assert shown.splitlines()[-1] == "expand is done, next: trueup apply"
+    assert shown.splitlines()[1:-1] == [
         "public.t, public.u: expand is done; next: trueup apply",
         "0002_ab: 50% of public.t, 50 rows, 5 rows/s, 10 s left; 3 dead rows,"
         " table 1.20 times its size, 90% HOT",

@@ -331,7 +331,7 @@ def test_a_table_that_a_subscription_fills_is_refused(make_service: MakeService)
 
 def test_a_publication_of_all_tables_is_refused_where_somebody_subscribes() -> None:
     with (
-        start_server(settings=FAST | {"wal_level": "logical"}) as server,
+        start_server(settings={**FAST, "wal_level": "logical"}) as server,
         psycopg.connect(server.dsn(), autocommit=True) as admin,
     ):
         admin.execute("CREATE PUBLICATION everything FOR ALL TABLES")
