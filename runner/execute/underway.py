@@ -188,6 +188,7 @@ def _in_short(underway: Underway) -> list[str]:
     used = sorted(underway.old_names, key=lambda n: (n.allowed_from is not None, -n.queries))
     for name in used[:_SHOWN]:
         lines.append(describe_old_name(name)[0])
+        lines += [f"  {w}" for w in name.witnesses if w.objects or not w.heard]
     if left := screen.rest(_SHOWN, len(used)):
         lines.append(left)
     return lines

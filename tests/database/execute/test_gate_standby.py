@@ -12,7 +12,7 @@ from support.runs import query, run_trueup
 from support.variants import SHIPPED, Service
 
 CONTRACT = ("apply", "--service", str(SHIPPED), "--to", "contract", "--waiting-period", "0")
-STATUS = ("status", "--service", str(SHIPPED))
+STATUS = ("status", "--all", "--service", str(SHIPPED))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_what_is_named_as_a_standby_must_be_one_of_this_server(pair: Pair, datab
 
 
 def test_status_on_a_standby_sends_to_the_server_that_has_the_readings(pair: Pair) -> None:
-    told = run_trueup(*STATUS, dsn=pair.standby.dsn("live"))
+    told = run_trueup("status", "--service", str(SHIPPED), dsn=pair.standby.dsn("live"))
     assert told.returncode == 0, told.stderr
     assert "public.models: 0 queries; may be in use" in told.stdout
     assert "not heard: counter: " in told.stdout
