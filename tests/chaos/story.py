@@ -153,7 +153,7 @@ class Story:
         plain = tool == "postgresql+psycopg"
         self._nemesis.left_for_runs = 0 if plain else self._chance.randrange(5)
         for attempt in range(TRIES):
-            code, said = self._run(tool if attempt < 10 else "trueup", target, back=there < here)
+            code, said = self._run(tool if attempt < 4 else "trueup", target, back=there < here)
             if code == 0:
                 break
             time.sleep(0.1)
