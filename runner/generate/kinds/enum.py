@@ -57,15 +57,15 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
     old_default = column.default
     new_default = None
     if column.given is not None and not column.gives_null:
-        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", column.given)
+        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given))
         if not literal:
             raise StandardError(
                 f"the default of {column.name} is {column.given}: only a constant can be converted"
             )
         value = quote_literal(new_value(enum, unquote_literal(literal[1])))
         new_default = value + ("::" + new_type if column.is_array else "")
-        if old_default is None:
-            pass  # its domain gives it
+        if old_default is None or literal.string != column.given:
+            pass  # its domain gives it, or it stays as it is
         elif not is_text:
             old_default = f"{literal[1]}::{old_type}"
         elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
@@ -89,6 +89,21 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         storage=storage_clauses(column, is_text=is_text or column.is_array),
         old_collation=column.collation,
     )
+
+
+_ITEM = r"(E?'(?:[^']|'')*')::[^',\[\]]+"
+
+
+def _without_constructor(default: str) -> str:
+    """`'{a,b}'::text[]` for `ARRAY['a'::text, 'b'::text]`; what is no such constant as it is."""
+    found = re.fullmatch(
+        rf"\(*ARRAY\[((?:{_ITEM}(?:, )?)*)\](?:\)?::(?P<type>[^'\[\]]+\[\]))*", default
+    )
+    if found is None:
+        return default
+    items = [unquote_literal(item) for item in re.findall(_ITEM, found[1])]
+    quoted = ('"' + re.sub(r'(["\\])', r"\\\1", item) + '"' for item in items)
+    return f"{quote_literal('{' + ','.join(quoted) + '}')}::{found['type'] or 'text[]'}"
 
 
 def text_conversions(enum: EnumStandard) -> tuple[str, str]:
