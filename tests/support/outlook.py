@@ -16,6 +16,7 @@ class Outlook:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._cache = getattr(config, "cache", None)  # its plugin may be off
         self._count = 0
         self._begun = 0.0
 
@@ -31,15 +32,15 @@ class Outlook:
 
     def pytest_sessionfinish(self) -> None:
         """Keep how long it took, when it was long enough to tell something."""
-        if self._count >= 100 and self._config.cache:
-            self._config.cache.set(_KEY, (time.monotonic() - self._begun) / self._count)
+        if self._count >= 100 and self._cache is not None:
+            self._cache.set(_KEY, (time.monotonic() - self._begun) / self._count)
 
     def _tell(self, count: int) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._count or count < 100 or reporter is None:
             return
         self._count, self._begun = count, time.monotonic()
-        known = self._config.cache.get(_KEY, None) if self._config.cache else None
+        known = self._cache.get(_KEY, None) if self._cache is not None else None
         minutes = max(1, round(count * (known or _GUESS) / 60))
         source = "as the last run here went" if known else "on 2 quiet cores"
         unit = "minute" if minutes == 1 else "minutes"
