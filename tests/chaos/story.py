@@ -149,11 +149,10 @@ class Story:
             or (target in ("enforce", "switch", "baseline") and there < here)
         ):
             tool = "trueup"
-        # Plain yoyo records a file after its COMMIT: what is killed between is for its user.
         plain = tool == "postgresql+psycopg"
         self._nemesis.left_for_runs = 0 if plain else self._chance.randrange(5)
         for attempt in range(TRIES):
-            code, said = self._run(tool if attempt < 10 else "trueup", target, back=there < here)
+            code, said = self._run(tool if attempt < 4 else "trueup", target, back=there < here)
             if code == 0:
                 break
             time.sleep(0.1)
@@ -245,5 +244,6 @@ def _start_yoyo(
 
 def _reason(said: str) -> str:
     """What a run said of its failure, without names and numbers."""
-    lines = [line for line in said.splitlines() if re.search(r"rror: |hint: ", line)]
-    return re.sub(r"/\S+|\d+|trueup-[0-9a-f-]+", "*", lines[0].strip())[:90] if lines else "no word"
+    lines = said.strip().splitlines() or ["no word"]
+    told = next((line for line in lines if "error: " in line), lines[-1])
+    return re.sub(r"/\S+|\d+|trueup-[0-9a-f-]+", "*", told.strip())[:90]

@@ -427,15 +427,15 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
             *([(partition.again_name, True)] if i.constraint == "PRIMARY KEY" else []),
         )
     ]
-    built += [
-        Statement(
-            f"CALL trueup.require_index(\n    {quote_literal(quote_name(t.new))},\n"
-            f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
-        )
-        for i in ([] if t.is_partitioned else t.converted_indexes)
-        if i.constraint
-        for name, new in ((i.back_name, False), (i.again_name, True))
-    ]
+    for i in t.converted_indexes:
+        if i.constraint and t.is_partitioned:
+            for place, part in partition.leaves(t, i):
+                built.append(_required(t, place, part, part.back_name, new=False))
+                if i.constraint == "PRIMARY KEY":
+                    built.append(_required(t, place, part, part.again_name, new=True))
+        elif i.constraint:
+            built.append(_required(t, t.new, i, i.back_name, new=False))
+            built.append(_required(t, t.new, i, i.again_name, new=True))
     changed: list[Paragraph] = []
     for i in t.converted_indexes:
         if t.is_partitioned:
@@ -476,6 +476,14 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
         sync.drop(t),
         *sync.expand(t, switched=True),
     ]
+
+
+def _required(t: TableChange, table: Name, i: IndexChange, name: str, *, new: bool) -> Statement:
+    """What makes sure of an index that is not there if contract was broken off before its file."""
+    return Statement(
+        f"CALL trueup.require_index(\n    {quote_literal(quote_name(table))},\n"
+        f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
+    )
 
 
 def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:

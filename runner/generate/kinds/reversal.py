@@ -16,6 +16,12 @@ def _key(t: TableChange) -> list[str]:
     return [k for k in t.key if k not in {c.name for c in t.reversible}]
 
 
+def _as_kept(t: TableChange, name: str) -> str:
+    """A key column of a table that has its new names, under the name that the copy gives it."""
+    new = t.renamed.get(name)
+    return f"{quote_ident(new)} AS {quote_ident(name)}" if new else quote_ident(name)
+
+
 def _differs(c: ColumnChange, kept: str, derived: str) -> str:
     return f"{c.compared(kept)} IS DISTINCT FROM {c.compared(derived)}"
 
@@ -38,7 +44,7 @@ def refuse_unkept(t: TableChange) -> list[Statement]:
 def contract(t: TableChange, after: Sequence[File]) -> File:
     """The copy of the spellings before the old columns go."""
     new = t.new.name
-    listed = [quote_ident(name) for name in _key(t)]
+    listed = [_as_kept(t, name) for name in _key(t)]
     listed += [quote_ident(name) for c in t.reversible for name in (c.old_name, c.name)]
     differ = [
         _differs(c, quote_ident(c.old_name), c.old_from(quote_ident(c.name))) for c in t.reversible
@@ -87,13 +93,14 @@ def spelling(
     Args:
         t: the table that keeps it.
         c: its column.
-        row: what stands before the name of a column of the row that is to be spelled.
+        row: what stands before the name of a column of the row that is to be spelled, by its new
+            names.
         wanted: which row of the copy: its columns with their values; by default that of the same
             key and value.
         first: whether there may be several.
     """
     if wanted is None:
-        wanted = [(name, f"{row}{quote_ident(name)}") for name in t.key]
+        wanted = [(name, f"{row}{quote_ident(t.renamed.get(name, name))}") for name in t.key]
         if c.name not in t.key:
             wanted.append((c.name, f"{row}{quote_ident(c.name)}"))
     types = t.converted

@@ -1122,11 +1122,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM pg_index AS x
-        JOIN pg_class AS i ON i.oid = x.indexrelid
-        WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
-    ) THEN
+    IF to_regclass(relation) IS NULL -- a partition that is gone
+        OR EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+        )
+    THEN
         RETURN;
     END IF;
     IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN

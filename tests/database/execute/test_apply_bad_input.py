@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import psycopg
@@ -13,6 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.migration_files import write_migration, write_tables
+from support.processes import eventually
 from support.runs import applied, query, run_trueup, tables
 
 from runner.execute.engine import Settings, apply, rollback
@@ -221,17 +225,23 @@ def test_a_full_pipe_keeps_no_lock_from_a_client(database: str, tmp_path: Path) 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:
-        try:
-            process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            # The run is stuck in its report; the file is committed and its table is free.
-            with psycopg.connect(database, options="-c lock_timeout=1s") as client:
-                client.execute("SELECT FROM t")
-        else:
-            pytest.fail("the pipe was not full")
         assert process.stderr is not None
+        pipe = process.stderr.fileno()
+        eventually(lambda: process.poll() is not None or _unread(pipe) > 60_000, seconds=60)
+        eventually(lambda: query(database, "SELECT to_regclass('t') IS NOT NULL") == [(True,)])
+        # The run is stuck in its report; the file is committed and its table is free.
+        assert process.poll() is None, "the pipe was not full"
+        with psycopg.connect(database, options="-c lock_timeout=1s") as client:
+            client.execute("SELECT FROM t")
         process.stderr.read()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
+
+
+def _unread(pipe: int) -> int:
+    """How many bytes nobody has read yet."""
+    buffer = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, buffer)
+    return buffer[0]
 
 
 def test_a_terminal_gets_a_bar(database: str, tmp_path: Path) -> None:
