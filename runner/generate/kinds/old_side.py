@@ -37,7 +37,7 @@ from runner.generate.text import text
 from runner.generate.unit import Unit
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 _FOLDER = "online/contract"
 
@@ -427,7 +427,8 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
     built += [
         Statement(
             f"CALL trueup.require_index(\n    {quote_literal(quote_name(t.new))},\n"
-            f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
+            f"    {quote_literal(name)},\n"
+            f"    {dollar_quote(partition.method(t, i, new=new))}\n);"
         )
         for i in ([] if t.is_partitioned else t.converted_indexes)
         if i.constraint
