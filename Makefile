@@ -26,14 +26,14 @@ INSTALL := set -e; install() { \
 }; install
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick test-matrix test-faults lint format sync bench architecture pictures recording reports docs release constraints clean
+.PHONY: help demo test test-quick test-matrix test-faults real chaos lint format sync bench architecture pictures recording reports docs release constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name text; do printf 'make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(STAMP) ## see a live service brought to the standard and back, in a minute (KEEP=1 keeps it)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" trueup demo $(if $(KEEP),--keep)
+	@$(BIN)/trueup demo $(if $(KEEP),--keep)
 
 test: $(STAMP) ## run all tests, against real servers (TESTS=path for a part, WORKERS=n)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(TESTS)
@@ -46,6 +46,12 @@ test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that
 
 test-faults: $(STAMP) ## end runs at every boundary of every file, in every way (minutes)
 	@FAULTS=full $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults
+
+real: $(STAMP) ## bring applications from PyPI there and back (minutes; ONLY=name for one)
+	@PYTHONPATH=tests $(BIN)/python -m real $(ONLY)
+
+chaos: $(STAMP) ## clients, every phase and a nemesis at once (MINUTES=10, SEED=n for the same choices)
+	@PYTHONPATH=tests SEED=$(SEED) MINUTES=$(MINUTES) $(BIN)/python -m chaos
 
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check

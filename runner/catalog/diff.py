@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -36,6 +37,25 @@ _PARTS = {
 }
 
 
+# `x IN ('a', 'b')` on a varchar is written as a cast of the array. When PostgreSQL reads that text,
+# as from a dump, it casts each element, and writes it so from then on.
+_LITERAL = r"'(?:[^']|'')*'(?:::[a-z ]+)?"
+_CAST_ARRAY = re.compile(rf"\(ARRAY\[({_LITERAL}(?:, {_LITERAL})*)\]\)::text\[\]")
+
+
+def as_dumped(definition: str) -> str:
+    """A text of PostgreSQL's that holds definitions, as it would be after a dump."""
+    return _CAST_ARRAY.sub(
+        lambda found: "ARRAY[" + re.sub(_LITERAL, r"(\g<0>)::text", found[1]) + "]", definition
+    )
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, str) and isinstance(after, str):
+        return as_dumped(before) == as_dumped(after)
+    return bool(before == after)
+
+
 def diff(
     expected: Catalog, found: Catalog, *, column_order: bool = True, ignore: Iterable[str] = ()
 ) -> list[Difference]:
@@ -68,7 +88,7 @@ def _compare(
         return
     for name in (f.name for f in fields(old)):
         before, after = getattr(old, name), getattr(new, name)
-        if name in skipped or before == after:
+        if name in skipped or _same(before, after):
             continue
         if not column_order and isinstance(old, Statistics) and name == "definition":
             continue  # it lists the columns in their physical order

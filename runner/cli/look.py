@@ -110,7 +110,7 @@ def verify(
         dsn, migrations = places.locate(strategy=strategy, **where)
         found = find_drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
         if as_json:
-            print_json([asdict(difference) for difference in found])
+            print_json({"differences": [asdict(difference) for difference in found]})
         else:
             click.echo(describe_drift(found))
         if found:
@@ -118,7 +118,7 @@ def verify(
         return
     from rich.console import Console
 
-    from runner.postgres.connect import connect
+    from runner.postgres.connect import OURS, connect
     from runner.standard import load_standard
     from runner.verify import verify
     from runner.verify.render import as_json as verification_as_json
@@ -128,7 +128,7 @@ def verify(
     standard = load_standard(path)
     if unit:
         standard = standard.of(places.tables_of_unit(path, unit))
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         verification = verify(connection, standard)
     if as_json:
         print_json(verification_as_json(verification))

@@ -32,6 +32,7 @@ from runner.cli.root import cli, print_json
 )
 @click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
 @click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def propose(
     service: str,
     dsn: str | None,
@@ -41,6 +42,7 @@ def propose(
     words: Path | None,
     no_scan: bool,
     output: Path | None,
+    as_json: bool,
 ) -> None:
     """Propose a standard.toml for SERVICE from its live database or from a dump.
 
@@ -73,11 +75,14 @@ def propose(
         proposed = source.propose_from_database(database, wishes, scan=not no_scan)
     for warning in proposed.warnings:
         click.echo(warning, err=True)
-    if output is None:
-        click.echo(proposed.text, nl=False)
-    else:
+    if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(proposed.text, encoding="utf-8")
+    if as_json:
+        print_json({"warnings": proposed.warnings, "standard": proposed.text})
+    elif output is None:
+        click.echo(proposed.text, nl=False)
+    else:
         click.echo(f"wrote {output}")
 
 
@@ -85,25 +90,61 @@ def propose(
 @click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
 @click.option("--dsn", help="A database at the old contract, where there is no legacy/ to read.")
 @click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Write files anew that say something else, unless the database has them recorded.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def generate(service: str, dsn: str | None, dry: bool, as_json: bool) -> None:
+def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: bool) -> None:
     """Write the SQL files of both strategies from a service's standard.toml.
 
-    Adds the files that are missing, and never edits one that is there.
+    Adds the files that are missing, and never edits one that is there; after an edit of the
+    standard, --replace does, as long as the database has none of them recorded.
 
     \b
     Example:
       trueup generate --service model_orchestration --check
     """
-    from runner.generate.write import describe, generate_service
+    from runner.generate.write import describe, generate_service, recorded_ids
 
     folder = config.service_folder(service)
+    found = config.find_dsn(dsn, config.read_config(config.find_config(Path.cwd())))
     if dsn is None and not (folder / "legacy").is_dir():
         dsn = config.resolve_dsn(None, {})
-    written = generate_service(folder, dsn=dsn, dry=dry)
+    recorded = None
+    if replace:
+        recorded = recorded_ids(found) if found is not None else frozenset()
+    if replace and found is None:
+        click.echo(
+            "no database is named, so none was asked whether it has files recorded", err=True
+        )
+    written = generate_service(folder, dsn=dsn, dry=dry, recorded=recorded)
     if as_json:
         print_json(asdict(written))
     else:
         click.echo("\n".join(describe(written, dry=dry)))
-    if dry and (written.added or written.differing):
+    if dry and (written.added or written.differing or written.replaced or written.removed):
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Choice(["standard", "settings", "fleet"]))
+def schema(file: str) -> None:
+    """Print the JSON schema of standard.toml, trueup.toml or fleet.toml, for an editor.
+
+    FILE is standard, settings for trueup.toml, or fleet. Editors that know TOML schemas complete
+    and check the file; the documentation holds the same texts.
+
+    \b
+    Example:
+      trueup schema standard > standard.schema.json
+    """
+    import json
+
+    from runner import fleet
+    from runner.lint import settings
+    from runner.standard import schema as standard
+
+    found = {"standard": standard, "settings": settings, "fleet": fleet}[file].schema()
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -28,7 +28,7 @@ from runner.execute.events import (
 )
 from runner.execute.executor import Executor, Job
 from runner.execute.listeners import text_listener
-from runner.execute.session import Settings, hold_lock, open_session
+from runner.execute.session import Settings, hold_lock, names_of_files, open_session
 from runner.ledger.files import chain_checksums, read_migration
 from runner.ledger.records import Recorder, host, os_user, read_ledger
 from runner.ledger.rules import check_files
@@ -108,14 +108,16 @@ class LedgerBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def apply_one(self, migration: Migration, mark: bool = True, force: bool = False) -> None:
         """Apply a migration and record it; post-apply files and --force stay yoyo's own."""
         if force or not mark:
-            super().apply_one(migration, mark, force)
+            with names_of_files(self.connection, self._session.search_path):
+                super().apply_one(migration, mark, force)
         else:
             self._execute(migration, "APPLY")
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:
         """Roll a migration back and record it; --force stays yoyo's own."""
         if force:
-            super().rollback_one(migration, force)
+            with names_of_files(self.connection, self._session.search_path):
+                super().rollback_one(migration, force)
         else:
             self._execute(migration, "ROLLBACK")
 

@@ -20,6 +20,7 @@ from psycopg import Connection, Error, errors
 from runner.execute.events import BackfillHeld
 from runner.execute.health import Watch, clients_active, compress_wal
 from runner.execute.pulse import Pulse
+from runner.execute.session import names_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ _BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
 _PASSES = re.compile(r"\bpasses constant integer := (\d+);")
 _PAGES = re.compile(
     r"(\bpages constant bigint :=\s*)"
-    r"(pg_relation_size\('((?:[^']|'')+)'\) / current_setting\('block_size'\)::bigint);"
+    r"(pg_catalog\.pg_relation_size\('((?:[^']|'')+)'\)"
+    r"\s*/ pg_catalog\.current_setting\('block_size'\)::bigint);"
 )
 _FIRST = re.compile(r"(\bpage bigint := )0;")
 _COUNT = re.compile(r"\bpage = excluded\.page,(\s*)pages = excluded\.pages,")
@@ -118,6 +120,7 @@ class Backfill:
         walk: the file.
         connection: the run's session, which looks on while the jobs work.
         settings: jobs, max_lag and pause.
+        search_path: by which the file finds names.
         connect: opens a session for each job.
         emit: called with BackfillHeld.
     """
@@ -126,6 +129,7 @@ class Backfill:
     walk: Walk
     connection: Connection
     settings: Settings
+    search_path: str
     connect: Callable[[int], Connection]
     emit: Callable[[BackfillHeld], None]
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
@@ -169,7 +173,8 @@ class Backfill:
         return row[0], row[1]
 
     def _finish(self) -> None:
-        self.connection.execute(self.walk.finish().encode())
+        with names_of_files(self.connection, self.search_path):
+            self.connection.execute(self.walk.finish().encode())
 
     def _walk(self, first: int, pages: int) -> None:
         """Convert the pages from first on, in as many sessions as there are jobs.
@@ -240,7 +245,8 @@ class Backfill:
         begun = time.monotonic()
         if not self._stopped.is_set():
             text = self.walk.over(chunk.first, chunk.end, chunk.batch_pages)
-            chunk.hand.execute(text.encode())
+            with names_of_files(chunk.hand, self.search_path):
+                chunk.hand.execute(text.encode())
         return time.monotonic() - begun
 
     def _learn(self, chunk: _Chunk, taken: float) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from runner.catalog import Catalog, Difference, diff, read_catalog
 from runner.execute.engine import Settings, apply
+from runner.execute.gate import removed_by
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_database
 from runner.quoting import Name
 
@@ -75,7 +76,7 @@ def drift(
         What was changed past the files, object by object. Owners, grants and the order of
         columns do not count.
     """
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         applied = read_ledger(connection, schema=schema).applied
     expected = _catalog_of_files(dsn, [m for m in migrations if m.id in applied], server)
     return diff(expected, _catalog_of_database(dsn), column_order=False, ignore=NOT_OF_THE_FILES)
@@ -90,12 +91,13 @@ def _catalog_of_files(dsn: str, migrations: Sequence[Migration], server: str | N
     with scratch_database(server or dsn, _HINT) as scratch:
         if migrations:
             last = migrations[-1]
-            apply(scratch, migrations, to=last.id, settings=Settings(waiting_period="0"))
+            unused = tuple(removed_by(m.text for m in migrations))
+            apply(scratch, migrations, to=last.id, settings=Settings(force=unused))
         return _catalog_of_database(scratch)
 
 
 def _catalog_of_database(dsn: str) -> Catalog:
-    with connect(dsn, application_name="trueup verify") as connection:
+    with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         catalog = read_catalog(connection, _schemas(connection))
     relations = {n: r for n, r in catalog.relations.items() if not is_record(n)}
     return Catalog(catalog.version, catalog.schemas, relations, catalog.functions, catalog.types)

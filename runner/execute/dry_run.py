@@ -10,7 +10,7 @@ from psycopg import Error
 
 from runner.execute.failure import statement_error
 from runner.execute.gate import require_unused
-from runner.execute.session import Settings, open_session, require_writable
+from runner.execute.session import Session, Settings, names_of_files, open_session, require_writable
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.records import read_ledger
@@ -20,8 +20,6 @@ from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from psycopg import Connection
 
     from runner.ledger.files import Migration
 
@@ -100,7 +98,7 @@ def dry_run(
         connection.execute("BEGIN")
         try:
             connection.execute(_REFUSE_COMMIT)
-            return _try_all(connection, chosen)
+            return _try_all(session, chosen)
         finally:
             if not connection.broken:
                 connection.execute("ROLLBACK")
@@ -119,7 +117,7 @@ def _result(trial: Trial) -> str:
     return f"tried in {trial.seconds:.3f} s" if trial.tried else f"not tried: {trial.reason}"
 
 
-def _try_all(connection: Connection, chosen: Sequence[Migration]) -> list[Trial]:
+def _try_all(session: Session, chosen: Sequence[Migration]) -> list[Trial]:
     trials: list[Trial] = []
     untried: set[str] = set()
     for migration in chosen:
@@ -128,25 +126,26 @@ def _try_all(connection: Connection, chosen: Sequence[Migration]) -> list[Trial]
         elif parents := sorted(migration.depends & untried):
             reason = f"it depends on {parents[0]}"
         else:
-            trials.append(Trial(migration.id, True, "", _try_one(connection, migration)))
+            trials.append(Trial(migration.id, True, "", _try_one(session, migration)))
             continue
         untried.add(migration.id)
         trials.append(Trial(migration.id, False, reason, 0.0))
     return trials
 
 
-def _try_one(connection: Connection, migration: Migration) -> float:
-    begun = time.monotonic()
-    for statement in migration.statements:
-        try:
-            connection.execute(statement.text.encode())
-        except Error as error:
-            raise statement_error(
-                error,
-                path=migration.path,
-                text=migration.text,
-                statement=statement,
-                hint="nothing was changed: this was a dry run",
-            ) from None
+def _try_one(session: Session, migration: Migration) -> float:
+    begun, connection = time.monotonic(), session.connection
+    with names_of_files(connection, session.search_path):
+        for statement in migration.statements:
+            try:
+                connection.execute(statement.text.encode())
+            except Error as error:
+                raise statement_error(
+                    error,
+                    path=migration.path,
+                    text=migration.text,
+                    statement=statement,
+                    hint="nothing was changed: this was a dry run",
+                ) from None
     connection.execute("RESET SESSION AUTHORIZATION")
     return time.monotonic() - begun

@@ -6,6 +6,7 @@ its start before and of its end after, so that the next run knows which of the t
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -35,10 +36,10 @@ from runner.execute.events import (
 )
 from runner.execute.failure import statement_error
 from runner.execute.health import compress_wal, leave_processors
-from runner.execute.holders import long_holders, strongly_locked
+from runner.execute.holders import Holder, long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
-from runner.execute.session import Session, Settings, open_job, reset
+from runner.execute.session import Session, Settings, names_of_files, open_job, reset
 from runner.ledger.concurrent_index import (
     drop_index,
     find_invalid_index,
@@ -47,6 +48,7 @@ from runner.ledger.concurrent_index import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from psycopg.errors import Diagnostic
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
 
 Operation = Literal["APPLY", "ROLLBACK"]
+_THERE_ALREADY = ("42P06", "42P07", "42701", "42710", "42723")
+_SKIPPED = re.compile(r"does not exist, skipping$")
 
 HOLDER_POLL = 0.1  # seconds between two looks at who holds a table
 LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
@@ -143,7 +147,7 @@ class Executor:
         """Wait until no long transaction holds a table that the file locks against everyone."""
         tables = strongly_locked(job.statements)
         told: set[int] = set()
-        while tables and (holders := long_holders(self._connection, tables)):
+        while tables and (holders := self._holders(tables)):
             patience.begin()
             described = tuple(holder.description for holder in holders)
             if patience.remaining() <= 0:
@@ -159,6 +163,13 @@ class Executor:
             self._clear_the_way(job, [holder.pid for holder in holders], patience)
             self._sleep(HOLDER_POLL, job)
 
+    def _holders(self, tables: list[str]) -> list[Holder]:
+        with self._names_of_files():
+            return long_holders(self._connection, tables)
+
+    def _names_of_files(self) -> AbstractContextManager[None]:
+        return names_of_files(self._connection, self.session.search_path)
+
     def _clear_the_way(self, job: Job, pids: list[int], patience: Patience) -> None:
         cancelled = cancel_autovacuum(self._connection, pids)
         after = self.settings.cancel_blockers
@@ -171,8 +182,9 @@ class Executor:
         statement = job.statements[0] if job.statements else None
         try:
             self._connection.execute("BEGIN")
-            for statement in job.statements:
-                self._connection.execute(statement.text.encode())
+            with self._names_of_files():
+                for statement in job.statements:
+                    self._connection.execute(statement.text.encode())
             self._record(job, None)
             self._connection.execute("COMMIT")
         except BaseException as error:
@@ -189,9 +201,11 @@ class Executor:
                     [f"{round(self.settings.deadline * 1000)}ms"],
                 )
             for statement in job.statements:
-                if index := find_invalid_index(
-                    self._connection, statement
-                ) or find_unrecorded_index(self._connection, statement, record):
+                with self._names_of_files():
+                    index = find_invalid_index(
+                        self._connection, statement
+                    ) or find_unrecorded_index(self._connection, statement, record)
+                if index:
                     drop_index(self._connection, index)
                     self._emit(InvalidIndexDropped(job.migration.id, str(index)))
                 self._run_statement(job, statement)
@@ -214,13 +228,15 @@ class Executor:
 
             walk = read_walk(statement)
         if walk is None:
-            self._connection.execute(statement.text.encode())
+            with self._names_of_files():
+                self._connection.execute(statement.text.encode())
             return
         Backfill(
             job.migration.id,
             walk,
             self._connection,
             self.settings,
+            self.session.search_path,
             lambda number: open_job(self.session, self.settings, number),
             self._emit,
         ).run()
@@ -246,6 +262,8 @@ class Executor:
         ):
             with suppress(Error):
                 self._connection.execute("ROLLBACK")
+        with suppress(Error):
+            self._connection.execute("SET search_path = pg_catalog")
 
     def _explained(
         self, error: BaseException, job: Job, statement: Statement | None
@@ -286,11 +304,13 @@ class Executor:
         if job.migration.phase == "baseline" and failed.error.sqlstate in _IS_THERE:
             hint = "the service is here already: record that first, by `trueup baseline`"
         if record is not None:
+            index = None
             with suppress(Error):
                 self.recorder.failed(record, reason)
-            if failed.statement and (
-                index := find_invalid_index(self._connection, failed.statement)
-            ):
+                if failed.statement:
+                    with self._names_of_files():
+                        index = find_invalid_index(self._connection, failed.statement)
+            if index:
                 hint = f"index {index} is invalid now; the next run drops it and builds it again"
         if retryable(failed.error):
             tries = f"{patience.attempts} tries within {self.settings.deadline:g} s"
@@ -338,6 +358,12 @@ class Executor:
             raise self._interrupted(job) from None
 
     def _notice(self, diagnostic: Diagnostic) -> None:
+        # That something is there already, or gone, is what IF [NOT] EXISTS asked for.
+        if diagnostic.severity_nonlocalized == "NOTICE" and (
+            diagnostic.sqlstate in _THERE_ALREADY
+            or _SKIPPED.search(diagnostic.message_primary or "")
+        ):
+            return
         parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
         message = "\n".join(part for part in parts if part)
         self._notices.append(Noticed(self._migration, diagnostic.severity or "NOTICE", message))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.errors import UsageError
 from runner.ledger.privileges import needs
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def role_needs(
     Raises:
         UsageError: when there is no such role.
     """
-    with connect(dsn, application_name="trueup grants") as connection:
+    with connect(dsn, application_name="trueup grants", settings=OURS) as connection:
         found = connection.execute(
             "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", [role]
         ).fetchone()

@@ -10,7 +10,7 @@ from psycopg import Connection, Error, errors
 
 from runner.errors import TrueupError
 from runner.execute.events import Progress
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,9 @@ class Observer:
         if self._stop.wait(self._after):
             return
         try:
-            with connect(self._dsn, application_name=f"{self._run} observer") as connection:
+            with connect(
+                self._dsn, application_name=f"{self._run} observer", settings=OURS
+            ) as connection:
                 self._look_on(connection)
         except (Error, TrueupError):
             return  # the run itself goes on, or reports its own loss of the server

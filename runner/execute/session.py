@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import Connection, DataError, Error
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 
 from runner.errors import ConnectionFailedError
 from runner.execute.events import Listener, LockAwaited
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from runner.ledger.files import Migration
+
+
+# What a role or a database may have set, and would end a run halfway or let it read wrongly.
+_STEADY = {
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "exit_on_error": "off",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +83,14 @@ class Session:
     Args:
         dsn: the database.
         run: id of the run, also its application_name.
-        connection: in autocommit mode.
+        connection: in autocommit mode; names in its queries are PostgreSQL's own.
+        search_path: what the role has, by which files find names.
     """
 
     dsn: str
     run: str
     connection: Connection
+    search_path: str
 
 
 @contextmanager
@@ -95,8 +113,9 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
     values = {**parse_dsn(dsn), "client_encoding": "utf8", "application_name": run}
     connection = connect(make_conninfo(**values), application_name=run, settings=variables)
     try:
+        path = search_path_of(connection)
         reset(connection)
-        yield Session(dsn, run, connection)
+        yield Session(dsn, run, connection, path)
     except Error as error:
         if not (connection.closed or error.sqlstate is None):
             raise
@@ -118,10 +137,55 @@ def open_job(session: Session, settings: Settings, number: int) -> Connection:
     return connection
 
 
+def search_path_of(connection: Connection) -> str:
+    """By which schemas a session finds names."""
+    row = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@contextmanager
+def names_of_files(connection: Connection, search_path: str) -> Iterator[None]:
+    """Let names mean in a file what they mean to its role, under trueup as under yoyo.
+
+    Args:
+        connection: a run's; in a transaction, it is set until that ends.
+        search_path: what the role has.
+    """
+    _set_search_path(connection, search_path)
+    try:
+        yield
+    finally:
+        # A failed transaction brings it back itself.
+        if connection.info.transaction_status in (
+            TransactionStatus.IDLE,
+            TransactionStatus.INTRANS,
+        ):
+            _set_search_path(connection, "pg_catalog")
+
+
+def _set_search_path(connection: Connection, search_path: str) -> None:
+    is_local = connection.info.transaction_status == TransactionStatus.INTRANS
+    connection.execute(
+        "SELECT pg_catalog.set_config('search_path', %s, %s)", [search_path, is_local]
+    )
+
+
 def reset(connection: Connection) -> None:
     """Undo what a file may have set for the session; yoyo gives each file a new connection."""
     connection.execute(
-        "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *"
+        "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *;"
+        "SET search_path = pg_catalog"
+    )
+    # What the DSN says is asked for.
+    connection.execute(
+        """
+        SELECT pg_catalog.set_config(s.name, w.value, false)
+        FROM unnest(%s::text[], %s::text[]) AS w (name, value)
+        JOIN pg_catalog.pg_settings AS s ON s.name = w.name
+        WHERE s.setting <> w.value AND s.source <> 'client'
+        """,
+        [list(_STEADY), list(_STEADY.values())],
     )
     # The server ends the session, and with it the lock, soon after the client has died; where
     # the server's system cannot tell, TCP will in the end.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.catalog import Catalog, Dependent, Function, Relation
 from runner.generate.dependent import Standing
-from runner.generate.model import ColumnChange
+from runner.generate.model import ColumnChange, one_to_one
 from runner.generate.wording.predicates import Wording, takes_whole_rows
 from runner.generate.wording.ranks import uses_order
 from runner.quoting import Name
@@ -251,4 +251,5 @@ class Closure:
             - others,
             ranks={c.name: c.ranked for c in enums if c.labels} if sorts_anew else {},
             labels={label: new for c in enums for label, new in c.labels.items()},
+            one_to_one=one_to_one(enums),
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import StandardError
-from runner.generate.statement import Paragraph, comment, undone
+from runner.generate.statement import Paragraph, Statement, comment, undone
 from runner.postgres.locks import LockMode
 from runner.quoting import one_line, quote_literal
 
@@ -19,6 +19,11 @@ _PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "switch": 4, "contract": 5,
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
+
+# How each transaction of ours begins: no name in it can mean what somebody else made, and nothing
+# depends on what the role, the database or the server sets.
+OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
+HEAD = (OWN_NAMES, Statement("CALL trueup.fix_settings();"))
 
 BRIEF = " for a few ms; gives up after 200 ms and can be run again"
 _WITHOUT_WAITING = {
@@ -56,6 +61,7 @@ class File:
         held: how long its locks are held, as the header says it.
         locks_said: what the header says of locks where the statements cannot tell.
         unlike: what tells it apart from a file that would have the same name.
+        head: how it begins, when it is a transaction.
     """
 
     folder: str
@@ -72,6 +78,7 @@ class File:
     held: str = ""
     locks_said: str = ""
     unlike: str = ""
+    head: Paragraph = HEAD
 
     @property
     def transactional(self) -> bool:
@@ -158,9 +165,10 @@ def _names(files: Sequence[File]) -> dict[File, str]:
 def _written(file: File, ids: Mapping[File, str], baseline: str | None) -> MigrationText:
     depends = [ids[f] for f in file.after] or ([baseline] if baseline else [])
     own = quote_literal(ids[file])
-    body = _text(file.body).replace(OWN_ID, own)
+    undo = undone(file.body) if file.rollback is None else file.rollback
+    body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
     _require_readable(ids[file], body)
-    back = _text(undone(file.body) if file.rollback is None else file.rollback)
+    back = _text(_begun(file, undo, HEAD))
     rollback = f"{comment(file.back)}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
@@ -175,6 +183,16 @@ def _require_readable(file: str, body: str) -> None:
                 f"{file} would hold a name with {what}, which yoyo reads as another one",
                 hint="Give what it is the name of another name before.",
             )
+
+
+def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list[Paragraph]:
+    """The statements of a file behind its head, which those that run alone have not."""
+    first, *others = [p for p in paragraphs if p] or [()]
+    if not (first and file.transactional):
+        return list(paragraphs)
+    if all(s.is_setting for s in first):
+        return [[*head, *first], *others]
+    return [head, first, *others]
 
 
 def _header(file: File, depends: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,6 +90,7 @@ class ColumnChange:
     values: tuple[str, ...] = ()  # of its enum
     mapping: Mapping[str, str] = field(default_factory=dict)  # of its enum's old values
     labels: Mapping[str, str] = field(default_factory=dict)  # of its native enum, in their order
+    listed: tuple[str, ...] = ()  # its old values, where a type or a CHECK lists them
     parent: Parent | None = None
     kept: str | None = None
     old_collation: str | None = None  # where it is not the default
@@ -105,6 +107,16 @@ class ColumnChange:
         """Its values in the order of the labels that they were; empty where some have no place."""
         values = tuple(self.labels.values())
         return values if len({*values}) == len(values) and {*values} == {*self.values} else ()
+
+    @property
+    def one_to_one(self) -> frozenset[str]:
+        """The old values, in upper case, that alone become what the mapping says."""
+        becomes = Counter(self.mapping.get(v.upper(), v.upper()) for v in self.listed)
+        return frozenset(
+            v.upper()
+            for v in self.listed
+            if v.upper() in self.mapping and becomes[self.mapping[v.upper()]] == 1
+        )
 
     @property
     def sorts_anew(self) -> bool:
@@ -360,6 +372,16 @@ class TableChange:
         return [i for i in self.indexes if i.converted]
 
     @property
+    def names_operators(self) -> bool:
+        """Whether one of these indexes is built by operators or functions that its text names."""
+        beyond_columns = re.compile(r"\(.*\(|\bWHERE\b", re.DOTALL)
+        return any(
+            beyond_columns.search(method)
+            for i in self.converted_indexes
+            for method in (i.method, i.new_method)
+        )
+
+    @property
     def defers(self) -> bool:
         """Whether a check of the table may wait for the end of a transaction."""
         own = (k.definition for k in self.relation.constraints)
@@ -402,3 +424,9 @@ class TableChange:
         """The columns that decide in which partition a row is; they cannot be made again."""
         levels = (self.relation, *(p.relation for p in self.partitions))
         return frozenset(c for level in levels for c in level.partition_columns)
+
+
+def one_to_one(columns: Sequence[ColumnChange]) -> frozenset[str]:
+    """The old values that in all of these columns become what no other value becomes."""
+    same = frozenset(v for c in columns for v in c.values)
+    return frozenset(v for c in columns for v in c.one_to_one) - same

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import foreign_key, in_place, partition, reversal, standing
+from runner.generate.kinds import foreign_key, in_place, partition, reversal, same, standing
+from runner.generate.kinds.same import At
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
@@ -127,7 +128,7 @@ def _table(u: Unit, t: TableChange, after: Sequence[File], between: str) -> File
         held=" until it is done; gives up after 200 ms when it cannot have it",
         cost="reads the table once, rewrites it and its indexes once",
         undo="the same again in the other direction, byte for byte",
-        body=_convert(t),
+        body=_convert(u, t),
         rollback=_convert_back(u, t),
         back=f"Turns {new} back into {old}, byte for byte.",
         after=after,
@@ -146,7 +147,7 @@ def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
             )
         ],
         [foreign_key.drop(t.old, k.old_name) for t in group for k in _converted_keys(t)],
-        *([reversal.window(t)] for t in group if t.keeps_spellings),
+        *(reversal.window(t) for t in group if t.keeps_spellings),
     ]
 
 
@@ -175,13 +176,14 @@ def _keys_on_back(group: Sequence[TableChange]) -> list[Paragraph]:
     return [[BRIEFLY], [foreign_key.drop(k.table, k.name) for k in keys]]
 
 
-def _convert(t: TableChange) -> list[Paragraph]:
+def _convert(u: Unit, t: TableChange) -> list[Paragraph]:
     mode = LockMode.ACCESS_EXCLUSIVE
     refused = [reversal.refuse_later_rows(t)] if t.keeps_spellings else []
     first, *others = in_place.convert(t, keep=False)
     return [
         in_place.SETTINGS,
         [Statement(f"LOCK TABLE {quote_name(t.old)} IN {mode} MODE;", locks=(lock(mode, t.old),))],
+        [same.require(t, At.OLD, but_keys=True, but=u.dependents)],
         [*refused, *first],
         *others,
     ]
@@ -192,6 +194,7 @@ def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
         in_place.SETTINGS,
         foreign_key.check_at_once() if t.defers else [],
         plain(f"LOCK TABLE {quote_name(t.new)} IN ACCESS EXCLUSIVE MODE;"),
+        [same.require(t, At.NEW, but_keys=True, but=u.dependents)],
         *in_place.convert_back(t),
         *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
     ]

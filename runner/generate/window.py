@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from runner.generate import split
 from runner.generate.files import File
-from runner.generate.kinds import foreign_key, in_place, partition, reversal, rows, standing, trial
+from runner.generate.kinds import (
+    foreign_key,
+    in_place,
+    partition,
+    reversal,
+    rows,
+    same,
+    standing,
+    trial,
+)
+from runner.generate.kinds.same import At
 from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large, locked
 from runner.generate.statement import Paragraph, Statement, plain
@@ -77,6 +87,7 @@ def _convert(u: Unit) -> list[Paragraph]:
     return [
         in_place.SETTINGS,
         [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
+        [same.require(t, At.OLD) for t in u.tables],
         off,
         *(p for t in u.tables for p in in_place.convert(t)),
         *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),
@@ -99,6 +110,7 @@ def _convert_back(u: Unit) -> list[Paragraph]:
         in_place.SETTINGS,
         foreign_key.check_at_once() if u.defers else [],
         plain(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;"),
+        [same.require(t, At.NEW) for t in u.tables],
         off,
         *(p for t in u.tables for p in in_place.convert_back(t)),
         *([reversal.spell_references(*reference)] for reference in u.references),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,8 @@ from runner.errors import StandardError
 from runner.generate import Generated, generate
 from runner.generate.files import MigrationText
 from runner.generate.only_window import in_short
-from runner.postgres.connect import connect
+from runner.ledger.records import read_ledger
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
@@ -29,9 +31,12 @@ class Written:
     Args:
         added: paths below the service's folder that were not there.
         unchanged: paths that were there and say the same.
-        differing: paths that were there and say something else; they were left as they are.
+        differing: paths that were there and say something else, or are generated no more; they
+            were left as they are.
         only_window: why some units of tables have files for the window strategy alone.
         converted: the tables that have their new name already: their files stay as they are.
+        replaced: paths that said something else, and were written anew.
+        removed: paths of generated files that are generated no more.
     """
 
     added: tuple[str, ...]
@@ -39,6 +44,8 @@ class Written:
     differing: tuple[str, ...]
     only_window: tuple[str, ...] = ()
     converted: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 def describe(written: Written, *, dry: bool) -> list[str]:
@@ -46,6 +53,10 @@ def describe(written: Written, *, dry: bool) -> list[str]:
     folders = Counter(path.rpartition("/")[0] for path in written.added)
     verb = "missing" if dry else "added"
     lines = [f"{verb}: {count} files in {folder}/" for folder, count in folders.items()]
+    for done, paths in (("replaced", written.replaced), ("removed", written.removed)):
+        if paths:
+            lines.append(f"{done}: {len(paths)} files: {', '.join(paths[:5])}")
+            lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
     lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
     if written.converted:
@@ -53,7 +64,23 @@ def describe(written: Written, *, dry: bool) -> list[str]:
     return [*lines, f"{len(written.unchanged)} files are as they would be generated"]
 
 
-def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
+def recorded_ids(dsn: str) -> frozenset[str]:
+    """The migrations that a database has recorded, as applied or as begun.
+
+    Args:
+        dsn: the database.
+
+    Raises:
+        LedgerError: its records cannot be read.
+    """
+    with connect(dsn, application_name="trueup generate") as connection:
+        ledger = read_ledger(connection)
+    return frozenset(ledger.applied).union(r.migration_id for r in ledger.unfinished())
+
+
+def generate_service(
+    folder: Path, *, dsn: str | None, dry: bool, recorded: Collection[str] | None = None
+) -> Written:
     """Generate the files of a service.
 
     Args:
@@ -61,6 +88,8 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
         dsn: a database at the old contract; None takes what `legacy/` makes on the embedded
             server.
         dry: write nothing, only compare.
+        recorded: files that say something else, or are generated no more, are replaced, but for
+            those ids, which a database has recorded; None replaces none.
 
     Returns:
         What was added, and what is there already.
@@ -75,22 +104,84 @@ def generate_service(folder: Path, *, dsn: str | None, dry: bool) -> Written:
             hint="Write it by `trueup propose`, or add a paragraph [table.NAME] for each table.",
         )
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
-    generated = _generated(folder, standard, catalog)
+    existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
+    if recorded is not None:
+        existing = [name for name in existing if name in recorded]
+    generated = _generated(folder, standard, catalog, existing)
     written = _compare(folder, generated)
+    stale = _stale(folder, generated)
+    if recorded is None:
+        written = replace(written, differing=(*written.differing, *stale))
+    else:
+        written = _replacing(written, stale, recorded)
     if written.differing and not dry:
         raise StandardError(
-            f"{len(written.differing)} files say something else than what would be generated, and "
-            f"may have been applied: {', '.join(written.differing[:5])}",
-            hint="Remove them when they have never been applied anywhere, then generate again.",
+            f"{len(written.differing)} files say something else than what would be generated, or "
+            f"are generated no more, and may have been applied: "
+            f"{', '.join(written.differing[:5])}",
+            hint="Where no database has them recorded: --replace. Where one has them: "
+            f"{_OTHERWISE}",
         )
     if not dry:
+        for path in written.removed:
+            (folder / path).unlink()
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
-        added = set(written.added)
+        added = {*written.added, *written.replaced}
         for path, text in _texts(generated.files):
             if path in added:
                 (folder / path).write_text(text, encoding="utf-8")
     return written
+
+
+_OTHERWISE = (
+    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and bring "
+    "the change by a migration of your own behind them."
+)
+
+
+def _stale(folder: Path, generated: Generated) -> tuple[str, ...]:
+    """The generated files that are generated no more: of tables with another standard."""
+    wanted = {path for path, _ in _texts(generated.files)}
+    return tuple(
+        str(path.relative_to(folder))
+        for sub in FOLDERS
+        for path in sorted((folder / sub).glob("*.sql"))
+        # Those of tables that have their new name already are needed, and not generated.
+        if not generated.converted
+        and str(path.relative_to(folder)) not in wanted
+        and _is_generated(path)
+    )
+
+
+def _replacing(written: Written, stale: tuple[str, ...], recorded: Collection[str]) -> Written:
+    """The same with what differs replaced, and what is generated no more removed."""
+    if written.converted:
+        raise StandardError(
+            f"the database has the new names of {', '.join(written.converted)} already: what was "
+            "applied there cannot be generated anew from it",
+            hint=f"Instead: {_OTHERWISE}",
+        )
+    touched = [p for p in (*written.differing, *stale) if _id(p) in recorded]
+    if touched:
+        raise StandardError(
+            f"{len(touched)} files that would change or go are recorded in the database: "
+            f"{', '.join(touched[:5])}",
+            hint=f"Instead: {_OTHERWISE}",
+        )
+    return replace(written, differing=(), replaced=written.differing, removed=stale)
+
+
+def _id(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".sql").removesuffix(".rollback")
+
+
+def _is_generated(path: Path) -> bool:
+    """Whether a file, or the one that it undoes, has the header of generated ones."""
+    forward = path.with_name(f"{_id(path.name)}.sql")
+    text = forward.read_text(encoding="utf-8") if forward.exists() else ""
+    keys = re.findall(r"^-- (does|locks|cost|undo):", text, re.MULTILINE)
+    return keys[:4] == ["does", "locks", "cost", "undo"]
 
 
 def compare_service(folder: Path, standard: Standard, catalog: Catalog) -> Written:
@@ -104,12 +195,14 @@ def compare_service(folder: Path, standard: Standard, catalog: Catalog) -> Writt
     Raises:
         StandardError: the standard does not fit the catalog.
     """
-    return _compare(folder, _generated(folder, standard, catalog))
-
-
-def _generated(folder: Path, standard: Standard, catalog: Catalog) -> Generated:
-    legacy = sorted(_ids(folder / "legacy"))
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
+    return _compare(folder, _generated(folder, standard, catalog, existing))
+
+
+def _generated(
+    folder: Path, standard: Standard, catalog: Catalog, existing: Sequence[str]
+) -> Generated:
+    legacy = sorted(_ids(folder / "legacy"))
     return generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
 
 
@@ -148,7 +241,7 @@ def _ids(folder: Path) -> list[str]:
 
 
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
-    with connect(dsn, application_name="trueup generate") as connection:
+    with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
         return read_catalog(connection, with_dependents(connection, standard.schemas))
 
 

@@ -14,6 +14,15 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from runner.errors import ConnectionFailedError, StatementError, TrueupError
 
 CONNECT_TIMEOUT = 10
+# For sessions that look at a database: no name in a query can mean what somebody else made there,
+# and values and definitions read alike whatever the role, the database or the server sets.
+OURS = {
+    "search_path": "pg_catalog",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+}
 _URI = re.compile(r"\w[\w+]*://(?:[^@/]*@)?(?P<hosts>[^/?]*)(?P<path>[^?]*)")
 _YOYO_SCHEME = re.compile(r"postgres(?:ql)?\+\w+://", re.IGNORECASE)
 _SHAPES = "postgresql://user@host:5432/dbname, or: host=... port=5432 dbname=... user=..."
@@ -45,11 +54,25 @@ def connect(
         given = [values["options"]] if "options" in values else []
         values["options"] = " ".join([*given, *_options(settings)])
     try:
-        return psycopg.connect(
-            make_conninfo(**values), autocommit=autocommit, prepare_threshold=None
+        connection = psycopg.connect(
+            make_conninfo(**values), autocommit=True, prepare_threshold=None
         )
     except psycopg.Error as error:
         raise _explained(error, values) from None
+    if settings and "search_path" in settings:
+        _require_set(connection, settings["search_path"])
+    connection.autocommit = autocommit
+    return connection
+
+
+def _require_set(connection: psycopg.Connection, search_path: str) -> None:
+    row = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+    if row != (search_path,):
+        connection.close()
+        raise ConnectionFailedError(
+            "what stands between here and the server drops the settings of a session",
+            hint="connect to PostgreSQL itself, and not to a pooler",
+        )
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:
@@ -161,6 +184,7 @@ def _next_step(reason: str) -> str:
         ),
         (r"too many (?:connections|clients)|remaining connection slots", "try again later"),
         (r"starting up|shutting down|recovery", "wait until the server is up"),
+        (r"unsupported startup parameter", "connect to PostgreSQL itself, and not to a pooler"),
         (r"translate host name|Name or service not known", "check the host's name"),
     ):
         if re.search(pattern, reason, re.IGNORECASE):

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import pwd
-import shlex
 import socket
 import subprocess
 import sys
@@ -105,15 +104,9 @@ class EmbeddedServer:
         """Let the server outlive this process, until its supervisor is ended."""
         self._ask("keep")
 
-    def keep_instructions(self, dbname: str = "postgres") -> str:
-        """How to look around in a server that was kept, and how to stop it: lines to print."""
-        own_psql = self.binaries.directory / "psql"
-        psql = [str(own_psql) if own_psql.exists() else "psql", self.dsn(dbname)]
-        return (
-            f"look around:  {shlex.join(psql)}\n"
-            f"its log:      {self.log}\n"
-            f"stop it:      kill {self.supervisor_pid}"
-        )
+    def keep_instructions(self) -> list[str]:
+        """How to look into a server that was kept, and how to stop it: lines to print."""
+        return [f"its log:  {self.log}", f"stop it:  kill {self.supervisor_pid}"]
 
     def stop(self) -> None:
         """Leave the server: the last user's leaving stops it, unless it was started to be kept."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.ledger.files import Migration
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.preflight import check
 from runner.preflight.report import Finding, Report, Severity
 from runner.quoting import Name
@@ -44,7 +44,7 @@ def check_service(
     Raises:
         TrueupError: one of its kinds; the database cannot be read.
     """
-    with connect(dsn, application_name=_NAME) as connection:
+    with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         listener("reading the catalog")
         report = check(
             connection,

@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from runner.catalog import read_catalog
 from runner.errors import StandardError
-from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.connect import OURS, connect, parse_dsn
 from runner.postgres.scratch import ScratchServer, scratch_server
 from runner.postgres.supervise import bare_environment, confine
 from runner.preflight.reading import read_only
@@ -74,7 +74,7 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
     """
     enums = shared_enums(wishes.enums_module) if wishes.enums_module else []
     with (
-        connect(dsn, application_name="trueup propose") as connection,
+        connect(dsn, application_name="trueup propose", settings=OURS) as connection,
         read_only(connection, "propose"),
     ):
         catalog = read_catalog(connection, wishes.schemas)
@@ -253,7 +253,7 @@ def _require_restrict(command: list[str], options: dict[str, Any]) -> None:
 
 
 def _has_uuid_ossp(dsn: str) -> bool:
-    with connect(dsn, application_name="trueup propose") as connection:
+    with connect(dsn, application_name="trueup propose", settings=OURS) as connection:
         found = connection.execute(
             "SELECT FROM pg_available_extensions WHERE name = 'uuid-ossp'"
         ).fetchone()

@@ -15,7 +15,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import read_ledger
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import unit_of
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.locks import LockMode
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
@@ -183,7 +183,7 @@ def make_plan(
             applied = {m.id for m in migrations if m.id not in found.files}
         pending = selection.to_apply(migrations, applied, to=to, unit=within)
         return _plan("", migrations, pending, found, ())
-    with connect(dsn, application_name=_NAME) as connection:
+    with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         applied = read_applied(connection, migrations)
         taken = look_aside(migrations, read_ledger(connection)).taken
         pending = selection.to_apply(migrations, applied, to=to, unit=within, taken=taken)

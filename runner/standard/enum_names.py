@@ -126,7 +126,13 @@ def _within(word: str, known: Set[str]) -> list[str]:
                 continue
             if end not in best or len(best[start]) + 1 < len(best[end]):
                 best[end] = [*best[start], part]
-    return best.get(len(lower), [word])
+    if len(lower) in best:
+        return best[len(lower)]
+    # One word more that no table and no column has: `coalescepolicy` of a column `coalesce`.
+    cuts = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[:n] in known]
+    ends = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[n:] in known]
+    cut = max(cuts, default=0) or min(ends, default=0)
+    return [lower[:cut], lower[cut:]] if cut else [word]
 
 
 def _camel(words: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from runner.standard.naming import singular, words_of
 Key = tuple[Name, str]
 
 _IDS = {"id", "uuid", "guid", "key", "pk", "ref", "oid"}
-_KINDS = {"type", "kind", "class", "model", "table", "entity", "name"}
+_KINDS = {"type", "kind", "class", "model", "table", "entity"}
 _DIGESTS = {"hash", "digest", "checksum", "fingerprint", "etag", "md5", "sha", "sha1", "sha256"}
 
 

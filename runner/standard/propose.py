@@ -205,7 +205,8 @@ class _Proposer:
         if seen.labels and column.type.startswith("character varying") and upper == values:
             return  # at the standard already
         words = all(map(_is_word, values))
-        if not seen.labels and (not words or not self._may_be_enum(table, column, values)):
+        of_tool = table.name.lower() in _OF_TOOLS
+        if not seen.labels and (not words or of_tool or not _may_be_enum(table, column, values)):
             return
         reason = "" if words else "its values are no plain words, a person must name them"
         if len(upper) == 1 and seen.labels and not native:
@@ -248,15 +249,6 @@ class _Proposer:
             )
         )
         yield entry
-
-    def _may_be_enum(self, table: Relation, column: Column, values: Sequence[str]) -> bool:
-        """Whether a text that nothing guards may be an enum's, by its name and its values."""
-        in_key = any(
-            column.name in k.columns
-            and (k.kind == "f" or (k.kind in "pu" and k.columns == (column.name,)))
-            for k in table.constraints
-        )
-        return not in_key and _is_enum_s(column.name, values)
 
     def _paths(
         self, table: Relation, name: str, column: Column, paths: Sequence[Texts]
@@ -330,6 +322,16 @@ def _back(values: Sequence[str], mapping: Mapping[str, str], *, native: bool) ->
         back.setdefault(mapping.get(value.upper(), value.upper()), value)
     sources = {new: old for old, new in reversed([*mapping.items()])}
     return {new: old for new, old in back.items() if old != sources.get(new, new).lower()}
+
+
+def _may_be_enum(table: Relation, column: Column, values: Sequence[str]) -> bool:
+    """Whether a text that nothing guards may be an enum's, by its keys, its name, its values."""
+    in_key = any(
+        column.name in k.columns
+        and (k.kind == "f" or (k.kind in "pu" and k.columns == (column.name,)))
+        for k in table.constraints
+    )
+    return not in_key and _is_enum_s(column.name, values)
 
 
 def _is_word(value: str) -> bool:

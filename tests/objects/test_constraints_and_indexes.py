@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from support.journey import Journey
+from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
 from runner.errors import StatementError
@@ -81,6 +82,18 @@ INDEXES = {
         INSERT INTO things VALUES (gen_random_uuid(), 'Open');
         CREATE INDEX ON things (status bpchar_pattern_ops);
     """,
+    "of patterns of an id": things(
+        then="""
+            CREATE INDEX things_id_like ON things (id varchar_pattern_ops DESC, status);
+            CREATE UNIQUE INDEX ON things (id text_pattern_ops) WHERE status = 'open';
+        """
+    ),
+    "of an id in another order": things(
+        then="""
+            CREATE INDEX ON things (id COLLATE "C", status);
+            CREATE INDEX ON things USING spgist (id) INCLUDE (status);
+        """
+    ),
     "hash": things(then="CREATE INDEX ON things USING hash (id);"),
     "of a function": things(then="CREATE INDEX ON things (upper(status));"),
 }
@@ -142,9 +155,23 @@ def test_an_index_of_trigrams_comes_through(
     journey.there_and_back(extension("pg_trgm") + schema, STANDARD)
 
 
+def test_the_patterns_of_an_id_are_those_of_its_text(journey: Journey) -> None:
+    schema = things(then="CREATE INDEX things_id_like ON things (id varchar_pattern_ops);")
+    service = journey.start(schema, STANDARD)
+    service.up("contract")
+    found = query(service.dsn, "SELECT indexdef FROM pg_indexes WHERE indexname = 'thing_id_like'")
+    assert found[0][0].endswith("USING btree (((id)::text) text_pattern_ops)")
+
+
 @pytest.mark.parametrize("part", ["id text_pattern_ops", 'id COLLATE "C"'])
-def test_an_index_that_uuid_cannot_have_is_refused(journey: Journey, part: str) -> None:
-    schema = things(then=f"CREATE INDEX ON things ({part});")
+def test_a_replica_identity_that_uuid_cannot_have_is_refused(journey: Journey, part: str) -> None:
+    schema = things(
+        then=f"""
+            ALTER TABLE things ALTER id SET NOT NULL;
+            CREATE UNIQUE INDEX things_id_idx ON things ({part});
+            ALTER TABLE things REPLICA IDENTITY USING INDEX things_id_idx;
+        """
+    )
     journey.stopped(schema, STANDARD, "index public.things_id_idx indexes id by an operator class")
 
 

@@ -53,6 +53,10 @@ UUID_DEFAULTS = {
     "md5(random()::text || clock_timestamp()::text)": (
         "(md5(((random())::text || (clock_timestamp())::text)))::uuid"
     ),
+    "uuid_in(md5(random()::text)::cstring)": "uuid_in((md5((random())::text))::cstring)",
+    "(substr(md5('a') || md5('b'), 1, 32)::uuid)::text": (
+        "(substr((md5('a'::text) || md5('b'::text)), 1, 32))::uuid"
+    ),
     "'0A0B0C0D00004000800000000000000F'": "'0a0b0c0d-0000-4000-8000-00000000000f'::uuid",
 }
 
@@ -73,6 +77,18 @@ def test_a_default_that_gives_uuids_comes_through(journey: Journey, default: str
         query(service.dsn, "INSERT INTO public.thing (status) VALUES ('OPEN')")
         assert query(service.dsn, f"SELECT bool_and({same}) FROM public.{table}") == [(True,)]
         assert query(service.dsn, f"{found} AND column_name = 'owner_id'") == [(new,)]
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["ARRAY['open', 'closed']", "ARRAY[]::varchar(20)[]", "'{open}'", "ARRAY['open']::text[]"],
+)
+@pytest.mark.parametrize("kind", ["text[]", "varchar(20)[]"])
+def test_a_constant_array_as_a_default_comes_through(
+    journey: Journey, kind: str, default: str
+) -> None:
+    schema = things(f"states {kind} NOT NULL DEFAULT {default}")
+    journey.there_and_back(schema, STANDARD + 'enums.states = "Status"')
 
 
 @pytest.mark.parametrize("default", ["'x'", "lower('x')", "md5('a') || md5('b')", "'n' || id_of()"])

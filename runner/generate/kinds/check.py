@@ -9,7 +9,7 @@ from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds import not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange
+from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange, one_to_one
 from runner.generate.statement import (
     Statement,
     alter,
@@ -148,6 +148,7 @@ def _in_new_words(
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
         ranks={c.name: c.ranked for c in enums if c.ranked},
         labels={label: new for c in enums for label, new in c.labels.items()},
+        one_to_one=one_to_one(enums),
     )
     return in_new_words(condition, wording, {c.name: _as_before(c) for c in mentioned})
 

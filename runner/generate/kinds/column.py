@@ -11,6 +11,7 @@ from runner.generate.kinds import enum, json_path, uuid
 from runner.generate.model import ColumnChange, Obstacle, TableChange
 from runner.generate.statement import Paragraph, Statement, alter, if_there, plain
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.standard.checks import listed_values
 from runner.standard.evidence import is_text
 from runner.standard.model import TableStandard
 
@@ -97,6 +98,12 @@ def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[
             native = catalog.types.get(column.type_name) if column.type_name else None
             labels = native.labels if native else ()
             converted = enum.change(column, table.enums[column.name], check, labels)
+            lists = (
+                listed_values(k.definition, column.name)
+                for k in relation.constraints
+                if k.kind == "c" and k.validated and k.columns == (column.name,)
+            )
+            converted = replace(converted, listed=labels or next(filter(None, lists), ()))
             kept = table.keep_original.get(column.name)
             if kept is not None and relation.column(kept) is not None:
                 raise StandardError(

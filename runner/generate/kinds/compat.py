@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal, rows
+from runner.generate.kinds import reversal, rows, same
+from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.postgres.locks import LockMode
@@ -89,6 +90,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         cost=f"reads {t.new.name} once" if t.columns else "none",
         undo="instant",
         body=[
+            [same.require(t, At.SWITCHED)],
             [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
             [BRIEFLY],
             [

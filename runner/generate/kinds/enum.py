@@ -34,7 +34,8 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
     uppercase = any(labels) and all(label == label.upper() for label in labels)
     words = (*_words(enum), *labels)
     to_new = upper(as_text, words)
-    to_old = as_text if uppercase else lower(as_text, words)
+    was = as_text if column.is_array else "{}"
+    to_old = was if uppercase else lower(was, words)
     if enum.mapping:
         if column.is_array:
             raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
@@ -50,14 +51,13 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         refused = f"NOT {to_new.replace('{}', name)} <@ ARRAY[{values}]::{new_type}"
     else:
         if not is_text:
-            plain = to_old.replace("::text", "")
-            to_old = (f"({plain})" if back else plain) + f"::{old_type}"
+            to_old = (f"({to_old})" if back else to_old) + f"::{old_type}"
         check_sql = f"{name} IN ({values})"
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
     new_default = None
     if column.given is not None and not column.gives_null:
-        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", column.given)
+        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given))
         if not literal:
             raise StandardError(
                 f"the default of {column.name} is {column.given}: only a constant can be converted"
@@ -65,8 +65,8 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         value = quote_literal(new_value(enum, unquote_literal(literal[1])))
         new_default = value + ("::" + new_type if column.is_array else "")
         given = quote_literal(unquote_literal(literal[1]))
-        if old_default is None:
-            pass  # its domain gives it
+        if old_default is None or literal.string != column.given:
+            pass  # its domain gives it, or it stays as it is
         elif not is_text:
             old_default = f"{given}::{old_type}"
         elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
@@ -92,6 +92,21 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         storage=storage_clauses(column, is_text=is_text or column.is_array),
         old_collation=column.collation,
     )
+
+
+_ITEM = r"(E?'(?:[^']|'')*')::[^',\[\]]+"
+
+
+def _without_constructor(default: str) -> str:
+    """`'{a,b}'::text[]` for `ARRAY['a'::text, 'b'::text]`; what is no such constant as it is."""
+    found = re.fullmatch(
+        rf"\(*ARRAY\[((?:{_ITEM}(?:, )?)*)\](?:\)?::(?P<type>[^'\[\]]+\[\]))*", default
+    )
+    if found is None:
+        return default
+    items = [unquote_literal(item) for item in re.findall(_ITEM, found[1])]
+    quoted = ('"' + re.sub(r'(["\\])', r"\\\1", item) + '"' for item in items)
+    return f"{quote_literal('{' + ','.join(quoted) + '}')}::{found['type'] or 'text[]'}"
 
 
 def text_conversions(enum: EnumStandard) -> tuple[str, str]:

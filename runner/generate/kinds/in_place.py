@@ -100,7 +100,7 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
     found: list[Paragraph] = []
     if t.columns:
         if keep and t.keeps_spellings:
-            found.append([reversal.window(t)])
+            found.append(reversal.window(t))
         note = f"One rewrite of {t.old.name}; every index is built once."
         if not check.are_proven(t):
             note += f"\n{check.NEVER_VALIDATED}"

@@ -9,8 +9,9 @@ from runner.catalog import Constraint, Index, Relation
 from runner.errors import StandardError
 from runner.generate.files import File
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange
+from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange, one_to_one
 from runner.generate.statement import Statement, comment_on_constraint, lock
+from runner.generate.wording.casts import closing, split_list
 from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
 from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
@@ -108,7 +109,11 @@ def _new_method(
         uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
         mapping={old: new for c in enums for old, new in c.mapping.items()},
         enum_columns={c.name for c in enums},
+        one_to_one=one_to_one(enums),
     )
+    uuids = {c.name for c in mentioned if c.new_type == "uuid"}
+    for name in sorted(uuids.intersection(index.not_for_uuid)):
+        converted = _on_text(converted, quote_ident(name))
     if any(c.old_type.startswith("char") for c in mentioned):
         converted = converted.replace(" bpchar_pattern_ops", " varchar_pattern_ops")
     return restate(converted)
@@ -118,10 +123,29 @@ def _sorts_anew(columns: Iterable[ColumnChange]) -> bool:
     return any(c.sorts_anew for c in columns)
 
 
+def _on_text(method: str, column: str) -> str:
+    """An index on the text of an id, where uuid lacks its operator class or collation."""
+    begin = method.index("(") + 1
+    end = closing(method, begin)
+    keys = [
+        re.sub(rf"^{re.escape(column)}(?= |$)", lambda _: f"(({column})::text)", key)
+        for key in split_list(method[begin:end])
+    ]
+    keys = [
+        re.sub(r" (?:varchar|bpchar)_pattern_ops\b", " text_pattern_ops", key)
+        if key.startswith(f"(({column})::text)")
+        else key
+        for key in keys
+    ]
+    return f"{method[:begin]}{', '.join(keys)}{method[end:]}"
+
+
 def obstacles(t: TableChange) -> Iterator[Obstacle]:
-    """The indexes that cannot be made on uuids."""
+    """The indexes that cannot be made on uuids, nor on their texts: those of keys."""
     uuids = {c.name for c in t.columns if c.new_type == "uuid"}
     for index in t.relation.indexes:
+        if not (index.constraint or index.replica_identity):
+            continue
         if special := uuids.intersection(index.not_for_uuid):
             yield Obstacle(
                 f"index {t.old.schema}.{index.name}",

@@ -31,7 +31,6 @@ from runner.generate.statement import (
     comment_on_constraint,
     lock,
     plain,
-    setting,
 )
 from runner.generate.text import text
 from runner.generate.unit import Unit
@@ -146,8 +145,8 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
+        [sync.nobody_elses(t)],
         plain(
-            f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;",
             f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
             f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
             f"    {condition}\n)\n{execute}",
@@ -228,6 +227,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         is_null=not anchor.not_null,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
+        names_operators=t.names_operators,
     )
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
@@ -270,7 +270,6 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         rollback=[
             [
                 BRIEFLY,
-                setting("row_security", "off"),
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
                     f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",
@@ -288,19 +287,23 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
 
 
 def key_indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
-    """The files that, on the way back, build what the keys of both sides rest on, one by one."""
+    """The files that, on the way back, build what the keys of both sides rest on, one by one.
+
+    The old one first, as it was before contract: the server checks a row in the order in which
+    indexes were made, so that an upsert of the old contract meets its own index first.
+    """
     for i in t.converted_indexes:
         if t.is_partitioned:
             for table, part in partition.leaves(t, i) if i.constraint else ():
-                file = _index(t, table, part, part.back_name, after, new=False)
-                yield file
-                after = [file]
                 if i.constraint == "PRIMARY KEY":
                     file = _index(t, table, part, part.again_name, after, new=True)
                     yield file
                     after = [file]
+                file = _index(t, table, part, part.back_name, after, new=False)
+                yield file
+                after = [file]
         elif i.constraint:
-            for name, new in ((i.back_name, False), (i.again_name, True)):
+            for name, new in ((i.again_name, True), (i.back_name, False)):
                 file = _index(t, t.new, i, name, after, new=new)
                 yield file
                 after = [file]

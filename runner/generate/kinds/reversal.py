@@ -53,7 +53,7 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         does=f"copies them to {t.reversal}, so that a rollback restores them byte for byte",
         cost=f"reads {new} once, writes the rows that differ",
         undo="drops the copy",
-        body=[[_copy(t, listed, t.new, differ, share=True)], _indexes(t)],
+        body=[[*_copy(t, listed, t.new, differ, share=True)], _indexes(t)],
         back="Drops the copy, which has been put back by then.",
         after=after,
     )
@@ -118,8 +118,8 @@ def drop(t: TableChange) -> Statement:
 
 def _copy(
     t: TableChange, columns: Sequence[str], source: Name, differ: Sequence[str], *, share: bool
-) -> Statement:
-    return Statement(
+) -> list[Statement]:
+    copy = Statement(
         f"CREATE TABLE {quote_name(t.reversal)} AS\nSELECT\n    "
         + ",\n    ".join(columns)
         + f"\nFROM {quote_name(source)}\nWHERE\n    "
@@ -129,9 +129,12 @@ def _copy(
         locks=(lock(LockMode.ACCESS_SHARE, source),) if share else (),
         note="" if share else "The spellings that cannot be derived back.",
     )
+    # Old values, which row security may have kept from others.
+    alone = Statement(f"CALL trueup.revoke_all({quote_literal(quote_name(t.reversal))});")
+    return [copy, alone]
 
 
-def window(t: TableChange) -> Statement:
+def window(t: TableChange) -> list[Statement]:
     """The copy of the spellings before the columns are converted in place."""
     columns = [_new_key(t, name) for name in _key(t)]
     for c in t.reversible:

@@ -191,10 +191,9 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
         "        " + "\n        OR ".join(new_changes),
         "    )",
     ]
-    revoke = f"REVOKE EXECUTE ON FUNCTION {quote_name(t.sync)}() FROM PUBLIC;"
     return [
         [function(t, switched=switched, replace=False)],
-        plain(revoke),
+        [nobody_elses(t)],
         [
             Statement(
                 f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
@@ -212,6 +211,11 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
             )
         ],
     ]
+
+
+def nobody_elses(t: TableChange) -> Statement:
+    """The end of what default privileges gave on the trigger's function."""
+    return Statement(f"CALL trueup.revoke_execute({quote_literal(quote_name(t.sync) + '()')});")
 
 
 def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
@@ -241,7 +245,8 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             undo=(drop_sides(t),),
             note="Where references find how a key is spelled. A view follows renames: the switch "
             "does not\ntouch its names.",
-        )
+        ),
+        Statement(f"CALL trueup.revoke_all({quote_literal(quote_name(t.sides))});"),
     ]
 
 
@@ -307,6 +312,7 @@ def _walk(t: TableChange, table: str) -> str:
         kept=quote_ident(anchor.old_name),
         is_null=not anchor.not_null,
         filled=[c.name for c in t.columns],
+        names_operators=t.names_operators,
     )
 
 
@@ -320,6 +326,7 @@ def walk(
     is_null: bool,
     filled: Iterable[str],
     proven: Sequence[str] = (),
+    names_operators: bool = False,
 ) -> str:
     """The block that fills columns of the rows that were there before, in batches of pages.
 
@@ -332,12 +339,14 @@ def walk(
         is_null: whether it may be null.
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
+        names_operators: whether an index that comes later is built by operators or functions.
     """
     # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
     number = f"abs(hashtext({kept}::text) % 10)"
     return text(
         "backfill.sql",
         own_id=OWN_ID,
+        path="pg_catalog.current_schemas(false)" if names_operators else "",
         table=table,
         target=target,
         table_literal=quote_literal(table),

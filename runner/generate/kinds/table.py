@@ -18,10 +18,11 @@ from runner.generate.kinds import (
     old_side,
     partition,
     publication,
+    same,
     sync,
 )
 from runner.generate.kinds.look import rename
-from runner.generate.kinds.naming import follow
+from runner.generate.kinds.same import At
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, lock, plain, undone
@@ -32,6 +33,8 @@ from runner.quoting import Name, quote_ident, quote_name
 # What only changes its name: kind, old name, new name.
 Rename = tuple[str, str, str]
 
+
+VIEW_FIRST = "A client locks the view before its table, and so does this."
 
 KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"
 
@@ -126,11 +129,17 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         cost="no rewrite, no scan",
         undo="instant, loses nothing",
         body=[
-            [Statement(BRIEFLY.sql, locks=(locked(t, t.old),))],
+            [BRIEFLY],
+            [_lock_table(t, t.old), same.require(t, At.OLD)],
             *added,
             *new_view.expand(t),
         ],
-        rollback=[[BRIEFLY], *taken, *_settled(t)],
+        rollback=[
+            [BRIEFLY],
+            [_locked(t, t.new, VIEW_FIRST), same.require(t, At.EXPANDED)],
+            *taken,
+            *_settled(t),
+        ],
         back=f"Takes the new contract of {old} away again: instant, loses nothing.",
         after=after,
     )
@@ -163,7 +172,8 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         body=[
             [BRIEFLY],
             [
-                _locked(t, t.new, "A client locks the view before its table, and so does this."),
+                _locked(t, t.new, VIEW_FIRST),
+                same.require(t, At.ENFORCED),
                 new_view.drop(t.new),
             ],
             names,
@@ -174,7 +184,8 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         rollback=[
             [BRIEFLY],
             [
-                _locked(t, t.old, "A client locks the view before its table, and so does this."),
+                _locked(t, t.old, VIEW_FIRST),
+                same.require(t, At.SWITCHED),
                 *compat.drop(t),
             ],
             *(column.switch_back(t) if t.columns else []),
@@ -198,6 +209,12 @@ def _locked(t: TableChange, view: Name, note: str) -> Statement:
     )
 
 
+def _lock_table(t: TableChange, name: Name) -> Statement:
+    return Statement(
+        f"LOCK TABLE {quote_name(name)} IN ACCESS EXCLUSIVE MODE;", locks=(locked(t, name),)
+    )
+
+
 def _settled(t: TableChange) -> list[Paragraph]:
     crowded = not_null.crowded(t)
     settled = not_null.old_names(t, t.old, crowded) if crowded else []
@@ -211,19 +228,7 @@ def _settled(t: TableChange) -> list[Paragraph]:
 
 def _renames(t: TableChange) -> list[Rename]:
     """The constraints that only change their name."""
-    checks = [
-        (k.name, follow(k.name, t.old.name, t.new.name))
-        for k in t.relation.constraints
-        if k.kind == "c" and t.converted.keys().isdisjoint(k.columns)
-    ]
-    foreign_keys = [(k.old_name, k.name) for k in t.foreign_keys if not k.converted]
-    taken = {name for name, _ in check.own(t)} | {k.name for k in t.relation.constraints}
-    taken |= {k.name for k in t.checks}
-    return [
-        ("constraint", old, new)
-        for old, new in checks + foreign_keys
-        if old != new and new not in taken
-    ]
+    return [("constraint", old, new) for old, new in same.renames(t).items()]
 
 
 def contract_renames(t: TableChange) -> list[Rename]:
@@ -286,7 +291,11 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
         "table had does not come back"
         if t.columns
         else "instant",
-        body=[[Statement(BRIEFLY.sql, locks=(locked(t, t.new),))], *_contract(t)],
+        body=[
+            [BRIEFLY],
+            [_lock_table(t, t.new), same.require(t, At.DROPPING)],
+            *_contract(t),
+        ],
         rollback=_contract_back(t, u),
         back=f"Adds the old columns of {new} again, behind the others and empty: instant."
         if t.columns
@@ -322,6 +331,7 @@ def _contract_back(t: TableChange, u: Unit) -> list[Paragraph]:
     sequences = [("sequence", old, new) for old, new in t.sequences]
     return [
         [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        [_lock_table(t, t.new), same.require(t, At.NEW)],
         [
             *column.rename(t, back=True),
             *old_names(t, [*sequences, *contract_renames(t)], staying),

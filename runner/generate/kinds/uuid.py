@@ -10,11 +10,13 @@ from uuid import UUID
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
 from runner.generate.model import ColumnChange, Refusal
-from runner.generate.wording.casts import ID, is_one_call
+from runner.generate.wording.casts import ID, is_balanced, is_one_call
 from runner.generate.wording.types import short_type, storage_clauses
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 _DIGITS = "replace({}::text, '-', '')"
+# PostgreSQL's own functions, and those of uuid-ossp, that give a uuid for arguments.
+_GIVES_UUID = re.compile(r"(?:\w+\.)?(?:uuid_in|uuidv7|uuid_generate_v[35])\(")
 _WRAPPED = (
     re.compile(r"\((.*)\)::[\w ]+(?:\(\d+\))?"),
     re.compile(r"(?:lower|upper)\((.*)\)"),
@@ -70,8 +72,14 @@ def _new_uuid(default: str) -> str | None:
     """The default of a uuid column for that of a text column, None where it may be no uuid."""
     inner = default
     while match := next((m for w in _WRAPPED if (m := w.fullmatch(inner))), None):
+        if not is_balanced(match[1]):
+            break
+        if inner.endswith("::uuid"):
+            return inner  # only its text was wanted
         inner = match[1]
     if re.fullmatch(r"(?:\w+\.)?\w*uuid\w*\(\)", inner):
+        return inner
+    if _GIVES_UUID.match(inner) and is_one_call(inner):
         return inner
     if inner.startswith("md5(") and is_one_call(inner):
         return f"({inner})::uuid"

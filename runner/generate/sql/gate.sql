@@ -207,6 +207,7 @@ $$;
 CREATE OR REPLACE FUNCTION trueup.unused_since(old_name regclass)
 RETURNS timestamptz
 LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN bool_and(w.unused_since IS NOT NULL) THEN max(w.unused_since) END
     FROM trueup.witnesses(old_name) AS w

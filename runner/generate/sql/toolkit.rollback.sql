@@ -30,6 +30,7 @@ BEGIN
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_same_view;
+    DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
@@ -42,6 +43,11 @@ BEGIN
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
+    DROP PROCEDURE trueup.require_same;
+    DROP FUNCTION trueup.standing;
+    DROP PROCEDURE trueup.require_settings;
+    DROP PROCEDURE trueup.fix_settings;
+    DROP FUNCTION trueup.to_set;
     DROP TABLE trueup.progress;
 
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

@@ -1,6 +1,206 @@
+-- Whoever owns the schema or something in it, or may create there, could give the functions below
+-- another meaning, and they run with the rights of others.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT coalesce(r.rolname, 'PUBLIC') AS role, o.what INTO found
+    FROM (
+        SELECT n.nspowner AS owner, 'owns the schema trueup' AS what
+        FROM pg_namespace AS n
+        WHERE n.nspname = 'trueup'
+        UNION ALL
+        SELECT acl.grantee, 'may create in the schema trueup'
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+        UNION ALL
+        SELECT p.proowner, format('owns %s', p.oid::regprocedure)
+        FROM pg_proc AS p
+        WHERE p.pronamespace = to_regnamespace('trueup')
+        UNION ALL
+        SELECT c.relowner, format('owns %s', c.oid::regclass)
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ) AS o (role_id, what)
+    LEFT JOIN pg_roles AS r ON r.oid = o.role_id
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %',
+            found.role, found.what, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup '
+                    'FROM %1$s, or, before anything is migrated: DROP SCHEMA trueup CASCADE.',
+                    found.role
+                );
+    END IF;
+END
+$$;
+
+-- A subscriber stops at the first table that it has not.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.pubname, s.slot_name INTO found
+    FROM pg_publication AS p
+    CROSS JOIN pg_replication_slots AS s
+    WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+    LIMIT 1;
+
+    IF found.pubname IS NOT NULL THEN
+        RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
+            found.pubname, found.slot_name
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
+                HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
+                    'subscriber ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one.';
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+
+-- How this role gets another setting for good.
+CREATE OR REPLACE FUNCTION trueup.to_set(setting text, value text)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        'ALTER ROLE %I IN DATABASE %I SET %s = %L; then connect again.',
+        session_user, current_database(), setting, value
+    )
+$$;
+
+-- Makes the rest of a transaction independent of what the role, the database and the server set.
+-- What only the begin of a transaction can choose is refused.
+CREATE OR REPLACE PROCEDURE trueup.fix_settings()
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'this transaction is %, and would not see what clients write meanwhile',
+            current_setting('transaction_isolation')
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set('default_transaction_isolation', 'read committed');
+    END IF;
+    IF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'this transaction is read-only'
+            USING
+                ERRCODE = 'read_only_sql_transaction',
+                HINT = trueup.to_set('default_transaction_read_only', 'off');
+    END IF;
+
+    FOR chosen IN
+        SELECT s.name, s.value
+        FROM (
+            VALUES
+                ('statement_timeout', '0'),
+                ('transaction_timeout', '0'),
+                ('idle_in_transaction_session_timeout', '0'),
+                ('exit_on_error', 'off'),
+                -- Triggers and foreign keys hold; not every role may set it.
+                ('session_replication_role', 'origin'),
+                -- An error rather than hidden rows.
+                ('row_security', 'off'),
+                ('default_tablespace', ''),
+                ('restrict_nonsystem_relation_kind', ''),
+                -- As values and definitions are written in a file.
+                ('standard_conforming_strings', 'on'),
+                ('quote_all_identifiers', 'off'),
+                ('array_nulls', 'on'),
+                ('transform_null_equals', 'off'),
+                ('DateStyle', 'ISO, YMD'),
+                ('IntervalStyle', 'postgres'),
+                ('bytea_output', 'hex'),
+                ('extra_float_digits', '1'),
+                ('xmloption', 'content')
+        ) AS s (name, value)
+        WHERE current_setting(s.name, true) <> s.value  -- null where the server has no such one
+    LOOP
+        BEGIN
+            PERFORM set_config(chosen.name, chosen.value, true);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION '% is %, and % may not set it',
+                    chosen.name, quote_literal(current_setting(chosen.name)), current_user
+                    USING
+                        ERRCODE = 'object_not_in_prerequisite_state',
+                        HINT = 'As a superuser: ' || trueup.to_set(chosen.name, chosen.value);
+        END;
+    END LOOP;
+END
+$$;
+
+-- Stops a file when a setting would break statements that run outside a transaction, and so can set
+-- nothing for themselves. A search_path is given when one of these finds operators or functions by it.
+CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO found
+    FROM (
+        VALUES
+            ('statement_timeout', '0', 'would end a backfill or an index build halfway'),
+            ('transaction_timeout', '0', 'would end an index build halfway'),
+            ('lock_timeout', '0', 'would end an index build that waits for older transactions'),
+            ('default_tablespace', '', 'would put new indexes there'),
+            ('standard_conforming_strings', 'on', 'would give texts in the files another meaning')
+    ) AS s (name, wanted, effect)
+    WHERE current_setting(s.name, true) <> s.wanted
+        -- A run of trueup gives each statement a lock_timeout that fits.
+        AND NOT (s.name = 'lock_timeout' AND coalesce(current_setting('trueup.run', true), '') <> '')
+    LIMIT 1;
+
+    IF found.name IS NOT NULL THEN
+        RAISE EXCEPTION '% = % %', found.name, quote_literal(found.value), found.effect
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = trueup.to_set(found.name, found.wanted);
+    END IF;
+
+    SELECT n.nspname AS schema, coalesce(r.rolname, 'PUBLIC') AS role INTO found
+    FROM pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+    LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE n.nspname = ANY (path)
+        AND acl.privilege_type = 'CREATE'
+        AND acl.grantee <> n.nspowner
+        AND NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+
+    IF found.schema IS NOT NULL THEN
+        RAISE EXCEPTION '% may create in the schema %, which is in the search_path of %',
+            found.role, found.schema, current_user
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'An index is built outside a transaction, and operators and functions of '
+                    'theirs would run with the rights of this role.',
+                HINT = format(
+                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.',
+                    found.schema, found.role
+                );
+    END IF;
+END
+$$;
 
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
@@ -13,12 +213,134 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- What stands on a table and a file could drop or give another meaning: a line each, without what
+-- is trueup's own.
+CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
+RETURNS SETOF text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        concat(
+            'column ', a.attname,
+            CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+            CASE WHEN a.atthasdef OR a.attidentity <> '' THEN ' DEFAULT' END
+        )
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT
+        concat_ws(' ', kinds.kind, k.conname, '(' || (
+            SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
+            FROM pg_attribute AS a
+            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        ) || ')')
+    FROM pg_constraint AS k
+    JOIN (
+        VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'),
+            ('f', 'foreign key')
+    ) AS kinds (contype, kind) ON kinds.contype = k.contype::text
+    WHERE k.conrelid = relation AND k.conparentid = 0
+    UNION ALL
+    SELECT
+        concat(
+            CASE WHEN NOT i.indisvalid THEN 'invalid ' END,
+            CASE WHEN i.indisunique THEN 'unique ' END,
+            'index ', c.relname, ' (', (
+                SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = relation AND a.attnum > 0
+                    AND (
+                        a.attnum = ANY (i.indkey::int2[])
+                        OR EXISTS (
+                            SELECT FROM pg_depend AS d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+                                AND d.refobjsubid = a.attnum
+                        )
+                    )
+            ), ')'
+        )
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = relation
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+        )
+    UNION ALL
+    SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
+    UNION ALL
+    SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal
+        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+    UNION ALL
+    SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
+    UNION ALL
+    SELECT 'policy ' || p.polname FROM pg_policy AS p WHERE p.polrelid = relation
+    UNION ALL
+    SELECT s.line FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        VALUES (c.relrowsecurity, 'row level security'),
+            (c.relforcerowsecurity, 'force row level security')
+    ) AS s (is_set, line)
+    WHERE c.oid = relation AND s.is_set
+    UNION ALL
+    SELECT 'publication ' || p.pubname FROM pg_publication AS p
+    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
+    WHERE r.prrelid = relation
+    UNION ALL
+    SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
+    FROM pg_depend AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid
+    JOIN pg_class AS v ON v.oid = r.ev_class
+    JOIN pg_namespace AS n ON n.oid = v.relnamespace
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = relation AND v.oid <> relation AND v.relkind IN ('v', 'm')
+        AND n.nspname <> 'trueup' AND NOT pg_is_other_temp_schema(n.oid)
+        AND n.oid <> pg_my_temp_schema()
+$$;
+
+-- Stops the file when a table is not as it was when the file was written.
+CREATE OR REPLACE PROCEDURE trueup.require_same(
+    relation regclass, expected text[], may_be text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    standing constant text[] := ARRAY(SELECT s FROM trueup.standing(relation) AS s ORDER BY s);
+    difference constant text := concat_ws(
+        E'\n',
+        (
+            SELECT string_agg('unknown here: ' || s, E'\n' ORDER BY s) FROM unnest(standing) AS s
+            WHERE s <> ALL (expected || may_be)
+        ),
+        (
+            SELECT string_agg('missing: ' || e, E'\n' ORDER BY e) FROM unnest(expected) AS e
+            WHERE e <> ALL (standing)
+        )
+    );
+BEGIN
+    IF difference <> '' THEN
+        RAISE EXCEPTION '% is not as this file was written for', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = difference,
+                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                    'not know; before expand, generate the files anew.';
+    END IF;
+END
+$$;
+
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
 RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
@@ -31,6 +353,7 @@ CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
     reason text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     rows_refused bigint;
@@ -68,12 +391,31 @@ CREATE OR REPLACE PROCEDURE trueup.require_clean(
     keys text[] DEFAULT '{}'
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     conditions text[] := '{}';
     found boolean[];
     uuid_column text;
 BEGIN
+    IF row_security_active(relation) THEN
+        RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format('Migrate as a role that sees all: ALTER ROLE %I BYPASSRLS;', current_user);
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid = relation::regclass
+            OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(relation::regclass) AS p)
+    ) THEN
+        RAISE EXCEPTION '%: a subscription fills it, and what arrives fires no trigger', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Convert the publisher alone and copy anew from there, or end the '
+                    'subscription first: DROP SUBSCRIPTION.';
+    END IF;
+
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
         conditions := conditions || format(
@@ -138,6 +480,7 @@ CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
@@ -152,10 +495,26 @@ $$;
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
 CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     names text;
 BEGIN
+    SELECT string_agg(format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation::regclass
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let its function name the columns, or drop the trigger before.';
+    END IF;
+
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
     FROM trueup.waking_triggers(relation::regclass) AS t;
 
@@ -194,6 +553,7 @@ CREATE OR REPLACE PROCEDURE trueup.copy_column(
     target_column name
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     granted record;
@@ -239,6 +599,7 @@ CREATE OR REPLACE PROCEDURE trueup.copy_settings(
     target_column name
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     change text;
@@ -276,6 +637,7 @@ $$;
 -- partitions too.
 CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, from_suffix text, to_suffix text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     pair record;
@@ -304,7 +666,7 @@ $$;
 -- rows, and foreign keys that were never validated from refusing them.
 CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
 LANGUAGE plpgsql
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     silenced record;
@@ -399,6 +761,7 @@ $$;
 -- Makes again what was set aside, and lets silenced triggers fire again.
 CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     statement text;
@@ -417,6 +780,7 @@ CREATE OR REPLACE PROCEDURE trueup.store_column(
     relation regclass, column_name name, storage text, compression text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
@@ -437,6 +801,7 @@ $$;
 -- Takes away what default privileges gave on a relation that was made just now.
 CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     granted record;
@@ -452,6 +817,26 @@ BEGIN
 END
 $$;
 
+-- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
+-- may attach it to a table of his own, and it would run there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+        WHERE p.oid = routine AND acl.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+    END LOOP;
+END
+$$;
+
 -- Stops the file when a view would not show the same under the new contract as now, but for how
 -- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
 -- other rows each time, they are only counted.
@@ -462,7 +847,7 @@ CREATE OR REPLACE PROCEDURE trueup.require_same_view(
     only_counted boolean DEFAULT false
 )
 LANGUAGE plpgsql
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';
@@ -542,6 +927,7 @@ $$;
 -- Makes a view stand in for its table: the same owner, grants, comments and row security.
 CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     base_table pg_class;
@@ -609,6 +995,7 @@ $$;
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
 CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     item record;
@@ -660,6 +1047,7 @@ CREATE OR REPLACE PROCEDURE trueup.name_not_null(
     note text
 )
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found name;
@@ -692,6 +1080,7 @@ $$;
 -- Runs a statement about a partition, unless the partition has been dropped in the meantime.
 CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF to_regclass(partition_name) IS NOT NULL THEN
@@ -703,6 +1092,7 @@ $$;
 -- Stops the file when a partition that came later has no such index: building it would hold up all.
 CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     late text;
@@ -741,6 +1131,7 @@ $$;
 -- index of a small table, and refuses a large one, which it would hold up.
 CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (
@@ -769,6 +1160,7 @@ $$;
 CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
 RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');

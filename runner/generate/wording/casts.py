@@ -55,6 +55,25 @@ def is_one_call(expression: str) -> bool:
     return end.end() == len(expression)
 
 
+def split_list(text: str) -> list[str]:
+    """The parts of a list between its own commas."""
+    parts, begin = [], 0
+    for mark in _marks(f"{text})", 0):
+        parts.append(text[begin : mark.start()].strip())
+        begin = mark.end()
+    return parts
+
+
+def is_balanced(expression: str) -> bool:
+    """Whether no parenthesis closes that the expression did not open."""
+    depth = 0
+    for token in _TOKEN.finditer(expression):
+        depth += (token[0] in _OPENING) - (token[0] in _CLOSING)
+        if depth < 0:
+            return False
+    return True
+
+
 def _one_type(text: str, places: list[tuple[int, int]], column: str) -> str:
     """Make the values at these places of a text of one type: uuid if they can be, text else."""
     values = [text[begin:end] for begin, end in places]

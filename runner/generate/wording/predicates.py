@@ -30,6 +30,7 @@ def convert_literals(
     uuid_columns: Collection[str],
     mapping: Mapping[str, str] | None = None,
     enum_columns: Collection[str] = (),
+    one_to_one: Collection[str] = (),
 ) -> str:
     """Rewrite the values in a definition that PostgreSQL printed.
 
@@ -43,6 +44,7 @@ def convert_literals(
         uuid_columns: the columns it mentions that become uuid.
         mapping: what becomes of old values, in upper case, that do not stay what they are.
         enum_columns: the converted enum columns that the definition mentions.
+        one_to_one: the old values of the mapping that alone become what they become.
 
     Returns:
         The definition with its values in upper case, and without casts to the native types.
@@ -64,28 +66,29 @@ def convert_literals(
         value, type_name = unquote_literal(match[1]), match[2]
         is_text = type_name.partition("(")[0] in _TEXT_TYPES
         target = (mapping or {}).get(value.upper(), value.upper())
-        if target != value.upper() and (is_text or type_name in native_types):
+        is_lossy = target != value.upper() and value.upper() not in one_to_one
+        if is_lossy and (is_text or type_name in native_types):
             raise StandardError(
                 f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
                 hint="Drop it before, and make it again for the new values afterwards.",
             )
         if type_name in native_types:
-            return quote_literal(value.upper())
-        if not is_text or value.upper() not in values:
+            return quote_literal(target)
+        if not is_text or target not in values:
             return match[0]
         beside = _compared_column(definition[: match.start()])
         if beside in text_columns:
             if beside not in enum_columns:
                 return match[0]
         elif beside in enum_columns:
-            return f"{quote_literal(value.upper())}::{type_name}"
+            return f"{quote_literal(target)}::{type_name}"
         if text_columns:
             raise StandardError(
                 f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
                 f"converted column: {definition}",
                 hint="Drop it before, and make it again for the new values afterwards.",
             )
-        return f"{quote_literal(value.upper())}::{type_name}"
+        return f"{quote_literal(target)}::{type_name}"
 
     return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
 
@@ -228,7 +231,7 @@ class Wording:
 
     Args:
         what: the object's name, for errors.
-        values, mapping, native_types, text_columns: as for convert_literals.
+        values, mapping, native_types, text_columns, one_to_one: as for convert_literals.
         enum_columns: the converted enum columns that it mentions.
         uuid_columns: the columns it mentions that become uuid, if their names are no others'.
         bare_columns: those among them that it takes as text without a cast.
@@ -246,6 +249,7 @@ class Wording:
     bare_columns: Collection[str] = ()
     ranks: Ranks = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    one_to_one: Collection[str] = ()
 
     def orders(self, definition: str) -> int:
         """How many uses of the order of labels in a definition it can word."""
@@ -271,6 +275,7 @@ class Wording:
             uuid_columns=(),
             mapping=self.mapping,
             enum_columns=self.enum_columns,
+            one_to_one=self.one_to_one,
         )
         for column in self.enum_columns:
             own = rf"""(?:{NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""

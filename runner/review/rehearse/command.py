@@ -11,7 +11,7 @@ from rich.console import Console
 
 from runner.errors import UsageError
 from runner.ledger.files import Migration
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.review import certificate as certificates
 from runner.review import signing
 from runner.review.certificate import Certificate
@@ -80,7 +80,7 @@ def run(
         certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, output)
     if record and dsn is not None:
-        with connect(dsn, application_name="trueup rehearse") as connection:
+        with connect(dsn, application_name="trueup rehearse", settings=OURS) as connection:
             certificates.store(connection, certificate)
     if as_json:
         click.echo(json.dumps(certificates.to_json(certificate), indent=1, ensure_ascii=False))

@@ -16,7 +16,7 @@ from runner.ledger.units import is_of, tables_of, unit_of
 from runner.lint.baseline import unknown
 from runner.lint.engine import lint
 from runner.lint.settings import find_settings
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.preflight import check
 from runner.preflight.report import Report
 from runner.review.plan import find_certificate, read_blockers
@@ -57,7 +57,7 @@ def write_report(
     if dsn is None:
         found = find_certificate(rehearsal, None)
     else:
-        with connect(dsn, application_name=_NAME) as connection:
+        with connect(dsn, application_name=_NAME, settings=OURS) as connection:
             found = find_certificate(rehearsal, connection)
             facts = {
                 "database": connection.info.dbname,

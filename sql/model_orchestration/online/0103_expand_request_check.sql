@@ -7,6 +7,9 @@
 -- undo:    nothing to undo
 -- depends: 0101_expand_toolkit
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_silence('public.requests');
 
 CALL trueup.require_clean(

@@ -9,7 +9,19 @@
 -- undo:    instant, loses nothing
 -- depends: 0102_expand_model_check 0103_expand_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
 
 ALTER TABLE public.models
     ADD COLUMN id__new uuid,
@@ -30,6 +42,7 @@ CALL trueup.copy_columns('public.models', '', '__new');
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
+CALL trueup.revoke_all('trueup.model_sides');
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
@@ -86,7 +99,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.model_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.model_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -9,7 +9,23 @@
 -- undo:    instant, loses nothing
 -- depends: 0102_expand_model_check 0103_expand_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
+    'index requests_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider, success)'
+]);
 
 ALTER TABLE public.requests
     ADD COLUMN id__new uuid,
@@ -87,7 +103,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.request_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -1,6 +1,24 @@
 -- Takes the new contract of provider_quotas away again: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+-- A client locks the view before its table, and so does this.
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column id__new', 'column provider NOT NULL', 'column provider__new',
+    'column daily_token_limit', 'column monthly_token_limit', 'column daily_cost_limit',
+    'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id)', 'check provider_quota_provider_check (provider__new)',
+    'check provider_quotas_id__new_filled (id__new)',
+    'check provider_quotas_provider__new_filled (provider__new)',
+    'check provider_quotas_in_step (id, id__new, provider, provider__new)',
+    'index provider_quotas_provider_idx (provider)', 'view public.provider_quota'
+]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quotas;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quotas;

@@ -19,7 +19,8 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size('public.requests') / current_setting('block_size')::bigint;
+        pg_catalog.pg_relation_size('public.requests')
+        / pg_catalog.current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
         EXISTS (SELECT FROM trueup.waking_triggers('public.requests'));
@@ -28,9 +29,15 @@ DECLARE
     tries integer := 0;
     converted bigint;
 BEGIN
-    WHILE page < pages LOOP
-        -- An error rather than hidden rows; giving up rather than a client in a deadlock.
-        PERFORM set_config('row_security', 'off', true);
+    CALL trueup.require_settings();
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+        CALL trueup.fix_settings();
+        EXIT WHEN page >= pages;
+
+        -- Giving up rather than a client in a deadlock.
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -81,11 +88,9 @@ BEGIN
                 pages = excluded.pages,
                 updated_at = clock_timestamp();
         END IF;
-        COMMIT;
     END LOOP;
 
     -- Later rows were filled by the trigger: any that is left was silenced.
-    PERFORM set_config('row_security', 'off', true);
     IF EXISTS (SELECT FROM public.requests WHERE id__new IS NULL) THEN
         RAISE EXCEPTION 'public.requests: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '

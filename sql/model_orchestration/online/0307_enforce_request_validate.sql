@@ -7,6 +7,8 @@
 -- undo:    nothing to undo: the CHECKs go with expand
 -- depends: 0306_enforce_request_provider_success_idx
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.requests

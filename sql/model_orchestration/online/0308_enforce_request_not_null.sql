@@ -6,6 +6,8 @@
 -- undo:    instant
 -- depends: 0307_enforce_request_validate
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- The validated CHECKs spare the scan, so they must still be there.

@@ -1,5 +1,7 @@
 -- Takes NOT NULL away: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quotas

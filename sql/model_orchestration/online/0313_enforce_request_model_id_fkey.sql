@@ -7,6 +7,8 @@
 -- undo:    instant
 -- depends: 0308_enforce_request_not_null 0303_enforce_model_not_null
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.requests

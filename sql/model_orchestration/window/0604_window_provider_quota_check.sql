@@ -7,6 +7,9 @@
 -- undo:    nothing to undo
 -- depends: 0601_window_toolkit
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CALL trueup.require_clean(
     'public.provider_quotas',
     uuids => ARRAY['id'],

@@ -1,10 +1,36 @@
 -- Turns model, request back into models, requests, byte for byte.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.model, public.request IN ACCESS EXCLUSIVE MODE;
+
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+]);
+CALL trueup.require_same('public.request', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
+    'unique request_request_id_key (request_id)', 'check request_type_check (request_type)',
+    'check request_provider_check (provider)', 'index request_created_at_idx (created_at)',
+    'index request_model_id_idx (model_id)',
+    'index request_provider_success_idx (provider, success)'
+]);
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 

@@ -8,11 +8,34 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0602_window_model_check 0603_window_request_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
+
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+]);
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
+    'index requests_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider, success)'
+]);
 
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 
@@ -33,6 +56,7 @@ WHERE
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
     OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
     OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.model_reversal');
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
@@ -70,6 +94,7 @@ WHERE
     id IS DISTINCT FROM id::uuid::text
     OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.request_reversal');
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests

@@ -6,5 +6,8 @@
 -- undo:    nothing to undo
 -- depends: 0605_window_model_and_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 ANALYZE public.model;
 ANALYZE public.request;

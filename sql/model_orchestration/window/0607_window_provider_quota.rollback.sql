@@ -1,10 +1,22 @@
 -- Turns provider_quota back into provider_quotas, byte for byte.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+]);
 
 ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
 ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;

@@ -8,11 +8,23 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0604_window_provider_quota_check
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
+    'index provider_quotas_provider_idx (provider)'
+]);
 
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
@@ -25,6 +37,7 @@ FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+CALL trueup.revoke_all('trueup.provider_quota_reversal');
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas

@@ -6,4 +6,7 @@
 -- undo:    nothing to undo
 -- depends: 0607_window_provider_quota
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 ANALYZE public.provider_quota;

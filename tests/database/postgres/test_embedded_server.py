@@ -233,7 +233,7 @@ class TestAKeptServer:
             instructions = json.loads(user.line())
             user.end()
         assert answers(told["dsn"])
-        assert instructions.splitlines()[-1] == f"stop it:      kill {told['supervisor']}"
+        assert instructions[-1] == f"stop it:  kill {told['supervisor']}"
         os.kill(told["supervisor"], signal.SIGTERM)
         eventually(lambda: not Path(told["host"]).exists())
 

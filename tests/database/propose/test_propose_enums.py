@@ -188,18 +188,21 @@ def test_types_and_columns_give_an_enum_a_name_of_words(database: str, tmp_path:
         CREATE TYPE trialintermediatevaluetype AS ENUM ('finite', 'nan');
         CREATE TYPE "navigationMenuItem_type_enum" AS ENUM ('view', 'link');
         CREATE TYPE enum_posts_status AS ENUM ('draft', 'done');
+        CREATE TYPE coalescepolicy AS ENUM ('first', 'last');
         CREATE TYPE unheardof AS ENUM ('u', 'v');
         CREATE TABLE trial_intermediate_values (
             id integer PRIMARY KEY, intermediate_value_type trialintermediatevaluetype
         );
         CREATE TABLE "menuItems" (id integer PRIMARY KEY, type "navigationMenuItem_type_enum");
         CREATE TABLE posts (id integer PRIMARY KEY, a enum_posts_status, b unheardof);
+        CREATE TABLE jobs (id integer PRIMARY KEY, coalesce coalescepolicy);
         CREATE TABLE "ORDERS" ("ID" integer, "STATE" text CHECK ("STATE" IN ('x', 'y')));
         CREATE TABLE runs (id integer, run_status text CHECK (run_status IN ('p', 'q')));
         """,
     )
     names = [e.name for t in found.standard.tables for e in t.enums.values()]
     assert sorted(names) == [
+        "CoalescePolicy",
         "NavigationMenuItemType",
         "OrderState",
         "PostStatus",

@@ -1,5 +1,7 @@
 -- Brings the old name models back: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.

@@ -9,6 +9,22 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
+CALL trueup.require_same('public.model', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL',
+    'column provider__old NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities__old NOT NULL', 'column capabilities NOT NULL',
+    'column status__old NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id__old)',
+    'unique index model_pkey (id)', 'check model_provider_check (provider)',
+    'check model_capabilities_check (capabilities)', 'check model_status_check (status)',
+    'view public.models'
+]);
+
 CALL trueup.require_unused('public.models');
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.

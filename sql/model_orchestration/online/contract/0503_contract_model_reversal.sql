@@ -6,6 +6,9 @@
 -- undo:    drops the copy
 -- depends: 0501_contract_model_close 0502_contract_request_close
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CREATE TABLE trueup.model_reversal AS
 SELECT
     id__old,
@@ -22,5 +25,6 @@ WHERE
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C")
     OR capabilities__old IS DISTINCT FROM lower(capabilities::text COLLATE "C")::varchar[]
     OR status__old IS DISTINCT FROM lower(status COLLATE "C");
+CALL trueup.revoke_all('trueup.model_reversal');
 
 ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);

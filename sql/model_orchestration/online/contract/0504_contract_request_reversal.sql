@@ -6,6 +6,9 @@
 -- undo:    drops the copy
 -- depends: 0501_contract_model_close 0502_contract_request_close
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CREATE TABLE trueup.request_reversal AS
 SELECT
     id__old,
@@ -19,5 +22,6 @@ WHERE
     id__old IS DISTINCT FROM id::text
     OR request_type__old IS DISTINCT FROM lower(request_type COLLATE "C")
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
+CALL trueup.revoke_all('trueup.request_reversal');
 
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);

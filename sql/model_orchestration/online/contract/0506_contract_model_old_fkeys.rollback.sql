@@ -1,5 +1,7 @@
 -- Holds the old columns of request to their foreign keys again: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request

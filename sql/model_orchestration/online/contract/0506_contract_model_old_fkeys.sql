@@ -7,6 +7,8 @@
 -- undo:    adds them as NOT VALID: instant
 -- depends: 0505_contract_model_fkeys_proof
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request DROP CONSTRAINT requests_model_id_fkey;

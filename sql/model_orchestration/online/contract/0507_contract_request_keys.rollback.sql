@@ -1,5 +1,7 @@
 -- Gives request its old keys beside the new unique indexes: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request
@@ -102,7 +104,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.request_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -7,6 +7,8 @@
 --          instant
 -- depends: 0506_contract_model_old_fkeys
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request

@@ -5,8 +5,10 @@
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
 --          instant
--- depends: 0509_contract_request_pkey_again
+-- depends: 0509_contract_requests_pkey_back
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.model

@@ -6,6 +6,6 @@
 -- undo:    builds requests_model_id_idx: reads request twice and waits for transactions that are
 --          older
 -- transactional: false
--- depends: 0512_contract_model_pkey_again
+-- depends: 0512_contract_models_pkey_back
 
 DROP INDEX CONCURRENTLY IF EXISTS public.requests_model_id_idx;

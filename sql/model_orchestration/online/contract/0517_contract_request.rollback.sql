@@ -1,6 +1,23 @@
 -- Adds the old columns of request again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.request', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
+    'unique request_request_id_key (request_id)', 'check request_type_check (request_type)',
+    'check request_provider_check (provider)', 'index request_created_at_idx (created_at)',
+    'index request_model_id_idx (model_id)',
+    'index request_provider_success_idx (provider, success)'
+]);
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
@@ -94,7 +111,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.request_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.request_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.request
 FOR EACH ROW

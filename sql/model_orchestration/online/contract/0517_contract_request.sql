@@ -9,7 +9,31 @@
 --          had does not come back
 -- depends: 0516_contract_model_fill
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.request', ARRAY[
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
+    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
+    'column task_id', 'column request_data NOT NULL', 'column response_data',
+    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
+    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
+    'unique requests_request_id_key (request_id)', 'check request_type_check (request_type)',
+    'check request_provider_check (provider)', 'index requests_created_at_idx (created_at)',
+    'index request_model_id_idx (model_id)',
+    'index request_provider_success_idx (provider, success)'
+], may_be => ARRAY[
+    'column id__old', 'column id__old NOT NULL', 'check request_id_filled (id__old)',
+    'column request_type__old', 'column request_type__old NOT NULL',
+    'check request_request_type_filled (request_type__old)', 'column model_id__old',
+    'column model_id__old NOT NULL', 'check request_model_id_filled (model_id__old)',
+    'column provider__old', 'column provider__old NOT NULL',
+    'check request_provider_filled (provider__old)'
+]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.request;
 DROP TRIGGER zz_trueup_sync_insert ON public.request;

@@ -1,6 +1,20 @@
 -- Adds the old columns of model again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+]);
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 CALL trueup.name_not_nulls(
@@ -26,6 +40,7 @@ CALL trueup.copy_settings('public.model', 'status', 'status__old');
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
+CALL trueup.revoke_all('trueup.model_sides');
 
 ALTER TABLE public.model
     ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
@@ -95,7 +110,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.model_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.model_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model
 FOR EACH ROW

@@ -9,7 +9,27 @@
 --          had does not come back
 -- depends: 0517_contract_request
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.model', ARRAY[
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
+    'column display_name', 'column description', 'column capabilities NOT NULL',
+    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
+    'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key model_pkey (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)'
+], may_be => ARRAY[
+    'column id__old', 'column id__old NOT NULL', 'check model_id_filled (id__old)',
+    'column provider__old', 'column provider__old NOT NULL',
+    'check model_provider_filled (provider__old)', 'column capabilities__old',
+    'column capabilities__old NOT NULL', 'check model_capabilities_filled (capabilities__old)',
+    'column status__old', 'column status__old NOT NULL', 'check model_status_filled (status__old)'
+]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.model;
 DROP TRIGGER zz_trueup_sync_insert ON public.model;

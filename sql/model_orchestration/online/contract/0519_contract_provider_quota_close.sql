@@ -9,6 +9,22 @@
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)',
+    'index provider_quotas_provider_idx (provider__old)',
+    'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
+]);
+
 CALL trueup.require_unused('public.provider_quotas');
 -- Something may have written past the trigger: one side alone would be lost.
 CALL trueup.require_clean(

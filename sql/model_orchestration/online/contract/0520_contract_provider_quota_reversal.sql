@@ -7,6 +7,9 @@
 -- undo:    drops the copy
 -- depends: 0519_contract_provider_quota_close
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT
     id__old,
@@ -17,5 +20,6 @@ FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
+CALL trueup.revoke_all('trueup.provider_quota_reversal');
 
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);

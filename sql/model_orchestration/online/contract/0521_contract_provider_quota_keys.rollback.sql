@@ -1,5 +1,7 @@
 -- Gives provider_quota its old keys beside the new unique indexes: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota
@@ -76,7 +78,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.provider_quota_sync()');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

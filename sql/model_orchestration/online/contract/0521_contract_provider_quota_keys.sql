@@ -8,6 +8,8 @@
 --          instant
 -- depends: 0520_contract_provider_quota_reversal
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quota

@@ -6,6 +6,6 @@
 -- undo:    builds provider_quotas_provider_idx: reads provider_quota twice and waits for
 --          transactions that are older
 -- transactional: false
--- depends: 0523_contract_provider_quota_pkey_again
+-- depends: 0523_contract_provider_quotas_pkey_back
 
 DROP INDEX CONCURRENTLY IF EXISTS public.provider_quotas_provider_idx;

@@ -10,7 +10,8 @@ DECLARE
     passes constant integer := 8;
     pass integer := 0;
     pages constant bigint :=
-        pg_relation_size('public.provider_quota') / current_setting('block_size')::bigint;
+        pg_catalog.pg_relation_size('public.provider_quota')
+        / pg_catalog.current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
         EXISTS (SELECT FROM trueup.waking_triggers('public.provider_quota'));
@@ -19,9 +20,15 @@ DECLARE
     tries integer := 0;
     converted bigint;
 BEGIN
-    WHILE page < pages LOOP
-        -- An error rather than hidden rows; giving up rather than a client in a deadlock.
-        PERFORM set_config('row_security', 'off', true);
+    CALL trueup.require_settings();
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+        CALL trueup.fix_settings();
+        EXIT WHEN page >= pages;
+
+        -- Giving up rather than a client in a deadlock.
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -76,11 +83,9 @@ BEGIN
                 pages = excluded.pages,
                 updated_at = clock_timestamp();
         END IF;
-        COMMIT;
     END LOOP;
 
     -- Later rows were filled by the trigger: any that is left was silenced.
-    PERFORM set_config('row_security', 'off', true);
     IF EXISTS (SELECT FROM public.provider_quota WHERE id__old IS NULL) THEN
         RAISE EXCEPTION 'public.provider_quota: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
@@ -93,6 +98,8 @@ BEGIN
         VALIDATE CONSTRAINT provider_quota_id_filled,
         VALIDATE CONSTRAINT provider_quota_provider_filled;
     COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+    CALL trueup.fix_settings();
     PERFORM set_config('lock_timeout', '5s', true);
     BEGIN
         ANALYZE public.provider_quota (id__old, provider__old);

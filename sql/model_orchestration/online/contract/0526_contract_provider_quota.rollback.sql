@@ -1,6 +1,19 @@
 -- Adds the old columns of provider_quota again, behind the others and empty: instant.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+]);
 
 CALL trueup.name_not_nulls(
     'public.provider_quota',
@@ -62,7 +75,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION trueup.provider_quota_sync() FROM PUBLIC;
+CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota
 FOR EACH ROW

@@ -10,7 +10,24 @@
 --          had does not come back
 -- depends: 0525_contract_provider_quota_fill
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
+    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
+    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
+    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+], may_be => ARRAY[
+    'column id__old', 'column id__old NOT NULL', 'check provider_quota_id_filled (id__old)',
+    'column provider__old', 'column provider__old NOT NULL',
+    'check provider_quota_provider_filled (provider__old)'
+]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;

@@ -1,9 +1,23 @@
 -- Gives the table back to the old contract as models: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.model', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL',
+    'column provider__old NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities__old NOT NULL', 'column capabilities NOT NULL',
+    'column status__old NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id__old)',
+    'unique index model_pkey (id)', 'check model_provider_check (provider)',
+    'check model_capabilities_check (capabilities)', 'check model_status_check (status)',
+    'view public.models'
+]);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';

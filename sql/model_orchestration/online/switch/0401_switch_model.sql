@@ -8,10 +8,24 @@
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.models', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column provider__new NOT NULL', 'column display_name',
+    'column description', 'column capabilities NOT NULL', 'column capabilities__new NOT NULL',
+    'column status NOT NULL DEFAULT', 'column status__new NOT NULL', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)',
+    'unique index model_pkey (id__new)', 'check model_provider_check (provider__new)',
+    'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)',
+    'view public.model'
+]);
 DROP VIEW public.model;
 
 ALTER TABLE public.models RENAME TO model;

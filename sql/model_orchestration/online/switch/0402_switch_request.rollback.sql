@@ -1,9 +1,29 @@
 -- Gives the table back to the old contract as requests: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.request', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column request_id NOT NULL',
+    'column request_type__old NOT NULL', 'column request_type NOT NULL',
+    'column model_id__old NOT NULL', 'column model_id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id',
+    'column request_data NOT NULL', 'column response_data', 'column prompt_tokens',
+    'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost',
+    'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at',
+    'foreign key requests_model_id_fkey (model_id__old)',
+    'foreign key request_model_id_fkey (model_id)', 'primary key requests_pkey (id__old)',
+    'unique index request_pkey (id)', 'unique requests_request_id_key (request_id)',
+    'check request_type_check (request_type)', 'check request_provider_check (provider)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id__old)',
+    'index request_model_id_idx (model_id)',
+    'index requests_provider_success_idx (provider__old, success)',
+    'index request_provider_success_idx (provider, success)', 'view public.requests'
+]);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';

@@ -8,10 +8,29 @@
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.requests', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column request_id NOT NULL',
+    'column request_type NOT NULL', 'column request_type__new NOT NULL', 'column model_id NOT NULL',
+    'column model_id__new NOT NULL', 'column provider NOT NULL', 'column provider__new NOT NULL',
+    'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens',
+    'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
+    'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT',
+    'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
+    'foreign key request_model_id_fkey (model_id__new)', 'primary key requests_pkey (id)',
+    'unique index request_pkey (id__new)', 'unique requests_request_id_key (request_id)',
+    'check request_type_check (request_type__new)', 'check request_provider_check (provider__new)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
+    'index request_model_id_idx (model_id__new)',
+    'index requests_provider_success_idx (provider, success)',
+    'index request_provider_success_idx (provider__new, success)', 'view public.request'
+]);
 DROP VIEW public.request;
 
 ALTER TABLE public.requests RENAME TO request;

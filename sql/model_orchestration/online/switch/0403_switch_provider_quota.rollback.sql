@@ -1,9 +1,23 @@
 -- Gives the table back to the old contract as provider_quotas: instant, loses nothing.
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quota', ARRAY[
+    'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
+    'check provider_quota_provider_check (provider)',
+    'index provider_quotas_provider_idx (provider__old)',
+    'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
+]);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';

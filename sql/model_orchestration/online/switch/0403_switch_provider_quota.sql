@@ -8,10 +8,24 @@
 -- undo:    instant, loses nothing
 -- depends: 0312_enforce_provider_quota_not_null
 
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
+CALL trueup.require_same('public.provider_quotas', ARRAY[
+    'column id NOT NULL', 'column id__new NOT NULL', 'column provider NOT NULL',
+    'column provider__new NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
+    'primary key provider_quotas_pkey (id)', 'unique index provider_quota_pkey (id__new)',
+    'check provider_quota_provider_check (provider__new)',
+    'index provider_quotas_provider_idx (provider)',
+    'index provider_quota_provider_idx (provider__new)', 'view public.provider_quota'
+]);
 DROP VIEW public.provider_quota;
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;

@@ -6,6 +6,6 @@
 -- cost:    none
 -- undo:    builds model_pkey__again: reads model twice and waits for transactions that are older
 -- transactional: false
--- depends: 0511_contract_models_pkey_back
+-- depends: 0510_contract_model_keys
 
 DROP INDEX CONCURRENTLY IF EXISTS public.model_pkey__again;

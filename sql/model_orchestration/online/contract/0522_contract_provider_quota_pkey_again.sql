@@ -7,6 +7,6 @@
 -- undo:    builds provider_quota_pkey__again: reads provider_quota twice and waits for transactions
 --          that are older
 -- transactional: false
--- depends: 0522_contract_provider_quotas_pkey_back
+-- depends: 0521_contract_provider_quota_keys
 
 DROP INDEX CONCURRENTLY IF EXISTS public.provider_quota_pkey__again;

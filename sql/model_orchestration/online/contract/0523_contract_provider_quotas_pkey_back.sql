@@ -7,6 +7,6 @@
 -- undo:    builds provider_quotas_pkey__back: reads provider_quota twice and waits for transactions
 --          that are older
 -- transactional: false
--- depends: 0521_contract_provider_quota_keys
+-- depends: 0522_contract_provider_quota_pkey_again
 
 DROP INDEX CONCURRENTLY IF EXISTS public.provider_quotas_pkey__back;

@@ -7,6 +7,6 @@
 -- undo:    builds requests_pkey__back: reads request twice and waits for transactions that are
 --          older
 -- transactional: false
--- depends: 0507_contract_request_keys
+-- depends: 0508_contract_request_pkey_again
 
 DROP INDEX CONCURRENTLY IF EXISTS public.requests_pkey__back;

@@ -7,6 +7,6 @@
 -- undo:    builds request_pkey__again: reads request twice and waits for transactions that are
 --          older
 -- transactional: false
--- depends: 0508_contract_requests_pkey_back
+-- depends: 0507_contract_request_keys
 
 DROP INDEX CONCURRENTLY IF EXISTS public.request_pkey__again;

@@ -6,6 +6,6 @@
 -- cost:    none
 -- undo:    builds models_pkey__back: reads model twice and waits for transactions that are older
 -- transactional: false
--- depends: 0510_contract_model_keys
+-- depends: 0511_contract_model_pkey_again
 
 DROP INDEX CONCURRENTLY IF EXISTS public.models_pkey__back;

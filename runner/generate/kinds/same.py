@@ -1,0 +1,289 @@
+"""The guard of a file: what stands on its table, as the file was written for.
+
+It is said with names and columns alone, which are the same on every server: a definition's text is
+not.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from enum import IntEnum
+
+from runner.catalog import Column, Constraint, Index
+from runner.generate.dependent import DependentChange
+from runner.generate.kinds import check, not_null
+from runner.generate.kinds.naming import follow
+from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.statement import Statement
+from runner.quoting import quote_literal, quote_name
+
+_WIDTH = 100
+_KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
+
+
+class At(IntEnum):
+    """How far a table is on its way."""
+
+    OLD = 0
+    EXPANDED = 1
+    ENFORCED = 2
+    SWITCHED = 3
+    DROPPING = 4  # the old columns go next
+    NEW = 5
+
+
+def renames(t: TableChange) -> Mapping[str, str]:
+    """The names of constraints that only follow the table's: old, new."""
+    found = {
+        k.name: follow(k.name, t.old.name, t.new.name)
+        for k in t.relation.constraints
+        if k.kind == "c" and t.converted.keys().isdisjoint(k.columns)
+    }
+    found |= {k.old_name: k.name for k in t.foreign_keys if not k.converted}
+    taken = {name for name, _ in check.own(t)} | {k.name for k in t.relation.constraints}
+    taken |= {k.name for k in t.checks}
+    return {old: new for old, new in found.items() if old != new and new not in taken}
+
+
+def require(
+    t: TableChange,
+    at: At,
+    *,
+    but_keys: bool = False,
+    but: Iterable[DependentChange] = (),
+) -> Statement:
+    """The call that stops a file whose table is not as the file was written for.
+
+    Args:
+        t: the table.
+        at: how far it is.
+        but_keys: whether its converted foreign keys have been dropped.
+        but: what has been taken off it.
+    """
+    gone = {
+        f"view {d.of.dependent.host.schema}.{d.of.dependent.host.name}"
+        if "view" in d.of.dependent.kind
+        else f"{d.of.dependent.kind} {d.of.dependent.name}"
+        for d in but
+        if "view" in d.of.dependent.kind or d.of.dependent.host == t.old
+    }
+    lines = list(dict.fromkeys(_standing(t, at, but_keys=but_keys)))
+    lines = [line for line in lines if line not in gone]
+    table = quote_literal(quote_name(t.old if at < At.SWITCHED else t.new))
+    sql = f"CALL trueup.require_same({table}, ARRAY[\n{_wrapped(lines)}\n]"
+    if may := list(dict.fromkeys(_may_stand(t, at))):
+        sql += f", may_be => ARRAY[\n{_wrapped(may)}\n]"
+    return Statement(sql + ");")
+
+
+def _wrapped(lines: Iterable[str]) -> str:
+    # A space of a name is no place to break at.
+    listed = ", ".join(quote_literal(line).replace(" ", "\0") for line in lines)
+    wrapped = textwrap.wrap(
+        listed, _WIDTH - 4, break_long_words=False, break_on_hyphens=False, expand_tabs=False
+    )
+    return "\n".join(f"    {line}" for line in wrapped).replace("\0", " ")
+
+
+def _on(kind: str, name: str, columns: Iterable[str]) -> str:
+    return f"{kind} {name} ({', '.join(sorted(columns))})"
+
+
+class _Names:
+    """What the columns of a table are called at some point."""
+
+    def __init__(self, t: TableChange, at: At) -> None:
+        self._t, self._at = t, at
+
+    def old(self, name: str) -> str:
+        """The old side of a column, or one that has one side alone."""
+        if c := self._t.converted.get(name):
+            return c.name if self._at < At.SWITCHED else c.old_name
+        return self.single(name)
+
+    def new(self, name: str) -> str:
+        """Its new side."""
+        if c := self._t.converted.get(name):
+            return c.build_name if self._at < At.SWITCHED else c.name
+        return self.single(name)
+
+    def single(self, name: str) -> str:
+        """A column that is not converted."""
+        return name if self._at < At.SWITCHED else self._t.renamed.get(name, name)
+
+
+def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
+    names = _Names(t, at)
+    for column in t.relation.columns:
+        yield from _column(t, column, names, at)
+    yield from _constraints(t, names, at, but_keys=but_keys)
+    yield from _indexes(t, names, at)
+    relation = t.relation
+    yield from (f"statistics {s.name}" for s in relation.statistics)
+    yield from (f"trigger {s.name}" for s in relation.triggers)
+    yield from (f"rule {s.name}" for s in relation.rules)
+    yield from (f"policy {s.name}" for s in relation.policies)
+    if relation.row_security:
+        yield "row level security"
+    if relation.force_row_security:
+        yield "force row level security"
+    yield from (f"publication {p.name}" for p in relation.publications)
+    views = {
+        d.host
+        for d in relation.dependents
+        if d.kind in ("view", "materialized view")
+        and d.host != relation.qualified
+        and d.host.schema != "trueup"
+        and not d.host.schema.startswith("pg_temp")
+    }
+    views |= {At.EXPANDED: {t.new}, At.ENFORCED: {t.new}, At.SWITCHED: {t.old}}.get(at, set())
+    yield from (f"view {v.schema}.{v.name}" for v in sorted(views))
+
+
+def _column(t: TableChange, column: Column, names: _Names, at: At) -> Iterator[str]:
+    change = t.converted.get(column.name)
+    if change is None:
+        has_default = bool(column.default or column.identity or column.generated)
+        yield _said(names.single(column.name), column.not_null, has_default)
+        return
+    if at < At.NEW and not _is_uncertain(column, change, at):
+        # To have none where the type has one, it has NULL.
+        own = column.default if at < At.SWITCHED else change.type_default
+        has_default = own is not None
+        yield _said(names.old(column.name), column.not_null, has_default)
+    if at == At.OLD:
+        return
+    if change.kept:
+        yield f"column {change.kept}"
+    has_default = at >= At.SWITCHED and change.new_default is not None
+    yield _said(names.new(column.name), change.not_null and at >= At.ENFORCED, has_default)
+
+
+def _is_uncertain(column: Column, change: ColumnChange, at: At) -> bool:
+    """Whether a rollback leaves an old column otherwise than the way there does."""
+    keeps_null = at >= At.SWITCHED and column.default is not None and change.old_default is None
+    return keeps_null or (at == At.DROPPING and column.not_null)
+
+
+def _said(name: str, not_null: bool, has_default: bool) -> str:
+    return f"column {name}" + " NOT NULL" * not_null + " DEFAULT" * has_default
+
+
+def _may_stand(t: TableChange, at: At) -> Iterator[str]:
+    """What is there or not, as a rollback that was broken off left it."""
+    names = _Names(t, at)
+    for column in t.relation.columns if At.SWITCHED <= at < At.NEW else ():
+        change = t.converted.get(column.name)
+        if change is None or not _is_uncertain(column, change, at):
+            continue
+        own = column.default if change.old_default is None else None
+        has_default = own is not None or change.type_default is not None
+        for is_set in (
+            (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
+        ):
+            yield from (_said(change.old_name, is_set, d) for d in sorted({False, has_default}))
+        if change.not_null and at == At.DROPPING:
+            yield _on("check", not_null.filled(t, change), [change.old_name])
+    if at == At.DROPPING and t.is_partitioned:
+        # They go with the columns.
+        changes = {i.old_name for i in t.converted_indexes}
+        for index in t.relation.indexes:
+            if index.name in changes and index.constraint is None:
+                yield _on(_index_kind(index), index.name, map(names.old, index.columns))
+    if t.columns and not any(c.not_null for c in t.columns) and At.OLD < at < At.NEW:
+        yield _in_step(t, names)
+
+
+def _in_step(t: TableChange, names: _Names) -> str:
+    sides = [side(c.name) for c in t.columns for side in (names.old, names.new)]
+    return _on("check", check.in_step(replace(t, new=t.old)), sides)
+
+
+def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> Iterator[str]:
+    foreign_keys = {k.old_name: k for k in t.foreign_keys}
+    indexes = {i.old_name: i for i in t.indexes}
+    followed = renames(t) if at == At.NEW else {}
+    for k in t.relation.constraints:
+        if k.kind not in _KINDS or k.parent is not None:
+            continue
+        index, key = indexes.get(k.index or k.name), foreign_keys.get(k.name)
+        if k.kind == "f" and key is not None and key.converted:
+            yield from _foreign_key(t, k, key, names, at, gone=but_keys)
+        elif k.kind in "pux" and index is not None:
+            yield from _key(t, k, index, names, at)
+        elif at != At.NEW or t.converted.keys().isdisjoint(k.columns):
+            name = followed.get(k.name, k.name)
+            yield _on(_KINDS[k.kind], name, map(names.old, k.columns))
+    if at == At.OLD:
+        return
+    for column, name, _ in t.integer_checks:
+        yield _on("check", name, [names.single(column)])
+    for c in t.columns:
+        yield from (_on("check", name, [names.new(c.name)]) for name, _ in c.checks)
+    for carried in t.checks:
+        name = carried.name if at == At.NEW else carried.build_name
+        yield _on("check", name, map(names.new, carried.columns))
+    if at == At.EXPANDED:
+        before = replace(t, new=t.old)
+        yield from (_filled(before, c) for c in t.columns if c.not_null)
+        if any(c.not_null for c in t.columns):
+            yield _in_step(t, names)
+
+
+def _filled(before: TableChange, c: ColumnChange) -> str:
+    side = replace(c, name=c.build_name)
+    return _on("check", not_null.filled(before, side), [side.name])
+
+
+def _foreign_key(
+    t: TableChange, k: Constraint, key: ForeignKeyChange, names: _Names, at: At, *, gone: bool
+) -> Iterator[str]:
+    if at < At.DROPPING and not gone:
+        yield _on("foreign key", key.old_name, map(names.old, k.columns))
+    if at >= At.ENFORCED and not gone:
+        name = key.name if at >= At.DROPPING else key.build_name
+        yield _on("foreign key", name, map(names.new, k.columns))
+
+
+def _key(t: TableChange, k: Constraint, i: IndexChange, names: _Names, at: At) -> Iterator[str]:
+    kind = _KINDS[k.kind]
+    if not i.converted:
+        yield _on(kind, i.name if at == At.NEW else i.old_name, map(names.old, k.columns))
+        return
+    if at < At.DROPPING:
+        yield _on(kind, i.old_name, map(names.old, k.columns))
+    if at >= At.DROPPING:
+        yield _on(kind, i.name, map(names.new, k.columns))
+    elif at >= At.ENFORCED:
+        # A partitioned table has its second constraint all the time; of others it is an index.
+        own = "unique" if t.is_partitioned and i.constraint == "UNIQUE" else "unique index"
+        columns = k.columns if own == "unique" else _mentioned(t, i)
+        yield _on(own, i.build_name, map(names.new, columns))
+
+
+def _mentioned(t: TableChange, i: IndexChange) -> tuple[str, ...]:
+    return next(x.columns for x in t.relation.indexes if x.name == i.old_name)
+
+
+def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
+    changes = {i.old_name: i for i in t.indexes}
+    for index in t.relation.indexes:
+        if index.constraint is not None:
+            continue
+        kind = _index_kind(index)
+        i = changes.get(index.name)
+        if i is None or not i.converted:
+            name = i.name if i is not None and at == At.NEW else index.name
+            yield _on(kind, name, map(names.old, index.columns))
+            continue
+        if at < At.DROPPING:
+            yield _on(kind, i.old_name, map(names.old, index.columns))
+        if at >= At.ENFORCED:
+            name = i.name if at == At.NEW else i.build_name
+            yield _on("unique index" if i.unique else "index", name, map(names.new, index.columns))
+
+
+def _index_kind(index: Index) -> str:
+    return ("" if index.valid else "invalid ") + ("unique index" if index.unique else "index")

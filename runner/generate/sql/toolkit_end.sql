@@ -1,0 +1,14 @@
+-- Clients call none of these, whatever the default privileges say.
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+CALL trueup.revoke_all('trueup.progress');
+{% if counts %}
+CALL trueup.revoke_all('trueup.odometer');
+-- `trueup status` calls these as any role. They run with the rights of their caller.
+GRANT EXECUTE ON FUNCTION
+    trueup.show_odometer(regclass, boolean),
+    trueup.witnesses(regclass, jsonb, text),
+    trueup.unused_since(regclass)
+TO PUBLIC;
+{% endif %}
+
+CALL trueup.require_settings();

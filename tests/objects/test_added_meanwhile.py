@@ -1,0 +1,152 @@
+"""What somebody adds to a table, or takes off it, while it is on its way: named, never dropped."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.journey import Journey
+from support.runs import query
+from support.variants import Service
+
+from runner.errors import StatementError
+
+SCHEMA = """
+    CREATE TABLE things (
+        id varchar(36) PRIMARY KEY,
+        status varchar(20) NOT NULL DEFAULT 'open',
+        n integer,
+        m integer,
+        note text
+    );
+    CREATE INDEX things_n_idx ON things (n);
+    INSERT INTO things (id, n, m) SELECT gen_random_uuid(), n, n FROM generate_series(1, 20) AS n;
+    CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+"""
+STANDARD = """
+    [enum.Status]
+    values = ["OPEN", "DONE"]
+    [table.things]
+    name = "thing"
+    uuids = ["id"]
+    enums = { status = "Status" }
+"""
+
+# By what the file calls it, the statement that adds it; {} is the column `status` on the old side.
+ADDED = {
+    "index late_1 ({})": 'CREATE INDEX late_1 ON {table} ("{}")',
+    "unique index late_2 ({}, id)": 'CREATE UNIQUE INDEX late_2 ON {table} ("{}", id)',
+    "index late_3 (n, {})": "CREATE INDEX late_3 ON {table} (n) WHERE \"{}\" <> 'done'",
+    "unique late_4 (n, {})": 'ALTER TABLE {table} ADD CONSTRAINT late_4 UNIQUE (n, "{}")',
+    "check late_5 (n, {})": "ALTER TABLE {table}"
+    " ADD CONSTRAINT late_5 CHECK (n > 0 OR \"{}\" <> 'x')",
+    "index late_6 (note)": "CREATE INDEX late_6 ON {table} (note)",
+    "statistics late": 'CREATE STATISTICS late ON n, "{}" FROM {table}',
+    "policy late": "CREATE POLICY late ON {table} USING (true)",
+    "row level security": "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+    "rule late": "CREATE RULE late AS ON DELETE TO {table} DO ALSO NOTHING",
+    "trigger late": "CREATE TRIGGER late BEFORE DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION stamp()",
+    "view public.late": 'CREATE VIEW late AS SELECT "{}" FROM {table}',
+    "column late": "ALTER TABLE {table} ADD COLUMN late text",
+    "column n DEFAULT": "ALTER TABLE {table} ALTER COLUMN n SET DEFAULT 0",
+    "column m NOT NULL": "ALTER TABLE {table} ALTER COLUMN m SET NOT NULL",
+}
+
+
+@pytest.fixture
+def service(journey: Journey) -> Service:
+    """Things at the old contract."""
+    return journey.start(SCHEMA, STANDARD)
+
+
+def add_everything(service: Service, table: str, column: str) -> set[str]:
+    """Add all of it to a table, and return what a file calls it."""
+    found = set()
+    for what, statement in ADDED.items():
+        query(service.dsn, statement.replace("{table}", table).replace("{}", column))
+        name, _, columns = what.replace("{}", column).partition(" (")
+        found.add(f"{name} ({', '.join(sorted(columns[:-1].split(', ')))})" if columns else name)
+    return found
+
+
+def unknown(error: StatementError) -> set[str]:
+    """What a refused file did not know."""
+    return set(re.findall(r"unknown here: (.+)", str(error)))
+
+
+@pytest.mark.parametrize(
+    ("reached", "wanted", "table", "column"),
+    [
+        (None, "expand", "things", "status"),
+        ("enforce", "switch", "things", "status"),
+        ("switch", "contract", "thing", "status__old"),
+        (None, "window", "things", "status"),
+    ],
+)
+def test_what_was_added_stops_the_next_file_that_changes_the_table(
+    service: Service, reached: str | None, wanted: str, table: str, column: str
+) -> None:
+    if reached:
+        service.up(reached)
+    added = add_everything(service, table, column)
+    with pytest.raises(StatementError, match="is not as this file was written for") as caught:
+        service.up(wanted)
+    assert unknown(caught.value) == added
+
+
+@pytest.mark.parametrize(
+    ("reached", "strategy", "table", "column"),
+    [
+        ("expand", "online", "things", "status__new"),
+        ("switch", "online", "thing", "status"),
+        ("contract", "online", "thing", "status"),
+        ("window", "window", "thing", "status"),
+    ],
+)
+def test_what_was_added_stops_the_way_back(
+    service: Service, reached: str, strategy: str, table: str, column: str
+) -> None:
+    service.up(reached)
+    added = add_everything(service, table, column)
+    with pytest.raises(StatementError, match="is not as this file was written for") as caught:
+        service.down(strategy)
+    assert unknown(caught.value) == added
+
+
+def test_what_stands_on_a_column_that_is_about_to_go_is_named_after_the_old_name_went(
+    service: Service,
+) -> None:
+    service.up("switch")
+    closed = min(m.id for m in service.migrations("online") if "_contract_" in m.id)
+    service.apply("online", closed)
+    query(service.dsn, "ALTER TABLE thing ADD CONSTRAINT late UNIQUE (n, status__old)")
+    with pytest.raises(StatementError, match="unknown here: unique late"):
+        service.up("contract")
+
+
+def test_what_was_taken_off_is_named(service: Service) -> None:
+    service.up("enforce")
+    query(service.dsn, "DROP INDEX things_n_idx")
+    with pytest.raises(StatementError, match=r"missing: index things_n_idx \(n\)"):
+        service.up("switch")
+    query(service.dsn, "CREATE INDEX things_n_idx ON things (n)")
+    service.up("contract")
+
+
+def test_an_index_that_was_left_invalid_is_no_index(service: Service) -> None:
+    service.up("enforce")
+    query(
+        service.dsn,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'things_n_idx'::regclass",
+    )
+    with pytest.raises(StatementError, match=r"unknown here: invalid index things_n_idx \(n\)"):
+        service.up("switch")
+
+
+def test_a_rollback_that_was_broken_off_can_go_forward_again(service: Service) -> None:
+    service.up("contract")
+    last = max(m.id for m in service.migrations("online") if "_contract_" in m.id)
+    service.down("online", last)
+    service.up("contract")
+    service.down("online")
