@@ -57,7 +57,9 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
     old_default = column.default
     new_default = None
     if column.given is not None and not column.gives_null:
-        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given))
+        literal = re.fullmatch(
+            r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given), re.DOTALL
+        )
         if not literal:
             raise StandardError(
                 f"the default of {column.name} is {column.given}: only a constant can be converted"
