@@ -1,5 +1,6 @@
 -- What was read of each old name's usage counter. UNLOGGED: whatever makes a server forget its counters
 -- (a crash, a failover, a restored backup) empties this table too; a clean restart keeps both.
+-- trueup: ignore unlogged-table because a crash must empty it
 CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
     compat_view text,
     server text, -- empty, or a standby
