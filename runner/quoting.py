@@ -63,15 +63,41 @@ def quote_name(name: Name) -> str:
 
 
 def quote_literal(value: str) -> str:
-    """Quote a text as an SQL literal, safe whatever standard_conforming_strings says."""
+    """Quote a text as an SQL literal, safe whatever standard_conforming_strings says.
+
+    It stays on one line and has no backslash before its end, which splitters take for a quote.
+    """
     quoted = "'" + value.replace("'", "''") + "'"
-    return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+    escaped = re.sub(r"[\x00-\x1f\x7f\\]", lambda c: f"\\x{ord(c[0]):02x}", quoted)
+    return f"E{escaped}" if escaped != quoted else quoted
+
+
+def quote_without_holes(value: str) -> str:
+    """The same, where no part of it can be taken for the place of a value, such as {}."""
+    literal = quote_literal(value)
+    if "{" not in literal:
+        return literal
+    return (literal if literal.startswith("E") else f"E{literal}").replace("{", "\\x7b")
+
+
+def dollar_quote(text: str) -> str:
+    """Quote a text as a literal that reads as it is written."""
+    tags = itertools.chain(["$$"], (f"$q{n}$" for n in itertools.count(1)))
+    tag = next(t for t in tags if t not in f"{text}$")
+    return f"{tag}{text}{tag}"
+
+
+def one_line(text: str) -> str:
+    """A text for a comment, where the end of a line would end the comment."""
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
 
 
 def unquote_literal(literal: str) -> str:
     """The text of a literal as PostgreSQL prints it: 'it''s', or E'...' where it must be."""
     text = literal.removeprefix("E")[1:-1].replace("''", "'")
-    return text.replace("\\\\", "\\") if literal.startswith("E") else text
+    if not literal.startswith("E"):
+        return text
+    return re.sub(r"\\(?:x([0-9a-f]{2})|(.))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text)
 
 
 def unused(name: str, suffix: str, taken: set[str]) -> str:

@@ -13,7 +13,7 @@ from runner.generate.changes import is_converted, outside_references, plan_chang
 from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
 from runner.generate.files import MigrationText, number
-from runner.generate.kinds import partition, standing, table
+from runner.generate.kinds import partition, row_type, standing, table
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.unit import Unit
 from runner.quoting import Name
@@ -86,11 +86,14 @@ def plan_units(standard: Standard, catalog: Catalog) -> list[Unit]:
     """
     changes = plan_changes(standard, catalog)
     closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
-    return list(_units(changes, outside_references(standard, catalog), closure))
+    return list(_units(changes, outside_references(standard, catalog), closure, catalog))
 
 
 def _units(
-    changes: Sequence[TableChange], outside: Sequence[ForeignKeyChange], closure: Closure
+    changes: Sequence[TableChange],
+    outside: Sequence[ForeignKeyChange],
+    closure: Closure,
+    catalog: Catalog,
 ) -> Iterator[Unit]:
     touching: dict[Name, list[ForeignKeyChange]] = defaultdict(list)
     for key in (*(k for c in changes for k in c.foreign_keys), *outside):
@@ -103,6 +106,7 @@ def _units(
         names = frozenset(change.old for change in tables)
         in_the_way = [o for change in tables for o in table.obstacles(change)]
         in_the_way += standing.obstacles(closure, names)
+        in_the_way += [o for change in tables for o in row_type.obstacles(change, catalog)]
         in_the_way += [o for change in tables for o in partition.obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
         yield Unit(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from runner.catalog import Dependent, Function, Relation
 from runner.generate.model import Obstacle
 from runner.generate.statement import Statement
-from runner.quoting import Name, quote_ident, quote_name
+from runner.quoting import Name, one_line, quote_ident, quote_name
 
 # Turns a definition into the words of a contract.
 Reword = Callable[[str], str]
@@ -64,7 +64,7 @@ class Standing:
     @property
     def label(self) -> str:
         """The kind and the name, for people."""
-        return self.dependent.description
+        return one_line(self.dependent.description)
 
     @property
     def name(self) -> Name:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import StandardError
-from runner.generate.statement import Paragraph, Statement, undone
+from runner.generate.statement import Paragraph, Statement, comment, undone
 from runner.postgres.locks import LockMode
-from runner.quoting import quote_literal
+from runner.quoting import one_line, quote_literal
 
 _WIDTH = 100
 _PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "switch": 4, "contract": 5, "window": 6}
@@ -167,11 +167,22 @@ def _written(file: File, ids: Mapping[File, str], baseline: str | None) -> Migra
     own = quote_literal(ids[file])
     undo = undone(file.body) if file.rollback is None else file.rollback
     body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
+    _require_readable(ids[file], body)
     back = _text(_begun(file, undo, HEAD))
-    rollback = f"-- {file.back}\n" + (f"\n{back}" if back else "")
+    rollback = f"{comment(file.back)}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
     )
+
+
+def _require_readable(file: str, body: str) -> None:
+    """What reads the file must find the same names in it."""
+    for sign, what in (("\r", "a carriage return"), ('\\"', "a backslash at its end")):
+        if sign in body:
+            raise StandardError(
+                f"{file} would hold a name with {what}, which yoyo reads as another one",
+                hint="Give what it is the name of another name before.",
+            )
 
 
 def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list[Paragraph]:
@@ -185,12 +196,14 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = [f"-- {file.title}", "--"]
+    lines = [comment(file.title), "--"]
     entries = {"does": file.does, "locks": file.locks, "cost": file.cost, "undo": file.undo}
     for key, text in entries.items():
-        wrapped = textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
+        wrapped = textwrap.wrap(
+            one_line(text), _WIDTH - 12, break_long_words=False, break_on_hyphens=False
+        )
         lines.append(f"-- {key + ':':<9}{wrapped[0]}")
-        lines += [f"--          {line}" for line in wrapped[1:]]
+        lines += [comment(f"         {line}") for line in wrapped[1:]]
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
@@ -199,7 +212,13 @@ def _header(file: File, depends: Sequence[str]) -> str:
 
 
 def _text(paragraphs: Iterable[Paragraph]) -> str:
-    text = "\n\n".join("\n".join(s.text for s in p) for p in paragraphs if p)
-    lines = [line.rstrip() for line in text.splitlines()]
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
-    return text + "\n" if text else ""
+    text = "\n\n".join("\n".join(_tidy(s.text) for s in p) for p in paragraphs if p)
+    return text.strip("\n") + "\n" if text else ""
+
+
+def _tidy(text: str) -> str:
+    """A statement without blanks that nobody sees, unless they belong to a name or a value."""
+    quoted = re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
+    if any(re.search(r"\s\n|\n\n", part) for part in quoted):
+        return text
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n")))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, one_line, quote_ident, quote_literal, quote_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Lock:
 def lock(mode: LockMode, *relations: Name, said: str = "") -> Lock:
     """A lock on one relation, or on several that a statement takes at once."""
     return Lock(mode, relations, said)
+
+
+def comment(text: str) -> str:
+    """A line of comment, which is none of the directives that yoyo reads from comments."""
+    return "-- " + re.sub(r"^(\s*)(transactional|depends)(?=\s*:)", r"\1'\2'", one_line(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class Statement:
     @property
     def text(self) -> str:
         """The statement below its note."""
-        return "".join(f"-- {line}\n" for line in self.note.splitlines()) + self.sql
+        note = self.note.split("\n") if self.note else []
+        return "".join(f"{comment(line)}\n" for line in note) + self.sql
 
 
 # Statements that stand together; a file has a blank line between two paragraphs.
@@ -97,7 +104,7 @@ def literal_list(texts: Iterable[str], type_name: str = "") -> str:
 def if_there(partition: Name, statement: str) -> Statement:
     """A statement for a partition that may have been dropped since."""
     return Statement(
-        f"CALL trueup.if_there({quote_literal(quote_name(partition))}, $${statement}$$);"
+        f"CALL trueup.if_there({quote_literal(quote_name(partition))}, {dollar_quote(statement)});"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain, count
 from typing import Any
 
 import jinja2
@@ -12,10 +13,12 @@ def text(name: str, **holes: Any) -> str:
     """A text of `sql/` with its holes filled.
 
     Args:
-        name: the file.
+        name: the file; its hole `dollar` quotes a body so that no other hole can end it.
         holes: SQL for each hole, quoted already.
     """
-    return _environment().get_template(name).render(**holes).strip("\n")
+    tags = chain(["$$"], (f"$q{n}$" for n in count(1)))
+    dollar = next(tag for tag in tags if tag not in str(holes))
+    return _environment().get_template(name).render(dollar=dollar, **holes).strip("\n")
 
 
 @cache

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
 from runner.generate.closure import Closure
-from runner.generate.kinds import partition, standing, table
+from runner.generate.kinds import partition, row_type, standing, table
 from runner.generate.kinds.naming import names_taken
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
@@ -158,6 +158,7 @@ def check_objects(
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from _standing(changes, catalog)
+        yield from _rows(changes, catalog)
         for change in changes:
             yield from _table(change, changes, catalog)
         named = {
@@ -179,13 +180,8 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
     if row["internal"]:
         return
     if row["row_type"]:
-        yield Finding(
-            Severity.STOPS,
-            object_,
-            f"uses the row type of {old}, whose columns change",
-            hint=_REMAKE,
-        )
-    elif kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
+        return  # _rows() tells
+    if kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
         return  # _standing() tells
     elif named and kind != "pg_publication_rel":
         yield Finding(
@@ -234,6 +230,14 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
                 "is made again on the new columns, as it was in all else, by contract or in the "
                 "window: who uses it sees the new contract from then on",
             )
+
+
+def _rows(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
+    """What depends on which columns a table has."""
+    for found in (o for change in changes for o in row_type.obstacles(change, catalog)):
+        more = ": only the window strategy can convert it" if found.online_only else ""
+        severity = Severity.KNOW if found.online_only else Severity.STOPS
+        yield Finding(severity, found.object, f"{found.problem}{more}", hint=found.hint)
 
 
 def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
@@ -325,7 +329,7 @@ def _table(
     if relation.kind == "p":
         parts = partition.change(relation, change.columns, catalog, names_taken(catalog))
         yield from _partitioned(replace(change, relation=relation, partitions=parts), changes)
-    elif relation.parents or relation.children:
+    elif change.columns and (relation.parents or relation.children):
         kin = ", ".join(relation.parents or relation.children)
         yield Finding(
             Severity.STOPS,
@@ -423,6 +427,15 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
             hint="Release it for the new contract, as any other client.",
+        )
+    wide = [n for n in tables if tables[n].columns and mentions(row["body"], n.name)]
+    if wide and (depends := row_type.depends_on_columns(row["body"])):
+        yield Finding(
+            Severity.KNOW,
+            row["object"],
+            f"takes all columns of a table ({depends}), perhaps of {', '.join(map(str, wide))}: "
+            "from expand on that has the new columns, too",
+            hint="Let it list the columns that it needs, before.",
         )
 
 

@@ -10,7 +10,7 @@ from runner.errors import StandardError
 from runner.generate.model import ColumnChange, Refusal
 from runner.generate.wording.casing import lower, upper
 from runner.generate.wording.types import short_type, storage_clauses
-from runner.quoting import quote_ident, quote_literal, shorten, unquote_literal
+from runner.quoting import quote_ident, quote_literal, quote_without_holes, shorten, unquote_literal
 from runner.standard.model import EnumStandard
 
 
@@ -27,14 +27,15 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         StandardError: its default or its width is in the way.
     """
     name = quote_ident(column.name)
-    values = ", ".join(quote_literal(v) for v in enum.values)
+    values = ", ".join(map(quote_literal, enum.values))
     old_type, new_type = short_type(column.type), _enum_type(column, enum)
     is_text = not labels
     as_text = "{}" if is_text and not column.is_array else "{}::text"
     uppercase = any(labels) and all(label == label.upper() for label in labels)
     words = (*_words(enum), *labels)
     to_new = upper(as_text, words)
-    to_old = as_text if uppercase else lower(as_text, words)
+    was = as_text if column.is_array else "{}"
+    to_old = was if uppercase else lower(was, words)
     if enum.mapping:
         if column.is_array:
             raise StandardError(f"{column.name} is an array, and {enum.name} maps values")
@@ -50,26 +51,30 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         refused = f"NOT {to_new.replace('{}', name)} <@ ARRAY[{values}]::{new_type}"
     else:
         if not is_text:
-            plain = to_old.replace("::text", "")
-            to_old = (f"({plain})" if back else plain) + f"::{old_type}"
+            to_old = (f"({to_old})" if back else to_old) + f"::{old_type}"
         check_sql = f"{name} IN ({values})"
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
     old_default = column.default
     new_default = None
     if column.given is not None and not column.gives_null:
-        literal = re.fullmatch(r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given))
+        literal = re.fullmatch(
+            r"(E?'(?:[^']|'')*')::(.*)", _without_constructor(column.given), re.DOTALL
+        )
         if not literal:
             raise StandardError(
                 f"the default of {column.name} is {column.given}: only a constant can be converted"
             )
         value = quote_literal(new_value(enum, unquote_literal(literal[1])))
         new_default = value + ("::" + new_type if column.is_array else "")
+        given = quote_literal(unquote_literal(literal[1]))
         if old_default is None or literal.string != column.given:
             pass  # its domain gives it, or it stays as it is
         elif not is_text:
-            old_default = f"{literal[1]}::{old_type}"
+            old_default = f"{given}::{old_type}"
         elif re.sub(r"\(\d+\)", "", column.type) == literal[2].replace("bpchar", "character"):
-            old_default = literal[1]
+            old_default = given
+        else:
+            old_default = f"{given}::{literal[2]}"
     return ColumnChange(
         name=column.name,
         old_name=shorten(column.name, "__old"),
@@ -165,7 +170,9 @@ def _require_labels(
 
 
 def _case(value: str, pairs: Mapping[str, str], *, otherwise: str) -> str:
-    whens = " ".join(f"WHEN {quote_literal(a)} THEN {quote_literal(b)}" for a, b in pairs.items())
+    whens = " ".join(
+        f"WHEN {quote_without_holes(a)} THEN {quote_without_holes(b)}" for a, b in pairs.items()
+    )
     return f"CASE {value} {whens} ELSE {otherwise} END"
 
 

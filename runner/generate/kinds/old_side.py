@@ -36,7 +36,7 @@ from runner.generate.text import text
 from runner.generate.unit import Unit
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 _FOLDER = "online/contract"
 
@@ -482,7 +482,7 @@ def _required(t: TableChange, table: Name, i: IndexChange, name: str, *, new: bo
     """What makes sure of an index that is not there if contract was broken off before its file."""
     return Statement(
         f"CALL trueup.require_index(\n    {quote_literal(quote_name(table))},\n"
-        f"    {quote_literal(name)},\n    $${partition.method(t, i, new=new)}$$\n);"
+        f"    {quote_literal(name)},\n    {dollar_quote(partition.method(t, i, new=new))}\n);"
     )
 
 

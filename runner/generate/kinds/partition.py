@@ -16,7 +16,7 @@ from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition
 from runner.generate.statement import BRIEFLY, Statement, if_there, literal_list
 from runner.generate.wording.predicates import with_columns
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name, shorten
 
 # Tells a part of an index by one of its names: the old one, the one while both live, the new one.
 Naming = Callable[[IndexChange], str]
@@ -330,7 +330,7 @@ def require_built(t: TableChange, i: IndexChange, built: Naming, *, new: bool = 
     names = literal_list((built(part) for _, part in leaves(t, i)), "name")
     return Statement(
         f"CALL trueup.require_built(\n    {quote_literal(quote_name(t.new))},\n    {names},\n"
-        f"    $${method(t, i, new=new)}$$\n);"
+        f"    {dollar_quote(method(t, i, new=new))}\n);"
     )
 
 

@@ -9,7 +9,7 @@ from runner.catalog import Policy
 from runner.generate.dependent import DependentChange, Reword, Standing, on_table
 from runner.generate.model import Obstacle
 from runner.generate.statement import Paragraph, Statement
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 
@@ -35,10 +35,12 @@ def trial(d: DependentChange, _: Reword, after: Reword) -> Paragraph:
     """Its condition, asked of what the new contract will show."""
     return [
         Statement(
-            "DO $check$\nBEGIN\n    PERFORM\n"
-            f"    FROM {after(quote_name(d.of.name))}\n"
-            f"    WHERE {after(d.new_query)}\n"
-            "    LIMIT 0;\nEND\n$check$;"
+            "DO "
+            + dollar_quote(
+                f"\nBEGIN\n    PERFORM\n    FROM {after(quote_name(d.of.name))}\n"
+                f"    WHERE {after(d.new_query)}\n    LIMIT 0;\nEND\n"
+            )
+            + ";"
         )
     ]
 

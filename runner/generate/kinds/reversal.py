@@ -8,7 +8,7 @@ from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import Statement, lock
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 
 def _key(t: TableChange) -> list[str]:
@@ -34,7 +34,8 @@ def refuse_unkept(t: TableChange) -> list[Statement]:
         found.append(
             Statement(
                 f"CALL trueup.refuse_rows(\n    {quote_literal(quote_name(t.new))},\n"
-                f"    {quote_literal(c.old_name)},\n    $${_differs(c, old, c.old_from(new))}$$,\n"
+                f"    {quote_literal(c.old_name)},\n"
+                f"    {dollar_quote(_differs(c, old, c.old_from(new)))},\n"
                 "    'could not be restored, because the table has no primary key'\n);"
             )
         )
@@ -164,10 +165,13 @@ def _new_key(t: TableChange, name: str) -> str:
 def refuse_later_rows(t: TableChange) -> Statement:
     """The refusal of rows that were written since their spelling was kept."""
     differ = " OR ".join(_not_derived(c) for c in t.reversible)
+    rows = (
+        f"({differ}) AND NOT EXISTS (SELECT FROM {quote_name(t.reversal)} AS r WHERE {_is_kept(t)})"
+    )
     return Statement(
         f"CALL trueup.refuse_rows(\n    {quote_literal(quote_name(t.old))},\n"
-        f"    {quote_literal(t.reversible[0].name)},\n    $$({differ})"
-        f" AND NOT EXISTS (SELECT FROM {quote_name(t.reversal)} AS r WHERE {_is_kept(t)})$$,\n"
+        f"    {quote_literal(t.reversible[0].name)},\n"
+        f"    {dollar_quote(rows)},\n"
         "    'was written since the spellings were kept'\n);",
         note="The service must be down: a row that was written since then could not be restored.",
     )

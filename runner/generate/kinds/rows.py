@@ -11,7 +11,7 @@ from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
 from runner.generate.wording.predicates import check_condition
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _require_clean(table: Name, wanted: Refusals) -> str:
     if wanted.others:
         listed = ",\n".join(
             f"        [\n            {quote_literal(rule.column)},\n"
-            f"            $${rule.condition}$$,\n"
+            f"            {dollar_quote(rule.condition)},\n"
             f"            {quote_literal(rule.reason)}\n        ]"
             for rule in wanted.others
         )
@@ -150,7 +150,8 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
             [
                 Statement(
                     f"CALL trueup.refuse_rows(\n    {on},\n    {quote_literal(k.columns[0])},\n"
-                    f"    $$NOT {check_condition(k.definition)}$$,\n    {quote_literal(why)}\n);"
+                    f"    {dollar_quote(f'NOT {check_condition(k.definition)}')},\n"
+                    f"    {quote_literal(why)}\n);"
                 )
             ]
         )

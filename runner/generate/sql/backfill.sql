@@ -1,4 +1,4 @@
-DO $backfill$
+DO {{ dollar }}
 DECLARE
     -- Pages are full. The first pass moves a third of their rows away; the later ones then find
     -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
@@ -80,7 +80,7 @@ BEGIN
     IF EXISTS (SELECT FROM {{ table }} WHERE {{ unconverted }}) THEN
         RAISE EXCEPTION '{{ table_in_literal }}: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                {{ see_them }};
+                || {{ see_them }};
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
@@ -101,4 +101,4 @@ BEGIN
                 USING HINT = {{ analyze_later }};
     END;
 END
-$backfill$;
+{{ dollar }};

@@ -4,7 +4,7 @@ LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
+AS {{ dollar }}
 BEGIN
 {% if moved %}
     IF TG_OP = 'INSERT' AND {{ filled }}
@@ -60,4 +60,4 @@ BEGIN
 {% endfor %}
     RETURN NEW;
 END
-$$;
+{{ dollar }};

@@ -4,7 +4,7 @@ LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
+AS {{ dollar }}
 BEGIN
 {% if moved %}
     IF TG_OP = 'INSERT'
@@ -38,4 +38,4 @@ BEGIN
 {% endfor %}
     RETURN NEW;
 END
-$$;
+{{ dollar }};

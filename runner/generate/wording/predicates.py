@@ -140,7 +140,18 @@ def restate(definition: str) -> str:
         operator = "IN" if match["operator"] == "= ANY" else "NOT IN"
         return f"({match['column']} {operator} ({values}))"
 
-    return _VARCHAR_LIST.sub(convert, definition)
+    return _VARCHAR_LIST.sub(convert, one_way(definition))
+
+
+def one_way(definition: str) -> str:
+    """A definition that PostgreSQL printed, its literals read alike by all that split files."""
+    token = r"""(?<![\w'])(?P<literal>'(?:[^']|'')*')|"(?:[^"]|"")*\""""
+
+    def convert(match: re.Match[str]) -> str:
+        literal = match["literal"]
+        return quote_literal(unquote_literal(literal)) if literal and "\\" in literal else match[0]
+
+    return re.sub(token, convert, definition) if "\\" in definition else definition
 
 
 _NO_COLUMN = r"""
@@ -187,8 +198,8 @@ def takes_whole_rows(definition: str, table: Name) -> bool:
 
 def check_condition(definition: str) -> str:
     """The expression in `CHECK (...)`, in its parentheses, without what may follow it."""
-    return re.sub(
-        r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK ")
+    return one_way(
+        re.sub(r"(?: NO INHERIT| NOT VALID| NOT ENFORCED)*$", "", definition.removeprefix("CHECK "))
     )
 
 
@@ -319,8 +330,10 @@ class Wording:
         names = "|".join(re.escape(quote_ident(c)) for c in sorted(self.uuid_columns))
         column = rf"(?:{NAME}\.)?(?:{names})"
         # PostgreSQL compares varchar as text, or as char beside one, and says so.
-        side = rf"(?:\((?P<{{0}}>{column})\)::{_TEXT}|(?P<{{1}}>{column}))"
-        left, right = side.format("a", "b"), side.format("c", "d")
+        left, right = (
+            rf"(?:\((?P<{cast}>{column})\)::{_TEXT}|(?P<{bare}>{column}))"
+            for cast, bare in ("ab", "cd")
+        )
 
         def both(match: re.Match[str]) -> str:
             return f"({match['a'] or match['b']} {match['op']} {match['c'] or match['d']})"

@@ -9,7 +9,7 @@
 -- transactional: false
 -- depends: 0105_expand_model 0106_expand_request
 
-DO $backfill$
+DO $$
 DECLARE
     -- Pages are full. The first pass moves a third of their rows away; the later ones then find
     -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
@@ -94,7 +94,7 @@ BEGIN
     IF EXISTS (SELECT FROM public.models WHERE id__new IS NULL) THEN
         RAISE EXCEPTION 'public.models: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.models WHERE id__new IS NULL;';
+                || 'SELECT * FROM public.models WHERE id__new IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
@@ -107,4 +107,4 @@ BEGIN
                 USING HINT = 'When it is done: ANALYZE public.models;';
     END;
 END
-$backfill$;
+$$;

@@ -9,7 +9,7 @@
 -- transactional: false
 -- depends: 0107_expand_provider_quota
 
-DO $backfill$
+DO $$
 DECLARE
     -- Pages are full. The first pass moves a third of their rows away; the later ones then find
     -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
@@ -92,7 +92,7 @@ BEGIN
     IF EXISTS (SELECT FROM public.provider_quotas WHERE id__new IS NULL) THEN
         RAISE EXCEPTION 'public.provider_quotas: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.provider_quotas WHERE id__new IS NULL;';
+                || 'SELECT * FROM public.provider_quotas WHERE id__new IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
@@ -105,4 +105,4 @@ BEGIN
                 USING HINT = 'When it is done: ANALYZE public.provider_quotas;';
     END;
 END
-$backfill$;
+$$;

@@ -1,6 +1,6 @@
 -- Fills the old columns in batches: holds the rows of one for some ms; can be stopped and run again.
 
-DO $backfill$
+DO $$
 DECLARE
     -- Pages are full. The first pass moves a third of their rows away; the later ones then find
     -- room on the same page, which spares the indexes, and each frees the room for the next. A pass
@@ -89,7 +89,7 @@ BEGIN
     IF EXISTS (SELECT FROM public.provider_quota WHERE id__old IS NULL) THEN
         RAISE EXCEPTION 'public.provider_quota: rows are left that the backfill could not convert'
             USING HINT = 'A trigger may have silenced the UPDATE. See them with: '
-                'SELECT * FROM public.provider_quota WHERE id__old IS NULL;';
+                || 'SELECT * FROM public.provider_quota WHERE id__old IS NULL;';
     END IF;
 
     -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
@@ -109,4 +109,4 @@ BEGIN
                 USING HINT = 'When it is done: ANALYZE public.provider_quota;';
     END;
 END
-$backfill$;
+$$;

@@ -1,0 +1,107 @@
+"""Code that depends on which columns a table has: an audit of whole rows, functions of rows."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from support.journey import Journey
+from support.runs import query
+
+from objects.things import STANDARD, things
+from runner.preflight import check
+from runner.standard import load_standard
+
+
+def audited(body: str) -> str:
+    """A table whose rows a trigger copies to another one."""
+    return things(
+        then=f"""
+            CREATE TABLE log (what text, LIKE things);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                {body}
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER note AFTER INSERT OR UPDATE ON things
+                FOR EACH ROW EXECUTE FUNCTION note();
+        """
+    )
+
+
+WHOLE = {
+    "a row": "INSERT INTO log SELECT TG_OP, NEW.*;",
+    "a row in small letters": "insert into log values ('x', (new).*);",
+    "a row of dynamic SQL": "EXECUTE 'INSERT INTO log SELECT $2, ($1).*' USING NEW, TG_OP;",
+}
+
+
+@pytest.mark.parametrize("body", WHOLE.values(), ids=WHOLE)
+def test_a_trigger_that_takes_whole_rows_needs_a_window(journey: Journey, body: str) -> None:
+    service = journey.start(audited(body), STANDARD)
+    assert not list((journey.folder / "online").glob("*"))
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        findings = check(connection, load_standard(journey.folder / "standard.toml")).findings
+    told = [f.problem for f in findings if f.object == "trigger note on public.things"]
+    assert len(told) == 1
+    assert told[0].endswith("only the window strategy can convert it")
+    service.up("window")
+    query(service.dsn, "UPDATE thing SET status = 'CLOSED'")
+
+
+def test_a_trigger_that_lists_its_columns_serves_both_contracts(journey: Journey) -> None:
+    service = journey.start(
+        audited("INSERT INTO log VALUES (TG_OP, NEW.id, NEW.status); -- not NEW.*"), STANDARD
+    )
+    service.up("enforce")
+    query(service.dsn, "UPDATE things SET status = 'closed'")
+    query(service.dsn, "UPDATE thing SET status = 'OPEN'")
+
+
+FUNCTIONS = """
+    CREATE FUNCTION label(things) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.status';
+    CREATE FUNCTION all_things() RETURNS SETOF things LANGUAGE sql STABLE AS 'TABLE public.things';
+"""
+
+
+@pytest.mark.parametrize("standard", [STANDARD, '[table.things]\nname = "thing"\n'])
+def test_functions_of_rows_need_a_window_as_generate_and_check_say(
+    journey: Journey, standard: str
+) -> None:
+    service = journey.start(things(then=FUNCTIONS), standard)
+    assert not list((journey.folder / "online").glob("*"))
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        report = check(connection, load_standard(journey.folder / "standard.toml"))
+    assert [f"{f.object} {f.problem}" for f in report.stops] == []
+    told = {f.object for f in report.findings if "takes or gives whole rows" in f.problem}
+    assert told == {"function public.label(public.things)", "function public.all_things()"}
+    service.up("window")
+    service.down("window")
+    assert len(query(service.dsn, "SELECT things.label FROM things")) == 3
+
+
+def test_a_column_of_rows_is_refused(journey: Journey) -> None:
+    schema = things(then="CREATE TABLE kept (n integer, t things);")
+    journey.stopped(schema, STANDARD, "public.kept.t holds whole rows of public.things")
+
+
+def test_what_takes_all_columns_in_its_text_is_told(journey: Journey) -> None:
+    service = journey.start(
+        things(
+            then="CREATE FUNCTION copy_things() RETURNS void LANGUAGE plpgsql AS"
+            " 'BEGIN CREATE TEMP TABLE c AS SELECT * FROM things; END';"
+        ),
+        STANDARD,
+    )
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        findings = check(connection, load_standard(journey.folder / "standard.toml")).findings
+    told = [f.problem for f in findings if f.object.endswith("copy_things()")]
+    assert any(p.startswith("takes all columns of a table (SELECT *)") for p in told), told
+
+
+def test_a_parent_that_only_gets_another_name_goes(journey: Journey) -> None:
+    schema = things(then="CREATE TABLE more (n integer) INHERITS (things);")
+    service = journey.start(schema, '[table.things]\nname = "thing"\n')
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        assert not check(connection, load_standard(journey.folder / "standard.toml")).stops
+    service.up("contract")
+    service.down("online")
