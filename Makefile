@@ -33,7 +33,7 @@ help: ## show this list
 	    while IFS='|' read -r name text; do printf 'make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(STAMP) ## see a live service brought to the standard and back, in a minute (KEEP=1 keeps it)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" trueup demo $(if $(KEEP),--keep)
+	@$(BIN)/trueup demo $(if $(KEEP),--keep)
 
 test: $(STAMP) ## run all tests, against real servers (TESTS=path for a part, WORKERS=n)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(TESTS)

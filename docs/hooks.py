@@ -1,4 +1,4 @@
-"""What mkdocs does not do by itself: links out of docs/, and the help of the command line."""
+"""What mkdocs does not do itself: links out of docs/, help of the command line, no network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from posixpath import dirname, join, normpath
 from typing import Any
 
 import click
+from mkdocs.exceptions import PluginError
 
 from runner.cli import cli
 
 _LINK = re.compile(r"(?<=\]\()(\.\./[^)\s]+)(?=\))")
 _WIDTH = 72
+_LOADED = re.compile(r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+stylesheet[^>]+https?:")
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
@@ -24,6 +26,13 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
         return f"{config.repo_url}/blob/main/{path}"
 
     return _LINK.sub(absolute, markdown).replace("<!-- verbs -->", _verbs())
+
+
+def on_post_page(output: str, *, page: Any, config: Any) -> str:
+    """Refuse a page that loads something from elsewhere when it is read."""
+    if found := _LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} needs the network: {found[0]}")
+    return output
 
 
 def _verbs() -> str:

@@ -13,10 +13,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner.config import DSN_VARIABLES
 from runner.errors import UsageError
 
+_TEXT = {"type": "string", "minLength": 1}
+_KEYS = {
+    "name": {**_TEXT, "description": "what the database is called in the report"},
+    "dsn": {**_TEXT, "description": "where it is"},
+    "dsn_variable": {**_TEXT, "description": "the environment variable that holds the DSN"},
+    "canary": {"type": "boolean", "default": False, "description": "done before the others"},
+}
 UNDER_WAY = 6  # verify: nothing is wrong, and a phase is left
 
 
@@ -101,11 +109,46 @@ def read_fleet(path: Path) -> list[Member]:
     return members
 
 
+def schema() -> dict[str, Any]:
+    """The JSON schema of a fleet file, for editors that complete and check it."""
+    database = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": _KEYS,
+        "required": ["name"],
+        "oneOf": [{"required": ["dsn"]}, {"required": ["dsn_variable"]}],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "trueup: fleet.toml",
+        "description": "The databases that --fleet runs a verb on.",
+        "type": "object",
+        "required": ["database"],
+        "properties": {"database": {"type": "array", "minItems": 1, "items": database}},
+    }
+
+
+def share_of(members: Sequence[Member], shard: str) -> list[Member]:
+    """The databases that one of several runners takes; together they take each of them once.
+
+    Args:
+        members: all of a fleet, in the order of its file.
+        shard: `3/16` for the third of sixteen.
+
+    Raises:
+        UsageError: it is none.
+    """
+    number, _, of = shard.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"--shard {shard}: no share", hint="write it as 1/16 to 16/16")
+    return list(members[int(number) - 1 :: int(of)])
+
+
 def _member(path: Path, number: int, entry: object) -> Member:
     where = f"fleet file {path}, database {number}"
     if not isinstance(entry, dict):
         raise UsageError(f"{where} is no table", hint="write [[database]] above it")
-    if unknown := sorted(entry.keys() - {"name", "dsn", "dsn_variable", "canary"}):
+    if unknown := sorted(entry.keys() - _KEYS.keys()):
         raise UsageError(f"{where}: unknown key {', '.join(unknown)}")
     name, dsn, canary = entry.get("name"), entry.get("dsn"), entry.get("canary", False)
     if not isinstance(name, str) or not name:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.config import resolve_sources
 from runner.execute.engine import Settings, apply
+from runner.execute.gate import removed_by
 from runner.ledger.files import read_migrations
 from runner.postgres.embedded import FAST, start_server
 
@@ -30,4 +31,6 @@ def migrate(dsn: str, service: str | Path, to: str) -> None:
     strategy = "window" if to == "window" else "online"
     sources = resolve_sources((), str(service), {}, strategy)
     migrations = read_migrations(sources.folders, on_request=sources.on_request)
-    apply(dsn, migrations, to=to, settings=Settings(waiting_period="0"))
+    unused = removed_by(m.text for m in migrations) if to == "contract" else []
+    settings = Settings(waiting_period="0", force=tuple(unused))
+    apply(dsn, migrations, to=to, settings=settings)

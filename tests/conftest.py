@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 from support.databases import DatabaseFactory
+from support.outlook import Outlook
 
 from pyorm.testing import Load, Server
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
@@ -28,6 +29,11 @@ UNIT = Path(__file__).parent / "unit"
 settings.register_profile("same", derandomize=True)
 if "EXAMPLES" not in os.environ:
     settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Outlook(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -110,7 +110,7 @@ def verify(
         dsn, migrations = places.locate(strategy=strategy, **where)
         found = find_drift(dsn, migrations, schema=config.ledger_schema(dsn), server=scratch)
         if as_json:
-            print_json([asdict(difference) for difference in found])
+            print_json({"differences": [asdict(difference) for difference in found]})
         else:
             click.echo(describe_drift(found))
         if found:

@@ -15,7 +15,8 @@ from runner.errors import UsageError
 
 @cli.command()
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration to plan.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
+@options("unit", "all", "rehearsal")
+@options("dsn", "config", "service", "sources", "strategy", "layout", "json")
 @click.option(
     "--format",
     "form",
@@ -24,7 +25,15 @@ from runner.errors import UsageError
     show_default=True,
     help="markdown: for a pull request.",
 )
-def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **where: Any) -> None:
+def plan(
+    to: str | None,
+    unit: str | None,
+    everything: bool,
+    rehearsal: Path | None,
+    as_json: bool,
+    form: str,
+    **where: Any,
+) -> None:
     """Tell what apply will do, in order: files, locks, times, the way back, who is in the way.
 
     Locks and times come from the rehearsal of these very files; where there was none, the headers
@@ -42,12 +51,12 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
 
     dsn, migrations, _ = places.locate_for_review(**where)
     found = make_plan(dsn, migrations, to=to, unit=unit, rehearsal=rehearsal)
-    if form == "json":
+    if as_json or form == "json":
         print_json(plan_show.as_json(found))
     elif form == "markdown":
         click.echo(plan_show.as_markdown(found), nl=False)
     else:
-        plan_show.print_plan(found, Console())
+        plan_show.print_plan(found, Console(), everything=everything)
 
 
 @cli.command()
@@ -59,9 +68,15 @@ def plan(to: str | None, unit: str | None, rehearsal: Path | None, form: str, **
     help="The file to write.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read the data as `trueup check` does.")
-@options("unit", "rehearsal", "dsn", "config", "service", "sources", "strategy", "layout")
+@options("unit", "rehearsal")
+@options("dsn", "config", "service", "sources", "strategy", "layout", "json")
 def report(
-    output: Path, no_check: bool, unit: str | None, rehearsal: Path | None, **where: Any
+    output: Path,
+    no_check: bool,
+    unit: str | None,
+    rehearsal: Path | None,
+    as_json: bool,
+    **where: Any,
 ) -> None:
     """Write one HTML file that shows the whole migration to those who approve it.
 
@@ -85,7 +100,10 @@ def report(
         with_check=not no_check,
         output=output,
     )
-    click.echo(f"wrote {output}")
+    if as_json:
+        print_json({"wrote": str(output)})
+    else:
+        click.echo(f"wrote {output}")
 
 
 @cli.command()
@@ -116,7 +134,7 @@ def report(
     default=Path(),
     help="The folder for the files; else this one.",
 )
-@options("sign_key", "dsn", "config", "service", "sources", "strategy", "layout")
+@options("sign_key", "dsn", "config", "service", "sources", "strategy", "layout", "json")
 def review(
     rows: int,
     made_up_rows: bool,
@@ -126,6 +144,7 @@ def review(
     since: str | None,
     output: Path,
     sign_key: Path | None,
+    as_json: bool,
     **where: Any,
 ) -> None:
     """Lint, rehearse, plan and report in one go: what a pull request needs.
@@ -149,7 +168,10 @@ def review(
     if since is not None:
         before = base_before(migrations, since)
         if before is None:
-            click.echo(f"nothing to review: no migration was changed after {since}")
+            if as_json:
+                print_json({"passed": True, "wrote": []})
+            else:
+                click.echo(f"nothing to review: no migration was changed after {since}")
             return
         base = before
     options = Options(
@@ -166,7 +188,10 @@ def review(
             listener=status.update,
             key=key,
         )
-    click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
+    if as_json:
+        print_json({"passed": passed, "wrote": pull_request.written(output)})
+    else:
+        click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
         sys.exit(1)
 

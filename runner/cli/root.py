@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from inspect import cleandoc
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +18,13 @@ from runner.errors import UsageError
 if TYPE_CHECKING:
     from runner.fleet import Result
 
+
+# What the help of a verb only names.
+SHARED_BY_ALL = (
+    *("dsn", "service", "sources", "config_path", "strategy", "fleet", "parallel", "shard"),
+    *("accept", "deadline", "as_json", "log_format", "quiet", "metrics"),
+)
+JSON_VERSION = 1  # of what --json prints; a field that is added does not change it
 
 EXIT_CODES = """\b
 Exit codes:
@@ -30,13 +39,70 @@ Exit codes:
 """
 
 
+# The verbs by what a person wants to do.
+TASKS = {
+    "Set up": ("propose", "generate", "baseline", "grants", "schema"),
+    "Run": ("apply", "rollback", "repair"),
+    "Look": ("check", "status", "verify", "demo"),
+    "Review": ("lint", "lsp", "plan", "rehearse", "report", "review"),
+}
+_EXAMPLE = "\b\nExample:\n"
+
+
+class _Verb(click.Command):
+    """A verb whose help fits a screen: examples first, and what all verbs have by name alone."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        text, _, example = cleandoc(self.help or "").partition(_EXAMPLE)
+        self.format_usage(ctx, formatter)
+        if example:
+            formatter.write_paragraph()
+            formatter.write(f"Example:\n{indent(cleandoc(example), '  ')}\n")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text.strip())
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        shared = [p for p in options if p.name in SHARED_BY_ALL]
+        rows = [r for p in options if p not in shared if (r := p.get_help_record(ctx))]
+        if rows:
+            with formatter.section("Options"):
+                formatter.write_dl(rows, col_max=26)
+        if shared:
+            formatter.write_paragraph()
+            names = " ".join(p.opts[0] for p in shared)
+            formatter.write_text(f"And {names}: `trueup --help` explains them.")
+
+
 class _Group(click.Group):
+    command_class = _Verb
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs, each with all of its first sentence; click would cut it."""
-        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """List the verbs by task, and the options that most of them have."""
+        for task, names in TASKS.items():
+            with formatter.section(task):
+                verbs = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl(
+                    [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb],
+                    col_max=12,
+                )
+        with formatter.section("Options of most verbs"):
+            formatter.write_dl([*_shared_options(ctx)], col_max=26)
+
+
+def _shared_options(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    """The options that SHARED_BY_ALL names, with their help, as any verb has them."""
+
+    @on_fleet
+    @options("dsn", "service", "sources", "config", "strategy", "accept", "deadline")
+    @options("json", "log", "quiet", "metrics")
+    def verb() -> None:
+        """Nothing."""
+
+    known = {option.name: option for option in click.command()(verb).params}
+    for name in SHARED_BY_ALL:
+        record = known[name].get_help_record(ctx)
+        if record is not None:
+            yield record
 
 
 @click.group(
@@ -103,11 +169,21 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         show_default=True,
         help="How the run is reported on standard error.",
     ),
+    "quiet": click.option(
+        "--quiet", "-q", is_flag=True, help="Report nothing on standard error but an error."
+    ),
+    "metrics": click.option(
+        "--metrics",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Keep a file of OpenMetrics text, for Prometheus: how it stands, how the run goes.",
+    ),
     "accept": click.option(
         "--accept",
         multiple=True,
         type=click.Choice(["edited", "deleted", "out-of-order"]),
-        help="Go on although files were edited, deleted or come out of order since.",
+        metavar="WHAT",
+        help="Go on although files are `edited`, `deleted` or `out-of-order` since.",
     ),
     "standard": click.option(
         "--standard",
@@ -162,6 +238,7 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--fleet",
+        metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Do so on every database that a TOML file names, canaries first.",
     )
@@ -169,28 +246,41 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         "-j",
         "parallel",
         type=click.IntRange(1, 64),
+        metavar="N",
         default=8,
         show_default=True,
         help="How many databases of a fleet at a time.",
     )
+    @click.option(
+        "--shard",
+        metavar="N/OF",
+        help="Only the databases of this share: 3/16 for the third of sixteen runners.",
+    )
     @wraps(verb)
-    def either(fleet: Path | None, parallel: int, **values: Any) -> None:
+    def either(fleet: Path | None, parallel: int, shard: str | None, **values: Any) -> None:
+        if fleet is None and shard is not None:
+            raise UsageError("--shard is a share of a fleet", hint="add --fleet FILE")
         if fleet is None:
             verb(**values)
-        else:
-            _on_each(fleet, parallel, as_json=values["as_json"])
+            return
+        for one in ("watch", "metrics"):
+            if values.get(one):
+                raise UsageError(f"--{one} and --fleet exclude each other")
+        _on_each(fleet, parallel, shard, as_json=values["as_json"])
 
     return either
 
 
-def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
+def _on_each(path: Path, parallel: int, shard: str | None, *, as_json: bool) -> None:
     """Give the command's own options to one run for each database of a fleet."""
     from dataclasses import asdict
 
-    from runner.fleet import describe, read_fleet, run_fleet, sum_up
+    from runner.fleet import describe, read_fleet, run_fleet, share_of, sum_up
 
     members = read_fleet(path)
-    width = max(len(member.name) for member in members)
+    if shard is not None:
+        members = share_of(members, shard)
+    width = max((len(member.name) for member in members), default=0)
 
     def show(result: Result) -> None:
         if not as_json:
@@ -199,7 +289,7 @@ def _on_each(path: Path, parallel: int, *, as_json: bool) -> None:
     results = run_fleet(members, _arguments(), parallel=parallel, report=show)
     line, code = sum_up(results)
     if as_json:
-        print_json([asdict(result) for result in results])
+        print_json({"databases": [asdict(result) for result in results]})
     else:
         click.echo(line)
     if code:
@@ -212,7 +302,7 @@ def _arguments() -> list[str]:
     arguments = [context.command.name or ""]
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
-        if option.name in ("fleet", "parallel", "as_json", "log_format"):
+        if option.name in ("fleet", "parallel", "shard", "as_json", "log_format"):
             continue
         if source is not click.core.ParameterSource.COMMANDLINE:
             continue
@@ -228,8 +318,9 @@ def _arguments() -> list[str]:
     return arguments
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
+def print_json(value: Mapping[str, object]) -> None:
+    """Print a result as JSON, with the version of its form."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    told = {"version": JSON_VERSION, **value}
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))

@@ -72,7 +72,8 @@ if TYPE_CHECKING:
     " clients are active, as long as they need not to feel it.",
 )
 @options("unit", "standby", "sign_key")
-@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
+@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
+@options("json", "log", "quiet", "metrics")
 def apply(
     to: str | None,
     unit: str | None,
@@ -90,6 +91,8 @@ def apply(
     deadline: float,
     as_json: bool,
     log_format: str,
+    quiet: bool,
+    metrics: Path | None,
     **where: Any,
 ) -> None:
     """Apply the migrations that are not applied yet.
@@ -107,7 +110,7 @@ def apply(
       trueup apply --service model_orchestration --to switch
       trueup apply --service model_orchestration --to contract --waiting-period 24h
       trueup apply --service model_orchestration --to enforce --unit provider_quota
-      trueup apply --service model_orchestration --to enforce --fleet fleet.toml -j 8
+      trueup apply --service model_orchestration --to enforce --fleet fleet.toml --shard 3/16
     """
     from runner.execute import engine, listeners
 
@@ -145,11 +148,11 @@ def apply(
 
         trials = dry_run(dsn, migrations, to=to, unit=unit, settings=settings)
         if as_json:
-            print_json([asdict(trial) for trial in trials])
+            print_json({"trials": [asdict(trial) for trial in trials]})
         else:
             click.echo(describe_trials(trials))
         return
-    listener = listeners.default_listener(log_format)
+    listener = listeners.default_listener(log_format, quiet=quiet, metrics=metrics)
     outcome = engine.apply(dsn, migrations, to=to, unit=unit, settings=settings, listener=listener)
     if as_json:
         print_json(asdict(outcome))
@@ -164,7 +167,8 @@ def apply(
 @click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
 @click.option("--all", "everything", is_flag=True, help="All but the baseline.")
 @options("unit")
-@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline", "json", "log")
+@options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
+@options("json", "log", "quiet", "metrics")
 def rollback(
     to: str | None,
     unit: str | None,
@@ -173,6 +177,8 @@ def rollback(
     deadline: float,
     as_json: bool,
     log_format: str,
+    quiet: bool,
+    metrics: Path | None,
     **where: Any,
 ) -> None:
     """Roll back the newest applied migration, or all after --to.
@@ -202,7 +208,7 @@ def rollback(
             schema=config.ledger_schema(dsn),
             accept=frozenset(accept),
         ),
-        listener=listeners.default_listener(log_format),
+        listener=listeners.default_listener(log_format, quiet=quiet, metrics=metrics),
     )
     if as_json:
         print_json(asdict(outcome))
@@ -256,7 +262,7 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
     dsn, migrations = places.locate(**where)
     found = role_needs(dsn, migrations, role, schema=config.ledger_schema(dsn))
     if as_json:
-        print_json([asdict(need) for need in found])
+        print_json({"needs": [asdict(need) for need in found]})
     else:
         for need in found:
             click.echo(need)
@@ -265,8 +271,8 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
 @cli.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
-@options("dsn", "config", "service", "sources", "strategy", "deadline")
-def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> None:
+@options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
+def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **where: Any) -> None:
     """Record named migrations as their files are now, after showing what changed.
 
     For files that were edited, renamed or deleted on purpose, and for those that plain yoyo
@@ -284,16 +290,20 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> No
 
     def confirmed(plan: list[Repair]) -> bool:
         for item in plan:
-            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}")
+            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}", err=as_json)
         if not yes and not sys.stdin.isatty():
             raise UsageError("nothing was recorded: nobody is there to ask", hint="give --yes")
-        return yes or click.confirm("record this?", default=False)
+        return yes or click.confirm("record this?", default=False, err=as_json)
 
     done = record_repairs(dsn, migrations, ids, settings=settings, confirmed=confirmed)
-    click.echo(f"recorded: {len(done)}")
+    if as_json:
+        print_json({"recorded": [item.finding.migration for item in done]})
+    else:
+        click.echo(f"recorded: {len(done)}")
 
 
 @cli.command()
+@on_fleet
 @click.option("--watch", is_flag=True, help="Look again every second, until interrupted.")
 @click.option(
     "--waiting-period",
@@ -303,13 +313,15 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, **where: Any) -> No
     show_default=True,
     help="How long an old name must be unused before contract.",
 )
-@options("unit", "standby")
+@options("unit", "all", "standby", "metrics")
 @options("dsn", "config", "service", "sources", "strategy", "json")
 def status(
     watch: bool,
     waiting_period: float,
     unit: str | None,
+    everything: bool,
     standbys: tuple[str, ...],
+    metrics: Path | None,
     as_json: bool,
     **where: Any,
 ) -> None:
@@ -321,8 +333,10 @@ def status(
     Example:
       trueup status --service model_orchestration
       trueup status --service model_orchestration --watch
+      trueup status --service model_orchestration --metrics /var/lib/node_exporter/trueup.prom
     """
     from runner.execute import underway
+    from runner.execute.metrics import write_status
 
     dsn, migrations = places.locate(**where)
     for found in underway.look(
@@ -334,9 +348,11 @@ def status(
         every=1.0 if watch else None,
         standbys=standbys,
     ):
+        if metrics:
+            write_status(metrics, found)
         if as_json:
             print_json(asdict(found))
             continue
         if watch:
             click.clear()
-        click.echo(underway.describe(found))
+        click.echo(underway.describe(found, everything=everything))

@@ -32,6 +32,7 @@ from runner.cli.root import cli, print_json
 )
 @click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
 @click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def propose(
     service: str,
     dsn: str | None,
@@ -41,6 +42,7 @@ def propose(
     words: Path | None,
     no_scan: bool,
     output: Path | None,
+    as_json: bool,
 ) -> None:
     """Propose a standard.toml for SERVICE from its live database or from a dump.
 
@@ -73,11 +75,14 @@ def propose(
         proposed = source.propose_from_database(database, wishes, scan=not no_scan)
     for warning in proposed.warnings:
         click.echo(warning, err=True)
-    if output is None:
-        click.echo(proposed.text, nl=False)
-    else:
+    if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(proposed.text, encoding="utf-8")
+    if as_json:
+        print_json({"warnings": proposed.warnings, "standard": proposed.text})
+    elif output is None:
+        click.echo(proposed.text, nl=False)
+    else:
         click.echo(f"wrote {output}")
 
 
@@ -121,3 +126,25 @@ def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: b
         click.echo("\n".join(describe(written, dry=dry)))
     if dry and (written.added or written.differing or written.replaced or written.removed):
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Choice(["standard", "settings", "fleet"]))
+def schema(file: str) -> None:
+    """Print the JSON schema of standard.toml, trueup.toml or fleet.toml, for an editor.
+
+    FILE is standard, settings for trueup.toml, or fleet. Editors that know TOML schemas complete
+    and check the file; the documentation holds the same texts.
+
+    \b
+    Example:
+      trueup schema standard > standard.schema.json
+    """
+    import json
+
+    from runner import fleet
+    from runner.lint import settings
+    from runner.standard import schema as standard
+
+    found = {"standard": standard, "settings": settings, "fleet": fleet}[file].schema()
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -314,24 +314,24 @@ def _url(server: EmbeddedServer) -> str:
     return f"postgresql://{server.user}@/demo?host={host}{port}"
 
 
-def _commands(trueup: str) -> list[str]:
+def _commands() -> list[str]:
     """What to try on the server that was kept."""
+    trueup = "trueup" if which("trueup") else os.path.relpath(sys.argv[0])
     on = f"--service {SERVICE}"
     return [
         f"{trueup} status {on}  # what was applied",
-        f"{trueup} rollback {on} --to switch  # old names back",
-        f"{trueup} verify {on}  # how far from the standard",
+        f"{trueup} rollback {on} --to switch  # go back",
+        f"{trueup} verify {on}  # what differs now",
     ]
 
 
 def _next(dsn: str, server: EmbeddedServer) -> list[str]:
-    trueup = "trueup" if which("trueup") else os.path.relpath(sys.argv[0])
     return [
         "",
         "The server is still there. Three commands to try on it:",
         "",
         f"export TRUEUP_DSN={shlex.quote(dsn)}",
-        *_commands(trueup),
+        *_commands(),
         "",
         *server.keep_instructions(),
     ]
@@ -339,12 +339,7 @@ def _next(dsn: str, server: EmbeddedServer) -> list[str]:
 
 def _once_more() -> list[str]:
     again = "make demo KEEP=1" if os.environ.get("MAKELEVEL") else "trueup demo --keep"
-    return [
-        "",
-        f"{again} keeps the server, for you to try on it:",
-        "",
-        *_commands("trueup"),
-    ]
+    return ["", f"{again} keeps the server, for you to try on it:", "", *_commands()]
 
 
 def run_demo(*, rows: int, keep: bool, as_json: bool, pause: float = _PAUSE) -> bool:
@@ -365,5 +360,5 @@ def run_demo(*, rows: int, keep: bool, as_json: bool, pause: float = _PAUSE) -> 
     with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
         result = Demo(rows, pause=pause, quiet=as_json).run(Path(folder), keep=keep)
     if as_json:
-        print(json.dumps(tables.summary(result), indent=2))
+        print(json.dumps({"version": 1, **tables.summary(result)}, indent=2))
     return result.failed == 0 and not result.distances and result.counted == result.acknowledged

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.catalog import Catalog, Difference, diff, read_catalog
 from runner.execute.engine import Settings, apply
+from runner.execute.gate import removed_by
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_database
@@ -90,7 +91,8 @@ def _catalog_of_files(dsn: str, migrations: Sequence[Migration], server: str | N
     with scratch_database(server or dsn, _HINT) as scratch:
         if migrations:
             last = migrations[-1]
-            apply(scratch, migrations, to=last.id, settings=Settings(waiting_period="0"))
+            unused = tuple(removed_by(m.text for m in migrations))
+            apply(scratch, migrations, to=last.id, settings=Settings(force=unused))
         return _catalog_of_database(scratch)
 
 

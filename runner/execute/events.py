@@ -225,3 +225,8 @@ Listener = Callable[[Event], None]
 
 def ignore(_event: Event) -> None:
     """A listener that does nothing."""
+
+
+def percent(share: float) -> str:
+    """A share in words; 100% only when nothing is left."""
+    return "100%" if share >= 1 else f"{min(share, 0.99):.0%}"

@@ -6,6 +6,7 @@ its start before and of its end after, so that the next run knows which of the t
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from runner.ledger.scanner import Statement
 
 Operation = Literal["APPLY", "ROLLBACK"]
+_THERE_ALREADY = ("42P06", "42P07", "42701", "42710", "42723")
+_SKIPPED = re.compile(r"does not exist, skipping$")
 
 HOLDER_POLL = 0.1  # seconds between two looks at who holds a table
 LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
@@ -355,6 +358,12 @@ class Executor:
             raise self._interrupted(job) from None
 
     def _notice(self, diagnostic: Diagnostic) -> None:
+        # That something is there already, or gone, is what IF [NOT] EXISTS asked for.
+        if diagnostic.severity_nonlocalized == "NOTICE" and (
+            diagnostic.sqlstate in _THERE_ALREADY
+            or _SKIPPED.search(diagnostic.message_primary or "")
+        ):
+            return
         parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
         message = "\n".join(part for part in parts if part)
         self._notices.append(Noticed(self._migration, diagnostic.severity or "NOTICE", message))

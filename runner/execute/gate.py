@@ -6,21 +6,31 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from psycopg import DataError
+from psycopg import DataError, Error
 
 from runner.errors import StillUsedError, UsageError
 from runner.execute.old_names import open_standbys, read_again, read_old_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence, Set
+    from collections.abc import Collection, Iterable, Sequence, Set
 
     from psycopg import Connection
 
-    from runner.execute.old_names import OldName
+    from runner.execute.old_names import OldName, Standby
     from runner.ledger.files import Migration
 
 _GATE = re.compile(r"\bCALL\s+trueup\.require_unused\('((?:[^']|'')+)'\)")
 _SEE = "see who uses it: `trueup status`"
+
+
+def removed_by(texts: Iterable[str]) -> list[str]:
+    """The old names that files remove once they are unused; to --force where nobody can use them.
+
+    Args:
+        texts: of the files.
+    """
+    found = {name.replace("''", "'") for text in texts for name in _GATE.findall(text)}
+    return sorted(found)
 
 
 def require_unused(
@@ -46,7 +56,7 @@ def require_unused(
         StillUsedError: a name that may be in use was not typed.
         ConnectionFailedError: a standby cannot be reached.
     """
-    gated = {m.id: [n.replace("''", "'") for n in _GATE.findall(m.text)] for m in migrations}
+    gated = {m.id: removed_by([m.text]) for m in migrations}
     removed = {name for names in gated.values() for name in names}
     for name in sorted(set(forced) - removed):
         raise UsageError(
@@ -75,9 +85,9 @@ def require_unused(
         ]
         if not used:
             return
-        begun = [n.name for n in used if read and _wants_reading(n)]
-        for name in begun:
-            read_again(connection, name, asked)
+        begun = [
+            n.name for n in used if read and _wants_reading(n) and _begin(connection, n.name, asked)
+        ]
     raise StillUsedError(
         "\n".join(_refusal(n, n.name in begun, bool(forced)) for n in used),
         hint=f"{_SEE}; --waiting-period sets how long a name must be unused, now {said};"
@@ -115,6 +125,14 @@ def _require_switched(gated: dict[str, list[str]], unknown: Set[str], period: st
             hint="run `trueup apply --to switch` first, and --to contract when `trueup status`"
             " says that it is allowed; --waiting-period sets how long",
         )
+
+
+def _begin(connection: Connection, name: str, standbys: Sequence[Standby]) -> bool:
+    """Whether the counters could be read: what stands in the way, the witnesses have said."""
+    try:
+        return read_again(connection, name, standbys)
+    except Error:
+        return False
 
 
 def _wants_reading(name: OldName) -> bool:

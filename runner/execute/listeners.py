@@ -26,10 +26,13 @@ from runner.execute.events import (
     RunDone,
     RunStarted,
     TableHeld,
+    percent,
 )
+from runner.execute.metrics import metrics_listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import TextIO
 
     from rich.progress import Progress as Bars
@@ -67,7 +70,8 @@ def describe(event: Event) -> str:
             return f"waiting for the migration lock, held by {event.holder}"
         case FileStarted():
             place = f"[{event.index}/{event.total}]"
-            return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}"
+            title = f": {event.title}" if event.title else ""
+            return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}{title}"
         case AttemptFailed():
             line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
@@ -84,7 +88,7 @@ def describe(event: Event) -> str:
         case Progress():
             left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
             return (
-                f"    {event.table}: {event.share:.0%}, {event.rows:,} rows,"
+                f"    {event.table}: {percent(event.share)}, {event.rows:,} rows,"
                 f" {event.rows_per_second:,.0f} rows/s{left}"
             )
         case FileDone():
@@ -172,6 +176,26 @@ def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
     return listen
 
 
-def default_listener(log_format: str) -> Listener:
-    """The listener for standard error: text or json."""
-    return json_listener(sys.stderr) if log_format == "json" else text_listener(sys.stderr)
+def default_listener(
+    log_format: str, *, quiet: bool = False, metrics: Path | None = None
+) -> Listener:
+    """The listener of a verb that runs files.
+
+    Args:
+        log_format: text or json, on standard error.
+        quiet: tell nothing there.
+        metrics: a file to keep at how the run goes, as OpenMetrics text.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    heard: list[Listener] = [metrics_listener(metrics)] if metrics else []
+    if not quiet:
+        as_json = log_format == "json"
+        heard.append(json_listener(sys.stderr) if as_json else text_listener(sys.stderr))
+
+    def listen(event: Event) -> None:
+        for listener in heard:
+            listener(event)
+
+    return listen

@@ -6,11 +6,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psycopg import errors
+from psycopg import Error, errors
 from psycopg.types.json import Jsonb
 
 from runner.errors import UsageError
 from runner.postgres.connect import OURS, connect
+from runner.quoting import Name, quote_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # A view of the service that reads a marker.
 _NAMES = """
-    SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, v.relname)
+    SELECT DISTINCT n.nspname, v.relname
     FROM pg_catalog.pg_class m
     JOIN pg_catalog.pg_depend d
         ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = m.oid
@@ -29,7 +30,7 @@ _NAMES = """
     JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
     JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
     WHERE m.relnamespace = pg_catalog.to_regnamespace('trueup') AND m.relkind = 'm'
-    ORDER BY 1
+    ORDER BY 1, 2
 """
 _USERS = """
     SELECT pg_catalog.format('%%s (%%s), sessions: %%s',
@@ -150,7 +151,7 @@ def _identity(connection: Connection) -> tuple[Any, ...]:
 
 def old_names(connection: Connection) -> list[str]:
     """The views that keep old names alive, quoted where they must be."""
-    return [name for (name,) in connection.execute(_NAMES).fetchall()]
+    return [quote_name(Name(*row)) for row in connection.execute(_NAMES).fetchall()]
 
 
 def read_old_names(
@@ -170,18 +171,26 @@ def read_old_names(
     return [_read(connection, name, waiting_period, standbys) for name in old_names(connection)]
 
 
-def read_again(connection: Connection, name: str, standbys: Sequence[Standby] = ()) -> None:
+def read_again(connection: Connection, name: str, standbys: Sequence[Standby] = ()) -> bool:
     """Read the counters of an old name: its waiting period begins anew.
 
     Args:
         connection: to the database, of a role that owns the readings.
         name: the compat view.
         standbys: whose counters are read, too.
+
+    Returns:
+        Whether there is a reading now: none while uses are not counted.
     """
     connection.execute("CALL trueup.read_odometer(%s)", [name])
     for standby in standbys:
         shows = Jsonb(_show(standby.connection, name, counting=True))
         connection.execute("CALL trueup.read_odometer(%s, %s, %s)", [name, shows, standby.address])
+    row = connection.execute(
+        "SELECT count(*) FROM trueup.odometer WHERE compat_view = %s AND server = ANY (%s)",
+        [_show(connection, name)["name"], ["", *(standby.address for standby in standbys)]],
+    ).fetchone()
+    return row == (1 + len(standbys),)
 
 
 def describe_old_name(name: OldName) -> list[str]:
@@ -209,13 +218,11 @@ def _read(
     try:
         shows = _show(connection, name)
         witnesses += _ask(connection, name, shows, "")
-        queries, last_use = _counted(connection, name, shows)
+        queries, last_use = _counted(connection, shows)
         for standby in standbys:
-            there = _show(standby.connection, name)
-            witnesses += _ask(connection, name, there, standby.address)
+            witnesses += _ask_standby(connection, name, standby)
     except _DEAF as error:
-        why = error.diag.message_primary or str(error)
-        witnesses.append(Witness("counter", False, True, None, why))
+        witnesses.append(_deaf("counter", error))
     dates = [w.unused_since for w in witnesses if w.unused_since]
     since = max(dates) if dates and not any(w.objects for w in witnesses) else None
     return OldName(
@@ -227,6 +234,20 @@ def _read(
         tuple(user for (user,) in connection.execute(_USERS, [name]).fetchall()),
         tuple(witnesses),
     )
+
+
+def _ask_standby(connection: Connection, name: str, standby: Standby) -> list[Witness]:
+    try:
+        shows = _show(standby.connection, name)
+    except Error as error:  # it may be behind, cancel the query, or be gone
+        return [_deaf(f"standby {standby.address}, counter", error)]
+    return _ask(connection, name, shows, standby.address)
+
+
+def _deaf(witness: str, error: Error) -> Witness:
+    """The counter must be heard: the name may be in use."""
+    why = error.diag.message_primary or str(error)
+    return Witness(witness, heard=False, objects=True, unused_since=None, says=why)
 
 
 def _show(connection: Connection, name: str, *, counting: bool = False) -> dict[str, Any]:
@@ -246,16 +267,14 @@ def _ask(connection: Connection, name: str, shows: dict[str, Any], server: str) 
     return [Witness(f"standby {server}, {w}", *rest) for w, *rest in rows if w != "definitions"]
 
 
-def _counted(
-    connection: Connection, name: str, shows: dict[str, Any]
-) -> tuple[int, datetime | None]:
+def _counted(connection: Connection, shows: dict[str, Any]) -> tuple[int, datetime | None]:
     """How many queries since the counter was read, or since it began, and when the last was."""
     row = connection.execute(
         """
         SELECT %(now)s - coalesce(sum(o.queries), 0)::bigint, %(last)s::timestamptz
         FROM trueup.odometer o WHERE o.compat_view = %(name)s AND o.server = ''
         """,
-        {"now": shows["queries"], "last": shows["last_use"], "name": name},
+        {"now": shows["queries"], "last": shows["last_use"], "name": shows["name"]},
     ).fetchone()
     assert row is not None
     queries, last_use = row

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psycopg import errors
 from psycopg.rows import class_row
 
+from runner import screen
+from runner.execute.events import percent
 from runner.execute.old_names import (
     OldName,
     describe_old_name,
@@ -16,7 +19,7 @@ from runner.execute.old_names import (
     read_old_names,
 )
 from runner.ledger.records import read_ledger
-from runner.ledger.status import describe_status, read_status
+from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import OURS, connect
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
     from runner.ledger.files import Migration
     from runner.ledger.status import MigrationStatus
+
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,10 @@ def look(
         while True:
             ledger = read_ledger(connection, schema=schema)
             lines = read_status(connection, migrations, ledger)
-            backfills = read_backfills(connection)
+            backfills = [
+                replace(b, share=1.0) if b.file in ledger.applied else b
+                for b in read_backfills(connection)
+            ]
             old_names = read_old_names(connection, waiting_period, asked)
             if within is not None:
                 lines = [x for x in lines if x.migration in within.files | within.shared]
@@ -132,14 +140,62 @@ def look(
             time.sleep(every)
 
 
-def describe(underway: Underway) -> str:
-    """All of it as lines of text."""
+def describe(underway: Underway, *, everything: bool = False) -> str:
+    """Where it stands, as lines of text: all of it where it fits a screen or is asked for."""
     lines = describe_status(underway.migrations)
     lines += map(str, underway.units)
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
-    return "\n".join(lines)
+    if not everything and len(lines) > screen.LINES:
+        lines = _in_short(underway)
+    return "\n".join([*lines, sum_up(underway)])
+
+
+def sum_up(underway: Underway) -> str:
+    """Where it stands in one line: the last of what status prints, and a fleet's."""
+    left = [s.migration for s in underway.migrations if s.standing == "unfinished"]
+    if left:
+        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run goes on with it"
+    stands = Counter((unit.done or "nothing", unit.next) for unit in underway.units)
+    if not stands:
+        applied = sum(s.standing == "applied" for s in underway.migrations)
+        return f"applied: {applied} of {len(underway.migrations)} files"
+    many = len(stands) > 1
+    return "; ".join(
+        f"{f'{count} of {stands.total()} units: ' if many else ''}{done} is done"
+        f"{f', next: {following}' if following else ''}"
+        for (done, following), count in stands.items()
+    )
+
+
+def _in_short(underway: Underway) -> list[str]:
+    """What matters: what is to be looked at, what goes on now, and what comes next."""
+    lines = sum_up_status(underway.migrations)
+    stands: dict[tuple[str, str], list[str]] = {}
+    for unit in underway.units:
+        stands.setdefault((unit.done, unit.next), []).extend(unit.tables)
+    for (done, following), tables in list(stands.items())[:_SHOWN]:
+        lines.append(str(Stand(_some(tables), done, following)))
+    running = [b for b in underway.backfills if b.share < 1]
+    finished = [b for b in underway.backfills if b.share >= 1]
+    lines += [describe_backfill(b) for b in running[:_SHOWN]]
+    if left := screen.rest(_SHOWN, len(running)):
+        lines.append(left)
+    if finished:
+        rows = sum(b.rows_done for b in finished)
+        lines.append(f"backfills done: {len(finished)}, {rows:,} rows")
+    used = sorted(underway.old_names, key=lambda n: (n.allowed_from is not None, -n.queries))
+    for name in used[:_SHOWN]:
+        lines.append(describe_old_name(name)[0])
+    if left := screen.rest(_SHOWN, len(used)):
+        lines.append(left)
+    return lines
+
+
+def _some(tables: list[str]) -> tuple[str, ...]:
+    left = screen.rest(_SHOWN, len(tables))
+    return (*tables[:_SHOWN], *([left] if left else []))
 
 
 def read_backfills(connection: Connection) -> list[BackfillStatus]:
@@ -179,7 +235,7 @@ def describe_backfill(status: BackfillStatus) -> str:
     left = status.seconds_left
     coming = "" if status.share >= 1 or left is None else f", {left:.0f} s left"
     line = (
-        f"{status.file}: {status.share:.0%} of {status.table_name}, {status.rows_done:,} rows,"
+        f"{status.file}: {percent(status.share)} of {status.table_name}, {status.rows_done:,} rows,"
         f" {rate:,.0f} rows/s{coming}"
     )
     if status.dead_rows is None or status.growth is None or status.hot_share is None:

@@ -169,9 +169,18 @@ class Closure:
             can_be_tried=self._can_be_tried(key),
             rows_of=self._rows_of(o),
             groups_by=next((Name(*t) for t in d.groups_by if self._converts_key(Name(*t))), None),
+            words=self._words(key),
             old=wording.restated,
             new=new,
         )
+
+    def _words(self, key: _Key) -> dict[str, str]:
+        """The old values of the tables beneath that upper case does not make new ones of ASCII."""
+        enums = [c for t in self._tables(key) for c in self._columns[t] if c.check]
+        found = {old: new for c in enums for old, new in c.mapping.items()}
+        for c in enums:
+            found |= {v.lower(): v for v in c.values if not v.isascii()}
+        return found
 
     def _texts(self, o: _Object) -> list[str]:
         """All that is written of an object itself."""

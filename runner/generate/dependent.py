@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runner.catalog import Dependent, Function, Relation
@@ -36,6 +36,7 @@ class Standing:
             a view of a table has no key.
         rows_of: the table of which it takes whole rows, that is, whatever columns it has.
         groups_by: the table by whose converted primary key it groups.
+        words: old values that become others than they are in upper case.
         old: its definition in the words of the old contract.
         new: its definition in the words of the new one; raises StandardError when it cannot be
             told what it would mean.
@@ -51,6 +52,7 @@ class Standing:
     can_be_tried: bool
     rows_of: Name | None
     groups_by: Name | None
+    words: Mapping[str, str]
     old: Reword
     new: Reword
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.ledger.audit import audit
 from runner.ledger.concurrent_index import find_invalid_index
+from runner.screen import rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
 
-Standing = Literal["APPLIED", "PENDING", "ON_REQUEST", "UNFINISHED", "MISSING"]
+Standing = Literal["applied", "pending", "on request", "unfinished", "missing"]
+_ODD_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class MigrationStatus:
     Args:
         migration: id.
         phase: its phase, or empty.
-        standing: ON_REQUEST is pending too, but applied only when it is named; UNFINISHED was
-            begun, and the next run goes on with it; MISSING is applied and has no file.
-        applied_at: UTC in ISO format, empty when it is not applied.
+        standing: `on request` is pending too, but applied only when it is named; `unfinished` was
+            begun, and the next run goes on with it; `missing` is applied and has no file.
+        applied_at: with its zone, UTC; empty when it is not applied.
         by: role and host of the last run that trueup recorded, else empty.
         seconds: how long that run took, None when trueup did not run it.
         notes: what to look at: why it failed, what it left, how file and record differ.
@@ -75,13 +77,29 @@ def describe_status(statuses: Sequence[MigrationStatus]) -> list[str]:
     width = max((len(status.migration) for status in statuses), default=0)
     lines = []
     for status in statuses:
-        when = f"  {status.applied_at} UTC" if status.applied_at else ""
+        when = f"  {status.applied_at}" if status.applied_at else ""
         # Who rolled a file back did not apply it.
-        by = status.by if status.standing not in ("PENDING", "ON_REQUEST") else ""
-        line = f"{status.standing.lower():<10}  {status.migration:<{width}}{when}"
+        by = status.by if status.standing not in ("pending", "on request") else ""
+        line = f"{status.standing:<10}  {status.migration:<{width}}{when}"
         lines.append(f"{line}  {by}".rstrip())
         lines += [f"            {note}" for note in status.notes]
     return lines
+
+
+def sum_up_status(statuses: Sequence[MigrationStatus]) -> list[str]:
+    """How many migrations stand where, by phase; whole only those that want to be looked at."""
+    lines = []
+    if statuses:
+        words = {s.standing: 0 for s in statuses}
+        for status in statuses:
+            words[status.standing] += 1
+        lines.append("files: " + ", ".join(f"{count} {word}" for word, count in words.items()))
+    last = [s for s in statuses if s.standing == "applied"]
+    if last:
+        lines.append(f"last applied: {last[-1].migration}  {last[-1].applied_at}  {last[-1].by}")
+    odd = [s for s in statuses if s.notes or s.standing in ("unfinished", "missing")]
+    lines += describe_status(odd[:_ODD_SHOWN])
+    return [*lines, *([left] if (left := rest(_ODD_SHOWN, len(odd))) else [])]
 
 
 def _unfinished(connection: Connection, migration: Migration, ledger: Ledger) -> list[str]:
@@ -109,13 +127,13 @@ def _status(
     record = ledger.latest.get(id_)
     standing: Standing
     if missing:
-        standing = "MISSING"
+        standing = "missing"
     elif _is_unfinished(id_, ledger):
-        standing = "UNFINISHED"
+        standing = "unfinished"
     elif applied_at:
-        standing = "APPLIED"
+        standing = "applied"
     else:
-        standing = "ON_REQUEST" if on_request else "PENDING"
+        standing = "on request" if on_request else "pending"
     seconds = None
     if record is not None and record.finished_at is not None:
         seconds = round((record.finished_at - record.started_at).total_seconds(), 3)
@@ -123,7 +141,7 @@ def _status(
         id_,
         phase,
         standing,
-        applied_at.isoformat(sep=" ", timespec="seconds") if applied_at else "",
+        f"{applied_at:%Y-%m-%d %H:%M:%S} UTC" if applied_at else "",
         f"{record.database_user} on {record.host}" if record else "",
         seconds,
         tuple(notes),

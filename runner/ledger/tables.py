@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from psycopg import Connection, errors, sql
+from psycopg.rows import tuple_row
 
 from runner.errors import LedgerError
 
@@ -23,8 +26,9 @@ def create_tables(connection: Connection, schema: str) -> None:
         schema: the schema of yoyo's tables.
 
     Raises:
-        LedgerError: when the role may not create them.
+        LedgerError: when the role may not create them, or somebody else has a hand in the schema.
     """
+    require_own_schema(connection)
     yoyo = sql.SQL(_YOYO_TABLES).format(schema=sql.Identifier(schema), version=_YOYO_VERSION)
     try:
         with connection.transaction():
@@ -43,11 +47,124 @@ def create_tables(connection: Connection, schema: str) -> None:
                 if not _schema_exists(connection, "trueup"):
                     connection.execute("CREATE SCHEMA trueup")
                 connection.execute(_TRUEUP_TABLE)
+                _revoke_all(connection, "ledger")
     except errors.InsufficientPrivilege as error:
         raise LedgerError(
             f"the ledger's tables cannot be created: {error.diag.message_primary}",
             hint="`trueup grants` prints the SQL that gives a role what it needs",
         ) from None
+
+
+_STRANGERS = """
+SELECT coalesce(r.rolname, 'PUBLIC'), o.what
+FROM (
+    SELECT n.nspowner, 'owns the schema trueup' FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = 'trueup'
+    UNION ALL
+    SELECT acl.grantee, 'may create in the schema trueup'
+    FROM pg_catalog.pg_namespace AS n
+    CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS acl
+    WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+    UNION ALL
+    SELECT p.proowner, 'owns ' || p.oid::regprocedure FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = pg_catalog.to_regnamespace('trueup')
+    UNION ALL
+    SELECT c.relowner, 'owns ' || c.oid::regclass FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = pg_catalog.to_regnamespace('trueup')
+        AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+) AS o (role_id, what)
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = o.role_id
+JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
+WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+LIMIT 1
+"""
+
+
+def find_stranger(connection: Connection[Any]) -> str:
+    """Who could run code of their own through the schema trueup, with the rights of who migrates.
+
+    Args:
+        connection: to the database, as the role that migrates.
+
+    Returns:
+        The role and what it has; empty where the schema is not there or is in good hands: the
+        role's own, the database owner's or a superuser's.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_STRANGERS).fetchone()
+    return "" if row is None else f"{row[0]} {row[1]}"
+
+
+_PUBLISHED = """
+SELECT p.pubname, s.slot_name
+FROM pg_catalog.pg_publication AS p
+CROSS JOIN pg_catalog.pg_replication_slots AS s
+WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+LIMIT 1
+"""
+PUBLISHED_HINT = (
+    "publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the subscriber"
+    " ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one"
+)
+
+
+def find_published(connection: Connection[Any]) -> str:
+    """The publication that would send the tables of trueup to a subscriber, and to whom.
+
+    Args:
+        connection: to the database.
+
+    Returns:
+        What is wrong with it; empty where there is none. Without a subscriber it does no harm.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_PUBLISHED).fetchone()
+    if row is None:
+        return ""
+    return (
+        f"the publication {row[0]} is FOR ALL TABLES: the subscriber of {row[1]} would stop at the"
+        " tables of trueup, which it has not"
+    )
+
+
+def require_own_schema(connection: Connection) -> None:
+    """Refuse a schema trueup that somebody else has a hand in, or that a subscriber would meet.
+
+    Args:
+        connection: to the database, as the role that migrates.
+
+    Raises:
+        LedgerError: naming the role and what it has, or the publication.
+    """
+    if stranger := find_stranger(connection):
+        raise LedgerError(
+            f"{stranger}, and could run code of its own with the rights of this role",
+            hint=STRANGER_HINT,
+        )
+    if published := find_published(connection):
+        raise LedgerError(published, hint=PUBLISHED_HINT)
+
+
+STRANGER_HINT = (
+    "migrate as that role; if it has no business there, REVOKE CREATE ON SCHEMA trueup from it, or,"
+    " before anything is migrated: DROP SCHEMA trueup CASCADE"
+)
+
+
+def _revoke_all(connection: Connection, table: str) -> None:
+    """Take back what default privileges gave on a table: records are their owner's to write."""
+    for (grantee,) in connection.execute(
+        "SELECT DISTINCT r.rolname FROM pg_catalog.pg_class AS c"
+        " CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS acl"
+        " LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee"
+        " WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = %s"
+        " AND acl.grantee <> c.relowner",
+        [table],
+    ).fetchall():
+        who = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
+        connection.execute(
+            sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier("trueup", table), who)
+        )
 
 
 def _schema_exists(connection: Connection, schema: str) -> bool:

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
+from runner.ledger.tables import PUBLISHED_HINT, STRANGER_HINT, find_published, find_stranger
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_name
 from runner.standard.model import Standard
@@ -45,7 +46,11 @@ SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
         SELECT string_agg(p.gid, ', ') FROM pg_prepared_xacts AS p
         JOIN pg_locks AS l ON l.virtualtransaction = '-1/' || p.transaction
         WHERE l.relation = c.oid
-    ) AS prepared
+    ) AS prepared,
+    EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid = c.oid OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(c.oid) AS p)
+    ) AS subscribed
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
@@ -107,6 +112,29 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
             f"gives the role {role} no {words}, which renaming tables and building indexes need",
             hint=f"GRANT {words} ON SCHEMA {quoted} TO {quote_ident(role)};",
         )
+    if stranger := find_stranger(connection):
+        yield Finding(
+            Severity.STOPS,
+            "schema trueup",
+            f"is not in good hands: {stranger}, and could run code of its own with the rights of "
+            f"the role {role}",
+            hint=STRANGER_HINT[0].upper() + STRANGER_HINT[1:] + ".",
+        )
+    if published := find_published(connection):
+        yield Finding(
+            Severity.STOPS,
+            f"database {database}",
+            published,
+            hint=PUBLISHED_HINT[0].upper() + PUBLISHED_HINT[1:] + ".",
+        )
+    for name in _bypassing(connection):
+        yield Finding(
+            Severity.STOPS,
+            name,
+            "sets session_replication_role = replica: what its sessions write fires no trigger, "
+            "and would not be converted",
+            hint="RESET it until contract is done.",
+        )
     if found["has_toolkit"] and not found["may_use_toolkit"]:
         yield Finding(
             Severity.STOPS,
@@ -121,6 +149,22 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
             f"gives the role {role} no CREATE, which the schema trueup needs",
             hint=f"GRANT CREATE ON DATABASE {quote_ident(database)} TO {quote_ident(role)};",
         )
+
+
+_BYPASSING: LiteralString = """
+SELECT coalesce('role ' || r.rolname, 'database ' || current_database()) AS place
+FROM pg_db_role_setting AS s
+LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND 'session_replication_role=replica' = ANY (s.setconfig)
+ORDER BY 1
+"""
+
+
+def _bypassing(connection: Connection[Any]) -> list[str]:
+    """The roles whose sessions, or the database all of whose, fire no triggers."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [row[0] for row in cursor.execute(_BYPASSING).fetchall()]
 
 
 def check_tables(
@@ -179,6 +223,13 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
             f"hides rows from the role {role} by row security: its rows were not checked, and the "
             "backfill would not see them all",
             f"Migrate as a role with BYPASSRLS: ALTER ROLE {quoted} BYPASSRLS;",
+        )
+    if row["subscribed"]:
+        yield stop(
+            "is filled by a subscription, and what arrives fires no trigger: it would not be "
+            "converted",
+            "Convert the publisher alone and copy anew from there, or end the subscription first: "
+            "DROP SUBSCRIPTION.",
         )
     if row["prepared"]:
         yield stop(

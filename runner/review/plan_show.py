@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from runner import screen
 from runner.review.figures import count, plural, seconds, span
 from runner.review.measures import Estimate, LockCost
 from runner.review.plan import Blocker, Plan, PlannedFile, PlannedStatement
@@ -23,6 +24,7 @@ _MOST_BLOCKERS = 50
 _MOST_CHARACTERS = 600  # of a cell
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
+_NOTES, _FILES = 4, 3  # of a plan in short
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -89,48 +91,80 @@ def _size(lines: Sequence[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Print the plan: phase by phase, file by file."""
+def print_plan(plan: Plan, console: Console, *, everything: bool = False) -> None:
+    """Print the plan: phase by phase, file by file where that fits a screen or is asked for.
+
+    Args:
+        plan: the plan.
+        console: where to.
+        everything: each file, also where they do not fit a screen.
+    """
     where = f" on {plan.database}" if plan.database else ""
-    _print(console, f"plan for {plan.service}{where}: {plural(len(plan.files), 'file')}", "bold")
-    for note in plan.notes:
-        _print(console, f"note: {note}", "yellow")
+    head = [Text(f"plan for {plan.service}{where}: {plural(len(plan.files), 'file')}", "bold")]
+    head += [Text(f"note: {note}", "yellow") for note in plan.notes]
     if plan.certificate and not plan.passed:
-        _print(console, "the rehearsal failed: see its certificate", "bold red")
+        head.append(Text("the rehearsal failed: see its certificate", "bold red"))
+    full, short = [*head], [*head[: _NOTES + 1]]
     for phase, files in groupby(plan.files, key=lambda file: file.phase):
-        console.print()
-        _print(console, phase or "files", "bold cyan")
-        for file in files:
-            _print_file(file, console)
+        found = list(files)
+        full += [Text(), Text(phase or "files", "bold cyan")]
+        for file in found:
+            full += _file(file)
+        short.append(screen.one_line(_phase(phase, found), screen.cut_at(console)))
     others = set(plan.sessions) - {b for f in plan.files for b in f.in_the_way}
     if others:
-        console.print()
-        _print(console, "open transactions that may come in the way", "bold yellow")
+        full += [Text(), Text("open transactions that may come in the way", "bold yellow")]
         for pid in sorted({b.pid for b in others}):
             blocker = next(b for b in plan.sessions if b.pid == pid)
             age = seconds(blocker.seconds)
-            _print(console, f"  process {pid} ({blocker.who}), {blocker.state}, for {age}")
+            full.append(Text(f"  process {pid} ({blocker.who}), {blocker.state}, for {age}"))
+        short.append(Text(f"open transactions that may come in the way: {len(others)}"))
+    blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
+    short += [
+        screen.one_line(f"in the way now of {f.migration}: {_blocker(b)}", screen.cut_at(console))
+        for f, b in blocked[:_FILES]
+    ]
+    one_way = [file.migration for file in plan.files if not file.reversible]
+    if one_way:
+        short.append(Text(f"no way back: {', '.join(one_way[:_FILES])}", "bold red"))
+    short.append(Text("each file with its locks, time and way back: --all", "dim"))
+    screen.show(console, screen.choose(full, short, everything=everything))
 
 
-def _print_file(file: PlannedFile, console: Console) -> None:
-    _print(console, f"  {file.migration}", "bold")
+def _phase(phase: str, files: Sequence[PlannedFile]) -> str:
+    """A phase in one line: how many files, how long, whom they stop."""
+    words = [plural(len(files), "file")]
+    measured = [file.seconds for file in files if file.seconds is not None]
+    if len(measured) == len(files):
+        words.append(f"{seconds(sum(measured))} in the rehearsal")
+    stopping = [file for file in files if file.rehearsed and _stops(file)]
+    if stopping:
+        words.append(f"{len(stopping)} stop clients: {_stopped(stopping[0])}")
+    elif all(file.rehearsed for file in files):
+        words.append("stops nobody")
+    else:
+        words.append("not rehearsed")
+    return f"{phase or 'files'}: {', '.join(words)}"
+
+
+def _file(file: PlannedFile) -> list[Text]:
+    found = [Text(f"  {file.migration}", "bold")]
     if file.title:
-        _print(console, f"      {file.title}", "dim")
+        found.append(Text(f"      {file.title}", "dim"))
     stopped = _stopped(file)
     style = "red" if file.rehearsed and _stops(file) else "green" if stopped == "nobody" else ""
-    _print(console, f"      stops  {stopped}", style)
-    _print(console, f"      time   {_time(file)}")
-    _print(console, f"      back   {_back(file)}", "" if file.reversible else "bold red")
-    for blocker in file.in_the_way:
-        _print(console, f"      in the way now: {_blocker(blocker)}", "bold yellow")
+    found.append(Text(f"      stops  {stopped}", style))
+    found.append(Text(f"      time   {_time(file)}"))
+    found.append(Text(f"      back   {_back(file)}", "" if file.reversible else "bold red"))
+    found += [
+        Text(f"      in the way now: {_blocker(blocker)}", "bold yellow")
+        for blocker in file.in_the_way
+    ]
     for statement in file.statements:
         if statement.rewrites or (statement.seconds or 0.0) >= _LONG_SECONDS:
-            _print(console, f"      line {statement.line}: {_first_line(statement)}", "dim")
-            _print(console, f"          {_cost(statement)}", "dim")
-
-
-def _print(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style), soft_wrap=True, highlight=False)
+            found.append(Text(f"      line {statement.line}: {_first_line(statement)}", "dim"))
+            found.append(Text(f"          {_cost(statement)}", "dim"))
+    return found
 
 
 def _stopped(file: PlannedFile) -> str:

@@ -145,3 +145,9 @@ def _link() -> str:
 
 def _errors(remarks: dict[Path, list[Remark]]) -> int:
     return sum(remark.level == "error" for each in remarks.values() for remark in each)
+
+
+def written(folder: Path) -> list[str]:
+    """The files that a review has left in a folder."""
+    names = (MARKDOWN, REPORT, CERTIFICATE)
+    return [str(folder / name) for name in names if (folder / name).is_file()]

@@ -59,7 +59,8 @@ def _apply(scratch: ScratchServer, dsn: str, migration: Migration) -> None:
                 for statement in migration.statements:
                     run_plain(connection, statement.text, scratch.allowance)
         except Error as error:
-            said = error.diag.message_primary or str(error).strip()
+            parts = (error.diag.message_primary or str(error).strip(), error.diag.message_detail)
+            said = "; ".join(" ".join(part.split()) for part in parts if part)
             raise ScratchError(f"{migration.id} fails on a copy of this schema: {said}") from None
 
 

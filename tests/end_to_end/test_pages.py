@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -51,3 +52,11 @@ def test_every_mark_of_every_page_is_understood() -> None:
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for step in pages.steps(path.read_text(encoding="utf-8")):
             assert step.what in known, f"{path}: {step.what}"
+
+
+def test_every_link_within_the_repository_leads_somewhere() -> None:
+    pages_here = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "pyorm" / "README.md"]
+    for path in pages_here:
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+            if not target.startswith(("http", "#")):
+                assert (path.parent / target.partition("#")[0]).exists(), f"{path}: {target}"

@@ -8,6 +8,7 @@ import pytest
 from support.journey import Journey
 
 from objects.things import PARTS, STANDARD, things
+from runner.errors import StatementError
 
 PART_TABLE = """
     CREATE TABLE parts (
@@ -197,3 +198,47 @@ def test_what_stands_on_columns_comes_through(
 @pytest.mark.parametrize("schema", ONLY_IN_A_WINDOW.values(), ids=ONLY_IN_A_WINDOW)
 def test_what_cannot_serve_both_contracts_needs_a_window(journey: Journey, schema: str) -> None:
     journey.there_and_back(schema, STANDARD, strategies=["window"])
+
+
+SILENT = {
+    "a pattern": "status LIKE 'op%'",
+    "a regular expression": "status ~ '^o'",
+    "a part": "left(status, 1) = 'o'",
+    "a place among letters": "status > 'm'",
+}
+
+
+@pytest.mark.parametrize("condition", SILENT.values(), ids=SILENT)
+def test_a_view_that_compares_parts_of_a_value_is_refused_without_a_row(
+    journey: Journey, condition: str
+) -> None:
+    schema = things(
+        then=f"TRUNCATE things; CREATE VIEW v AS SELECT id FROM things WHERE {condition};"
+    )
+    journey.stopped(schema, STANDARD, "compares a part of a value")
+
+
+def test_a_view_that_would_show_as_many_other_rows_stops_the_files(journey: Journey) -> None:
+    schema = things(
+        "n integer",
+        then="""
+            TRUNCATE things;
+            INSERT INTO things (status, n) VALUES ('open', 1), ('closed', 2);
+            CREATE VIEW shown AS SELECT n, ascii(status) FROM things;
+        """,
+    )
+    for strategy in ("expand", "window"):
+        service = journey.start(schema, STANDARD)
+        with pytest.raises(StatementError, match=r"public\.shown: would show something else"):
+            service.up(strategy)
+
+
+def test_a_view_of_mapped_values_shows_what_it_showed(journey: Journey) -> None:
+    standard = STANDARD.replace('"CLOSED"]', '"CLOSED"]\nmap.GONE = "CLOSED"\nback.CLOSED = "gone"')
+    schema = things(
+        then="""
+            UPDATE things SET status = 'gone' WHERE status = 'OPEN';
+            CREATE VIEW v AS SELECT id, status, 1.5::float8 AS f FROM things;
+        """
+    )
+    journey.there_and_back(schema, standard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -36,9 +37,9 @@ def live(database: str, hazards: tuple[Migration, ...]) -> str:
     return database
 
 
-def shown(plan: Plan) -> str:
+def shown(plan: Plan, *, everything: bool = True) -> str:
     out = StringIO()
-    print_plan(plan, Console(file=out, width=200))
+    print_plan(plan, Console(file=out, width=200), everything=everything)
     return out.getvalue()
 
 
@@ -120,6 +121,18 @@ def test_markdown_is_a_table_whose_cells_hold_what_they_are_given(
     assert len(rows) == 3
     assert all(row.count(" | ") == 3 for row in rows)
     assert "The rehearsal **failed**" in text
+
+
+def test_a_long_plan_is_told_by_phase(
+    live: str, hazards: tuple[Migration, ...], certificate: Path
+) -> None:
+    plan = make_plan(live, hazards, rehearsal=certificate)
+    long = replace(plan, files=plan.files * 20)
+    lines = shown(long, everything=False).splitlines()
+    assert len(lines) < 24
+    assert lines[0] == shown(long).splitlines()[0]
+    assert any("files: 60 files, " in line and " stop clients: " in line for line in lines)
+    assert lines[-1] == "each file with its locks, time and way back: --all"
 
 
 def test_the_command_prints_each_format(live: str, certificate: Path) -> None:

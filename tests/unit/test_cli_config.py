@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from support.migration_files import write_migration
 
 from runner.cli import cli
+from runner.cli.root import TASKS
 from runner.config import (
     find_config,
     ledger_schema,
@@ -250,13 +251,13 @@ def test_the_schema_of_a_yoyo_url_is_that_of_the_records() -> None:
 def test_the_help_of_each_verb_teaches_by_an_example(verb: str) -> None:
     result = CliRunner().invoke(cli, [verb, "--help"])
     assert result.exit_code == 0
-    assert f"Example:\n    trueup {verb}" in result.output
+    assert f"Example:\n  trueup {verb}" in result.output
 
 
 def test_the_help_of_the_command_tells_precedence_and_exit_codes() -> None:
     output = CliRunner().invoke(cli, ["--help"]).output
     assert "--dsn, TRUEUP_DSN, DATABASE_URL" in output
-    for code in ("0", "1", "2", "3", "4", "5", "130"):
+    for code in ("0", "1", "2", "3", "4", "5", "6", "130"):
         assert re.search(rf"^ +{code} +\w", output, re.MULTILINE)
 
 
@@ -269,7 +270,18 @@ def test_h_is_help_of_each_verb(verb: str) -> None:
     )
 
 
+@pytest.mark.parametrize("verb", sorted(cli.commands))
+def test_the_help_of_a_verb_fits_a_screen(verb: str) -> None:
+    shown = CliRunner().invoke(cli, [verb, "--help"], terminal_width=100).output
+    assert len(shown.splitlines()) <= 50
+
+
+def test_each_verb_stands_under_a_task() -> None:
+    under = [name for names in TASKS.values() for name in names]
+    assert sorted(under) == sorted(n for n, verb in cli.commands.items() if not verb.hidden)
+
+
 def test_the_list_of_verbs_cuts_no_sentence() -> None:
     shown = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
-    assert "..." not in shown.partition("Commands:")[2]
+    assert "..." not in shown.partition("Set up:")[2]
     assert all(name in shown for name in cli.commands)

@@ -31,12 +31,12 @@ def test_a_dry_run() -> None:
 
 
 def status(migration: str, standing: Standing, *notes: str) -> MigrationStatus:
-    at = "" if standing == "PENDING" else "2026-01-02 03:04:05"
+    at = "" if standing == "pending" else "2026-01-02 03:04:05 UTC"
     return MigrationStatus(migration, "expand", standing, at, "deploy@host", 1.0, notes)
 
 
 def test_where_migrations_stand() -> None:
-    lines = describe_status([status("0001_a", "APPLIED"), status("0002_ab", "PENDING", "look")])
+    lines = describe_status([status("0001_a", "applied"), status("0002_ab", "pending", "look")])
     assert lines == [
         "applied     0001_a   2026-01-02 03:04:05 UTC  deploy@host",
         "pending     0002_ab",
@@ -54,8 +54,9 @@ def test_what_is_under_way() -> None:
     users = ("billing (app), sessions: 2",)
     name = OldName("public.ts", 7, None, None, None, users, witnesses)
     unit = Stand(("public.t", "public.u"), "expand", "trueup apply")
-    shown = describe(Underway((status("0001_a", "APPLIED"),), (unit,), (backfill,), (name,)))
-    assert shown.splitlines()[1:] == [
+    shown = describe(Underway((status("0001_a", "applied"),), (unit,), (backfill,), (name,)))
+    assert shown.splitlines()[-1] == "expand is done, next: trueup apply"
+    assert shown.splitlines()[1:-1] == [
         "public.t, public.u: expand is done; next: trueup apply",
         "0002_ab: 50% of public.t, 50 rows, 5 rows/s, 10 s left; 3 dead rows,"
         " table 1.20 times its size, 90% HOT",
@@ -64,6 +65,30 @@ def test_what_is_under_way() -> None:
         "  counter: 7 uses",
         "  not heard: pg_stat_statements: the extension is not in this database",
     ]
+
+
+def test_what_is_under_way_of_many_tables_fits_a_screen() -> None:
+    files = tuple(status(f"{n:04}_a", "applied") for n in range(1, 300))
+    files += (status("0300_a", "unfinished", "it was stopped"), status("0301_a", "pending"))
+    units = tuple(Stand((f"public.t{n}",), "expand", "trueup apply") for n in range(60))
+    backfills = tuple(
+        BackfillStatus(f"{n:04}_b", "public.t", 50, 1.0 if n else 0.996, 10.0, 3, 1.2, 0.9)
+        for n in range(60)
+    )
+    under_way = Underway(files, units, backfills, ())
+
+    lines = describe(under_way).splitlines()
+
+    assert len(lines) < 24
+    assert lines[0] == "files: 299 applied, 1 unfinished, 1 pending"
+    assert any(line.startswith("unfinished  0300_a") for line in lines)
+    assert (
+        "public.t0, public.t1, public.t2, public.t3, and 56 more: --all: expand is done"
+        in " ".join(lines)
+    )
+    assert any(line.startswith("0000_b: 99% of public.t") for line in lines)
+    assert "backfills done: 59, 2,950 rows" in lines
+    assert len(describe(under_way, everything=True).splitlines()) > 400
 
 
 def test_a_backfill_whose_table_has_another_name_now() -> None:

@@ -149,7 +149,9 @@ def _column(t: TableChange, column: Column, names: _Names, at: At) -> Iterator[s
         yield _said(names.single(column.name), column.not_null, has_default)
         return
     if at < At.NEW and not _is_uncertain(column, change, at):
-        has_default = column.default is not None and at < At.SWITCHED
+        # To have none where the type has one, it has NULL.
+        own = column.default if at < At.SWITCHED else change.type_default
+        has_default = own is not None
         yield _said(names.old(column.name), column.not_null, has_default)
     if at == At.OLD:
         return
@@ -176,7 +178,8 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
         change = t.converted.get(column.name)
         if change is None or not _is_uncertain(column, change, at):
             continue
-        has_default = column.default is not None and change.old_default is None
+        own = column.default if change.old_default is None else None
+        has_default = own is not None or change.type_default is not None
         for is_set in (
             (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
         ):

@@ -50,7 +50,7 @@ def check(u: Unit, folder: str, phase: str, after: Sequence[File]) -> File:
         subject=f"{u.tables[0].stem}_dependents_check",
         title="Stop here when what stands on converted columns would not stand on the new ones.",
         does="makes views of the tables as both contracts show them, and on these, in the "
-        f"words of each: {labels}; compares how many rows views show; drops it all again"
+        f"words of each: {labels}; compares what views show; drops it all again"
         + (f"; cannot try what groups by a table's key: {untried}" if untried else ""),
         cost="runs the query of each view twice",
         undo="nothing to undo",

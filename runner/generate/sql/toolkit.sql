@@ -42,6 +42,29 @@ BEGIN
 END
 $$;
 
+-- A subscriber stops at the first table that it has not.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    SELECT p.pubname, s.slot_name INTO found
+    FROM pg_publication AS p
+    CROSS JOIN pg_replication_slots AS s
+    WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+    LIMIT 1;
+
+    IF found.pubname IS NOT NULL THEN
+        RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
+            found.pubname, found.slot_name
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
+                HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
+                    'subscriber ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one.';
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
@@ -375,6 +398,24 @@ DECLARE
     found boolean[];
     uuid_column text;
 BEGIN
+    IF row_security_active(relation) THEN
+        RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format('Migrate as a role that sees all: ALTER ROLE %I BYPASSRLS;', current_user);
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid = relation::regclass
+            OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(relation::regclass) AS p)
+    ) THEN
+        RAISE EXCEPTION '%: a subscription fills it, and what arrives fires no trigger', relation
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Convert the publisher alone and copy anew from there, or end the '
+                    'subscription first: DROP SUBSCRIPTION.';
+    END IF;
+
     FOREACH uuid_column IN ARRAY uuids LOOP
         -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
         conditions := conditions || format(
@@ -459,6 +500,21 @@ AS $$
 DECLARE
     names text;
 BEGIN
+    SELECT string_agg(format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation::regclass
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let its function name the columns, or drop the trigger before.';
+    END IF;
+
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
     FROM trueup.waking_triggers(relation::regclass) AS t;
 
@@ -781,26 +837,88 @@ BEGIN
 END
 $$;
 
--- Stops the file when a view would not show as many rows under the new contract as now.
-CREATE OR REPLACE PROCEDURE trueup.require_as_many(shown text, name text)
+-- Stops the file when a view would not show the same under the new contract as now, but for how
+-- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
+-- other rows each time, they are only counted.
+CREATE OR REPLACE PROCEDURE trueup.require_same_view(
+    shown text,
+    name text,
+    words text[] DEFAULT '{}',
+    only_counted boolean DEFAULT false
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old_rows bigint;
-    new_rows bigint;
+    meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';
+    became text := '';
+    sides text[] := '{}';
+    parts text;
+    place text;
+    rows_shown bigint[] := '{}';
+    sums numeric[] := '{}';
+    row_count bigint;
+    row_sum numeric;
+    samples text;
 BEGIN
-    EXECUTE format(
-        'SELECT (SELECT count(*) FROM trueup_before.%1$s), (SELECT count(*) FROM trueup_after.%1$s)',
-        name
-    )
-    INTO old_rows, new_rows;
+    FOR number IN 1 .. coalesce(array_length(words, 1), 0) LOOP
+        became := became || format(
+            ' WHEN %s THEN %s',
+            format(meaning, quote_literal(words[number][1])),
+            format(meaning, quote_literal(words[number][2]))
+        );
+    END LOOP;
+    FOREACH place IN ARRAY ARRAY['trueup_before', 'trueup_after'] LOOP
+        SELECT string_agg(
+            CASE
+                WHEN only_counted THEN 'NULL'
+                -- A sum of floats depends on the order of its rows in its last digits.
+                WHEN a.atttypid IN ('pg_catalog.float4'::regtype, 'pg_catalog.float8'::regtype)
+                    THEN format('pg_catalog.to_char(%I, ''9.99999EEEE'')', a.attname)
+                WHEN became = '' THEN format(meaning, quote_ident(a.attname))
+                WHEN t.typcategory IN ('S', 'E') THEN format(
+                    'CASE %1$s%2$s ELSE %1$s END', format(meaning, quote_ident(a.attname)), became
+                )
+                -- A word within another value is not looked for.
+                WHEN t.typcategory IN ('A', 'C', 'Z') OR t.typname IN ('json', 'jsonb', 'xml')
+                    THEN 'NULL'
+                ELSE format(meaning, quote_ident(a.attname))
+            END,
+            ', ' ORDER BY a.attnum
+        )
+        INTO parts
+        FROM pg_catalog.pg_attribute AS a
+        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = format('%I.%s', place, name)::regclass AND a.attnum > 0;
 
-    IF old_rows <> new_rows THEN
+        sides := sides || format('SELECT ROW(%s)::text AS seen FROM %I.%s', parts, place, name);
+        EXECUTE format(
+            'SELECT count(*), sum(pg_catalog.hashtextextended(seen, 0)) FROM (%s) AS s',
+            sides[cardinality(sides)]
+        )
+        INTO row_count, row_sum;
+        rows_shown := rows_shown || row_count;
+        sums := sums || row_sum;
+    END LOOP;
+
+    IF rows_shown[1] <> rows_shown[2] THEN
         RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
-            shown, old_rows, new_rows
+            shown, rows_shown[1], rows_shown[2]
             USING
                 ERRCODE = 'check_violation',
+                HINT = 'Drop it before, and make it again for the new contract afterwards.';
+    END IF;
+    IF sums[1] IS DISTINCT FROM sums[2] THEN
+        EXECUTE format(
+            'SELECT string_agg(seen, '', '') FROM ((%s EXCEPT ALL %s) LIMIT 3) AS s',
+            sides[1], sides[2]
+        )
+        INTO samples;
+        RAISE EXCEPTION '%: would show something else under the new contract than now: not %',
+            shown, samples
+            USING
+                ERRCODE = 'check_violation',
+                DETAIL = 'Values are compared in upper case and without dashes.',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
 END

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from runner.errors import StandardError
-from runner.generate.wording.casts import ID, NAME, cast_ids
+from runner.generate.wording.casts import ID, NAME, cast_ids, closing
 from runner.generate.wording.ranks import Ranks, by_rank
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unquote_literal
 
@@ -268,14 +268,35 @@ class Wording:
         )
         for column in self.enum_columns:
             own = rf"""(?:{NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
-            call = rf"\b{_RESHAPING}\(\(?{own}"
+            call = rf"\b{_RESHAPING}\"?\(\(?{own}"
             if text != definition and re.search(call, definition):
                 raise StandardError(
                     f"{self.what} calls a function on {column}, whose values change: {definition}",
                     hint="Drop it before, and make it again for the new contract afterwards.",
                 )
+            self._require_no_parts(definition, own)
         text = restate(self._as_text(self._as_uuids(text)))
         return cast_ids(text, self.uuid_columns)
+
+    def _require_no_parts(self, definition: str, own: str) -> None:
+        """No part of a value is compared: nothing tells which case it would have."""
+        literal = r"(?P<literal>E?'(?:[^']|'')*[A-Za-z](?:[^']|'')*')"
+        behind = rf"\)*(?:::{_TEXT})? (?P<operator>!?~~?|[<>]=?) \(*{literal}"
+        found = any(
+            match["operator"][0] not in "<>"
+            or unquote_literal(match["literal"]).upper() not in self.values
+            for match in re.finditer(rf"(?<!\w)\(*{own}{behind}", definition)
+        )
+        compared = rf"\)*(?:::{_TEXT})? (?:=|<>|!?~~?|[<>]=?|IN)(?: ANY| ALL)?"
+        values = rf" \(*(?:ARRAY\[)?\(*{literal}"
+        for call in re.finditer(rf"\b(?!lower|initcap){_RESHAPING}\"?\(\(?{own}", definition):
+            end = closing(definition, definition.index("(", call.start()) + 1)
+            found = found or bool(re.compile(compared + values).match(definition, end))
+        if found:
+            raise StandardError(
+                f"{self.what} compares a part of a value that changes, or a pattern: {definition}",
+                hint="Drop it before, and make it again for the new contract afterwards.",
+            )
 
     def _as_text(self, text: str) -> str:
         """Give functions and operators of text the text that they have taken."""

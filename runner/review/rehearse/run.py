@@ -29,6 +29,7 @@ _NAME = "trueup rehearsal"
 _SETTINGS = {
     **trace.SETTINGS,
     "lock_timeout": "200ms",
+    "trueup.run": "rehearsal",
     "trueup.waiting_period": "0 seconds",
 }
 DEADLINE = 60.0

@@ -32,7 +32,7 @@ BEGIN
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.stand_in;
-    DROP PROCEDURE trueup.require_as_many;
+    DROP PROCEDURE trueup.require_same_view;
     DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;

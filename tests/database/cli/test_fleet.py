@@ -12,7 +12,7 @@ import pytest
 from support.databases import DatabaseFactory
 from support.migration_files import write_migration, write_tables
 from support.processes import eventually
-from support.runs import query, run_trueup, tables
+from support.runs import query, run_trueup, start_trueup, tables
 from support.variants import DIRTY, TEXT, MakeService
 
 from runner.errors import UsageError
@@ -62,12 +62,40 @@ def test_a_database_that_fails_does_not_stop_the_others_and_is_taken_up_later(
     arguments = ("apply", "--sources", str(sources), "--fleet", str(fleet), "--json")
     failed = run_trueup(*arguments)
     assert failed.returncode == 1
-    results = {r["name"]: r for r in json.loads(failed.stdout)}
+    results = {r["name"]: r for r in json.loads(failed.stdout)["databases"]}
     assert [results[f"db{n}"]["exit_code"] for n in range(3)] == [0, 5, 0]
     assert 'relation "t2" already exists' in results["db1"]["message"]
     query(dsns[1], "DROP TABLE public.t2")
     assert run_trueup(*arguments).returncode == 0
     assert tables(dsns[1]) == ["t1", "t2", "t3"]
+
+
+def test_several_runners_share_a_fleet_and_status_merges_what_they_did(
+    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+) -> None:
+    dsns = [database_factory() for _ in range(5)]
+    fleet = ("--sources", str(sources), "--fleet", str(write_fleet(tmp_path / "fleet.toml", dsns)))
+    first = run_trueup("apply", *fleet, "--shard", "1/3")
+    assert (first.returncode, "fleet: 2 of 2 databases done" in first.stdout) == (0, True)
+    assert [bool(tables(dsn)) for dsn in dsns] == [True, False, False, True, False]
+    status = run_trueup("status", *fleet)
+    assert status.stdout.count("applied: 3 of 3 files") == 2
+    assert status.stdout.count("applied: 0 of 3 files") == 3
+
+    # Two of them on one share, as a scheduler that starts one anew does.
+    runs = [start_trueup("apply", *fleet, "--shard", n, dsn="") for n in ("2/3", "2/3", "3/3")]
+    assert [(run.communicate(timeout=60), run.returncode)[1] for run in runs] == [0, 0, 0]
+    assert run_trueup("status", *fleet).stdout.count("applied: 3 of 3 files") == 5
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0"])
+def test_a_share_that_is_none_is_refused(tmp_path: Path, sources: Path, shard: str) -> None:
+    fleet = write_fleet(tmp_path / "fleet.toml", ["dbname=a"])
+    done = run_trueup(
+        *("apply", "--sources", str(sources), "--fleet", str(fleet), "--shard", shard)
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no share" in done.stderr
 
 
 def test_a_canary_that_fails_spares_the_others(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,8 @@ from support.runs import query, run_trueup
 
 from runner import config
 from runner.execute import engine
+from runner.execute.gate import removed_by
+from runner.execute.old_names import read_old_names
 from runner.ledger.files import read_migrations
 
 SERVICE = Path(__file__).parents[3] / "sql" / "model_orchestration"
@@ -104,3 +107,50 @@ def test_a_whole_chain_can_be_forced_at_once(database: str) -> None:
     done = run_trueup(*CONTRACT, *force(*NAMES), dsn=database)
     assert done.returncode == 0, done.stderr
     assert old_names(database) == []
+
+
+def test_a_waiting_period_that_is_none_is_refused_at_once(in_use: str) -> None:
+    done = run_trueup(*CONTRACT, "--waiting-period", "soon", dsn=in_use)
+    assert done.returncode == 2
+    assert 'the waiting period: invalid input syntax for type interval: "soon"' in done.stderr
+
+
+def test_a_dry_run_is_held_to_it_and_reads_nothing(in_use: str) -> None:
+    query(in_use, "TRUNCATE trueup.odometer")
+    done = run_trueup(*CONTRACT, "--waiting-period", "0", "--dry-run", dsn=in_use)
+    assert done.returncode == 1
+    assert "counter: has no reading" in done.stderr
+    assert "has been read now" not in done.stderr
+    assert query(in_use, "SELECT count(*) FROM trueup.odometer") == [(0,)]
+
+
+def test_a_run_that_cannot_read_says_so(in_use: str) -> None:
+    query(in_use, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET track_counts = off',"
+          " current_database()); END $$")  # fmt: skip
+    for _ in range(2):
+        done = run_trueup(*CONTRACT, "--waiting-period", "0", dsn=in_use)
+        assert done.returncode == 1
+        assert "counter: track_counts is off for this session, the database" in done.stderr
+        assert "has been read now" not in done.stderr
+
+
+def test_a_role_without_rights_is_told_what_it_may_not_see(in_use: str) -> None:
+    with psycopg.connect(in_use, autocommit=True) as connection:
+        connection.execute("CREATE ROLE onlooker; SET ROLE onlooker")
+        try:
+            found = read_old_names(connection, timedelta())
+        finally:
+            connection.execute("RESET ROLE; DROP ROLE onlooker")
+    assert [name.name for name in found] == list(NAMES)
+    for name in found:
+        assert name.unused_since is None
+        (witness,) = name.witnesses
+        assert str(witness).startswith("not heard: counter: permission denied")
+
+
+def test_an_odd_name_is_asked_for_as_the_files_write_it() -> None:
+    texts = [
+        "CALL trueup.require_unused('public.\"It''s\"');",
+        "CALL trueup.require_unused('a.b');",
+    ]
+    assert removed_by(texts) == ["a.b", 'public."It\'s"']

@@ -115,19 +115,19 @@ def test_a_name_is_found_as_a_word_only(switched: str) -> None:
 
 
 def test_status_shows_it(converted: str) -> None:
-    shown = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
+    shown = run_trueup("status", "--all", "--service", str(SERVICE), dsn=converted).stdout
     assert "0201_backfill_model: 100% of public.models, 400 rows" in shown
     assert "dead rows, table " in shown
     # Until the switch nothing counts: the old release has its table.
     assert "queries" not in shown
 
     up(converted, "switch")
-    shown = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
+    shown = run_trueup("status", "--all", "--service", str(SERVICE), dsn=converted).stdout
     assert "0201_backfill_model: 100% of public.models, 400 rows" in shown
     assert "dead rows" not in shown  # of the view that has the name now
     assert "public.models: 0 queries; contract allowed from" in shown
     told = json.loads(
-        run_trueup("status", "--service", str(SERVICE), "--json", dsn=converted).stdout
+        run_trueup("status", "--all", "--service", str(SERVICE), "--json", dsn=converted).stdout
     )
     assert told["backfills"][0]["table_name"] == "public.models"
     assert told["backfills"][0]["growth"] is None
@@ -136,7 +136,7 @@ def test_status_shows_it(converted: str) -> None:
 
 def test_status_says_where_each_unit_is_and_what_comes_next(converted: str) -> None:
     def told() -> list[str]:
-        done = run_trueup("status", "--service", str(SERVICE), dsn=converted).stdout
+        done = run_trueup("status", "--all", "--service", str(SERVICE), dsn=converted).stdout
         return [line for line in done.splitlines() if "next:" in line]
 
     assert told() == [
@@ -158,7 +158,7 @@ def test_status_says_where_each_unit_is_and_what_comes_next(converted: str) -> N
 def test_watch_looks_again_until_it_is_interrupted(converted: str) -> None:
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "runner", "status", "--watch"),
+            *(sys.executable, "-m", "runner", "status", "--all", "--watch"),
             *("--service", str(SERVICE), "--dsn", converted),
         ],
         stdout=subprocess.PIPE,

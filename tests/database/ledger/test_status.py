@@ -52,9 +52,9 @@ def standings(dsn: str, service: Path) -> dict[object, object]:
 
 def test_a_database_without_a_ledger(database: str, service: Path) -> None:
     assert standings(database, service) == {
-        "0001_baseline_a": "PENDING",
-        "0100_enforce_i": "PENDING",
-        "0900_contract_a": "ON_REQUEST",
+        "0001_baseline_a": "pending",
+        "0100_enforce_i": "pending",
+        "0900_contract_a": "on request",
     }
     assert query(database, "SELECT to_regclass('yoyo_lock')") == [(None,)]
 
@@ -65,7 +65,7 @@ def test_what_was_begun_is_told_with_the_index_it_left(database: str, service: P
     query(database, "INSERT INTO t VALUES (1), (1)")
     with pytest.raises(StatementError):
         apply(database, read_migrations(folders))
-    assert standings(database, service)["0100_enforce_i"] == "UNFINISHED"
+    assert standings(database, service)["0100_enforce_i"] == "unfinished"
     shown = run_trueup("status", "--service", str(service), dsn=database).stdout
     assert "could not create unique index" in shown
     assert "index public.t_n is invalid; the next run drops it and builds it again" in shown
@@ -84,7 +84,7 @@ def test_files_that_changed_are_told(database: str, service: Path) -> None:
     assert "was edited" in str(notes["0001_baseline_a"])
     assert "was applied by plain yoyo" in str(notes["0002_baseline_b"])
     assert "was renamed to 0200_enforce_i" in str(notes["0100_enforce_i"])
-    assert standings(database, service)["0100_enforce_i"] == "MISSING"
+    assert standings(database, service)["0100_enforce_i"] == "missing"
 
 
 def test_a_role_that_may_only_read(database: str, service: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_role_that_may_only_read(database: str, service: Path) -> None:
             admin.execute("GRANT USAGE ON SCHEMA trueup TO reader")
             admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public, trueup TO reader")
             admin.execute("ALTER ROLE reader SET default_transaction_read_only = on")
-            assert set(standings(dsn, service).values()) == {"APPLIED", "ON_REQUEST"}
+            assert set(standings(dsn, service).values()) == {"applied", "on request"}
         finally:
             admin.execute("DROP OWNED BY reader")
             admin.execute("DROP ROLE reader")
@@ -109,7 +109,7 @@ def test_it_waits_for_no_lock(database: str, service: Path) -> None:
     with psycopg.connect(database) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [int.from_bytes(b"trueup", "big")])
         other.execute("LOCK TABLE yoyo_lock")
-        assert standings(database, service)["0001_baseline_a"] == "APPLIED"
+        assert standings(database, service)["0001_baseline_a"] == "applied"
 
 
 def test_who_rolled_a_file_back_is_not_shown_as_who_applied_it(

@@ -51,20 +51,21 @@ def shop(database: str, tmp_path: Path) -> Path:
     return prepare(database, tmp_path)
 
 
-def prepare(dsn: str, folder: Path) -> Path:
+def prepare(dsn: str, folder: Path, made: str = "") -> Path:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(SCHEMA)
+        connection.execute(made.encode())
     (folder / "standard.toml").write_text(STANDARD, encoding="utf-8")
     write_generated(folder / "standard.toml", dsn, folder)
     return folder
 
 
 @pytest.fixture
-def tried(database: str, shop: Path, server_dsn: str) -> Try:
+def tried(database: str, tmp_path: Path, server_dsn: str) -> Try:
     """`tried(*statements, made="")` tries statements after SQL that makes more of the database."""
 
     def run(*statements: str, made: str = "") -> Workload:
-        query(database, made)
+        shop = prepare(database, tmp_path, made)
         given = shop / "sent.sql"
         given.write_text("".join(f"{text};\n" for text in statements or ("SELECT 1",)))
         return try_workload(
