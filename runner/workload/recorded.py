@@ -77,7 +77,10 @@ def _left_out(connection: Connection[Any], schema: str) -> list[str]:
     """What the extension has thrown away or was told not to record."""
     notes = []
     view = sql.Identifier(schema, "pg_stat_statements_info")
-    row = connection.execute(sql.SQL("SELECT dealloc, stats_reset FROM {}").format(view)).fetchone()
+    try:
+        row = connection.execute(sql.SQL("SELECT dealloc FROM {}").format(view)).fetchone()
+    except Error:
+        row = None  # the extension is of an older server: ALTER EXTENSION ... UPDATE brings it
     if row and row[0]:
         notes.append(
             f"pg_stat_statements has thrown the rarest statements away {row[0]:,} times: raise"

@@ -56,7 +56,7 @@ def test_it_fits_a_terminal(columns: int, lines: int) -> None:
 
 def test_without_a_terminal_it_is_plain_text_and_its_server_can_be_tried() -> None:
     done = subprocess.run(
-        command(keep=True), capture_output=True, text=True, check=True, timeout=300
+        command(keep=True), capture_output=True, text=True, check=True, timeout=600
     )
     lines = done.stdout.splitlines()
     told = lines[lines.index("The server is still there. Three commands to try on it:") :]
@@ -77,7 +77,7 @@ def test_without_a_terminal_it_is_plain_text_and_its_server_can_be_tried() -> No
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=120,
+                timeout=600,
             )
             # verify says here that a migration is under way: the rollback before it left it so.
             assert ran.returncode == (6 if "verify" in line else 0), ran.stderr

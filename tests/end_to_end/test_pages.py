@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +61,8 @@ def test_every_link_within_the_repository_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
             if not target.startswith(("http", "#")):
                 assert (path.parent / target.partition("#")[0]).exists(), f"{path}: {target}"
+
+
+def test_setup_lists_what_make_does() -> None:
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"$ make\n{told.stdout}```" in (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ class Session:
         return [line.rstrip() for line in screen.display]
 
 
-def run(command: Sequence[str], *, columns: int, lines: int, timeout: float = 300) -> Session:
+def run(command: Sequence[str], *, columns: int, lines: int, timeout: float = 600) -> Session:
     """Run a command in a terminal.
 
     Args:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from runner.catalog import Catalog, Column, NamedType, Relation
 from runner.errors import StandardError
-from runner.generate.kinds import enum, json_path, uuid
+from runner.generate.kinds import enum, json_path, settings, uuid
 from runner.generate.model import ColumnChange, Obstacle, TableChange
-from runner.generate.statement import Paragraph, Statement, alter, if_there, plain
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.generate.statement import Paragraph, Statement, alter, plain
+from runner.quoting import Name, quote_ident, quote_name, shorten
 from runner.standard.checks import listed_values
 from runner.standard.evidence import is_text
 from runner.standard.model import TableStandard
@@ -195,7 +195,10 @@ def expand(
                 note=note,
             )
         ],
-        copy_settings(t, "", "__new"),
+        [
+            *settings.of_columns(t, {c.old_name: c.name for c in t.columns}),
+            *settings.copy_grants(t.new, t.new, [(c.name, c.old_name) for c in t.columns]),
+        ],
     ]
 
 
@@ -243,27 +246,6 @@ def switch_back(t: TableChange) -> list[Paragraph]:
     ]
 
 
-def copy_settings(t: TableChange, source: str, target: str) -> list[Statement]:
-    """What each column with a suffix has beside its type, from its namesake with another one."""
-    table = quote_literal(quote_name(t.new))
-    cut = [
-        (
-            shorten(c.name, source) if source else c.name,
-            shorten(c.name, target) if target else c.name,
-        )
-        for c in t.relation.columns
-        if shorten(c.name, source + target) != c.name + source + target
-    ]
-    return plain(
-        f"CALL trueup.copy_columns({table}, {quote_literal(source)}, {quote_literal(target)});",
-        *(
-            f"CALL trueup.copy_column({table}, {quote_literal(here)}, {table},"
-            f" {quote_literal(there)});"
-            for here, there in cut
-        ),
-    )
-
-
 def drop_old(t: TableChange) -> Statement:
     """The end of the old columns."""
     return Statement(alter(t.new, (f"DROP COLUMN {quote_ident(c.old_name)}" for c in t.columns)))
@@ -276,26 +258,10 @@ def add_old(t: TableChange) -> list[Statement]:
         + (" DEFAULT NULL" if c.type_default is not None else "")
         for c in t.columns
     ]
-    storage = [
-        f"ALTER COLUMN {quote_ident(c.old_name)} {clause}"
-        for c in t.columns
-        if c.new_type == "uuid"
-        for clause in c.storage
-    ]
-    copied: list[Statement] = []
-    for c in t.columns:
-        new, old = quote_literal(c.name), quote_literal(c.old_name)
-        for relation in (t.new, *(p.name for p in t.partitions)):
-            place = quote_literal(quote_name(relation))
-            calls = (
-                f"CALL trueup.copy_column({place}, {new}, {place}, {old});",
-                f"CALL trueup.copy_settings({place}, {new}, {old});",
-            )
-            copied += plain(*calls) if relation == t.new else (if_there(relation, s) for s in calls)
     return [
         *plain(alter(t.new, added)),
-        *(plain(alter(t.new, storage)) if storage else []),
-        *copied,
+        *settings.of_columns(t, {c.name: c.old_name for c in t.columns}),
+        *settings.copy_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
     ]
 
 

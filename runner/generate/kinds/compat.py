@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal, rows, same
+from runner.generate.kinds import reversal, rows, same, settings
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.postgres.locks import LockMode
-from runner.quoting import quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import quote_ident, quote_literal, quote_name
 
 
 def expand(t: TableChange) -> list[Paragraph]:
@@ -36,16 +36,16 @@ def expand(t: TableChange) -> list[Paragraph]:
         for c in t.columns
         if (given := c.old_default or c.type_default) is not None
     ]
-    stand_in = f"CALL trueup.stand_in({quote_literal(old)}, {quote_literal(new)});"
-    pairs = [(cut, name) for cut, name in cut_names(t, "__old")]
-    pairs += [(name, column) for column, name in t.renamed.items()]
-    copies = [
-        f"CALL trueup.copy_column({quote_literal(new)}, {quote_literal(here)}, "
-        f"{quote_literal(old)}, {quote_literal(there)});"
-        for here, there in pairs
-    ]
+    rights = settings.copy_grants(t.old, t.new, pairs(t))
     read = f"CALL trueup.read_odometer({quote_literal(old)});"
-    return [counter, [view], plain(*defaults, stand_in, *copies), plain(read)]
+    beside = [*plain(*defaults), *settings.of_view(t, t.old, {}), *rights]
+    return [counter, [view], beside, plain(read)]
+
+
+def pairs(t: TableChange, *, back: bool = False) -> list[tuple[str, str]]:
+    """Its columns that the table calls otherwise, each with that name; or the other way round."""
+    found = [*((c.name, c.old_name) for c in t.columns), *t.renamed.items()]
+    return [(there, here) if back else (here, there) for here, there in found]
 
 
 def drop(t: TableChange) -> list[Statement]:
@@ -63,12 +63,6 @@ def _shown(t: TableChange, column: str) -> str:
     if column in t.renamed:
         return f"{quote_ident(t.renamed[column])} AS {name}"
     return f"{quote_ident(change.old_name)} AS {name}" if change else name
-
-
-def cut_names(t: TableChange, suffix: str) -> list[tuple[str, str]]:
-    """The columns whose name had to be cut to take a suffix: that name and their own."""
-    names = ((shorten(c.name, suffix), c.name) for c in t.relation.columns)
-    return [(cut, name) for cut, name in names if cut != name + suffix]
 
 
 def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[File]) -> File:
@@ -94,6 +88,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
             [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
             [BRIEFLY],
             [
+                *settings.carry_grants(t.new, t.old, [(n, o) for o, n in t.renamed.items()]),
                 Statement(
                     drop(t)[0].sql,
                     locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.old, said=f"the view {t.old.name}"),),

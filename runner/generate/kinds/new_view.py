@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from runner.generate.kinds import settings
 from runner.generate.model import TableChange
 from runner.generate.statement import Paragraph, Statement, plain
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 
 def expand(t: TableChange) -> list[Paragraph]:
@@ -16,12 +17,6 @@ def expand(t: TableChange) -> list[Paragraph]:
         for c in t.columns
         if c.new_default is not None
     ]
-    stand_in = f"CALL trueup.stand_in({quote_literal(view)}, {quote_literal(table)});"
-    copies = [
-        f"CALL trueup.copy_column({quote_literal(table)}, {quote_literal(old)}, "
-        f"{quote_literal(view)}, {quote_literal(new)});"
-        for old, new in t.renamed.items()
-    ]
     return [
         [
             Statement(
@@ -31,8 +26,19 @@ def expand(t: TableChange) -> list[Paragraph]:
                 "release uses it.",
             )
         ],
-        plain(*defaults, stand_in, *copies),
+        [
+            *plain(*defaults),
+            *settings.of_view(t, t.new, t.renamed),
+            *settings.copy_grants(t.new, t.old, pairs(t)),
+        ],
     ]
+
+
+def pairs(t: TableChange, *, back: bool = False) -> list[tuple[str, str]]:
+    """Its columns that the table calls otherwise, each with that name; or the other way round."""
+    found = [(c.name, c.build_name) for c in t.columns]
+    found += [(new, old) for old, new in t.renamed.items()]
+    return [(there, here) if back else (here, there) for here, there in found]
 
 
 def drop(view: Name) -> Statement:

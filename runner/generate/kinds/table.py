@@ -19,6 +19,7 @@ from runner.generate.kinds import (
     partition,
     publication,
     same,
+    settings,
     sync,
 )
 from runner.generate.kinds.look import rename
@@ -136,7 +137,11 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         ],
         rollback=[
             [BRIEFLY],
-            [_locked(t, t.new, VIEW_FIRST), same.require(t, At.EXPANDED)],
+            [
+                _locked(t, t.new, VIEW_FIRST),
+                same.require(t, At.EXPANDED),
+                *settings.carry_grants(t.old, t.new, t.renamed.items()),
+            ],
             *taken,
             *_settled(t),
         ],
@@ -174,10 +179,13 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             [
                 _locked(t, t.new, VIEW_FIRST),
                 same.require(t, At.ENFORCED),
+                *settings.carry_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
+                *settings.carry_grants(t.old, t.new, new_view.pairs(t, back=True)),
                 new_view.drop(t.new),
             ],
             names,
             *(column.switch(t) if t.columns else []),
+            settings.copy_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
             *compat.expand(t),
             *function,
         ],
@@ -186,10 +194,13 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             [
                 _locked(t, t.old, VIEW_FIRST),
                 same.require(t, At.SWITCHED),
+                *settings.carry_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
+                *settings.carry_grants(t.new, t.old, compat.pairs(t, back=True)),
                 *compat.drop(t),
             ],
             *(column.switch_back(t) if t.columns else []),
             names_back,
+            settings.copy_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
             *new_view.expand(t),
             *function_back,
         ],

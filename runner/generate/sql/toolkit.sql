@@ -213,6 +213,15 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- The grants of two relations, or of two sides of a column, when they were made the same: what
+-- differs later was changed on that one, and is carried over to the other.
+CREATE TABLE IF NOT EXISTS trueup.grants (
+    relation oid,
+    column_name name,
+    acl aclitem[],
+    PRIMARY KEY (relation, column_name)
+);
+
 -- What stands on a table and a file could drop or give another meaning: a line each, without what
 -- is trueup's own.
 CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
@@ -545,120 +554,167 @@ EXCEPTION
 END
 $$;
 
--- Gives a column the grants and the comment of another one.
-CREATE OR REPLACE PROCEDURE trueup.copy_column(
-    source regclass,
-    source_column name,
-    target regclass,
-    target_column name
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    granted record;
-    note text;
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = target AND attname = target_column
-    ) THEN
-        RETURN;
-    END IF;
-
-    FOR granted IN
-        SELECT
-            acl.privilege_type,
-            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
-            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
-        FROM pg_attribute AS a
-        CROSS JOIN LATERAL aclexplode(a.attacl) AS acl
-        WHERE a.attrelid = source
-            AND a.attname = source_column
-            AND NOT a.attisdropped
-    LOOP
-        EXECUTE format(
-            'GRANT %s (%I) ON %s TO %s%s',
-            granted.privilege_type, target_column, target, granted.grantee, granted.option
-        );
-    END LOOP;
-
-    SELECT col_description(source, a.attnum) INTO note
-    FROM pg_attribute AS a
-    WHERE a.attrelid = source AND a.attname = source_column AND NOT a.attisdropped;
-
-    IF note IS NOT NULL THEN
-        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, target_column, note);
-    END IF;
-END
-$$;
-
--- Tells the planner and the storage about a column what they were told about another one.
-CREATE OR REPLACE PROCEDURE trueup.copy_settings(
-    relation regclass,
-    source_column name,
-    target_column name
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    change text;
-BEGIN
-    FOR change IN
-        SELECT c.change
-        FROM pg_attribute AS s
-        JOIN pg_type AS st ON st.oid = s.atttypid
-        JOIN pg_attribute AS t ON t.attrelid = s.attrelid AND t.attname = target_column
-        JOIN pg_type AS tt ON tt.oid = t.atttypid
-        CROSS JOIN LATERAL (
-            VALUES
-                (s.attstattarget >= 0, format('SET STATISTICS %s', s.attstattarget)),
-                (s.attoptions IS NOT NULL, format('SET (%s)', array_to_string(s.attoptions, ', '))),
-                (
-                    s.attstorage <> st.typstorage AND tt.typlen = -1,
-                    'SET STORAGE ' || CASE s.attstorage
-                        WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN'
-                        WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED'
-                    END
-                ),
-                (
-                    s.attcompression <> '' AND tt.typlen = -1,
-                    'SET COMPRESSION ' || CASE s.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END
-                )
-        ) AS c (is_set, change)
-        WHERE s.attrelid = relation AND s.attname = source_column AND c.is_set
-    LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I %s', relation, target_column, change);
-    END LOOP;
-END
-$$;
-
--- Does both for every column that has a namesake with another suffix, `c` and `c__new`; in
+-- Gives a relation the owner and the grants of another one, and each column those of its namesake;
+-- or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
 -- partitions too.
-CREATE OR REPLACE PROCEDURE trueup.copy_columns(relation regclass, from_suffix text, to_suffix text)
+CREATE OR REPLACE PROCEDURE trueup.copy_grants(
+    target regclass, source regclass, columns text[] DEFAULT '{}'
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    pair record;
+    statement text;
 BEGIN
-    FOR pair IN
-        SELECT a.attrelid::regclass AS place, a.attname AS source, c.attname AS target
-        FROM pg_attribute AS c
-        JOIN pg_attribute AS a
-            ON a.attrelid = c.attrelid
-            AND a.attname = left(c.attname, length(c.attname) - length(to_suffix)) || from_suffix
-        WHERE right(c.attname, length(to_suffix)) = to_suffix
-            AND NOT a.attisdropped
-            AND NOT c.attisdropped
-            AND (
-                a.attrelid = relation
-                OR a.attrelid IN (SELECT p.relid FROM pg_partition_tree(relation) AS p)
+    IF target <> source THEN
+        SELECT format(
+            'ALTER %s %s OWNER TO %s',
+            CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, s.relowner::regrole
+        )
+        INTO statement
+        FROM pg_class AS t, pg_class AS s
+        WHERE t.oid = target AND s.oid = source AND t.relowner <> s.relowner;
+        IF FOUND THEN
+            EXECUTE statement;
+        END IF;
+    END IF;
+
+    FOR statement IN
+        WITH places (place, origin) AS (
+            SELECT target, source
+            UNION
+            SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source
+        ),
+        given (step, place, on_column, acl, owner) AS (
+            -- What the target has by default privileges, or of old, goes first.
+            SELECT 1, c.oid, '', c.relacl, c.relowner
+            FROM pg_class AS c
+            WHERE c.oid = target AND target <> source
+            UNION ALL
+            SELECT 1, c.oid, format(' (%I)', a.attname), a.attacl, c.relowner
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = p.place
+            JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
+            WHERE target <> source OR EXISTS (
+                SELECT FROM generate_subscripts(columns, 1) AS n (pair)
+                WHERE columns[n.pair][1] = a.attname
             )
+            UNION ALL
+            SELECT 2, target, '', c.relacl, c.relowner
+            FROM pg_class AS c
+            WHERE c.oid = source AND target <> source
+            UNION ALL
+            SELECT 2, p.place, format(' (%I)', t.attname), s.attacl, c.relowner
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = p.origin
+            JOIN pg_attribute AS t ON t.attrelid = p.place AND t.attnum > 0 AND NOT t.attisdropped
+            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
+            JOIN pg_attribute AS s
+                ON s.attrelid = p.origin AND NOT s.attisdropped
+                AND s.attname = coalesce(columns[n.pair][2], t.attname)
+            WHERE target <> source OR n.pair IS NOT NULL
+        )
+        SELECT
+            CASE g.step
+                WHEN 1 THEN format(
+                    'REVOKE ALL%s ON %s FROM %s', g.on_column, g.place::regclass, r.grantee
+                )
+                ELSE format(
+                    'GRANT %s%s ON %s TO %s%s',
+                    a.privilege_type, g.on_column, g.place::regclass, r.grantee,
+                    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END
+                )
+            END
+        FROM given AS g
+        CROSS JOIN LATERAL aclexplode(g.acl) AS a
+        CROSS JOIN LATERAL (
+            SELECT coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')
+        ) AS r (grantee)
+        WHERE a.grantee <> g.owner
+        ORDER BY g.step
     LOOP
-        CALL trueup.copy_column(pair.place, pair.source, pair.place, pair.target);
-        CALL trueup.copy_settings(pair.place, pair.source, pair.target);
+        EXECUTE statement;
     END LOOP;
+
+    INSERT INTO trueup.grants AS g (relation, column_name, acl)
+    SELECT target, a.attname, CASE WHEN a.attnum < 0 THEN c.relacl ELSE a.attacl END
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT -1::smallint AS attnum, ''::name AS attname, NULL::aclitem[] AS attacl
+        UNION ALL
+        SELECT a.attnum, a.attname, a.attacl FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0
+    ) AS a
+    WHERE c.oid = target AND (
+        target <> source OR EXISTS (
+            SELECT FROM generate_subscripts(columns, 1) AS n (pair)
+            WHERE columns[n.pair][2] = a.attname
+        )
+    )
+    ON CONFLICT (relation, column_name) DO UPDATE SET acl = excluded.acl;
+END
+$$;
+
+-- Gives a table what was granted and takes what was revoked on a view of it since that had the same
+-- grants. `columns` are pairs as above: of the table, and of the view where its name is another one.
+-- With one relation on both sides, one side of its columns gets what was changed on the other.
+CREATE OR REPLACE PROCEDURE trueup.carry_grants(
+    base regclass, shown regclass, columns text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        WITH places (column_name, on_column) AS (
+            SELECT ''::name, '' WHERE base <> shown
+            UNION ALL
+            SELECT v.attname, format(' (%I)', t.attname)
+            FROM pg_attribute AS t
+            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
+            JOIN pg_attribute AS v
+                ON v.attrelid = shown AND v.attname = coalesce(columns[n.pair][2], t.attname)
+            WHERE t.attrelid = base AND t.attnum > 0 AND NOT t.attisdropped
+                AND (base <> shown OR n.pair IS NOT NULL)
+        ),
+        was AS (
+            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            FROM places AS p
+            JOIN trueup.grants AS g ON g.relation = shown AND g.column_name = p.column_name
+            CROSS JOIN LATERAL aclexplode(g.acl) AS a
+        ),
+        now AS (
+            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = shown
+            LEFT JOIN pg_attribute AS v ON v.attrelid = shown AND v.attname = p.column_name
+            CROSS JOIN LATERAL aclexplode(
+                CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
+            ) AS a
+        ),
+        changed AS (
+            SELECT 'REVOKE' AS verb, f.* FROM (TABLE was EXCEPT TABLE now) AS f
+            UNION ALL
+            SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
+        )
+        SELECT concat_ws(
+            ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
+            CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
+            coalesce(quote_ident(r.rolname), 'PUBLIC'),
+            CASE WHEN c.verb = 'GRANT' AND c.is_grantable THEN 'WITH GRANT OPTION' END
+        )
+        FROM changed AS c
+        LEFT JOIN pg_roles AS r ON r.oid = c.grantee
+        CROSS JOIN pg_class AS t
+        WHERE t.oid = base AND c.grantee <> t.relowner AND (c.grantee = 0 OR r.oid IS NOT NULL)
+        ORDER BY c.verb DESC
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+
+    DELETE FROM trueup.grants AS g WHERE g.relation = shown;
 END
 $$;
 
@@ -920,74 +976,6 @@ BEGIN
                 ERRCODE = 'check_violation',
                 DETAIL = 'Values are compared in upper case and without dashes.',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
-    END IF;
-END
-$$;
-
--- Makes a view stand in for its table: the same owner, grants, comments and row security.
-CREATE OR REPLACE PROCEDURE trueup.stand_in(compat_view regclass, base regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    base_table pg_class;
-    granted record;
-    pair record;
-BEGIN
-    SELECT c.* INTO base_table FROM pg_class AS c WHERE c.oid = base;
-    EXECUTE format('ALTER VIEW %s OWNER TO %s', compat_view, base_table.relowner::regrole);
-
-    -- Default privileges may have given the view what the table never gave.
-    CALL trueup.revoke_all(compat_view);
-
-    FOR granted IN
-        SELECT
-            acl.privilege_type,
-            coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee,
-            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
-        FROM aclexplode(base_table.relacl) AS acl
-        WHERE acl.grantee <> base_table.relowner
-    LOOP
-        EXECUTE format(
-            'GRANT %s ON %s TO %s%s',
-            granted.privilege_type, compat_view, granted.grantee, granted.option
-        );
-    END LOOP;
-
-    -- The view shows `c__old` as `c`.
-    FOR pair IN
-        SELECT
-            a.attname AS base_column,
-            CASE
-                WHEN v.attname IS NULL THEN regexp_replace(a.attname, '__old$', '')
-                ELSE a.attname
-            END AS shown
-        FROM pg_attribute AS a
-        LEFT JOIN pg_attribute AS v ON v.attrelid = compat_view AND v.attname = a.attname
-        WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped
-            AND NOT EXISTS (
-                SELECT FROM pg_attribute AS o
-                WHERE o.attrelid = base AND o.attname = a.attname || '__old' AND NOT o.attisdropped
-            )
-    LOOP
-        CALL trueup.copy_column(base, pair.base_column, compat_view, pair.shown);
-    END LOOP;
-
-    IF obj_description(base, 'pg_class') IS NOT NULL THEN
-        EXECUTE format(
-            'COMMENT ON VIEW %s IS %L', compat_view, obj_description(base, 'pg_class')
-        );
-    END IF;
-
-    -- A view reads its table as its owner, whom row security may not hold.
-    IF base_table.relrowsecurity THEN
-        IF current_setting('server_version_num')::integer < 150000 THEN
-            RAISE EXCEPTION '% has row security, which a view cannot keep before PostgreSQL 15', base
-                USING
-                    ERRCODE = 'feature_not_supported',
-                    HINT = 'Use the window strategy, or upgrade the server first.';
-        END IF;
-        EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', compat_view);
     END IF;
 END
 $$;

@@ -31,16 +31,14 @@ BEGIN
     DROP PROCEDURE trueup.if_there;
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
-    DROP PROCEDURE trueup.stand_in;
     DROP PROCEDURE trueup.require_same_view;
     DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
     DROP PROCEDURE trueup.put_back;
     DROP PROCEDURE trueup.silence_triggers;
-    DROP PROCEDURE trueup.copy_columns;
-    DROP PROCEDURE trueup.copy_settings;
-    DROP PROCEDURE trueup.copy_column;
+    DROP PROCEDURE trueup.carry_grants;
+    DROP PROCEDURE trueup.copy_grants;
     DROP PROCEDURE trueup.require_silence;
     DROP FUNCTION trueup.waking_triggers;
     DROP PROCEDURE trueup.require_clean;
@@ -48,6 +46,7 @@ BEGIN
     DROP FUNCTION trueup.is_uuid;
     DROP PROCEDURE trueup.require_same;
     DROP FUNCTION trueup.standing;
+    DROP TABLE trueup.grants;
     DROP PROCEDURE trueup.require_settings;
     DROP PROCEDURE trueup.fix_settings;
     DROP FUNCTION trueup.to_set;

@@ -21,6 +21,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'check models_in_step (capabilities, capabilities__new, id, id__new, provider, provider__new, status, status__new)',
     'view public.model'
 ]);
+CALL trueup.carry_grants('public.models', 'public.model');
 
 DROP TRIGGER zz_trueup_sync_update ON public.models;
 DROP TRIGGER zz_trueup_sync_insert ON public.models;

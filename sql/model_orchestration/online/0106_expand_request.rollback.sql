@@ -24,6 +24,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)', 'view public.request'
 ]);
+CALL trueup.carry_grants('public.requests', 'public.request');
 
 DROP TRIGGER zz_trueup_sync_update ON public.requests;
 DROP TRIGGER zz_trueup_sync_insert ON public.requests;

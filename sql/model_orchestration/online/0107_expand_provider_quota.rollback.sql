@@ -19,6 +19,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'check provider_quotas_in_step (id, id__new, provider, provider__new)',
     'index provider_quotas_provider_idx (provider)', 'view public.provider_quota'
 ]);
+CALL trueup.carry_grants('public.provider_quotas', 'public.provider_quota');
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quotas;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quotas;

@@ -32,7 +32,7 @@ ALTER TABLE public.provider_quotas
     ADD CONSTRAINT provider_quotas_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
-CALL trueup.copy_columns('public.provider_quotas', '', '__new');
+CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
@@ -118,4 +118,5 @@ SELECT
     updated_at
 FROM public.provider_quotas;
 
-CALL trueup.stand_in('public.provider_quota', 'public.provider_quotas');
+COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
+CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);

@@ -20,7 +20,7 @@ def source(tmp_path: Path) -> Path:
 def test_people_read_lines(database: str, source: Path) -> None:
     first = run_trueup("apply", "--sources", str(source), dsn=database)
     assert first.stdout == "applied: 2 files\n"
-    assert "[1/2] 0001_expand_table\n    done in " in first.stderr
+    assert "[1/2] 0001_expand_table: Migration 0001_expand_table.\n    done in " in first.stderr
     second = run_trueup("apply", "--sources", str(source), dsn=database)
     assert (second.stdout, second.stderr) == ("nothing to do\n", "")
 

@@ -113,10 +113,12 @@ def said(dsn: str, witness: str) -> str:
 
 
 def kill_a_backend(own: EmbeddedServer) -> None:
-    connection = psycopg.connect(own.dsn(), autocommit=True)
-    os.kill(connection.info.backend_pid, signal.SIGKILL)
-    with pytest.raises(psycopg.OperationalError):
-        connection.execute("SELECT pg_sleep(60)")
+    other = psycopg.connect(own.dsn(), autocommit=True)
+    with psycopg.connect(own.dsn()) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        # The server ends every session before it starts again.
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT pg_sleep(60)")
 
     def is_up() -> bool:
         try:
@@ -387,12 +389,13 @@ UNSEEN = [
 def test_a_statement_that_never_reaches_the_view_is_heard(statements: str, statement: str) -> None:
     assert gate(statements) == ""
     run(statements, *[statement] * 3)
-    assert "pg_stat_statements: " in gate(statements)
+    assert "may still be in use" in gate(statements)
+    assert said(statements, "pg_stat_statements").startswith(statement[:7])
     # What was called before a reading is over; what is called again is not.
     read(statements)
     assert gate(statements) == ""
     run(statements, statement)
-    assert "pg_stat_statements: " in gate(statements)
+    assert said(statements, "pg_stat_statements").startswith(statement[:7])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from support.variants import migrations_of, write_generated
 
 from runner.postgres.embedded import FAST, start_server
 from runner.quoting import Name
+from runner.review.rehearse import Options, rehearse
 from runner.workload import Refusal, Stage, Workload, try_workload
 from runner.workload.model import Verdict
 from runner.workload.show import lines, order_of_switch
@@ -314,18 +315,14 @@ def test_a_rehearsal_fails_where_expand_breaks_what_clients_send(
     database: str, shop: Path, server_dsn: str
 ) -> None:
     given = shop / "sent.sql"
-    where = ("--sources", str(shop / "online"), "--scratch", server_dsn, "--no-clients")
-    output = ("--output", str(shop / "certificate.json"))
+    given.write_text(f"{GROUPED};\nCOPY purchases FROM STDIN;\n")
+    options = Options(scratch=server_dsn, clients=False, statements=(given,))
 
-    def rehearse(*statements: str) -> tuple[int, str]:
-        given.write_text("".join(f"{text};\n" for text in statements))
-        arguments = ("rehearse", *where, *output, "--statements", str(given))
-        done = run_trueup(*arguments, dsn=database)
-        return done.returncode, done.stdout + done.stderr
+    # Expand alone up and down: it is the statements that are tried here.
+    certificate = rehearse(database, migrations_of(shop, "online"), to="expand", options=options)
 
-    code, said = rehearse(GROUPED)
-    assert code == 0, said
-    assert "note: switch after the old release is retired: 1 of 1" in said
-    code, said = rehearse("COPY purchases FROM STDIN")
-    assert code == 1, said
-    assert 'after expand: public.purchases: fails: missing data for column "customer_id' in said
+    assert not certificate.passed
+    (problem,) = certificate.problems
+    assert problem.startswith(
+        'after expand: public.purchases: fails: missing data for column "customer_id__new"'
+    )

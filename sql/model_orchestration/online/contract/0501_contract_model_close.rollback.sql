@@ -30,6 +30,9 @@ FROM public.model
 WHERE EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
-CALL trueup.stand_in('public.models', 'public.model');
+COMMENT ON VIEW public.models IS 'The models that a request can be routed to';
+COMMENT ON COLUMN public.models.model_id IS 'The name that callers use, such as gpt-4';
+COMMENT ON COLUMN public.models.status IS 'Whether requests may be routed to the model';
+CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
 
 CALL trueup.read_odometer('public.models');

@@ -42,6 +42,7 @@ CALL trueup.require_clean(
 
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.carry_grants('public.model', 'public.models');
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';

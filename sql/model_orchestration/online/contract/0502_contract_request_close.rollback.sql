@@ -35,6 +35,8 @@ SELECT
 FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
-CALL trueup.stand_in('public.requests', 'public.request');
+COMMENT ON VIEW public.requests IS 'One row for each request to a provider, kept for billing';
+COMMENT ON COLUMN public.requests.latency_ms IS 'Time until the provider answered, in milliseconds';
+CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.read_odometer('public.requests');

@@ -47,6 +47,7 @@ CALL trueup.require_clean(
 
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.carry_grants('public.request', 'public.requests');
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';

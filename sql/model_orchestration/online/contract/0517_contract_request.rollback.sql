@@ -32,14 +32,7 @@ ALTER TABLE public.request
     ADD COLUMN request_type__old varchar(50),
     ADD COLUMN model_id__old varchar(36),
     ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_column('public.request', 'id', 'public.request', 'id__old');
-CALL trueup.copy_settings('public.request', 'id', 'id__old');
-CALL trueup.copy_column('public.request', 'request_type', 'public.request', 'request_type__old');
-CALL trueup.copy_settings('public.request', 'request_type', 'request_type__old');
-CALL trueup.copy_column('public.request', 'model_id', 'public.request', 'model_id__old');
-CALL trueup.copy_settings('public.request', 'model_id', 'model_id__old');
-CALL trueup.copy_column('public.request', 'provider', 'public.request', 'provider__old');
-CALL trueup.copy_settings('public.request', 'provider', 'provider__old');
+CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.request
     ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,

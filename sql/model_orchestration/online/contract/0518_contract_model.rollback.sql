@@ -28,14 +28,8 @@ ALTER TABLE public.model
     ADD COLUMN provider__old varchar(50),
     ADD COLUMN capabilities__old varchar[],
     ADD COLUMN status__old varchar(50);
-CALL trueup.copy_column('public.model', 'id', 'public.model', 'id__old');
-CALL trueup.copy_settings('public.model', 'id', 'id__old');
-CALL trueup.copy_column('public.model', 'provider', 'public.model', 'provider__old');
-CALL trueup.copy_settings('public.model', 'provider', 'provider__old');
-CALL trueup.copy_column('public.model', 'capabilities', 'public.model', 'capabilities__old');
-CALL trueup.copy_settings('public.model', 'capabilities', 'capabilities__old');
-CALL trueup.copy_column('public.model', 'status', 'public.model', 'status__old');
-CALL trueup.copy_settings('public.model', 'status', 'status__old');
+COMMENT ON COLUMN public.model.status__old IS 'Whether requests may be routed to the model';
+CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.

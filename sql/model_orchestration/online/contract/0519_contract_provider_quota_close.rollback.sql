@@ -29,6 +29,7 @@ SELECT
 FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
-CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
+CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.read_odometer('public.provider_quotas');

@@ -41,6 +41,7 @@ CALL trueup.require_clean(
 
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.carry_grants('public.provider_quota', 'public.provider_quotas');
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';

@@ -24,10 +24,7 @@ CALL trueup.name_not_nulls(
 ALTER TABLE public.provider_quota
     ADD COLUMN id__old varchar(36),
     ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_column('public.provider_quota', 'id', 'public.provider_quota', 'id__old');
-CALL trueup.copy_settings('public.provider_quota', 'id', 'id__old');
-CALL trueup.copy_column('public.provider_quota', 'provider', 'public.provider_quota', 'provider__old');
-CALL trueup.copy_settings('public.provider_quota', 'provider', 'provider__old');
+CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,

@@ -18,6 +18,8 @@ CALL trueup.require_same('public.model', ARRAY[
     'check model_capabilities_check (capabilities)', 'check model_status_check (status)',
     'view public.models'
 ]);
+CALL trueup.carry_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
+CALL trueup.carry_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
@@ -35,6 +37,8 @@ ALTER TABLE public.model ALTER COLUMN status__new DROP DEFAULT;
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'active';
 
 ALTER TABLE public.model RENAME TO models;
+
+CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.model AS
@@ -56,7 +60,10 @@ SELECT
 FROM public.models;
 
 ALTER VIEW public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
-CALL trueup.stand_in('public.model', 'public.models');
+COMMENT ON VIEW public.model IS 'The models that a request can be routed to';
+COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as gpt-4';
+COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
+CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.

@@ -26,6 +26,8 @@ CALL trueup.require_same('public.models', ARRAY[
     'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)',
     'view public.model'
 ]);
+CALL trueup.carry_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
+CALL trueup.carry_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 DROP VIEW public.model;
 
 ALTER TABLE public.models RENAME TO model;
@@ -43,6 +45,8 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 ALTER TABLE public.model ALTER COLUMN status__old DROP DEFAULT;
 
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
+
+CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
@@ -70,7 +74,10 @@ FROM public.model
 WHERE EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
-CALL trueup.stand_in('public.models', 'public.model');
+COMMENT ON VIEW public.models IS 'The models that a request can be routed to';
+COMMENT ON COLUMN public.models.model_id IS 'The name that callers use, such as gpt-4';
+COMMENT ON COLUMN public.models.status IS 'Whether requests may be routed to the model';
+CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
 
 CALL trueup.read_odometer('public.models');
 

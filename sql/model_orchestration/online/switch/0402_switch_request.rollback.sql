@@ -24,6 +24,8 @@ CALL trueup.require_same('public.request', ARRAY[
     'index requests_provider_success_idx (provider__old, success)',
     'index request_provider_success_idx (provider, success)', 'view public.requests'
 ]);
+CALL trueup.carry_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
+CALL trueup.carry_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
@@ -38,6 +40,8 @@ ALTER TABLE public.request RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.request RENAME COLUMN provider__old TO provider;
 
 ALTER TABLE public.request RENAME TO requests;
+
+CALL trueup.copy_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.request AS
@@ -64,7 +68,9 @@ SELECT
     completed_at
 FROM public.requests;
 
-CALL trueup.stand_in('public.request', 'public.requests');
+COMMENT ON VIEW public.request IS 'One row for each request to a provider, kept for billing';
+COMMENT ON COLUMN public.request.latency_ms IS 'Time until the provider answered, in milliseconds';
+CALL trueup.copy_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.

@@ -31,6 +31,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_provider_success_idx (provider, success)',
     'index request_provider_success_idx (provider__new, success)', 'view public.request'
 ]);
+CALL trueup.carry_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
+CALL trueup.carry_grants('public.requests', 'public.request', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
 DROP VIEW public.request;
 
 ALTER TABLE public.requests RENAME TO request;
@@ -43,6 +45,8 @@ ALTER TABLE public.request RENAME COLUMN model_id TO model_id__old;
 ALTER TABLE public.request RENAME COLUMN model_id__new TO model_id;
 ALTER TABLE public.request RENAME COLUMN provider TO provider__old;
 ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
+
+CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
@@ -75,7 +79,9 @@ SELECT
 FROM public.request
 WHERE EXISTS (SELECT FROM trueup.requests_used);
 
-CALL trueup.stand_in('public.requests', 'public.request');
+COMMENT ON VIEW public.requests IS 'One row for each request to a provider, kept for billing';
+COMMENT ON COLUMN public.requests.latency_ms IS 'Time until the provider answered, in milliseconds';
+CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.read_odometer('public.requests');
 

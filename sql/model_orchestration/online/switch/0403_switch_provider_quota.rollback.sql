@@ -18,6 +18,8 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'index provider_quotas_provider_idx (provider__old)',
     'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
 ]);
+CALL trueup.carry_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
+CALL trueup.carry_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
@@ -28,6 +30,8 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.provider_quota RENAME COLUMN provider__old TO provider;
 
 ALTER TABLE public.provider_quota RENAME TO provider_quotas;
+
+CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.provider_quota AS
@@ -48,7 +52,8 @@ SELECT
     updated_at
 FROM public.provider_quotas;
 
-CALL trueup.stand_in('public.provider_quota', 'public.provider_quotas');
+COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
+CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.

@@ -26,6 +26,8 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'index provider_quotas_provider_idx (provider)',
     'index provider_quota_provider_idx (provider__new)', 'view public.provider_quota'
 ]);
+CALL trueup.carry_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
+CALL trueup.carry_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 DROP VIEW public.provider_quota;
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;
@@ -34,6 +36,8 @@ ALTER TABLE public.provider_quota RENAME COLUMN id TO id__old;
 ALTER TABLE public.provider_quota RENAME COLUMN id__new TO id;
 ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__old;
 ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
+
+CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is a materialized view so that a dump does not read it.
@@ -60,7 +64,8 @@ SELECT
 FROM public.provider_quota
 WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
 
-CALL trueup.stand_in('public.provider_quotas', 'public.provider_quota');
+COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
+CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.read_odometer('public.provider_quotas');
 
