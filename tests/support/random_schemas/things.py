@@ -39,6 +39,7 @@ class Thing:
 
 # What both strategies bring through.
 HELD: Mapping[str, Thing] = {
+    "index of patterns": Thing("CREATE INDEX {word} ON {table} (id {patterns})"),
     "identity": Thing(column="number integer GENERATED ALWAYS AS IDENTITY (START 5)", only="plain"),
     "serial": Thing(column="counted serial"),
     "generated": Thing(
@@ -190,10 +191,6 @@ REFUSED: Mapping[str, Thing] = {
         "CREATE TABLE {own} () INHERITS ({table})",
         says="{table} shares columns with",
         only="plain",
-    ),
-    "index of patterns": Thing(
-        "CREATE INDEX {word} ON {table} (id {patterns})",
-        says="indexes id by an operator class or a collation that uuid has not",
     ),
     "whole rows": Thing(
         "CREATE VIEW {own} AS SELECT t AS whole FROM {table} AS t",
