@@ -146,7 +146,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "read public.provider_quotas" in run("check")
     assert "public.models" not in run("check")
     assert "not rehearsed" not in run("rehearse", "--rows", "20", "--no-clients")
-    planned = run("plan", "--to", "contract")
+    planned = run("plan", "--all", "--to", "contract")
     assert "plan for service" in planned
     assert "0107_expand_provider_quota" in planned
     assert "_contract_provider_quota_close" in planned
@@ -160,7 +160,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status
     assert "model" not in status.partition("0201")[2].replace("provider_quota", "")
     assert "public.model" not in run("verify")
-    assert run("verify").startswith("public.provider_quota: both contracts live\n")
+    assert run("verify").startswith("1 both contracts live: public.provider_quota\n")
     assert "wrote report.html" in run("report", "--output", "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "0107_expand_provider_quota" in html

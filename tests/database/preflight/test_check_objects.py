@@ -32,14 +32,10 @@ STOPPING = {
     " WHERE lower(status) = 'active'",
     "function public.f()": "CREATE FUNCTION f() RETURNS SETOF models LANGUAGE sql"
     " BEGIN ATOMIC SELECT * FROM models WHERE status = 'active'; END",
-    "function public.rows()": "CREATE FUNCTION rows() RETURNS SETOF models LANGUAGE sql"
-    " AS 'SELECT * FROM models'",
-    "column m of table public.copies": "CREATE TABLE copies (m models)",
+    "public.copies.m": "CREATE TABLE copies (m models)",
     "public.models.shout": "ALTER TABLE models ADD COLUMN shout text"
     " GENERATED ALWAYS AS (upper(status)) STORED",
     "index public.p": "CREATE INDEX p ON models (created_at) WHERE lower(status) = 'active'",
-    "index public.o": "CREATE INDEX o ON models (id text_pattern_ops)",
-    "index public.c": 'CREATE INDEX c ON models (id COLLATE "C")',
     "constraint g on public.models": "CREATE EXTENSION btree_gist; ALTER TABLE models"
     " ADD CONSTRAINT g EXCLUDE USING gist (id WITH =)",
     "public.models.id__old": "ALTER TABLE models ADD COLUMN id__old text",
