@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from runner.errors import LedgerError
 from runner.ledger.records import read_ledger
@@ -16,29 +16,25 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
 
 # The table of each tool, and what it says of a migration that is applied: its id or its version.
-_TABLES = (
+_TABLES: tuple[tuple[str, LiteralString], ...] = (
     (
         "goose_db_version",  # a row for each time up and down
         "SELECT version_id::text FROM (SELECT DISTINCT ON (version_id) version_id, is_applied"
-        " FROM goose_db_version ORDER BY version_id, id DESC) AS newest WHERE is_applied",
+        " FROM {} ORDER BY version_id, id DESC) AS newest WHERE is_applied",
     ),
-    ("flyway_schema_history", "SELECT script FROM flyway_schema_history WHERE success"),
+    ("flyway_schema_history", "SELECT script FROM {} WHERE success"),
     (
         "_prisma_migrations",
-        "SELECT migration_name FROM _prisma_migrations"
-        " WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
+        "SELECT migration_name FROM {} WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
     ),
-    ("__diesel_schema_migrations", "SELECT version::text FROM __diesel_schema_migrations"),
-    ("sqitch.changes", "SELECT change FROM sqitch.changes"),
-    ("pgmigrations", "SELECT name FROM pgmigrations"),
-    (
-        "supabase_migrations.schema_migrations",
-        "SELECT version FROM supabase_migrations.schema_migrations",
-    ),
-    ("databasechangelog", "SELECT author || ':' || id FROM databasechangelog"),
-    ("gorp_migrations", "SELECT id FROM gorp_migrations"),
-    ("_sqlx_migrations", "SELECT version::text FROM _sqlx_migrations WHERE success"),
-    ("schema_migrations", "SELECT version::text FROM schema_migrations"),
+    ("__diesel_schema_migrations", "SELECT version::text FROM {}"),
+    ("sqitch.changes", "SELECT change FROM {}"),
+    ("pgmigrations", "SELECT name FROM {}"),
+    ("supabase_migrations.schema_migrations", "SELECT version FROM {}"),
+    ("databasechangelog", "SELECT author || ':' || id FROM {}"),
+    ("gorp_migrations", "SELECT id FROM {}"),
+    ("_sqlx_migrations", "SELECT version::text FROM {} WHERE success"),
+    ("schema_migrations", "SELECT version::text FROM {}"),
 )
 _DIGITS = re.compile(r"\d+")
 
@@ -59,14 +55,14 @@ def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -
     applied = set(read_ledger(connection).applied)
     if not any(migration.of_another_tool for migration in migrations):
         return applied
-    for table, query in _TABLES:
-        row = connection.execute("SELECT to_regclass(%s)", [table]).fetchone()
-        if row is None or row[0] is None:
+    for name, query in _TABLES:
+        table = _find(connection, name)
+        if table is None:
             continue
-        told = [str(value) for (value,) in connection.execute(query.encode()).fetchall()]
-        applied |= _known(migrations, told)
-        if table == "schema_migrations" and _of_golang_migrate(connection):
-            failed = connection.execute("SELECT version FROM schema_migrations WHERE dirty")
+        rows = connection.execute(sql.SQL(query).format(table)).fetchall()
+        applied |= _known(migrations, [str(value) for (value,) in rows])
+        if name == "schema_migrations" and _of_golang_migrate(connection, table):
+            failed = connection.execute(sql.SQL("SELECT version FROM {} WHERE dirty").format(table))
             if row := failed.fetchone():
                 raise LedgerError(
                     f"golang-migrate says that version {row[0]} failed: what the database has is"
@@ -77,11 +73,32 @@ def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -
     return applied
 
 
-def _of_golang_migrate(connection: Connection[Any]) -> bool:
+def _find(connection: Connection[Any], name: str) -> sql.Identifier | None:
+    """A tool's table by its own name: the session's search_path is pg_catalog."""
+    schema, _, table = name.rpartition(".")
+    row = connection.execute(
+        """
+        SELECT n.nspname
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relname = %(table)s AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+            AND %(schema)s::text IN ('', n.nspname::text)
+            -- A schema of that name is a tool's own, and has its own entry.
+            AND (%(schema)s::text <> '' OR n.nspname NOT IN ('supabase_migrations'))
+        ORDER BY n.nspname <> 'public', n.nspname
+        LIMIT 1
+        """,
+        {"schema": schema, "table": table},
+    ).fetchone()
+    return sql.Identifier(row[0], table) if row else None
+
+
+def _of_golang_migrate(connection: Connection[Any], table: sql.Identifier) -> bool:
     """Whether the table has a column that says whether the last version failed."""
     row = connection.execute(
         "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attname = 'dirty'"
-        " AND attrelid = to_regclass('schema_migrations') AND NOT attisdropped"
+        " AND attrelid = pg_catalog.to_regclass(%s) AND NOT attisdropped",
+        [table.as_string(connection)],
     ).fetchone()
     return row is not None and row[0] == 1
 

@@ -261,7 +261,7 @@ def test_a_large_partition_without_an_index_stops_the_file_that_would_build_it(
     )
     with pytest.raises(StatementError, match=r"public\.late|late is a partition") as caught:
         service.up("enforce")
-    assert "CREATE INDEX CONCURRENTLY ON late USING btree (day, kind, id__new);" in str(
+    assert "CREATE INDEX CONCURRENTLY ON public.late USING btree (day, kind, id__new);" in str(
         caught.value
     )
     query(service.dsn, "CREATE UNIQUE INDEX CONCURRENTLY ON late USING btree (day, kind, id__new)")

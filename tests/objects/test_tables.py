@@ -40,9 +40,6 @@ TABLES = {
     "publication": things(
         then="CREATE PUBLICATION p FOR TABLE things; ALTER TABLE things REPLICA IDENTITY FULL;"
     ),
-    "function of its row": things(
-        then="CREATE FUNCTION f(things) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
-    ),
 }
 
 

@@ -1126,7 +1126,7 @@ BEGIN
         OR EXISTS (
             SELECT FROM pg_index AS x
             JOIN pg_class AS i ON i.oid = x.indexrelid
-            WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
         )
     THEN
         RETURN;

@@ -1,6 +1,7 @@
 -- Clients call none of these, whatever the default privileges say.
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
 CALL trueup.revoke_all('trueup.progress');
+CALL trueup.revoke_all('trueup.grants');
 {% if counts %}
 CALL trueup.revoke_all('trueup.odometer');
 -- `trueup status` calls these as any role. They run with the rights of their caller.

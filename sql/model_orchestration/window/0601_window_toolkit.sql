@@ -1136,7 +1136,7 @@ BEGIN
         OR EXISTS (
             SELECT FROM pg_index AS x
             JOIN pg_class AS i ON i.oid = x.indexrelid
-            WHERE x.indrelid = relation::regclass AND x.indisvalid AND i.relname = index
+            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
         )
     THEN
         RETURN;
@@ -1175,5 +1175,6 @@ $$;
 -- Clients call none of these, whatever the default privileges say.
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
 CALL trueup.revoke_all('trueup.progress');
+CALL trueup.revoke_all('trueup.grants');
 
 CALL trueup.require_settings();

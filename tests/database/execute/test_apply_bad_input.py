@@ -79,6 +79,7 @@ def test_a_standby_gives_its_status_and_refuses_migrations(source: Path, tmp_pat
             assert [line.split()[0] for line in status.stdout.splitlines()] == [
                 "applied",
                 "pending",
+                "applied:",
             ]
             message = refusal("apply", "--sources", str(source), dsn=dsn, exit_code=3)
             assert "is a standby" in message

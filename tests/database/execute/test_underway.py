@@ -137,7 +137,7 @@ def test_status_shows_it(converted: str) -> None:
 def test_status_says_where_each_unit_is_and_what_comes_next(converted: str) -> None:
     def told() -> list[str]:
         done = run_trueup("status", "--all", "--service", str(SERVICE), dsn=converted).stdout
-        return [line for line in done.splitlines() if "next:" in line]
+        return [line for line in done.splitlines() if "; next:" in line]
 
     assert told() == [
         "public.model, public.request: backfill is done; next: trueup apply",
