@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Table, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from pyorm.sqlalchemy.tables import ENTITY
 from pyorm.sqlalchemy.types import RuledType, UUIDType
@@ -18,6 +19,10 @@ TRUEUP_SCHEMA = "trueup"
 YOYO_TABLES = frozenset({"_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"})
 BOTH_LIVE = ("__old", "__new")
 """How the columns of the other contract end while both contracts live."""
+
+
+# A table of trueup's own holds grants; Alembic reads it before it asks include_object.
+ischema_names.setdefault("aclitem", Text)
 
 
 def include_object(
