@@ -142,6 +142,7 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
                has_schema_privilege(%(role)s, n.oid, 'USAGE'),
                has_schema_privilege(%(role)s, n.oid, 'CREATE'),
                has_schema_privilege(o.oid, n.oid, 'CREATE')
+               OR (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = %(role)s)
         -- to_regclass() would fail where the schema is closed to this role.
         FROM (SELECT parse_ident(t)::name[] AS name FROM unnest(%(tables)s::text[]) t) t
         JOIN pg_catalog.pg_class c ON c.relname = t.name[cardinality(t.name)]
@@ -163,7 +164,8 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
             Need(
                 _grant("CREATE ON SCHEMA {} TO {}", home, role), f"renames {home}.{table}", create
             ),
-            # A view that takes the old name gets the table's owner, who must be allowed to own it.
+            # A view that takes the old name gets the table's owner, who must be allowed to own it;
+            # of a superuser PostgreSQL does not ask that.
             Need(
                 _grant("CREATE ON SCHEMA {} TO {}", home, owner),
                 f"owns the view that keeps the old name of {home}.{table}",

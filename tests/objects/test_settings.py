@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.journey import Journey
+from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
+from runner.errors import StatementError
 
 SETTINGS = {
     "of columns": things(
@@ -188,3 +190,29 @@ def test_forced_row_security_hides_no_row_from_the_way_back(
         """,
     )
     journey.there_and_back(schema, STANDARD)
+
+
+@pytest.fixture
+def other(server_dsn: str) -> Iterator[str]:
+    name = "Ann O'Hara"  # as odd as names of roles may be
+    query(server_dsn, 'CREATE ROLE "Ann O\'Hara"')
+    yield name
+    query(server_dsn, 'DROP ROLE "Ann O\'Hara"')
+
+
+def test_an_index_of_operators_is_built_where_nobody_else_may_create(
+    journey: Journey, other: str
+) -> None:
+    schema = things(then="CREATE INDEX by_openness ON things ((status = 'open'));")
+    service = journey.start(schema, STANDARD)
+    query(service.dsn, 'GRANT USAGE, CREATE ON SCHEMA public TO "Ann O\'Hara"')
+    try:
+        with pytest.raises(StatementError, match=f'"{other}" may create in the schema') as refused:
+            service.up("enforce")
+        assert f'REVOKE CREATE ON SCHEMA public FROM "{other}"' in str(refused.value)
+        # Who owns the table may write triggers of it, which run as whoever fills it.
+        query(service.dsn, 'ALTER TABLE things OWNER TO "Ann O\'Hara"')
+        service.up("enforce")
+        service.down("online")
+    finally:
+        query(service.dsn, 'DROP OWNED BY "Ann O\'Hara" CASCADE')

@@ -14,7 +14,7 @@ DO $$
 DECLARE
     found record;
 BEGIN
-    SELECT coalesce(r.rolname, 'PUBLIC') AS role, o.what INTO found
+    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO found
     FROM (
         SELECT n.nspowner AS owner, 'owns the schema trueup' AS what
         FROM pg_namespace AS n
@@ -157,7 +157,9 @@ END
 $$;
 
 -- Stops a file when a setting would break statements that run outside a transaction, and so can set
--- nothing for themselves. A search_path is given when one of these finds operators or functions by it.
+-- nothing for themselves. A search_path is given when one of these finds operators or functions by it:
+-- then nobody else may create there but those whose tables are being converted, whom a file that writes
+-- to these tables trusts anyway. Nobody else can have a trigger of ours.
 CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -186,7 +188,7 @@ BEGIN
                 HINT = trueup.to_set(found.name, found.wanted);
     END IF;
 
-    SELECT n.nspname AS schema, coalesce(r.rolname, 'PUBLIC') AS role INTO found
+    SELECT n.nspname AS schema, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role INTO found
     FROM pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
@@ -195,6 +197,12 @@ BEGIN
         AND acl.privilege_type = 'CREATE'
         AND acl.grantee <> n.nspowner
         AND NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+        AND NOT EXISTS (
+            SELECT FROM pg_trigger AS t
+            JOIN pg_proc AS p ON p.oid = t.tgfoid
+            JOIN pg_class AS c ON c.oid = t.tgrelid
+            WHERE p.pronamespace = 'trueup'::regnamespace AND c.relowner = acl.grantee
+        )
     LIMIT 1;
 
     IF found.schema IS NOT NULL THEN

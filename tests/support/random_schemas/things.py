@@ -122,7 +122,7 @@ HELD: Mapping[str, Thing] = {
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO pg_monitor"
     ),
     "owner": Thing(
-        "GRANT USAGE, CREATE ON SCHEMA {schema} TO pg_monitor;"
+        "GRANT USAGE ON SCHEMA {schema} TO pg_monitor;"
         " ALTER TABLE {table} OWNER TO pg_monitor; ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     ),
     "settings": Thing(
