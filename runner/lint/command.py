@@ -83,18 +83,23 @@ def run_lint(
         raise UsageError("--schema is for --trace", hint="add --trace")
     settings = _settings(options)
     paths, only = _chosen(paths, usual_paths, options, settings)
+    collects = gc.isenabled()
     gc.disable()  # the trees stay to the end: walking through them takes a third of the time
-    report = lint(
-        paths,
-        layout=options.layout and layout_named(options.layout),
-        with_squawk=settings.squawk,
-        traced=options.trace,
-        schema=options.schema,
-        jobs=processes(),
-        settings=settings,
-        only=only,
-        cache=_cache() if options.cache else None,
-    )
+    try:
+        report = lint(
+            paths,
+            layout=options.layout and layout_named(options.layout),
+            with_squawk=settings.squawk,
+            traced=options.trace,
+            schema=options.schema,
+            jobs=processes(),
+            settings=settings,
+            only=only,
+            cache=_cache() if options.cache else None,
+        )
+    finally:
+        if collects:
+            gc.enable()
     if only is not None:
         after = f"after {options.since}" if options.since else "after the last commit"
         report = replace(

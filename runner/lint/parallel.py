@@ -52,9 +52,12 @@ def over_chains(
     global _work
     _work = (look, chains)
     gc.freeze()  # what is there already is not walked through, and so not copied
-    with multiprocessing.get_context("fork").Pool(jobs, _as_worker) as pool:
-        found = pool.imap_unordered(_look_at, _divided(sizes, jobs * _PARTS))
-        by_number = dict(item for part in found for item in part)
+    try:
+        with multiprocessing.get_context("fork").Pool(jobs, _as_worker) as pool:
+            found = pool.imap_unordered(_look_at, _divided(sizes, jobs * _PARTS))
+            by_number = dict(item for part in found for item in part)
+    finally:
+        gc.unfreeze()
     return [by_number[number] for number in range(len(chains))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -185,6 +186,12 @@ def test_many_files_are_looked_at_in_several_processes_with_the_same_result(tmp_
     assert together == alone
     done = run_trueup("lint", "--no-squawk", str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_whoever_calls_it_has_the_collector_as_before(bad: Path) -> None:
+    CliRunner().invoke(cli, ["lint", "--no-squawk", str(bad)])
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_run_loads_nothing_that_it_does_not_need(bad: Path) -> None:
