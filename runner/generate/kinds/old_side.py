@@ -407,7 +407,9 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         "VALID: instant",
         body=[[Statement(BRIEFLY.sql, locks=locks if body else ())], *body],
         rollback=_keys_back(u, t),
-        back=f"Gives {new} its old keys beside the new unique indexes: instant.",
+        back=f"Gives {new} its old keys beside the new unique indexes: instant. Where contract was "
+        "broken off before it had built an index for that, builds it under the lock if the table "
+        "is small, and refuses with the statement to run if it is large.",
         after=after,
     )
 

@@ -1,4 +1,4 @@
--- Gives model its old keys beside the new unique indexes: instant.
+-- Gives model its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
