@@ -29,8 +29,10 @@ def check_files(folder: Path, standard: Standard, catalog: Catalog) -> Iterator[
     others = (*written.added, *written.differing)
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        # The first files ask for the values and labels that they convert, and would refuse others.
+        refuses = any(Path(name).stem.endswith("_check") for name in written.differing)
         yield Finding(
-            Severity.KNOW,
+            Severity.STOPS if refuses else Severity.KNOW,
             f"the files in {folder.name}",
             "were generated from another schema: for this database "
             f"{len(written.differing)} would say something else and {len(written.added)} are "

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
+import psycopg
 import pytest
 from support.journey import Journey
 from support.runs import query
+from support.variants import Service
+
+from runner.errors import StatementError
+from runner.preflight import check
+from runner.standard import load_standard
 
 STANDARD = """
 [enum.Severity]
@@ -152,3 +158,33 @@ def test_an_order_that_is_the_alphabets_stays_as_it_is_written(journey: Journey)
     ((shown,),) = query(service.dsn, "SELECT pg_get_viewdef('v'::regclass)")
     assert "array_position" not in shown
     assert "'LOW'" in shown
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "'LOW', 'MEDIUM', 'HIGH', 'CRITICAL'",
+        "'critical', 'high', 'medium', 'low'",
+        "'low', 'medium', 'high', 'critical', 'odd, ''one'''",
+    ],
+)
+def test_files_for_other_labels_are_refused_by_check_and_by_themselves(
+    journey: Journey, labels: str
+) -> None:
+    other = journey.start(incidents(""), STANDARD)
+    dsn = journey.factory()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE TYPE severity AS ENUM ({labels})".encode())
+        connection.execute(
+            "CREATE TABLE incidents (id varchar(36) PRIMARY KEY, severity severity NOT NULL,"
+            " was severity, n integer NOT NULL)"
+        )
+        found = check(
+            connection, load_standard(other.folder / "standard.toml"), folder=other.folder
+        )
+    assert any("generated from another schema" in stop.problem for stop in found.stops)
+    service = Service(dsn, other.folder)
+    for strategy in ("expand", "window"):
+        with pytest.raises(StatementError, match=r"incidents\.severity: has the labels"):
+            service.up(strategy)
+    assert query(dsn, "SELECT to_regclass('incident')") == [(None,)]

@@ -129,13 +129,28 @@ def check(t: TableChange, folder: str, phase: str, after: Sequence[File]) -> Fil
         title=f"Stop here when {old} holds a row that cannot be converted.",
         does=f"reads {old} and names the column, the values, how many rows, and the query "
         "that shows them; changes nothing"
+        + ("; refuses other labels of a native enum" if any(c.labels for c in t.columns) else "")
         + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
         cost=f"reads {old} once; once more when something is wrong, to say which rows",
         undo="nothing to undo",
-        body=[*(_backfill_can(t) if is_online else ()), [clean]],
+        body=[*_labels(t), *(_backfill_can(t) if is_online else ()), [clean]],
         back="no-op: the file changed nothing.",
         after=after,
     )
+
+
+def _labels(t: TableChange) -> list[list[Statement]]:
+    """The refusal of a database whose native enums are spelled otherwise than the file knows."""
+    return [
+        [
+            Statement(
+                f"CALL trueup.require_labels(\n    {quote_literal(quote_name(t.old))},\n"
+                f"    {quote_literal(c.name)},\n    {literal_list(list(c.labels))}\n);"
+            )
+        ]
+        for c in t.columns
+        if c.labels
+    ]
 
 
 def _backfill_can(t: TableChange) -> list[list[Statement]]:

@@ -37,6 +37,7 @@ BEGIN
     DROP PROCEDURE trueup.carry_grants;
     DROP PROCEDURE trueup.copy_grants;
     DROP PROCEDURE trueup.require_silence;
+    DROP PROCEDURE trueup.require_labels;
     DROP FUNCTION trueup.waking_triggers;
     DROP PROCEDURE trueup.require_clean;
     DROP PROCEDURE trueup.refuse_rows;

@@ -502,6 +502,33 @@ BEGIN
 END
 $$;
 
+-- Stops the file when a native enum has other labels here than where the file was written, or has them
+-- in another order: values are converted by their labels.
+CREATE OR REPLACE PROCEDURE trueup.require_labels(relation text, column_name name, labels text[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found constant text[] := ARRAY(
+        SELECT e.enumlabel::text
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        LEFT JOIN pg_type AS b ON b.oid = t.typbasetype
+        JOIN pg_enum AS e ON e.enumtypid IN (t.oid, t.typelem, b.oid, b.typelem)
+        WHERE a.attrelid = relation::regclass AND a.attname = column_name
+        ORDER BY e.enumsortorder
+    );
+BEGIN
+    IF found <> labels THEN
+        RAISE EXCEPTION '%.%: has the labels %, and this file is for %',
+            relation, column_name, found, labels
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Rename the labels (ALTER TYPE ... RENAME VALUE), or generate files for this database.';
+    END IF;
+END
+$$;
+
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
 CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
 RETURNS TABLE (name name, enabled "char")
