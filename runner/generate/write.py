@@ -196,7 +196,9 @@ def compare_service(folder: Path, standard: Standard, catalog: Catalog) -> Writt
         StandardError: the standard does not fit the catalog.
     """
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
-    return _compare(folder, _generated(folder, standard, catalog, existing))
+    generated = _generated(folder, standard, catalog, existing)
+    written = _compare(folder, generated)
+    return replace(written, differing=(*written.differing, *_stale(folder, generated)))
 
 
 def _generated(

@@ -21,7 +21,6 @@ from runner.quoting import Name, quote_ident, quote_literal, quote_name
 _REMAKE = "Drop it before, and make it again for the new contract afterwards."
 
 # INSERT ... SELECT NEW.*, VALUES (OLD.*), or SELECT ($1).* of a statement that is executed.
-_BY_POSITION = re.compile(r"\binsert\b[^;]*(\b(new|old)\b|\$\d+)\s*\)?\s*\.\s*\*", re.IGNORECASE)
 
 # Views, rules, policies, triggers, functions with an SQL body, statistics and publications, each
 # with the columns that it names; then functions and columns that use a table's row type.
@@ -258,15 +257,7 @@ def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint="Migrate as a superuser, or, from PostgreSQL 15 on: GRANT SET ON PARAMETER"
             f" session_replication_role TO {quote_ident(role)};",
         )
-    if row["enabled"] != "D" and row["body"] and _BY_POSITION.search(row["body"]):
-        yield Finding(
-            Severity.STOPS,
-            row["object"],
-            f"runs {row['function']}, which inserts all columns of a row: from expand on there are "
-            "more, and every write would fail",
-            hint="Let it name the columns, or drop the trigger before.",
-        )
-    elif columns:
+    if columns:
         yield Finding(
             Severity.KNOW,
             row["object"],
