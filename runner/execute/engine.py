@@ -13,7 +13,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
 from runner.ledger.records import Recorder, read_ledger
-from runner.ledger.strategies import look_aside, refuse_taken
+from runner.ledger.strategies import look_aside, needed_aside, refuse_taken
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def rollback(
             to=to,
             everything=everything,
             unit=within,
+            kept=needed_aside(migrations, ledger),
         )
 
     return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener, lambda _: "")

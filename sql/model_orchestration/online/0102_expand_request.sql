@@ -7,7 +7,7 @@
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0102_expand_model_check 0103_expand_request_check
+-- depends: 0061_check_model_and_request 0056_toolkit_model_orchestration_usage_counter
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

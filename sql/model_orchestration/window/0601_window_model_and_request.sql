@@ -6,7 +6,7 @@
 --          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0602_window_model_check 0603_window_request_check
+-- depends: 0061_check_model_and_request 0057_toolkit_model_orchestration_set_aside
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -204,16 +204,6 @@ AS $$
     ORDER BY w.witness, w.place
 $$;
 
--- Since when an old name is unused, as far as all witnesses know; null when it may be in use.
-CREATE OR REPLACE FUNCTION trueup.unused_since(old_name regclass)
-RETURNS timestamptz
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN bool_and(w.unused_since IS NOT NULL) THEN max(w.unused_since) END
-    FROM trueup.witnesses(old_name) AS w
-$$;
-
 -- Reads an old name's counter: the waiting period begins anew.
 CREATE OR REPLACE PROCEDURE trueup.read_odometer(
     old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''

@@ -4,7 +4,7 @@
 -- locks:   SHARE UPDATE EXCLUSIVE on model, request: reads and writes go on
 -- cost:    reads a sample
 -- undo:    nothing to undo
--- depends: 0605_window_model_and_request
+-- depends: 0601_window_model_and_request
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

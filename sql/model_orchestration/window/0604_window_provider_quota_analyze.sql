@@ -4,7 +4,7 @@
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
 -- cost:    reads a sample
 -- undo:    nothing to undo
--- depends: 0607_window_provider_quota
+-- depends: 0603_window_provider_quota
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -7,7 +7,7 @@
 --          again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0104_expand_provider_quota_check
+-- depends: 0062_check_provider_quota 0056_toolkit_model_orchestration_usage_counter
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
