@@ -60,8 +60,6 @@ class Options:
     changed: bool = False
     cache: bool = True
 
-    from runner.lint.fix import Fixes
-
 
 def run_lint(
     paths: Sequence[Path], usual_paths: Callable[[], Sequence[Path]], options: Options

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
@@ -19,7 +18,14 @@ from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
 from runner.lint.newer import newer_than
 from runner.lint.parallel import over_chains
-from runner.lint.registry import all_rules, rule_names
+from runner.lint.registry import (
+    RULES_ELSEWHERE,
+    chain_rules,
+    rule_named,
+    rule_names,
+    script_rules,
+    step_rules,
+)
 from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
 from runner.lint.suggest import fill
@@ -121,8 +127,7 @@ def lint(
         seen, remarks = trace(read, names, schema)
         found |= {(*finding.place, finding.message): finding for finding in seen}
         notes += remarks
-    forward_only = {rule.name for rule in all_rules() if not rule.rollback}
-    judged = apply_ignores(found.values(), scripts, rule_names(), forward_only)
+    judged = apply_ignores(found.values(), scripts, rule_names(), _is_forward_only)
     kept = sorted(_settled(judged, settings), key=lambda finding: finding.place)
     looked_at = scripts.keys() | {finding.path for finding in kept}
     texts = {path: parts[0].content for path, parts in scripts.items()}
@@ -209,7 +214,7 @@ def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
     for context in downs:
         yield from _lint_script(context, names)
     scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
-    for rule in all_rules():
+    for rule in chain_rules():
         for hit in rule.chain(chain) if rule.chain is not None else ():
             assert hit.path is not None
             if hit.path in names:
@@ -223,14 +228,14 @@ def _transaction(script: Script) -> Transaction:
 def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
     script, world = context.script, context.world
     reported = script.path in names
-    for rule in all_rules():
-        if rule.script is not None and reported and _applies(rule, script):
+    for rule in script_rules() if reported else ():
+        if rule.script is not None and _applies(rule, script):
             for hit in rule.script(context):
                 yield _finding(rule, hit, script)
     for step in script.steps:
         context.follow(step)
         if reported:
-            for rule in _step_rules().get(step.verb, ()):
+            for rule in step_rules(step.verb):
                 if not _applies(rule, script) or rule.step is None:
                     continue
                 if not rule.new_tables and step.table and context.is_new(step.table):
@@ -242,14 +247,9 @@ def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
             apply(world, step, script)
 
 
-@cache
-def _step_rules() -> dict[str, tuple[Rule, ...]]:
-    """The rules that look at each verb."""
-    found: dict[str, list[Rule]] = {}
-    for rule in all_rules():
-        for verb in rule.verbs:
-            found.setdefault(verb, []).append(rule)
-    return {verb: tuple(looking) for verb, looking in found.items()}
+def _is_forward_only(name: str) -> bool:
+    """Whether a rule does not look at rollbacks."""
+    return name not in RULES_ELSEWHERE and not rule_named(name).rollback
 
 
 def _applies(rule: Rule, script: Script) -> bool:
