@@ -17,7 +17,7 @@ from runner.lint.layouts import parsed
 from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
 from runner.lint.newer import newer_than
-from runner.lint.parallel import over_chains
+from runner.lint.parallel import over_chains, size_of
 from runner.lint.registry import (
     RULES_ELSEWHERE,
     chain_rules,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.lint.cache import Cache
     from runner.lint.layouts import Pair, Script
     from runner.lint.steps import Step
 
@@ -57,6 +56,7 @@ class Report:
 
 
 _USUAL = Settings()
+_WORTH_KEEPING = 20_000  # characters that take longer to look at than the cache to be asked
 
 
 def lint(
@@ -70,7 +70,7 @@ def lint(
     settings: Settings = _USUAL,
     only: Collection[Path] | None = None,
     opened: Mapping[Path, str] | None = None,
-    cache: Cache | None = None,
+    cache: Path | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -85,7 +85,7 @@ def lint(
         settings: of the project.
         only: report these files alone, by their resolved paths; None for all.
         opened: texts that count instead of those of the files, as an editor shows them.
-        cache: of findings of earlier runs.
+        cache: the folder with findings of earlier runs; None for no such folder.
 
     Returns:
         The findings.
@@ -140,13 +140,16 @@ def _looked_at(
     names: Collection[Path],
     settings: Settings,
     jobs: int,
-    cache: Cache | None,
+    folder: Path | None,
 ) -> Iterator[Finding]:
     """The findings of all chains; those of earlier runs are not looked for again."""
-    if cache is None:
+    if folder is None or sum(map(size_of, chains)) < _WORTH_KEEPING:
         for found in over_chains(look, chains, jobs):
             yield from found
         return
+    from runner.lint.cache import Cache
+
+    cache = Cache(folder)
     keys = [cache.key(pairs, names, settings.postgresql) for pairs in chains]
     new: list[int] = []
     for number, key in enumerate(keys):

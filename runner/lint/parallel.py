@@ -28,6 +28,11 @@ def processes() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def size_of(pairs: Sequence[Pair]) -> int:
+    """How many characters a chain has to look at."""
+    return sum(len(pair.up.content) for pair in pairs)
+
+
 def over_chains(
     look: Callable[[Sequence[Pair]], Iterable[Finding]],
     chains: Sequence[Sequence[Pair]],
@@ -43,7 +48,7 @@ def over_chains(
     Returns:
         The findings of each chain.
     """
-    sizes = [sum(len(pair.up.content) for pair in pairs) for pairs in chains]
+    sizes = [size_of(pairs) for pairs in chains]
     jobs = min(jobs, sum(sizes) // _ENOUGH + 1)
     if jobs < 2:
         return [list(look(pairs)) for pairs in chains]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UsageError
@@ -66,15 +68,24 @@ class GrammarError(ValueError):
 
 
 @cache
-def _parser() -> Any:
-    try:
-        # Its type stubs are no valid Python to mypy, so it stays untyped.
-        return import_module("postgast")
-    except ImportError:
+def _part(name: str) -> Any:
+    """A module of postgast alone: the package's own import takes in all of them, and 10 ms.
+
+    Its type stubs are no valid Python to mypy, so it stays untyped.
+    """
+    package = find_spec("postgast")
+    if package is None:
         raise UsageError(
             "trueup lint needs PostgreSQL's parser, the Python package postgast",
             hint="pip install 'trueup[lint]'",
-        ) from None
+        )
+    if "postgast" in sys.modules:
+        return import_module(f"postgast.{name}")
+    sys.modules["postgast"] = module_from_spec(package)
+    try:
+        return import_module(f"postgast.{name}")
+    finally:
+        del sys.modules["postgast"]  # whoever imports it gets the whole package
 
 
 def parse(sql: str) -> list[tuple[Node, int, int]]:
@@ -89,10 +100,10 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
     Raises:
         GrammarError: when the grammar of PostgreSQL 18 refuses it.
     """
-    postgast = _parser()
+    parser = _part("parse")
     try:
-        result = postgast.parse(sql)
-    except postgast.PgQueryError as error:
+        result = parser.parse(sql)
+    except _part("errors").PgQueryError as error:
         raise GrammarError(error.message, characters(sql, max(0, error.cursorpos - 1))) from None
     except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
         raise GrammarError(f"the parser gave up: {type(error).__name__}", 0) from None
@@ -116,12 +127,11 @@ def deparse(node: Node) -> str:
     Raises:
         GrammarError: when the tree says nothing that the grammar knows.
     """
-    postgast = _parser()
-    result = postgast.ParseResult()
+    result = _part("pg_query_pb2").ParseResult()
     wrap(node, result.stmts.add().stmt)
     try:
-        return str(postgast.deparse(result))
-    except postgast.PgQueryError as error:
+        return str(_part("deparse").deparse(result))
+    except _part("errors").PgQueryError as error:
         raise GrammarError(error.message, 0) from None
 
 
@@ -137,10 +147,9 @@ def wrap(node: Node, into: Node) -> None:
 
 def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     """Parse a DO block or a PL/pgSQL function; an empty list when it cannot be parsed."""
-    postgast = _parser()
     try:
-        parsed: list[dict[str, Any]] = postgast.parse_plpgsql(sql)
-    except (postgast.PgQueryError, ValueError, RecursionError):
+        parsed: list[dict[str, Any]] = _part("plpgsql").parse_plpgsql(sql)
+    except (_part("errors").PgQueryError, ValueError, RecursionError):
         return []
     return parsed
 
@@ -160,10 +169,9 @@ class Token(NamedTuple):
 
 def tokens(sql: str) -> list[Token]:
     """The tokens of a text, comments too (SQL_COMMENT, C_COMMENT); none when it has an error."""
-    postgast = _parser()
     try:
-        found = postgast.scan(sql).tokens
-    except postgast.PgQueryError:
+        found = _part("scan").scan(sql).tokens
+    except _part("errors").PgQueryError:
         return []
     return [
         Token(enum_name(t, "token"), characters(sql, t.start), characters(sql, t.end))
@@ -223,7 +231,7 @@ def must_be_quoted(word: str) -> bool:
     """Whether a name is a key word that cannot name a table or a column without quotes."""
     if not (word.isascii() and word.isidentifier() and word.islower()):
         return False
-    token = _parser().scan(word).tokens[0]
+    token = _part("scan").scan(word).tokens[0]
     return enum_name(token, "keyword_kind") in ("RESERVED_KEYWORD", "TYPE_FUNC_NAME_KEYWORD")
 
 
