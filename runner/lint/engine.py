@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
+from runner.lint import tree
 from runner.lint.blocks import shown
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
@@ -20,6 +21,7 @@ from runner.lint.newer import newer_than
 from runner.lint.parallel import over_chains, size_of
 from runner.lint.registry import (
     RULES_ELSEWHERE,
+    all_rules,
     chain_rules,
     rule_named,
     rule_names,
@@ -98,18 +100,18 @@ def lint(
     names = set(wanted)
     reading = read_chains(wanted, layout or settings.layout, opened)
     read = [parsed(chain) for chain in reading.chains]
-    scripts = _scripts(read, names)
+    reported = frozenset(s for pairs in read for s in _scripts_of(pairs) if s.path in names)
+    scripts = _by_path(s for pairs in read for s in _scripts_of(pairs) if s in reported)
     found: dict[tuple[object, ...], Finding] = {
         (*finding.place, finding.message): finding for finding in unreadable(reading, names)
     }
     notes += notes_on(reading, names, scripts)
 
     def look(pairs: Sequence[Pair]) -> Iterator[Finding]:
-        yield from _lint_chain(Chain(pairs), names)
-        for pair in pairs:
-            for script in (pair.up, pair.down):
-                if script is not None and script.path in names:
-                    yield from newer_than(script, settings.postgresql)
+        yield from _lint_chain(Chain(pairs), reported)
+        for script in _scripts_of(pairs) if settings.postgresql else ():
+            if script in reported:
+                yield from newer_than(script, settings.postgresql)
 
     for finding in _looked_at(look, read, names, settings, jobs, cache):
         found.setdefault((*finding.place, finding.message), finding)
@@ -144,7 +146,7 @@ def _looked_at(
 ) -> Iterator[Finding]:
     """The findings of all chains; those of earlier runs are not looked for again."""
     if folder is None or sum(map(size_of, chains)) < _WORTH_KEEPING:
-        for found in over_chains(look, chains, jobs):
+        for found in over_chains(look, chains, jobs, _prepare):
             yield from found
         return
     from runner.lint.cache import Cache
@@ -158,12 +160,18 @@ def _looked_at(
             new.append(number)
         else:
             yield from known
-    found_now = over_chains(look, [chains[number] for number in new], jobs)
+    found_now = over_chains(look, [chains[number] for number in new], jobs, _prepare)
     for number, found in zip(new, found_now, strict=True):
         cache.put(keys[number], found)
         yield from found
     if new:
         cache.clean()
+
+
+def _prepare() -> None:
+    """Import what many files will ask for."""
+    tree.parse("SELECT 1")
+    all_rules()
 
 
 def _wanted(
@@ -191,46 +199,50 @@ def _settled(findings: Iterable[Finding], settings: Settings) -> Iterator[Findin
             yield finding if level == finding.level else replace(finding, level=level)
 
 
-def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:
-    """The scripts of each file that is to be reported, each once."""
+def _scripts_of(pairs: Sequence[Pair]) -> Iterator[Script]:
+    """The scripts of a chain, each way back after its way there."""
+    for pair in pairs:
+        yield pair.up
+        if pair.down is not None:
+            yield pair.down
+
+
+def _by_path(scripts: Iterable[Script]) -> dict[Path, list[Script]]:
+    """The scripts of each file, each once."""
     found: dict[Path, list[Script]] = {}
-    for pairs in read:
-        for pair in pairs:
-            for script in (pair.up, pair.down):
-                if script is not None and script.path in names:
-                    # A file of the baseline is in the chains of both strategies.
-                    parts = found.setdefault(script.path, [])
-                    if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
-                        parts.append(script)
+    for script in scripts:
+        # A file of the baseline is in the chains of both strategies.
+        parts = found.setdefault(script.path, [])
+        if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
+            parts.append(script)
     return found
 
 
-def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
+def _lint_chain(chain: Chain, reported: Collection[Script]) -> Iterator[Finding]:
     downs: list[Context] = []
     for pair in chain.pairs:
         context = Context(chain, pair, pair.up, chain.world, _transaction(pair.up))
-        yield from _lint_script(context, names)
+        yield from _lint_script(context, pair.up in reported)
         if pair.down is not None:
             downs.append(
                 Context(chain, pair, pair.down, copy(chain.world), _transaction(pair.down))
             )
     for context in downs:
-        yield from _lint_script(context, names)
-    scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
+        yield from _lint_script(context, context.script in reported)
     for rule in chain_rules():
         for hit in rule.chain(chain) if rule.chain is not None else ():
-            assert hit.path is not None
-            if hit.path in names:
-                yield _finding(rule, hit, scripts[hit.path])
+            for script in _scripts_of(chain.pairs):
+                if script.path == hit.path and script in reported:
+                    yield _finding(rule, hit, script)
+                    break
 
 
 def _transaction(script: Script) -> Transaction:
     return Transaction(single=not script.transactional)
 
 
-def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
+def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
     script, world = context.script, context.world
-    reported = script.path in names
     for rule in script_rules() if reported else ():
         if rule.script is not None and _applies(rule, script):
             for hit in rule.script(context):
@@ -238,10 +250,11 @@ def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
     for step in script.steps:
         context.follow(step)
         if reported:
+            is_new = bool(step.table) and context.is_new(step.table)
             for rule in step_rules(step.verb):
-                if not _applies(rule, script) or rule.step is None:
+                if rule.step is None or (is_new and not rule.new_tables):
                     continue
-                if not rule.new_tables and step.table and context.is_new(step.table):
+                if not _applies(rule, script):
                     continue
                 for hit in rule.step(step, context):
                     yield _finding(rule, hit, script, step)

@@ -50,6 +50,7 @@ _CATALOG_TYPES = {
     "int8": "bigint",
     "timetz": "time with time zone",
 }
+_VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
 _WITH_TYPMOD = re.compile(r"[( ]")
 
 
@@ -137,12 +138,17 @@ def deparse(node: Node) -> str:
 
 def wrap(node: Node, into: Node) -> None:
     """Put a copy of a node into a place of another tree, in a Node where the place holds these."""
-    if into.DESCRIPTOR.name != "Node" or node.DESCRIPTOR.name == "Node":
+    if kind(into) != "Node" or kind(node) == "Node":
         into.CopyFrom(node)
         return
-    kind_ = node.DESCRIPTOR.name
-    field = next(f for f in into.DESCRIPTOR.fields if f.message_type.name == kind_)
-    getattr(into, field.name).CopyFrom(node)
+    getattr(into, _field_of(kind(into), kind(node))).CopyFrom(node)
+
+
+@cache
+def _field_of(outer: str, inner_kind: str) -> str:
+    """The field of a message that holds messages of a kind."""
+    fields = getattr(_part("pg_query_pb2"), outer).DESCRIPTOR.fields
+    return next(str(f.name) for f in fields if f.message_type.name == inner_kind)
 
 
 def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
@@ -203,27 +209,32 @@ def kind(node: Node) -> str:
 def enum_name(node: Node, field: str) -> str:
     """The name of an enumeration field's value, such as OBJECT_TABLE."""
     message: Any = type(node)
-    return _enum_name(message, field, getattr(node, field))
+    return enum_of(message, field, getattr(node, field))
 
 
 @cache
-def _enum_name(message: Any, field: str, value: int) -> str:
+def enum_of(message: Any, field: str, value: int) -> str:
+    """The name of a value of an enumeration field that messages of a class have."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     return str(descriptor.enum_type.values_by_number[value].name)
 
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and all nodes below it, from the top."""
-    node = inner(node)
-    yield node
-    for descriptor, value in node.ListFields():
-        if descriptor.message_type is None:
-            continue
-        if descriptor.is_repeated:
-            for item in value:
-                yield from walk(item)
-        else:
-            yield from walk(value)
+    waiting = [node]
+    while waiting:
+        node = inner(waiting.pop())
+        yield node
+        below: list[Node] = []
+        for _, value in node.ListFields():
+            kind_ = type(value)
+            if kind_ in _VALUES:
+                continue
+            if hasattr(kind_, "DESCRIPTOR"):
+                below.append(value)
+            else:
+                below += [item for item in value if hasattr(item, "DESCRIPTOR")]
+        waiting += reversed(below)
 
 
 @cache
@@ -277,19 +288,23 @@ def strings(items: Any) -> tuple[str, ...]:
 
 def type_name(node: Node) -> str:
     """A TypeName as one would write it: varchar(36), numeric(10,2), text[]."""
-    names = strings(node.names)
-    if not names:
+    name = _type_named(strings(node.names))
+    if not name:
         return ""
-    name = (
-        names[-1]
-        if names[0] == "pg_catalog"
-        else table_key(names[-2] if names[1:] else "", names[-1])
-    )
-    name = _CATALOG_TYPES.get(name, name)
     if node.typmods and name != "interval":
         mods = [str(inner(inner(m).ival).ival) for m in node.typmods if kind(inner(m)) == "A_Const"]
         name += f"({','.join(mods)})" if mods else ""
     return name + "[]" * len(node.array_bounds)
+
+
+@cache
+def _type_named(names: tuple[str, ...]) -> str:
+    """A type by the parts of its name."""
+    if not names:
+        return ""
+    schema = names[-2] if names[1:] and names[0] != "pg_catalog" else ""
+    name = str(table_key(schema, names[-1]))
+    return _CATALOG_TYPES.get(name, name)
 
 
 def base_type(type_: str) -> str:
