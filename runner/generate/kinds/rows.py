@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
+from runner.generate.kinds import trigger
 from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
@@ -156,7 +157,9 @@ def _labels(t: TableChange) -> list[list[Statement]]:
 def _backfill_can(t: TableChange) -> list[list[Statement]]:
     """The refusal of what would not let the backfill write a row, or would wake at it."""
     on = quote_literal(quote_name(t.old))
-    found = [[Statement(f"CALL trueup.require_silence({on});")]]
+    written = sorted(trigger.listed(t) & t.converted.keys())
+    of = f", {literal_list(written)}" if written else ""
+    found = [[Statement(f"CALL trueup.require_silence({on}{of});")]]
     for k in t.relation.unproven_checks:
         if not k.columns:
             continue
