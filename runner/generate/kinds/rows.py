@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
+from runner.generate.kinds import trigger, twins
 from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
@@ -119,6 +120,7 @@ def _require_clean(table: Name, wanted: Refusals) -> str:
 def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
     """The refusal of data that cannot be converted, before anything changes."""
     old = listed(t.old.name for t in tables)
+    has_twins = any(twins.refuse(t) for t in tables)
     has_labels = any(c.labels for t in tables for c in t.columns)
     return File(
         unlike=f"check {tables[0].new}",
@@ -129,9 +131,10 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
         does=f"reads {old} and names the column, the values, how many rows, and the query "
         "that shows them; changes nothing"
         + ("; refuses other labels of a native enum" if has_labels else ""),
-        cost=f"reads {old} once; once more when something is wrong, to say which rows",
+        cost=f"reads {old} once; once more when something is wrong, to say which rows"
+        + f"; {listed(t.old.name for t in tables if twins.refuse(t))} twice" * has_twins,
         undo="nothing to undo",
-        body=[p for t in tables for p in (*_labels(t), [_clean(t)])],
+        body=[p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))],
         back="no-op: the file changed nothing.",
     )
 
@@ -185,7 +188,9 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
     on = quote_literal(quote_name(t.old))
     found: list[list[Statement]] = []
     if t.relation.triggers:
-        found.append([Statement(f"CALL trueup.require_silence({on});")])
+        written = sorted(trigger.listed(t) & t.converted.keys())
+        of = f", {literal_list(written)}" if written else ""
+        found.append([Statement(f"CALL trueup.require_silence({on}{of});")])
     for k in t.relation.unproven_checks:
         if not k.columns:
             continue

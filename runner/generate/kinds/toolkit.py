@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from runner.generate.files import HEAD, OWN_NAMES, File
-from runner.generate.statement import Paragraph, Statement, plain
+from runner.generate.statement import Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import quote_literal
 
@@ -51,7 +51,7 @@ _IDEAS = (
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
         "publication that would send its tables; then makes what begins each file, and refuses "
         "settings under which the files would not mean the same",
-        always=("fix_settings", "require_settings", "is_called"),
+        always=("fix_settings", "require_settings", "is_called", "revoke_execute"),
     ),
     _Idea(
         "guard",
@@ -77,8 +77,8 @@ _IDEAS = (
         "servers",
         "common",
         "Make what differs from one server to another.",
-        "makes what takes away default privileges, and what finds names that each version of "
-        "PostgreSQL gives otherwise, and partitions that may be gone",
+        "makes what finds names that each version of PostgreSQL gives otherwise, and partitions "
+        "that may be gone",
     ),
     _Idea(
         "both_live",
@@ -216,13 +216,12 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
 def _closed(idea: _Idea, names: list[str]) -> Paragraph:
     """The rights on what was made."""
     made = _made(idea.name)
-    routines = [f"trueup.{n}" for n in names if made[n].kind != "TABLE"]
+    routines = [n for n in names if made[n].kind != "TABLE"]
     found = []
     if routines:
-        listed = ",\n    ".join(routines)
         found.append(
             Statement(
-                f"REVOKE EXECUTE ON ROUTINE\n    {listed}\nFROM PUBLIC;",
+                text("toolkit/closed.sql", names=literal_list(routines)),
                 note="Clients call none of these, whatever the default privileges say.",
             )
         )

@@ -80,6 +80,23 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS role
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+            AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', granted.role);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.
@@ -264,12 +281,58 @@ BEGIN
 END
 $$;
 
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
+END
+$$;
+
+-- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
+-- may attach it to a table of his own, and it would run there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+        WHERE p.oid = routine AND acl.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+    END LOOP;
+END
+$$;
+
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ROUTINE
-    trueup.to_set,
-    trueup.fix_settings,
-    trueup.require_settings,
-    trueup.is_called
-FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN
+        SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (ARRAY['to_set', 'fix_settings', 'require_settings', 'is_called', 'revoke_all', 'revoke_execute'])
+    LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 
 CALL trueup.require_settings();

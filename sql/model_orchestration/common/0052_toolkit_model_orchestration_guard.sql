@@ -133,7 +133,16 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ROUTINE
-    trueup.standing,
-    trueup.require_same
-FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN
+        SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (ARRAY['standing', 'require_same'])
+    LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;

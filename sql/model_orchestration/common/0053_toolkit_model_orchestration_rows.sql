@@ -153,8 +153,16 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ROUTINE
-    trueup.is_uuid,
-    trueup.refuse_rows,
-    trueup.require_clean
-FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN
+        SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (ARRAY['is_uuid', 'refuse_rows', 'require_clean'])
+    LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;

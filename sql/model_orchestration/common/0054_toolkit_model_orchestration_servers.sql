@@ -1,8 +1,7 @@
 -- Make what differs from one server to another.
 --
--- does:    makes what takes away default privileges, and what finds names that each version of
---          PostgreSQL gives otherwise, and partitions that may be gone; touches no table of the
---          service
+-- does:    makes what finds names that each version of PostgreSQL gives otherwise, and partitions
+--          that may be gone; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
 -- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
@@ -11,25 +10,6 @@
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
-
--- Takes away what default privileges gave on a relation that was made just now.
-CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
-        FROM pg_class AS c
-        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
-        WHERE c.oid = relation AND acl.grantee <> c.relowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
-    END LOOP;
-END
-$$;
 
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
 CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
@@ -117,8 +97,16 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ROUTINE
-    trueup.revoke_all,
-    trueup.name_not_nulls,
-    trueup.name_not_null
-FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN
+        SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (ARRAY['name_not_nulls', 'name_not_null'])
+    LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;

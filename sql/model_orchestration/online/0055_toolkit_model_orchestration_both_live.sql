@@ -196,28 +196,8 @@ BEGIN
 END
 $$;
 
--- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
--- may attach it to a table of his own, and it would run there with our rights.
-CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
-        FROM pg_proc AS p
-        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
-        WHERE p.oid = routine AND acl.grantee <> p.proowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
-    END LOOP;
-END
-$$;
-
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
@@ -229,7 +209,15 @@ AS $$
         AND NOT t.tgisinternal
         AND t.tgenabled <> 'D'
         AND t.tgtype & 16 <> 0
-        AND t.tgattr::text = ''
+        AND (
+            t.tgattr::text = ''
+            OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.tgrelid
+                    AND a.attnum = ANY (t.tgattr::int2[])
+                    AND a.attname = ANY (written)
+            )
+        )
         AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
 $$;
 
@@ -281,13 +269,18 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ROUTINE
-    trueup.copy_grants,
-    trueup.carry_grants,
-    trueup.revoke_execute,
-    trueup.waking_triggers,
-    trueup.hold_key,
-    trueup.require_index
-FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN
+        SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (ARRAY['copy_grants', 'carry_grants', 'waking_triggers', 'hold_key', 'require_index'])
+    LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');

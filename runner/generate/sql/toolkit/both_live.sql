@@ -182,28 +182,8 @@ BEGIN
 END
 $$;
 
--- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
--- may attach it to a table of his own, and it would run there with our rights.
-CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
-        FROM pg_proc AS p
-        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
-        WHERE p.oid = routine AND acl.grantee <> p.proowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
-    END LOOP;
-END
-$$;
-
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
@@ -215,12 +195,20 @@ AS $$
         AND NOT t.tgisinternal
         AND t.tgenabled <> 'D'
         AND t.tgtype & 16 <> 0
-        AND t.tgattr::text = ''
+        AND (
+            t.tgattr::text = ''
+            OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.tgrelid
+                    AND a.attnum = ANY (t.tgattr::int2[])
+                    AND a.attname = ANY (written)
+            )
+        )
         AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
 $$;
 
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
-CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text, written text[] DEFAULT '{}')
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -243,12 +231,14 @@ BEGIN
     END IF;
 
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
-    FROM trueup.waking_triggers(relation::regclass) AS t;
+    FROM trueup.waking_triggers(relation::regclass, written) AS t;
 
     IF names IS NULL THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM trueup.waking_triggers(relation::regclass) AS t WHERE t.enabled <> 'O') THEN
+    IF EXISTS (
+        SELECT FROM trueup.waking_triggers(relation::regclass, written) AS t WHERE t.enabled <> 'O'
+    ) THEN
         RAISE EXCEPTION '%: the backfill would fire %', relation, names
             USING
                 ERRCODE = 'object_not_in_prerequisite_state',

@@ -45,6 +45,44 @@ BEGIN
 END
 $$;
 
+-- Stops the file when rows would become the same under a unique index: only where a row is spelled
+-- otherwise than the new contract derives it can there be any.
+CREATE OR REPLACE PROCEDURE trueup.refuse_twins(
+    relation text, index_name text, respelled text, twins text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_respelled boolean;
+    rows_refused bigint;
+    samples text;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, respelled) INTO is_respelled;
+    IF NOT is_respelled THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'SELECT sum(rows), string_agg(format(''(%%s) (%%s rows)'', pair, rows), ''; '')
+            FILTER (WHERE place <= 5)
+        FROM (
+            SELECT rows, pair, row_number() OVER (ORDER BY rows DESC, pair) AS place FROM (%s) AS twins
+        ) AS counted',
+        twins
+    )
+    INTO rows_refused, samples;
+
+    IF rows_refused > 0 THEN
+        RAISE EXCEPTION '%: % rows become the same, and % is unique: %',
+            relation, rows_refused, quote_ident(index_name), samples
+            USING
+                ERRCODE = 'unique_violation',
+                HINT = 'Decide which row stays, and point what references the others at it. '
+                    || format('See them with: %s;', twins);
+    END IF;
+END
+$$;
+
 -- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets
 -- the condition of a rule: [column, condition, reason]. It reads the table once for all of
 -- them; only when something is wrong is it read again, to say which rows.

@@ -1,22 +1,3 @@
--- Takes away what default privileges gave on a relation that was made just now.
-CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
-        FROM pg_class AS c
-        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
-        WHERE c.oid = relation AND acl.grantee <> c.relowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
-    END LOOP;
-END
-$$;
-
 -- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
 CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
 LANGUAGE plpgsql

@@ -179,3 +179,42 @@ BEGIN
     RETURN called;
 END
 $$;
+
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
+END
+$$;
+
+-- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
+-- may attach it to a table of his own, and it would run there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+        WHERE p.oid = routine AND acl.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+    END LOOP;
+END
+$$;
