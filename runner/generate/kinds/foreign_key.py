@@ -193,13 +193,14 @@ def _add(t: TableChange, k: ForeignKeyChange, table: Name, after: Sequence[File]
     """The two files that add a foreign key to a table, or to one partition of it."""
     name, is_whole = k.build_name, table == k.table
     made = add(k, table, name, k.references, if_exists=not is_whole, not_valid=True)
-    gone = (
+    gone = replace(
         drop(table, name)
         if is_whole
         else Statement(
             f"ALTER TABLE IF EXISTS {quote_name(table)} DROP CONSTRAINT IF EXISTS"
             f" {quote_ident(name)};"
-        )
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, table, k.references),),
     )
     locks = (lock(LockMode.SHARE_ROW_EXCLUSIVE, table, k.references),)
     statements = [

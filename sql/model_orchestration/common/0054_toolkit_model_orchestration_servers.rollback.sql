@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Make what differs from one server to another.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0054_toolkit_model_orchestration_servers again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

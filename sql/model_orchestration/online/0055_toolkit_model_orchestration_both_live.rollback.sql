@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Make what files call while both contracts live.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0055_toolkit_model_orchestration_both_live again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

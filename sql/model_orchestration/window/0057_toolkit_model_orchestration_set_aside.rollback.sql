@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Make what sets aside what would see values put back.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0057_toolkit_model_orchestration_set_aside again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,11 @@
--- Turns model, request back into models, requests, byte for byte.
+-- Undo: Turn models, requests into model, request in one go.
+--
+-- does:    turns model, request back into models, requests, byte for byte
+-- locks:   ACCESS EXCLUSIVE on model, request until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites model and its indexes once; writes rows of model; rewrites request and its
+--          indexes once; writes rows of request
+-- undo:    apply 0601_window_model_and_request again: rewrites each table and its indexes once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

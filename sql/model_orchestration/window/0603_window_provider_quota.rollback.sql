@@ -1,4 +1,10 @@
--- Turns provider_quota back into provider_quotas, byte for byte.
+-- Undo: Turn provider_quotas into provider_quota in one go.
+--
+-- does:    turns provider_quota back into provider_quotas, byte for byte
+-- locks:   ACCESS EXCLUSIVE on provider_quota until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites provider_quota and its indexes once; writes rows of provider_quota
+-- undo:    apply 0603_window_provider_quota again: rewrites each table and its indexes once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,11 @@
--- Gives request its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of request its keys.
+--
+-- does:    gives request its old keys beside the new unique indexes: instant. Where contract was
+--          broken off before it had built an index for that, builds it under the lock if the table
+--          is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0507_contract_request_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,12 @@
--- Gives model its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of model its keys.
+--
+-- does:    gives model its old keys beside the new unique indexes: instant. Where contract was
+--          broken off before it had built an index for that, builds it under the lock if the table
+--          is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0510_contract_model_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

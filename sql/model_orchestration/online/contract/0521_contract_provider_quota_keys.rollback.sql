@@ -1,4 +1,12 @@
--- Gives provider_quota its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of provider_quota its keys.
+--
+-- does:    gives provider_quota its old keys beside the new unique indexes: instant. Where contract
+--          was broken off before it had built an index for that, builds it under the lock if the
+--          table is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0521_contract_provider_quota_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
