@@ -150,6 +150,8 @@ class DependentChange:
         new_query: a view's query, a policy's condition or a function, on the new columns; empty
             when there is nothing to try.
         beside: of a materialized view, the one that is filled before the old one goes.
+        on_both: make it on the columns of both contracts, by what the new ones are called then;
+            None where it stands on the old ones alone while both contracts live.
     """
 
     of: Standing
@@ -158,6 +160,7 @@ class DependentChange:
     old_query: str = ""
     new_query: str = ""
     beside: Beside | None = None
+    on_both: Callable[[Mapping[str, str]], tuple[Statement, ...]] | None = None
 
     @property
     def label(self) -> str:

@@ -73,7 +73,7 @@ def _expand(
     found: list[File] = []
     for t, b in zip(u.tables, before.tables, strict=True):
         # A large unit goes in a chain: one file cannot name hundreds.
-        file = table.expand(t, b, found[-1:] if found and is_large(u) else after)
+        file = table.expand(t, b, u.dependents, found[-1:] if found and is_large(u) else after)
         found.append(file)
         last[t.old] = [file]
     return found

@@ -154,13 +154,6 @@ ONLY_IN_A_WINDOW = {
                 BEGIN ATOMIC SELECT status FROM things GROUP BY id; END;
         """
     ),
-    "trigger of a column": things(
-        then="""
-            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-            CREATE TRIGGER changed AFTER UPDATE OF status ON things
-                FOR EACH ROW WHEN (NEW.status = 'open') EXECUTE FUNCTION f();
-        """
-    ),
     "rule": things(
         then="""
             CREATE TABLE log (status text);

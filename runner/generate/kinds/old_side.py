@@ -20,6 +20,7 @@ from runner.generate.kinds import (
     partition,
     reversal,
     sync,
+    trigger,
 )
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
@@ -29,6 +30,7 @@ from runner.generate.statement import (
     Statement,
     alter,
     comment_on_constraint,
+    literal_list,
     lock,
     plain,
 )
@@ -228,6 +230,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
         names_operators=t.names_operators,
+        listed=_listed(t),
     )
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
@@ -252,6 +255,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
 def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     """What fills the old columns of partitions that are made after these files, on the way back."""
     root = quote_name(t.new)
+    of = f", {literal_list(listed)}" if (listed := _listed(t)) else ""
     sets = ",\n    ".join(
         f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 4)}" for c in t.columns
     )
@@ -272,7 +276,7 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
                 BRIEFLY,
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
-                    f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",
+                    f"FROM trueup.waking_triggers({quote_literal(root)}{of})\nLIMIT 1;",
                     note="The service's own triggers are not to see it.",
                 ),
             ],
@@ -281,6 +285,11 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         back="Fills partitions that were made later: holds their rows until it is done.",
         after=after,
     )
+
+
+def _listed(t: TableChange) -> list[str]:
+    """The old columns that triggers of UPDATE OF list."""
+    return [c.old_name for c in t.columns if c.name in trigger.listed(t)]
 
 
 # The indexes.

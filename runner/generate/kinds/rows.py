@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
+from runner.generate.kinds import trigger, twins
 from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
@@ -121,6 +122,7 @@ def check(t: TableChange, folder: str, phase: str, after: Sequence[File]) -> Fil
     clean = Statement(
         _require_clean(t.old, _before(t)), locks=(lock(LockMode.ACCESS_SHARE, t.old),)
     )
+    unlike = twins.refuse(t)
     return File(
         unlike=f"check {t.new}",
         folder=folder,
@@ -131,9 +133,10 @@ def check(t: TableChange, folder: str, phase: str, after: Sequence[File]) -> Fil
         "that shows them; changes nothing"
         + ("; refuses other labels of a native enum" if any(c.labels for c in t.columns) else "")
         + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
-        cost=f"reads {old} once; once more when something is wrong, to say which rows",
+        cost=f"reads {old} {'twice' if unlike else 'once'}; once more when something is wrong, to "
+        "say which rows",
         undo="nothing to undo",
-        body=[*_labels(t), *(_backfill_can(t) if is_online else ()), [clean]],
+        body=[*_labels(t), *(_backfill_can(t) if is_online else ()), [clean], *unlike],
         back="no-op: the file changed nothing.",
         after=after,
     )
@@ -156,7 +159,9 @@ def _labels(t: TableChange) -> list[list[Statement]]:
 def _backfill_can(t: TableChange) -> list[list[Statement]]:
     """The refusal of what would not let the backfill write a row, or would wake at it."""
     on = quote_literal(quote_name(t.old))
-    found = [[Statement(f"CALL trueup.require_silence({on});")]]
+    written = sorted(trigger.listed(t) & t.converted.keys())
+    of = f", {literal_list(written)}" if written else ""
+    found = [[Statement(f"CALL trueup.require_silence({on}{of});")]]
     for k in t.relation.unproven_checks:
         if not k.columns:
             continue

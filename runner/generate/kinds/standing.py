@@ -181,13 +181,15 @@ def _contract_back(u: Unit, tables: Sequence[TableChange]) -> list[Paragraph]:
         for s in (taken_back(d.beside.settle) if d.beside else d.off(old=True))
     ]
     hide, show = [], []
+    names = {t.old: {c.name: c.aside for c in t.columns} for t in tables}
     for t in tables:
         alter = f"ALTER TABLE {quote_name(t.old)} RENAME COLUMN"
         for c in t.columns:
             name, old, aside = map(quote_ident, (c.name, c.old_name, c.aside))
             hide += [f"{alter} {name} TO {aside};", f"{alter} {old} TO {name};"]
             show += [f"{alter} {name} TO {old};", f"{alter} {aside} TO {name};"]
-    before, *made, after = in_old_look(tables, [d.old for d in u.dependents])
+    made_old = [d.on_both(names[d.of.name]) if d.on_both else d.old for d in u.dependents]
+    before, *made, after = in_old_look(tables, made_old)
     return [
         before,
         [*gone, *map(Statement, hide)],

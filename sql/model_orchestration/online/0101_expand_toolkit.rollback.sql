@@ -24,6 +24,7 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP FUNCTION trueup.witnesses;
     DROP FUNCTION trueup.show_odometer;
+    DROP PROCEDURE trueup.share_marker;
     DROP TABLE trueup.odometer;
     DROP FUNCTION trueup.hold_key;
     DROP PROCEDURE trueup.require_index;
@@ -43,6 +44,7 @@ BEGIN
     DROP PROCEDURE trueup.require_labels;
     DROP FUNCTION trueup.waking_triggers;
     DROP PROCEDURE trueup.require_clean;
+    DROP PROCEDURE trueup.refuse_twins;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
     DROP PROCEDURE trueup.require_same;

@@ -77,6 +77,23 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS role
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+            AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', granted.role);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.
@@ -408,6 +425,44 @@ BEGIN
 END
 $$;
 
+-- Stops the file when rows would become the same under a unique index: only where a row is spelled
+-- otherwise than the new contract derives it can there be any.
+CREATE OR REPLACE PROCEDURE trueup.refuse_twins(
+    relation text, index_name text, respelled text, twins text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_respelled boolean;
+    rows_refused bigint;
+    samples text;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, respelled) INTO is_respelled;
+    IF NOT is_respelled THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'SELECT sum(rows), string_agg(format(''(%%s) (%%s rows)'', pair, rows), ''; '')
+            FILTER (WHERE place <= 5)
+        FROM (
+            SELECT rows, pair, row_number() OVER (ORDER BY rows DESC, pair) AS place FROM (%s) AS twins
+        ) AS counted',
+        twins
+    )
+    INTO rows_refused, samples;
+
+    IF rows_refused > 0 THEN
+        RAISE EXCEPTION '%: % rows become the same, and % is unique: %',
+            relation, rows_refused, quote_ident(index_name), samples
+            USING
+                ERRCODE = 'unique_violation',
+                HINT = 'Decide which row stays, and point what references the others at it. '
+                    || format('See them with: %s;', twins);
+    END IF;
+END
+$$;
+
 -- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets
 -- the condition of a rule: [column, condition, reason]. It reads the table once for all of
 -- them; only when something is wrong is it read again, to say which rows.
@@ -530,7 +585,7 @@ END
 $$;
 
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass)
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
@@ -542,12 +597,20 @@ AS $$
         AND NOT t.tgisinternal
         AND t.tgenabled <> 'D'
         AND t.tgtype & 16 <> 0
-        AND t.tgattr::text = ''
+        AND (
+            t.tgattr::text = ''
+            OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.tgrelid
+                    AND a.attnum = ANY (t.tgattr::int2[])
+                    AND a.attname = ANY (written)
+            )
+        )
         AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
 $$;
 
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
-CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text)
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text, written text[] DEFAULT '{}')
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -570,12 +633,14 @@ BEGIN
     END IF;
 
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
-    FROM trueup.waking_triggers(relation::regclass) AS t;
+    FROM trueup.waking_triggers(relation::regclass, written) AS t;
 
     IF names IS NULL THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM trueup.waking_triggers(relation::regclass) AS t WHERE t.enabled <> 'O') THEN
+    IF EXISTS (
+        SELECT FROM trueup.waking_triggers(relation::regclass, written) AS t WHERE t.enabled <> 'O'
+    ) THEN
         RAISE EXCEPTION '%: the backfill would fire %', relation, names
             USING
                 ERRCODE = 'object_not_in_prerequisite_state',
@@ -1219,6 +1284,32 @@ CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
     PRIMARY KEY (compat_view, server)
 );
 
+-- Who may use an old name's marker, and so keep contract away: the owner of the view, with whose rights
+-- its clients read it, and those of the functions that keep both sides equal. Under a view with
+-- security_invoker, which row security needs, everybody.
+CREATE OR REPLACE PROCEDURE trueup.share_marker(marker regclass, old_name regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    grantee text;
+BEGIN
+    CALL trueup.revoke_all(marker);
+    FOR grantee IN
+        SELECT v.relowner::regrole::text FROM pg_class AS v WHERE v.oid = old_name
+        UNION
+        SELECT p.proowner::regrole::text FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+        UNION
+        SELECT 'PUBLIC' FROM pg_class AS v
+        CROSS JOIN LATERAL pg_options_to_table(v.reloptions) AS o
+        WHERE v.oid = old_name AND o.option_name = 'security_invoker' AND o.option_value::boolean
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', marker, grantee);
+    END LOOP;
+END
+$$;
+
 -- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
 -- name's marker once itself: a reading proves that uses are counted.
 CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)
@@ -1495,7 +1586,15 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'trueup'::regnamespace LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
 CALL trueup.revoke_all('trueup.odometer');

@@ -37,6 +37,7 @@ BEGIN
     DROP PROCEDURE trueup.require_labels;
     DROP FUNCTION trueup.waking_triggers;
     DROP PROCEDURE trueup.require_clean;
+    DROP PROCEDURE trueup.refuse_twins;
     DROP PROCEDURE trueup.refuse_rows;
     DROP FUNCTION trueup.is_uuid;
     DROP PROCEDURE trueup.require_same;

@@ -102,6 +102,10 @@ HELD: Mapping[str, Thing] = {
         "CREATE TRIGGER same BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
         " EXECUTE FUNCTION public.quiet()"
     ),
+    "trigger of a column": Thing(
+        "CREATE TRIGGER moved AFTER UPDATE OF id ON {table} FOR EACH ROW"
+        " EXECUTE FUNCTION public.quiet(); COMMENT ON TRIGGER moved ON {table} IS 'of ids'",
+    ),
     "trigger that is off": Thing(
         "CREATE TRIGGER off AFTER DELETE ON {table} FOR EACH STATEMENT"
         " EXECUTE FUNCTION public.quiet(); ALTER TABLE {table} DISABLE TRIGGER off"
@@ -158,11 +162,6 @@ WINDOW: Mapping[str, Thing] = {
     "rule": Thing(
         "CREATE RULE keep AS ON DELETE TO {table} WHERE OLD.id IS NULL DO INSTEAD NOTHING",
         says="rule keep on table",
-    ),
-    "trigger of a column": Thing(
-        "CREATE TRIGGER moved AFTER UPDATE OF id ON {table} FOR EACH ROW"
-        " EXECUTE FUNCTION public.quiet(); COMMENT ON TRIGGER moved ON {table} IS 'of ids'",
-        says="trigger moved on table",
     ),
     "trigger before, on values": Thing(
         "CREATE TRIGGER seen BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.id IS NULL)"
