@@ -10,6 +10,32 @@ CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
     PRIMARY KEY (compat_view, server)
 );
 
+-- Who may use an old name's marker, and so keep contract away: the owner of the view, with whose rights
+-- its clients read it, and those of the functions that keep both sides equal. Under a view with
+-- security_invoker, which row security needs, everybody.
+CREATE OR REPLACE PROCEDURE trueup.share_marker(marker regclass, old_name regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    grantee text;
+BEGIN
+    CALL trueup.revoke_all(marker);
+    FOR grantee IN
+        SELECT v.relowner::regrole::text FROM pg_class AS v WHERE v.oid = old_name
+        UNION
+        SELECT p.proowner::regrole::text FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+        UNION
+        SELECT 'PUBLIC' FROM pg_class AS v
+        CROSS JOIN LATERAL pg_options_to_table(v.reloptions) AS o
+        WHERE v.oid = old_name AND o.option_name = 'security_invoker' AND o.option_value::boolean
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', marker, grantee);
+    END LOOP;
+END
+$$;
+
 -- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
 -- name's marker once itself: a reading proves that uses are counted.
 CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)

@@ -20,6 +20,7 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP FUNCTION trueup.witnesses;
     DROP FUNCTION trueup.show_odometer;
+    DROP PROCEDURE trueup.share_marker;
     DROP TABLE trueup.odometer;
 {% endif %}
     DROP FUNCTION trueup.hold_key;

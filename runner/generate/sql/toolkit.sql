@@ -67,6 +67,23 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS role
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+            AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', granted.role);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.

@@ -1,5 +1,13 @@
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'trueup'::regnamespace LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
 {% if counts %}

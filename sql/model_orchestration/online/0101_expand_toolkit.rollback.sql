@@ -24,6 +24,7 @@ BEGIN
     DROP FUNCTION trueup.unused_since;
     DROP FUNCTION trueup.witnesses;
     DROP FUNCTION trueup.show_odometer;
+    DROP PROCEDURE trueup.share_marker;
     DROP TABLE trueup.odometer;
     DROP FUNCTION trueup.hold_key;
     DROP PROCEDURE trueup.require_index;

@@ -77,6 +77,23 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS role
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+            AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', granted.role);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.
@@ -1267,6 +1284,32 @@ CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
     PRIMARY KEY (compat_view, server)
 );
 
+-- Who may use an old name's marker, and so keep contract away: the owner of the view, with whose rights
+-- its clients read it, and those of the functions that keep both sides equal. Under a view with
+-- security_invoker, which row security needs, everybody.
+CREATE OR REPLACE PROCEDURE trueup.share_marker(marker regclass, old_name regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    grantee text;
+BEGIN
+    CALL trueup.revoke_all(marker);
+    FOR grantee IN
+        SELECT v.relowner::regrole::text FROM pg_class AS v WHERE v.oid = old_name
+        UNION
+        SELECT p.proowner::regrole::text FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+        UNION
+        SELECT 'PUBLIC' FROM pg_class AS v
+        CROSS JOIN LATERAL pg_options_to_table(v.reloptions) AS o
+        WHERE v.oid = old_name AND o.option_name = 'security_invoker' AND o.option_value::boolean
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', marker, grantee);
+    END LOOP;
+END
+$$;
+
 -- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
 -- name's marker once itself: a reading proves that uses are counted.
 CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)
@@ -1543,7 +1586,15 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'trueup'::regnamespace LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
 CALL trueup.revoke_all('trueup.odometer');

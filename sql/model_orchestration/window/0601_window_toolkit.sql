@@ -77,6 +77,23 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS trueup;
 COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS role
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+            AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', granted.role);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.
@@ -1256,7 +1273,15 @@ END
 $$;
 
 -- Clients call none of these, whatever the default privileges say.
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    FOR routine IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'trueup'::regnamespace LOOP
+        CALL trueup.revoke_execute(routine);
+    END LOOP;
+END
+$$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -260,24 +261,54 @@ def test_default_privileges_give_nobody_more_and_clients_need_none(
         for taken in ("FUNCTIONS", "SCHEMAS", "TYPES"):
             admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON {taken} FROM PUBLIC".encode())
     try:
+        query(service.dsn, "DROP SCHEMA trueup CASCADE")
         service.up("switch")
+        assert query(service.dsn, CREATES, mallory) == [(False, True)]
         with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as client:
             for statement in WRITES:
                 client.execute(statement.encode())
+        assert given_to(mallory, service.dsn) == []
         service.up("contract")
-        for privilege in ("INSERT", "UPDATE", "DELETE", "SELECT"):
-            assert not query(
-                service.dsn,
-                "SELECT c.relname FROM pg_class AS c WHERE relnamespace = 'trueup'::regnamespace"
-                " AND relkind = 'r' AND has_table_privilege('mallory', c.oid, %s)",
-                privilege,
-            )
+        assert given_to(mallory, service.dsn) == []
+        service.down("online", "switch")
+        assert given_to(mallory, service.dsn) == []
     finally:
         with psycopg.connect(service.dsn, autocommit=True) as admin:
             for giving in ("TABLES", "FUNCTIONS", "SCHEMAS", "TYPES"):
                 admin.execute(
                     f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON {giving} FROM mallory".encode()
                 )
+
+
+def test_default_privileges_give_nobody_the_schema_by_the_files_alone(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA trueup CASCADE")
+        admin.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO mallory")
+        admin.execute((SHIPPED / "online" / "0101_expand_toolkit.sql").read_bytes())
+    assert query(service.dsn, CREATES, mallory) == [(False, True)]
+
+
+CREATES: LiteralString = """
+    SELECT has_schema_privilege(r, 'trueup', 'CREATE'), has_schema_privilege(r, 'trueup', 'USAGE')
+    FROM (VALUES (%s)) AS o (r)
+"""
+
+
+def given_to(role: str, dsn: str) -> list[tuple[str, ...]]:
+    """What a role was given, by its name, on what trueup made for a migration."""
+    return query(
+        dsn,
+        "SELECT o.name, a.privilege_type FROM ("
+        "SELECT relname, relnamespace, relacl FROM pg_class"
+        " UNION ALL SELECT proname, pronamespace, proacl FROM pg_proc) AS o (name, place, acl)"
+        " CROSS JOIN LATERAL aclexplode(o.acl) AS a"
+        " WHERE o.place = 'trueup'::regnamespace AND a.grantee = %s::regrole"
+        " AND NOT starts_with(o.name::text, 'ledger')",
+        role,
+    )
 
 
 WRITES = (
