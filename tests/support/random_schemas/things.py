@@ -11,9 +11,10 @@ from typing import LiteralString
 class Thing:
     """Something that a table may have.
 
-    In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its schema, `{parent}` for the table
-    that it refers to, `{own}` and `{other}` for two qualified names of the thing's own, `{word}`
-    for such a name without the schema, and `{state}` for a condition on a converted column.
+    In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its
+    schema, `{parent}` for the table that it refers to, `{own}` and `{other}` for two qualified
+    names of the thing's own, `{word}` for such a name without the schema, and `{state}` for a
+    condition on a converted column.
 
     Args:
         sql: makes it, once the table is filled.
