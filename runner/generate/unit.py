@@ -40,6 +40,15 @@ class Unit:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.beside]
 
+    @property
+    def early(self) -> list[DependentChange]:
+        """Those that are made again before the keys."""
+        return [d for d in self.dependents if not d.of.moves_with]
+
+    def late(self, t: TableChange) -> list[DependentChange]:
+        """Those that are made again with a table's primary key, as a query groups by it."""
+        return [d for d in self.dependents if d.of.moves_with == (t.old,)]
+
     def beneath(self, dependents: Iterable[DependentChange]) -> list[TableChange]:
         """The tables that objects stand on or belong to."""
         names = {name for d in dependents for name in d.of.tables}

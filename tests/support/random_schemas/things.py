@@ -11,9 +11,10 @@ from typing import LiteralString
 class Thing:
     """Something that a table may have.
 
-    In its SQL `{table}` stands for the table, `{schema}` for its schema, `{parent}` for the table
-    that it refers to, `{own}` and `{other}` for two qualified names of the thing's own, `{word}`
-    for such a name without the schema, and `{state}` for a condition on a converted column.
+    In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its
+    schema, `{parent}` for the table that it refers to, `{own}` and `{other}` for two qualified
+    names of the thing's own, `{word}` for such a name without the schema, and `{state}` for a
+    condition on a converted column.
 
     Args:
         sql: makes it, once the table is filled.
@@ -64,6 +65,15 @@ HELD: Mapping[str, Thing] = {
         "CREATE VIEW {own} WITH (security_barrier) AS SELECT id AS own FROM {table};"
         " CREATE VIEW {other} AS SELECT count(own) FROM {own};"
         " COMMENT ON VIEW {own} IS 'of ids'; GRANT SELECT ON {own} TO PUBLIC"
+    ),
+    "view by the key": Thing(
+        "CREATE VIEW {own} AS SELECT *, count(*) AS many_rows FROM {table} GROUP BY {key};"
+        " CREATE VIEW {other} AS SELECT many_rows FROM {own} WHERE id IS NOT NULL",
+        by_key=True,
+    ),
+    "view of ids in a query": Thing(
+        "CREATE VIEW {own} AS SELECT count(*) FROM {table} WHERE id NOT IN"
+        " (SELECT p.id FROM {parent} AS p) AND parent_id IN (SELECT p.id FROM {parent} AS p)"
     ),
     "stored view": Thing(
         "CREATE MATERIALIZED VIEW {own} AS SELECT id FROM {table} WHERE {state};"
