@@ -40,8 +40,6 @@ ALTER TABLE public.provider_quotas
     ALTER COLUMN id TYPE varchar(36) USING id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
-CALL trueup.silence_triggers('public.provider_quotas');
-
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.provider_quotas AS t
 SET
@@ -57,7 +55,5 @@ SET
     END
 FROM trueup.provider_quota_reversal AS r
 WHERE t.id = r.id::text;
-
-CALL trueup.put_back('public.provider_quotas');
 
 DROP TABLE trueup.provider_quota_reversal;
