@@ -35,10 +35,12 @@ ALTER TABLE public.request
     DROP CONSTRAINT request_request_type_filled,
     DROP CONSTRAINT request_model_id_filled,
     DROP CONSTRAINT request_provider_filled;
-CALL trueup.name_not_null('public.request', 'id__old', 'requests_id_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'request_type__old', 'requests_request_type_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'model_id__old', 'requests_model_id_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'provider__old', 'requests_provider_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.request',
+    'requests',
+    ARRAY['id__old', 'request_type__old', 'model_id__old', 'provider__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.request
     DROP CONSTRAINT request_pkey,

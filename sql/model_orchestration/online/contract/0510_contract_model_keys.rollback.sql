@@ -36,10 +36,12 @@ ALTER TABLE public.model
     DROP CONSTRAINT model_provider_filled,
     DROP CONSTRAINT model_capabilities_filled,
     DROP CONSTRAINT model_status_filled;
-CALL trueup.name_not_null('public.model', 'id__old', 'models_id_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'provider__old', 'models_provider_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'capabilities__old', 'models_capabilities_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'status__old', 'models_status_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.model',
+    'models',
+    ARRAY['id__old', 'provider__old', 'capabilities__old', 'status__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 

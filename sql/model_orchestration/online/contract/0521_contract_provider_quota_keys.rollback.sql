@@ -32,8 +32,12 @@ ALTER TABLE public.provider_quota
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_id_filled,
     DROP CONSTRAINT provider_quota_provider_filled;
-CALL trueup.name_not_null('public.provider_quota', 'id__old', 'provider_quotas_id_not_null', NULL);
-CALL trueup.name_not_null('public.provider_quota', 'provider__old', 'provider_quotas_provider_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.provider_quota',
+    'provider_quotas',
+    ARRAY['id__old', 'provider__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_pkey,
