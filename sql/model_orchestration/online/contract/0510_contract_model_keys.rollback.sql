@@ -12,8 +12,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.request, public.model
-    IN ACCESS EXCLUSIVE MODE;
+CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
 CALL trueup.require_index(
     'public.model',
     'models_pkey__back',
