@@ -243,8 +243,8 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         "run again at any point; the table grows until VACUUM",
         body=[[forget]],
         rollback=[[Statement(walk, alone=True)]],
-        back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
-        "and run again.",
+        back="Fills the old columns in batches: holds the rows of one for some ms, comes "
+        "back to rows that clients hold; can be stopped and run again.",
         after=after,
     )
 
