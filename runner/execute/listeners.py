@@ -28,7 +28,6 @@ from runner.execute.events import (
     TableHeld,
     percent,
 )
-from runner.execute.metrics import metrics_listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +188,11 @@ def default_listener(
     Raises:
         UsageError: the file cannot be written.
     """
-    heard: list[Listener] = [metrics_listener(metrics)] if metrics else []
+    heard: list[Listener] = []
+    if metrics:
+        from runner.execute.metrics import metrics_listener
+
+        heard.append(metrics_listener(metrics))
     if not quiet:
         as_json = log_format == "json"
         heard.append(json_listener(sys.stderr) if as_json else text_listener(sys.stderr))
