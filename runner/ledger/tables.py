@@ -46,6 +46,7 @@ def create_tables(connection: Connection, schema: str) -> None:
             if not present[1]:
                 if not _schema_exists(connection, "trueup"):
                     connection.execute("CREATE SCHEMA trueup")
+                    _keep_to_owner(connection)
                 connection.execute(_TRUEUP_TABLE)
                 _revoke_all(connection, "ledger")
     except errors.InsufficientPrivilege as error:
@@ -149,6 +150,18 @@ STRANGER_HINT = (
     "migrate as that role; if it has no business there, REVOKE CREATE ON SCHEMA trueup from it, or,"
     " before anything is migrated: DROP SCHEMA trueup CASCADE"
 )
+
+
+def _keep_to_owner(connection: Connection) -> None:
+    """Take back what default privileges gave on the schema: nobody else makes functions there."""
+    for (grantee,) in connection.execute(
+        "SELECT DISTINCT r.rolname FROM pg_catalog.pg_namespace AS n"
+        " CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS acl"
+        " LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee"
+        " WHERE n.nspname = 'trueup' AND acl.grantee <> n.nspowner"
+    ).fetchall():
+        who = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
+        connection.execute(sql.SQL("REVOKE ALL ON SCHEMA trueup FROM {}").format(who))
 
 
 def _revoke_all(connection: Connection, table: str) -> None:

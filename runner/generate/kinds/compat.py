@@ -19,16 +19,16 @@ def expand(t: TableChange) -> list[Paragraph]:
     options = "" if t.columns else "\nWITH CASCADED CHECK OPTION"
     counter = [
         Statement(
-            f"CREATE MATERIALIZED VIEW {marker} AS SELECT true AS used;",
+            f"CREATE MATERIALIZED VIEW {marker} AS SELECT true AS used WHERE false;",
             note="The odometer's marker. Every query through the view reads it once, and the "
-            "server counts that.\nIt is a materialized view so that a dump does not read it.",
+            "server counts that.\nIt is empty, as a transaction with an older snapshot would find "
+            "it; and a materialized view so\nthat a dump does not read it.",
         ),
-        Statement(f"GRANT SELECT ON {marker} TO PUBLIC;"),
     ]
     columns = ",\n    ".join(_shown(t, c.name) for c in t.relation.columns)
     view = Statement(
         f"CREATE VIEW {old} AS\nSELECT\n    {columns}\nFROM {new}\n"
-        f"WHERE EXISTS (SELECT FROM {marker}){options};",
+        f"WHERE NOT EXISTS (SELECT FROM {marker}){options};",
         note="The compat view: the old name, the old columns in their old order.",
     )
     defaults = [
@@ -37,9 +37,10 @@ def expand(t: TableChange) -> list[Paragraph]:
         if (given := c.old_default or c.type_default) is not None
     ]
     rights = settings.copy_grants(t.old, t.new, pairs(t))
+    shared = f"CALL trueup.share_marker({quote_literal(marker)}, {quote_literal(old)});"
     read = f"CALL trueup.read_odometer({quote_literal(old)});"
     beside = [*plain(*defaults), *settings.of_view(t, t.old, {}), *rights]
-    return [counter, [view], beside, plain(read)]
+    return [counter, [view], beside, plain(shared, read)]
 
 
 def pairs(t: TableChange, *, back: bool = False) -> list[tuple[str, str]]:

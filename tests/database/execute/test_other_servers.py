@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.runs import query, run_trueup, run_yoyo
-from support.variants import ODD, SHIPPED, MakeService, Service
+from support.variants import FIRST, ODD, SHIPPED, MakeService, Service
 
 from runner.errors import LedgerError, StatementError
 from runner.postgres.embedded import FAST, start_server
 
 FOLDERS = {
-    "online": [SHIPPED / "online", SHIPPED / "online" / "switch", SHIPPED / "online" / "contract"],
-    "window": [SHIPPED / "window"],
+    "online": [SHIPPED / name for name in ("common", "online", "online/switch", "online/contract")],
+    "window": [SHIPPED / "common", SHIPPED / "window"],
 }
 LOOK = ("--service", str(SHIPPED))
 LAST = {"online": "contract", "window": "window"}
-FIRST = {"online": "0101_expand_toolkit", "window": "0601_window_toolkit"}
+TOOLKIT = sorted(
+    p for p in (SHIPPED / "common").glob("*_toolkit_*.sql") if ".rollback" not in p.name
+)
 NOT_FOR_YOYO = ("exit_on_error", "DateStyle")  # it goes on after an error; its driver reads times
 
 # What a file sets for itself. A server that does not know one is spared it.
@@ -104,7 +107,7 @@ def test_no_file_depends_on_what_a_database_sets(
     assert odd.rows() == plain.rows()
     with set_for_database(odd.dsn, settings):
         if tool == "yoyo":
-            yoyo("rollback", odd, strategy, "--revision", FIRST[strategy])
+            yoyo("rollback", odd, strategy, "--revision", FIRST)
         else:
             odd.down(strategy)
     assert odd.rows() == before
@@ -127,12 +130,13 @@ def test_a_run_sets_what_a_file_cannot_and_a_file_says_what_to_set(
     service = make_service(ODD)
     if not query(service.dsn, "SELECT name FROM pg_settings WHERE name = %s", setting):
         pytest.skip(f"this server knows no {setting}")
+    toolkit = b"".join(path.read_bytes() for path in TOOLKIT)
     with set_for_database(service.dsn, {setting: value}):
-        with psycopg.connect(service.dsn) as connection:
-            toolkit = SHIPPED / "online" / "0101_expand_toolkit.sql"
-            check = SHIPPED / "online" / "0102_expand_model_check.sql"
-            with pytest.raises(psycopg.Error, match=rf"{setting} = |{value}, and would") as refused:
-                connection.execute(toolkit.read_bytes() + check.read_bytes())
+        with (
+            psycopg.connect(service.dsn) as connection,
+            pytest.raises(psycopg.Error, match=rf"{setting} = |{value}, and would") as refused,
+        ):
+            connection.execute(toolkit)
         assert f"SET {setting} = " in (refused.value.diag.message_hint or "")
         service.up("contract")
         service.down("online")
@@ -237,7 +241,7 @@ def test_a_schema_that_somebody_else_made_first_is_refused(
         psycopg.connect(service.dsn) as connection,
         pytest.raises(psycopg.Error, match="mallory owns") as refused,
     ):
-        connection.execute((SHIPPED / "online" / "0101_expand_toolkit.sql").read_bytes())
+        connection.execute(TOOLKIT[0].read_bytes())
     assert "DROP SCHEMA trueup" in (refused.value.diag.message_hint or "")
     with pytest.raises(LedgerError, match="mallory owns"):
         service.up("expand")
@@ -260,24 +264,54 @@ def test_default_privileges_give_nobody_more_and_clients_need_none(
         for taken in ("FUNCTIONS", "SCHEMAS", "TYPES"):
             admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON {taken} FROM PUBLIC".encode())
     try:
+        query(service.dsn, "DROP SCHEMA trueup CASCADE")
         service.up("switch")
+        assert query(service.dsn, CREATES, mallory) == [(False, True)]
         with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as client:
             for statement in WRITES:
                 client.execute(statement.encode())
+        assert given_to(mallory, service.dsn) == []
         service.up("contract")
-        for privilege in ("INSERT", "UPDATE", "DELETE", "SELECT"):
-            assert not query(
-                service.dsn,
-                "SELECT c.relname FROM pg_class AS c WHERE relnamespace = 'trueup'::regnamespace"
-                " AND relkind = 'r' AND has_table_privilege('mallory', c.oid, %s)",
-                privilege,
-            )
+        assert given_to(mallory, service.dsn) == []
+        service.down("online", "switch")
+        assert given_to(mallory, service.dsn) == []
     finally:
         with psycopg.connect(service.dsn, autocommit=True) as admin:
             for giving in ("TABLES", "FUNCTIONS", "SCHEMAS", "TYPES"):
                 admin.execute(
                     f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON {giving} FROM mallory".encode()
                 )
+
+
+def test_default_privileges_give_nobody_the_schema_by_the_files_alone(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA trueup CASCADE")
+        admin.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO mallory")
+        admin.execute(TOOLKIT[0].read_bytes())
+    assert query(service.dsn, CREATES, mallory) == [(False, True)]
+
+
+CREATES: LiteralString = """
+    SELECT has_schema_privilege(r, 'trueup', 'CREATE'), has_schema_privilege(r, 'trueup', 'USAGE')
+    FROM (VALUES (%s)) AS o (r)
+"""
+
+
+def given_to(role: str, dsn: str) -> list[tuple[str, ...]]:
+    """What a role was given, by its name, on what trueup made for a migration."""
+    return query(
+        dsn,
+        "SELECT o.name, a.privilege_type FROM ("
+        "SELECT relname, relnamespace, relacl FROM pg_class"
+        " UNION ALL SELECT proname, pronamespace, proacl FROM pg_proc) AS o (name, place, acl)"
+        " CROSS JOIN LATERAL aclexplode(o.acl) AS a"
+        " WHERE o.place = 'trueup'::regnamespace AND a.grantee = %s::regrole"
+        " AND NOT starts_with(o.name::text, 'ledger')",
+        role,
+    )
 
 
 WRITES = (
@@ -339,7 +373,7 @@ def test_a_publication_of_all_tables_is_refused_where_somebody_subscribes() -> N
         with pytest.raises(LedgerError, match="everything is FOR ALL TABLES"):
             Service(server.dsn(), SHIPPED).up("expand")
         with pytest.raises(psycopg.Error, match="everything would send tables of trueup"):
-            admin.execute((SHIPPED / "online" / "0101_expand_toolkit.sql").read_bytes())
+            admin.execute(TOOLKIT[0].read_bytes())
         admin.execute("SELECT pg_drop_replication_slot('subscriber')")
         Service(server.dsn(), SHIPPED).up("expand")
 
@@ -360,7 +394,7 @@ def test_a_trigger_that_inserts_whole_rows_is_refused(
         admin.execute(
             "CREATE TRIGGER log AFTER INSERT ON models FOR EACH ROW EXECUTE FUNCTION log()"
         )
-    with pytest.raises(StatementError, match="inserts all columns of a row"):
+    with pytest.raises(StatementError, match="is not as this file was written for"):
         service.up("expand")
     assert query(service.dsn, "SELECT to_regclass('model')") == [(None,)]
     checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
@@ -376,17 +410,15 @@ def test_rows_that_are_hidden_are_refused(make_service: MakeService, mallory: st
     with psycopg.connect(service.dsn, autocommit=True) as admin:
         admin.execute("ALTER TABLE models OWNER TO mallory")
         admin.execute("ALTER TABLE models ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    for folder, first in (("online", "0102_expand"), ("window", "0602_window")):
-        with psycopg.connect(service.dsn) as connection:
-            toolkit = next((SHIPPED / folder).glob("*toolkit.sql"))
-            connection.execute(toolkit.read_bytes())
-            connection.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trueup TO mallory")
-            connection.execute("SET ROLE mallory")
-            check = (SHIPPED / folder / f"{first}_model_check.sql").read_bytes()
-            with pytest.raises(psycopg.Error, match="row security hides rows") as refused:
-                connection.execute(check)
-            assert "BYPASSRLS" in (refused.value.diag.message_hint or "")
-            connection.rollback()
+    with psycopg.connect(service.dsn) as connection:
+        for path in TOOLKIT:
+            connection.execute(path.read_bytes())
+        connection.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trueup TO mallory")
+        connection.execute("SET ROLE mallory")
+        check = (SHIPPED / "common" / "0061_check_model_and_request.sql").read_bytes()
+        with pytest.raises(psycopg.Error, match="row security hides rows") as refused:
+            connection.execute(check)
+        assert "BYPASSRLS" in (refused.value.diag.message_hint or "")
 
 
 def test_sessions_that_fire_no_trigger_are_told(make_service: MakeService) -> None:

@@ -5,9 +5,9 @@ CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
--- It is a materialized view so that a dump does not read it.
-CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used;
-GRANT SELECT ON trueup.models_used TO PUBLIC;
+-- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
+-- that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used WHERE false;
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.models AS
@@ -27,7 +27,7 @@ SELECT
     created_at,
     updated_at
 FROM public.model
-WHERE EXISTS (SELECT FROM trueup.models_used);
+WHERE NOT EXISTS (SELECT FROM trueup.models_used);
 
 ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 COMMENT ON VIEW public.models IS 'The models that a request can be routed to';
@@ -35,4 +35,5 @@ COMMENT ON COLUMN public.models.model_id IS 'The name that callers use, such as 
 COMMENT ON COLUMN public.models.status IS 'Whether requests may be routed to the model';
 CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
 
+CALL trueup.share_marker('trueup.models_used', 'public.models');
 CALL trueup.read_odometer('public.models');

@@ -5,9 +5,9 @@ CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
--- It is a materialized view so that a dump does not read it.
-CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
-GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
+-- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
+-- that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used WHERE false;
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -27,9 +27,10 @@ SELECT
     created_at,
     updated_at
 FROM public.provider_quota
-WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
+WHERE NOT EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
 CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
+CALL trueup.share_marker('trueup.provider_quotas_used', 'public.provider_quotas');
 CALL trueup.read_odometer('public.provider_quotas');

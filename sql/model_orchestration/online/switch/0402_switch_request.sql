@@ -49,9 +49,9 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
--- It is a materialized view so that a dump does not read it.
-CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used;
-GRANT SELECT ON trueup.requests_used TO PUBLIC;
+-- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
+-- that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used WHERE false;
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.requests AS
@@ -77,12 +77,13 @@ SELECT
     created_at,
     completed_at
 FROM public.request
-WHERE EXISTS (SELECT FROM trueup.requests_used);
+WHERE NOT EXISTS (SELECT FROM trueup.requests_used);
 
 COMMENT ON VIEW public.requests IS 'One row for each request to a provider, kept for billing';
 COMMENT ON COLUMN public.requests.latency_ms IS 'Time until the provider answered, in milliseconds';
 CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
 
+CALL trueup.share_marker('trueup.requests_used', 'public.requests');
 CALL trueup.read_odometer('public.requests');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old

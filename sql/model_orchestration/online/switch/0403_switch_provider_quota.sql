@@ -40,9 +40,9 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
--- It is a materialized view so that a dump does not read it.
-CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used;
-GRANT SELECT ON trueup.provider_quotas_used TO PUBLIC;
+-- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
+-- that a dump does not read it.
+CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used WHERE false;
 
 -- The compat view: the old name, the old columns in their old order.
 CREATE VIEW public.provider_quotas AS
@@ -62,11 +62,12 @@ SELECT
     created_at,
     updated_at
 FROM public.provider_quota
-WHERE EXISTS (SELECT FROM trueup.provider_quotas_used);
+WHERE NOT EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
 CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
+CALL trueup.share_marker('trueup.provider_quotas_used', 'public.provider_quotas');
 CALL trueup.read_odometer('public.provider_quotas');
 
 -- Keeps both sides of each row equal. A value on the old side of a new row says that the old
