@@ -19,6 +19,7 @@ from runner.execute.old_names import (
     read_old_names,
 )
 from runner.ledger.records import read_ledger
+from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from runner.ledger.files import Migration
+    from runner.ledger.spellings import KeptSpellings
     from runner.ledger.status import MigrationStatus
 
 _SHOWN = 4
@@ -78,12 +80,14 @@ class Underway:
         units: how far each unit of tables is.
         backfills: how far those are that have begun.
         old_names: how much each is used.
+        kept: the old spellings that are kept for a rollback.
     """
 
     migrations: tuple[MigrationStatus, ...]
     units: tuple[Stand, ...]
     backfills: tuple[BackfillStatus, ...]
     old_names: tuple[OldName, ...]
+    kept: tuple[KeptSpellings, ...] = ()
 
 
 def look(
@@ -134,7 +138,10 @@ def look(
                 for u in (find_units(migrations) if within is None else [within])
                 if not u.files <= taken and (stand := stand_of(migrations, u, ledger.applied))
             ]
-            yield Underway(tuple(lines), tuple(units), tuple(backfills), tuple(old_names))
+            kept = read_spellings(connection) if within is None else []
+            yield Underway(
+                tuple(lines), tuple(units), tuple(backfills), tuple(old_names), tuple(kept)
+            )
             if every is None:
                 return
             time.sleep(every)
@@ -147,6 +154,7 @@ def describe(underway: Underway, *, everything: bool = False) -> str:
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
+    lines += map(str, underway.kept)
     if not everything and len(lines) > screen.LINES:
         lines = _in_short(underway)
     return "\n".join([*lines, sum_up(underway)])
@@ -190,6 +198,9 @@ def _in_short(underway: Underway) -> list[str]:
         lines.append(describe_old_name(name)[0])
         lines += [f"  {w}" for w in name.witnesses if w.objects or not w.heard]
     if left := screen.rest(_SHOWN, len(used)):
+        lines.append(left)
+    lines += map(str, underway.kept[:_SHOWN])
+    if left := screen.rest(_SHOWN, len(underway.kept)):
         lines.append(left)
     return lines
 

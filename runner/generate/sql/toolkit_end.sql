@@ -10,6 +10,7 @@ END
 $$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
+CALL trueup.revoke_all('trueup.kept');
 {% if counts %}
 CALL trueup.revoke_all('trueup.odometer');
 -- `trueup status` calls these as any role. They run with the rights of their caller.

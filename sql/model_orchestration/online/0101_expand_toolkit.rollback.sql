@@ -33,6 +33,11 @@ BEGIN
     DROP PROCEDURE trueup.name_not_null;
     DROP PROCEDURE trueup.name_not_nulls;
     DROP PROCEDURE trueup.require_same_view;
+    DROP PROCEDURE trueup.tell_forgotten;
+    DROP PROCEDURE trueup.forget_spellings;
+    DROP PROCEDURE trueup.forget_deleted;
+    DROP FUNCTION trueup.kept_since;
+    DROP PROCEDURE trueup.keep_spellings;
     DROP PROCEDURE trueup.revoke_execute;
     DROP PROCEDURE trueup.revoke_all;
     DROP PROCEDURE trueup.store_column;
@@ -48,6 +53,7 @@ BEGIN
     DROP FUNCTION trueup.is_uuid;
     DROP PROCEDURE trueup.require_same;
     DROP FUNCTION trueup.standing;
+    DROP TABLE trueup.kept;
     DROP TABLE trueup.grants;
     DROP PROCEDURE trueup.require_settings;
     DROP PROCEDURE trueup.fix_settings;

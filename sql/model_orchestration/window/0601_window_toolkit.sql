@@ -257,6 +257,13 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
     PRIMARY KEY (relation, column_name)
 );
 
+-- Since when each reversal table keeps old spellings.
+CREATE TABLE IF NOT EXISTS trueup.kept (
+    name text PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT now(),
+    forgotten_at timestamptz
+);
+
 -- What stands on a table and a file could drop or give another meaning: a line each, without what
 -- is trueup's own.
 CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
@@ -318,7 +325,7 @@ AS $$
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
     WHERE t.tgrelid = relation AND NOT t.tgisinternal
-        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
@@ -955,6 +962,97 @@ BEGIN
 END
 $$;
 
+-- Keeps the old values of a reversal table to its owner, also where rights are given later, and tells
+-- since when they are kept.
+CREATE OR REPLACE PROCEDURE trueup.keep_spellings(reversal regclass, source regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CALL trueup.revoke_all(reversal);
+    IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = source) THEN
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', reversal);
+    END IF;
+    INSERT INTO trueup.kept AS k (name) VALUES (reversal::text)
+    ON CONFLICT (name) DO UPDATE SET since = excluded.since, forgotten_at = NULL;
+END
+$$;
+
+-- Forgets the old spellings, r, of rows that its table, t, has no more.
+CREATE OR REPLACE PROCEDURE trueup.forget_deleted(reversal regclass, source regclass, same_row text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS t WHERE %s)',
+        reversal, source, same_row
+    );
+END
+$$;
+
+-- Since when a reversal table keeps old spellings; null where they were forgotten.
+CREATE OR REPLACE FUNCTION trueup.kept_since(reversal regclass)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.since FROM trueup.kept AS k
+    WHERE k.name = kept_since.reversal::text AND k.forgotten_at IS NULL
+$$;
+
+-- Empties a reversal table and takes its triggers off: a rollback then spells each old value as the new one
+-- says. Refuses until the spellings have been kept for trueup.keep_for, 30 days.
+CREATE OR REPLACE PROCEDURE trueup.forget_spellings(reversal regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keep_for constant interval :=
+        coalesce(nullif(current_setting('trueup.keep_for', true), ''), '30 days')::interval;
+    since constant timestamptz := trueup.kept_since(reversal);
+    statement text;
+BEGIN
+    IF since IS NULL THEN
+        RAISE EXCEPTION '% keeps no old spellings', reversal
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'See trueup status.';
+    END IF;
+    IF since + keep_for > clock_timestamp() THEN
+        RAISE EXCEPTION '% is kept until %: a rollback needs it', reversal, since + keep_for
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'It is kept for trueup.keep_for, 30 days unless set. Never to be rolled back byte '
+                    'for byte: SET trueup.keep_for = ''0 days''; and call this again.';
+    END IF;
+    PERFORM set_config('lock_timeout', '200ms', true);
+    FOR statement IN
+        SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
+        FROM pg_trigger AS t
+        JOIN pg_proc AS p ON p.oid = t.tgfoid
+        WHERE p.pronamespace = 'trueup'::regnamespace AND starts_with(t.tgname::text, 'zz_trueup_forget')
+            AND t.tgparentid = 0 AND strpos(p.prosrc, format('DELETE FROM %s AS r', reversal)) > 0
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    EXECUTE format('TRUNCATE %s', reversal);
+    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = forget_spellings.reversal::text;
+END
+$$;
+
+-- Warns where a rollback does not find the old spellings.
+CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF trueup.kept_since(reversal) IS NULL THEN
+        RAISE WARNING '%: old values come back as the new ones say, not byte for byte', reversal
+            USING DETAIL = 'Its spellings were forgotten by trueup.forget_spellings.';
+    END IF;
+END
+$$;
+
 -- Stops the file when a view would not show the same under the new contract as now, but for how
 -- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
 -- other rows each time, they are only counted.
@@ -1236,5 +1334,6 @@ END
 $$;
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');
+CALL trueup.revoke_all('trueup.kept');
 
 CALL trueup.require_settings();

@@ -4,6 +4,8 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.tell_forgotten('trueup.request_reversal');
+
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[
     'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',

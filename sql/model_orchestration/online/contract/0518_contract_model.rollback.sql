@@ -4,6 +4,8 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.tell_forgotten('trueup.model_reversal');
+
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.model', ARRAY[
     'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',

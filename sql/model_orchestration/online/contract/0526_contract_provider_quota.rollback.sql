@@ -4,6 +4,8 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
+
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quota', ARRAY[
     'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
