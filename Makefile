@@ -66,6 +66,7 @@ sync: $(STAMP) ## write pyorm's sync modules from the async ones
 	@$(BIN)/python tests/support/sync_twins.py
 
 bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON=file)
+	@$(BIN)/python -m compileall -q runner pyorm  # as whoever installs it has them
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
 
 architecture: $(STAMP) ## draw docs/architecture.svg from the code's own imports
@@ -110,7 +111,7 @@ $(STAMP): pyproject.toml pyorm/pyproject.toml constraints.txt
 	    echo "make: $$python has no venv module; install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; \
 	fi; \
 	$(BIN)/python -c 'import pip' 2>/dev/null || { echo "making .venv with $$python"; "$$python" -m venv --clear .venv; } || exit 1; \
-	$(INSTALL) -e ./pyorm -e '.[dev]'; touch $@
+	$(INSTALL) -e ./pyorm -e '.[dev]'; $(BIN)/python -m compileall -q runner pyorm; touch $@
 
 .venv/.docs .venv/.release: .venv/.%: $(STAMP) pyproject.toml
 	@$(INSTALL) -e '.[$*]'; touch $@

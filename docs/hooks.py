@@ -37,9 +37,11 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 
 def _verbs() -> str:
     """What `--help` prints, of the command and of each verb."""
-    parts = [_help(cli, click.Context(cli, info_name="trueup"))]
-    for name, verb in sorted(cli.commands.items()):
-        top = click.Context(cli, info_name="trueup")
+    top = click.Context(cli, info_name="trueup")
+    parts = [_help(cli, top)]
+    for name in cli.list_commands(top):
+        verb = cli.get_command(top, name)
+        assert verb is not None
         parts.append(
             f"## trueup {name}\n\n{_help(verb, click.Context(verb, info_name=name, parent=top))}"
         )

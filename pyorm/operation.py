@@ -26,7 +26,7 @@ T = TypeVar("T")
 ATTEMPTS = 5
 """How often a statement is sent at most when the contract moves under it."""
 
-CHUNK = 1_000
+CHUNK = 400
 """How many rows are made at once: few enough to stay in the processor's caches."""
 
 cursor_numbers = count(1)

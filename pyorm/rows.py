@@ -52,7 +52,8 @@ def row_maker(
     cls = declared.entity
     names: dict[str, Any] = {"new": object.__new__, "repeat": repeat, "cls": cls}
     names["__name__"] = __name__
-    values, lines = [], []
+    values: list[str] = []
+    tests: dict[str, str] = {}
     tables: list[tuple[dict[Any, Any], Mapping[Any, Any]]] = []
     for i, (column, storage) in enumerate(columns):
         decode = storage.decode
@@ -60,7 +61,7 @@ def row_maker(
             decode = to_uuid
         # A table has no null where the field takes no None.
         if not column.nullable and not isinstance(decode, Mapping):
-            lines.append(f"if v{i} is None: raise ValueError('null')")
+            tests[column.field] = f"if v{i} is None: raise ValueError('null')"
         if decode is None:
             values.append(f"v{i}")
             continue
@@ -83,13 +84,17 @@ def row_maker(
         begin, each = "made = []", "{} in rows"
         pairs = zip(fields, values, strict=True)
         made_of = ", ".join(f"{field}=({value})" for field, value in pairs)
-        lines.append(f"made.append(cls({made_of}))")
+        lines = [*tests.values(), f"made.append(cls({made_of}))"]
     else:
         if frozen:
             # Its twin has the same slots and lets them be filled.
             names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
             begin = begin.replace("cls", "blank")
-        lines += [f"o.{field} = {value}" for field, value in zip(fields, values, strict=True)]
+        lines = []
+        for field, value in zip(fields, values, strict=True):
+            # A value that was just looked at is at hand.
+            lines += [tests[field]] if field in tests else []
+            lines.append(f"o.{field} = {value}")
         if frozen:
             lines.append("o.__class__ = cls")
 

@@ -5,7 +5,6 @@ Code that runs against a database composes with `psycopg.sql` instead.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from typing import NamedTuple
@@ -119,6 +118,8 @@ def shorten(name: str, suffix: str = "") -> str:
     """
     room = 63 - len(suffix.encode())
     if len(name.encode()) > room:
+        import hashlib  # takes longer than all names of a run that are short
+
         digest = hashlib.sha256(name.encode()).hexdigest()[:4]
         name = name.encode()[: room - 5].decode(errors="ignore") + "_" + digest
     return name + suffix

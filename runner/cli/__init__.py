@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from runner.cli import look, review, run, write
 from runner.cli.root import cli
 from runner.errors import TrueupError
 
-__all__ = ["cli", "look", "main", "review", "run", "write"]  # the verbs register themselves
+__all__ = ["cli", "main"]
 
 if TYPE_CHECKING:
     from types import FrameType

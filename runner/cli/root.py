@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import indent
@@ -73,8 +74,28 @@ class _Verb(click.Command):
             formatter.write_text(f"And {names}: `trueup --help` explains them.")
 
 
+# The verbs by the module that holds them, which is imported when one of them is asked for.
+HOMES = {
+    "look": ("check", "verify", "demo"),
+    "review": ("lint", "lsp", "plan", "rehearse", "report", "review"),
+    "run": ("apply", "rollback", "baseline", "status", "repair", "grants"),
+    "write": ("propose", "generate", "schema"),
+}
+
+
 class _Group(click.Group):
     command_class = _Verb
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, those of modules too that nobody has imported."""
+        return sorted(verb for verbs in HOMES.values() for verb in verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A verb, of a module that is imported for it."""
+        for home, verbs in HOMES.items():
+            if cmd_name in verbs:
+                import_module(f"runner.cli.{home}")
+        return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs by task, and the options that most of them have."""

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from psycopg import Connection, Error, errors
 
-from runner.execute.events import BackfillHeld
+from runner.execute.events import RESTS, BackfillHeld, Vitals
 from runner.execute.health import Watch, clients_active, compress_wal
 from runner.execute.pulse import Pulse
 from runner.execute.session import names_of_files
+from runner.execute.vitals import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one 
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
 LOOK_SECONDS = 0.05  # from one look at what clients wait for to the next
 SMALLEST_BATCH = 8  # pages
+VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
 _BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
@@ -122,7 +124,7 @@ class Backfill:
         settings: jobs, max_lag and pause.
         search_path: by which the file finds names.
         connect: opens a session for each job.
-        emit: called with BackfillHeld.
+        emit: called with BackfillHeld and Vitals.
     """
 
     migration: str
@@ -131,11 +133,12 @@ class Backfill:
     settings: Settings
     search_path: str
     connect: Callable[[int], Connection]
-    emit: Callable[[BackfillHeld], None]
+    emit: Callable[[BackfillHeld | Vitals], None]
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     _batch_pages: int = field(default=0, init=False)
     _chunk_pages: int = field(default=0, init=False)
     _rested: bool = field(default=False, init=False)
+    _told: float = field(default=0.0, init=False)
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then check that no row is left."""
@@ -217,6 +220,7 @@ class Backfill:
                 busy[pool.submit(self._convert, chunk)] = chunk
                 first = end
             done, _ = wait(busy, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            self._tell(watch, pulse)
             if watch.clients_waiting(pids):
                 for chunk in busy.values():
                     chunk.in_the_way = True
@@ -231,7 +235,7 @@ class Backfill:
                 worked = max(worked, future.result())
             self._done_to(min((c.first for c in busy.values()), default=first))
             if first < pages:
-                self._wait_while_behind(watch)
+                self._wait_while_behind(watch, pulse)
             active = self._active()
             if not active and not self.settings.pause:
                 worked = 0.0
@@ -277,17 +281,31 @@ class Backfill:
             time.sleep(self.settings.pause)
             return
         if not self._rested:
-            text = "clients are active, so it rests after each stretch (--pause 0s: never)"
-            self.emit(BackfillHeld(self.migration, text))
+            self.emit(BackfillHeld(self.migration, RESTS))
         self._rested = True
         while (left := begun + pulse.rest * worked - time.monotonic()) > 0:
             time.sleep(min(left, LOOK_SECONDS))
             if left > LOOK_SECONDS:
                 pulse.beat(working=False)
 
-    def _wait_while_behind(self, watch: Watch) -> None:
+    def _tell(self, watch: Watch, pulse: Pulse) -> None:
+        """How the server bears it: to the run's listener, and to whoever watches the database."""
+        if time.monotonic() - self._told < VITALS_SECONDS:
+            return
+        self._told = time.monotonic()
+        median, p99 = pulse.felt or (None, None)
+        standby, lag = watch.standby or ("", None)
+        vitals = Vitals(self.migration, median, p99, lag, standby)
+        self.emit(vitals)
+        send(self.connection, vitals)
+
+    def _wait_while_behind(self, watch: Watch, pulse: Pulse) -> None:
         told = ""
-        while reason := watch.behind():
+        while True:
+            reason = watch.behind()
+            self._tell(watch, pulse)
+            if reason is None:
+                return
             if reason.kind != told:
                 told = reason.kind
                 self.emit(BackfillHeld(self.migration, reason.text))

@@ -55,7 +55,9 @@ class Texts:
 
 def blank(text: str) -> str:
     """Blanks in the place of every character but line breaks."""
-    return _LINE.sub(lambda m: " " * len(m[0]), text)
+    if "\r" in text:
+        return _LINE.sub(lambda m: " " * len(m[0]), text)
+    return "\n".join([" " * len(line) for line in text.split("\n")])
 
 
 def masked(text: str, start: int, end: int) -> str:

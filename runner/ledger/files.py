@@ -21,7 +21,10 @@ from runner.ledger.scanner import ScanError, Statement, split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PHASES = ("baseline", "expand", "backfill", "enforce", "switch", "contract", "window")
+PHASES = (
+    *("baseline", "toolkit", "check"),
+    *("expand", "backfill", "enforce", "switch", "contract", "window"),
+)
 ROLLBACK_SUFFIX = ".rollback.sql"
 LARGEST_FILE = 5_000_000  # bytes; yoyo takes three seconds to split each million
 
@@ -212,7 +215,7 @@ def _name(path: Path) -> str:
 def _service_name(source: Path) -> str:
     """The service folder's name: the nearest folder above that is no source by convention."""
     path = source.resolve()
-    while path.name in ("legacy", "online", "switch", "contract", "window"):
+    while path.name in ("legacy", "common", "online", "switch", "contract", "window"):
         path = path.parent
     return path.name
 

@@ -24,16 +24,6 @@ _DISTRIBUTIONS = ("trueup", "postgast", "sqlparse")
 _FIELDS = ("rule", "level", "line", "column", "end_line", "message", "why", "instead", "source")
 
 
-def cache_folder() -> Path | None:
-    """The user's folder for it; None where there is none."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    try:
-        home = Path(named) if named else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return home / "trueup" / "lint"
-
-
 class Cache:
     """The findings of chains, each under a hash of all that they depend on.
 

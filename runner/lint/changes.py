@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.blocks import block_text
-from runner.lint.definitions import column_type, contype, index_columns, is_serial
+from runner.lint.definitions import as_stored, contype, index_columns, is_serial
 from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 
 if TYPE_CHECKING:
     from runner.lint.layouts import Script
     from runner.lint.steps import Step
     from runner.lint.tree import Node
+
+
+_REMEMBERED = frozenset({"PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUSION", "NOTNULL"})
 
 
 def apply(world: World, step: Step, script: Script) -> None:
@@ -31,7 +34,7 @@ def apply(world: World, step: Step, script: Script) -> None:
 
 def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Constraint | None:
     kind = contype(node)
-    if kind not in ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUSION", "NOTNULL"):
+    if kind not in _REMEMBERED:
         return None
     columns = tree.strings(node.fk_attrs if kind == "FOREIGN" else node.keys) or (column,)
     references: tuple[str, tuple[str, ...]] = ("", ())
@@ -54,21 +57,20 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
 
 
 def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    column = WrittenColumn(column_type(definition), is_serial(definition), script)
+    type_ = tree.type_name(definition.type_name)
+    column = WrittenColumn(as_stored(type_), is_serial(definition, type_), script)
     table.columns[definition.colname] = column
     for item in definition.constraints:
-        part = tree.inner(item)
+        part = item.constraint
         constraint = _constraint(part, step, script, definition.colname)
         if constraint is None:
+            if contype(part) == "DEFAULT":
+                column.default = tree.constant(part.raw_expr)
             continue
         if constraint.kind in ("NOTNULL", "PRIMARY"):
             column.not_null = True
         if constraint.kind != "NOTNULL":
             _add(table, constraint)
-    for item in definition.constraints:
-        part = tree.inner(item)
-        if contype(part) == "DEFAULT":
-            column.default = tree.constant(part.raw_expr)
 
 
 def _add(table: Table, constraint: Constraint) -> None:
@@ -103,13 +105,14 @@ def _create(world: World, step: Step, script: Script) -> None:
     world.tables[step.table] = table
     for item in [*node.table_elts, *node.constraints]:
         part = tree.inner(item)
-        if tree.kind(part) == "ColumnDef":
+        kind = tree.kind(part)
+        if kind == "ColumnDef":
             _define_column(table, part, step, script)
-        elif tree.kind(part) == "Constraint":
+        elif kind == "Constraint":
             constraint = _constraint(part, step, script)
             if constraint is not None:
                 _add(table, constraint)
-        elif tree.kind(part) == "TableLikeClause":
+        elif kind == "TableLikeClause":
             table.known = False
 
 

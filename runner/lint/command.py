@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,6 @@ from runner.lint.shown import Shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.lint.cache import Cache
     from runner.lint.fix import Fixes
 
 _BASELINE = "trueup-baseline.json"
@@ -60,8 +60,6 @@ class Options:
     changed: bool = False
     cache: bool = True
 
-    from runner.lint.fix import Fixes
-
 
 def run_lint(
     paths: Sequence[Path], usual_paths: Callable[[], Sequence[Path]], options: Options
@@ -95,7 +93,7 @@ def run_lint(
             jobs=processes(),
             settings=settings,
             only=only,
-            cache=_cache() if options.cache else None,
+            cache=_cache_folder() if options.cache else None,
         )
     finally:
         if collects:
@@ -137,11 +135,14 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _cache() -> Cache | None:
-    from runner.lint.cache import Cache, cache_folder
-
-    folder = cache_folder()
-    return Cache(folder) if folder is not None else None
+def _cache_folder() -> Path | None:
+    """The user's folder for findings; None where there is none."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    try:
+        home = Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return home / "trueup" / "lint"
 
 
 def _settings(options: Options) -> Settings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from runner.lint import tree
 
@@ -49,18 +50,32 @@ def index_columns(parameters: object) -> tuple[str, ...]:
 
 def column_type(definition: Node) -> str:
     """The type of a column, serial as what it is."""
-    type_ = tree.type_name(definition.type_name)
+    return as_stored(tree.type_name(definition.type_name))
+
+
+def as_stored(type_: str) -> str:
+    """A type as it is written, serial as what it is."""
     return _SERIAL.get(type_, type_)
 
 
-def is_serial(definition: Node) -> bool:
-    """Whether a column is a serial or an identity."""
-    return tree.type_name(definition.type_name) in _SERIAL or any(
-        tree.enum_name(tree.inner(k), "contype") == "CONSTR_IDENTITY"
-        for k in definition.constraints
+def is_serial(definition: Node, type_: str = "") -> bool:
+    """Whether a column is a serial or an identity.
+
+    Args:
+        definition: of the column.
+        type_: as it is written, where the caller knows it.
+    """
+    return (type_ or tree.type_name(definition.type_name)) in _SERIAL or any(
+        contype(k.constraint) == "IDENTITY" for k in definition.constraints
     )
 
 
 def contype(constraint: Node) -> str:
     """PRIMARY, UNIQUE, CHECK, FOREIGN, NOTNULL, DEFAULT, IDENTITY, GENERATED, EXCLUSION."""
-    return tree.enum_name(constraint, "contype").removeprefix("CONSTR_")
+    message: Any = type(constraint)
+    return _contype(message, constraint.contype)
+
+
+@cache
+def _contype(message: Any, value: int) -> str:
+    return tree.enum_of(message, "contype", value).removeprefix("CONSTR_")

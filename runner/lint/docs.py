@@ -1,4 +1,4 @@
-"""Writes docs/lint.md and docs/trueup.schema.json: `python -m runner.lint.docs docs`."""
+"""Writes docs/lint.md, docs/trueup.schema.json and looks.py: `python -m runner.lint.docs docs`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import indent, wrap
 from typing import TYPE_CHECKING
 
 from runner.lint.engine import lint
 from runner.lint.model import LEVELS
 from runner.lint.output import render
-from runner.lint.registry import all_rules
+from runner.lint.registry import all_rules, looks
 from runner.lint.settings import schema
 from runner.lint.shown import Shown
 
 if TYPE_CHECKING:
     from runner.lint.model import Rule
 
+LOOKS_FILE = Path(__file__).with_name("looks.py")
 _INTRODUCTION = Path(__file__).with_name("introduction.md")
 _FILE = re.compile(r"^-- file: (\S+)\n", re.MULTILINE)
 _FIRST = "0001_example.sql"
@@ -73,11 +75,22 @@ def _section(rule: Rule) -> str:
     return "\n".join(parts)
 
 
+def written_looks() -> str:
+    """The text of looks.py."""
+    parts = ['"""Which rules look at what; `python -m runner.lint.docs docs` writes it."""\n']
+    parts.append("LOOKS: dict[str, str] = {")
+    for what, names in looks(all_rules()).items():
+        lines = "\n".join(wrap(names, 92, break_on_hyphens=False))
+        parts.append(f'    "{what}": """\n{indent(lines, " " * 8)}\n    """,')
+    return "\n".join([*parts, "}", ""])
+
+
 def write(folder: Path) -> None:
-    """Write both files."""
+    """Write all three files."""
     (folder / "lint.md").write_text(document(), encoding="utf-8")
     text = json.dumps(schema(), indent=2, ensure_ascii=False)
     (folder / "trueup.schema.json").write_text(text + "\n", encoding="utf-8")
+    LOOKS_FILE.write_text(written_looks(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
+from runner.lint import tree
 from runner.lint.blocks import shown
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
@@ -18,8 +18,16 @@ from runner.lint.layouts import parsed
 from runner.lint.looked_at import notes_on, unreadable
 from runner.lint.model import Finding, Hit, Rule
 from runner.lint.newer import newer_than
-from runner.lint.parallel import over_chains
-from runner.lint.registry import all_rules, rule_names
+from runner.lint.parallel import over_chains, size_of
+from runner.lint.registry import (
+    RULES_ELSEWHERE,
+    all_rules,
+    chain_rules,
+    rule_named,
+    rule_names,
+    script_rules,
+    step_rules,
+)
 from runner.lint.settings import Settings
 from runner.lint.squawk import find_program, squawk
 from runner.lint.suggest import fill
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.lint.cache import Cache
     from runner.lint.layouts import Pair, Script
     from runner.lint.steps import Step
 
@@ -51,6 +58,7 @@ class Report:
 
 
 _USUAL = Settings()
+_WORTH_KEEPING = 20_000  # characters that take longer to look at than the cache to be asked
 
 
 def lint(
@@ -64,7 +72,7 @@ def lint(
     settings: Settings = _USUAL,
     only: Collection[Path] | None = None,
     opened: Mapping[Path, str] | None = None,
-    cache: Cache | None = None,
+    cache: Path | None = None,
 ) -> Report:
     """Look for what could hurt a live database in migration files.
 
@@ -79,7 +87,7 @@ def lint(
         settings: of the project.
         only: report these files alone, by their resolved paths; None for all.
         opened: texts that count instead of those of the files, as an editor shows them.
-        cache: of findings of earlier runs.
+        cache: the folder with findings of earlier runs; None for no such folder.
 
     Returns:
         The findings.
@@ -92,18 +100,18 @@ def lint(
     names = set(wanted)
     reading = read_chains(wanted, layout or settings.layout, opened)
     read = [parsed(chain) for chain in reading.chains]
-    scripts = _scripts(read, names)
+    reported = frozenset(s for pairs in read for s in _scripts_of(pairs) if s.path in names)
+    scripts = _by_path(s for pairs in read for s in _scripts_of(pairs) if s in reported)
     found: dict[tuple[object, ...], Finding] = {
         (*finding.place, finding.message): finding for finding in unreadable(reading, names)
     }
     notes += notes_on(reading, names, scripts)
 
     def look(pairs: Sequence[Pair]) -> Iterator[Finding]:
-        yield from _lint_chain(Chain(pairs), names)
-        for pair in pairs:
-            for script in (pair.up, pair.down):
-                if script is not None and script.path in names:
-                    yield from newer_than(script, settings.postgresql)
+        yield from _lint_chain(Chain(pairs), reported)
+        for script in _scripts_of(pairs) if settings.postgresql else ():
+            if script in reported:
+                yield from newer_than(script, settings.postgresql)
 
     for finding in _looked_at(look, read, names, settings, jobs, cache):
         found.setdefault((*finding.place, finding.message), finding)
@@ -121,8 +129,7 @@ def lint(
         seen, remarks = trace(read, names, schema)
         found |= {(*finding.place, finding.message): finding for finding in seen}
         notes += remarks
-    forward_only = {rule.name for rule in all_rules() if not rule.rollback}
-    judged = apply_ignores(found.values(), scripts, rule_names(), forward_only)
+    judged = apply_ignores(found.values(), scripts, rule_names(), _is_forward_only)
     kept = sorted(_settled(judged, settings), key=lambda finding: finding.place)
     looked_at = scripts.keys() | {finding.path for finding in kept}
     texts = {path: parts[0].content for path, parts in scripts.items()}
@@ -135,13 +142,16 @@ def _looked_at(
     names: Collection[Path],
     settings: Settings,
     jobs: int,
-    cache: Cache | None,
+    folder: Path | None,
 ) -> Iterator[Finding]:
     """The findings of all chains; those of earlier runs are not looked for again."""
-    if cache is None:
-        for found in over_chains(look, chains, jobs):
+    if folder is None or sum(map(size_of, chains)) < _WORTH_KEEPING:
+        for found in over_chains(look, chains, jobs, _prepare):
             yield from found
         return
+    from runner.lint.cache import Cache
+
+    cache = Cache(folder)
     keys = [cache.key(pairs, names, settings.postgresql) for pairs in chains]
     new: list[int] = []
     for number, key in enumerate(keys):
@@ -150,12 +160,18 @@ def _looked_at(
             new.append(number)
         else:
             yield from known
-    found_now = over_chains(look, [chains[number] for number in new], jobs)
+    found_now = over_chains(look, [chains[number] for number in new], jobs, _prepare)
     for number, found in zip(new, found_now, strict=True):
         cache.put(keys[number], found)
         yield from found
     if new:
         cache.clean()
+
+
+def _prepare() -> None:
+    """Import what many files will ask for."""
+    tree.parse("SELECT 1")
+    all_rules()
 
 
 def _wanted(
@@ -183,57 +199,62 @@ def _settled(findings: Iterable[Finding], settings: Settings) -> Iterator[Findin
             yield finding if level == finding.level else replace(finding, level=level)
 
 
-def _scripts(read: Sequence[Sequence[Pair]], names: set[Path]) -> dict[Path, list[Script]]:
-    """The scripts of each file that is to be reported, each once."""
+def _scripts_of(pairs: Sequence[Pair]) -> Iterator[Script]:
+    """The scripts of a chain, each way back after its way there."""
+    for pair in pairs:
+        yield pair.up
+        if pair.down is not None:
+            yield pair.down
+
+
+def _by_path(scripts: Iterable[Script]) -> dict[Path, list[Script]]:
+    """The scripts of each file, each once."""
     found: dict[Path, list[Script]] = {}
-    for pairs in read:
-        for pair in pairs:
-            for script in (pair.up, pair.down):
-                if script is not None and script.path in names:
-                    # A file of the baseline is in the chains of both strategies.
-                    parts = found.setdefault(script.path, [])
-                    if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
-                        parts.append(script)
+    for script in scripts:
+        # A file of the baseline is in the chains of both strategies.
+        parts = found.setdefault(script.path, [])
+        if (script.id, script.up) not in [(part.id, part.up) for part in parts]:
+            parts.append(script)
     return found
 
 
-def _lint_chain(chain: Chain, names: set[Path]) -> Iterator[Finding]:
+def _lint_chain(chain: Chain, reported: Collection[Script]) -> Iterator[Finding]:
     downs: list[Context] = []
     for pair in chain.pairs:
         context = Context(chain, pair, pair.up, chain.world, _transaction(pair.up))
-        yield from _lint_script(context, names)
+        yield from _lint_script(context, pair.up in reported)
         if pair.down is not None:
             downs.append(
                 Context(chain, pair, pair.down, copy(chain.world), _transaction(pair.down))
             )
     for context in downs:
-        yield from _lint_script(context, names)
-    scripts = {s.path: s for pair in chain.pairs for s in (pair.down, pair.up) if s is not None}
-    for rule in all_rules():
+        yield from _lint_script(context, context.script in reported)
+    for rule in chain_rules():
         for hit in rule.chain(chain) if rule.chain is not None else ():
-            assert hit.path is not None
-            if hit.path in names:
-                yield _finding(rule, hit, scripts[hit.path])
+            for script in _scripts_of(chain.pairs):
+                if script.path == hit.path and script in reported:
+                    yield _finding(rule, hit, script)
+                    break
 
 
 def _transaction(script: Script) -> Transaction:
     return Transaction(single=not script.transactional)
 
 
-def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
+def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
     script, world = context.script, context.world
-    reported = script.path in names
-    for rule in all_rules():
-        if rule.script is not None and reported and _applies(rule, script):
+    for rule in script_rules() if reported else ():
+        if rule.script is not None and _applies(rule, script):
             for hit in rule.script(context):
                 yield _finding(rule, hit, script)
     for step in script.steps:
         context.follow(step)
         if reported:
-            for rule in _step_rules().get(step.verb, ()):
-                if not _applies(rule, script) or rule.step is None:
+            is_new = bool(step.table) and context.is_new(step.table)
+            for rule in step_rules(step.verb):
+                if rule.step is None or (is_new and not rule.new_tables):
                     continue
-                if not rule.new_tables and step.table and context.is_new(step.table):
+                if not _applies(rule, script):
                     continue
                 for hit in rule.step(step, context):
                     yield _finding(rule, hit, script, step)
@@ -242,14 +263,9 @@ def _lint_script(context: Context, names: set[Path]) -> Iterator[Finding]:
             apply(world, step, script)
 
 
-@cache
-def _step_rules() -> dict[str, tuple[Rule, ...]]:
-    """The rules that look at each verb."""
-    found: dict[str, list[Rule]] = {}
-    for rule in all_rules():
-        for verb in rule.verbs:
-            found.setdefault(verb, []).append(rule)
-    return {verb: tuple(looking) for verb, looking in found.items()}
+def _is_forward_only(name: str) -> bool:
+    """Whether a rule does not look at rollbacks."""
+    return name not in RULES_ELSEWHERE and not rule_named(name).rollback
 
 
 def _applies(rule: Rule, script: Script) -> bool:

@@ -13,7 +13,7 @@ from runner.layouts.data import is_text
 from runner.lint.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from runner.lint.layouts import Script
@@ -43,7 +43,7 @@ def apply_ignores(
     findings: Iterable[Finding],
     scripts: Mapping[Path, Sequence[Script]],
     known: Collection[str],
-    forward_only: set[str],
+    is_forward_only: Callable[[str], bool],
 ) -> list[Finding]:
     """Leave out what ignore comments cover, and report comments that are wrong or of no use.
 
@@ -55,7 +55,7 @@ def apply_ignores(
         findings: of all files.
         scripts: the scripts of each file.
         known: names of all rules.
-        forward_only: those that do not look at rollbacks.
+        is_forward_only: tells of a rule whether it does not look at rollbacks.
 
     Returns:
         The findings that remain.
@@ -78,7 +78,7 @@ def apply_ignores(
     for path, comments in ignores.items():
         is_rollback = not any(script.up for script in scripts[path])
         for ignore in comments:
-            if not ignore.used and not (is_rollback and forward_only.issuperset(ignore.rules)):
+            if not ignore.used and not (is_rollback and all(map(is_forward_only, ignore.rules))):
                 message = f"nothing here breaks {', '.join(ignore.rules)}: remove the comment"
                 kept.append(_finding("unused-ignore", "warning", path, ignore.line, message))
     return kept

@@ -6,19 +6,16 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.lint.model import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from runner.lint.layouts import Pair
-    from runner.lint.model import Finding
 
 _ENOUGH = 200_000  # characters from which a second process is worth its start
-_PARTS = 4  # a process; so that none waits long for the last one
-
-# What a forked process finds in its memory: nothing has to be sent to it.
-_work: tuple[Callable[[Sequence[Pair]], Iterable[Finding]], Sequence[Sequence[Pair]]]
 
 
 def processes() -> int:
@@ -28,10 +25,16 @@ def processes() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def size_of(pairs: Sequence[Pair]) -> int:
+    """How many characters a chain has to look at."""
+    return sum(len(pair.up.content) for pair in pairs)
+
+
 def over_chains(
     look: Callable[[Sequence[Pair]], Iterable[Finding]],
     chains: Sequence[Sequence[Pair]],
     jobs: int,
+    prepare: Callable[[], object] = lambda: None,
 ) -> list[list[Finding]]:
     """Look at each chain.
 
@@ -39,37 +42,82 @@ def over_chains(
         look: gives the findings of a chain.
         chains: in any order.
         jobs: processes at most.
+        prepare: what each process would have to do first; done once, before they part.
 
     Returns:
         The findings of each chain.
     """
-    sizes = [sum(len(pair.up.content) for pair in pairs) for pairs in chains]
+    sizes = [size_of(pairs) for pairs in chains]
     jobs = min(jobs, sum(sizes) // _ENOUGH + 1)
     if jobs < 2:
         return [list(look(pairs)) for pairs in chains]
-    import multiprocessing  # takes longer to import than one file to look at
-
-    global _work
-    _work = (look, chains)
+    prepare()
+    first, *others = _divided(sizes, jobs)
+    found: dict[int, list[Finding]] = {}
     gc.freeze()  # what is there already is not walked through, and so not copied
+    workers: list[_Worker] = []
     try:
-        with multiprocessing.get_context("fork").Pool(jobs, _as_worker) as pool:
-            found = pool.imap_unordered(_look_at, _divided(sizes, jobs * _PARTS))
-            by_number = dict(item for part in found for item in part)
+        workers += [_start(look, chains, part) for part in others]
+        found |= {number: list(look(chains[number])) for number in first}
+        for worker, part in zip(workers, others, strict=True):
+            # What ended in the middle, by an error or from outside, is done here, where it shows.
+            found |= _result(worker) or {number: list(look(chains[number])) for number in part}
     finally:
         gc.unfreeze()
-    return [by_number[number] for number in range(len(chains))]
+        for worker in workers:
+            _end(worker)
+    return [found[number] for number in range(len(chains))]
 
 
-def _as_worker() -> None:
-    """End as the pool asks, without a word; ^C is for the first process."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Worker(NamedTuple):
+    """A forked process, which found all it needs in its memory, and where its result comes from."""
+
+    process: int
+    result: int
 
 
-def _look_at(numbers: list[int]) -> list[tuple[int, list[Finding]]]:
-    look, chains = _work
-    return [(number, list(look(chains[number]))) for number in numbers]
+def _start(
+    look: Callable[[Sequence[Pair]], Iterable[Finding]],
+    chains: Sequence[Sequence[Pair]],
+    numbers: Sequence[int],
+) -> _Worker:
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        os.close(writing)
+        return _Worker(process, reading)
+    code = 1
+    try:
+        os.close(reading)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is for the first process
+        import pickle
+
+        rows = {n: [tuple(vars(f).values()) for f in look(chains[n])] for n in numbers}
+        with open(writing, "wb") as pipe:
+            pickle.dump(rows, pipe, pickle.HIGHEST_PROTOCOL)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _result(worker: _Worker) -> dict[int, list[Finding]] | None:
+    import pickle
+
+    try:
+        with open(worker.result, "rb", closefd=False) as pipe:
+            rows = pickle.load(pipe)
+    except (EOFError, pickle.UnpicklingError):
+        return None
+    return {number: [Finding(*row) for row in of_chain] for number, of_chain in rows.items()}
+
+
+def _end(worker: _Worker) -> None:
+    """Leave no process behind: those that are done have ended, and nobody waits for others."""
+    os.close(worker.result)
+    os.kill(worker.process, signal.SIGTERM)
+    os.waitpid(worker.process, 0)
 
 
 def _divided(sizes: Sequence[int], parts: int) -> list[list[int]]:

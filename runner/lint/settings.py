@@ -119,13 +119,16 @@ def read_settings(path: Path) -> Settings:
 
 
 def _section(path: Path) -> dict[str, Any] | None:
-    import tomllib
-
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if path.name == _PYPROJECT and "trueup" not in text:
+            return None
+        import tomllib
+
+        values = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, or of UTF-8
         raise UsageError(f"{path} cannot be read: {error}") from None
     if path.name != _PYPROJECT:
         return values

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +28,11 @@ _WHY = "Found by Squawk: https://squawkhq.com/docs/{rule}"
 def find_program() -> str | None:
     """The squawk program beside this Python or on PATH; None when it is not installed."""
     beside = Path(sys.executable).with_name("squawk")
-    return str(beside) if beside.is_file() else shutil.which("squawk")
+    if beside.is_file():
+        return str(beside)
+    from shutil import which
+
+    return which("squawk")
 
 
 def squawk(
@@ -47,6 +48,9 @@ def squawk(
     Returns:
         The findings, and why there are none when Squawk did not run.
     """
+    import json
+    import subprocess  # both are for who has it
+
     by_path = {str(script.path): script for script in scripts if script.up}
     paths = sorted(by_path)
     found: list[Finding] = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from runner.lint.tree import Node
 
-_LEADING = re.compile(r"(?:\s|--[^\n]*(?:\n|$))*")
+_LEADING = re.compile(r"\s*(?:--[^\n]*(?:\n|$)\s*)*")
 
 STRONG = frozenset(mode for mode in LockMode if mode.strong)
 _WEAK_CHANGES = frozenset(
@@ -29,7 +29,8 @@ _TRIGGER_CHANGES = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
+# Made by the ten thousand, and a frozen one takes three times as long to make.
+@dataclass(eq=False)
 class Statement:
     """A statement of a file.
 
@@ -65,7 +66,7 @@ class Statement:
         return self.shift + tree.characters(self.source, location)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step:
     """One thing that a statement does to one object.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UsageError
@@ -48,6 +50,7 @@ _CATALOG_TYPES = {
     "int8": "bigint",
     "timetz": "time with time zone",
 }
+_VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
 _WITH_TYPMOD = re.compile(r"[( ]")
 
 
@@ -66,15 +69,24 @@ class GrammarError(ValueError):
 
 
 @cache
-def _parser() -> Any:
-    try:
-        # Its type stubs are no valid Python to mypy, so it stays untyped.
-        return import_module("postgast")
-    except ImportError:
+def _part(name: str) -> Any:
+    """A module of postgast alone: the package's own import takes in all of them, and 10 ms.
+
+    Its type stubs are no valid Python to mypy, so it stays untyped.
+    """
+    package = find_spec("postgast")
+    if package is None:
         raise UsageError(
             "trueup lint needs PostgreSQL's parser, the Python package postgast",
             hint="pip install 'trueup[lint]'",
-        ) from None
+        )
+    if "postgast" in sys.modules:
+        return import_module(f"postgast.{name}")
+    sys.modules["postgast"] = module_from_spec(package)
+    try:
+        return import_module(f"postgast.{name}")
+    finally:
+        del sys.modules["postgast"]  # whoever imports it gets the whole package
 
 
 def parse(sql: str) -> list[tuple[Node, int, int]]:
@@ -89,10 +101,10 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
     Raises:
         GrammarError: when the grammar of PostgreSQL 18 refuses it.
     """
-    postgast = _parser()
+    parser = _part("parse")
     try:
-        result = postgast.parse(sql)
-    except postgast.PgQueryError as error:
+        result = parser.parse(sql)
+    except _part("errors").PgQueryError as error:
         raise GrammarError(error.message, characters(sql, max(0, error.cursorpos - 1))) from None
     except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
         raise GrammarError(f"the parser gave up: {type(error).__name__}", 0) from None
@@ -116,31 +128,34 @@ def deparse(node: Node) -> str:
     Raises:
         GrammarError: when the tree says nothing that the grammar knows.
     """
-    postgast = _parser()
-    result = postgast.ParseResult()
+    result = _part("pg_query_pb2").ParseResult()
     wrap(node, result.stmts.add().stmt)
     try:
-        return str(postgast.deparse(result))
-    except postgast.PgQueryError as error:
+        return str(_part("deparse").deparse(result))
+    except _part("errors").PgQueryError as error:
         raise GrammarError(error.message, 0) from None
 
 
 def wrap(node: Node, into: Node) -> None:
     """Put a copy of a node into a place of another tree, in a Node where the place holds these."""
-    if into.DESCRIPTOR.name != "Node" or node.DESCRIPTOR.name == "Node":
+    if kind(into) != "Node" or kind(node) == "Node":
         into.CopyFrom(node)
         return
-    kind_ = node.DESCRIPTOR.name
-    field = next(f for f in into.DESCRIPTOR.fields if f.message_type.name == kind_)
-    getattr(into, field.name).CopyFrom(node)
+    getattr(into, _field_of(kind(into), kind(node))).CopyFrom(node)
+
+
+@cache
+def _field_of(outer: str, inner_kind: str) -> str:
+    """The field of a message that holds messages of a kind."""
+    fields = getattr(_part("pg_query_pb2"), outer).DESCRIPTOR.fields
+    return next(str(f.name) for f in fields if f.message_type.name == inner_kind)
 
 
 def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     """Parse a DO block or a PL/pgSQL function; an empty list when it cannot be parsed."""
-    postgast = _parser()
     try:
-        parsed: list[dict[str, Any]] = postgast.parse_plpgsql(sql)
-    except (postgast.PgQueryError, ValueError, RecursionError):
+        parsed: list[dict[str, Any]] = _part("plpgsql").parse_plpgsql(sql)
+    except (_part("errors").PgQueryError, ValueError, RecursionError):
         return []
     return parsed
 
@@ -160,10 +175,9 @@ class Token(NamedTuple):
 
 def tokens(sql: str) -> list[Token]:
     """The tokens of a text, comments too (SQL_COMMENT, C_COMMENT); none when it has an error."""
-    postgast = _parser()
     try:
-        found = postgast.scan(sql).tokens
-    except postgast.PgQueryError:
+        found = _part("scan").scan(sql).tokens
+    except _part("errors").PgQueryError:
         return []
     return [
         Token(enum_name(t, "token"), characters(sql, t.start), characters(sql, t.end))
@@ -195,27 +209,32 @@ def kind(node: Node) -> str:
 def enum_name(node: Node, field: str) -> str:
     """The name of an enumeration field's value, such as OBJECT_TABLE."""
     message: Any = type(node)
-    return _enum_name(message, field, getattr(node, field))
+    return enum_of(message, field, getattr(node, field))
 
 
 @cache
-def _enum_name(message: Any, field: str, value: int) -> str:
+def enum_of(message: Any, field: str, value: int) -> str:
+    """The name of a value of an enumeration field that messages of a class have."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     return str(descriptor.enum_type.values_by_number[value].name)
 
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and all nodes below it, from the top."""
-    node = inner(node)
-    yield node
-    for descriptor, value in node.ListFields():
-        if descriptor.message_type is None:
-            continue
-        if descriptor.is_repeated:
-            for item in value:
-                yield from walk(item)
-        else:
-            yield from walk(value)
+    waiting = [node]
+    while waiting:
+        node = inner(waiting.pop())
+        yield node
+        below: list[Node] = []
+        for _, value in node.ListFields():
+            kind_ = type(value)
+            if kind_ in _VALUES:
+                continue
+            if hasattr(kind_, "DESCRIPTOR"):
+                below.append(value)
+            else:
+                below += [item for item in value if hasattr(item, "DESCRIPTOR")]
+        waiting += reversed(below)
 
 
 @cache
@@ -223,7 +242,7 @@ def must_be_quoted(word: str) -> bool:
     """Whether a name is a key word that cannot name a table or a column without quotes."""
     if not (word.isascii() and word.isidentifier() and word.islower()):
         return False
-    token = _parser().scan(word).tokens[0]
+    token = _part("scan").scan(word).tokens[0]
     return enum_name(token, "keyword_kind") in ("RESERVED_KEYWORD", "TYPE_FUNC_NAME_KEYWORD")
 
 
@@ -269,19 +288,23 @@ def strings(items: Any) -> tuple[str, ...]:
 
 def type_name(node: Node) -> str:
     """A TypeName as one would write it: varchar(36), numeric(10,2), text[]."""
-    names = strings(node.names)
-    if not names:
+    name = _type_named(strings(node.names))
+    if not name:
         return ""
-    name = (
-        names[-1]
-        if names[0] == "pg_catalog"
-        else table_key(names[-2] if names[1:] else "", names[-1])
-    )
-    name = _CATALOG_TYPES.get(name, name)
     if node.typmods and name != "interval":
         mods = [str(inner(inner(m).ival).ival) for m in node.typmods if kind(inner(m)) == "A_Const"]
         name += f"({','.join(mods)})" if mods else ""
     return name + "[]" * len(node.array_bounds)
+
+
+@cache
+def _type_named(names: tuple[str, ...]) -> str:
+    """A type by the parts of its name."""
+    if not names:
+        return ""
+    schema = names[-2] if names[1:] and names[0] != "pg_catalog" else ""
+    name = str(table_key(schema, names[-1]))
+    return _CATALOG_TYPES.get(name, name)
 
 
 def base_type(type_: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from runner.generate.model import TableChange
+from runner.generate.kinds import twins
+from runner.generate.model import ColumnChange, IndexChange, TableChange
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, Severity
 from runner.preflight.rules import as_text, is_uuid, same_uuid
@@ -118,6 +119,9 @@ def find_collisions(
         if not index.unique or not respelled.intersection(index.columns):
             continue
         keys, predicate = _index_keys(connection, change, index.old_name)
+        if not keys:
+            yield from _twins(connection, change, index)
+            continue
         if not respelled.intersection(keys):
             continue
         columns, comparable = _compared(change, keys)
@@ -149,6 +153,41 @@ def find_collisions(
                 _shown_collisions(change.old, columns, kept),
                 "Decide which row stays, and point what references the others at it.",
             )
+
+
+def _twins(
+    connection: Connection[Any], change: TableChange, index: IndexChange
+) -> Iterator[Finding]:
+    """The same of an index of expressions, or one that takes nulls for equal."""
+    for found in twins.of_table(change, _never_failing):
+        if found.index is not index:
+            continue
+        query = expression(found.query)
+        rows = fetch_all(
+            connection,
+            sql.SQL(
+                "SELECT pair, rows, sum(rows) OVER () FROM ({query}) AS twins"
+                " ORDER BY 2 DESC, 1 LIMIT {limit}"
+            ).format(query=query, limit=sql.Literal(SAMPLES)),
+        )
+        if rows:
+            yield Finding(
+                Severity.STOPS,
+                f"{change.old}.{found.columns[0]}",
+                f"holds values that become the same, and {index.old_name} is unique",
+                int(rows[0][2]),
+                tuple(Sample(pair, count) for pair, count, _ in rows),
+                f"{found.query};",
+                "Decide which row stays, and point what references the others at it.",
+            )
+
+
+def _never_failing(column: ColumnChange, value: str) -> str:
+    """A column's new value as SQL; null where it is no uuid."""
+    if column.new_type != "uuid":
+        return f"({column.new_from(value)})::{column.new_type}"
+    text = as_text(column)
+    return f"CASE WHEN {is_uuid(text)} THEN ({text})::uuid END"
 
 
 def _shown_collisions(name: Name, columns: list[str], kept: list[str]) -> str:
@@ -184,13 +223,13 @@ def _compared(change: TableChange, keys: tuple[str, ...]) -> tuple[list[str], li
 def _index_keys(
     connection: Connection[Any], change: TableChange, name: str
 ) -> tuple[tuple[str, ...], str | None]:
-    """An index's key columns and its predicate; no columns when a key is an expression."""
+    """An index's key columns and its predicate; no columns where they do not tell what is equal."""
     keys, predicate = fetch_one(
         connection,
         sql.SQL(
             """
             SELECT
-                CASE WHEN x.indexprs IS NULL THEN ARRAY(
+                CASE WHEN x.indexprs IS NULL AND NOT {nulls} THEN ARRAY(
                     SELECT a.attname::text
                     FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
                     JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
@@ -201,6 +240,11 @@ def _index_keys(
             FROM pg_index AS x
             WHERE x.indexrelid = {}::regclass
             """
-        ).format(sql.Literal(quote_name(Name(change.old.schema, name)))),
+        ).format(
+            sql.Literal(quote_name(Name(change.old.schema, name))),
+            nulls=sql.SQL(
+                "x.indnullsnotdistinct" if connection.info.server_version >= 150000 else "false"
+            ),
+        ),
     )
     return tuple(keys), predicate

@@ -59,7 +59,11 @@ SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
         THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
         ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS object,
     coalesce(g.tgisinternal, false) AS internal,
-    coalesce(g.tgenabled <> 'D' AND g.tgtype & 16 <> 0 AND g.tgattr::text = '', false) AS wakes,
+    coalesce(g.tgenabled <> 'D' AND g.tgtype & 16 <> 0, false) AS wakes,
+    ARRAY(
+        SELECT a.attname::text FROM pg_attribute AS a
+        WHERE a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr::int2[])
+    ) AS listed,
     coalesce(g.tgenabled, 'O') AS enabled,
     f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
 FROM dependent AS d
@@ -180,6 +184,8 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         return
     if row["row_type"]:
         return  # _rows() tells
+    if kind == "pg_trigger":
+        yield from _silence(change, row | may)
     if kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
         return  # _standing() tells
     elif named and kind != "pg_publication_rel":
@@ -198,7 +204,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             hint="Prepare the subscribers' table before each of the two.",
         )
     elif kind == "pg_trigger":
-        yield from _trigger(change, row | may)
+        yield _trigger(change, row)
     else:
         yield Finding(
             Severity.KNOW,
@@ -239,17 +245,18 @@ def _rows(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]
         yield Finding(severity, found.object, f"{found.problem}{more}", hint=found.hint)
 
 
-def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+def _silence(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
+    """A trigger that the backfill would fire."""
     may_silence, role = row["may_silence"], row["role"]
-    columns = [c for c in change.converted if row["body"] and mentions(row["body"], c)]
-    if row["wakes"] and row["enabled"] != "O":
+    wakes = row["wakes"] and (not row["listed"] or _converted(change, row["listed"]))
+    if wakes and row["enabled"] != "O":
         yield Finding(
             Severity.STOPS,
             row["object"],
             "is enabled as ALWAYS or REPLICA: the backfill of the online strategy would fire it",
             hint="Disable it until the backfill is done.",
         )
-    elif row["wakes"] and not may_silence:
+    elif wakes and not may_silence:
         yield Finding(
             Severity.STOPS,
             row["object"],
@@ -257,18 +264,21 @@ def _trigger(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint="Migrate as a superuser, or, from PostgreSQL 15 on: GRANT SET ON PARAMETER"
             f" session_replication_role TO {quote_ident(role)};",
         )
+
+
+def _trigger(change: TableChange, row: Mapping[str, Any]) -> Finding:
+    columns = [c for c in change.converted if row["body"] and mentions(row["body"], c)]
     if columns:
-        yield Finding(
+        return Finding(
             Severity.KNOW,
             row["object"],
             f"runs {row['function']}, whose text names {', '.join(columns)}: while both contracts "
             "live it fires before the new columns are filled, and afterwards sees new values",
             hint="Let it read both sides, or the new one alone, before the conversion.",
         )
-    else:
-        yield Finding(
-            Severity.KNOW, row["object"], f"stays on {change.new}, and fires for both contracts"
-        )
+    return Finding(
+        Severity.KNOW, row["object"], f"stays on {change.new}, and fires for both contracts"
+    )
 
 
 def _outside_reference(

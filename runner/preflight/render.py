@@ -67,7 +67,7 @@ def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
     found: list[Text] = []
     for title, style, findings, most in (
         ("Stops the conversion", "bold red", report.stops, _STOPS_SHOWN),
-        ("Loses nothing, but know it", "bold yellow", know, _KNOW_SHOWN),
+        ("Does not stop it, but worth knowing", "bold yellow", know, _KNOW_SHOWN),
     ):
         if not findings:
             continue

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.lint import all_rules, lint
-from runner.lint.docs import write_example
+from runner.lint import all_rules, lint, registry
+from runner.lint.docs import LOOKS_FILE, write_example, written_looks
+from runner.lint.looks import LOOKS
 from runner.lint.model import Rule
 from runner.lint.rules.alter_column_type import keeps_rows
 from runner.lint.tree import must_be_quoted
@@ -46,6 +47,25 @@ def test_a_rule_is_complete(rule: Rule) -> None:
     assert rule.why.endswith(".")
     assert rule.step or rule.script or rule.chain
     assert bool(rule.step) == bool(rule.verbs)
+
+
+def test_a_run_knows_which_rules_look_at_what_without_reading_them() -> None:
+    assert LOOKS_FILE.read_text("utf-8") == written_looks(), "run: python -m runner.lint.docs docs"
+
+
+def test_a_rule_that_is_not_listed_yet_looks_at_everything_it_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a.sql").write_text("DROP TABLE customers;\n", encoding="utf-8")
+    without = {what: names.replace("drop-table", "") for what, names in LOOKS.items()}
+    for found in (registry.step_rules, registry._not_listed):
+        found.cache_clear()
+    monkeypatch.setattr(registry, "LOOKS", without)
+    try:
+        assert "drop-table" in {finding.rule for finding in lint([tmp_path]).findings}
+    finally:
+        registry.step_rules.cache_clear()
+        registry._not_listed.cache_clear()
 
 
 @pytest.mark.parametrize(("rule", "example"), FLAGGED, ids=_id)

@@ -204,6 +204,10 @@ def test_a_clean_run_is_a_passed_case_in_junit(project: Path) -> None:
 
 def test_what_was_looked_at_before_is_known_until_it_changes(project: Path) -> None:
     path = project / "db" / "0001_a.sql"
+    assert findings("db")
+    assert not Path(os.environ["XDG_CACHE_HOME"], "trueup").exists()  # it is read sooner
+    with path.open("a", encoding="utf-8") as text:
+        text.write(f"-- {'as long as a large schema ' * 1000}\n")
     first = findings("db")
     kept = list(Path(os.environ["XDG_CACHE_HOME"], "trueup", "lint").iterdir())
     assert len(kept) == 1
@@ -225,7 +229,9 @@ def test_what_was_looked_at_before_is_known_until_it_changes(project: Path) -> N
 def test_a_cache_that_cannot_be_written_changes_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "db" / "0001_a.sql"))
+    path = project / "db" / "0001_a.sql"
+    path.write_text(f"{path.read_text()}-- {'long ' * 10_000}\n", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path))
     assert [f["rule"] for f in findings("db")] == ["drop-table"]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from runner.generate.dependent import DependentChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import (
     check,
@@ -19,7 +20,9 @@ from runner.generate.kinds import (
     not_null,
     partition,
     reversal,
+    standing,
     sync,
+    trigger,
 )
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
@@ -29,11 +32,12 @@ from runner.generate.statement import (
     Statement,
     alter,
     comment_on_constraint,
+    literal_list,
     lock,
     plain,
 )
 from runner.generate.text import text
-from runner.generate.unit import Unit
+from runner.generate.unit import Unit, listed
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -228,6 +232,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
         names_operators=t.names_operators,
+        listed=_listed(t),
     )
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
@@ -252,6 +257,8 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
 def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     """What fills the old columns of partitions that are made after these files, on the way back."""
     root = quote_name(t.new)
+    written = _listed(t)
+    of = f", {literal_list(written)}" if written else ""
     sets = ",\n    ".join(
         f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 4)}" for c in t.columns
     )
@@ -272,7 +279,7 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
                 BRIEFLY,
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
-                    f"FROM trueup.waking_triggers({quote_literal(root)})\nLIMIT 1;",
+                    f"FROM trueup.waking_triggers({quote_literal(root)}{of})\nLIMIT 1;",
                     note="The service's own triggers are not to see it.",
                 ),
             ],
@@ -281,6 +288,11 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         back="Fills partitions that were made later: holds their rows until it is done.",
         after=after,
     )
+
+
+def _listed(t: TableChange) -> list[str]:
+    """The old columns that triggers of UPDATE OF list."""
+    return [c.old_name for c in t.columns if c.name in trigger.listed(t)]
 
 
 # The indexes.
@@ -382,11 +394,12 @@ def _resting(t: TableChange) -> list[ForeignKeyChange]:
 
 def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     """The new keys in place of the old ones, and back."""
-    new = t.new.name
+    new, late = t.new.name, u.late(t)
     resting = key.resting_on(t)
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
-    body = key.contract(t)
+    body = standing.with_keys(u, late, key.contract(t))
+    again = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
     if held := _held_filled(t):
         note = "They go with their columns. A rollback finds them whether or not it came so far."
         body.append([Statement(alter(t.new, held), note=note)])
@@ -398,7 +411,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         title=f"Make the unique indexes of {new} its keys."
         if named
         else f"Before the old columns of {new} go: on the way back they are NOT NULL again here.",
-        does="makes them the keys in place of the old ones"
+        does=f"makes them the keys in place of the old ones{again}"
         if named
         else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides",
         held=brief(t),
@@ -406,7 +419,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         undo="the old keys in place of the new ones, whose foreign keys are added again as NOT "
         "VALID: instant",
         body=[[Statement(BRIEFLY.sql, locks=locks if body else ())], *body],
-        rollback=_keys_back(u, t),
+        rollback=_keys_back(u, t, late),
         back=f"Gives {new} its old keys beside the new unique indexes: instant. Where contract was "
         "broken off before it had built an index for that, builds it under the lock if the table "
         "is small, and refuses with the statement to run if it is large.",
@@ -414,7 +427,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     )
 
 
-def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
+def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list[Paragraph]:
     resting, names = _resting(t), _proven(t)
     inherited = (
         [Statement(alter(t.new, (f"VALIDATE CONSTRAINT {quote_ident(n)}" for n in names)))]
@@ -466,8 +479,7 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
             *partition.settings(t, i, partition.old_name),
         )
     ]
-    return [
-        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+    back = [
         [foreign_key.locked_with(resting, t.new), *built],
         inherited,
         not_null.old_side(t),
@@ -477,6 +489,10 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
         settings,
         sync.drop(t),
         *sync.expand(t, switched=True),
+    ]
+    return [
+        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        *standing.with_keys(u, late, back, back=True),
     ]
 
 

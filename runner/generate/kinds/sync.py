@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import OWN_ID, File
+from runner.generate.kinds import trigger
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Paragraph, Statement, plain
+from runner.generate.statement import Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
@@ -313,6 +314,7 @@ def _walk(t: TableChange, table: str) -> str:
         is_null=not anchor.not_null,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
+        listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
     )
 
 
@@ -327,6 +329,7 @@ def walk(
     filled: Iterable[str],
     proven: Sequence[str] = (),
     names_operators: bool = False,
+    listed: Iterable[str] = (),
 ) -> str:
     """The block that fills columns of the rows that were there before, in batches of pages.
 
@@ -340,6 +343,7 @@ def walk(
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
         names_operators: whether an index that comes later is built by operators or functions.
+        listed: those of the columns that triggers of UPDATE OF list.
     """
     # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
     number = f"abs(hashtext({kept}::text) % 10)"
@@ -350,6 +354,7 @@ def walk(
         table=table,
         target=target,
         table_literal=quote_literal(table),
+        written=f", {literal_list(written)}" if (written := list(listed)) else "",
         table_in_literal=table.replace("'", "''").replace("%", "%%"),
         sets=",\n                ".join(assignments),
         unconverted=unconverted,

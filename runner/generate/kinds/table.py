@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from runner.generate.dependent import DependentChange
 from runner.generate.files import File
 from runner.generate.kinds import (
     check,
@@ -22,6 +23,7 @@ from runner.generate.kinds import (
     same,
     settings,
     sync,
+    trigger,
 )
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.same import At
@@ -92,12 +94,18 @@ def of_columns(t: TableChange) -> Iterator[Obstacle]:
     yield from index.obstacles(t)
 
 
-def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
+def expand(
+    t: TableChange,
+    before: TableChange,
+    dependents: Iterable[DependentChange],
+    after: Sequence[File],
+) -> File:
     """The new contract beside the old one, which keeps the table.
 
     Args:
         t: the table.
         before: the table as it is until the switch.
+        dependents: what stands on its converted columns.
         after: the files that must have run.
     """
     old, new = t.old.name, t.new.name
@@ -113,6 +121,7 @@ def expand(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             check.comments(before, t.old, built=True),
             sync.sides(before),
             *sync.expand(before),
+            *trigger.expand(t, dependents),
         ]
         taken = [[*sync.drop(before), new_view.drop(t.new)], *undone(added)]
     elif clauses := check.expand(before):

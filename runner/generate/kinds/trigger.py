@@ -2,31 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from runner.catalog import Trigger
-from runner.generate.dependent import DependentChange, Reword, Standing, on_table
-from runner.generate.model import Obstacle
-from runner.generate.statement import Statement
+from runner.generate.dependent import (
+    DependentChange,
+    Reword,
+    Standing,
+    on_table,
+    with_drop,
+)
+from runner.generate.model import Obstacle, TableChange
+from runner.generate.statement import Paragraph, Statement
+from runner.generate.wording.casts import NAME
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 _ENABLE = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+_HEAD = re.compile(
+    rf"CREATE (?:CONSTRAINT )?TRIGGER {NAME} (?P<when>BEFORE|AFTER) (?:(?:INSERT|DELETE) OR )*"
+    rf"(?:UPDATE OF (?P<columns>{NAME}(?:, {NAME})*))?"
+)
 
 
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
-    return on_table(o, "TRIGGER", partial(statements, o.name, _found(o)))
+    trigger = _found(o)
+    changed = on_table(o, "TRIGGER", partial(statements, o.name, trigger))
+    if not columns(trigger):
+        return changed
+
+    def on_both(names: Mapping[str, str]) -> tuple[Statement, ...]:
+        made = statements(o.name, trigger, lambda text: o.old(_of_both(text, names)))
+        return with_drop(made, *changed.off(old=True))
+
+    return replace(changed, on_both=on_both)
 
 
 def obstacles(o: Standing) -> Iterator[Obstacle]:
     """What keeps it from firing for both contracts, on values that are kept for both by then."""
-    words = _found(o).definition.split(" ON ", 1)[0]
-    if " AFTER " not in words or " UPDATE OF " in words:
+    found = _HEAD.match(_found(o).definition)
+    if found is None or found["when"] != "AFTER":
         yield o.obstacle(
-            f"{o.on_columns}: while both contracts live it would not fire for both",
+            f"{o.on_columns}: it fires before both sides of a row are kept, and would not see what "
+            "the new contract writes",
+            "Before: let it fire AFTER, or on every UPDATE without naming the column.",
             online_only=True,
         )
+
+
+def columns(trigger: Trigger) -> list[str]:
+    """The columns that it lists behind UPDATE OF, quoted where they must be."""
+    found = _HEAD.match(trigger.definition)
+    return re.findall(NAME, found["columns"]) if found and found["columns"] else []
+
+
+def listed(t: TableChange) -> frozenset[str]:
+    """The columns of a table that triggers list behind UPDATE OF, whatever side it calls so."""
+    quoted = {column for found in t.relation.triggers for column in columns(found)}
+    return frozenset(c.name for c in t.relation.columns if quote_ident(c.name) in quoted)
+
+
+def _of_both(definition: str, names: Mapping[str, str]) -> str:
+    """UPDATE OF both sides: the server looks at what a command sets, not at what becomes of it."""
+    found = _HEAD.match(definition)
+    assert found is not None, definition
+    quoted = {quote_ident(old): quote_ident(new) for old, new in names.items()}
+    listed = re.findall(NAME, found["columns"])
+    both = ", ".join(side for c in listed for side in (c, quoted.get(c)) if side)
+    return f"{definition[: found.start('columns')]}{both}{definition[found.end('columns') :]}"
+
+
+def expand(t: TableChange, dependents: Iterable[DependentChange]) -> list[Paragraph]:
+    """The triggers of UPDATE OF, for whichever contract sets a column.
+
+    Args:
+        t: the table, while it has its old name.
+        dependents: what stands on its converted columns.
+    """
+    names = {c.name: c.build_name for c in t.columns}
+    found: list[Paragraph] = []
+    for d in dependents:
+        if d.on_both and d.of.name == t.old:
+            first, *others = d.on_both(names)
+            note = "It fires for whichever contract sets the column."
+            drop = replace(d.off(old=True)[0], undo=d.old, note=note)
+            found.append([drop, first, *others])
+    return found
 
 
 def _found(o: Standing) -> Trigger:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from runner.errors import StandardError
-from runner.generate.wording.casts import ID, NAME, cast_ids, closing
+from runner.generate.wording.casts import ID, NAME, cast_ids, closing, compare_with_queries
 from runner.generate.wording.ranks import Ranks, by_rank
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unquote_literal
 
@@ -286,7 +286,8 @@ class Wording:
                     hint="Drop it before, and make it again for the new contract afterwards.",
                 )
             self._require_no_parts(definition, own)
-        text = restate(self._as_text(self._as_uuids(text)))
+        text = compare_with_queries(self._as_uuids(text), self.uuid_columns)
+        text = restate(self._as_text(text))
         return cast_ids(text, self.uuid_columns)
 
     def _require_no_parts(self, definition: str, own: str) -> None:

@@ -40,8 +40,11 @@ def _definitions(step: Step) -> Iterator[tuple[Node, bool]]:
             keys |= set(tree.strings(part.keys))
     for part in parts:
         if tree.kind(part) == "ColumnDef":
-            own = any(contype(tree.inner(k)) == "PRIMARY" for k in part.constraints)
-            yield part, own or part.colname in keys
+            yield part, part.colname in keys or _is(part, "PRIMARY")
+
+
+def _is(definition: Node, kind: str) -> bool:
+    return any(contype(item.constraint) == kind for item in definition.constraints)
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
@@ -50,23 +53,26 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     for definition, is_key in _definitions(step):
         type_ = column_type(definition)
         base = tree.base_type(type_)
-        offset = step.statement.place(definition.location)
         if base in _BETTER and type_ != "char(1)":
             better, reason = _BETTER[base]
             yield Hit(
                 f"{definition.colname} {type_}: {reason}",
-                offset=None if step.hidden else offset,
+                offset=_place(step, definition),
                 names={"column": definition.colname, "type": suggest.Sql(better)},
             )
-        references = any(contype(tree.inner(k)) == "FOREIGN" for k in definition.constraints)
-        numbered = is_serial(definition)
-        if is_key and numbered and not references and base in _SMALL_KEYS:
+        if not is_key or base not in _SMALL_KEYS or _is(definition, "FOREIGN"):
+            continue
+        if is_serial(definition):
             yield Hit(
                 f"{definition.colname} counts in {base}, which ends at {_SMALL_KEYS[base]}: then no"
                 " row can be added, and widening rewrites the table",
-                offset=None if step.hidden else offset,
+                offset=_place(step, definition),
                 names={"column": definition.colname, "type": suggest.Sql("bigint")},
             )
+
+
+def _place(step: Step, definition: Node) -> int | None:
+    return None if step.hidden else step.statement.place(definition.location)
 
 
 RULE = Rule(

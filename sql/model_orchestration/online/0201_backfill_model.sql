@@ -7,7 +7,7 @@
 -- cost:    writes each row once, and samples the table; the table grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
 -- transactional: false
--- depends: 0105_expand_model 0106_expand_request
+-- depends: 0101_expand_model 0102_expand_request
 
 DO $$
 DECLARE

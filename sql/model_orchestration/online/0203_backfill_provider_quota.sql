@@ -7,7 +7,7 @@
 -- cost:    writes each row once, and samples the table; the table grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
 -- transactional: false
--- depends: 0107_expand_provider_quota
+-- depends: 0103_expand_provider_quota
 
 DO $$
 DECLARE

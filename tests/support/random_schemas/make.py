@@ -72,6 +72,7 @@ def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable
         "own": sql.Identifier(table.schema, own),
         "other": sql.Identifier(table.schema, other),
         "word": sql.Identifier(own),
+        "key": sql.SQL("id, slot" if table.has_slot else "id"),
         "column": column,
         "state": sql.SQL("{} <> 'closed'").format(column),
         "patterns": sql.SQL(

@@ -11,9 +11,10 @@ from typing import LiteralString
 class Thing:
     """Something that a table may have.
 
-    In its SQL `{table}` stands for the table, `{schema}` for its schema, `{parent}` for the table
-    that it refers to, `{own}` and `{other}` for two qualified names of the thing's own, `{word}`
-    for such a name without the schema, and `{state}` for a condition on a converted column.
+    In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its
+    schema, `{parent}` for the table that it refers to, `{own}` and `{other}` for two qualified
+    names of the thing's own, `{word}` for such a name without the schema, and `{state}` for a
+    condition on a converted column.
 
     Args:
         sql: makes it, once the table is filled.
@@ -65,6 +66,15 @@ HELD: Mapping[str, Thing] = {
         " CREATE VIEW {other} AS SELECT count(own) FROM {own};"
         " COMMENT ON VIEW {own} IS 'of ids'; GRANT SELECT ON {own} TO PUBLIC"
     ),
+    "view by the key": Thing(
+        "CREATE VIEW {own} AS SELECT *, count(*) AS many_rows FROM {table} GROUP BY {key};"
+        " CREATE VIEW {other} AS SELECT many_rows FROM {own} WHERE id IS NOT NULL",
+        by_key=True,
+    ),
+    "view of ids in a query": Thing(
+        "CREATE VIEW {own} AS SELECT count(*) FROM {table} WHERE id NOT IN"
+        " (SELECT p.id FROM {parent} AS p) AND parent_id IN (SELECT p.id FROM {parent} AS p)"
+    ),
     "stored view": Thing(
         "CREATE MATERIALIZED VIEW {own} AS SELECT id FROM {table} WHERE {state};"
         " CREATE INDEX ON {own} (id)"
@@ -101,6 +111,10 @@ HELD: Mapping[str, Thing] = {
     "trigger before": Thing(
         "CREATE TRIGGER same BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
         " EXECUTE FUNCTION public.quiet()"
+    ),
+    "trigger of a column": Thing(
+        "CREATE TRIGGER moved AFTER UPDATE OF id ON {table} FOR EACH ROW"
+        " EXECUTE FUNCTION public.quiet(); COMMENT ON TRIGGER moved ON {table} IS 'of ids'",
     ),
     "trigger that is off": Thing(
         "CREATE TRIGGER off AFTER DELETE ON {table} FOR EACH STATEMENT"
@@ -158,11 +172,6 @@ WINDOW: Mapping[str, Thing] = {
     "rule": Thing(
         "CREATE RULE keep AS ON DELETE TO {table} WHERE OLD.id IS NULL DO INSTEAD NOTHING",
         says="rule keep on table",
-    ),
-    "trigger of a column": Thing(
-        "CREATE TRIGGER moved AFTER UPDATE OF id ON {table} FOR EACH ROW"
-        " EXECUTE FUNCTION public.quiet(); COMMENT ON TRIGGER moved ON {table} IS 'of ids'",
-        says="trigger moved on table",
     ),
     "trigger before, on values": Thing(
         "CREATE TRIGGER seen BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.id IS NULL)"
