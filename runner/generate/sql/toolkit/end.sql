@@ -9,7 +9,7 @@ BEGIN
     FOR left_over IN SELECT oid FROM pg_proc WHERE pronamespace = 'trueup'::regnamespace LOOP
         EXECUTE format('DROP ROUTINE %s', left_over);
     END LOOP;
-    DROP TABLE IF EXISTS trueup.progress, trueup.grants, trueup.odometer;
+    DROP TABLE IF EXISTS trueup.progress, trueup.grants, trueup.odometer, trueup.kept;
     -- trueup's own records stay.
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN
         DROP SCHEMA trueup;
