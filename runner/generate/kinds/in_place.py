@@ -119,14 +119,22 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
     elif clauses := _clauses(t):
         found.append(plain(alter(t.old, clauses)))
     renamed = [*check.comments(t, t.old, built=False), *rename(t.old, t.new), *column.rename(t)]
-    return [*found, renamed, table.new_names(t, table.window_renames(t))]
+    forgetting = reversal.forgetting(t)
+    if not keep:
+        forgetting += reversal.forget_deleted(t)
+    return [*found, renamed, table.new_names(t, table.window_renames(t)), forgetting]
 
 
 def convert_back(t: TableChange) -> list[Paragraph]:
     """The table in its old contract, byte for byte."""
     sequences = [("sequence", old, new) for old, new in t.sequences]
     names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
-    found: list[Paragraph] = [column.rename(t, back=True), names, rename(t.new, t.old)]
+    found: list[Paragraph] = [
+        [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
+        column.rename(t, back=True),
+        names,
+        rename(t.new, t.old),
+    ]
     clauses = _clauses_back(t)
     if not t.columns:
         return [*found, plain(alter(t.old, clauses)) if clauses else []]

@@ -98,6 +98,13 @@ _IDEAS = (
         public=("show_odometer", "witnesses"),
     ),
     _Idea(
+        "spellings",
+        "common",
+        "Keep the old spellings that a rollback needs, and let them go when their time has come.",
+        "makes what keeps the reversal tables to their owner, tells since when they keep, and "
+        "empties one: trueup.forget_spellings",
+    ),
+    _Idea(
         "set_aside",
         "window",
         "Make what sets aside what would see values put back.",

@@ -12,7 +12,7 @@ DO $$
 DECLARE
     left_over text;
 BEGIN
-    IF trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|set_aside)(_[0-9]+)?$') THEN
+    IF trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
         RETURN;
     END IF;
     -- Other files of the toolkit left theirs where something still called them.
@@ -22,9 +22,9 @@ BEGIN
         UNION ALL
         SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
         WHERE c.relnamespace = 'trueup'::regnamespace
-            AND c.relname IN ('progress', 'grants', 'odometer')
+            AND c.relname IN ('progress', 'grants', 'odometer', 'kept')
     LOOP
-        EXECUTE 'DROP ' || left_over;
+        EXECUTE format('DROP %s', left_over);
     END LOOP;
     -- trueup's own records stay.
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

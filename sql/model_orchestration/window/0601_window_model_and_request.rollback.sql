@@ -41,6 +41,11 @@ CALL trueup.require_same('public.request', ARRAY[
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 
+CALL trueup.tell_forgotten('trueup.model_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.model;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.model;
+DROP FUNCTION IF EXISTS trueup.model_forget();
+
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 ALTER INDEX public.model_pkey RENAME TO models_pkey;
 CALL trueup.name_not_nulls(
@@ -88,6 +93,11 @@ SET
     END
 FROM trueup.model_reversal AS r
 WHERE t.id = r.id::text;
+
+CALL trueup.tell_forgotten('trueup.request_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.request;
+DROP FUNCTION IF EXISTS trueup.request_forget();
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_model_id_idx RENAME TO requests_model_id_idx;

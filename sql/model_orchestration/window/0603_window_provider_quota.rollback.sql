@@ -24,6 +24,11 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
 ]);
 
+CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.provider_quota;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.provider_quota;
+DROP FUNCTION IF EXISTS trueup.provider_quota_forget();
+
 ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
 ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;
 CALL trueup.name_not_nulls(

@@ -12,9 +12,9 @@ BEGIN
         UNION ALL
         SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
         WHERE c.relnamespace = 'trueup'::regnamespace
-            AND c.relname IN ('progress', 'grants', 'odometer')
+            AND c.relname IN ('progress', 'grants', 'odometer', 'kept')
     LOOP
-        EXECUTE 'DROP ' || left_over;
+        EXECUTE format('DROP %s', left_over);
     END LOOP;
     -- trueup's own records stay.
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN

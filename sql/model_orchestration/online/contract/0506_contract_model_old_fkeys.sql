@@ -11,4 +11,5 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
 ALTER TABLE public.request DROP CONSTRAINT requests_model_id_fkey;

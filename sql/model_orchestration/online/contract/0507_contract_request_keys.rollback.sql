@@ -11,8 +11,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.request
-    IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index(
     'public.request',
     'requests_pkey__back',

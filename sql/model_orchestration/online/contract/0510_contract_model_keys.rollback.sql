@@ -3,7 +3,7 @@
 -- does:    gives model its old keys beside the new unique indexes: instant. Where contract was
 --          broken off before it had built an index for that, builds it under the lock if the table
 --          is small, and refuses with the statement to run if it is large
--- locks:   ACCESS EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
+-- locks:   ACCESS EXCLUSIVE on model, request for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    no rewrite, no scan
 -- undo:    apply 0510_contract_model_keys again: no rewrite, no scan
@@ -12,8 +12,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.request, public.model
-    IN ACCESS EXCLUSIVE MODE;
+CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
 CALL trueup.require_index(
     'public.model',
     'models_pkey__back',

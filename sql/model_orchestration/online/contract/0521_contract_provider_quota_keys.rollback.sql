@@ -12,8 +12,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.provider_quota
-    IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index(
     'public.provider_quota',
     'provider_quotas_pkey__back',
