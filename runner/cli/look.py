@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from runner.cli.root import cli, on_fleet, options, print_json
 @options("statements")
 @click.option("--no-statements", is_flag=True, help="Do not try what clients send.")
 @click.option("--scratch", metavar="DSN", help="A server to try it on; else the embedded one.")
-@options("standard", "unit", "all", "dsn", "config", "service", "sources", "json")
+@options("standard", "unit", "all", "dsn", "config", "service", "sources", "strategy", "json")
 def check(
     standard_path: Path | None,
     unit: str | None,
     statements: tuple[Path, ...],
     no_statements: bool,
     scratch: str | None,
+    strategy: str,
     everything: bool,
     as_json: bool,
     **where: Any,
@@ -34,7 +35,8 @@ def check(
     Reads each table once, in one read-only transaction: unknown values, ids that are no uuid or
     become the same, orphans; then what depends on the tables, and what the role may not do. Then
     it tries what clients have sent on a scratch copy of the schema: now, after expand, after the
-    switch. Exits with 1 when anything stops the conversion. Run it as the role that will migrate.
+    switch. Exits with 1 when anything stops the conversion, or when the strategy cannot convert
+    some of the tables. Run it as the role that will migrate.
 
     \b
     Example:
@@ -62,11 +64,12 @@ def check(
             scratch=scratch,
             listener=status.update,
         )
+    report = replace(report, strategy=strategy)
     if as_json:
         print_json(report_as_json(report))
     else:
         print_report(report, Console(), everything=everything)
-    if not report.ready:
+    if not report.ready or report.left:
         sys.exit(1)
 
 
