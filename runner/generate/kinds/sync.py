@@ -266,6 +266,13 @@ def drop(t: TableChange) -> list[Statement]:
     )
 
 
+# What a walk over all rows of a table locks.
+WALK_LOCKS = (
+    "the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which "
+    "it waits 5 s at most: reads and writes go on"
+)
+
+
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
     return File(
@@ -277,8 +284,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
         "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
         "service; can be stopped and run again at any point",
-        locks_said="the rows of one batch for some ms, waits for none; at the end SHARE UPDATE "
-        "EXCLUSIVE, for which it waits 5 s at most: reads and writes go on",
+        locks_said=WALK_LOCKS,
         cost="writes each row once, and samples the table; the table grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[

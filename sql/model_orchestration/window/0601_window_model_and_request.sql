@@ -6,7 +6,7 @@
 --          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0061_check_model_and_request 0057_toolkit_model_orchestration_set_aside
+-- depends: 0061_check_model_and_request
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

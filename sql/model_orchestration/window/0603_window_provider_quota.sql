@@ -6,7 +6,7 @@
 --          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0062_check_provider_quota 0057_toolkit_model_orchestration_set_aside
+-- depends: 0062_check_provider_quota
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,12 @@
--- Fills the old columns in batches: holds the rows of one for some ms, comes back to rows that clients hold; can be stopped and run again.
+-- Undo: Before the old columns of request go: on the way back they are filled here.
+--
+-- does:    fills the old columns in batches, and comes back to rows that clients hold; can be
+--          stopped and run again
+-- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE,
+--          for which it waits 5 s at most: reads and writes go on
+-- cost:    writes each row of request once and reads request twice more; the table grows until
+--          VACUUM
+-- undo:    apply 0515_contract_request_fill again
 
 DO $$
 #variable_conflict use_column
