@@ -268,8 +268,8 @@ def drop(t: TableChange) -> list[Statement]:
 
 # What a walk over all rows of a table locks.
 WALK_LOCKS = (
-    "the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which "
-    "it waits 5 s at most: reads and writes go on"
+    "the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for "
+    "which it waits 5 s at most: reads and writes go on"
 )
 
 
