@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
-from runner.ledger.scanner import ScanError, Statement, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from runner.ledger.scanner import Statement
 
 PHASES = (
     *("baseline", "toolkit", "check"),
@@ -423,6 +424,8 @@ def _loop(missing: Mapping[str, set[str]]) -> list[str]:
 
 
 def _statements(path: Path, text: str) -> tuple[Statement, ...]:
+    from runner.ledger.scanner import ScanError, split  # not needed where there is nothing to do
+
     try:
         return tuple(split(text))
     except ScanError as error:

@@ -160,9 +160,30 @@ def convert_back(t: TableChange) -> list[Paragraph]:
             ),
             *comments,
         ],
-        plain(f"CALL trueup.silence_triggers({quote_literal(on)});"),
+        plain(f"CALL trueup.silence_triggers({quote_literal(on)});") if _is_seen(t) else [],
         reversal.restore(t, t.old),
     ]
+
+
+def _is_seen(t: TableChange) -> bool:
+    """Whether something of the service would see, or stop, that old spellings are put back."""
+    relation = t.relation
+    identified = relation.replica_identity == "f" or (
+        relation.primary_key is not None and not _respelled(t)
+    )
+    return (
+        bool(relation.triggers)
+        or relation.force_row_security
+        or not identified
+        or any(k.kind == "f" and not k.validated for k in relation.constraints)
+    )
+
+
+def put_back(t: TableChange) -> list[Statement]:
+    """What was set aside while old spellings were put back, made again."""
+    if not (t.columns and _is_seen(t)):
+        return []
+    return plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});")
 
 
 def unproven_checks(t: TableChange) -> list[Paragraph]:

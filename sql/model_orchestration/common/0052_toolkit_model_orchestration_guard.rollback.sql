@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Let each file stop at a table that is not as the file was written for.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0052_toolkit_model_orchestration_guard again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Let files stop at rows that cannot be converted, and name them.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    reads the table once
+-- undo:    apply 0053_toolkit_model_orchestration_rows again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

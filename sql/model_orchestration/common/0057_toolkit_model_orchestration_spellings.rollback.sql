@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Keep the old spellings that a rollback needs, and let them go when their time has come.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0057_toolkit_model_orchestration_spellings again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,4 +1,9 @@
--- Drops it again, unless other files still call it.
+-- Undo: Count the uses of old names, and stop contract while one may be in use.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0056_toolkit_model_orchestration_usage_counter again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

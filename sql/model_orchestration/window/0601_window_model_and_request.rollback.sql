@@ -1,4 +1,11 @@
--- Turns model, request back into models, requests, byte for byte.
+-- Undo: Turn models, requests into model, request in one go.
+--
+-- does:    turns model, request back into models, requests, byte for byte
+-- locks:   ACCESS EXCLUSIVE on model, request until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites model and its indexes once; writes rows of model; rewrites request and its
+--          indexes once; writes rows of request
+-- undo:    apply 0601_window_model_and_request again: rewrites each table and its indexes once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -61,8 +68,6 @@ ALTER TABLE public.models
     ALTER COLUMN status TYPE varchar(50) USING lower(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'active';
 
-CALL trueup.silence_triggers('public.models');
-
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.models AS t
 SET
@@ -116,8 +121,6 @@ ALTER TABLE public.requests
     ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
-CALL trueup.silence_triggers('public.requests');
-
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.requests AS t
 SET
@@ -144,9 +147,6 @@ UPDATE public.requests AS t
 SET model_id = r.id__old
 FROM trueup.model_reversal AS r
 WHERE t.model_id = r.id::text;
-
-CALL trueup.put_back('public.models');
-CALL trueup.put_back('public.requests');
 
 ALTER TABLE public.requests
     ADD CONSTRAINT requests_model_id_fkey

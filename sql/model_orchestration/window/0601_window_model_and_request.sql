@@ -2,11 +2,11 @@
 --
 -- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be
 --          derived back in a reversal table
--- locks:   ACCESS EXCLUSIVE on models, requests, SHARE ROW EXCLUSIVE on model, request until it is
---          done; gives up after 200 ms when it cannot have them
+-- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it
+--          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0061_check_model_and_request 0058_toolkit_model_orchestration_set_aside
+-- depends: 0061_check_model_and_request
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -326,6 +326,37 @@ BEGIN
 END
 $$;
 
+-- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
+-- the one that was not free the last time.
+CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    busy regclass := tables[1];
+    waits boolean;
+    one regclass;
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        BEGIN
+            waits := true;
+            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
+            waits := false;
+            FOREACH one IN ARRAY tables LOOP
+                busy := one;
+                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF waits OR attempt = 20 THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.

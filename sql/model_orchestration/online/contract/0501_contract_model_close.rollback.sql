@@ -1,4 +1,9 @@
--- Brings the old name models back: instant.
+-- Undo: Take the old name models away, once nobody uses it.
+--
+-- does:    brings the old name models back: instant
+-- locks:   ACCESS SHARE on model, as any SELECT
+-- cost:    no rewrite, no scan
+-- undo:    apply 0501_contract_model_close again: reads model once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

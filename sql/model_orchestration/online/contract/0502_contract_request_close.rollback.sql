@@ -1,4 +1,9 @@
--- Brings the old name requests back: instant.
+-- Undo: Take the old name requests away, once nobody uses it.
+--
+-- does:    brings the old name requests back: instant
+-- locks:   ACCESS SHARE on request, as any SELECT
+-- cost:    no rewrite, no scan
+-- undo:    apply 0502_contract_request_close again: reads request once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -3,8 +3,8 @@
 -- does:    drops the compat view; refuses while the odometers do not prove that requests was unused
 --          for the waiting period (trueup.waiting_period, 24 hours), and while both sides of a row
 --          differ in meaning
--- locks:   ACCESS SHARE on request, ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on
---          request for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms;
+--          gives up after 200 ms and can be run again
 -- cost:    reads request once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request

@@ -1,4 +1,9 @@
--- Adds the old columns of model again, behind the others and empty: instant.
+-- Undo: Leave model with its new contract alone.
+--
+-- does:    adds the old columns of model again, behind the others and empty: instant
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0518_contract_model again: no rewrite, no scan; reads the spellings that are kept
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

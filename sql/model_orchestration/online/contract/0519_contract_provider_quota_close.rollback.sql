@@ -1,4 +1,9 @@
--- Brings the old name provider_quotas back: instant.
+-- Undo: Take the old name provider_quotas away, once nobody uses it.
+--
+-- does:    brings the old name provider_quotas back: instant
+-- locks:   ACCESS SHARE on provider_quota, as any SELECT
+-- cost:    no rewrite, no scan
+-- undo:    apply 0519_contract_provider_quota_close again: reads provider_quota once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

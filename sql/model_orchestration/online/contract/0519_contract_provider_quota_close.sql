@@ -3,8 +3,8 @@
 -- does:    drops the compat view; refuses while the odometers do not prove that provider_quotas was
 --          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
 --          a row differ in meaning
--- locks:   ACCESS SHARE on provider_quota, ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW
---          EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for
+--          a few ms; gives up after 200 ms and can be run again
 -- cost:    reads provider_quota once
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
