@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.runs import query
 from support.variants import AT_ONCE, LIVE, SHIPPED, MakeService, Service
 
@@ -84,6 +84,27 @@ def test_an_old_name_without_its_marker_fails_and_says_how_it_works_again(
         )
     shown = "SELECT provider FROM public.models UNION ALL SELECT provider FROM public.model"
     assert query(copy.dsn, shown) == [("openai",), ("OPENAI",)]
+
+
+@pytest.mark.parametrize("phase", ["switch", "contract"])
+def test_a_backup_role_that_may_read_all_data_dumps_it_all(
+    make_service: MakeService, server_dsn: str, phase: str
+) -> None:
+    service = make_service(LIVE, at="switch")
+    if phase == "contract":
+        service.up("contract")
+    query(server_dsn, "CREATE ROLE backup LOGIN")
+    try:
+        query(service.dsn, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO backup")
+        with pytest.raises(subprocess.CalledProcessError):
+            dump(make_conninfo(service.dsn, user="backup"))
+        query(server_dsn, "GRANT pg_read_all_data TO backup")
+        dumped = dump(make_conninfo(service.dsn, user="backup"))
+    finally:
+        query(service.dsn, "DROP OWNED BY backup")
+        query(server_dsn, "DROP ROLE backup")
+    ((name,),) = query(service.dsn, "SELECT model_id FROM model ORDER BY 1 LIMIT 1")
+    assert name in dumped
 
 
 def dump(dsn: str, *options: str) -> str:
