@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from runner.cli.root import all_shared, cli, on_fleet, options, print_json
 @click.option(
     "--scratch", metavar="DSN", help="A server to try it on; by default the embedded one."
 )
-@options("standard", "unit", "all", "dsn", "config", "service", "sources", "json")
+@options("standard", "unit", "all", "dsn", "config", "service", "sources", "strategy", "json")
 def check(
     standard_path: Path | None,
     unit: str | None,
     statements: tuple[Path, ...],
     no_statements: bool,
     scratch: str | None,
+    strategy: str,
     everything: bool,
     as_json: bool,
     **where: Any,
@@ -37,8 +38,8 @@ def check(
     It reads each table once, in one read-only transaction, and looks for unknown values, ids that
     are not uuids or become equal, and orphans; then for what depends on the tables, and for missing
     privileges. Then it tries what clients have sent on a scratch copy of the schema: as it is now,
-    after expand, and after the switch. It exits with 1 if anything stops the conversion. Run it as
-    the role that will migrate.
+    after expand, and after the switch. It exits with 1 if anything stops the conversion, or if the
+    strategy cannot convert some of the tables. Run it as the role that will migrate.
 
     \b
     Example:
@@ -66,11 +67,12 @@ def check(
             scratch=scratch,
             listener=status.update,
         )
+    report = replace(report, strategy=strategy)
     if as_json:
         print_json(report_as_json(report))
     else:
         print_report(report, Console(), everything=everything)
-    if not report.ready:
+    if not report.ready or report.left:
         sys.exit(1)
 
 

@@ -285,7 +285,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
 
     \b
     Example:
-      trueup repair 0105_expand_model --service model_orchestration
+      trueup repair 0101_expand_model --service model_orchestration
     """
     from runner.execute.engine import Settings
     from runner.execute.record import repair as record_repairs

@@ -13,7 +13,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
 from runner.ledger.records import Recorder, read_ledger
-from runner.ledger.strategies import look_aside, refuse_taken
+from runner.ledger.strategies import look_aside, needed_aside, refuse_taken
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -132,18 +132,14 @@ def rollback(
             to=to,
             everything=everything,
             unit=within,
+            kept=needed_aside(migrations, ledger),
         )
 
-    return _run(
-        dsn,
-        migrations,
-        "ROLLBACK",
-        choose,
-        settings or Settings(),
-        listener,
-        lambda _: "",
-        within,
-    )
+    def left(ledger: Ledger) -> str:
+        of_all = (everything or to == "baseline") and not within
+        return look_aside(migrations, ledger).stays if of_all else ""
+
+    return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener, left, within)
 
 
 def _run(

@@ -29,7 +29,6 @@ from runner.execute.events import (
     TableHeld,
     Vitals,
 )
-from runner.execute.metrics import metrics_listener
 from runner.execute.picture import Picture, after, describe_progress, describe_vitals, draw
 
 if TYPE_CHECKING:
@@ -196,7 +195,11 @@ def listening(
     Raises:
         UsageError: the file cannot be written.
     """
-    heard: list[Listener] = [metrics_listener(metrics)] if metrics else []
+    heard: list[Listener] = []
+    if metrics:
+        from runner.execute.metrics import metrics_listener
+
+        heard.append(metrics_listener(metrics))
     terminal = None
     if log_format == "json" and not quiet:
         heard.append(json_listener(sys.stderr))

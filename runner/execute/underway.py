@@ -22,6 +22,7 @@ from runner.execute.picture import phases_of
 from runner.execute.vitals import Ear
 from runner.ledger.lock import lock_holder
 from runner.ledger.records import read_ledger
+from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
+    from runner.ledger.spellings import KeptSpellings
     from runner.ledger.status import MigrationStatus
 
 _SHOWN = 4
@@ -101,6 +103,7 @@ class Underway:
         old_names: how much each is used.
         phases: how far each is.
         run: what works on it now; None when no run of trueup does.
+        kept: the old spellings that are kept for a rollback.
     """
 
     migrations: tuple[MigrationStatus, ...]
@@ -109,6 +112,7 @@ class Underway:
     old_names: tuple[OldName, ...]
     phases: tuple[Phase, ...] = ()
     run: Running | None = None
+    kept: tuple[KeptSpellings, ...] = ()
 
 
 def look(
@@ -177,6 +181,7 @@ def look(
                 tuple(old_names),
                 phases,
                 run,
+                tuple(read_spellings(connection)) if within is None else (),
             )
             if every is None:
                 return
@@ -208,6 +213,7 @@ def describe(underway: Underway, *, everything: bool = False, room: int = screen
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
+    lines += map(str, underway.kept)
     if not everything and len(lines) > room:
         lines = _in_short(underway)
     return "\n".join([*lines, sum_up(underway)])
@@ -253,6 +259,9 @@ def _in_short(underway: Underway) -> list[str]:
         lines.append(describe_old_name(name)[0])
         lines += [f"  {w}" for w in name.witnesses if w.objects or not w.heard]
     if left := screen.rest(_SHOWN, len(used)):
+        lines.append(left)
+    lines += map(str, underway.kept[:_SHOWN])
+    if left := screen.rest(_SHOWN, len(underway.kept)):
         lines.append(left)
     return lines
 

@@ -168,7 +168,8 @@ class Closure:
             is_on_a_view=any(self._views.get(r) in self._converted for r, _ in o.uses),
             can_be_tried=self._can_be_tried(key),
             rows_of=self._rows_of(o),
-            groups_by=next((Name(*t) for t in d.groups_by if self._converts_key(Name(*t))), None),
+            groups_by=self._groups_by([key]),
+            moves_with=self._groups_by(self._made_with(key)),
             words=self._words(key),
             old=wording.restated,
             new=new,
@@ -204,6 +205,25 @@ class Closure:
         """Whether it can be made on views of the tables: a view has no key to group by."""
         beneath = (self._views[r] for r in self._relations(key) if r in self._views)
         return not any(self._objects[k].dependent.groups_by for k in (key, *beneath))
+
+    def _groups_by(self, keys: Iterable[_Key]) -> tuple[Name, ...]:
+        """The tables by whose converted primary key these objects group."""
+        found = {Name(*t) for k in keys for t in self._objects[k].dependent.groups_by}
+        return tuple(sorted(t for t in found if self._converts_key(t)))
+
+    def _made_with(self, key: _Key) -> set[_Key]:
+        """An object, and all that stands on the same views: they go and come back at once."""
+        found: set[_Key] = set()
+        waiting = [key]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                o = self._objects[key]
+                beneath = (self._views[r] for r, _ in o.uses if r in self._views)
+                waiting += [k for k in beneath if k in self._converted]
+                waiting += self._users.get(o.view, ()) if o.view else ()
+        return found
 
     def _converts_key(self, table: Name) -> bool:
         relation = self._catalog.relations.get(table)

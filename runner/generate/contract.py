@@ -39,7 +39,7 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
         built = list(standing.build(u, d, previous))
         found += built
         stored.append(built[-1])
-    if u.dependents:
+    if u.early:
         previous = [standing.contract(u, stored or previous)]
         found += previous
     for place, keys in enumerate(old_foreign_keys(u)):

@@ -35,7 +35,8 @@ class Standing:
         can_be_tried: False when its query groups by a primary key, or stands on a view that does:
             a view of a table has no key.
         rows_of: the table of which it takes whole rows, that is, whatever columns it has.
-        groups_by: the table by whose converted primary key it groups.
+        groups_by: the tables by whose converted primary key it groups.
+        moves_with: the same of all that is made together with it, as they stand on the same views.
         words: old values that become others than they are in upper case.
         old: its definition in the words of the old contract.
         new: its definition in the words of the new one; raises StandardError when it cannot be
@@ -51,7 +52,8 @@ class Standing:
     is_on_a_view: bool
     can_be_tried: bool
     rows_of: Name | None
-    groups_by: Name | None
+    groups_by: tuple[Name, ...]
+    moves_with: tuple[Name, ...]
     words: Mapping[str, str]
     old: Reword
     new: Reword
@@ -109,12 +111,15 @@ class Standing:
         if self.rows_of:
             yield self.obstacle(f"shows whole rows of {self.rows_of}, whose columns change")
 
-    def groups_by_key(self) -> Iterator[Obstacle]:
-        """What keeps a query that groups by a key from being made before the key."""
-        if self.groups_by:
+    def groups_by_keys(self) -> Iterator[Obstacle]:
+        """What keeps queries that group by keys from being made together with one of them."""
+        if len(self.moves_with) > 1:
+            tables = " and of ".join(map(str, self.moves_with))
             yield self.obstacle(
-                f"groups by the primary key of {self.groups_by}, which the new columns get after "
-                "it is made",
+                f"groups, or what is made with it, by the primary key of {tables}, which the new "
+                "columns get one after the other",
+                "Before: list behind GROUP BY each column that the query shows; it then needs no "
+                "key.",
                 online_only=True,
             )
 

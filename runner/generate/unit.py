@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -39,6 +39,15 @@ class Unit:
     def stored(self) -> list[DependentChange]:
         """The materialized views among them, which are filled beside the old ones."""
         return [d for d in self.dependents if d.beside]
+
+    @property
+    def early(self) -> list[DependentChange]:
+        """Those that are made again before the keys."""
+        return [d for d in self.dependents if not d.of.moves_with]
+
+    def late(self, t: TableChange) -> list[DependentChange]:
+        """Those that are made again with a table's primary key, as a query groups by it."""
+        return [d for d in self.dependents if d.of.moves_with == (t.old,)]
 
     def beneath(self, dependents: Iterable[DependentChange]) -> list[TableChange]:
         """The tables that objects stand on or belong to."""
@@ -100,6 +109,11 @@ class Unit:
                 return table, column
             seen.add((table.new, column.name))
             parent = column.parent
+
+
+def together(stems: Sequence[str]) -> str:
+    """What a file of several tables is named after."""
+    return "_and_".join(stems) if len(stems) < 3 else f"{stems[0]}_and_{len(stems) - 1}_more"
 
 
 def listed(names: Iterable[str]) -> str:

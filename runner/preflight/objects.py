@@ -119,11 +119,12 @@ _INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid
+    x.indisvalid AS valid, s.spcname AS tablespace
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
+LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace
 WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
 ORDER BY 1, 2, 3
 """
@@ -154,14 +155,17 @@ def check_objects(
     with connection.cursor(row_factory=dict_row) as cursor:
         may = cursor.execute(_MAY_SILENCE if catalog.version >= 15 else _IS_SUPERUSER).fetchone()
         assert may is not None
+        rows = [*_rows(changes, catalog)]
+        told = {finding.object for finding in rows}
         for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
+            row["row_type"] |= row["object"].replace(" on table ", " on ") in told
             yield from _dependent(tables[Name(row["schema"], row["name"])], row, may)
         for row in cursor.execute(_REFERENCES, wanted).fetchall():
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from _standing(changes, catalog)
-        yield from _rows(changes, catalog)
+        yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
         named = {
@@ -306,6 +310,16 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
+    if row["tablespace"] and indexed is not None and indexed.converted:
+        built = quote_name(Name(change.new.schema, indexed.name))
+        there = quote_ident(row["tablespace"])
+        yield Finding(
+            Severity.KNOW,
+            name,
+            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
+            f" {built};",
+        )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
         if not named or indexed is None:

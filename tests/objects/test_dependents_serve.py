@@ -143,3 +143,29 @@ def test_a_view_whose_words_cannot_be_told_is_refused(
 ) -> None:
     with pytest.raises(StandardError, match=message):
         journey.start(things("kind text", then=f"CREATE VIEW v AS {view};"), STANDARD)
+
+
+def test_a_view_that_groups_by_the_key_serves_throughout(journey: Journey) -> None:
+    service = journey.start(
+        things(
+            "n integer DEFAULT 1",
+            then="""
+                CREATE VIEW per_thing AS
+                    SELECT id, status, n, count(*) AS many FROM things GROUP BY id;
+                CREATE VIEW open_things AS SELECT n FROM per_thing WHERE status = 'open';
+            """,
+        ),
+        STANDARD,
+    )
+    shown: LiteralString = "SELECT n, many FROM per_thing ORDER BY id::text"
+    for phase in ("expand", "enforce", "switch", "contract"):
+        service.up(phase)
+        assert rows(service, shown) == [(1, 1)] * 3
+    assert rows(service, "SELECT DISTINCT pg_typeof(id)::text FROM per_thing") == [("uuid",)]
+    # The row that said 'OPEN' is open for everyone now.
+    assert rows(service, "SELECT count(*) FROM open_things") == [(2,)]
+    service.down("online", "switch")
+    assert rows(service, "SELECT DISTINCT pg_typeof(id)::text FROM per_thing") == [
+        ("character varying",)
+    ]
+    assert rows(service, "SELECT count(*) FROM open_things") == [(1,)]

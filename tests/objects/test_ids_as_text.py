@@ -99,3 +99,29 @@ def test_what_is_made_of_an_ids_letters_is_refused(
     journey: Journey, then: str, reason: str
 ) -> None:
     journey.stopped(things(then=PART_TABLE + then), STANDARD + PARTS, reason)
+
+
+# Each is printed with casts that belong to varchar.
+QUERIES = {
+    "in": "thing_id IN (SELECT id FROM things WHERE status = 'open')",
+    "not in": "thing_id NOT IN (SELECT t.id FROM things AS t WHERE t.status = 'open')",
+    "all": "thing_id <> ALL (SELECT t.id FROM things AS t)",
+    "an array": "thing_id = ANY (ARRAY(SELECT t.id FROM things AS t))",
+    "rows": "(thing_id, n) IN (SELECT t.id, 1 FROM things AS t)",
+    "rows of texts, too": "(note, n, thing_id) IN (SELECT a.id, count(*), b.id"
+    " FROM things AS a, things AS b GROUP BY a.id, b.id)",
+    "a text in ids": "note IN (SELECT DISTINCT t.id AS of FROM things AS t)",
+    "an id in texts": "thing_id IN (SELECT q.note FROM notes AS q)",
+    "a query in a query": "thing_id IN (SELECT id FROM things WHERE id IN"
+    " (SELECT q.thing_id FROM parts AS q WHERE q.note = 'IN ( SELECT things.id'))",
+}
+
+
+@pytest.mark.parametrize("condition", QUERIES.values(), ids=QUERIES)
+def test_an_id_is_compared_with_what_a_query_gives(journey: Journey, condition: str) -> None:
+    then = f"""
+        ALTER TABLE parts ADD note text;
+        CREATE TABLE notes (note text);
+        CREATE VIEW v AS SELECT n FROM parts WHERE {condition};
+    """
+    journey.there_and_back(things(then=PART_TABLE + then), STANDARD + PARTS)

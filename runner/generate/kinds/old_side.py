@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from runner.generate.dependent import DependentChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import (
     check,
@@ -18,7 +19,9 @@ from runner.generate.kinds import (
     key,
     not_null,
     partition,
+    publication,
     reversal,
+    standing,
     sync,
     trigger,
 )
@@ -35,7 +38,7 @@ from runner.generate.statement import (
     plain,
 )
 from runner.generate.text import text
-from runner.generate.unit import Unit
+from runner.generate.unit import Unit, listed
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -246,8 +249,11 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         "run again at any point; the table grows until VACUUM",
         body=[[forget]],
         rollback=[[Statement(walk, alone=True)]],
-        back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
-        "and run again.",
+        back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
+        "stopped and run again.",
+        back_locks=sync.WALK_LOCKS,
+        back_cost=f"writes each row of {table.name} once and reads {table.name} twice more; the "
+        "table grows until VACUUM",
         after=after,
     )
 
@@ -255,7 +261,8 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
 def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     """What fills the old columns of partitions that are made after these files, on the way back."""
     root = quote_name(t.new)
-    of = f", {literal_list(listed)}" if (listed := _listed(t)) else ""
+    written = _listed(t)
+    of = f", {literal_list(written)}" if written else ""
     sets = ",\n    ".join(
         f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 4)}" for c in t.columns
     )
@@ -391,11 +398,14 @@ def _resting(t: TableChange) -> list[ForeignKeyChange]:
 
 def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     """The new keys in place of the old ones, and back."""
-    new = t.new.name
+    new, late = t.new.name, u.late(t)
     resting = key.resting_on(t)
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
-    body = key.contract(t)
+    published = publication.on(t, t.new, t.renamed, new=True)
+    changed = [publication.off(t, t.new), *key.contract(t), published] if published else None
+    body = standing.with_keys(u, late, changed or key.contract(t))
+    again = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
     if held := _held_filled(t):
         note = "They go with their columns. A rollback finds them whether or not it came so far."
         body.append([Statement(alter(t.new, held), note=note)])
@@ -407,7 +417,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         title=f"Make the unique indexes of {new} its keys."
         if named
         else f"Before the old columns of {new} go: on the way back they are NOT NULL again here.",
-        does="makes them the keys in place of the old ones"
+        does=f"makes them the keys in place of the old ones{again}"
         if named
         else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides",
         held=brief(t),
@@ -415,7 +425,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         undo="the old keys in place of the new ones, whose foreign keys are added again as NOT "
         "VALID: instant",
         body=[[Statement(BRIEFLY.sql, locks=locks if body else ())], *body],
-        rollback=_keys_back(u, t),
+        rollback=_keys_back(u, t, late),
         back=f"Gives {new} its old keys beside the new unique indexes: instant. Where contract was "
         "broken off before it had built an index for that, builds it under the lock if the table "
         "is small, and refuses with the statement to run if it is large.",
@@ -423,7 +433,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     )
 
 
-def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
+def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list[Paragraph]:
     resting, names = _resting(t), _proven(t)
     inherited = (
         [Statement(alter(t.new, (f"VALIDATE CONSTRAINT {quote_ident(n)}" for n in names)))]
@@ -475,17 +485,22 @@ def _keys_back(u: Unit, t: TableChange) -> list[Paragraph]:
             *partition.settings(t, i, partition.old_name),
         )
     ]
-    return [
-        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+    back = [
         [foreign_key.locked_with(resting, t.new), *built],
+        publication.off(t, t.new),
         inherited,
         not_null.old_side(t),
         [foreign_key.drop(k.table, k.name) for k in resting],
         *changed,
         [s for k in resting for s in foreign_key.add_unproven(u, k)],
         settings,
+        publication.on(t, t.new, t.old_names, new=False),
         sync.drop(t),
         *sync.expand(t, switched=True),
+    ]
+    return [
+        [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        *standing.with_keys(u, late, back, back=True),
     ]
 
 

@@ -28,7 +28,7 @@ def change(o: Standing) -> DependentChange:
 
 def obstacles(o: Standing) -> Iterator[Obstacle]:
     """What keeps it from being made again."""
-    yield from o.groups_by_key()
+    yield from o.groups_by_keys()
 
 
 def trial(d: DependentChange, _: Reword, after: Reword) -> Paragraph:

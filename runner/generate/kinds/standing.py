@@ -144,10 +144,11 @@ def build(u: Unit, d: DependentChange, after: Sequence[File]) -> Iterator[File]:
 
 def contract(u: Unit, after: Sequence[File]) -> File:
     """What stood on the old columns stands on the new ones."""
-    labels = listed(d.label for d in u.dependents)
-    tables = u.beneath(u.dependents)
+    dependents = u.early
+    labels = listed(d.label for d in dependents)
+    tables = u.beneath(dependents)
     beneath = "them and on " + listed(t.new.name for t in tables)
-    made = [d.beside.settle if d.beside else d.new for d in u.dependents]
+    made = [d.beside.settle if d.beside else d.new for d in dependents]
     return File(
         unlike=f"dependents {u.tables[0].new}",
         folder="online/contract",
@@ -163,23 +164,31 @@ def contract(u: Unit, after: Sequence[File]) -> File:
             [BRIEFLY],
             *in_old_look(
                 tables,
-                [off(u.dependents, old=True), *made],
+                [off(dependents, old=True), *made],
                 lock(LockMode.ACCESS_EXCLUSIVE, said=beneath),
             ),
         ],
-        rollback=[[BRIEFLY], *_contract_back(u, tables)],
+        rollback=[[BRIEFLY], *_contract_back(dependents, tables)],
         back="Lets it all stand on the old columns again.",
         after=after,
     )
 
 
-def _contract_back(u: Unit, tables: Sequence[TableChange]) -> list[Paragraph]:
+def _contract_back(
+    dependents: Sequence[DependentChange], tables: Sequence[TableChange]
+) -> list[Paragraph]:
     """No statement's own undo: the old columns must have their names while it is made on them."""
     gone = [
         s
-        for d in reversed(u.dependents)
+        for d in reversed(dependents)
         for s in (taken_back(d.beside.settle) if d.beside else d.off(old=True))
     ]
+    return _on_old(dependents, tables, gone)
+
+
+def _on_old(
+    dependents: Sequence[DependentChange], tables: Sequence[TableChange], gone: Paragraph = ()
+) -> list[Paragraph]:
     hide, show = [], []
     names = {t.old: {c.name: c.aside for c in t.columns} for t in tables}
     for t in tables:
@@ -188,7 +197,7 @@ def _contract_back(u: Unit, tables: Sequence[TableChange]) -> list[Paragraph]:
             name, old, aside = map(quote_ident, (c.name, c.old_name, c.aside))
             hide += [f"{alter} {name} TO {aside};", f"{alter} {old} TO {name};"]
             show += [f"{alter} {name} TO {old};", f"{alter} {aside} TO {name};"]
-    made_old = [d.on_both(names[d.of.name]) if d.on_both else d.old for d in u.dependents]
+    made_old = [d.on_both(names[d.of.name]) if d.on_both else d.old for d in dependents]
     before, *made, after = in_old_look(tables, made_old)
     return [
         before,
@@ -196,6 +205,25 @@ def _contract_back(u: Unit, tables: Sequence[TableChange]) -> list[Paragraph]:
         *made,
         [*map(Statement, show), *after],
     ]
+
+
+def with_keys(
+    u: Unit, dependents: Sequence[DependentChange], change: list[Paragraph], *, back: bool = False
+) -> list[Paragraph]:
+    """A change of a table's keys, without objects that group by them, which are made again then.
+
+    Args:
+        u: their unit.
+        dependents: the objects.
+        change: what changes the keys, while the tables have their new names.
+        back: whether the objects are then made on the old columns again.
+    """
+    if not dependents:
+        return change
+    tables = u.beneath(dependents)
+    made = _on_old(dependents, tables) if back else in_old_look(tables, [d.new for d in dependents])
+    (first, *look), *others = made
+    return [[first], off(dependents, old=False), *change, look, *others]
 
 
 def window_off(u: Unit, subject: str, after: Sequence[File], between: str) -> File:

@@ -48,7 +48,14 @@ def change(o: Standing) -> DependentChange:
 def obstacles(o: Standing) -> Iterator[Obstacle]:
     """What keeps it from being made again, or from being made while the tables are used."""
     yield from o.takes_rows()
-    yield from o.groups_by_key()
+    yield from o.groups_by_keys()
+    if o.kind == "materialized view" and o.moves_with:
+        yield o.obstacle(
+            f"is made together with the primary key of {o.moves_with[0]}, and cannot be filled "
+            "before",
+            "Before: list behind GROUP BY each column that a query shows; it then needs no key.",
+            online_only=True,
+        )
     if o.kind == "materialized view" and o.is_on_a_view:
         yield o.obstacle(
             "stands on a view of converted columns: it cannot be filled before that is made again",

@@ -12,12 +12,15 @@ NAME = r"""(?:"(?:[^"]|"")+"|\w+)"""
 _STRING = r"'(?:[^']|'')*'"
 _TEXT = r"(?:text|bpchar|character varying|character)(?:\(\d+\))?"
 ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
+_QUOTED = r'"(?:[^"]|"")*"'
 # What gives one of its arguments, or a function of one's own, called by its schema and name.
 # Strings and quoted names are found so that nothing is found in them.
 _CALL = re.compile(
     rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{NAME}\.{NAME})(?P<call>\()"
     rf"""|{_STRING}|"(?:[^"]|"")*\""""
 )
+# What compares with the rows of a query; its list begins behind it.
+_QUERY = re.compile(r" (?:NOT )?(?:IN|(?:=|<>) ANY|(?:=|<>) ALL) \( SELECT (?:DISTINCT )?")
 _CONSTANT = re.compile(rf"(NULL|(?P<id>{ID}))::{_TEXT}")
 _TOKEN = re.compile(rf"""{_STRING}|"(?:[^"]|"")*"|[()\[\],]|\b(?:CASE|WHEN|THEN|ELSE|END)\b""")
 _OPENING, _BETWEEN, _CLOSING = ("(", "[", "CASE"), (",", "WHEN", "THEN", "ELSE"), (")", "]", "END")
@@ -47,6 +50,69 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
         text = _one_type(text, list(_branches(text, case.end())), column)
         text = _one_type(text, list(_compared(text, case.end())), column)
     return _cast_lists(text, column)
+
+
+def compare_with_queries(text: str, ids: Collection[str]) -> str:
+    """Compare ids with what a query gives as uuids, where that is one; else as the text it was.
+
+    Args:
+        text: a condition or a query on varchar columns, as PostgreSQL prints it.
+        ids: those among them that become uuid.
+
+    Returns:
+        The same for uuid columns: `(thing_id IN ( SELECT things.id`.
+    """
+    names = "|".join(re.escape(quote_ident(name)) for name in sorted(ids))
+    column = rf"(?:{NAME}\.)?(?:{names})"
+    own = rf"(?:\((?P<cast>{column})\)::{_TEXT}|(?P<bare>{column}))"
+    for query in reversed(list(_QUERY.finditer(text) if ids else ())):
+        begin, end = query.end(), _end_of_list(text, query.end())
+        given = split_list(text[begin:end])
+        place = _left_of(text[: query.start()], own)
+        own_text = text[place : query.start()]
+        left = [own_text] if len(given) == 1 else split_list(own_text[1:-1])
+        if len(left) != len(given):
+            continue
+        found = [re.fullmatch(own, value) for value in left]
+        told = [re.fullmatch(rf"(?P<own>{column})(?P<called> AS {NAME})?", g) for g in given]
+        for number, (here, there) in enumerate(zip(found, told, strict=True)):
+            if here and there:
+                left[number] = here["cast"] or here["bare"]
+            elif here and here["bare"]:
+                left[number] = f"({here['bare']})::text"
+            elif there:
+                given[number] = f"({there['own']})::text{there['called'] or ''}"
+        said = left[0] if len(left) == 1 else f"({', '.join(left)})"
+        text = f"{text[:place]}{said}{query[0]}{', '.join(given)}{text[end:]}"
+    return text
+
+
+def _end_of_list(text: str, begin: int) -> int:
+    """Where the list of a SELECT ends."""
+    depth = 0
+    for token in re.finditer(rf"{_STRING}|{_QUOTED}|[()]|\bFROM\b|\b(?:WHERE|UNION|LIMIT)\b", text):
+        if token.start() < begin:
+            continue
+        depth += (token[0] == "(") - (token[0] == ")")
+        if depth < 0 or (depth == 0 and token[0].isalpha()):
+            return len(text[: token.start()].rstrip())
+    return len(text)
+
+
+def _left_of(before: str, own: str) -> int:
+    """Where the left side of a comparison begins: a column, or a row in parentheses."""
+    found = re.search(rf"(?<![\w\".]){own}$", before)
+    if found or not before.endswith(")"):
+        return found.start() if found else len(before)
+    opened: list[int] = []
+    for token in re.finditer(rf"{_STRING}|{_QUOTED}|[()]", before):
+        if token[0] == "(":
+            opened.append(token.start())
+        elif token[0] == ")" and opened:
+            last = opened.pop()
+            if token.end() == len(before):
+                return last
+    return len(before)
 
 
 def is_one_call(expression: str) -> bool:

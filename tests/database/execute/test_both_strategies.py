@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from support.runs import query, run_trueup
+from support.runs import query, run_trueup, run_yoyo
 from support.variants import write_generated
 
 # A table that keeps its name, and the one that it is tied to, are converted in a window only.
@@ -66,18 +66,54 @@ def types(dsn: str) -> set[str]:
     return {row[0] for row in found}
 
 
+def toolkit(dsn: str) -> list[tuple[str]]:
+    """What is left of it."""
+    return query(
+        dsn, "SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('trueup')::oid"
+    )
+
+
 AT_STANDARD = {"image.id uuid", "task.id uuid", "task_info.task_id uuid"}
 
 
 def test_check_ends_with_what_only_a_window_converts_and_why(database: str, service: Path) -> None:
     code, said = trueup("check", service, database)
 
-    assert code == 0, said
+    assert code == 1, said
     assert " ".join(said.split()).endswith(
-        "ready: nothing stops the conversion of shop 2 of 3 tables only by --strategy window:"
+        "ready, but not all of it online: nothing stops the conversion of shop"
+        " 2 of 3 tables only by --strategy window:"
         " public.task, public.task_info. Why: public.task_info keeps its name, and one name cannot"
         " show both contracts"
     )
+    code, said = trueup("check", service, database, "--strategy", "window")
+    assert code == 0, said
+    assert "ready: nothing stops the conversion of shop" in said
+    assert trueup("check", service, database, "--unit", "image")[0] == 0
+
+
+@pytest.mark.parametrize("form", [("--format", "markdown"), (), ("--all",)])
+def test_plan_ends_with_what_only_a_window_converts(
+    database: str, service: Path, form: tuple[str, ...]
+) -> None:
+    code, said = trueup("plan", service, database, *form)
+    assert code == 0, said
+    assert REST.replace("`", "").split(";")[0] in " ".join(said.replace("`", "").split())
+    assert "only by" not in trueup("plan", service, database, "--unit", "image", *form)[1]
+
+
+def test_verify_counts_tables_by_what_they_are(database: str, service: Path) -> None:
+    assert "tables: 3 old contract" in trueup("verify", service, database)[1]
+
+    trueup("apply", service, database)
+    code, said = trueup("verify", service, database)
+    assert "tables: 2 old contract, 1 both contracts live" in said
+    assert code == 6, said
+
+    trueup("apply", service, database, "--strategy", "window")
+    code, said = trueup("verify", service, database)
+    assert "tables: 1 both contracts live, 2 new contract" in said
+    assert code == 6, said
 
 
 def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, service: Path) -> None:
@@ -139,6 +175,53 @@ def test_each_way_can_be_taken_back_alone(
 
     assert code == 0, said
     assert types(database) == before
+    assert toolkit(database) == []
+
+
+def test_a_rollback_of_everything_tells_what_the_other_strategy_made(
+    database: str, service: Path
+) -> None:
+    trueup("apply", service, database)
+    trueup("apply", service, database, "--strategy", "window")
+
+    code, said = trueup("rollback", service, database, "--to", "baseline")
+
+    assert code == 0, said
+    assert (
+        "2 of 3 tables stay as --strategy window made them: public.task, public.task_info;"
+        " `trueup rollback --strategy window`"
+    ) in said.splitlines()
+    assert trueup("rollback", service, database, "--strategy", "window", "--to", "baseline")[0] == 0
+
+
+def test_a_check_that_was_passed_begins_no_strategy(database: str, service: Path) -> None:
+    assert trueup("apply", service, database, "--to", "check")[0] == 1
+    stands = trueup("status", service, database, "--strategy", "window")[1]
+    assert "public.image: check is done; next: trueup apply --strategy window" in stands
+
+    code, said = trueup("apply", service, database, "--strategy", "window")
+
+    assert code == 0, said
+    assert types(database) == AT_STANDARD
+
+
+def test_plain_yoyo_takes_them_back_in_any_order(database: str, service: Path) -> None:
+    common, online, window = (str(service / name) for name in ("common", "online", "window"))
+    first = min(p.stem for p in (service / "common").glob("*_settings.sql"))
+    last = next(p.stem for p in (service / "window").glob("*_window_*_analyze.sql"))
+    before = types(database)
+    run_yoyo("apply", common, online, dsn=database)
+    run_yoyo("apply", "-r", last, common, window, dsn=database)
+    assert types(database) > {"task.id uuid", "images.id__new uuid"}
+
+    run_yoyo("rollback", "-r", first, common, online, dsn=database)
+    assert toolkit(database) != []  # the window's files still call it
+    run_yoyo("rollback", "--all", common, window, dsn=database)
+    assert types(database) == before
+    # A run and its way back leave nothing behind.
+    run_yoyo("apply", common, dsn=database)
+    run_yoyo("rollback", "--all", common, dsn=database)
+    assert query(database, "SELECT to_regnamespace('trueup')") == [(None,)]
 
 
 def test_a_service_for_the_window_alone_may_have_an_empty_folder_of_the_other_strategy(

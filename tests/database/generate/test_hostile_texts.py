@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import sql
 from support.databases import DatabaseFactory
@@ -121,7 +121,7 @@ _PLAIN = dict.fromkeys(("table", "column", "object", "new", "value", "text", "la
 
 
 # An example takes seconds: the first that fails is shown as it was drawn.
-@settings(drawn, phases=(Phase.explicit, Phase.generate))
+@drawn
 @example(of=_PLAIN | {"value": _NASTY, "label": _NASTY, "old": "it's"})
 @example(of=_PLAIN | {"table": "\nDROP TABLE public.victim; --", "new": "\ndepends: x"})
 @example(of=_PLAIN | {"value": "$$; DROP TABLE public.victim; $$", "label": "\\", "old": "{}"})
@@ -145,9 +145,9 @@ def test_no_text_leaves_its_place(database_factory: DatabaseFactory, of: dict[st
         by_trueup.down("online")
         assert_same(before, by_trueup.state(), "online", column_order=False)
         before = by_yoyo.state()
-        source = str(by_yoyo.folder / "window")
-        run_yoyo("apply", source, dsn=by_yoyo.dsn)
-        run_yoyo("rollback", "--all", source, dsn=by_yoyo.dsn)
+        sources = [str(by_yoyo.folder / name) for name in ("common", "window")]
+        run_yoyo("apply", *sources, dsn=by_yoyo.dsn)
+        run_yoyo("rollback", "--all", *sources, dsn=by_yoyo.dsn)
         assert_same(before, by_yoyo.state(), "window")
         database_factory.drop(but_templates=True)
 
