@@ -19,7 +19,7 @@ def command() -> NoReturn:
     """Run the command and exit with its code."""
     global _code
     # What libraries make as they are imported stays: nothing to look for after every 700 of it.
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     atexit.register(_leave)  # registered first, so called last
     from runner.cli import main
 

@@ -17,6 +17,8 @@ CONFIG_FILENAME = "yoyo.ini"
 DSN_VARIABLES = ("TRUEUP_DSN", "DATABASE_URL")
 SERVICE_ROOTS = (Path("sql"), Path(__file__).parent / "_sql")
 STRATEGIES = ("online", "window")
+# Folders that both strategies begin with.
+SHARED = ("legacy", "common")
 # Folders of phases that are applied only when they are named.
 ON_REQUEST = ("switch", "contract")
 _YOYO_MIGRATION_TABLE = "_yoyo_migration"
@@ -168,9 +170,10 @@ def resolve_sources(
     """
     if service is not None:
         folder = service_folder(service)
-        # A service whose old schema was never written down as a migration has no legacy/.
-        legacy = [folder / "legacy"] if (folder / "legacy").is_dir() else []
-        folders = [*legacy, folder / strategy]
+        # A service whose old schema was never written down as a migration has no legacy/, and one
+        # whose files were written by hand no common/.
+        shared = [f for name in SHARED if (f := folder / name).is_dir()]
+        folders = [*shared, folder / strategy]
     else:
         folders = [Path(source) for source in named or config.get("sources", "").split()]
         if not folders:
@@ -179,6 +182,9 @@ def resolve_sources(
                 hint="give --service NAME or --sources FOLDER, or write sources into yoyo.ini",
             )
         folders = [_of_strategy(folder, strategy) for folder in folders]
+        # A strategy is nothing without what it has in common with the other.
+        folders = [f for folder in folders for f in (*_common_beside(folder), folder)]
+        folders = [*dict.fromkeys(folders)]
     named_only = tuple(f / n for f in folders for n in ON_REQUEST if (f / n).is_dir())
     return Sources(tuple(f for f in folders if f not in named_only), named_only)
 
@@ -208,6 +214,11 @@ def _of_strategy(folder: Path, strategy: str) -> Path:
     if folder.name in STRATEGIES and folder.name != strategy:
         return folder.with_name(strategy)
     return folder
+
+
+def _common_beside(folder: Path) -> list[Path]:
+    common = folder.with_name("common")
+    return [common] if folder.name in STRATEGIES and common.is_dir() else []
 
 
 def parse_seconds(duration: str) -> float:

@@ -152,8 +152,10 @@ def apply(
         else:
             click.echo(describe_trials(trials))
         return
-    listener = listeners.default_listener(log_format, quiet=quiet, metrics=metrics)
-    outcome = engine.apply(dsn, migrations, to=to, unit=unit, settings=settings, listener=listener)
+    with listeners.listening(log_format, quiet=quiet, metrics=metrics) as listener:
+        outcome = engine.apply(
+            dsn, migrations, to=to, unit=unit, settings=settings, listener=listener
+        )
     if as_json:
         print_json(asdict(outcome))
     else:
@@ -197,19 +199,19 @@ def rollback(
     if to and everything:
         raise click.UsageError("--to and --all exclude each other")
     dsn, migrations = places.locate(**where)
-    outcome = engine.rollback(
-        dsn,
-        migrations,
-        to=to,
-        everything=everything,
-        unit=unit,
-        settings=engine.Settings(
-            deadline=deadline,
-            schema=config.ledger_schema(dsn),
-            accept=frozenset(accept),
-        ),
-        listener=listeners.default_listener(log_format, quiet=quiet, metrics=metrics),
+    settings = engine.Settings(
+        deadline=deadline, schema=config.ledger_schema(dsn), accept=frozenset(accept)
     )
+    with listeners.listening(log_format, quiet=quiet, metrics=metrics) as listener:
+        outcome = engine.rollback(
+            dsn,
+            migrations,
+            to=to,
+            everything=everything,
+            unit=unit,
+            settings=settings,
+            listener=listener,
+        )
     if as_json:
         print_json(asdict(outcome))
     else:
@@ -280,7 +282,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
 
     \b
     Example:
-      trueup repair 0105_expand_model --service model_orchestration
+      trueup repair 0101_expand_model --service model_orchestration
     """
     from runner.execute.engine import Settings
     from runner.execute.record import repair as record_repairs
@@ -336,10 +338,10 @@ def status(
       trueup status --service model_orchestration --metrics /var/lib/node_exporter/trueup.prom
     """
     from runner.execute import underway
-    from runner.execute.metrics import write_status
+    from runner.execute.metrics import written
 
     dsn, migrations = places.locate(**where)
-    for found in underway.look(
+    looks = underway.look(
         dsn,
         migrations,
         waiting_period=timedelta(seconds=waiting_period),
@@ -347,12 +349,14 @@ def status(
         schema=config.ledger_schema(dsn),
         every=1.0 if watch else None,
         standbys=standbys,
-    ):
-        if metrics:
-            write_status(metrics, found)
-        if as_json:
+    )
+    seen = written(metrics, looks) if metrics else looks
+    if as_json:
+        for found in seen:
             print_json(asdict(found))
-            continue
-        if watch:
-            click.clear()
-        click.echo(underway.describe(found, everything=everything))
+    elif watch:
+        from runner.execute.watch import show
+
+        show(seen, sys.stdout, everything=everything)
+    else:
+        click.echo(underway.describe(next(seen), everything=everything))

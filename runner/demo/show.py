@@ -32,6 +32,8 @@ from runner.preflight import Report
 
 PURPOSES = {
     "baseline": "make the old tables, as the service has always had them",
+    "toolkit": "make what the files call, in a schema of its own",
+    "check": "read the rows: all of them can be converted",
     "expand": "add new columns beside the old ones, and views with new names",
     "backfill": "convert the rows that are there, in small batches",
     "enforce": "build indexes and prove constraints, while everybody works",
@@ -44,6 +46,8 @@ _BACK = {
     "enforce": "drop the new constraints and indexes",
     "backfill": "nothing to undo: the new columns go with expand",
     "expand": "drop the new columns and views",
+    "check": "nothing to undo: it changed nothing",
+    "toolkit": "drop what the files called",
 }
 _QUIET = 2.5  # seconds without a line, where there is no bar to move
 

@@ -216,7 +216,7 @@ class Demo:
                 listener=listen,
             )
         if again:
-            marks = {"all that again": [marks["expand"][0], marks["switch"][1]]}
+            marks = {"all that again": [marks["toolkit"][0], marks["switch"][1]]}
         self._result.phases += [
             Phase(name, *mark) for name, mark in marks.items() if name != "baseline"
         ]

@@ -15,12 +15,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from psycopg import Connection, Error, errors
+from psycopg import Connection, Error
 
-from runner.execute.events import BackfillHeld
+from runner.execute.events import RESTS, BackfillHeld, Vitals
 from runner.execute.health import Watch, clients_active, compress_wal
 from runner.execute.pulse import Pulse
 from runner.execute.session import names_of_files
+from runner.execute.vitals import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one 
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
 LOOK_SECONDS = 0.05  # from one look at what clients wait for to the next
 SMALLEST_BATCH = 8  # pages
+VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
 _BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
@@ -43,7 +45,7 @@ _PAGES = re.compile(
 )
 _FIRST = re.compile(r"(\bpage bigint := )0;")
 _COUNT = re.compile(r"\bpage = excluded\.page,(\s*)pages = excluded\.pages,")
-_LOOP_END = re.compile(r"(\n    END LOOP;\n)")
+_WALKED = re.compile(r"(\bIF page >= page_end THEN\n)")
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,16 @@ class Walk:
     passes: int
 
     def over(self, first: int, end: int, batch_pages: int) -> str:
-        """The file's block for the pages from first up to end, without its last check."""
+        """The file's block for the pages from first up to end, without coming back to any row."""
         text = _BATCH.sub(rf"\g<1>{batch_pages};", self.text)
         text = _PAGES.sub(rf"\g<1>{end};", text)
         text = _FIRST.sub(rf"\g<1>{first};", text)
         # Ranges end in any order; who hands them out writes down how far all are.
         text = _COUNT.sub(r"page = p.page,\1pages = p.pages,", text)
-        return _LOOP_END.sub(r"\1    RETURN;\n", text)
+        return _WALKED.sub(r"\1            RETURN;\n", text)
 
     def finish(self) -> str:
-        """The file's last check alone."""
+        """The file's block from its last check on, which comes back to rows that are left."""
         return _FIRST.sub(r"\g<1>pages;", self.text)
 
 
@@ -86,7 +88,7 @@ def read_walk(statement: Statement) -> Walk | None:
         The walk, None for a file of another shape.
     """
     text = statement.text
-    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _LOOP_END)
+    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _WALKED)
     found = [pattern.findall(text) for pattern in shape]
     if any(len(matches) != 1 for matches in found):
         return None
@@ -122,7 +124,7 @@ class Backfill:
         settings: jobs, max_lag and pause.
         search_path: by which the file finds names.
         connect: opens a session for each job.
-        emit: called with BackfillHeld.
+        emit: called with BackfillHeld and Vitals.
     """
 
     migration: str
@@ -131,26 +133,21 @@ class Backfill:
     settings: Settings
     search_path: str
     connect: Callable[[int], Connection]
-    emit: Callable[[BackfillHeld], None]
+    emit: Callable[[BackfillHeld | Vitals], None]
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     _batch_pages: int = field(default=0, init=False)
     _chunk_pages: int = field(default=0, init=False)
     _rested: bool = field(default=False, init=False)
+    _told: float = field(default=0.0, init=False)
 
     def run(self) -> None:
-        """Convert all pages that are not done yet, then check that no row is left."""
+        """Convert all pages that are not done yet, then come back to rows that are left."""
         self._chunk_pages = self.walk.batch_pages
         self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
         first, pages = self._begin()
         self._walk(first, pages)
-        try:
-            self._finish()
-        except errors.RaiseException:
-            if first == 0:
-                raise
-            # What the record says was done is not there any more: begin anew.
-            self._walk(0, pages)
-            self._finish()
+        with names_of_files(self.connection, self.search_path):
+            self.connection.execute(self.walk.finish().encode())
 
     def _begin(self) -> tuple[int, int]:
         """The first page that is not done, and how many there are."""
@@ -161,20 +158,13 @@ class Backfill:
                 pg_catalog.pg_relation_size(%s::regclass)
                     / current_setting('block_size')::bigint
             ON CONFLICT (file) DO UPDATE
-            SET
-                page = CASE WHEN p.page < p.pages THEN p.page ELSE 0 END,
-                pages = excluded.pages,
-                updated_at = clock_timestamp()
+            SET pages = excluded.pages
             RETURNING page, pages
             """,
             [self.migration, self.walk.table, self.walk.table],
         ).fetchone()
         assert row is not None
         return row[0], row[1]
-
-    def _finish(self) -> None:
-        with names_of_files(self.connection, self.search_path):
-            self.connection.execute(self.walk.finish().encode())
 
     def _walk(self, first: int, pages: int) -> None:
         """Convert the pages from first on, in as many sessions as there are jobs.
@@ -217,6 +207,7 @@ class Backfill:
                 busy[pool.submit(self._convert, chunk)] = chunk
                 first = end
             done, _ = wait(busy, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            self._tell(watch, pulse)
             if watch.clients_waiting(pids):
                 for chunk in busy.values():
                     chunk.in_the_way = True
@@ -231,7 +222,7 @@ class Backfill:
                 worked = max(worked, future.result())
             self._done_to(min((c.first for c in busy.values()), default=first))
             if first < pages:
-                self._wait_while_behind(watch)
+                self._wait_while_behind(watch, pulse)
             active = self._active()
             if not active and not self.settings.pause:
                 worked = 0.0
@@ -277,17 +268,31 @@ class Backfill:
             time.sleep(self.settings.pause)
             return
         if not self._rested:
-            text = "clients are active, so it rests after each stretch (--pause 0s: never)"
-            self.emit(BackfillHeld(self.migration, text))
+            self.emit(BackfillHeld(self.migration, RESTS))
         self._rested = True
         while (left := begun + pulse.rest * worked - time.monotonic()) > 0:
             time.sleep(min(left, LOOK_SECONDS))
             if left > LOOK_SECONDS:
                 pulse.beat(working=False)
 
-    def _wait_while_behind(self, watch: Watch) -> None:
+    def _tell(self, watch: Watch, pulse: Pulse) -> None:
+        """How the server bears it: to the run's listener, and to whoever watches the database."""
+        if time.monotonic() - self._told < VITALS_SECONDS:
+            return
+        self._told = time.monotonic()
+        median, p99 = pulse.felt or (None, None)
+        standby, lag = watch.standby or ("", None)
+        vitals = Vitals(self.migration, median, p99, lag, standby)
+        self.emit(vitals)
+        send(self.connection, vitals)
+
+    def _wait_while_behind(self, watch: Watch, pulse: Pulse) -> None:
         told = ""
-        while reason := watch.behind():
+        while True:
+            reason = watch.behind()
+            self._tell(watch, pulse)
+            if reason is None:
+                return
             if reason.kind != told:
                 told = reason.kind
                 self.emit(BackfillHeld(self.migration, reason.text))

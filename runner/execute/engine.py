@@ -13,7 +13,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
 from runner.ledger.lock import remove_stale_row
 from runner.ledger.records import Recorder, read_ledger
-from runner.ledger.strategies import look_aside, refuse_taken
+from runner.ledger.strategies import look_aside, needed_aside, refuse_taken
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.execute.executor import Operation
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
+    from runner.ledger.units import Unit
 
 __all__ = ["Outcome", "Settings", "apply", "rollback"]
 
@@ -90,7 +91,7 @@ def apply(
     def left(ledger: Ledger) -> str:
         return "" if within else str(look_aside(migrations, ledger))
 
-    return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener, left)
+    return _run(dsn, migrations, "APPLY", choose, settings or Settings(), listener, left, within)
 
 
 def rollback(
@@ -131,9 +132,19 @@ def rollback(
             to=to,
             everything=everything,
             unit=within,
+            kept=needed_aside(migrations, ledger),
         )
 
-    return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener, lambda _: "")
+    return _run(
+        dsn,
+        migrations,
+        "ROLLBACK",
+        choose,
+        settings or Settings(),
+        listener,
+        lambda _: "",
+        within,
+    )
 
 
 def _run(
@@ -144,6 +155,7 @@ def _run(
     settings: Settings,
     listener: Listener,
     left: Callable[[Ledger], str],
+    within: Unit | None,
 ) -> Outcome:
     begun = time.monotonic()
     # A rollback applies nothing, so nothing can come out of order.
@@ -161,6 +173,7 @@ def _run(
         # Imported late, for the runs that end above.
         from runner.execute.executor import Executor, Job
         from runner.execute.gate import require_unused
+        from runner.execute.picture import phases_of
         from runner.ledger.privileges import require_privileges
         from runner.ledger.rules import check_files
 
@@ -179,7 +192,13 @@ def _run(
             if operation == "APPLY":
                 require_unused(connection, chosen, settings.force, settings.standbys)
             ids = tuple(migration.id for migration in chosen)
-            listener(RunStarted(run, operation, database, user, ids))
+            aside = look_aside(migrations, ledger).taken
+            phases = phases_of(
+                (m.phase, m.id in ledger.applied)
+                for m in migrations
+                if m.id not in aside and (within is None or m.id in within.files | within.shared)
+            )
+            listener(RunStarted(run, operation, database, user, ids, phases))
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))
             executor = Executor(session, recorder, settings, listener)
             resumed = {record.migration_id for record in ledger.unfinished()}

@@ -9,6 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+RESTS = "clients are active, so it rests after each stretch (--pause 0s: never)"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """How far a phase is.
+
+    Args:
+        name: its name; empty for files that belong to none.
+        files: how many it has.
+        done: how many of them are applied.
+    """
+
+    name: str
+    files: int
+    done: int
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -20,6 +37,7 @@ class RunStarted:
         database: name of the database.
         user: role in the database.
         migrations: ids, in the order of execution.
+        phases: how far each phase is, with the files that this run does not touch.
     """
 
     run: str
@@ -27,6 +45,7 @@ class RunStarted:
     database: str
     user: str
     migrations: tuple[str, ...]
+    phases: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,27 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Vitals:
+    """How the server bears a backfill, about once a second.
+
+    Args:
+        migration: id of its file.
+        commit_median: seconds that half of the run's own small commits took no longer than, of
+            those of the last 20 s; None while it times none, because no client is active.
+        commit_p99: the same of 99 in 100.
+        lag: seconds that the standby furthest behind is behind; None without a standby, or
+            where the role may not see it.
+        standby: its name.
+    """
+
+    migration: str
+    commit_median: float | None
+    commit_p99: float | None
+    lag: float | None
+    standby: str
+
+
+@dataclass(frozen=True)
 class FileDone:
     """A file and its record are committed.
 
@@ -217,6 +257,7 @@ Event = (
     | InvalidIndexDropped
     | Noticed
     | Progress
+    | Vitals
     | FileDone
     | RunDone
 )

@@ -114,6 +114,10 @@ class Watch:
     Args:
         connection: in autocommit mode.
         max_lag: seconds that a standby may be behind.
+
+    Attributes:
+        standby: the one that was furthest behind at the last look, and how many seconds; None
+            where none is seen.
     """
 
     def __init__(self, connection: Connection, max_lag: float) -> None:
@@ -121,6 +125,7 @@ class Watch:
         self._connection = connection
         self._max_lag = max_lag
         self._standing: dict[int, tuple[str, float]] = {}
+        self.standby: tuple[str, float] | None = None
         self._forced = self._forced_checkpoints()
 
     def behind(self) -> Reason | None:
@@ -148,21 +153,24 @@ class Watch:
                 write_lag,
                 CASE WHEN flush_lsn IS NOT NULL THEN flush_lag END,
                 CASE WHEN replay_lsn IS NOT NULL THEN replay_lag END
-            ))::float8
+            ))::float8, at < pg_catalog.pg_current_wal_flush_lsn()
             FROM pg_catalog.pg_stat_replication,
                 coalesce(replay_lsn, flush_lsn, write_lsn, '0/0') AS at
             WHERE state IN ('streaming', 'catchup')
-                AND at < pg_catalog.pg_current_wal_flush_lsn()
             """
         )
         now = time.monotonic()
         before, self._standing = self._standing, {}
         worst, name = 0.0, ""
-        for pid, application, position, told in rows:
+        for pid, application, position, told, behind in rows:
+            name = name or application
+            if not behind:
+                continue
             known, since = before.get(pid, ("", now))
             since = since if known == position else now
             self._standing[pid] = position, since
             worst, name = max((worst, name), (max(told or 0.0, now - since), application))
+        self.standby = (name, worst) if rows else None
         if worst <= self._max_lag:
             return None
         return Reason(

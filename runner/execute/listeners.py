@@ -1,4 +1,4 @@
-"""Shows a run's events: lines for people, a progress bar on a terminal, JSON for machines.
+"""Shows a run's events: lines for people, a picture below them on a terminal, JSON for machines.
 
 A listener never stops a run: when its stream is closed it falls silent.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,21 +27,21 @@ from runner.execute.events import (
     RunDone,
     RunStarted,
     TableHeld,
-    percent,
+    Vitals,
 )
-from runner.execute.metrics import metrics_listener
+from runner.execute.picture import Picture, after, describe_progress, describe_vitals, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import TextIO
 
-    from rich.progress import Progress as Bars
+    from rich.live import Live
 
 
 def text_listener(stream: TextIO) -> Listener:
-    """Lines for people; with a bar for long files when the stream is a terminal."""
-    return _silent_when_closed(_Bars(stream) if stream.isatty() else _Lines(stream))
+    """Lines for people."""
+    return _silent_when_closed(_Lines(stream))
 
 
 def json_listener(stream: TextIO) -> Listener:
@@ -86,11 +87,10 @@ def describe(event: Event) -> str:
         case Noticed():
             return f"    {event.severity}: {event.message}"
         case Progress():
-            left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
-            return (
-                f"    {event.table}: {percent(event.share)}, {event.rows:,} rows,"
-                f" {event.rows_per_second:,.0f} rows/s{left}"
-            )
+            return f"    {describe_progress(event)}"
+        case Vitals():
+            told = describe_vitals(event)
+            return f"    {told}" if told else ""
         case FileDone():
             tries = f", {event.attempts} tries" if event.attempts > 1 else ""
             return f"    done in {event.seconds:.3f} s{tries}"
@@ -104,61 +104,66 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._told: tuple[str, int] | None = None
+        self._vitals: Vitals | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Vitals):
+            self._vitals = event
+            return
+        line = describe(event)
         if isinstance(event, Progress):
             now = event.migration, int(event.share * 100)
             if self._told and self._told[0] == now[0] and now[1] <= self._told[1]:
                 return
             self._told = now
-        if line := describe(event):
+            if self._vitals and self._vitals.migration == event.migration:
+                line = "; ".join(filter(None, [line, describe_vitals(self._vitals)]))
+        if line:
             self._stream.write(line + "\n")
             self._stream.flush()
 
 
-class _Bars:
-    """Lines, and a bar below them while a file reports its progress."""
+class _Terminal:
+    """Lines, and below them the picture of the run until it ends."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lines: _Lines = _Lines(stream)
-        self._bars: Bars | None = None
+        self._picture = Picture()
+        self._live: Live | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            self._show(event)
-            return
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
-        self._lines(event)
+        self._picture = after(self._picture, event)
+        if isinstance(event, RunStarted):
+            self._lines(event)
+            self._begin()
+        elif isinstance(event, RunDone):
+            self.end()
+            self._lines(event)
+        elif self._live is None:
+            self._lines(event)
+        elif not isinstance(event, Progress | Vitals) and (line := describe(event)):
+            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._live.refresh()  # else what is printed below would be of the event before
 
-    def _show(self, event: Progress) -> None:
-        if self._bars is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn
-            from rich.progress import Progress as Bars
+    def _begin(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
 
-            self._bars = Bars(
-                TextColumn("    {task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
-                console=Console(file=self._stream),
-                transient=True,
-            )
-            self._bars.add_task(event.table, total=1.0, rate="")
-            self._bars.start()
-        left = "" if event.seconds_left is None else f", {_duration(event.seconds_left)} left"
-        self._bars.update(
-            self._bars.task_ids[0],
-            completed=event.share,
-            rate=f"{event.rows:,} rows, {event.rows_per_second:,.0f} rows/s{left}",
+        self._live = Live(
+            console=Console(file=self._stream),
+            get_renderable=lambda: draw(self._picture),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
+        self._live.start()
 
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    def end(self) -> None:
+        """Take the picture away; its terminal is as it was."""
+        if self._live is not None:
+            self._live.stop()
+        self._live = None
 
 
 def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
@@ -176,10 +181,11 @@ def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
     return listen
 
 
-def default_listener(
+@contextmanager
+def listening(
     log_format: str, *, quiet: bool = False, metrics: Path | None = None
-) -> Listener:
-    """The listener of a verb that runs files.
+) -> Iterator[Listener]:
+    """The listener of a verb that runs files, for as long as it does.
 
     Args:
         log_format: text or json, on standard error.
@@ -189,13 +195,27 @@ def default_listener(
     Raises:
         UsageError: the file cannot be written.
     """
-    heard: list[Listener] = [metrics_listener(metrics)] if metrics else []
-    if not quiet:
-        as_json = log_format == "json"
-        heard.append(json_listener(sys.stderr) if as_json else text_listener(sys.stderr))
+    heard: list[Listener] = []
+    if metrics:
+        from runner.execute.metrics import metrics_listener
+
+        heard.append(metrics_listener(metrics))
+    terminal = None
+    if log_format == "json" and not quiet:
+        heard.append(json_listener(sys.stderr))
+    elif not quiet and sys.stderr.isatty():
+        terminal = _Terminal(sys.stderr)
+        heard.append(_silent_when_closed(terminal))
+    elif not quiet:
+        heard.append(text_listener(sys.stderr))
 
     def listen(event: Event) -> None:
         for listener in heard:
             listener(event)
 
-    return listen
+    try:
+        yield listen
+    finally:
+        if terminal is not None:
+            with suppress(OSError, ValueError):
+                terminal.end()

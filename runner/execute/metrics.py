@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -25,6 +25,7 @@ from runner.execute.events import (
     RunDone,
     RunStarted,
     TableHeld,
+    Vitals,
 )
 from runner.execute.underway import Underway
 
@@ -82,6 +83,21 @@ def write_status(path: Path, underway: Underway) -> None:
     _write(path, text)
 
 
+def written(path: Path, looks: Iterable[Underway]) -> Iterator[Underway]:
+    """The same looks at a database, each written to a file as it comes.
+
+    Args:
+        path: the file; it is replaced.
+        looks: as `trueup status` sees it.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    for underway in looks:
+        write_status(path, underway)
+        yield underway
+
+
 def metrics_listener(path: Path) -> Listener:
     """A listener that keeps a file at how the run goes; it never stops a run.
 
@@ -103,6 +119,7 @@ class _Run:
         self._files = self._done = 0
         self._running: dict[str, str] = {}
         self._progress: Progress | None = None
+        self._vitals: Vitals | None = None
         self._counts: Counter[str] = Counter(failed=0, held=0)
         self._over = False
 
@@ -112,16 +129,18 @@ class _Run:
                 self._files = len(event.migrations)
             case FileStarted():
                 self._running = {"file": event.migration, "phase": event.phase}
-                self._progress = None
+                self._progress = self._vitals = None
             case Progress():
                 self._progress = event
+            case Vitals():
+                self._vitals = event
             case AttemptFailed():
                 self._counts["failed"] += 1
             case TableHeld() | BackfillHeld():
                 self._counts["held"] += 1
             case FileDone():
                 self._done += 1
-                self._running, self._progress = {}, None
+                self._running, self._progress, self._vitals = {}, None, None
             case RunDone():
                 self._over = True
         if isinstance(event, RunDone) or monotonic() - self._written >= _SECONDS:
@@ -133,6 +152,8 @@ class _Run:
         walked = self._progress
         where = {"file": walked.migration, "table": walked.table} if walked else {}
         left = walked.seconds_left if walked else None
+        p99 = self._vitals.commit_p99 if self._vitals else None
+        lag = self._vitals.lag if self._vitals else None
         return _text(
             ("trueup_run_files", "gauge", "Files of the run.", [({}, self._files)]),
             ("trueup_run_files_done", "gauge", "Files that are done.", [({}, self._done)]),
@@ -159,6 +180,18 @@ class _Run:
                 "gauge",
                 "Seconds that the file is likely to take still.",
                 [(where, left)] if left is not None else [],
+            ),
+            (
+                "trueup_run_commit_p99_seconds",
+                "gauge",
+                "What 99 in 100 of the run's own small commits took at most, beside a backfill.",
+                [({}, p99)] if p99 is not None else [],
+            ),
+            (
+                "trueup_run_standby_lag_seconds",
+                "gauge",
+                "How far the last standby is behind, beside a backfill.",
+                [({}, lag)] if lag is not None else [],
             ),
             (
                 "trueup_run_lock_attempts_failed",

@@ -10,6 +10,7 @@ from psycopg import Connection, Error, errors
 
 from runner.errors import TrueupError
 from runner.execute.events import Progress
+from runner.execute.pace import Pace
 from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Observer:
     def _look_on(self, connection: Connection) -> None:
         row = connection.execute("SELECT clock_timestamp()").fetchone()
         assert row is not None
-        begun, first = row[0], None
+        begun, pace = row[0], Pace()
         next_progress = 0.0
         pause = PROGRESS_SECONDS if self._after else BLOCKERS_SECONDS
         while not self._stop.wait(pause):
@@ -94,19 +95,8 @@ class Observer:
             if current is None:
                 continue
             table, rows, share, at = current
-            first = first or current
-            elapsed = (at - first[3]).total_seconds()
-            gained = share - first[2]
-            self._report(
-                Progress(
-                    self._migration,
-                    table,
-                    rows,
-                    share,
-                    (rows - first[1]) / elapsed if elapsed > 0 else 0.0,
-                    elapsed / gained * (1 - share) if gained > 0 else None,
-                )
-            )
+            rate, left = pace.see(self._migration, at.timestamp(), rows, share)
+            self._report(Progress(self._migration, table, rows, share, rate, left))
 
 
 def _blockers(connection: Connection, run: str) -> tuple[str, ...]:

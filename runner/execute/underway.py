@@ -11,26 +11,32 @@ from psycopg import errors
 from psycopg.rows import class_row
 
 from runner import screen
-from runner.execute.events import percent
+from runner.execute.events import Phase, Vitals, percent
 from runner.execute.old_names import (
     OldName,
     describe_old_name,
     open_standbys,
     read_old_names,
 )
+from runner.execute.picture import phases_of
+from runner.execute.vitals import Ear
+from runner.ledger.lock import lock_holder
 from runner.ledger.records import read_ledger
+from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from datetime import timedelta
 
     from psycopg import Connection
 
     from runner.ledger.files import Migration
+    from runner.ledger.records import Ledger
+    from runner.ledger.spellings import KeptSpellings
     from runner.ledger.status import MigrationStatus
 
 _SHOWN = 4
@@ -70,6 +76,23 @@ class BackfillStatus:
 
 
 @dataclass(frozen=True)
+class Running:
+    """A run that works on the database now.
+
+    Args:
+        who: the session that holds the migration lock.
+        file: the non-transactional migration that it has begun; empty between two of them.
+        seconds: since it began that file.
+        vitals: how the server bears its backfill; None where that is not told.
+    """
+
+    who: str
+    file: str
+    seconds: float
+    vitals: Vitals | None
+
+
+@dataclass(frozen=True)
 class Underway:
     """Where a database is on its way.
 
@@ -78,12 +101,18 @@ class Underway:
         units: how far each unit of tables is.
         backfills: how far those are that have begun.
         old_names: how much each is used.
+        phases: how far each is.
+        run: what works on it now; None when no run of trueup does.
+        kept: the old spellings that are kept for a rollback.
     """
 
     migrations: tuple[MigrationStatus, ...]
     units: tuple[Stand, ...]
     backfills: tuple[BackfillStatus, ...]
     old_names: tuple[OldName, ...]
+    phases: tuple[Phase, ...] = ()
+    run: Running | None = None
+    kept: tuple[KeptSpellings, ...] = ()
 
 
 def look(
@@ -95,7 +124,7 @@ def look(
     schema: str | None = None,
     every: float | None = None,
     standbys: Sequence[str] = (),
-) -> Iterator[Underway]:
+) -> Generator[Underway, None, None]:
     """Look at a database once, or again and again; reads only, takes no lock.
 
     Args:
@@ -116,6 +145,7 @@ def look(
         connect(dsn, application_name="trueup status", settings=OURS) as connection,
         open_standbys(connection, standbys) as asked,
     ):
+        ear = Ear(connection) if every is not None else None
         while True:
             ledger = read_ledger(connection, schema=schema)
             lines = read_status(connection, migrations, ledger)
@@ -134,20 +164,57 @@ def look(
                 for u in (find_units(migrations) if within is None else [within])
                 if not u.files <= taken and (stand := stand_of(migrations, u, ledger.applied))
             ]
-            yield Underway(tuple(lines), tuple(units), tuple(backfills), tuple(old_names))
+            run = _running(connection, ledger, ear)
+            lines = [
+                replace(x, standing="running", notes=()) if run and x.migration == run.file else x
+                for x in lines
+            ]
+            phases = phases_of(
+                (x.phase, x.standing == "applied")
+                for x in lines
+                if x.migration not in taken and x.standing != "missing"
+            )
+            yield Underway(
+                tuple(lines),
+                tuple(units),
+                tuple(backfills),
+                tuple(old_names),
+                phases,
+                run,
+                tuple(read_spellings(connection)) if within is None else (),
+            )
             if every is None:
                 return
             time.sleep(every)
 
 
-def describe(underway: Underway, *, everything: bool = False) -> str:
+def _running(connection: Connection, ledger: Ledger, ear: Ear | None) -> Running | None:
+    holder = lock_holder(connection)
+    if holder is None:
+        return None
+    begun = [record for record in ledger.unfinished() if record.state == "STARTED"]
+    last = max(begun, key=lambda record: record.started_at, default=None)
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    file = last.migration_id if last else ""
+    vitals = ear.heard_of(holder.pid) if ear else None
+    return Running(
+        str(holder),
+        file,
+        (row[0] - last.started_at).total_seconds() if last else 0.0,
+        vitals if vitals and vitals.migration == file else None,
+    )
+
+
+def describe(underway: Underway, *, everything: bool = False, room: int = screen.LINES) -> str:
     """Where it stands, as lines of text: all of it where it fits a screen or is asked for."""
     lines = describe_status(underway.migrations)
     lines += map(str, underway.units)
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
-    if not everything and len(lines) > screen.LINES:
+    lines += map(str, underway.kept)
+    if not everything and len(lines) > room:
         lines = _in_short(underway)
     return "\n".join([*lines, sum_up(underway)])
 
@@ -155,6 +222,8 @@ def describe(underway: Underway, *, everything: bool = False) -> str:
 def sum_up(underway: Underway) -> str:
     """Where it stands in one line: the last of what status prints, and a fleet's."""
     left = [s.migration for s in underway.migrations if s.standing == "unfinished"]
+    if underway.run:
+        return f"running{f': {underway.run.file}' if underway.run.file else ''}; {underway.run.who}"
     if left:
         return f"unfinished: {', '.join(left[:_SHOWN])}; the next run goes on with it"
     stands = Counter((unit.done or "nothing", unit.next) for unit in underway.units)
@@ -190,6 +259,9 @@ def _in_short(underway: Underway) -> list[str]:
         lines.append(describe_old_name(name)[0])
         lines += [f"  {w}" for w in name.witnesses if w.objects or not w.heard]
     if left := screen.rest(_SHOWN, len(used)):
+        lines.append(left)
+    lines += map(str, underway.kept[:_SHOWN])
+    if left := screen.rest(_SHOWN, len(underway.kept)):
         lines.append(left)
     return lines
 

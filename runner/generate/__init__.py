@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
-from runner.generate import online, window
+from runner.generate import checks, online, window
 from runner.generate.changes import is_converted, outside_references, plan_changes
 from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
-from runner.generate.files import MigrationText, number
-from runner.generate.kinds import partition, row_type, standing, table
+from runner.generate.files import File, MigrationText, as_subject, number
+from runner.generate.kinds import partition, row_type, standing, table, toolkit
 from runner.generate.model import ForeignKeyChange, Obstacle, TableChange
 from runner.generate.unit import Unit
 from runner.quoting import Name
@@ -38,7 +38,12 @@ class Generated:
 
 
 def generate(
-    standard: Standard, catalog: Catalog, *, baseline: str | None, existing: Iterable[str] = ()
+    standard: Standard,
+    catalog: Catalog,
+    *,
+    baseline: str | None,
+    existing: Iterable[str] = (),
+    made: Mapping[str, Collection[str]] | None = None,
 ) -> Generated:
     """Write the files of both strategies.
 
@@ -47,6 +52,7 @@ def generate(
         catalog: the database at the old contract.
         baseline: the id of the baseline migration, or None when there is none.
         existing: ids of the service's files that are there; they keep their numbers.
+        made: what those of them that belong to the toolkit make, by their ids.
 
     Returns:
         The files, deterministic: the same standard and catalog give the same text.
@@ -62,16 +68,26 @@ def generate(
         has_it = catalog.relations[Name(t.schema, t.old)] if shown.kind == "v" else shown
         require_nothing_left(t, has_it, shown)
     units = plan_units(standard, catalog)
-    known = list(existing)
-    online_units = [u for u in units if not u.only_window]
     return Generated(
-        (
-            *number(online.files(online_units), baseline, known),
-            *number(window.files(units), baseline, known),
-        ),
+        tuple(number(*_files(units, standard.service, made or {}), baseline, existing)),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),
     )
+
+
+def _files(
+    units: Sequence[Unit], service: str, made: Mapping[str, Collection[str]]
+) -> tuple[list[File], dict[str, File]]:
+    """The files of a service, and of each strategy the one that all others come after."""
+    pairs = [(u, checks.checks_of(u)) for u in units]
+    found = [f for _, of_unit in pairs for f in of_unit.files]
+    found += online.files([p for p in pairs if not p[0].only_window])
+    found += window.files(pairs)
+    if not found:
+        return [], {}
+    existing = {id_.partition("_")[2]: names for id_, names in made.items()}
+    kit = toolkit.files(found, as_subject(service), existing)
+    return [*kit, *found], {f.strategy: f for f in kit}
 
 
 def plan_units(standard: Standard, catalog: Catalog) -> list[Unit]:

@@ -6,16 +6,28 @@ import hashlib
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import StandardError
+from runner.generate import effects
 from runner.generate.statement import Paragraph, Statement, comment, undone
 from runner.postgres.locks import LockMode
 from runner.quoting import one_line, quote_literal
 
 _WIDTH = 100
-_PHASES = {"expand": 1, "backfill": 2, "enforce": 3, "switch": 4, "contract": 5, "window": 6}
+# The number before the first file of a phase, when a phase has room for a hundred.
+_PHASES = {
+    "toolkit": 50,
+    "check": 60,
+    "expand": 100,
+    "backfill": 200,
+    "enforce": 300,
+    "switch": 400,
+    "contract": 500,
+    "window": 600,
+}
+_END = 700
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
@@ -28,6 +40,8 @@ HEAD = (OWN_NAMES, Statement("CALL trueup.fix_settings();"))
 BRIEF = " for a few ms; gives up after 200 ms and can be run again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
+    LockMode.ROW_SHARE: ", as any SELECT FOR UPDATE",
+    LockMode.ROW_EXCLUSIVE: ", as any UPDATE",
     LockMode.SHARE_UPDATE_EXCLUSIVE: ": reads and writes go on",
 }
 
@@ -55,7 +69,9 @@ class File:
         cost: what it costs.
         undo: what its rollback does and costs.
         body: its statements.
-        back: the first line of the rollback's header.
+        back: what its rollback does, in words.
+        back_locks: what the rollback's header says of locks where the statements cannot tell.
+        back_cost: what it says of costs where they cannot.
         rollback: the rollback's statements; None where they are the statements' own undo.
         after: the files that must have run.
         held: how long its locks are held, as the header says it.
@@ -73,12 +89,30 @@ class File:
     undo: str
     body: Sequence[Paragraph]
     back: str
+    back_locks: str = ""
+    back_cost: str = ""
     rollback: Sequence[Paragraph] | None = None
     after: Sequence[File] = ()
     held: str = ""
     locks_said: str = ""
     unlike: str = ""
     head: Paragraph = HEAD
+
+    @property
+    def strategy(self) -> str:
+        """The strategy that it belongs to, or common."""
+        return self.folder.partition("/")[0]
+
+    @property
+    def statements(self) -> Iterator[Statement]:
+        """Its statements and those of its rollback."""
+        for paragraph in (*self.body, *self.undone):
+            yield from paragraph
+
+    @property
+    def undone(self) -> Sequence[Paragraph]:
+        """What its rollback does."""
+        return undone(self.body) if self.rollback is None else self.rollback
 
     @property
     def transactional(self) -> bool:
@@ -88,25 +122,37 @@ class File:
     @property
     def locks(self) -> str:
         """What its statements lock, and for how long."""
-        if self.locks_said:
-            return self.locks_said
-        held: dict[LockMode, list[str]] = {}
-        for taken in dict.fromkeys(lock for p in self.body for s in p for lock in s.locks):
-            held.setdefault(taken.mode, []).append(taken.names)
-        if not held:
-            return "none"
-        said = ", ".join(f"{mode} on {', '.join(names)}" for mode, names in held.items())
-        strongest = max(held, key=lambda mode: mode.number)
-        return said + (self.held or _WITHOUT_WAITING.get(strongest, BRIEF))
+        return self.locks_said or _locks(self.body, self.held)
+
+    @property
+    def locks_back(self) -> str:
+        """What its rollback locks, and for how long."""
+        return self.back_locks or _locks(self.undone, self.held)
+
+
+def _locks(body: Iterable[Paragraph], how_long: str) -> str:
+    held: dict[LockMode, list[str]] = {}
+    for taken in effects.locks(s for p in body for s in p):
+        held.setdefault(taken.mode, []).append(taken.names)
+    if not held:
+        return "none"
+    modes = sorted(held, key=lambda mode: -mode.number)
+    said = ", ".join(f"{mode} on {', '.join(held[mode])}" for mode in modes)
+    weak = _WITHOUT_WAITING.get(modes[0])
+    return said + (weak if weak is not None else how_long or BRIEF)
 
 
 def number(
-    files: Sequence[File], baseline: str | None, existing: Iterable[str] = ()
+    files: Sequence[File],
+    first: Mapping[str, File],
+    baseline: str | None,
+    existing: Iterable[str] = (),
 ) -> list[MigrationText]:
     """Give files their numbers and write them.
 
     Args:
-        files: all files of one strategy, in order within each phase.
+        files: all files of a service, in order within each phase.
+        first: of each strategy, and of what is common to both, the file that all others come after.
         baseline: the id of the baseline, on which what depends on nothing else depends.
         existing: ids of files that are there: a file of the same name keeps its number, a new
             one comes behind them.
@@ -119,16 +165,12 @@ def number(
     """
     names = _names(files)
     needed = Counter(file.phase for file in files)
-    # The other strategy may need numbers of another width.
-    taken = {
-        name: digits
-        for digits, _, name in (i.partition("_") for i in existing)
-        if name.startswith("window_") == ("window" in needed)
-    }
-    step = 100
-    while max(needed.values(), default=0) >= step:
+    taken = {name: digits for digits, _, name in (i.partition("_") for i in existing)}
+    ends = dict(zip(_PHASES, [*[*_PHASES.values()][1:], _END], strict=True))
+    step = 1
+    while any(needed[phase] >= (ends[phase] - base) * step for phase, base in _PHASES.items()):
         step *= 10
-    width = max(4, len(str(step * 7)))
+    width = max(4, len(str(step * _END)))
     if taken and {len(n) for n in taken.values()} != {width}:
         raise StandardError(
             f"the files need numbers of {width} digits, and those that are there have fewer",
@@ -145,7 +187,25 @@ def number(
             last[file.phase] += 1
             taken[name] = f"{last[file.phase]:0{width}}"
         ids[file] = f"{taken[name]}_{name}"
-    return sorted((_written(file, ids, baseline) for file in files), key=lambda m: m.id)
+    texts = (_written(file, ids, _depends(file, ids, baseline, first)) for file in files)
+    return sorted(texts, key=lambda m: m.id)
+
+
+def _depends(
+    file: File, ids: Mapping[File, str], baseline: str | None, first: Mapping[str, File]
+) -> list[str]:
+    """The ids of the files that must have run."""
+    after = [*file.after]
+    strategy = file.strategy
+    if file.phase != "toolkit" and not any(f.strategy == strategy for f in after):
+        beginning = first.get(strategy) or (None if after else first.get("common"))
+        after = [*after, *([beginning] if beginning else [])]
+    return [ids[f] for f in after] or ([baseline] if baseline else [])
+
+
+def as_subject(text: str) -> str:
+    """A text as part of a file's name, which any file system and yoyo's `depends` take."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def _names(files: Sequence[File]) -> dict[File, str]:
@@ -153,8 +213,7 @@ def _names(files: Sequence[File]) -> dict[File, str]:
     names: dict[File, str] = {}
     given: set[str] = set()
     for file in files:
-        subject = re.sub(r"[^a-z0-9]+", "_", file.subject.lower()).strip("_")
-        name = f"{file.phase}_{subject or 'table'}"
+        name = f"{file.phase}_{as_subject(file.subject) or 'table'}"
         if name in given:
             name += "_" + hashlib.sha256(file.unlike.encode()).hexdigest()[:4]
         given.add(name)
@@ -162,14 +221,13 @@ def _names(files: Sequence[File]) -> dict[File, str]:
     return names
 
 
-def _written(file: File, ids: Mapping[File, str], baseline: str | None) -> MigrationText:
-    depends = [ids[f] for f in file.after] or ([baseline] if baseline else [])
+def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> MigrationText:
     own = quote_literal(ids[file])
-    undo = undone(file.body) if file.rollback is None else file.rollback
     body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
     _require_readable(ids[file], body)
-    back = _text(_begun(file, undo, HEAD))
-    rollback = f"{comment(file.back)}\n" + (f"\n{back}" if back else "")
+    back = _text(_begun(file, file.undone, HEAD))
+    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file, ids[file])
+    rollback = f"{head}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
     )
@@ -196,19 +254,30 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = [comment(file.title), "--"]
-    entries = {"does": file.does, "locks": file.locks, "cost": file.cost, "undo": file.undo}
-    for key, text in entries.items():
-        wrapped = textwrap.wrap(
-            one_line(text), _WIDTH - 12, break_long_words=False, break_on_hyphens=False
-        )
-        lines.append(f"-- {key + ':':<9}{wrapped[0]}")
-        lines += [comment(f"         {line}") for line in wrapped[1:]]
+    lines = _entries(file.title, file.does, file.locks, file.cost, file.undo)
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
         lines.append(f"-- depends: {' '.join(depends)}")
     return "\n".join(lines)
+
+
+def _header_back(file: File, id_: str) -> str:
+    cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
+    does = file.back[:1].lower() + file.back[1:].removesuffix(".")
+    again = f"apply {id_} again" + (f": {file.cost}" if file.cost != "none" else "")
+    return "\n".join(_entries(f"Undo: {file.title}", does, file.locks_back, cost, again))
+
+
+def _entries(title: str, does: str, locks: str, cost: str, undo: str) -> list[str]:
+    lines = [comment(title), "--"]
+    for key, text in {"does": does, "locks": locks, "cost": cost, "undo": undo}.items():
+        wrapped = textwrap.wrap(
+            one_line(text), _WIDTH - 12, break_long_words=False, break_on_hyphens=False
+        )
+        lines.append(f"-- {key + ':':<9}{wrapped[0]}")
+        lines += [comment(f"         {line}") for line in wrapped[1:]]
+    return lines
 
 
 def _text(paragraphs: Iterable[Paragraph]) -> str:
@@ -218,7 +287,7 @@ def _text(paragraphs: Iterable[Paragraph]) -> str:
 
 def _tidy(text: str) -> str:
     """A statement without blanks that nobody sees, unless they belong to a name or a value."""
-    quoted = re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
-    if any(re.search(r"\s\n|\n\n", part) for part in quoted):
+    parts = re.findall(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
+    if any(re.search(r"\s\n|\n\n", part) for part in parts):
         return text
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n")))

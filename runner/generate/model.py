@@ -352,6 +352,11 @@ class TableChange:
         return Name("trueup", shorten(self.own_stem, "_reversal"))
 
     @property
+    def forget(self) -> Name:
+        """The function that forgets the old spellings of a row that is deleted."""
+        return Name("trueup", shorten(self.own_stem, "_forget"))
+
+    @property
     def is_checked(self) -> bool:
         """Whether a row can keep the table from the new contract."""
         return bool(self.columns or self.integer_checks)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from runner.generate import contract
+from runner.generate.checks import Checks
 from runner.generate.files import File
 from runner.generate.kinds import (
     check,
@@ -12,12 +13,9 @@ from runner.generate.kinds import (
     index,
     not_null,
     partition,
-    rows,
     sync,
     table,
-    trial,
 )
-from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large
 from runner.generate.model import TableChange
 from runner.generate.unit import Unit
@@ -25,24 +23,13 @@ from runner.generate.until_switch import until_switch
 from runner.quoting import Name
 
 
-def files(units: Sequence[Unit]) -> list[File]:
+def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
     """The files of the online strategy, in their order."""
-    if not units:
-        return []
-    first = toolkit("online", "expand")
-    found = [first]
-    tables = [t for u in units for t in u.tables]
-    checks = {t.new: rows.check(t, "online", "expand", [first]) for t in tables if t.is_checked}
-    trials = {
-        u.tables[0].new: trial.check(u, "online", "expand", [first])
-        for u in units
-        if trial.is_possible(u)
-    }
-    found += [*checks.values(), *trials.values()]
+    found: list[File] = []
     last: dict[Name, list[File]] = {}
-    pairs = [(u, until_switch(u)) for u in units]
-    for u, before in pairs:
-        found += _expand(u, before, checks, trials, first, last)
+    pairs = [(u, until_switch(u)) for u, _ in units]
+    for (u, before), (_, checks) in zip(pairs, units, strict=True):
+        found += _expand(u, before, checks.before("online"), last)
     for _, before in pairs:
         found += _backfill(before, last)
     for u, before in pairs:
@@ -61,15 +48,8 @@ def files(units: Sequence[Unit]) -> list[File]:
 
 
 def _expand(
-    u: Unit,
-    before: Unit,
-    checks: Mapping[Name, File],
-    trials: Mapping[Name, File],
-    first: File,
-    last: dict[Name, list[File]],
+    u: Unit, before: Unit, after: Sequence[File], last: dict[Name, list[File]]
 ) -> list[File]:
-    after = [checks[t.new] for t in u.tables if t.is_checked] or [first]
-    after += [trials[u.tables[0].new]] if trial.is_possible(u) else []
     found: list[File] = []
     for t, b in zip(u.tables, before.tables, strict=True):
         # A large unit goes in a chain: one file cannot name hundreds.

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from runner.generate.checks import Checks
 from runner.generate.files import File
 from runner.generate.kinds import foreign_key, in_place, partition, reversal, same, standing
 from runner.generate.kinds.same import At
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
-from runner.generate.unit import Unit
+from runner.generate.unit import Unit, together
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_literal, quote_name
+from runner.quoting import quote_name
 
 
-def files(
-    u: Unit, subject: str, first: File, checked: Mapping[Name, File], trial: File | None
-) -> list[File]:
-    """The files of a large unit: foreign keys off, each table, foreign keys on, statistics.
-
-    Args:
-        u: the unit.
-        subject: what the files of all its tables are named after.
-        first: the toolkit's.
-        checked: the file that each table's first one comes after.
-        trial: the one that tries what stands on the tables, if any does.
-    """
+def files(u: Unit, checks: Checks) -> list[File]:
+    """The files of a large unit: foreign keys off, each table, foreign keys on, statistics."""
+    subject = together([t.stem for t in u.tables])
     groups = batches(u.tables)
     found: list[File] = []
     between = (
@@ -36,10 +28,9 @@ def files(
     )
 
     if u.dependents:
-        found.append(standing.window_off(u, subject, [trial or first], between))
+        found.append(standing.window_off(u, subject, checks.before("window", ()), between))
     for place, group in enumerate(groups, 1):
-        checks = [checked[t.new] for t in group if t.is_checked] or [first]
-        after = [*checks, *found[-1:]]
+        after = [*checks.before("window", group), *found[-1:]]
         found.append(_step(u, subject, "fkeys_off", place, group, after, f". {between}"))
     for t in u.tables:
         found.append(_table(u, t, found[-1:], between))
@@ -199,6 +190,6 @@ def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
         *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
     ]
     if t.columns:
-        found.append(plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});"))
+        found.append(in_place.put_back(t))
         found += in_place.unproven_checks(t)
     return found

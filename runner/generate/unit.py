@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -109,6 +109,11 @@ class Unit:
                 return table, column
             seen.add((table.new, column.name))
             parent = column.parent
+
+
+def together(stems: Sequence[str]) -> str:
+    """What a file of several tables is named after."""
+    return "_and_".join(stems) if len(stems) < 3 else f"{stems[0]}_and_{len(stems) - 1}_more"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -5,57 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.generate import split
+from runner.generate.checks import Checks
 from runner.generate.files import File
 from runner.generate.kinds import (
     foreign_key,
     in_place,
     partition,
     reversal,
-    rows,
     same,
     standing,
-    trial,
 )
 from runner.generate.kinds.same import At
-from runner.generate.kinds.toolkit import toolkit
 from runner.generate.locks import is_large, locked
 from runner.generate.statement import Paragraph, Statement, plain
-from runner.generate.unit import Unit, listed
-from runner.quoting import Name, quote_literal, quote_name
+from runner.generate.unit import Unit, listed, together
+from runner.quoting import quote_name
 
 
-def files(units: Sequence[Unit]) -> list[File]:
+def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
     """The files of the window strategy, in their order."""
-    if not units:
-        return []
-    first = toolkit("window", "window")
-    found = [first]
-    checks: dict[Name, File] = {}
-    trials: dict[Name, File] = {}
-    for u in units:
-        for t in u.tables:
-            if t.is_checked:
-                checks[t.new] = rows.check(t, "window", "window", [first])
-                found.append(checks[t.new])
-        if trial.is_possible(u):
-            trials[u.tables[0].new] = trial.check(u, "window", "window", [first])
-            found.append(trials[u.tables[0].new])
-    for u in units:
-        checked = {t.new: checks.get(t.new, first) for t in u.tables}
-        tried = trials.get(u.tables[0].new)
+    found: list[File] = []
+    for u, checks in units:
         if is_large(u):
-            found += split.files(u, _subject(u), first, checked, tried)
+            found += split.files(u, checks)
             continue
-        after = [checked[t.new] for t in u.tables if t.is_checked] or [first]
-        found.append(_unit(u, [*after, *([tried] if tried else [])]))
+        found.append(_unit(u, checks.before("window")))
         if any(t.columns for t in u.tables):
             found.append(_analyze(u, found[-1:]))
     return found
-
-
-def _subject(u: Unit) -> str:
-    stems = [t.stem for t in u.tables]
-    return "_and_".join(stems) if len(stems) < 3 else f"{stems[0]}_and_{len(stems) - 1}_more"
 
 
 def _unit(u: Unit, after: Sequence[File]) -> File:
@@ -65,7 +42,7 @@ def _unit(u: Unit, after: Sequence[File]) -> File:
         unlike=f"unit {u.tables[0].new}",
         folder="window",
         phase="window",
-        subject=_subject(u),
+        subject=together([t.stem for t in u.tables]),
         title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
         does="converts every column of a table in one ALTER TABLE; keeps the spellings "
         f"that cannot be derived back in a reversal table{again}",
@@ -114,7 +91,7 @@ def _convert_back(u: Unit) -> list[Paragraph]:
         off,
         *(p for t in u.tables for p in in_place.convert_back(t)),
         *([reversal.spell_references(*reference)] for reference in u.references),
-        plain(*(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});" for t in converted)),
+        [s for t in converted for s in in_place.put_back(t)],
         *(p for t in converted for p in in_place.unproven_checks(t)),
         *keys,
         *(d.old for d in u.dependents),

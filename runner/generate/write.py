@@ -14,6 +14,7 @@ from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
 from runner.generate import Generated, generate
 from runner.generate.files import MigrationText
+from runner.generate.kinds.toolkit import made_by
 from runner.generate.only_window import in_short
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
@@ -21,7 +22,7 @@ from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
-FOLDERS = ("online", "online/switch", "online/contract", "window")
+FOLDERS = ("common", "online", "online/switch", "online/contract", "window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,23 @@ def _generated(
     folder: Path, standard: Standard, catalog: Catalog, existing: Sequence[str]
 ) -> Generated:
     legacy = sorted(_ids(folder / "legacy"))
-    return generate(standard, catalog, baseline=legacy[-1] if legacy else None, existing=existing)
+    return generate(
+        standard,
+        catalog,
+        baseline=legacy[-1] if legacy else None,
+        existing=existing,
+        made=_made(folder, existing),
+    )
+
+
+def _made(folder: Path, existing: Collection[str]) -> dict[str, frozenset[str]]:
+    """What the files of the toolkit that are there make, by their ids."""
+    return {
+        path.stem: made_by(path.read_text(encoding="utf-8"))
+        for sub in FOLDERS
+        for path in (folder / sub).glob("*_toolkit_*.sql")
+        if path.stem in existing
+    }
 
 
 def _texts(files: Sequence[MigrationText]) -> list[tuple[str, str]]:

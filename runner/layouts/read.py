@@ -24,7 +24,8 @@ from runner.ledger.files import ROLLBACK_SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-HOUSE_FOLDERS = ("legacy", "online", "switch", "contract", "window")
+HOUSE_FOLDERS = ("legacy", "common", "online", "switch", "contract", "window")
+_SHARED = ("legacy", "common")  # by both strategies
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 _OTHER_LANGUAGES = frozenset({".cs", ".go", ".java", ".js", ".kt", ".py", ".rb", ".ts"})
 _FLYWAY_FOLDERS = ("migration", "migrations")
@@ -164,9 +165,10 @@ class _Reader:
         if folder.name in ("switch", "contract") and folder.parent.name in HOUSE_FOLDERS:
             return _house(folder.parent.parent, folder.parent.name)
         if folder.name in HOUSE_FOLDERS and (
-            (folder.parent / "legacy").is_dir() or (folder / "contract").is_dir()
+            any((folder.parent / name).is_dir() for name in ("legacy", "online/contract"))
+            or (folder / "contract").is_dir()
         ):
-            if folder.name != "legacy":
+            if folder.name not in _SHARED:
                 return _house(folder.parent, folder.name)
             return _house(folder.parent, "online") + _house(folder.parent, "window")
         return [("files", folder)]
@@ -269,7 +271,8 @@ def _flyway_location(folder: Path) -> Path:
 
 def _house(service: Path, strategy: str) -> list[tuple[object, ...]]:
     chain = service / strategy
-    folders = (service / "legacy", chain, chain / "switch", chain / "contract")
+    shared = (service / name for name in _SHARED)
+    folders = (*shared, chain, chain / "switch", chain / "contract")
     return [("files", *(folder for folder in folders if folder.is_dir()))]
 
 

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
-from runner.ledger.scanner import ScanError, Statement, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PHASES = ("baseline", "expand", "backfill", "enforce", "switch", "contract", "window")
+    from runner.ledger.scanner import Statement
+
+PHASES = (
+    *("baseline", "toolkit", "check"),
+    *("expand", "backfill", "enforce", "switch", "contract", "window"),
+)
 ROLLBACK_SUFFIX = ".rollback.sql"
 LARGEST_FILE = 5_000_000  # bytes; yoyo takes three seconds to split each million
 
@@ -212,7 +216,7 @@ def _name(path: Path) -> str:
 def _service_name(source: Path) -> str:
     """The service folder's name: the nearest folder above that is no source by convention."""
     path = source.resolve()
-    while path.name in ("legacy", "online", "switch", "contract", "window"):
+    while path.name in ("legacy", "common", "online", "switch", "contract", "window"):
         path = path.parent
     return path.name
 
@@ -420,6 +424,8 @@ def _loop(missing: Mapping[str, set[str]]) -> list[str]:
 
 
 def _statements(path: Path, text: str) -> tuple[Statement, ...]:
+    from runner.ledger.scanner import ScanError, split  # not needed where there is nothing to do
+
     try:
         return tuple(split(text))
     except ScanError as error:

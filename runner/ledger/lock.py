@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg import Connection, Error, sql
@@ -49,7 +50,12 @@ def migration_lock(
     give_up = time.monotonic() + deadline
     # A blocking pg_advisory_lock would deadlock with a CREATE INDEX CONCURRENTLY of the holder,
     # which waits for the snapshot of whoever waits for the lock.
-    _poll(lambda: _try_advisory(connection), lambda: _advisory_holder(connection), give_up, waiting)
+    _poll(
+        lambda: _try_advisory(connection),
+        lambda: str(lock_holder(connection) or ""),
+        give_up,
+        waiting,
+    )
     try:
         prepare()
         table = in_schema(schema, "yoyo_lock")
@@ -120,7 +126,24 @@ def _try_advisory(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
-def _advisory_holder(connection: Connection) -> str:
+@dataclass(frozen=True)
+class LockHolder:
+    """The run that holds the migration lock.
+
+    Args:
+        pid: of its server process.
+        description: who it is, from where and since when.
+    """
+
+    pid: int
+    description: str
+
+    def __str__(self) -> str:
+        return self.description
+
+
+def lock_holder(connection: Connection) -> LockHolder | None:
+    """Who holds the migration lock now; None when no run of trueup does."""
     row = connection.execute(
         """
         SELECT a.pid, a.usename, a.application_name, a.client_addr, a.backend_start
@@ -133,11 +156,12 @@ def _advisory_holder(connection: Connection) -> str:
         [ADVISORY_KEY],
     ).fetchone()
     if row is None:
-        return ""
+        return None
     pid, user, application, address, since = row
-    return (
+    return LockHolder(
+        pid,
         f"{application or 'trueup'} (server process {pid}, role {user},"
-        f" from {address or 'this host'}, since {since:%Y-%m-%d %H:%M:%S %Z})"
+        f" from {address or 'this host'}, since {since:%Y-%m-%d %H:%M:%S %Z})",
     )
 
 

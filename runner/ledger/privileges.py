@@ -119,7 +119,8 @@ def _ledger_needs(connection: Connection, role: str, schema: str) -> list[Need]:
         CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
         WHERE c.relkind = 'r'
           AND ((n.nspname = %(schema)s AND c.relname = ANY (%(tables)s))
-               OR (n.nspname = 'trueup' AND c.relname IN ('ledger', 'progress', 'odometer')))
+               OR (n.nspname = 'trueup'
+                   AND c.relname IN ('ledger', 'progress', 'odometer', 'kept')))
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
         {"role": role, "schema": schema, "tables": list(_YOYO_TABLES)},

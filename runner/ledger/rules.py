@@ -132,7 +132,7 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
     for statement in statements:
         if message := _refused(statement):
             yield _Problem(path, statement.line, message)
-    if misread := misread_by_yoyo(text):
+    if misread := misread_by_yoyo(text, statements):
         yield _Problem(path, misread.line, f"{MISREAD}; {INSTEAD}")
 
 

@@ -70,6 +70,7 @@ def to_roll_back(
     to: str | None = None,
     everything: bool = False,
     unit: Unit | None = None,
+    kept: Collection[str] = (),
 ) -> list[Migration]:
     """The migrations that are to be rolled back, in order.
 
@@ -79,6 +80,7 @@ def to_roll_back(
         to: the last phase or id that stays applied.
         everything: all but the baseline, which holds the service's data.
         unit: roll back files of this unit of tables alone; what every unit needs stays.
+        kept: ids of files that must stay: the other strategy's come after them.
 
     Returns:
         The applied migrations after `to`, newest first; the newest one alone when neither
@@ -91,7 +93,7 @@ def to_roll_back(
     newest = [
         m
         for m in reversed(migrations[_end_of(migrations, to) if to is not None else 0 :])
-        if m.id in applied and (unit is None or m.id in unit.files)
+        if m.id in applied and m.id not in kept and (unit is None or m.id in unit.files)
     ]
     if to is not None:
         return newest

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
 
-Standing = Literal["applied", "pending", "on request", "unfinished", "missing"]
+Standing = Literal["applied", "pending", "on request", "running", "unfinished", "missing"]
 _ODD_SHOWN = 3
 
 
@@ -28,8 +28,9 @@ class MigrationStatus:
     Args:
         migration: id.
         phase: its phase, or empty.
-        standing: `on request` is pending too, but applied only when it is named; `unfinished` was
-            begun, and the next run goes on with it; `missing` is applied and has no file.
+        standing: `on request` is pending too, but applied only when it is named; `running` is one
+            that a run works on now; `unfinished` was begun, and the next run goes on with it;
+            `missing` is applied and has no file.
         applied_at: with its zone, UTC; empty when it is not applied.
         by: role and host of the last run that trueup recorded, else empty.
         seconds: how long that run took, None when trueup did not run it.

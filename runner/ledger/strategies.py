@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from runner.ledger.records import Ledger
 
 _OTHER = {"online": "window", "window": "online"}
-_FOLDERS = ("legacy", "online", "online/switch", "online/contract", "window")
+_SHARED = ("legacy", "common")
+_FOLDERS = (*_SHARED, "online", "online/switch", "online/contract", "window")
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def look_aside(
     taken = frozenset(
         id_
         for unit, tables in units
-        if unit.files.isdisjoint(applied)
-        and any(tables & t and not u.files.isdisjoint(applied) for u, t in theirs)
+        if not unit.is_begun(applied) and any(tables & t and u.is_begun(applied) for u, t in theirs)
         for id_ in unit.files
     )
     own = frozenset(table for _, tables in units for table in tables)
@@ -83,6 +83,28 @@ def look_aside(
     every = {name for u, _ in units for name in last_names(migrations, u)}
     every.update(name for u, _ in theirs for name in last_names(others, u))
     return Aside(taken, tuple(sorted(left)), len(every), strategy)
+
+
+def needed_aside(migrations: Sequence[Migration], ledger: Ledger) -> frozenset[str]:
+    """The files that applied ones of the other strategy come after: a rollback leaves them.
+
+    Args:
+        migrations: all that the sources hold, of one strategy.
+        ledger: what is applied, of either.
+
+    Raises:
+        MigrationFileError: one of the others' files cannot be read.
+    """
+    own = {m.id for m in migrations}
+    theirs = {m.id: m for m in _others(migrations)[1]}
+    applied = ledger.applied.keys() | {r.migration_id for r in ledger.unfinished()}
+    needed: set[str] = set()
+    walk = [id_ for id_ in theirs if id_ in applied and id_ not in own]
+    while walk:
+        parents = theirs[walk.pop()].depends - needed
+        needed |= parents
+        walk += parents & theirs.keys()
+    return frozenset(needed & own)
 
 
 def refuse_taken(migrations: Sequence[Migration], aside: Aside) -> None:
@@ -125,9 +147,9 @@ def _others(migrations: Sequence[Migration]) -> tuple[str, tuple[Migration, ...]
     folder = root / strategy
     if not _holds_files(folder):
         return "", ()
-    legacy = [root / "legacy"] if _holds_files(root / "legacy") else []
+    shared = [f for name in _SHARED if _holds_files(f := root / name)]
     on_request = [f for name in ("switch", "contract") if _holds_files(f := folder / name)]
-    return strategy, read_migrations([*legacy, folder], on_request=on_request)
+    return strategy, read_migrations([*shared, folder], on_request=on_request)
 
 
 def _holds_files(folder: Path) -> bool:
@@ -138,7 +160,7 @@ def _root(folder: Path) -> Path | None:
     """The service's folder that a folder of files belongs to."""
     if folder.name in ("switch", "contract") and folder.parent.name in _OTHER:
         folder = folder.parent
-    return folder.parent if folder.name in (*_OTHER, "legacy") else None
+    return folder.parent if folder.name in (*_OTHER, *_SHARED) else None
 
 
 def _strategy(folder: Path) -> str:

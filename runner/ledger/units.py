@@ -28,10 +28,16 @@ class Unit:
     Args:
         files: ids of its own files.
         shared: ids of the files that every unit needs: baseline and toolkit.
+        checks: ids of those of its own that only look at it, for either strategy.
     """
 
     files: frozenset[str]
     shared: frozenset[str]
+    checks: frozenset[str] = frozenset()
+
+    def is_begun(self, applied: Collection[str]) -> bool:
+        """Whether a file that converts it is applied: a check that was passed begins nothing."""
+        return not (self.files - self.checks).isdisjoint(applied)
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,12 @@ def find_units(migrations: Sequence[Migration]) -> list[Unit]:
 
 
 def _units_of(migrations: Sequence[Migration]) -> list[Unit]:
-    baseline = {m.id for m in migrations if m.phase == "baseline"}
-    rest = {m.id: m for m in migrations if m.id not in baseline}
+    common = {m.id for m in migrations if m.phase in ("baseline", "toolkit")}
+    rest = {m.id: m for m in migrations if m.id not in common}
     roots = [id_ for id_, m in rest.items() if not m.depends & rest.keys()]
-    # All others come after a single root.
-    shared = frozenset(baseline | {*(roots if len(roots) == 1 else ())})
+    # Written by hand, all others may come after a single root.
+    by_hand = all(m.phase != "toolkit" for m in migrations)
+    shared = frozenset(common | {*(roots if by_hand and len(roots) == 1 else ())})
     own = {id_: m for id_, m in rest.items() if id_ not in shared and m.depends}
     root = {id_: id_ for id_ in own}
 
@@ -90,7 +97,8 @@ def _units_of(migrations: Sequence[Migration]) -> list[Unit]:
     groups: dict[str, set[str]] = {}
     for id_ in own:
         groups.setdefault(find(id_), set()).add(id_)
-    return [Unit(frozenset(ids), shared) for ids in groups.values()]
+    checks = frozenset(id_ for id_ in own if rest[id_].phase == "check")
+    return [Unit(frozenset(ids), shared, checks & ids) for ids in groups.values()]
 
 
 def unit_of(migrations: Sequence[Migration], table: str) -> Unit:
@@ -152,7 +160,7 @@ def stand_of(migrations: Sequence[Migration], unit: Unit, applied: Collection[st
     following = ""
     if left:
         # Only a phase that is applied on request must be named.
-        way = {"window": " --strategy window"}.get(left[0].phase, "")
+        way = " --strategy window" if any(m.phase == "window" for m in own) else ""
         named = f" --to {left[0].phase}" if left[0].on_request else ""
         following = f"trueup apply{way}{named}"
     return Stand(tables, phases[-1] if phases else "", following) if tables else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from runner.errors import StandardError
 from runner.generate.write import FOLDERS, compare_service
 from runner.preflight.report import Finding, Severity
 from runner.standard.model import Standard
+
+_CHECK = re.compile(r"\d+_check_")
 
 
 def check_files(folder: Path, standard: Standard, catalog: Catalog) -> Iterator[Finding]:
@@ -30,7 +33,7 @@ def check_files(folder: Path, standard: Standard, catalog: Catalog) -> Iterator[
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         # The first files ask for the values and labels that they convert, and would refuse others.
-        refuses = any(Path(name).stem.endswith("_check") for name in written.differing)
+        refuses = any(_CHECK.match(Path(name).name) for name in written.differing)
         yield Finding(
             Severity.STOPS if refuses else Severity.KNOW,
             f"the files in {folder.name}",

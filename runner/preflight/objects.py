@@ -154,14 +154,17 @@ def check_objects(
     with connection.cursor(row_factory=dict_row) as cursor:
         may = cursor.execute(_MAY_SILENCE if catalog.version >= 15 else _IS_SUPERUSER).fetchone()
         assert may is not None
+        rows = [*_rows(changes, catalog)]
+        told = {finding.object for finding in rows}
         for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
+            row["row_type"] |= row["object"].replace(" on table ", " on ") in told
             yield from _dependent(tables[Name(row["schema"], row["name"])], row, may)
         for row in cursor.execute(_REFERENCES, wanted).fetchall():
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from _standing(changes, catalog)
-        yield from _rows(changes, catalog)
+        yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
         named = {

@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from runner.catalog import Catalog, Relation, read_catalog
 from runner.generate.changes import shows_new_contract
+from runner.ledger.spellings import read_spellings
 from runner.preflight.reading import read_only
 from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
@@ -59,7 +60,8 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             distances += both_live(connection, verified) if live else _beside(verified, beside)
         now = {r.qualified: Name(t.schema, t.name) for t, _, r, _ in found if r is not None}
         distances += sides(connection, now, states)
-    return Verification(standard.service, tuple(states), tuple(distances))
+        kept = read_spellings(connection)
+    return Verification(standard.service, tuple(states), tuple(distances), tuple(kept))
 
 
 def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | None, Relation | None]:

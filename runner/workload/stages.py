@@ -16,6 +16,7 @@ from runner.workload.model import Stage
 
 _NAME = "trueup workload"
 _BEFORE_SWITCH = ("expand", "backfill", "enforce")
+_FIRST = ("toolkit", "check")
 
 
 def is_online(pending: Sequence[Migration]) -> bool:
@@ -38,7 +39,10 @@ def make_stages(
     """
     yield Stage.NOW, now
     last = now
-    for stage, phases in ((Stage.EXPANDED, _BEFORE_SWITCH), (Stage.SWITCHED, ("switch",))):
+    for stage, phases in (
+        (Stage.EXPANDED, (*_FIRST, *_BEFORE_SWITCH)),
+        (Stage.SWITCHED, ("switch",)),
+    ):
         files = [m for m in pending if m.phase in phases]
         if not files:
             continue

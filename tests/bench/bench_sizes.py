@@ -44,7 +44,7 @@ def measure(bench: Bench) -> None:
             "s",
             f"{files:,} files, {spent:.1f} s of a processor",
         )
-        migrations = read_migrations([folder / "window"])
+        migrations = read_migrations([folder / "common", folder / "window"])
         begun = time.perf_counter()
         engine.apply(dsn, migrations, to="window")
         bench.at_most(

@@ -102,7 +102,7 @@ def measure(bench: Bench) -> None:
             files = run_window(make_conninfo(dsn, options="-c log_min_duration_statement=100"))
             parts.append(_parts(statements_of_runs(bench.server.log, log_from)))
             window.append(sum(files.values()))
-            rewrite.append(files["0605_window_model_and_request"])
+            rewrite.append(files["0601_window_model_and_request"])
         if turn == 0:
             with bench.database(requests=requests) as dsn:
                 steps.append(_run(dsn, STEPS))

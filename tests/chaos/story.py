@@ -32,9 +32,9 @@ OPEN = {
     "contract": frozenset({"new"}),
 }
 TRIES = 60  # of one move; each may be disturbed
-SOURCES = ("legacy", "online", "online/switch", "online/contract")
+SOURCES = ("legacy", "common", "online", "online/switch", "online/contract")
 # The files that plain yoyo takes back to come to a phase.
-BACK_TO = {"switch": "^05", "enforce": "^0[45]", "baseline": "^0[1-5]"}
+BACK_TO = {"switch": "^05", "enforce": "^0[45]", "baseline": "^0(0[5-9]|[1-5])"}
 
 
 @dataclass
@@ -172,7 +172,7 @@ class Story:
             arguments += [] if back else ["--waiting-period", "0s"]
             return self._watch(tool, start_trueup(*arguments, dsn=service.dsn))
         if not back:
-            folders = SOURCES[: {"enforce": 2, "switch": 3, "contract": 4}[target]]
+            folders = SOURCES[: {"enforce": 3, "switch": 4, "contract": 5}[target]]
             return self._watch(tool, _start_yoyo(tool, service, folders, "apply"))
         # A revision is rolled back with what depends on it: a unit of tables.
         try:

@@ -91,7 +91,7 @@ def test_clients_notice_nothing_of_runs_that_are_killed(
 
 @pytest.mark.parametrize(
     "migration",
-    ["0105_expand_model", "0202_backfill_request", "0305_enforce_request_pkey"],
+    ["0101_expand_model", "0202_backfill_request", "0305_enforce_request_pkey"],
 )
 def test_a_server_that_crashes_under_a_run_comes_back_and_the_run_is_taken_up(
     own_server: EmbeddedServer, service_folder: Path, migration: str

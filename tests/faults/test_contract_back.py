@@ -49,9 +49,8 @@ def by_yoyo(service: Service) -> None:
 
 
 def _sources(service: Service) -> list[str]:
-    return [
-        str(service.folder / f) for f in ("legacy", "online", "online/switch", "online/contract")
-    ]
+    names = ("legacy", "common", "online", "online/switch", "online/contract")
+    return [str(service.folder / name) for name in names]
 
 
 RUNNERS = pytest.mark.parametrize("roll_back", [by_trueup, by_yoyo])

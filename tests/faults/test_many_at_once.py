@@ -29,7 +29,7 @@ def trueup(service: Service) -> subprocess.Popen[str]:
 
 
 def yoyo(service: Service) -> subprocess.Popen[str]:
-    sources = [str(service.folder / "legacy"), str(service.folder / "online")]
+    sources = [str(service.folder / name) for name in ("legacy", "common", "online")]
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "yoyo", "apply", "--batch", "--no-config-file"),
@@ -73,7 +73,7 @@ def test_plain_yoyo_goes_on_where_a_killed_run_of_trueup_was(
     assert 1 < len(done) < len(expected.applied)
     # The row that it left would keep yoyo out; the next run of trueup clears it.
     assert service.apply("online", done[-1]).migrations == ()
-    sources = (str(service.folder / "legacy"), str(service.folder / "online"))
+    sources = [str(service.folder / name) for name in ("legacy", "common", "online")]
     run_yoyo("apply", *sources, dsn=service.dsn)
     assert_same(expected, state_of(service))
     assert_at_rest(service.dsn)

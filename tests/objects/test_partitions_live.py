@@ -72,7 +72,8 @@ def named(service: Service, name: str) -> str:
 def sources(service: Service) -> list[str]:
     """The folders of the online strategy, in the order of its phases."""
     online = service.folder / "online"
-    return [str(folder) for folder in (online, online / "switch", online / "contract")]
+    folders = (service.folder / "common", online, online / "switch", online / "contract")
+    return [str(folder) for folder in folders]
 
 
 def _count(client: psycopg.Connection[Any]) -> None:
@@ -89,7 +90,10 @@ def up_to_contract(service: Service) -> None:
 
     def is_unused() -> bool:
         query(service.dsn, read)
-        return query(service.dsn, "SELECT trueup.unused_since('public.events')") != [(None,)]
+        found = query(
+            service.dsn, "SELECT unused_since::text FROM trueup.witnesses('public.events')"
+        )
+        return (None,) not in found
 
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         _count(connection)

@@ -129,14 +129,14 @@ def test_an_integer_that_is_not_listed_is_found_before_anything_changes(
     before = service.state()
     with pytest.raises(StatementError, match="would break the CHECK thing_n_check") as refusal:
         service.up("enforce" if strategy == "online" else "window")
-    assert "_thing_check.sql" in str(refusal.value)
+    assert "_check_thing.sql" in str(refusal.value)
     service.down(strategy)
     assert service.state() == before
 
 
 def test_an_integer_that_an_old_client_writes_meanwhile_is_found(journey: Journey) -> None:
     service = journey.start(things("n integer DEFAULT 1"), THING + "integers.n = [1, 2]")
-    [checked] = [m.id for m in service.migrations("online") if m.id.endswith("_thing_check")]
+    [checked] = [m.id for m in service.migrations("online") if m.id.endswith("_check_thing")]
     service.up(checked)
     _run(service.dsn, "UPDATE things SET n = 9")
     with pytest.raises(StatementError, match=r'"thing_n_check".* is violated by some row'):

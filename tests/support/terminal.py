@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyte
+
+COLOR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3|4|9|10)[0-8][\d;]*m")  # bold and the like are none
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Session:
     lines: int
     output: tuple[tuple[float, bytes], ...]
     exit_code: int
+
+    @property
+    def text(self) -> str:
+        """All that it wrote, as it was written."""
+        return b"".join(data for _, data in self.output).decode()
 
     def seen(self, *, columns: int | None = None) -> list[str]:
         """All lines from the first to the last, as on a terminal that is as high as they need.
@@ -37,29 +45,38 @@ class Session:
         return [line.rstrip() for line in screen.display]
 
 
-def run(command: Sequence[str], *, columns: int, lines: int, timeout: float = 600) -> Session:
+def run(
+    command: Sequence[str],
+    *,
+    columns: int,
+    lines: int,
+    timeout: float = 600,
+    environment: Mapping[str, str] | None = None,
+) -> Session:
     """Run a command in a terminal.
 
     Args:
         command: the program and its arguments.
         columns, lines: the terminal's size.
         timeout: seconds after which it is ended.
+        environment: variables that it finds beside those of the tests.
     """
     child, terminal = pty.fork()
     if child == 0:
         os.environ["TERM"] = "xterm-256color"
         for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
             os.environ.pop(name, None)
+        os.environ.update(environment or {})
         os.execvp(command[0], list(command))
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     output, begun = [], time.monotonic()
     while True:
-        ready, _, _ = select.select(
-            [terminal], [], [], max(0.0, begun + timeout - time.monotonic())
-        )
+        left = begun + timeout - time.monotonic()
+        ready, _, _ = select.select([terminal], [], [], max(0.0, left))
         if not ready:
             os.kill(child, 15)
-            break
+            timeout += 60  # what it says at its end is read, too
+            continue
         try:
             data = os.read(terminal, 65536)
         except OSError:  # Linux's way to say that the other end is closed

@@ -113,20 +113,24 @@ def test_no_message_about_yoyo_ini_quotes_a_password(tmp_path: Path, line: str) 
         assert str(path) in raised.value.message
 
 
+FOLDERS = ("legacy", "common", "online", "online/contract", "window")
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
     folder = tmp_path / "orders"
-    for number, name in enumerate(("legacy", "online", "online/contract", "window"), start=1):
+    for number, name in enumerate(FOLDERS, start=1):
         write_migration(folder / name, f"000{number}_expand_a", "SELECT 1;")
     return folder
 
 
-def test_a_service_is_its_legacy_folder_and_that_of_the_strategy(service: Path) -> None:
+def test_a_service_is_what_both_strategies_share_and_the_folder_of_one(service: Path) -> None:
     online = resolve_sources((), str(service), {}, "online")
-    assert online.folders == (service / "legacy", service / "online")
+    assert online.folders == (service / "legacy", service / "common", service / "online")
     assert online.on_request == (service / "online" / "contract",)
     window = resolve_sources((), str(service), {}, "window")
-    assert (window.folders, window.on_request) == ((service / "legacy", service / "window"), ())
+    assert window.folders == (service / "legacy", service / "common", service / "window")
+    assert window.on_request == ()
 
 
 def test_the_sources_of_yoyo_ini_serve_both_strategies(service: Path) -> None:
@@ -142,7 +146,7 @@ def test_the_sources_of_yoyo_ini_serve_both_strategies(service: Path) -> None:
 def test_contract_named_as_a_source_stays_on_request(service: Path) -> None:
     named = [f"{service}/legacy", f"{service}/online", f"{service}/online/contract"]
     found = resolve_sources(named, None, {}, "online")
-    assert found.folders == (service / "legacy", service / "online")
+    assert found.folders == (service / "legacy", service / "common", service / "online")
     assert found.on_request == (service / "online" / "contract",)
 
 
@@ -175,9 +179,9 @@ def options(**named: object) -> dict[str, Any]:
 
 def test_a_verb_finds_its_database_and_reads_its_files(service: Path) -> None:
     found = locate(**options(service=str(service), dsn="host=h"), strategy="online")
-    ids = ["0001_expand_a", "0002_expand_a", "0003_expand_a"]
+    ids = ["0001_expand_a", "0002_expand_a", "0003_expand_a", "0004_expand_a"]
     assert (found[0], [m.id for m in found[1]]) == ("host=h", ids)
-    assert [m.id for m in found[1] if m.on_request] == ids[2:]
+    assert [m.id for m in found[1] if m.on_request] == ids[3:]
 
 
 def test_a_verb_takes_what_is_not_named_from_the_closest_yoyo_ini(
@@ -224,7 +228,7 @@ def test_lint_reads_the_folders_of_both_strategies_that_are_there(service: Path)
     where = options(service=str(service))
     del where["dsn"]
     names = [path.relative_to(service).as_posix() for path in folders_to_lint(**where)]
-    assert names == ["legacy", "online", "online/contract", "window"]
+    assert names == list(FOLDERS)
     where = {**where, "service": None, "sources": (str(service / "gone"),)}
     with pytest.raises(UsageError, match="none of these folders exists"):
         folders_to_lint(**where)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.toolkit import assert_complete
 from support.variants import SHIPPED
 
 from runner.catalog import Catalog, Column, Constraint, Index, Relation
@@ -131,9 +132,21 @@ def test_files_of_many_tables_are_the_same_once_they_are_there() -> None:
     standard = Standard("s", "public", tables)
     first = generate(standard, catalog(*relations), baseline=None)
     ids = [file.id for file in first.files]
-    # The online strategy needs numbers of five digits here, the window of four.
-    assert {len(id_.partition("_")[0]) for id_ in ids} == {4, 5}
+    assert {len(id_.partition("_")[0]) for id_ in ids} == {5}
     assert generate(standard, catalog(*relations), baseline=None, existing=ids) == first
+
+
+def test_the_committed_files_have_what_they_call_and_call_what_they_have() -> None:
+    assert_complete(
+        MigrationText(
+            path.stem,
+            path.parent.relative_to(SHIPPED).as_posix(),
+            path.read_text(encoding="utf-8"),
+            path.with_suffix(".rollback.sql").read_text(encoding="utf-8"),
+        )
+        for path in committed()
+        if path.parent.name != "legacy"
+    )
 
 
 def test_each_file_depends_on_files_before_it() -> None:

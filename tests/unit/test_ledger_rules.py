@@ -184,7 +184,8 @@ def test_the_shipped_files_pass() -> None:
     for folder in folders:
         legacy = root / folder.relative_to(root).parts[0] / "legacy"
         online = legacy.with_name("online")
-        sources = dict.fromkeys([legacy, online, online / "switch", folder])
+        common = legacy.with_name("common")
+        sources = dict.fromkeys([legacy, common, online, online / "switch", folder])
         check_files(read_migrations(sources))
 
 

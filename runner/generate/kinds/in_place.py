@@ -119,17 +119,21 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
     elif clauses := _clauses(t):
         found.append(plain(alter(t.old, clauses)))
     renamed = [*check.comments(t, t.old, built=False), *rename(t.old, t.new), *column.rename(t)]
+    forgetting = reversal.forgetting(t)
+    if not keep:
+        forgetting += reversal.forget_deleted(t)
     published = publication.on(t, t.new, t.renamed, new=True)
-    return [*found, renamed, table.new_names(t, table.window_renames(t)), published]
+    names = table.new_names(t, table.window_renames(t))
+    return [*found, renamed, names, published, forgetting]
 
 
 def convert_back(t: TableChange) -> list[Paragraph]:
     """The table in its old contract, byte for byte."""
     sequences = [("sequence", old, new) for old, new in t.sequences]
     names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
-    unpublished = publication.off(t, t.new)
     found: list[Paragraph] = [
-        unpublished,
+        [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
+        publication.off(t, t.new),
         column.rename(t, back=True),
         names,
         rename(t.new, t.old),
@@ -160,9 +164,30 @@ def convert_back(t: TableChange) -> list[Paragraph]:
             *comments,
         ],
         publication.on(t, t.old, {}, new=False),
-        plain(f"CALL trueup.silence_triggers({quote_literal(on)});"),
+        plain(f"CALL trueup.silence_triggers({quote_literal(on)});") if _is_seen(t) else [],
         reversal.restore(t, t.old),
     ]
+
+
+def _is_seen(t: TableChange) -> bool:
+    """Whether something of the service would see, or stop, that old spellings are put back."""
+    relation = t.relation
+    identified = publication.identifies_rows(relation) and (
+        relation.replica_identity == "f" or not _respelled(t)
+    )
+    return (
+        bool(relation.triggers)
+        or relation.force_row_security
+        or not identified
+        or any(k.kind == "f" and not k.validated for k in relation.constraints)
+    )
+
+
+def put_back(t: TableChange) -> list[Statement]:
+    """What was set aside while old spellings were put back, made again."""
+    if not (t.columns and _is_seen(t)):
+        return []
+    return plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});")
 
 
 def unproven_checks(t: TableChange) -> list[Paragraph]:

@@ -226,7 +226,13 @@ def build(
     built = Statement(
         f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
         f" {i.new_method};",
-        undo=(Statement(f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};", alone=True),),
+        undo=(
+            Statement(
+                f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};",
+                locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+                alone=True,
+            ),
+        ),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
         alone=True,
     )

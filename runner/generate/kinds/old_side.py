@@ -249,8 +249,11 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         "run again at any point; the table grows until VACUUM",
         body=[[forget]],
         rollback=[[Statement(walk, alone=True)]],
-        back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
-        "and run again.",
+        back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
+        "stopped and run again.",
+        back_locks=sync.WALK_LOCKS,
+        back_cost=f"writes each row of {table.name} once and reads {table.name} twice more; the "
+        "table grows until VACUUM",
         after=after,
     )
 

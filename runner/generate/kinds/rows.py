@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
-from runner.generate.kinds import trigger, twins
+from runner.generate.kinds import row_type, trigger, twins
 from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
+from runner.generate.unit import listed
 from runner.generate.wording.predicates import check_condition
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -116,29 +117,55 @@ def _require_clean(table: Name, wanted: Refusals) -> str:
     return "\n".join([*lines, ");"])
 
 
-def check(t: TableChange, folder: str, phase: str, after: Sequence[File]) -> File:
+def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
     """The refusal of data that cannot be converted, before anything changes."""
-    old, is_online = t.old.name, folder == "online"
-    clean = Statement(
-        _require_clean(t.old, _before(t)), locks=(lock(LockMode.ACCESS_SHARE, t.old),)
-    )
-    unlike = twins.refuse(t)
+    old = listed(t.old.name for t in tables)
+    has_twins = any(twins.refuse(t) for t in tables)
+    has_labels = any(c.labels for t in tables for c in t.columns)
     return File(
-        unlike=f"check {t.new}",
+        unlike=f"check {tables[0].new}",
         folder=folder,
-        phase=phase,
-        subject=f"{t.stem}_check",
-        title=f"Stop here when {old} holds a row that cannot be converted.",
+        phase="check",
+        subject=subject,
+        title=f"Stop here when {old.replace(', ', ' or ')} holds a row that cannot be converted.",
         does=f"reads {old} and names the column, the values, how many rows, and the query "
         "that shows them; changes nothing"
-        + ("; refuses other labels of a native enum" if any(c.labels for c in t.columns) else "")
-        + ("; refuses triggers that the backfill cannot silence" if is_online else ""),
-        cost=f"reads {old} {'twice' if unlike else 'once'}; once more when something is wrong, to "
-        "say which rows",
+        + ("; refuses other labels of a native enum" if has_labels else ""),
+        cost=f"reads {old} once; once more when something is wrong, to say which rows"
+        + f"; {listed(t.old.name for t in tables if twins.refuse(t))} twice" * has_twins,
         undo="nothing to undo",
-        body=[*_labels(t), *(_backfill_can(t) if is_online else ()), [clean], *unlike],
+        body=[p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))],
         back="no-op: the file changed nothing.",
-        after=after,
+    )
+
+
+def _clean(t: TableChange) -> Statement:
+    taken = (lock(LockMode.ACCESS_SHARE, t.old),)
+    return Statement(_require_clean(t.old, _before(t)), locks=taken)
+
+
+def check_backfill(tables: Sequence[TableChange], subject: str) -> File | None:
+    """The refusal of what would not let a backfill write; None where nothing can stand in its way.
+
+    A trigger that comes later is one that the guard of the next file does not know.
+    """
+    body = [p for t in tables for p in _backfill_can(t)]
+    if not body:
+        return None
+    old = listed(t.old.name for t in tables)
+    reads = listed(t.old.name for t in tables if any(k.columns for k in t.relation.unproven_checks))
+    return File(
+        unlike=f"check backfill {tables[0].new}",
+        folder="online",
+        phase="check",
+        subject=subject,
+        title=f"Stop here when the backfill could not write {old.replace(', ', ' or ')}.",
+        does="refuses triggers that the backfill cannot silence"
+        + (f"; reads {reads} for rows that break a CHECK that was never validated" * bool(reads)),
+        cost=f"reads {reads} once for each such CHECK" if reads else "none",
+        undo="nothing to undo",
+        body=body,
+        back="no-op: the file changed nothing.",
     )
 
 
@@ -159,9 +186,14 @@ def _labels(t: TableChange) -> list[list[Statement]]:
 def _backfill_can(t: TableChange) -> list[list[Statement]]:
     """The refusal of what would not let the backfill write a row, or would wake at it."""
     on = quote_literal(quote_name(t.old))
-    written = sorted(trigger.listed(t) & t.converted.keys())
-    of = f", {literal_list(written)}" if written else ""
-    found = [[Statement(f"CALL trueup.require_silence({on}{of});")]]
+    found: list[list[Statement]] = []
+    if t.relation.triggers:
+        written = sorted(trigger.listed(t) & t.converted.keys())
+        of = f", {literal_list(written)}" if written else ""
+        found.append([Statement(f"CALL trueup.require_silence({on}{of});")])
+    if t.columns and any(map(row_type.fires_early, t.relation.triggers)):
+        columns = literal_list([c.name for c in t.columns])
+        found.append([Statement(f"CALL trueup.require_late({on}, {columns});")])
     for k in t.relation.unproven_checks:
         if not k.columns:
             continue
@@ -171,7 +203,8 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
                 Statement(
                     f"CALL trueup.refuse_rows(\n    {on},\n    {quote_literal(k.columns[0])},\n"
                     f"    {dollar_quote(f'NOT {check_condition(k.definition)}')},\n"
-                    f"    {quote_literal(why)}\n);"
+                    f"    {quote_literal(why)}\n);",
+                    locks=(lock(LockMode.ACCESS_SHARE, t.old),),
                 )
             ]
         )

@@ -19,6 +19,7 @@ from runner.generate.kinds import (
     old_side,
     partition,
     publication,
+    reversal,
     same,
     settings,
     sync,
@@ -305,7 +306,7 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
         if t.columns
         else "gives indexes and constraints their names under the standard",
         held=brief(t),
-        cost="no rewrite, no scan",
+        cost="no rewrite, no scan" + ("; reads the spellings that are kept" * t.keeps_spellings),
         undo="instant: adds the old columns behind the others, empty, with a trigger that fills "
         "what clients write; the files before it fill the rest. The order of columns that the "
         "table had does not come back"
@@ -313,6 +314,7 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
         else "instant",
         body=[
             [BRIEFLY],
+            reversal.forget_deleted(t),
             [_lock_table(t, t.new), same.require(t, At.DROPPING)],
             *_contract(t),
         ],
@@ -351,6 +353,7 @@ def _contract_back(t: TableChange, u: Unit) -> list[Paragraph]:
     sequences = [("sequence", old, new) for old, new in t.sequences]
     return [
         [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        reversal.tell_forgotten(t),
         [_lock_table(t, t.new), same.require(t, At.NEW)],
         [
             *column.rename(t, back=True),

@@ -1,31 +1,265 @@
-"""The schema `trueup`, with what the other files call."""
+"""The schema `trueup`, with the functions and procedures that the other files call."""
 
 from __future__ import annotations
 
-from runner.generate.files import OWN_NAMES, File
-from runner.generate.statement import Statement
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from runner.generate.files import HEAD, OWN_NAMES, File
+from runner.generate.statement import Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
+from runner.quoting import quote_literal
+
+PHASE = "toolkit"
+
+_MADE = re.compile(
+    r"(?:^--[^\n]*\n)*^CREATE (?:OR REPLACE |UNLOGGED )?(FUNCTION|PROCEDURE|TABLE)"
+    r"(?: IF NOT EXISTS)? trueup\.(\w+)\b.*?(?:^\$\$;$|^\);$)",
+    re.MULTILINE | re.DOTALL,
+)
+_NAMED = re.compile(r"\btrueup\.(\w+)")
 
 
-def toolkit(folder: str, phase: str) -> File:
-    """The file that makes it; only online do old names live on, whose uses are counted."""
-    counts = folder == "online"
+@dataclass(frozen=True)
+class _Idea:
+    """What one file of the toolkit is about.
+
+    Args:
+        name: of the file, and of the text in `sql/toolkit/`.
+        folder: where it goes: to what one strategy alone calls, if not both do.
+        title: the first line of its header.
+        does: what it makes, in words.
+        always: what is needed wherever the folder has files: by trueup itself, or by hand.
+        public: what any role may call.
+    """
+
+    name: str
+    folder: str
+    title: str
+    does: str
+    always: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+
+
+_IDEAS = (
+    _Idea(
+        "settings",
+        "common",
+        "Make the schema trueup, and each file independent of how role and server are set.",
+        "refuses a schema trueup in which somebody else could put functions of his own, and a "
+        "publication that would send its tables; then makes what begins each file, and refuses "
+        "settings under which the files would not mean the same",
+        always=("fix_settings", "require_settings", "is_called", "revoke_execute"),
+    ),
+    _Idea(
+        "guard",
+        "common",
+        "Let each file stop at a table that is not as the file was written for.",
+        "makes what compares the columns, indexes, constraints, triggers and views of a table with "
+        "the list in a file",
+    ),
+    _Idea(
+        "rows",
+        "common",
+        "Let files stop at rows that cannot be converted, and name them.",
+        "makes what reads a table once and tells column, value, how many rows, and the query that "
+        "shows them",
+    ),
+    _Idea(
+        "views",
+        "common",
+        "Let files try views before anything changes.",
+        "makes what compares what a view shows under both contracts",
+    ),
+    _Idea(
+        "servers",
+        "common",
+        "Make what differs from one server to another.",
+        "makes what finds names that each version of PostgreSQL gives otherwise, and partitions "
+        "that may be gone",
+    ),
+    _Idea(
+        "both_live",
+        "online",
+        "Make what files call while both contracts live.",
+        "makes what copies owners and grants from one side to the other, what orders two inserts "
+        "of one key, and what a backfill needs; and the tables that keep how far a backfill is "
+        "and which grants both sides had",
+    ),
+    _Idea(
+        "usage_counter",
+        "online",
+        "Count the uses of old names, and stop contract while one may be in use.",
+        "makes what reads the counter of a compat view and asks the other witnesses, and the table "
+        "that keeps what was read",
+        always=("read_odometer", "require_unused"),
+        public=("show_odometer", "witnesses"),
+    ),
+    _Idea(
+        "spellings",
+        "common",
+        "Keep the old spellings that a rollback needs, and let them go when their time has come.",
+        "makes what keeps the reversal tables to their owner, tells since when they keep, and "
+        "empties one: trueup.forget_spellings",
+    ),
+    _Idea(
+        "set_aside",
+        "window",
+        "Make what sets aside what would see values put back.",
+        "makes what silences triggers while a window's rollback writes, and what wakes them again",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A routine or table of the toolkit: its kind, and the statement that makes it."""
+
+    kind: str
+    sql: str
+    names: frozenset[str]  # what it calls
+
+
+@cache
+def _made(idea: str) -> Mapping[str, _Made]:
+    """What belongs to an idea, each after what it calls."""
+    return {
+        m[2]: _Made(m[1], m[0], frozenset(_NAMED.findall(m[0] + _rights_of(m[1], m[2]))))
+        for m in _MADE.finditer(text(f"toolkit/{idea}.sql"))
+    }
+
+
+def _rights_of(kind: str, name: str) -> str:
+    """What takes away default privileges on a table; those on routines go together."""
+    return f"CALL trueup.revoke_all('trueup.{name}');" if kind == "TABLE" else ""
+
+
+def made_by(sql: str) -> frozenset[str]:
+    """The routines and tables that the text of a file of the toolkit makes."""
+    return frozenset(m[2] for m in _MADE.finditer(sql))
+
+
+def files(
+    callers: Sequence[File], service: str, existing: Mapping[str, Collection[str]]
+) -> list[File]:
+    """The files of the toolkit: what some file of the service calls, and nothing else.
+
+    Args:
+        callers: the other files.
+        service: its name, which keeps the files of two services of one database apart.
+        existing: what the files that are there make, by their names without numbers: they stay
+            as they are, and what is called anew goes into files behind them.
+    """
+    needed = _needed(callers)
+    found: list[File] = []
+    for idea in _IDEAS:
+        for subject, names in _parts(idea, f"{service}_{idea.name}", needed, existing):
+            after = [f for f in found if f.folder in ("common", idea.folder)][-1:]
+            found.append(_file(idea, subject, names, after, service))
+    return found
+
+
+def _needed(callers: Sequence[File]) -> set[str]:
+    """The names that are called, and what these call."""
+    made = {name: m for idea in _IDEAS for name, m in _made(idea.name).items()}
+    folders = {"common", *(f.strategy for f in callers)}
+    ready = {n for i in _IDEAS if i.folder in folders for n in (*i.always, *i.public)}
+    ready |= {n for f in callers for s in f.statements for n in _NAMED.findall(s.text)}
+    needed: set[str] = set()
+    while ready := (ready & made.keys()) - needed:
+        needed |= ready
+        ready = {n for name in ready for n in made[name].names}
+    return needed
+
+
+def _parts(
+    idea: _Idea, subject: str, needed: Collection[str], existing: Mapping[str, Collection[str]]
+) -> Iterable[tuple[str, list[str]]]:
+    """The files of one idea: those that are there with what they make, then one for the rest."""
+    every = _made(idea.name)
+    left = [name for name in every if name in needed]
+    name, place = subject, 1
+    while left or f"{PHASE}_{name}" in existing:
+        there = existing.get(f"{PHASE}_{name}")
+        names = left if there is None else [n for n in every if n in there]
+        if names:
+            yield name, names
+        left = [n for n in left if n not in names]
+        place += 1
+        name = f"{subject}_{place}"
+
+
+def _file(idea: _Idea, subject: str, names: list[str], after: list[File], service: str) -> File:
+    made = _made(idea.name)
+    is_first = not after
+    body: list[Paragraph] = [[Statement(text("toolkit/begin.sql"))]] if is_first else []
+    body += [[Statement(made[name].sql)] for name in names]
+    body.append(_closed(idea, names))
+    if is_first:
+        body.append(plain("CALL trueup.require_settings();"))
     return File(
-        unlike="toolkit",
-        folder=folder,
-        phase=phase,
-        subject="toolkit",
-        title="Make the schema trueup and the functions that the other files call.",
-        does="creates what the migration needs beside the service; touches no table of it",
+        unlike=subject,
+        folder=idea.folder,
+        phase=PHASE,
+        subject=subject,
+        title=idea.title,
+        does=f"{idea.does}; touches no table of the service",
         locks_said="only what it creates",
         cost="none",
-        head=[OWN_NAMES],
-        undo="drops it all, unless another unit of tables still needs it",
-        body=[
-            [Statement(text("toolkit.sql"))],
-            *([[Statement(text("gate.sql"))]] if counts else []),
-            [Statement(text("toolkit_end.sql", counts=counts))],
-        ],
-        rollback=[[Statement(text("toolkit.rollback.sql", counts=counts))]],
-        back="Drops the functions, and the schema when nothing else lives in it.",
+        head=[OWN_NAMES] if is_first else HEAD,
+        undo="drops it again, unless files of another unit of tables, of the other strategy or of "
+        "another service still call it",
+        body=body,
+        rollback=[[_dropped(idea, names, service, with_schema=is_first)]],
+        back="Drops it again, and the schema when nothing else lives in it."
+        if is_first
+        else "Drops it again, unless other files still call it.",
+        after=after,
     )
+
+
+def _closed(idea: _Idea, names: list[str]) -> Paragraph:
+    """The rights on what was made."""
+    made = _made(idea.name)
+    routines = [n for n in names if made[n].kind != "TABLE"]
+    found = []
+    if routines:
+        found.append(
+            Statement(
+                text("toolkit/closed.sql", names=literal_list(routines)),
+                note="Clients call none of these, whatever the default privileges say.",
+            )
+        )
+    found += plain(*filter(None, (_rights_of(made[n].kind, n) for n in names)))
+    if public := [f"trueup.{n}" for n in idea.public if n in names]:
+        found.append(
+            Statement(
+                f"GRANT EXECUTE ON ROUTINE {', '.join(public)} TO PUBLIC;",
+                note="`trueup status` calls these as any role. They run with the rights of their "
+                "caller.",
+            )
+        )
+    return found
+
+
+def _dropped(idea: _Idea, names: list[str], service: str, *, with_schema: bool) -> Statement:
+    if with_schema:
+        return Statement(text("toolkit/end.sql", own_toolkit=_own(service)))
+    made = _made(idea.name)
+    routines = ", ".join(f"trueup.{n}" for n in reversed(names) if made[n].kind != "TABLE")
+    tables = ", ".join(f"trueup.{n}" for n in names if made[n].kind == "TABLE")
+    drops = [f"DROP ROUTINE {routines};"] if routines else []
+    drops += [f"DROP TABLE {tables};"] if tables else []
+    lines = "\n".join(f"        {line}" for line in drops)
+    return Statement(
+        f"DO $$\nBEGIN\n    IF NOT trueup.is_called({_own(service)}) THEN\n{lines}\n    END IF;\n"
+        "END\n$$;"
+    )
+
+
+def _own(service: str) -> str:
+    """What the ids of a service's own toolkit look like, as a literal."""
+    ideas = "|".join(idea.name for idea in _IDEAS)
+    return quote_literal(f"^[0-9]+_{PHASE}_{service}_({ideas})(_[0-9]+)?$")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from runner.generate.dependent import AFTER, BEFORE, DependentChange, Reword
@@ -39,15 +39,15 @@ def _names(u: Unit) -> list[Name]:
     return [t.old for t in u.beneath(dependents)] + [d.of.name for d in dependents if d.of.is_view]
 
 
-def check(u: Unit, folder: str, phase: str, after: Sequence[File]) -> File:
+def check(u: Unit, folder: str, subject: str) -> File:
     """The refusal of what could not be made on the new columns, before anything changes."""
     labels = listed(d.label for d in _tried(u))
     untried = listed(d.label for d in u.dependents if d.is_untried)
     return File(
         unlike=f"check dependents {u.tables[0].new}",
         folder=folder,
-        phase=phase,
-        subject=f"{u.tables[0].stem}_dependents_check",
+        phase="check",
+        subject=subject,
         title="Stop here when what stands on converted columns would not stand on the new ones.",
         does="makes views of the tables as both contracts show them, and on these, in the "
         f"words of each: {labels}; compares what views show; drops it all again"
@@ -56,7 +56,6 @@ def check(u: Unit, folder: str, phase: str, after: Sequence[File]) -> File:
         undo="nothing to undo",
         body=_statements(u),
         back="no-op: the file changed nothing.",
-        after=after,
     )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PHASES = {
     "baseline": "the schema that is there",
+    "toolkit": "what the files call, in a schema of its own",
+    "check": "what cannot be converted stops all that follows",
     "expand": "the new contract comes beside the old one",
     "backfill": "what was there before gets its new values",
     "enforce": "the new contract is proven and guarded",

@@ -68,7 +68,7 @@ def test_a_file_of_another_shape_runs_as_it_stands(database: str, tmp_path: Path
 
 
 def test_plain_yoyo_and_trueup_convert_alike(filled: str) -> None:
-    sources = (str(SHIPPED / "legacy"), str(SHIPPED / "online"))
+    sources = [str(SHIPPED / name) for name in ("legacy", "common", "online")]
     run_yoyo("apply", *sources, "-r", FILE, dsn=filled)
     assert rows_of(filled) == [(ROWS, ROWS, ROWS)]
 

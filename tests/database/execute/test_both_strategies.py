@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from support.runs import query, run_trueup
+from support.runs import query, run_trueup, run_yoyo
 from support.variants import write_generated
 
 # A table that keeps its name, and the one that it is tied to, are converted in a window only.
@@ -64,6 +64,13 @@ def types(dsn: str) -> set[str]:
         " AND NOT a.attisdropped AND c.relname !~ 'yoyo'",
     )
     return {row[0] for row in found}
+
+
+def toolkit(dsn: str) -> list[tuple[str]]:
+    """What is left of it."""
+    return query(
+        dsn, "SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('trueup')::oid"
+    )
 
 
 AT_STANDARD = {"image.id uuid", "task.id uuid", "task_info.task_id uuid"}
@@ -139,6 +146,37 @@ def test_each_way_can_be_taken_back_alone(
 
     assert code == 0, said
     assert types(database) == before
+    assert toolkit(database) == []
+
+
+def test_a_check_that_was_passed_begins_no_strategy(database: str, service: Path) -> None:
+    assert trueup("apply", service, database, "--to", "check")[0] == 1
+    stands = trueup("status", service, database, "--strategy", "window")[1]
+    assert "public.image: check is done; next: trueup apply --strategy window" in stands
+
+    code, said = trueup("apply", service, database, "--strategy", "window")
+
+    assert code == 0, said
+    assert types(database) == AT_STANDARD
+
+
+def test_plain_yoyo_takes_them_back_in_any_order(database: str, service: Path) -> None:
+    common, online, window = (str(service / name) for name in ("common", "online", "window"))
+    first = min(p.stem for p in (service / "common").glob("*_settings.sql"))
+    last = next(p.stem for p in (service / "window").glob("*_window_*_analyze.sql"))
+    before = types(database)
+    run_yoyo("apply", common, online, dsn=database)
+    run_yoyo("apply", "-r", last, common, window, dsn=database)
+    assert types(database) > {"task.id uuid", "images.id__new uuid"}
+
+    run_yoyo("rollback", "-r", first, common, online, dsn=database)
+    assert toolkit(database) != []  # the window's files still call it
+    run_yoyo("rollback", "--all", common, window, dsn=database)
+    assert types(database) == before
+    # A run and its way back leave nothing behind.
+    run_yoyo("apply", common, dsn=database)
+    run_yoyo("rollback", "--all", common, dsn=database)
+    assert query(database, "SELECT to_regnamespace('trueup')") == [(None,)]
 
 
 def test_a_service_for_the_window_alone_may_have_an_empty_folder_of_the_other_strategy(

@@ -95,8 +95,14 @@ def gate(dsn: str, waiting_period: str = "0") -> str:
     return ""
 
 
+UNUSED_SINCE = (
+    "SELECT CASE WHEN bool_and(unused_since IS NOT NULL) THEN max(unused_since) END"
+    " FROM trueup.witnesses(%s)"
+)
+
+
 def unused_since(dsn: str) -> datetime | None:
-    ((since,),) = query(dsn, "SELECT trueup.unused_since(%s)", VIEW)
+    ((since,),) = query(dsn, UNUSED_SINCE, VIEW)
     assert since is None or isinstance(since, datetime)
     return since
 
@@ -292,7 +298,7 @@ def test_what_a_session_has_not_written_yet_is_a_use_of_now(live: str) -> None:
     with session(live) as connection:
         ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         connection.execute("SELECT FROM models")
-        ((since,),) = connection.execute("SELECT trueup.unused_since(%s)", [VIEW]).fetchall()
+        ((since,),) = connection.execute(UNUSED_SINCE, [VIEW]).fetchall()
     assert since is None or since >= moment
 
 

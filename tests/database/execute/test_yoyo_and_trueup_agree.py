@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from support.runs import query, run_trueup, run_yoyo
-from support.variants import ODD, SHIPPED, MakeService, Service, describe
+from support.variants import FIRST, ODD, SHIPPED, MakeService, Service, describe
 
 from runner.catalog import Catalog, diff
 from runner.quoting import Name
 
 LEGACY = str(SHIPPED / "legacy")
+COMMON = str(SHIPPED / "common")
 ONLINE = str(SHIPPED / "online")
 SWITCH = str(SHIPPED / "online" / "switch")
 CONTRACT = str(SHIPPED / "online" / "contract")
@@ -23,7 +24,7 @@ both_ways = pytest.mark.parametrize(("sources", "strategy", "phase"), STEPS)
 
 def yoyo(verb: str, service: Service, sources: tuple[str, ...], *arguments: str) -> None:
     dsn = f"{service.dsn} options='-c trueup.waiting_period=0'"
-    run_yoyo(verb, *arguments, LEGACY, *sources, dsn=dsn)
+    run_yoyo(verb, *arguments, LEGACY, COMMON, *sources, dsn=dsn)
 
 
 @both_ways
@@ -38,8 +39,7 @@ def test_both_make_the_same_database_and_undo_what_the_other_did(
 
     by_yoyo.down(strategy)
     assert_same(before, by_yoyo.state(), column_order=strategy == "window")
-    first = "0601_window_toolkit" if strategy == "window" else "0101_expand_toolkit"
-    yoyo("rollback", by_trueup, sources, "--revision", first)
+    yoyo("rollback", by_trueup, sources, "--revision", FIRST)
     assert_same(before, by_trueup.state(), column_order=strategy == "window")
 
 

@@ -145,9 +145,9 @@ def test_no_text_leaves_its_place(database_factory: DatabaseFactory, of: dict[st
         by_trueup.down("online")
         assert_same(before, by_trueup.state(), "online", column_order=False)
         before = by_yoyo.state()
-        source = str(by_yoyo.folder / "window")
-        run_yoyo("apply", source, dsn=by_yoyo.dsn)
-        run_yoyo("rollback", "--all", source, dsn=by_yoyo.dsn)
+        sources = [str(by_yoyo.folder / name) for name in ("common", "window")]
+        run_yoyo("apply", *sources, dsn=by_yoyo.dsn)
+        run_yoyo("rollback", "--all", *sources, dsn=by_yoyo.dsn)
         assert_same(before, by_yoyo.state(), "window")
         database_factory.drop(but_templates=True)
 

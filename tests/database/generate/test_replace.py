@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from support.runs import run_trueup
+from support.migration_files import write_migration
+from support.runs import run_trueup, run_yoyo
 
 STANDARD = """
 [service]
@@ -109,7 +110,7 @@ def test_files_that_are_recorded_are_not(shop: Path, database: str) -> None:
     # From the baseline, and from the database itself.
     done = run_trueup("generate", "--service", str(shop), "--replace", dsn=database)
     assert done.returncode == 2
-    assert "are recorded in the database: online/0102_expand_order_check.sql" in done.stderr
+    assert "are recorded in the database: common/0061_check_order.sql" in done.stderr
     assert "Instead: `trueup rollback` there first, or leave standard.toml as it" in done.stderr
     said = generate(shop, database, "--replace", code=2)
     assert "the database has the new names of public.order, public.cart already" in said
@@ -127,3 +128,24 @@ def test_without_a_database_it_says_that_none_was_asked(shop: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert done.stderr == "no database is named, so none was asked whether it has files recorded\n"
     assert "replaced: " in done.stdout
+
+
+def test_files_of_an_earlier_version_that_are_recorded_stay(shop: Path, database: str) -> None:
+    """They had the toolkit in each strategy's folder; a database may have them."""
+    with_legacy(shop)
+    generate(shop, database, "--replace")
+    for path in {*shop.glob("common/*.sql"), *shop.glob("*/*_toolkit_*.sql")}:
+        path.unlink()
+    header = "-- does: a\n-- locks: a\n-- cost: a\n-- undo: a\n"
+    write_migration(shop / "online", "0101_expand_toolkit", "SELECT 1;")
+    old = shop / "online" / "0101_expand_toolkit.sql"
+    old.write_text(header + old.read_text(encoding="utf-8"), encoding="utf-8")
+    run_yoyo("apply", str(shop / "online"), "-r", old.stem, dsn=database)
+
+    said = run_trueup("generate", "--service", str(shop), dsn=database)
+    assert said.returncode == 2
+    assert "are generated no more, and may have been applied: online/0101" in said.stderr
+    said = run_trueup("generate", "--service", str(shop), "--replace", dsn=database)
+    assert said.returncode == 2
+    assert "are recorded in the database: online/0101_expand_toolkit.rollback.sql" in said.stderr
+    assert "`trueup rollback` there first" in said.stderr

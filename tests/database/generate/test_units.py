@@ -25,7 +25,8 @@ from runner.verify import verify
 
 def phases(service: Service, subject: str) -> set[str]:
     """The phases of which a file about a subject is applied."""
-    return {id_.split("_")[1] for id_ in applied(service.dsn) if subject in id_}
+    found = {id_.split("_")[1] for id_ in applied(service.dsn) if subject in id_}
+    return found - {"toolkit"}
 
 
 def go(service: Service, unit: str, to: str) -> None:
@@ -55,8 +56,9 @@ def test_one_unit_is_at_the_new_contract_while_the_other_has_both(
     before = service.state("public")
     go(service, "requests", "expand")
     go(service, "provider_quota", "contract")
-    assert phases(service, "_model") == {"expand"}
+    assert phases(service, "_model") == {"check", "expand"}
     assert phases(service, "_provider_quota") == {
+        "check",
         "expand",
         "backfill",
         "enforce",
@@ -68,7 +70,14 @@ def test_one_unit_is_at_the_new_contract_while_the_other_has_both(
     assert distance(service) == 0
     back(service, "public.provider_quotas")
     assert phases(service, "_provider_quota") == set()
-    assert phases(service, "_request") == {"expand", "backfill", "enforce", "switch", "contract"}
+    assert phases(service, "_request") == {
+        "check",
+        "expand",
+        "backfill",
+        "enforce",
+        "switch",
+        "contract",
+    }
     service.down("online")
     after = service.state("public")
     assert not describe(diff(before[0], after[0], column_order=False))
@@ -79,8 +88,8 @@ def test_one_unit_is_rolled_back_to_a_phase_and_the_other_stays(make_service: Ma
     service = make_service(ODD)
     service.up("enforce")
     back(service, "model", "expand")
-    assert phases(service, "_model") == {"expand"}
-    assert phases(service, "_provider_quota") == {"expand", "backfill", "enforce"}
+    assert phases(service, "_model") == {"check", "expand"}
+    assert phases(service, "_provider_quota") == {"check", "expand", "backfill", "enforce"}
     # The run for all brings the rest to where it was, and on.
     service.up("contract")
     assert distance(service) == 0
@@ -90,18 +99,18 @@ def test_the_newest_file_of_a_unit_is_rolled_back_alone(make_service: MakeServic
     service = make_service(ODD)
     service.up("expand")
     done = rollback(service.dsn, service.migrations("online"), unit="models", settings=AT_ONCE)
-    assert done.migrations == ("0106_expand_request",)
+    assert done.migrations == ("0102_expand_request",)
 
 
 def test_a_window_takes_one_unit(make_service: MakeService) -> None:
     service = make_service(ODD)
     files = service.migrations("window")
     apply(service.dsn, files, unit="provider_quotas", settings=AT_ONCE)
-    assert [id_ for id_ in applied(service.dsn) if "model" in id_] == []
+    assert phases(service, "model") == set()
     apply(service.dsn, files, unit="request", settings=AT_ONCE)
     assert distance(service) == 0
     rollback(service.dsn, files, everything=True, unit="provider_quota", settings=AT_ONCE)
-    assert [id_ for id_ in applied(service.dsn) if "quota" in id_] == []
+    assert phases(service, "quota") == set()
 
 
 def test_what_is_no_table_or_no_file_of_the_unit_is_told(make_service: MakeService) -> None:
@@ -110,20 +119,20 @@ def test_what_is_no_table_or_no_file_of_the_unit_is_told(make_service: MakeServi
         unit_of(files, "nope")
     assert "public.model, public.request; public.provider_quota" in caught.value.hint
     with pytest.raises(UsageError, match="is a file of another unit"):
-        to_apply(files, (), to="0105_expand_model", unit=unit_of(files, "provider_quota"))
+        to_apply(files, (), to="0101_expand_model", unit=unit_of(files, "provider_quota"))
 
 
 def test_the_command_takes_a_unit(make_service: MakeService) -> None:
     service = make_service(ODD)
     named = ("--service", str(SHIPPED), "--unit", "provider_quotas")
     tried = run_trueup("apply", *named, "--to", "expand", "--dry-run", dsn=service.dsn)
-    assert "0107_expand_provider_quota" in tried.stdout
-    assert "model" not in tried.stdout
+    assert "0103_expand_provider_quota" in tried.stdout
+    assert "expand_model" not in tried.stdout
     done = run_trueup("apply", *named, "--to", "enforce", dsn=service.dsn)
-    assert done.stdout == "applied: 8 files\n", done.stderr
-    status = run_trueup("status", *named, dsn=service.dsn)
-    assert "0107_expand_provider_quota" in status.stdout
-    assert "0105_expand_model" not in status.stdout
+    assert done.stdout == "applied: 13 files\n", done.stderr
+    status = run_trueup("status", *named, "--all", dsn=service.dsn)
+    assert "0103_expand_provider_quota" in status.stdout
+    assert "0101_expand_model" not in status.stdout
     undone = run_trueup("rollback", *named, "--to", "baseline", dsn=service.dsn)
     assert undone.stdout == "rolled back: 7 files\n", undone.stderr
     wrong = run_trueup("apply", "--service", str(SHIPPED), "--unit", "x", dsn=service.dsn)
@@ -148,36 +157,43 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "not rehearsed" not in run("rehearse", "--rows", "20", "--no-clients")
     planned = run("plan", "--all", "--to", "contract")
     assert "plan for service" in planned
-    assert "0107_expand_provider_quota" in planned
+    assert "0103_expand_provider_quota" in planned
     assert "_contract_provider_quota_close" in planned
-    assert "_model" not in planned
+    assert "expand_model" not in planned
     assert "was not rehearsed" not in planned
 
     certificate = ("--require-rehearsal", "trueup-rehearsal.json")
-    assert "applied: 8 files" in run("apply", "--to", "enforce", *certificate)
+    assert "applied: 13 files" in run("apply", "--to", "enforce", *certificate)
     go(service, "model", "enforce")
-    status = run("status")
+    status = run("status", "--all")
     assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status
     assert "model" not in status.partition("0201")[2].replace("provider_quota", "")
     assert "public.model" not in run("verify")
     assert run("verify").startswith("1 both contracts live: public.provider_quota\n")
     assert "wrote report.html" in run("report", "--output", "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "0107_expand_provider_quota" in html
-    assert "0105_expand_model" not in html
+    assert "0103_expand_provider_quota" in html
+    assert "0101_expand_model" not in html
     assert "exclude each other" in run("verify", "--drift")
 
 
 def test_plain_yoyo_does_the_same(make_service: MakeService) -> None:
     service = make_service(ODD)
-    sources = [str(SHIPPED / "legacy"), str(SHIPPED / "online")]
+    sources = [str(SHIPPED / name) for name in ("legacy", "common", "online")]
     run_yoyo("apply", "-r", "0312_enforce_provider_quota_not_null", *sources, dsn=service.dsn)
-    assert phases(service, "_provider_quota") == {"expand", "backfill", "enforce"}
+    assert phases(service, "_provider_quota") == {"check", "expand", "backfill", "enforce"}
     assert phases(service, "_model") == set()
     go(service, "requests", "contract")
-    run_yoyo("rollback", "-r", "0104_expand_provider_quota_check", *sources, dsn=service.dsn)
+    run_yoyo("rollback", "-r", "0062_check_provider_quota", *sources, dsn=service.dsn)
     assert phases(service, "_provider_quota") == set()
-    assert phases(service, "_model") == {"expand", "backfill", "enforce", "switch", "contract"}
+    assert phases(service, "_model") == {
+        "check",
+        "expand",
+        "backfill",
+        "enforce",
+        "switch",
+        "contract",
+    }
 
 
 def test_a_file_without_dependencies_still_has_its_place(database: str, tmp_path: Path) -> None:
@@ -196,7 +212,7 @@ def test_a_late_file_of_a_unit_is_out_of_order(make_service: MakeService, tmp_pa
     folder = tmp_path / "model_orchestration"
     shutil.copytree(SHIPPED, folder)
     late = folder / "online"
-    write_migration(late, "0199_expand_late", "SELECT 1;", depends="0105_expand_model")
+    write_migration(late, "0199_expand_late", "SELECT 1;", depends="0101_expand_model")
     with pytest.raises(LedgerError, match="0199_expand_late is out of order"):
         apply(service.dsn, Service(service.dsn, folder).migrations("online"))
 

@@ -85,6 +85,9 @@ KNOWN = {
     "index public.p": "CREATE INDEX p ON models (created_at) WHERE status = 'active'",
     "trigger t on table public.models": "CREATE FUNCTION public.stamp() RETURNS trigger"
     " LANGUAGE plpgsql AS 'BEGIN NEW.status := lower(NEW.status); RETURN NEW; END';"
+    " CREATE TRIGGER t AFTER INSERT ON models FOR EACH ROW EXECUTE FUNCTION public.stamp()",
+    "trigger t on public.models": "CREATE FUNCTION public.stamp() RETURNS trigger"
+    " LANGUAGE plpgsql AS 'BEGIN NEW.status := lower(NEW.status); RETURN NEW; END';"
     " CREATE TRIGGER t BEFORE INSERT ON models FOR EACH ROW EXECUTE FUNCTION public.stamp()",
     "constraint c on public.models": "ALTER TABLE models ADD CONSTRAINT c CHECK (status <> '')",
     "statistics object public.s": "CREATE STATISTICS s ON status, provider FROM models",

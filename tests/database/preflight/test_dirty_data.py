@@ -119,8 +119,9 @@ def shown(service: Service, text: str) -> tuple[Any, ...]:
 def test_plain_yoyo_stops_at_the_same_file(make_service: MakeService, folder: str) -> None:
     service = make_service(DIRTY)
     state = service.state("public")
+    sources = (str(SHIPPED / name) for name in ("legacy", "common", folder))
     with pytest.raises(subprocess.CalledProcessError) as raised:
-        run_yoyo("apply", str(SHIPPED / "legacy"), str(SHIPPED / folder), dsn=service.dsn)
+        run_yoyo("apply", *sources, dsn=service.dsn)
     assert "public.models.id: the value of 2 rows is the same uuid as another row" in (
         raised.value.stderr
     )

@@ -29,6 +29,7 @@ from pyorm.transactions import in_transaction
 from .conftest import LEGACY
 from .entities import a_model, a_request
 
+COMMON = Path("sql/model_orchestration/common")
 ONLINE = Path("sql/model_orchestration/online")
 SWITCH = ONLINE / "switch"
 WINDOW = Path("sql/model_orchestration/window")
@@ -37,6 +38,9 @@ WINDOW = Path("sql/model_orchestration/window")
 def files(folder: Path, first: str, last: str = "9999") -> list[Path]:
     paths = sorted(path for path in folder.glob("*.sql") if ".rollback." not in path.name)
     return [path for path in paths if first <= path.name[:4] <= last]
+
+
+WINDOW_FILES = [*files(COMMON, "0051"), *files(WINDOW, "0051")]
 
 
 class Database:
@@ -66,7 +70,7 @@ class Database:
             self.admin.execute(path.read_bytes())
 
     def expand_and_backfill(self) -> None:
-        self.apply(files(ONLINE, "0101", "0299"))
+        self.apply([*files(COMMON, "0051"), *files(ONLINE, "0051", "0299")])
 
     def enforce(self) -> None:
         self.apply(files(ONLINE, "0301", "0399"))
@@ -144,8 +148,8 @@ def test_every_call_works_in_every_phase_there_and_back(
     requests = Repository(Request, connection, contract="auto")
     steps: list[Callable[[], None]] = [
         lambda: None,
-        lambda: moving.apply(files(ONLINE, "0101", "0106")),
-        lambda: moving.apply(files(ONLINE, "0107", "0202")),
+        lambda: moving.apply([*files(COMMON, "0051"), *files(ONLINE, "0051", "0102")]),
+        lambda: moving.apply(files(ONLINE, "0103", "0202")),
         lambda: moving.apply(files(ONLINE, "0203", "0306")),
         lambda: moving.apply(files(ONLINE, "0307")),
         lambda: moving.apply(files(SWITCH, "0401", "0401")),
@@ -159,9 +163,9 @@ def test_every_call_works_in_every_phase_there_and_back(
     use_everything(models, requests)
     moving.roll_back(files(SWITCH, "0401", "0401"))
     use_everything(models, requests)
-    moving.roll_back(files(ONLINE, "0107"))
+    moving.roll_back(files(ONLINE, "0103"))
     use_everything(models, requests)
-    moving.roll_back(files(ONLINE, "0101", "0106"))
+    moving.roll_back([*files(COMMON, "0051"), *files(ONLINE, "0051", "0102")])
     use_everything(models, requests)
     assert moving.names() == {"models", "requests", "provider_quotas"}
 
@@ -197,15 +201,15 @@ def test_a_statement_that_failed_because_the_contract_changed_is_sent_once_more(
     first = models.add(a_model())
     for _ in range(10):
         models.get(first.id)  # often enough to be prepared on the server
-    moving.apply(files(WINDOW, "0601"))
+    moving.apply(WINDOW_FILES)
     assert moving.names() == {"model", "request", "provider_quota"}
     assert models.get(first.id) == first
-    moving.roll_back(files(WINDOW, "0601"))
+    moving.roll_back(WINDOW_FILES)
     second = models.add(a_model())
     assert {model.id for model in models.find()} == {first.id, second.id}
-    moving.apply(files(WINDOW, "0601"))
+    moving.apply(WINDOW_FILES)
     assert models.add_many(a_model() for _ in range(5)) == 5
-    moving.roll_back(files(WINDOW, "0601"))
+    moving.roll_back(WINDOW_FILES)
     assert len(list(models.stream())) == 7
 
 
@@ -215,7 +219,7 @@ def test_a_connection_without_autocommit_keeps_its_transaction_open(moving: Data
         models = Repository(Model, connection, contract="auto")
         models.find()
         connection.rollback()
-        moving.apply(files(WINDOW, "0601"))
+        moving.apply(WINDOW_FILES)
         models.add(a_model())
         assert connection.info.transaction_status.name == "INTRANS"
         connection.rollback()
@@ -227,7 +231,7 @@ def test_within_the_callers_transaction_it_is_the_caller_who_runs_again(
     moving: Database, connection: psycopg.Connection[Any], models: Repository[Model]
 ) -> None:
     models.find()
-    moving.apply(files(WINDOW, "0601"))
+    moving.apply(WINDOW_FILES)
     with pytest.raises(ContractChanged) as caught, connection.transaction():
         models.add(a_model())
     assert isinstance(caught.value.__cause__, psycopg.errors.UndefinedTable)

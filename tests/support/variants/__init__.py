@@ -15,10 +15,12 @@ from runner.execute.old_names import old_names, read_again
 from runner.generate import generate
 from runner.ledger.files import Migration, read_migrations
 from runner.standard import load_standard
+from support.toolkit import assert_complete
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[2] / "sql" / "model_orchestration"
 BASELINE = "0001_baseline_legacy_schema"
+FIRST = "0051_toolkit_model_orchestration_settings"  # of the files that are generated
 
 # Contract may follow at once: nobody has to be waited for.
 AT_ONCE = Settings(deadline=20.0, waiting_period="0 seconds")
@@ -96,7 +98,9 @@ def write_generated(
     """Generate the files for a database, and write them below a folder."""
     with psycopg.connect(dsn) as connection:
         catalog = read_catalog(connection, schemas)
-    for file in generate(load_standard(standard), catalog, baseline=baseline).files:
+    files = generate(load_standard(standard), catalog, baseline=baseline).files
+    assert_complete(files)
+    for file in files:
         target = folder / file.folder
         target.mkdir(parents=True, exist_ok=True)
         (target / f"{file.id}.sql").write_text(file.sql, encoding="utf-8")
@@ -108,8 +112,8 @@ def migrations_of(service: Path, strategy: str) -> tuple[Migration, ...]:
     on_request = []
     if strategy == "online":
         on_request = [service / "online" / name for name in ("switch", "contract")]
-    baseline = [service / "legacy"] if (service / "legacy").exists() else []
-    return read_migrations([*baseline, service / strategy], on_request=on_request)
+    shared = [folder for name in ("legacy", "common") if (folder := service / name).exists()]
+    return read_migrations([*shared, service / strategy], on_request=on_request)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class Service:
 
     Args:
         dsn: the database.
-        folder: what holds the folders online, online/switch, online/contract and window.
+        folder: what holds the folders common, online, online/switch, online/contract and window.
     """
 
     dsn: str

@@ -1,0 +1,420 @@
+-- How far each backfill is; for people and for `trueup status`.
+CREATE TABLE IF NOT EXISTS trueup.progress (
+    file text PRIMARY KEY,
+    table_name text NOT NULL,
+    rows_done bigint NOT NULL,
+    page bigint NOT NULL,
+    pages bigint NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The grants of two relations, or of two sides of a column, when they were made the same: what
+-- differs later was changed on that one, and is carried over to the other.
+CREATE TABLE IF NOT EXISTS trueup.grants (
+    relation oid,
+    column_name name,
+    acl aclitem[],
+    PRIMARY KEY (relation, column_name)
+);
+
+-- Gives a relation the owner and the grants of another one, and each column those of its namesake;
+-- or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
+-- partitions too.
+CREATE OR REPLACE PROCEDURE trueup.copy_grants(
+    target regclass, source regclass, columns text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    IF target <> source THEN
+        SELECT format(
+            'ALTER %s %s OWNER TO %s',
+            CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, s.relowner::regrole
+        )
+        INTO statement
+        FROM pg_class AS t, pg_class AS s
+        WHERE t.oid = target AND s.oid = source AND t.relowner <> s.relowner;
+        IF FOUND THEN
+            EXECUTE statement;
+        END IF;
+    END IF;
+
+    FOR statement IN
+        WITH places (place, origin) AS (
+            SELECT target, source
+            UNION
+            SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source
+        ),
+        given (step, place, on_column, acl, owner) AS (
+            -- What the target has by default privileges, or of old, goes first.
+            SELECT 1, c.oid, '', c.relacl, c.relowner
+            FROM pg_class AS c
+            WHERE c.oid = target AND target <> source
+            UNION ALL
+            SELECT 1, c.oid, format(' (%I)', a.attname), a.attacl, c.relowner
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = p.place
+            JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
+            WHERE target <> source OR EXISTS (
+                SELECT FROM generate_subscripts(columns, 1) AS n (pair)
+                WHERE columns[n.pair][1] = a.attname
+            )
+            UNION ALL
+            SELECT 2, target, '', c.relacl, c.relowner
+            FROM pg_class AS c
+            WHERE c.oid = source AND target <> source
+            UNION ALL
+            SELECT 2, p.place, format(' (%I)', t.attname), s.attacl, c.relowner
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = p.origin
+            JOIN pg_attribute AS t ON t.attrelid = p.place AND t.attnum > 0 AND NOT t.attisdropped
+            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
+            JOIN pg_attribute AS s
+                ON s.attrelid = p.origin AND NOT s.attisdropped
+                AND s.attname = coalesce(columns[n.pair][2], t.attname)
+            WHERE target <> source OR n.pair IS NOT NULL
+        )
+        SELECT
+            CASE g.step
+                WHEN 1 THEN format(
+                    'REVOKE ALL%s ON %s FROM %s', g.on_column, g.place::regclass, r.grantee
+                )
+                ELSE format(
+                    'GRANT %s%s ON %s TO %s%s',
+                    a.privilege_type, g.on_column, g.place::regclass, r.grantee,
+                    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END
+                )
+            END
+        FROM given AS g
+        CROSS JOIN LATERAL aclexplode(g.acl) AS a
+        CROSS JOIN LATERAL (
+            SELECT coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')
+        ) AS r (grantee)
+        WHERE a.grantee <> g.owner
+        ORDER BY g.step
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+
+    INSERT INTO trueup.grants AS g (relation, column_name, acl)
+    SELECT target, a.attname, CASE WHEN a.attnum < 0 THEN c.relacl ELSE a.attacl END
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT -1::smallint AS attnum, ''::name AS attname, NULL::aclitem[] AS attacl
+        UNION ALL
+        SELECT a.attnum, a.attname, a.attacl FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0
+    ) AS a
+    WHERE c.oid = target AND (
+        target <> source OR EXISTS (
+            SELECT FROM generate_subscripts(columns, 1) AS n (pair)
+            WHERE columns[n.pair][2] = a.attname
+        )
+    )
+    ON CONFLICT (relation, column_name) DO UPDATE SET acl = excluded.acl;
+END
+$$;
+
+-- Gives a table what was granted and takes what was revoked on a view of it since that had the same
+-- grants. `columns` are pairs as above: of the table, and of the view where its name is another one.
+-- With one relation on both sides, one side of its columns gets what was changed on the other.
+CREATE OR REPLACE PROCEDURE trueup.carry_grants(
+    base regclass, shown regclass, columns text[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        WITH places (column_name, on_column) AS (
+            SELECT ''::name, '' WHERE base <> shown
+            UNION ALL
+            SELECT v.attname, format(' (%I)', t.attname)
+            FROM pg_attribute AS t
+            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
+            JOIN pg_attribute AS v
+                ON v.attrelid = shown AND v.attname = coalesce(columns[n.pair][2], t.attname)
+            WHERE t.attrelid = base AND t.attnum > 0 AND NOT t.attisdropped
+                AND (base <> shown OR n.pair IS NOT NULL)
+        ),
+        was AS (
+            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            FROM places AS p
+            JOIN trueup.grants AS g ON g.relation = shown AND g.column_name = p.column_name
+            CROSS JOIN LATERAL aclexplode(g.acl) AS a
+        ),
+        now AS (
+            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            FROM places AS p
+            JOIN pg_class AS c ON c.oid = shown
+            LEFT JOIN pg_attribute AS v ON v.attrelid = shown AND v.attname = p.column_name
+            CROSS JOIN LATERAL aclexplode(
+                CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
+            ) AS a
+        ),
+        changed AS (
+            SELECT 'REVOKE' AS verb, f.* FROM (TABLE was EXCEPT TABLE now) AS f
+            UNION ALL
+            SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
+        )
+        SELECT concat_ws(
+            ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
+            CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
+            coalesce(quote_ident(r.rolname), 'PUBLIC'),
+            CASE WHEN c.verb = 'GRANT' AND c.is_grantable THEN 'WITH GRANT OPTION' END
+        )
+        FROM changed AS c
+        LEFT JOIN pg_roles AS r ON r.oid = c.grantee
+        CROSS JOIN pg_class AS t
+        WHERE t.oid = base AND c.grantee <> t.relowner AND (c.grantee = 0 OR r.oid IS NOT NULL)
+        ORDER BY c.verb DESC
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+
+    DELETE FROM trueup.grants AS g WHERE g.relation = shown;
+END
+$$;
+
+-- The service's own triggers that an UPDATE of columns they do not know would fire.
+CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
+RETURNS TABLE (name name, enabled "char")
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.tgname, t.tgenabled
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND t.tgtype & 16 <> 0
+        AND (
+            t.tgattr::text = ''
+            OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.tgrelid
+                    AND a.attnum = ANY (t.tgattr::int2[])
+                    AND a.attname = ANY (written)
+            )
+        )
+        AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+$$;
+
+-- Stops the file when the backfill would fire triggers of the service, which may change rows.
+CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text, written text[] DEFAULT '{}')
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation::regclass
+        AND NOT t.tgisinternal
+        AND t.tgenabled <> 'D'
+        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let its function name the columns, or drop the trigger before.';
+    END IF;
+
+    SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
+    FROM trueup.waking_triggers(relation::regclass, written) AS t;
+
+    IF names IS NULL THEN
+        RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT FROM trueup.waking_triggers(relation::regclass, written) AS t WHERE t.enabled <> 'O'
+    ) THEN
+        RAISE EXCEPTION '%: the backfill would fire %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Triggers that are enabled as ALWAYS or REPLICA cannot be silenced: disable '
+                    'them until the backfill is done.';
+    END IF;
+    -- As the backfill will do it.
+    PERFORM set_config('session_replication_role', 'replica', true);
+    PERFORM set_config('session_replication_role', 'origin', true);
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '%: the backfill would fire %, which % may not silence',
+            relation, names, current_user
+            USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = format(
+                    'Run as a superuser, or, from PostgreSQL 15 on: '
+                    'GRANT SET ON PARAMETER session_replication_role TO %I;',
+                    current_user
+                );
+END
+$$;
+
+-- Stops the file when a trigger reads or writes a converted column before both sides of a row are kept: a
+-- write of the new contract would pass it by, or be undone by it.
+CREATE OR REPLACE PROCEDURE trueup.require_late(relation text, columns text[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_language AS l ON l.oid = p.prolang
+    CROSS JOIN unnest(columns) AS c (name)
+    CROSS JOIN regexp_replace(c.name, '([^[:alnum:]_])', '\\\1', 'g') AS x (pattern)
+    WHERE t.tgrelid = relation::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 -- BEFORE, of rows, INSERT or UPDATE
+        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+        AND (
+            -- Without comments and texts.
+            regexp_replace(p.prosrc, '--[^\n]*|/\*([^*]|\*+[^*/])*\*+/|''[^'']*''', ' ', 'g') ~* concat(
+                CASE l.lanname WHEN 'plpgsql' THEN '\m(new|old)\M\)?\s*\.\s*' ELSE '(^|[^[:alnum:]_$])' END,
+                '"?', x.pattern, '(?![[:alnum:]_$])'
+            )
+            -- An argument.
+            OR strpos(
+                '\000' || encode(t.tgargs, 'escape'), '\000' || encode(convert_to(c.name, getdatabaseencoding()), 'escape') || '\000'
+            ) > 0
+        );
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger fires before both sides of a row are kept, and names one: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'A write of the new contract would pass it by, or be undone by it.',
+                HINT = 'Let it fire AFTER, let a CHECK or a default do its work, or convert the table by the '
+                    'window strategy.';
+    END IF;
+END
+$$;
+
+-- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
+-- the one that was not free the last time.
+CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    busy regclass := tables[1];
+    waits boolean;
+    one regclass;
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        BEGIN
+            waits := true;
+            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
+            waits := false;
+            FOREACH one IN ARRAY tables LOOP
+                busy := one;
+                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF waits OR attempt = 20 THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
+-- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
+-- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
+-- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
+CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
+BEGIN
+    IF held < 50 THEN
+        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
+        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
+    END IF;
+END
+$$;
+
+-- Stops the file when a partition that came later has no such index: building it would hold up all.
+CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    late text;
+BEGIN
+    SELECT p.relid::regclass::text INTO late
+    FROM pg_partition_tree(relation::regclass) AS p
+    WHERE p.isleaf
+        AND pg_relation_size(p.relid) > 1000 * current_setting('block_size')::bigint
+        AND NOT EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = p.relid
+                AND x.indisvalid
+                AND NOT i.relispartition
+                AND (
+                    i.relname = ANY (built)
+                    OR substring(pg_get_indexdef(i.oid) FROM 'USING .*') = method
+                )
+        )
+    LIMIT 1;
+
+    IF late IS NOT NULL THEN
+        RAISE EXCEPTION '% is a partition of % that has no index % yet', late, relation, method
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first, with UNIQUE if the others have it: '
+                    'CREATE INDEX CONCURRENTLY ON %s %s;',
+                    late, method
+                );
+    END IF;
+END
+$$;
+
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass(relation) IS NULL -- a partition that is gone
+        OR EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
+        )
+    THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;

@@ -1,0 +1,12 @@
+-- Tell the planner about the new columns.
+--
+-- does:    samples the tables anew
+-- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
+-- cost:    reads a sample
+-- undo:    nothing to undo
+-- depends: 0603_window_provider_quota
+
+SET LOCAL search_path = pg_catalog;
+CALL trueup.fix_settings();
+
+ANALYZE public.provider_quota;

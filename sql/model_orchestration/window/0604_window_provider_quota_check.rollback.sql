@@ -1,1 +1,0 @@
--- no-op: the file changed nothing.
