@@ -119,11 +119,12 @@ _INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid
+    x.indisvalid AS valid, s.spcname AS tablespace
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
+LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace
 WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
 ORDER BY 1, 2, 3
 """
@@ -309,6 +310,16 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
+    if row["tablespace"] and indexed is not None and indexed.converted:
+        built = quote_name(Name(change.new.schema, indexed.name))
+        there = quote_ident(row["tablespace"])
+        yield Finding(
+            Severity.KNOW,
+            name,
+            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
+            f" {built};",
+        )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
         if not named or indexed is None:

@@ -7,7 +7,7 @@
 -- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0061_check_model_and_request 0059_toolkit_model_orchestration_usage_counter
+-- depends: 0061_check_model_and_request 0056_toolkit_model_orchestration_usage_counter
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -22,6 +22,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
     'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
 ]);
+CALL trueup.require_no_functions('public.models');
 
 ALTER TABLE public.models
     ADD COLUMN id__new uuid,

@@ -7,7 +7,7 @@
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0061_check_model_and_request 0059_toolkit_model_orchestration_usage_counter
+-- depends: 0061_check_model_and_request 0056_toolkit_model_orchestration_usage_counter
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -26,6 +26,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)'
 ]);
+CALL trueup.require_no_functions('public.requests');
 
 ALTER TABLE public.requests
     ADD COLUMN id__new uuid,

@@ -7,7 +7,7 @@
 --          again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0062_check_provider_quota 0059_toolkit_model_orchestration_usage_counter
+-- depends: 0062_check_provider_quota 0056_toolkit_model_orchestration_usage_counter
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -23,6 +23,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
     'index provider_quotas_provider_idx (provider)'
 ]);
+CALL trueup.require_no_functions('public.provider_quotas');
 
 ALTER TABLE public.provider_quotas
     ADD COLUMN id__new uuid,

@@ -1,9 +1,9 @@
--- Undo: Count the uses of old names, and stop contract while one may be in use.
+-- Undo: Make what files call while both contracts live.
 --
 -- does:    drops it again, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
--- undo:    apply 0059_toolkit_model_orchestration_usage_counter again
+-- undo:    apply 0055_toolkit_model_orchestration_both_live again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -11,8 +11,8 @@ CALL trueup.fix_settings();
 DO $$
 BEGIN
     IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
-        DROP ROUTINE trueup.require_unused, trueup.read_odometer, trueup.witnesses, trueup.show_odometer, trueup.share_marker;
-        DROP TABLE trueup.odometer;
+        DROP ROUTINE trueup.require_index, trueup.hold_key, trueup.lock_tables, trueup.require_no_functions, trueup.waking_triggers, trueup.carry_grants, trueup.copy_grants;
+        DROP TABLE trueup.progress, trueup.grants;
     END IF;
 END
 $$;

@@ -6,7 +6,7 @@
 -- cost:    none
 -- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
--- depends: 0058_toolkit_model_orchestration_both_live
+-- depends: 0055_toolkit_model_orchestration_both_live
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
