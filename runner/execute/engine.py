@@ -135,16 +135,11 @@ def rollback(
             kept=needed_aside(migrations, ledger),
         )
 
-    return _run(
-        dsn,
-        migrations,
-        "ROLLBACK",
-        choose,
-        settings or Settings(),
-        listener,
-        lambda _: "",
-        within,
-    )
+    def left(ledger: Ledger) -> str:
+        of_all = (everything or to == "baseline") and not within
+        return look_aside(migrations, ledger).stays if of_all else ""
+
+    return _run(dsn, migrations, "ROLLBACK", choose, settings or Settings(), listener, left, within)
 
 
 def _run(

@@ -170,3 +170,20 @@ def test_files_stop_at_a_trigger_whose_function_was_changed_later(journey: Journ
     )
     with pytest.raises(StatementError, match=r"before both sides of a row are kept.*note runs"):
         service.up("expand")
+
+
+LATER = {
+    "takes rows": "CREATE FUNCTION label(things) RETURNS text LANGUAGE sql AS 'SELECT $1.status'",
+    "gives rows": "CREATE FUNCTION open() RETURNS SETOF things LANGUAGE sql"
+    " AS 'SELECT * FROM things'",
+    "takes many": "CREATE FUNCTION last(things[]) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+}
+
+
+@pytest.mark.parametrize("function", LATER.values(), ids=LATER)
+def test_files_stop_at_a_function_of_rows_that_came_later(journey: Journey, function: str) -> None:
+    service = journey.start(things(), STANDARD)
+    query(service.dsn, function)
+    with pytest.raises(StatementError, match="its rows are taken or given whole by"):
+        service.up("expand")
+    service.up("window")

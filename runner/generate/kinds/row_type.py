@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from runner.catalog import Catalog, Function, Trigger
 from runner.generate.model import Obstacle, TableChange
-from runner.quoting import Name, one_line, quote_ident, quote_name
+from runner.generate.statement import Statement
+from runner.quoting import Name, one_line, quote_ident, quote_literal, quote_name
 
 _ROW = r"\b(?:NEW|OLD)\b\)?\s*\.\s*"
 _WHOLE_ROW = re.compile(r"\b(?:NEW|OLD)\b\)?\s*\.\s*\*", re.IGNORECASE)
@@ -32,14 +33,12 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
             )
     if not t.columns:
         return
-    for relation in catalog.tables:
-        for column in relation.columns:
-            if column.type_name == t.old:
-                yield Obstacle(
-                    f"{relation.qualified}.{column.name}",
-                    f"holds whole rows of {t.old}, whose columns change",
-                    "Give it another type before, such as jsonb.",
-                )
+    for column in catalog.columns_of_type(t.old):
+        yield Obstacle(
+            column,
+            f"holds whole rows of {t.old}, whose columns change",
+            "Give it another type before, such as jsonb.",
+        )
     for trigger in t.relation.triggers:
         function = catalog.functions.get(
             Name(trigger.function.schema, f"{quote_ident(trigger.function.name)}()")
@@ -61,6 +60,11 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
                 "the window strategy.",
                 online_only=True,
             )
+
+
+def require_none(t: TableChange) -> Statement:
+    """The refusal of functions of whole rows that came later."""
+    return Statement(f"CALL trueup.require_no_functions({quote_literal(quote_name(t.old))});")
 
 
 def fires_early(trigger: Trigger) -> bool:

@@ -20,6 +20,7 @@ from runner.generate.kinds import (
     partition,
     publication,
     reversal,
+    row_type,
     same,
     settings,
     sync,
@@ -141,7 +142,7 @@ def expand(
         undo="instant, loses nothing",
         body=[
             [BRIEFLY],
-            [_lock_table(t, t.old), same.require(t, At.OLD)],
+            [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
             *added,
             *new_view.expand(t),
         ],

@@ -26,6 +26,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)'
 ]);
+CALL trueup.require_no_functions('public.requests');
 
 ALTER TABLE public.requests
     ADD COLUMN id__new uuid,

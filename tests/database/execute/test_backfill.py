@@ -129,7 +129,7 @@ def test_a_row_that_is_held_to_the_end_stops_the_file_which_goes_on_when_run_aga
         client.execute("SELECT FROM public.models WHERE model_id < 'model-2' FOR UPDATE")
         with pytest.raises(psycopg.errors.LockNotAvailable) as refusal:
             connection.execute(file_of("0201_backfill_model.sql").encode())
-        held = r"public\.models: 111 rows are held by other transactions \(process (\d+)\)"
+        held = r"public\.models: all rows are converted but 111, held by process (\d+)"
         process = re.search(held, str(refusal.value))
         assert process
         assert int(process[1]) == client.info.backend_pid
@@ -151,7 +151,7 @@ def test_the_run_says_how_many_rows_are_held_and_goes_on_where_it_was(filled: st
     migrations = read_migrations(sources.folders, on_request=sources.on_request)
     with psycopg.connect(filled) as client:
         client.execute("SELECT FROM public.models WHERE model_id = 'model-7' FOR UPDATE")
-        with pytest.raises(LockedError, match="1 rows are held by other transactions") as refusal:
+        with pytest.raises(LockedError, match="converted but 1, held by process") as refusal:
             engine.apply(filled, migrations, to="backfill", settings=engine.Settings(deadline=0.1))
     assert "run the same command again" in str(refusal.value.hint)
     assert sizes(filled)[1] == 1
@@ -169,7 +169,7 @@ def test_a_held_row_is_passed_over_on_the_way_back_too(filled: str) -> None:
 
     with psycopg.connect(filled) as client:
         client.execute("SELECT FROM public.model WHERE model_id = 'model-7' FOR UPDATE")
-        with pytest.raises(LockedError, match=r"public\.model: 1 rows are held"):
+        with pytest.raises(LockedError, match=r"public\.model: all rows are converted but 1"):
             engine.rollback(filled, migrations, to="0515_contract_request_fill", settings=short)
 
     engine.rollback(filled, migrations, to="switch", settings=AT_ONCE)

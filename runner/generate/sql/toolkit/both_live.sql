@@ -303,6 +303,29 @@ BEGIN
 END
 $$;
 
+-- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
+-- whose rows are of another type.
+CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
+    FROM pg_class AS c
+    JOIN pg_type AS t ON t.oid = c.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
+    END IF;
+END
+$$;
+
 -- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
 -- the one that was not free the last time.
 CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])

@@ -38,6 +38,7 @@ DECLARE
     rows_left bigint;
     fewest_left bigint;
     give_up timestamptz;
+    holders text;
 BEGIN
     CALL trueup.require_settings();
     LOOP
@@ -58,14 +59,13 @@ BEGIN
                 fewest_left := rows_left;
                 give_up := clock_timestamp() + interval '10 s';
             ELSIF clock_timestamp() > give_up THEN
-                RAISE lock_not_available USING MESSAGE = format(
-                    '%s: %s rows are held by other transactions (process %s); all others are done',
-                    'public.provider_quota', rows_left, (
-                        SELECT string_agg(DISTINCT pid::text, ', ')
-                        FROM pg_locks
-                        WHERE transactionid IN (SELECT xmax FROM public.provider_quota WHERE id__old IS NULL)
-                    )
-                );
+                SELECT string_agg(DISTINCT coalesce('process ' || pid, 'a prepared transaction'), ', ')
+                INTO holders
+                FROM pg_locks
+                WHERE transactionid IN (SELECT xmax FROM public.provider_quota WHERE id__old IS NULL);
+                RAISE EXCEPTION 'public.provider_quota: all rows are converted but %, held by %',
+                    rows_left, coalesce(holders, 'other transactions')
+                    USING ERRCODE = 'lock_not_available';
             END IF;
             PERFORM pg_sleep(0.1 * (1 + random()));
             batch := page;
