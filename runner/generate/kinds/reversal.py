@@ -171,7 +171,7 @@ def forgetting(t: TableChange) -> list[Statement]:
             ),
             note="Forgets the old spellings of a row that is deleted.",
         ),
-        *plain(f"CALL trueup.revoke_execute({quote_literal(f'{function}()')});"),
+        *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
         Statement(
             f"CREATE TRIGGER zz_trueup_forget\nAFTER DELETE ON {on}\nFOR EACH ROW\n"
             f"EXECUTE FUNCTION {function}();",

@@ -100,7 +100,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.model_forget()');
+CALL trueup.keep_private('model_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.model
 FOR EACH ROW
@@ -167,7 +167,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.request_forget()');
+CALL trueup.keep_private('request_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.request
 FOR EACH ROW

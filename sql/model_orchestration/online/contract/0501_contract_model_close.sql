@@ -67,7 +67,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.model_forget()');
+CALL trueup.keep_private('model_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.model
 FOR EACH ROW

@@ -72,7 +72,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.request_forget()');
+CALL trueup.keep_private('request_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.request
 FOR EACH ROW

@@ -66,7 +66,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.provider_quota_forget()');
+CALL trueup.keep_private('provider_quota_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.provider_quota
 FOR EACH ROW
