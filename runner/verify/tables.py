@@ -10,6 +10,8 @@ from psycopg import Connection
 
 from runner.catalog import Column
 from runner.generate.kinds.naming import follow
+from runner.generate.wording.conditions import is_about_case, is_list
+from runner.generate.wording.predicates import check_condition
 from runner.generate.wording.types import short_type
 from runner.quoting import quote_name, shorten
 from runner.standard.model import EnumStandard, TableStandard
@@ -132,6 +134,10 @@ def _check(
                     f"constraint {name}{on}", f"the values {listed}", constraint.definition
                 )
             continue
+        condition = check_condition(constraint.definition)
+        lists = is_list(condition, column.name) or is_about_case(condition, column.name)
+        if constraint.name != name and not lists:
+            continue  # a rule of the service's own, which may refuse some of the values
         passing = accepted(connection, column, constraint, enum.values)
         refused = [v for v in enum.values if v not in passing]
         more = sorted(passing - set(enum.values))

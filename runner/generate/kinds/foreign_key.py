@@ -436,6 +436,7 @@ def _add_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
     for k in keys:
         t = u.table(k.table)
         if t.is_partitioned:
+            renamed += [s for table, own in _parts(t, k) for s in _make_room(k, table, own)]
             added += [_old(u, k, table, name) for table, name in _parts(t, k)]
             continue
         if k.build_name != k.name:
@@ -445,12 +446,22 @@ def _add_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
     return [[BRIEFLY, *(check_at_once() if u.defers else [])], [*first, *renamed], added]
 
 
+def _make_room(k: ForeignKeyChange, table: Name, own: str) -> list[Statement]:
+    """Another name for the new foreign key of a partition, where it has the old one's."""
+    if own != k.name:
+        return []
+    return plain(
+        f"ALTER TABLE IF EXISTS {quote_name(table)} RENAME CONSTRAINT {quote_ident(k.name)}"
+        f" TO {quote_ident(k.build_name)};"
+    )
+
+
 def _validated(u: Unit, k: ForeignKeyChange) -> list[Statement]:
     if not k.validated:
         return []
     t = u.table(k.table)
     places = (
-        [(table, own, k.name) for table, own in _parts(t, k)]
+        [(table, own, k.build_name if own == k.name else k.name) for table, own in _parts(t, k)]
         if t.is_partitioned
         else [(k.table, k.old_name, k.build_name)]
     )
@@ -473,7 +484,9 @@ def _take_in_again(u: Unit, k: ForeignKeyChange) -> Paragraph:
     return [
         Statement(add(k, k.table, k.build_name, k.references).sql, note=note),
         *comment(k, k.table, k.build_name),
-        *partition.rename_foreign_keys(t, k.old_name, k.name, k.build_name, others=False),
+        *partition.rename_foreign_keys(
+            t, k.old_name, k.name, k.build_name, others=False, but_own=True
+        ),
         Statement(_old(u, k, k.table, k.old_name, proven=True).sql, note=note),
         *comment(k, k.table, k.old_name),
         *partition.rename_foreign_keys(t, k.old_name, k.old_name, None, leaves=False),

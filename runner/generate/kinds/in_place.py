@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.catalog import Constraint
-from runner.generate.kinds import check, column, index, partition, reversal, table
+from runner.generate.kinds import check, column, index, partition, publication, reversal, table
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.not_null import not_null_columns
 from runner.generate.model import IndexChange, TableChange
@@ -97,7 +97,7 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
         t: the table.
         keep: whether the spellings that cannot be derived back are still to be kept.
     """
-    found: list[Paragraph] = []
+    found: list[Paragraph] = [publication.off(t, t.old)]
     if t.columns:
         if keep and t.keeps_spellings:
             found.append(reversal.window(t))
@@ -122,7 +122,9 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
     forgetting = reversal.forgetting(t)
     if not keep:
         forgetting += reversal.forget_deleted(t)
-    return [*found, renamed, table.new_names(t, table.window_renames(t)), forgetting]
+    published = publication.on(t, t.new, t.renamed, new=True)
+    names = table.new_names(t, table.window_renames(t))
+    return [*found, renamed, names, published, forgetting]
 
 
 def convert_back(t: TableChange) -> list[Paragraph]:
@@ -131,6 +133,7 @@ def convert_back(t: TableChange) -> list[Paragraph]:
     names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
     found: list[Paragraph] = [
         [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
+        publication.off(t, t.new),
         column.rename(t, back=True),
         names,
         rename(t.new, t.old),
@@ -160,6 +163,7 @@ def convert_back(t: TableChange) -> list[Paragraph]:
             ),
             *comments,
         ],
+        publication.on(t, t.old, {}, new=False),
         plain(f"CALL trueup.silence_triggers({quote_literal(on)});") if _is_seen(t) else [],
         reversal.restore(t, t.old),
     ]
@@ -168,8 +172,8 @@ def convert_back(t: TableChange) -> list[Paragraph]:
 def _is_seen(t: TableChange) -> bool:
     """Whether something of the service would see, or stop, that old spellings are put back."""
     relation = t.relation
-    identified = relation.replica_identity == "f" or (
-        relation.primary_key is not None and not _respelled(t)
+    identified = publication.identifies_rows(relation) and (
+        relation.replica_identity == "f" or not _respelled(t)
     )
     return (
         bool(relation.triggers)

@@ -19,6 +19,7 @@ from runner.generate.kinds import (
     key,
     not_null,
     partition,
+    publication,
     reversal,
     standing,
     sync,
@@ -80,7 +81,7 @@ def _spelled(
     if c.parent is not None:
         pairs = [(far, f"{row}{quote_ident(here)}") for here, far in c.parent.pairs]
         parent = u.table(c.parent.table)
-        if parents or u.tables.index(parent) <= u.tables.index(t):
+        if parents or u.place(parent) <= u.place(t):
             match = " AND ".join(f"p.{quote_ident(far)} = {here}" for far, here in pairs)
             found.append(
                 f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.new)} AS p"
@@ -401,7 +402,9 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     resting = key.resting_on(t)
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
-    body = standing.with_keys(u, late, key.contract(t))
+    published = publication.on(t, t.new, t.renamed, new=True)
+    changed = [publication.off(t, t.new), *key.contract(t), published] if published else None
+    body = standing.with_keys(u, late, changed or key.contract(t))
     again = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
     if held := _held_filled(t):
         note = "They go with their columns. A rollback finds them whether or not it came so far."
@@ -484,12 +487,14 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
     ]
     back = [
         [foreign_key.locked_with(resting, t.new), *built],
+        publication.off(t, t.new),
         inherited,
         not_null.old_side(t),
         [foreign_key.drop(k.table, k.name) for k in resting],
         *changed,
         [s for k in resting for s in foreign_key.add_unproven(u, k)],
         settings,
+        publication.on(t, t.new, t.old_names, new=False),
         sync.drop(t),
         *sync.expand(t, switched=True),
     ]

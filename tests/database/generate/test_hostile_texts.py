@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import sql
 from support.databases import DatabaseFactory
@@ -121,7 +121,7 @@ _PLAIN = dict.fromkeys(("table", "column", "object", "new", "value", "text", "la
 
 
 # An example takes seconds: the first that fails is shown as it was drawn.
-@settings(drawn, phases=(Phase.explicit, Phase.generate))
+@drawn
 @example(of=_PLAIN | {"value": _NASTY, "label": _NASTY, "old": "it's"})
 @example(of=_PLAIN | {"table": "\nDROP TABLE public.victim; --", "new": "\ndepends: x"})
 @example(of=_PLAIN | {"value": "$$; DROP TABLE public.victim; $$", "label": "\\", "old": "{}"})
