@@ -94,8 +94,7 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
-        DELETE FROM trueup.model_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END
@@ -161,8 +160,7 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE
-        DELETE FROM trueup.request_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END

@@ -69,8 +69,7 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE
-        DELETE FROM trueup.provider_quota_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END

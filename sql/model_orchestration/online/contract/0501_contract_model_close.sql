@@ -61,8 +61,7 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
-        DELETE FROM trueup.model_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END
