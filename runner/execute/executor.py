@@ -278,7 +278,7 @@ class Executor:
         if self._connection.closed or (error.sqlstate or "57P0").startswith("57P0"):
             return ConnectionFailedError(
                 f"the connection was lost in {job.path.name}: {str(error).strip()}",
-                hint="run the same command again: it goes on where the records say it is",
+                hint="run the same command again: it continues where the records say it is",
             )
         return _FailedError(error, statement)
 

@@ -225,17 +225,17 @@ def sum_up(underway: Underway) -> str:
     if underway.run:
         return f"running{f': {underway.run.file}' if underway.run.file else ''}; {underway.run.who}"
     if left:
-        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run goes on with it"
-    stands = Counter((unit.done or "nothing", unit.next) for unit in underway.units)
+        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run continues it"
+    stands = Counter((unit.done, unit.next) for unit in underway.units)
     if not stands:
         applied = sum(s.standing == "applied" for s in underway.migrations)
         return f"applied: {applied} of {len(underway.migrations)} files"
-    many = len(stands) > 1
-    return "; ".join(
-        f"{f'{count} of {stands.total()} units: ' if many else ''}{done} is done"
-        f"{f', next: {following}' if following else ''}"
-        for (done, following), count in stands.items()
-    )
+    parts = []
+    for (done, following), count in stands.items():
+        stand = f"{done} is done" if done else "not begun"
+        of = f"{count} of {stands.total()} units: " if len(stands) > 1 else ""
+        parts.append(f"{of}{stand}{f', next: {following}' if following else ''}")
+    return "; ".join(parts)
 
 
 def _in_short(underway: Underway) -> list[str]:

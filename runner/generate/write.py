@@ -96,7 +96,7 @@ def generate_service(
         What was added, and what is there already.
 
     Raises:
-        StandardError: the standard does not fit, or a file that is there would have to change.
+        StandardError: the standard does not fit, or an existing file would have to change.
     """
     standard = load_standard(folder / "standard.toml")
     if not standard.tables:

@@ -139,7 +139,7 @@ def require_own_schema(connection: Connection) -> None:
     """
     if stranger := find_stranger(connection):
         raise LedgerError(
-            f"{stranger}, and could run code of its own with the rights of this role",
+            f"{stranger}, and could run code of its own with the privileges of this role",
             hint=STRANGER_HINT,
         )
     if published := find_published(connection):

@@ -18,7 +18,7 @@ from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
-_REMAKE = "Drop it before, and make it again for the new contract afterwards."
+_REMAKE = "Drop it first, and create it again for the new contract afterwards."
 
 # INSERT ... SELECT NEW.*, VALUES (OLD.*), or SELECT ($1).* of a statement that is executed.
 
@@ -252,8 +252,8 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
             yield Finding(
                 Severity.KNOW,
                 change.label,
-                "is made again on the new columns, as it was in all else, by contract or in the "
-                "window: who uses it sees the new contract from then on",
+                "is created again on the new columns, otherwise unchanged, by contract or in the "
+                "window; its users see the new contract from then on",
             )
 
 
@@ -418,7 +418,7 @@ def _checks(change: TableChange) -> Iterator[Finding]:
                 + (
                     f"it becomes {carried} for the new values"
                     if carried
-                    else "it lists the old values, and gives way to the new CHECK"
+                    else "it lists the old values, and the new CHECK replaces it"
                 ),
             )
 
@@ -453,11 +453,11 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
         yield Finding(
             Severity.KNOW,
             row["object"],
-            f"names {', '.join(named)} in its text: it goes on as it is until the switch, then "
+            f"names {', '.join(named)} in its text: it keeps working until the switch, then "
             "through the compat view, and fails after contract",
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
-            hint="Release it for the new contract, as any other client.",
+            hint="Change it for the new contract, like any other client.",
         )
     wide = [n for n in tables if tables[n].columns and mentions(row["body"], n.name)]
     if wide and (depends := row_type.depends_on_columns(row["body"])):
@@ -466,7 +466,7 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
             row["object"],
             f"takes all columns of a table ({depends}), perhaps of {', '.join(map(str, wide))}: "
             "from expand on that has the new columns, too",
-            hint="Let it list the columns that it needs, before.",
+            hint="Let it list the columns that it needs first.",
         )
 
 

@@ -57,7 +57,7 @@ def change(
         if not renamed.keys().isdisjoint(constraint.columns):
             raise StandardError(
                 f"{what} names a column that gets another name: {constraint.definition}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                hint="Drop it first, and create it again for the new contract afterwards.",
             )
         name = follow(constraint.name, relation.name, new.name)
         if name in own:

@@ -24,7 +24,7 @@ Naming = Callable[[IndexChange], str]
 TAKES_IN = "trueup: ignore add-primary-key because it takes in the keys of the partitions"
 
 
-_BEFORE = "Drop it before, and make it again for the new contract afterwards."
+_BEFORE = "Drop it first, and create it again for the new contract afterwards."
 
 
 def change(

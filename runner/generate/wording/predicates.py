@@ -327,7 +327,7 @@ class Wording:
             if text != definition and re.search(call, definition):
                 raise StandardError(
                     f"{self.what} calls a function on {column}, whose values change: {definition}",
-                    hint="Drop it before, and make it again for the new contract afterwards.",
+                    hint="Drop it first, and create it again for the new contract afterwards.",
                 )
             self._require_no_parts(definition, own)
         text = compare_with_queries(self._as_uuids(text), self.uuid_columns)
@@ -351,7 +351,7 @@ class Wording:
         if found:
             raise StandardError(
                 f"{self.what} compares a part of a value that changes, or a pattern: {definition}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                hint="Drop it first, and create it again for the new contract afterwards.",
             )
 
     def _as_text(self, text: str) -> str:
