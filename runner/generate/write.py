@@ -102,7 +102,7 @@ def generate_service(
     if not standard.tables:
         raise StandardError(
             f"{folder / 'standard.toml'} names no table: there is nothing to generate",
-            hint="Write it by `trueup propose`, or add a paragraph [table.NAME] for each table.",
+            hint="Write it with `trueup propose`, or add a section [table.NAME] for each table.",
         )
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
