@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -42,6 +43,11 @@ _KEYWORDS = frozenset(
 )
 
 
+_LINE_ENDS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+# Of a thousand tables each name is quoted some hundred times.
+@lru_cache(1 << 16)
 def quote_ident(name: str) -> str:
     """Quote an identifier, only where it must be.
 
@@ -67,6 +73,8 @@ def quote_literal(value: str) -> str:
     It stays on one line and has no backslash before its end, which splitters take for a quote.
     """
     quoted = "'" + value.replace("'", "''") + "'"
+    if quoted.isprintable() and "\\" not in quoted:
+        return quoted
     escaped = re.sub(r"[\x00-\x1f\x7f\\]", lambda c: f"\\x{ord(c[0]):02x}", quoted)
     return f"E{escaped}" if escaped != quoted else quoted
 
@@ -88,7 +96,7 @@ def dollar_quote(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A text for a comment, where the end of a line would end the comment."""
-    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
+    return text if text.isprintable() else _LINE_ENDS.sub(" ", text)
 
 
 def unquote_literal(literal: str) -> str:

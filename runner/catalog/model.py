@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from runner.quoting import Name, quote_name
 
@@ -272,7 +273,7 @@ class NamedType:
     definition: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
     """What the chosen schemas of one database hold."""
 
@@ -286,6 +287,21 @@ class Catalog:
     def tables(self) -> Iterator[Relation]:
         """Ordinary and partitioned tables, in the order of their names."""
         return (r for _, r in sorted(self.relations.items()) if r.kind in "rp")
+
+    @cached_property
+    def _by_type(self) -> dict[Name, list[str]]:
+        found: dict[Name, list[str]] = {}
+        for relation in self.tables:
+            for column in relation.columns:
+                if column.type_name is not None:
+                    found.setdefault(column.type_name, []).append(
+                        f"{relation.qualified}.{column.name}"
+                    )
+        return found
+
+    def columns_of_type(self, name: Name) -> list[str]:
+        """The tables' columns that hold values of a named type, or of a relation's rows."""
+        return self._by_type.get(name, [])
 
     def children(self, relation: Relation) -> list[Relation]:
         """The partitions of a table, one level down; those of schemas not read are left out."""

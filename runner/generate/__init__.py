@@ -125,12 +125,13 @@ def _units(
         in_the_way += [o for change in tables for o in row_type.obstacles(change, catalog)]
         in_the_way += [o for change in tables for o in partition.obstacles(change, tables)]
         _refuse(o for o in in_the_way if not o.online_only)
+        looked_up = _looked_up(tables)
         yield Unit(
             tuple(
                 replace(
                     change,
                     touching=tuple(touching[change.new]),
-                    looked_up=_looked_up(change, tables),
+                    looked_up=tuple(looked_up.get(change.new, ())),
                 )
                 for change in tables
             ),
@@ -140,10 +141,12 @@ def _units(
         )
 
 
-def _looked_up(table: TableChange, unit: Sequence[TableChange]) -> tuple[str, ...]:
-    """The columns of a table's keys by which tables of its unit find their old spelling."""
-    parents = (c.parent for t in unit for c in t.columns if c.parent is not None)
-    return tuple(dict.fromkeys(far for p in parents if p.table == table.new for _, far in p.pairs))
+def _looked_up(unit: Sequence[TableChange]) -> dict[Name, dict[str, None]]:
+    """The columns of the tables' keys by which tables of their unit find their old spelling."""
+    found: dict[Name, dict[str, None]] = {}
+    for parent in (c.parent for t in unit for c in t.columns if c.parent is not None):
+        found.setdefault(parent.table, {}).update(dict.fromkeys(far for _, far in parent.pairs))
+    return found
 
 
 def _refuse(obstacles: Iterable[Obstacle]) -> None:

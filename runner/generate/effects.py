@@ -16,9 +16,10 @@ from runner.quoting import Name
 _PART = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _NAME = rf"({_PART}\.{_PART})"
 _LEFT_OUT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+_IF = "(?:IF EXISTS )?"
 _OWN = "trueup"
 
-_ALTER = re.compile(rf"\bALTER TABLE (?:ONLY )?{_NAME}\s+([^;]*);")
+_ALTER = re.compile(rf"\bALTER TABLE {_IF}(?:ONLY )?{_NAME}\s+([^;]*);")
 _RENAME = re.compile(rf"^ALTER (?:TABLE|VIEW) {_NAME} RENAME TO ({_PART});")
 _MADE = re.compile(
     rf"\bCREATE (?:OR REPLACE )?(?:UNLOGGED )?(?:MATERIALIZED )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?"
@@ -41,9 +42,9 @@ _WEAK = (
     ),
 )
 _OTHERS = (
-    (re.compile(rf"\bDROP TRIGGER {_PART} ON {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
-    (re.compile(rf"\b(?:ALTER|DROP) VIEW {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
-    (re.compile(rf"\bDROP (?:MATERIALIZED VIEW|TABLE) {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\bDROP TRIGGER {_IF}{_PART} ON {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\b(?:ALTER|DROP) VIEW {_IF}{_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\bDROP (?:MATERIALIZED VIEW|TABLE) {_IF}{_NAME}"), LockMode.ACCESS_EXCLUSIVE),
     (re.compile(rf"\b(?:POLICY|RULE) {_PART}[^;]*? (?:ON|TO) {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
     (
         re.compile(rf"\bCREATE (?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}"),

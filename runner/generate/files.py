@@ -8,6 +8,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runner.errors import StandardError
 from runner.generate import effects
@@ -28,6 +29,7 @@ _PHASES = {
     "window": 600,
 }
 _END = 700
+_UNTIDY = re.compile(r"\s\n|\s\Z")
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
@@ -272,12 +274,16 @@ def _header_back(file: File, id_: str) -> str:
 def _entries(title: str, does: str, locks: str, cost: str, undo: str) -> list[str]:
     lines = [comment(title), "--"]
     for key, text in {"does": does, "locks": locks, "cost": cost, "undo": undo}.items():
-        wrapped = textwrap.wrap(
-            one_line(text), _WIDTH - 12, break_long_words=False, break_on_hyphens=False
-        )
+        wrapped = _wrapped(one_line(text))
         lines.append(f"-- {key + ':':<9}{wrapped[0]}")
         lines += [comment(f"         {line}") for line in wrapped[1:]]
     return lines
+
+
+@lru_cache(1 << 12)
+def _wrapped(text: str) -> list[str]:
+    """The lines of an entry of the header; most entries are those of many files."""
+    return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
 
 
 def _text(paragraphs: Iterable[Paragraph]) -> str:
@@ -287,6 +293,8 @@ def _text(paragraphs: Iterable[Paragraph]) -> str:
 
 def _tidy(text: str) -> str:
     """A statement without blanks that nobody sees, unless they belong to a name or a value."""
+    if not _UNTIDY.search(text):
+        return text
     parts = re.findall(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
     if any(re.search(r"\s\n|\n\n", part) for part in parts):
         return text

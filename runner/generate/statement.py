@@ -36,9 +36,13 @@ def lock(mode: LockMode, *relations: Name, said: str = "") -> Lock:
     return Lock(mode, relations, said)
 
 
+_DIRECTIVE = re.compile(r"^(\s*)(transactional|depends)(?=\s*:)")
+
+
 def comment(text: str) -> str:
     """A line of comment, which is none of the directives that yoyo reads from comments."""
-    return "-- " + re.sub(r"^(\s*)(transactional|depends)(?=\s*:)", r"\1'\2'", one_line(text))
+    line = one_line(text)
+    return "-- " + (_DIRECTIVE.sub(r"\1'\2'", line) if ":" in line else line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,14 @@ class Unit:
         """The table of that new name."""
         return self._by_name[new]
 
+    @cached_property
+    def _places(self) -> dict[Name, int]:
+        return {t.new: place for place, t in enumerate(self.tables)}
+
+    def place(self, table: TableChange) -> int:
+        """Where a table stands among those of the unit."""
+        return self._places[table.new]
+
     def old_name(self, new: Name) -> Name:
         """The old name of a table."""
         return self.table(new).old

@@ -8,62 +8,69 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from support.migration_files import write_tables
 
-from bench.support import Bench, Spent, run_python
+from bench.support import TURNS, Bench, Spent, middle, ratios, run_python
 
-TIMES = 5
+LIBRARIES = "import psycopg, click, os; os._exit(0)"
 
 
 def measure(bench: Bench) -> None:
-    """Bar 4 of issue 4."""
-    start = _least([run_python("-c", "pass") for _ in range(TIMES)])
-    driver = _least(
-        [run_python("-c", "import psycopg, click, os; os._exit(0)") for _ in range(TIMES)]
-    )
-    first, again = _apply(bench, 100, times=TIMES)
-    libraries = f"the libraries' import is {driver.process - start.process:.2f} s of it"
-    bench.at_most(
-        "100 one-table migrations, up",
-        first.process - start.process,
-        0.6,
-        "s",
-        f"{first.clock:.2f} s on the clock; {libraries}",
-    )
-    bench.at_most(
-        "100 migrations, nothing to do",
-        again.process - start.process,
-        0.15,
-        "s",
-        f"{again.clock:.2f} s on the clock; {libraries}",
+    """The bars of issue 19."""
+    start, libraries, first, again = [], [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        write_tables(Path(folder), 100)
+        for _ in range(TURNS):
+            start.append(run_python("-c", "pass").process)
+            libraries.append(run_python("-c", LIBRARIES).process)
+            up, idle = _apply(bench, Path(folder))
+            first.append(up)
+            again.append(idle)
+    imports = f"the libraries' import is {median(libraries) - median(start):.3f} s of it"
+    for what, bar, spent in (("up", 0.2, first), ("nothing to do", 0.12, again)):
+        bench.at_most(
+            f"100 one-table migrations, {what}",
+            [s.process - python for s, python in zip(spent, start, strict=True)],
+            bar,
+            "s",
+            f"{middle(spent).clock:.2f} s on the clock; {imports}",
+        )
+    bench.figure(
+        "a run with nothing to do to the import of psycopg and click",
+        ratios([s.process for s in again], libraries),
+        "x",
     )
     few, many = (1000, 5000) if bench.full else (200, 1000)
-    small, _ = _apply(bench, few, times=2)
-    large, idle = _apply(bench, many, times=2)
-    growth = (large.process - again.process) / (small.process - again.process) / (many / few)
+    small, large, idle_large, growth = [], [], [], []
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        write_tables(Path(one), few)
+        write_tables(Path(other), many)
+        for turn in range(TURNS):
+            small.append(_apply(bench, Path(one))[0])
+            up, idle = _apply(bench, Path(other))
+            large.append(up)
+            idle_large.append(idle)
+            fixed = again[turn].process
+            each = (up.process - fixed) / many, (small[-1].process - fixed) / few
+            growth.append(each[0] / each[1])
     bench.at_most(
         f"cost of one migration of {many:,} to one of {few:,}",
         growth,
         1.15,
         "x",
-        f"1 is linear; {large.process:.2f} s and {small.process:.2f} s, {large.clock:.1f} s and"
-        f" {small.clock:.1f} s on the clock; with nothing to do {idle.process:.2f} s",
+        f"1 is linear; {middle(large).process:.2f} s and {middle(small).process:.2f} s,"
+        f" {middle(large).clock:.1f} s and {middle(small).clock:.1f} s on the clock; with nothing"
+        f" to do {middle(idle_large).process:.2f} s",
     )
 
 
-def _least(spent: list[Spent]) -> Spent:
-    return Spent(min(s.process for s in spent), min(s.clock for s in spent))
-
-
-def _apply(bench: Bench, count: int, *, times: int) -> tuple[Spent, Spent]:
-    up, again = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        write_tables(Path(folder), count)
-        for _ in range(times):
-            name = bench.empty_database()
-            arguments = ("-m", "runner", "apply", "--sources", folder)
-            up.append(run_python(*arguments, dsn=bench.server.dsn(name)))
-            again.append(run_python(*arguments, dsn=bench.server.dsn(name)))
-            bench.server.drop_database(name)
-    return _least(up), _least(again)
+def _apply(bench: Bench, folder: Path) -> tuple[Spent, Spent]:
+    """Apply the files of a folder to a new database, and once more."""
+    name = bench.empty_database()
+    arguments = ("-m", "runner", "apply", "--sources", str(folder))
+    dsn = bench.server.dsn(name)
+    spent = run_python(*arguments, dsn=dsn), run_python(*arguments, dsn=dsn)
+    bench.server.drop_database(name)
+    return spent

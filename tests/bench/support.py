@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 import psycopg
 from psycopg import sql
@@ -29,6 +30,7 @@ from runner.ledger.files import Migration, read_migrations
 from runner.postgres.embedded import EmbeddedServer, start_server
 
 SERVICE = Path(__file__).parents[2] / "sql" / "model_orchestration"
+TURNS = 5  # of each measurement: every side has its turn in each
 # A small production server rather than PostgreSQL's defaults, which are for a very small one.
 SERVER_SETTINGS = {
     "shared_buffers": "1GB",
@@ -41,17 +43,21 @@ SERVER_SETTINGS = {
 }
 
 
+Measured = float | Sequence[float]
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the table.
 
     Args:
         name: what was measured.
-        measured: the figure.
+        measured: the figure; of several turns the median.
         unit: of the figure and of the bar, empty for a count.
         bar: what it is held to, None when it is told for information.
         sign: `<=`, `>=` or `=`: how the figure must stand to the bar.
         note: what the figure was made of.
+        turns: the figure of each turn; none for what is measured once.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Line:
     bar: float | None
     sign: str
     note: str
+    turns: tuple[float, ...] = ()
 
     @property
     def passed(self) -> bool | None:
@@ -86,26 +93,67 @@ class Bench:
     _templates: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def at_most(
-        self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
+        self,
+        name: str,
+        measured: Measured,
+        bar: float,
+        unit: str = "",
+        note: str = "",
+        *,
+        small: bool = True,
     ) -> None:
-        """Report a figure that must not be above its bar."""
-        self._add(Line(name, measured, unit, bar, "<=", note))
+        """Report a figure that must not be above its bar.
+
+        Args:
+            name: what was measured.
+            measured: the figure, or that of each turn.
+            bar: what it is held to.
+            unit: of both.
+            note: what the figure was made of.
+            small: whether the bar holds at the small sizes, too.
+        """
+        self._held(name, measured, bar, "<=", unit, note, small=small)
 
     def at_least(
-        self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
+        self,
+        name: str,
+        measured: Measured,
+        bar: float,
+        unit: str = "",
+        note: str = "",
+        *,
+        small: bool = True,
     ) -> None:
-        """Report a figure that must not be below its bar."""
-        self._add(Line(name, measured, unit, bar, ">=", note))
+        """Report a figure that must not be below its bar; the arguments are those of at_most."""
+        self._held(name, measured, bar, ">=", unit, note, small=small)
 
     def exactly(
         self, name: str, measured: float, bar: float, unit: str = "", note: str = ""
     ) -> None:
         """Report a count that must be its bar."""
-        self._add(Line(name, measured, unit, bar, "=", note))
+        self._held(name, measured, bar, "=", unit, note, small=True)
 
-    def figure(self, name: str, measured: float, unit: str = "", note: str = "") -> None:
+    def figure(self, name: str, measured: Measured, unit: str = "", note: str = "") -> None:
         """Report a figure without a bar."""
-        self._add(Line(name, measured, unit, None, "", note))
+        self._held(name, measured, None, "", unit, note, small=True)
+
+    def _held(
+        self,
+        name: str,
+        measured: Measured,
+        bar: float | None,
+        sign: str,
+        unit: str,
+        note: str,
+        *,
+        small: bool,
+    ) -> None:
+        turns = (measured,) if isinstance(measured, int | float) else tuple(measured)
+        if not (small or self.full):
+            note = "; ".join(filter(None, [note, f"{sign} {bar:g} {unit} is for full sizes"]))
+            bar, sign = None, ""
+        kept = turns if len(turns) > 1 else ()
+        self._add(Line(name, median(turns), unit, bar, sign, note, kept))
 
     def _add(self, line: Line) -> None:
         self.lines.append(line)
@@ -284,6 +332,17 @@ class Spent:
     clock: float
 
 
+def middle(spent: Iterable[Spent]) -> Spent:
+    """The median of what several runs took."""
+    spent = list(spent)
+    return Spent(median(s.process for s in spent), median(s.clock for s in spent))
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """What ours is to theirs in each turn, in which both met what else the machine did."""
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
 def run_python(*arguments: str, dsn: str = "") -> Spent:
     """Run a Python process, and tell what it took; it must exit with 0."""
     return run(sys.executable, *arguments, dsn=dsn)
@@ -321,13 +380,16 @@ def machine(bench: Bench) -> list[tuple[str, str]]:
 
 __all__ = [
     "SERVICE",
+    "TURNS",
     "Bench",
     "Line",
     "Logged",
     "Spent",
     "fill",
     "machine",
+    "middle",
     "migrations",
+    "ratios",
     "run",
     "run_python",
     "statements_of_runs",

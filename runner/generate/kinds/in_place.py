@@ -132,8 +132,8 @@ def convert_back(t: TableChange) -> list[Paragraph]:
     sequences = [("sequence", old, new) for old, new in t.sequences]
     names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
     found: list[Paragraph] = [
-        publication.off(t, t.new),
         [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
+        publication.off(t, t.new),
         column.rename(t, back=True),
         names,
         rename(t.new, t.old),
@@ -172,8 +172,8 @@ def convert_back(t: TableChange) -> list[Paragraph]:
 def _is_seen(t: TableChange) -> bool:
     """Whether something of the service would see, or stop, that old spellings are put back."""
     relation = t.relation
-    identified = relation.replica_identity == "f" or (
-        relation.primary_key is not None and not _respelled(t)
+    identified = publication.identifies_rows(relation) and (
+        relation.replica_identity == "f" or not _respelled(t)
     )
     return (
         bool(relation.triggers)

@@ -81,7 +81,7 @@ def _spelled(
     if c.parent is not None:
         pairs = [(far, f"{row}{quote_ident(here)}") for here, far in c.parent.pairs]
         parent = u.table(c.parent.table)
-        if parents or u.tables.index(parent) <= u.tables.index(t):
+        if parents or u.place(parent) <= u.place(t):
             match = " AND ".join(f"p.{quote_ident(far)} = {here}" for far, here in pairs)
             found.append(
                 f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.new)} AS p"

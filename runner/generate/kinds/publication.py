@@ -97,7 +97,7 @@ def _publishes_updates(change: TableChange, relation: Relation) -> Iterator[Obst
     for level in levels:
         if level.kind == "p":
             continue
-        identifies = _identifies_rows(level)
+        identifies = identifies_rows(level)
         if level.hides_generated and (level.replica_identity == "f" or not identifies):
             yield Obstacle(
                 str(level.qualified),
@@ -115,7 +115,7 @@ def _publishes_updates(change: TableChange, relation: Relation) -> Iterator[Obst
             )
 
 
-def _identifies_rows(relation: Relation) -> bool:
+def identifies_rows(relation: Relation) -> bool:
     """Whether a subscriber could be told which of its rows was changed."""
     key = relation.primary_key
     return relation.replica_identity in ("i", "f") or (

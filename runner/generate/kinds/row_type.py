@@ -33,14 +33,12 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
             )
     if not t.columns:
         return
-    for relation in catalog.tables:
-        for column in relation.columns:
-            if column.type_name == t.old:
-                yield Obstacle(
-                    f"{relation.qualified}.{column.name}",
-                    f"holds whole rows of {t.old}, whose columns change",
-                    "Give it another type before, such as jsonb.",
-                )
+    for column in catalog.columns_of_type(t.old):
+        yield Obstacle(
+            column,
+            f"holds whole rows of {t.old}, whose columns change",
+            "Give it another type before, such as jsonb.",
+        )
     for trigger in t.relation.triggers:
         function = catalog.functions.get(
             Name(trigger.function.schema, f"{quote_ident(trigger.function.name)}()")

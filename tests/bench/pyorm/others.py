@@ -69,7 +69,12 @@ def _asyncpg(dsn: str) -> dict[str, Any]:
 def _sqlalchemy_engine(dsn: str) -> Any:
     import sqlalchemy
 
-    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(dsn),
+        # The pool ends after the server, and would tell at length that it cannot roll back.
+        pool_reset_on_return=None,
+    )
 
 
 def sqlalchemy_core(dsn: str) -> Read:

@@ -1,7 +1,7 @@
 -- Undo: Take the old name models away, once nobody uses it.
 --
 -- does:    brings the old name models back: instant
--- locks:   ACCESS SHARE on model, as any SELECT
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    apply 0501_contract_model_close again: reads model once
 

@@ -1,7 +1,7 @@
 -- Undo: Take the old name requests away, once nobody uses it.
 --
 -- does:    brings the old name requests back: instant
--- locks:   ACCESS SHARE on request, as any SELECT
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    apply 0502_contract_request_close again: reads request once
 

@@ -1,7 +1,8 @@
 -- Undo: Take the old name provider_quotas away, once nobody uses it.
 --
 -- does:    brings the old name provider_quotas back: instant
--- locks:   ACCESS SHARE on provider_quota, as any SELECT
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
+--          again
 -- cost:    no rewrite, no scan
 -- undo:    apply 0519_contract_provider_quota_close again: reads provider_quota once
 
