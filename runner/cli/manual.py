@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc
 from textwrap import indent
@@ -172,13 +172,13 @@ class Verbs(click.Group):
         formatter.write("\n".join(lines) + "\n")
 
 
-def whole(ctx: click.Context, topic: str, shared: Callable[..., None]) -> str:
+def whole(ctx: click.Context, topic: str, shared: click.Command) -> str:
     """All that there is to say of a topic.
 
     Args:
         ctx: of the command.
         topic: a verb, or one of TOPICS; empty for the list of verbs.
-        shared: a function with all shared options.
+        shared: has all options that verbs share.
 
     Raises:
         UsageError: of click, there is no such topic.
@@ -203,8 +203,8 @@ def whole(ctx: click.Context, topic: str, shared: Callable[..., None]) -> str:
     return formatter.getvalue().rstrip()
 
 
-def _shared_records(ctx: click.Context, shared: Callable[..., None]) -> Iterator[tuple[str, str]]:
-    known = {option.name: option for option in click.command()(shared).params}
+def _shared_records(ctx: click.Context, shared: click.Command) -> Iterator[tuple[str, str]]:
+    known = {option.name: option for option in shared.params}
     for name in SHARED_BY_ALL:
         record = known[name].get_help_record(ctx)
         if record is not None:

@@ -175,11 +175,12 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
     return either
 
 
+@click.command()
 @on_fleet
 @options("dsn", "service", "sources", "config", "strategy", "accept", "deadline")
 @options("json", "log", "quiet", "metrics")
 def all_shared() -> None:
-    """Nothing: what has each option that most verbs share."""
+    """No verb: what has each option that most verbs share, for help on them."""
 
 
 def _on_each(path: Path, parallel: int, shard: str | None, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ _NAME = r'((?:"(?:[^"]|"")+"|[\w$]+)\.(?:"(?:[^"]|"")+"|[\w$]+))'
 # What waits for clients: each with the relation that it locks. CONCURRENTLY and VALIDATE do not.
 _TAKES = re.compile(
     rf"^(?:LOCK TABLE (?P<listed>{_NAME}(?:, {_NAME})*)(?:\n| IN)"
+    r"|CALL trueup\.lock_tables\('[A-Z ]+', (?P<called>[^;]*)\);"
     rf"|(?:DROP VIEW|DROP TABLE|ALTER TABLE|ALTER VIEW) (?P<altered>{_NAME})"
     rf"|(?:CREATE|DROP) TRIGGER [^;]*? ON (?P<fired>{_NAME}))",
     re.MULTILINE,
@@ -26,7 +27,7 @@ def locked(sql: str) -> list[str]:
     found: list[str] = []
     for taken in _TAKES.finditer(sql):
         made = _MADE.findall(sql[: taken.start()])
-        names = taken["listed"] or taken["altered"] or taken["fired"]
+        names = taken["listed"] or taken["called"] or taken["altered"] or taken["fired"]
         found += [n for n in re.findall(_NAME, names) if n not in made and n not in found]
     return found
 

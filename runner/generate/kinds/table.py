@@ -74,7 +74,7 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             str(table),
             f"shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
             "be converted",
-            "Leave its paragraph out of standard.toml, or partition it by declaration before.",
+            "Leave its section out of standard.toml, or use declarative partitioning first.",
         )
     # What else keeps it from being converted online is no news then.
     yield from (o for o in of_columns(t) if not (keeps_name and o.online_only))

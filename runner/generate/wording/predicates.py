@@ -62,7 +62,7 @@ def convert_literals(
         if re.search(rf"(?<!COALESCE\()(?<!NULLIF\(){cast}", definition):
             raise StandardError(
                 f"{what} uses {column} as text, which becomes uuid: {definition}",
-                hint="Drop it before, and make it again for uuid afterwards.",
+                hint="Drop it first, and create it again for uuid afterwards.",
             )
 
     definition = _plain_operators(definition, {*enum_columns, *uuid_columns})
@@ -73,7 +73,7 @@ def convert_literals(
         if target != value.upper() and value.upper() not in one_to_one:
             raise StandardError(
                 f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
-                hint="Drop it before, and make it again for the new values afterwards.",
+                hint="Drop it first, and create it again for the new values afterwards.",
             )
         return target
 
@@ -106,7 +106,7 @@ def convert_literals(
             raise StandardError(
                 f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
                 f"converted column: {definition}",
-                hint="Drop it before, and make it again for the new values afterwards.",
+                hint="Drop it first, and create it again for the new values afterwards.",
             )
         return said
 
