@@ -221,7 +221,13 @@ def with_keys(
     if not dependents:
         return change
     tables = u.beneath(dependents)
-    made = _on_old(dependents, tables) if back else in_old_look(tables, [d.new for d in dependents])
+    said = listed([*(d.label for d in dependents), *(t.new.name for t in tables)])
+    held = lock(LockMode.ACCESS_EXCLUSIVE, said=said)
+    made = (
+        _on_old(dependents, tables)
+        if back
+        else in_old_look(tables, [d.new for d in dependents], held)
+    )
     (first, *look), *others = made
     return [[first], off(dependents, old=False), *change, look, *others]
 
