@@ -10,9 +10,10 @@ import click
 from mkdocs.exceptions import PluginError
 
 from runner.cli import cli
+from runner.cli.manual import TOPICS, whole
+from runner.cli.root import all_shared
 
 _LINK = re.compile(r"(?<=\]\()(\.\./[^)\s]+)(?=\))")
-_WIDTH = 72
 _LOADED = re.compile(r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+stylesheet[^>]+https?:")
 
 
@@ -36,18 +37,14 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 
 
 def _verbs() -> str:
-    """What `--help` prints, of the command and of each verb."""
+    """What `trueup help` prints, of the command, of each topic and verb."""
     top = click.Context(cli, info_name="trueup")
-    parts = [_help(cli, top)]
+    parts = [_block(whole(top, "", all_shared)), "## Options of most verbs"]
+    parts += [_block(whole(top, topic, all_shared)) for topic in ("options", *TOPICS)]
     for name in cli.list_commands(top):
-        verb = cli.get_command(top, name)
-        assert verb is not None
-        parts.append(
-            f"## trueup {name}\n\n{_help(verb, click.Context(verb, info_name=name, parent=top))}"
-        )
+        parts += [f"## trueup {name}", _block(whole(top, name, all_shared))]
     return "\n\n".join(parts)
 
 
-def _help(command: click.Command, context: click.Context) -> str:
-    context.terminal_width = _WIDTH
-    return f"```text\n{command.get_help(context)}\n```"
+def _block(text: str) -> str:
+    return f"```text\n{text}\n```"

@@ -85,33 +85,33 @@ class Database:
     def transaction(
         self, *, isolation: Isolation | None = None, read_only: bool = False, retry: int = 0
     ) -> Transaction:
-        """A transaction: as a block, or for a function that may be run again.
+        """A transaction, for a `with` block or for a function that may be run again.
 
             async with db.transaction() as tx:
                 await tx[Model].add(model)
 
             total = await db.transaction(isolation="serializable", retry=5).run(work)
 
-        Within another one it is a part of that, which is undone alone.
+        Inside another transaction it is a savepoint, which can be undone alone.
 
         Args:
             isolation: the level, None for the server's default.
-            read_only: whether it may not write.
-            retry: how often, at most, a function is run again as a whole after the transaction lost
-                to another one (SQLSTATE 40001, 40P01). A block cannot be run again.
+            read_only: whether writing is refused.
+            retry: how often at most a function is run again from the start after its transaction
+                lost to another one (SQLSTATE 40001, 40P01). A block cannot be run again.
         """
         return Transaction(self, isolation, read_only, retry)
 
     def check(self, *entities: type[Any], sql: Iterable[str] = ()) -> None:
-        """Compare entities with the catalog, at start-up: better now than at the first request.
+        """Compare entities with the catalog: do it at start-up, not at the first request.
 
         Of a table: columns, types, lengths, NOT NULL, the key, unique indexes, what the server
         makes, and the CHECKs of enums. Of a view: its columns and their types. Of an SQLite table:
         columns, NOT NULL and the key.
 
         Args:
-            entities: those of the service.
-            sql: texts of the service's own; a literal in them that is a value of an enum, and finds
+            entities: the entities of the service.
+            sql: your own SQL texts; a literal in them that is the value of an enum, and finds
                 nothing under one of the contracts, is a difference.
 
         Raises:
@@ -138,17 +138,17 @@ class Database:
         *,
         join: Iterable[type[Any]] = (),
     ) -> list[T]:
-        """The rows of a query in SQL of one's own, as values of a dataclass of one's own.
+        """The rows that your own SQL returns, as values of your own dataclass.
 
         Args:
-            row_type: a dataclass; each column is the field of its name.
+            row_type: a dataclass with a field for each column.
             text: the SQL, or sql_file(path); `{Model}` is the table of an entity that join names.
             parameters: by position for `%s`, by name for `%(name)s`.
             join: the entities that the SQL names.
 
         Raises:
-            InvalidValue: when the columns are not the fields; nothing was sent.
-            MappingError: when a value is not of its field's type.
+            InvalidValue: if the columns do not match the fields; nothing was sent.
+            MappingError: if a value does not have the type of its field.
         """
         first, others = self._named(parameters, join)
         return first.rows(row_type, text, parameters, join=others)
@@ -161,14 +161,14 @@ class Database:
         *,
         join: Iterable[type[Any]] = (),
     ) -> list[T]:
-        """The values of a query of one column, as for rows."""
+        """The values that a query of one column returns; parameters as for rows."""
         first, others = self._named(parameters, join)
         return first.scalars(value_type, text, parameters, join=others)
 
     def execute(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
     ) -> int:
-        """Run SQL of one's own, as for rows; returns how many rows it touched."""
+        """Run your own SQL, as for rows, and return how many rows it touched."""
         first, others = self._named(parameters, join)
         return first.execute(text, parameters, join=others)
 
@@ -265,16 +265,16 @@ class Transaction:
         self._block.__exit__(kind, error, trace)
 
     def run(self, work: Callable[[Database], T]) -> T:
-        """Do some work in the transaction, again as a whole where retry says so.
+        """Run a function in the transaction, and again from the start as often as retry says.
 
-        It is also run again when the contract moved within it.
+        It is also run again if the contract changed meanwhile.
 
         Args:
-            work: takes the database within the transaction; what it did is undone before it is
-                called again, but for what it did elsewhere.
+            work: takes the database inside the transaction; before it is called again, everything
+                that it did in the database is undone.
 
         Returns:
-            What work returned, once it is committed.
+            What the function returned, once the transaction is committed.
         """
         attempts = Attempts(self._retry)
         while True:

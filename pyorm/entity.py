@@ -238,23 +238,23 @@ def column(
     repr: bool = True,  # noqa: A002 - dataclasses.field calls it so
     version: bool = False,
 ) -> Any:
-    """A field that says more about its column than its type does.
+    """Say more about the column of a field than its type does.
 
     Args:
-        default: the value when the constructor is given none.
+        default: the value if the constructor gets none.
         default_factory: makes that value.
-        name: the column's name when it is not the field's.
-        sql_type: the SQL type when it is not the usual one: `jsonb`, `bigint`.
+        name: the column's name, if it differs from the field's.
+        sql_type: the SQL type, if it is not the usual one: `jsonb`, `bigint`.
         length: the most characters of a text.
         unique: whether no two rows share a value.
         references: what a foreign key points at, as SQL: `model (id)`.
         fixed: whether the value stays what it was when the row was added.
-        on_update: gives a new value at each update.
-        repr: whether the entity's repr and errors may show a value; False for a secret.
-        version: whether its value tells whether the row has changed: a number, which grows by one
-            with each update, a time, or what on_update gives.
+        on_update: returns a new value for each update.
+        repr: whether the entity's repr and errors may show the value; False for a secret.
+        version: whether its value shows that the row has changed: a number, which grows by one
+            with each update, a time, or what on_update returns.
 
-    `Annotated[str, column(length=100)]` names a type of columns: its default is not the field's.
+    `Annotated[str, column(length=100)]` is a type that fields can share; it sets no default.
     """
     extra = {
         "name": name,

@@ -41,7 +41,7 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
 
         Args:
             value: a member or its text in any case; where the calling function has the text as
-                a literal in another case than uppercase, a DeprecationWarning tells its line.
+                a literal that is not uppercase, a DeprecationWarning names its line.
 
         Returns:
             The member.
@@ -60,7 +60,7 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
 
     @classmethod
     def ignoring_case(cls, value: str) -> Self | None:
-        """The member of a value in any case, None when there is none; never a warning."""
+        """The member for a value in any case, or None; never a warning."""
         # Only ASCII has one upper case: a dotless i becomes a plain I too.
         found = cls._value2member_map_.get(value.upper()) if value.isascii() else None
         return found if isinstance(found, cls) else None
@@ -148,7 +148,7 @@ class RequestType(SharedEnum):
 
 
 def check_constraint(column: str, enum: type[Enum], *, array: bool = False) -> str:
-    """Print the CHECK that holds a column to an enum's values.
+    """The CHECK that restricts a column to the values of an enum, as SQL.
 
     Args:
         column: the column as written in SQL, quoted where it must be.

@@ -58,19 +58,19 @@ class DeclarationError(PyormError):
 
 
 class NotInstalled(PyormError, ImportError):
-    """A package that an extra of pyorm brings is not there."""
+    """A package is not installed that comes with an extra of pyorm."""
 
 
 class InvalidValue(PyormError, ValueError):
-    """A value that cannot be written or asked for; nothing was written."""
+    """A value that cannot be written or searched for; nothing was sent."""
 
 
 class DataException(InvalidValue):
-    """A value that the server refused: too long, out of range, no number of its own."""
+    """The server refused a value: too long, out of range, not a number."""
 
 
 class UnknownEnumValue(InvalidValue):
-    """A text that is no value of a shared enum, in any case."""
+    """A text that is not a value of a shared enum, in any case."""
 
     def __init__(self, message: str, *, valid: tuple[str, ...], nearest: str | None, value: Any):
         super().__init__(message, value=value)
@@ -79,15 +79,15 @@ class UnknownEnumValue(InvalidValue):
 
 
 class InvalidCursor(InvalidValue):
-    """A page cursor that is damaged, or that belongs to another query."""
+    """A page cursor is damaged, or belongs to another query."""
 
 
 class MappingError(PyormError):
-    """A row came back that the entity cannot hold; names the column and the row's key."""
+    """The entity cannot hold a row that came back; names the column and the row's key."""
 
 
 class SchemaMismatch(PyormError):
-    """The database's tables are not what the entities say.
+    """The tables of the database do not match the entities.
 
     Args:
         differences: each one.
@@ -107,19 +107,19 @@ class MultipleFound(PyormError, LookupError):
 
 
 class StaleRow(PyormError):
-    """The row was changed by someone else since it was read."""
+    """Somebody else changed the row since it was read."""
 
 
 class ContractChanged(PyormError):
-    """The database moved between the old and the new contract within the caller's transaction.
+    """The database changed between the old and the new contract during your transaction.
 
-    The transaction wrote nothing; running it again as a whole is safe and uses the contract
-    that now stands.
+    The transaction wrote nothing. You can safely run all of it again; it then uses the present
+    contract.
     """
 
 
 class IntegrityViolation(PyormError):
-    """The database refused a write to keep its data right.
+    """A constraint of the database refused a write.
 
     Args:
         constraint: the constraint's name, None when the backend does not tell it.
@@ -135,12 +135,12 @@ class UniqueViolation(IntegrityViolation):
 
 
 class ForeignKeyViolation(IntegrityViolation):
-    """The row that is referred to does not exist, or is still referred to."""
+    """The referenced row does not exist, or the row is still referenced."""
 
 
 class CheckViolation(IntegrityViolation):
-    """The value breaks a CHECK constraint."""
+    """The value violates a CHECK constraint."""
 
 
 class NotNullViolation(IntegrityViolation):
-    """The column takes no null."""
+    """The column does not allow null."""

@@ -36,7 +36,7 @@ ANY_OF, ANYTHING = "any_of", "given"
 
 
 def given(value: T | None) -> T:
-    """The field is the value, or fulfils the condition; for None it may be anything.
+    """The field equals the value or fulfils the condition; with None it may be anything.
 
     For the optional filters of a list: `find(status=given(status), name=given(name))`.
     """
@@ -44,19 +44,19 @@ def given(value: T | None) -> T:
 
 
 def any_of(*values: T) -> T:
-    """The field fulfils one of several conditions; a value is one too, and None asks for null."""
+    """The field fulfils one of several conditions; a value means equality, None means null."""
     return Match(ANY_OF, values)  # type: ignore[return-value]
 
 
 def one_of(*values: T) -> T:
-    """The field is one of the values; without any, no row matches."""
+    """The field is one of the values; without values, no row matches."""
     return Match(ONE_OF, values)  # type: ignore[return-value]
 
 
 def not_(value: T) -> T:
-    """The field differs from the value, or does not fulfil the condition; null differs from each.
+    """The field differs from the value or does not fulfil the condition; null always differs.
 
-    `not_(None)` is: it has a value.
+    `not_(None)` means that the field has a value.
     """
     return Match(NOT, (value,))  # type: ignore[return-value]
 
@@ -87,7 +87,7 @@ def between(first: T, last: T) -> T:
 
 
 def contains(*values: T) -> list[T]:
-    """The field is a list that holds each of the values."""
+    """The field is a list that contains all of the values."""
     return Match(CONTAINS, values)  # type: ignore[return-value]
 
 

@@ -60,17 +60,17 @@ class AsyncRepository(Generic[E]):
     Args:
         entity: the entity's class.
         on: a psycopg connection or pool, or an sqlite3 connection.
-        contract: `new` or `old` when it is known which one the database stands under; `auto` to
-            find out, and to follow a migration while it runs.
+        contract: `new` or `old` if you know which one the database follows; `auto` to find out, and
+            to follow a migration while it runs.
         pause_collector: whether a large result may put Python's garbage collector off in the
             whole process, for the few milliseconds in which 400 entities are made, each time.
-        cursor_key: signs the cursors of pages, which come back from outside. Without it the key is
-            PYORM_CURSOR_KEY of the environment, or the password of the database.
-        on_query: is called after each statement with a Query: what was sent, how long it took.
+        cursor_key: signs the cursors of pages, which clients send back. By default PYORM_CURSOR_KEY
+            of the environment, or the password of the database.
+        on_query: called after each statement with a Query: what was sent and how long it took.
 
-    A filter gives fields their values: `find(status=ModelStatus.ACTIVE, description=None)`, or a
+    A filter assigns values to fields: `find(status=ModelStatus.ACTIVE, description=None)`, or a
     condition of pyorm.filters: `find(created_at=at_least(monday))`; `order="-created_at"` and
-    `limit=10` stand beside the fields. A key is a value, or a tuple for a key of several fields.
+    `limit=10` go next to the fields. A key is a value, or a tuple for a key of several fields.
 
     Raises:
         InvalidValue: from each method, for a value that the field cannot hold; nothing was sent.
@@ -114,21 +114,21 @@ class AsyncRepository(Generic[E]):
         return self._backend.run(self._source, operation)
 
     async def get(self, key: Key, *, lock: Lock | None = None) -> E:
-        """The row of a key.
+        """The row with a key.
 
         Args:
             key: a value, or a tuple for a key of several fields.
-            lock: how the row is locked until the end of the transaction: "update",
+            lock: how to lock the row until the end of the transaction: "update",
                 "update nowait", "update skip locked", "share" and so on; find() and one() take it
                 too.
 
         Raises:
-            NotFound: when there is none, or with "skip locked" none that is not locked.
+            NotFound: if there is none, or with "skip locked" if it is locked.
         """
         return await self._run(operations.Get(self._declared, key, lock))
 
     async def get_many(self, keys: Iterable[Key]) -> list[E]:
-        """The rows of several keys, in their order; a key that has none is left out."""
+        """The rows with several keys, in the order of the keys; missing ones are left out."""
         return await self._run(operations.get_many(self._declared, keys))
 
     @lists
@@ -141,8 +141,8 @@ class AsyncRepository(Generic[E]):
         """The only row that matches the filter.
 
         Raises:
-            NotFound: when none does.
-            MultipleFound: when several do.
+            NotFound: if none does.
+            MultipleFound: if several do.
         """
         return await self._run(operations.one(self._declared, wanted))
 
@@ -158,66 +158,66 @@ class AsyncRepository(Generic[E]):
 
     @pages
     async def page(self, after: str | None = None, /, **wanted: Any) -> Page[E]:
-        """Some rows of the filter, 50 or its limit, and the cursor of those that follow.
+        """A page of the rows that match, 50 or `limit`, and the cursor of the next page.
 
         Args:
-            after: the cursor of the page before, None for the first page.
-            wanted: the filter; it is ordered by fields that are never None.
+            after: the cursor that the previous page returned, None for the first page.
+            wanted: the filter; order it by fields that are never None.
 
         Raises:
-            InvalidCursor: when the cursor is damaged, or another query's.
+            InvalidCursor: if the cursor is damaged or belongs to another query.
         """
         key = signing_key(self._cursor_key, self._on)
         return await self._run(operations.page(after, wanted, key))
 
     @streams
     def stream(self, /, **wanted: Any) -> AsyncIterator[E]:
-        """The rows of the filter one after the other, kept by the server until they are wanted."""
+        """The rows that match, one after the other; the server keeps them until you ask."""
         return self._backend.stream(self._source, operations.stream(wanted))
 
     async def add(self, entity: E) -> E:
-        """Add a row; returns it as the database has it.
+        """Add a row, and return it as the database stored it.
 
         Raises:
-            UniqueViolation: when there is one with its key, or its value of a unique field.
+            UniqueViolation: if a row has its key already, or its value of a unique field.
         """
         return await self._run(operations.add(entity))
 
     async def add_many(self, entities: Iterable[E]) -> int:
-        """Add many rows, all or none, by binary COPY; returns how many.
+        """Add many rows, all or none, by binary COPY, and return how many.
 
         Args:
-            entities: may be a generator of any length; it is read as the rows are sent.
+            entities: the rows; a generator of any length is read while they are sent.
         """
         return await self._run(operations.add_many(entities))
 
     async def upsert(
         self, entity: E, *conflict: str, changing: str | Iterable[str] | None = None
     ) -> E:
-        """Add a row, or change the one with the same values in the fields of the conflict.
+        """Add a row, or change the one that has the same values in the conflict fields.
 
         Args:
-            entity: the row; its key and its fixed fields only count when it is added.
-            conflict: the fields, over which a unique index stands.
-            changing: the fields that a row that is there takes over; fields with on_update and
-                the version change too, the others stay. With none the row stays as it is. It can
-                only be left out where no other field has a default.
+            entity: the row; its key and its fixed fields are only used if it is added.
+            conflict: the fields of a unique index.
+            changing: the fields to change in an existing row; fields with on_update and the version
+                change too, others stay. With `()` an existing row stays as it is. You may only
+                leave it out if no other field has a default.
         """
         return await self._run(operations.upsert(self._declared, entity, conflict, changing))
 
     @updates
     async def update(self, row: Key | E, /, **changes: Any) -> E:
-        """Change fields of one row, and no others; returns it.
+        """Change the named fields of one row, and return it.
 
         Args:
-            row: the row's key; or the row as it was read, to change it only if nobody has since,
-                which its version tells. Attributes that were set on it are not written.
-            changes: the new values; `if_version`, beside a key, is the version that the row must
-                still have, as a value or as text.
+            row: the row's key; or the row as you read it, to change it only if its version is still
+                the same. Attributes that you set on it are not written.
+            changes: the new values; with a key, `if_version` is the version that the row must still
+                have, as a value or as text.
 
         Raises:
-            NotFound: when no row has the key.
-            StaleRow: when the row was changed or deleted since it had the version.
+            NotFound: if no row has the key.
+            StaleRow: if the row was changed or deleted since it had that version.
         """
         return await self._run(operations.update(self._declared, row, changes))
 
@@ -225,48 +225,48 @@ class AsyncRepository(Generic[E]):
         """Delete a row.
 
         Raises:
-            NotFound: when there is none.
+            NotFound: if there is none.
         """
         await self._run(operations.delete(self._declared, key))
 
     @wheres
     def where(self, /, **wanted: Any) -> Where[E]:
-        """A filter that stands for itself: `update_where(models.where(status=...), ...)`."""
+        """A filter as a value: `update_where(models.where(status=...), ...)`."""
         return Where(wanted)
 
     @updates_where
     async def update_where(self, rows: Where[E], /, **changes: Any) -> int:
-        """Change fields of all rows that match a filter, in one statement; returns how many.
+        """Change fields of all rows that match, in one statement, and return how many.
 
         Args:
-            rows: which, by where(...); it must ask for something.
+            rows: the filter, from where(...); it must not be empty.
             changes: the new values.
         """
         return await self._run(bulk.update_where(self._declared, rows, changes))
 
     @counts
     async def delete_where(self, /, **wanted: Any) -> int:
-        """Delete all rows that match a filter, which must ask for something; returns how many."""
+        """Delete all rows that match a filter, which must not be empty, and return how many."""
         return await self._run(bulk.delete_where(wanted))
 
     async def add_missing(self, entity: E, *conflict: str) -> E | None:
-        """Add a row; None when there is one with the same values in the conflict's fields.
+        """Add a row, and return it; None if a row has the same values in the conflict fields.
 
         Args:
             entity: the row.
-            conflict: the fields, over which a unique index stands.
+            conflict: the fields of a unique index.
         """
         return await self._run(bulk.add_missing(self._declared, entity, conflict))
 
     async def upsert_many(
         self, entities: Iterable[E], *conflict: str, changing: str | Iterable[str]
     ) -> int:
-        """Add many rows, or change those that are there, all or none; returns how many.
+        """Add many rows or change existing ones, all or none, and return how many.
 
         Args:
             entities: the rows.
-            conflict: the fields, over which a unique index stands.
-            changing: the fields that a row that is there takes over; none to leave it alone.
+            conflict: the fields of a unique index.
+            changing: the fields to change in an existing row; `()` to leave it alone.
         """
         operation = bulk.upsert_many(self._declared, entities, conflict, changing)
         return await self._run(operation)
@@ -274,7 +274,7 @@ class AsyncRepository(Generic[E]):
     async def query(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
     ) -> list[E]:
-        """The rows of a query in SQL of one's own; pyorm.own_sql tells what stands in braces.
+        """The entities that your own SQL returns; pyorm.own_sql describes what goes in braces.
 
         Args:
             text: the SQL, or sql_file(path).
@@ -291,17 +291,17 @@ class AsyncRepository(Generic[E]):
         *,
         join: Iterable[type[Any]] = (),
     ) -> list[T]:
-        """The rows of a query in SQL of one's own, as values of a dataclass of one's own.
+        """The rows that your own SQL returns, as values of your own dataclass.
 
         Args:
-            row_type: a dataclass; each column is the field of its name.
+            row_type: a dataclass with a field for each column.
             text: as for query.
             parameters: as for query.
             join: as for query.
 
         Raises:
-            InvalidValue: when the columns are not the fields; nothing was sent.
-            MappingError: when a value is not of its field's type.
+            InvalidValue: if the columns do not match the fields; nothing was sent.
+            MappingError: if a value does not have the type of its field.
         """
         make = rows_of(row_type)
         return await self._run(operations.own_rows(make, text, parameters, self._sources(join)))
@@ -314,14 +314,14 @@ class AsyncRepository(Generic[E]):
         *,
         join: Iterable[type[Any]] = (),
     ) -> list[T]:
-        """The values of a query of one column, as for rows."""
+        """The values that a query of one column returns; parameters as for rows."""
         make = scalars_of(value_type)
         return await self._run(operations.own_rows(make, text, parameters, self._sources(join)))
 
     async def execute(
         self, text: str, parameters: Parameters = None, *, join: Iterable[type[Any]] = ()
     ) -> int:
-        """Run SQL of one's own, as for query; returns how many rows it touched."""
+        """Run your own SQL, as for query, and return how many rows it touched."""
         return await self._run(operations.own_statement(text, parameters, self._sources(join)))
 
     def _sources(self, entities: Iterable[type[Any]]) -> tuple[Source[Any], ...]:

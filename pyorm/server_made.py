@@ -23,12 +23,12 @@ IDENTITY, DEFAULT, GENERATED = "identity", "default", "generated"
 
 
 def identity() -> Any:
-    """A number that the server counts, in an identity or serial column: `id: int = identity()`."""
+    """A number from an identity or serial column: `id: int = identity()`."""
     return ServerMade(IDENTITY)
 
 
 def server_default(expression: str) -> Any:
-    """A value that the server makes when none is given: `at: datetime = server_default("now()")`.
+    """A value that the server makes if you give none: `at: datetime = server_default("now()")`.
 
     Args:
         expression: of the column's DEFAULT, as SQL.
@@ -37,7 +37,7 @@ def server_default(expression: str) -> Any:
 
 
 def generated(expression: str) -> Any:
-    """A value that the server computes, always: `total: Decimal = generated("price * number")`.
+    """A value that the server always computes: `total: Decimal = generated("price * number")`.
 
     Args:
         expression: of GENERATED ALWAYS AS, as SQL.

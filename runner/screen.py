@@ -63,7 +63,7 @@ def choose(full: Sequence[Text], short: Sequence[Text], *, everything: bool) -> 
 
 def rest(shown: int, count: int) -> str:
     """What stands where a list was cut; empty where it was not."""
-    return f"and {count - shown:,} more: --all" if count > shown else ""
+    return f"and {count - shown:,} more (--all)" if count > shown else ""
 
 
 def show(console: Console, lines: Sequence[Text]) -> None:

@@ -242,9 +242,10 @@ ORDER BY x.indrelid, i.relname
 """
 
 # The parsed expressions that compare enums (3518 to 3521 are their operators), take the least or
-# the greatest of them, or sort by them; of what is not PostgreSQL's own.
+# the greatest of them, or sort by them, or arrays or rows of them; of what is not PostgreSQL's own.
 ORDERS: LiteralString = """
-SELECT t.oid, t.tree, ARRAY(SELECT y.oid::text FROM pg_type AS y WHERE y.typtype = 'e') AS enums
+SELECT t.oid, t.tree, ARRAY(SELECT y.oid::text FROM pg_type AS y WHERE y.typtype = 'e') AS enums,
+    ARRAY(SELECT y.typarray::text FROM pg_type AS y WHERE y.typtype = 'e') AS arrays
 FROM (
     SELECT oid, concat(ev_action, ev_qual) AS tree FROM pg_rewrite
     UNION ALL SELECT oid, concat(polqual, polwithcheck) FROM pg_policy
@@ -254,7 +255,8 @@ FROM (
     UNION ALL SELECT oid, conbin::text FROM pg_constraint WHERE contype = 'c'
     UNION ALL SELECT indexrelid, concat(indexprs, indpred) FROM pg_index
 ) AS t
-WHERE t.oid >= 16384 AND t.tree ~ '[ (](35(18|19|20|21|26|27))[ )]|MINMAXEXPR'
+WHERE t.oid >= 16384 AND t.tree
+    ~ '[ (](35(18|19|20|21|26|27)|107[2-5]|299[0-3]|205[01]|637[34])[ )]|MINMAXEXPR'
 """
 
 TRIGGERS: LiteralString = """

@@ -48,7 +48,7 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
         cursor.execute("SELECT set_config('search_path', '', true)")
 
         orders = {
-            row["oid"]: uses_of_order(row["tree"], row["enums"])
+            row["oid"]: uses_of_order(row["tree"], row["enums"], row["arrays"])
             for row in cursor.execute(queries.ORDERS)
         }
 

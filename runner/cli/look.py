@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import config, places
-from runner.cli.root import cli, on_fleet, options, print_json
+from runner.cli.manual import whole
+from runner.cli.root import all_shared, cli, on_fleet, options, print_json
 
 
 @cli.command()
 @on_fleet
 @options("statements")
 @click.option("--no-statements", is_flag=True, help="Do not try what clients send.")
-@click.option("--scratch", metavar="DSN", help="A server to try it on; else the embedded one.")
-@options("standard", "unit", "all", "dsn", "config", "service", "sources", "json")
+@click.option(
+    "--scratch", metavar="DSN", help="A server to try it on; by default the embedded one."
+)
+@options("standard", "unit", "all", "dsn", "config", "service", "sources", "strategy", "json")
 def check(
     standard_path: Path | None,
     unit: str | None,
     statements: tuple[Path, ...],
     no_statements: bool,
     scratch: str | None,
+    strategy: str,
     everything: bool,
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Find everything that would stop the conversion, before anything is changed.
+    """Find everything that would stop the conversion. Changes nothing.
 
-    Reads each table once, in one read-only transaction: unknown values, ids that are no uuid or
-    become the same, orphans; then what depends on the tables, and what the role may not do. Then
-    it tries what clients have sent on a scratch copy of the schema: now, after expand, after the
-    switch. Exits with 1 when anything stops the conversion. Run it as the role that will migrate.
+    It reads each table once, in one read-only transaction, and looks for unknown values, ids that
+    are not uuids or become equal, and orphans; then for what depends on the tables, and for missing
+    privileges. Then it tries what clients have sent on a scratch copy of the schema: as it is now,
+    after expand, and after the switch. It exits with 1 if anything stops the conversion, or if the
+    strategy cannot convert some of the tables. Run it as the role that will migrate.
 
     \b
     Example:
@@ -62,11 +67,12 @@ def check(
             scratch=scratch,
             listener=status.update,
         )
+    report = replace(report, strategy=strategy)
     if as_json:
         print_json(report_as_json(report))
     else:
         print_report(report, Console(), everything=everything)
-    if not report.ready:
+    if not report.ready or report.left:
         sys.exit(1)
 
 
@@ -74,7 +80,9 @@ def check(
 @on_fleet
 @options("standard")
 @click.option("--drift", is_flag=True, help="Compare with the applied files instead.")
-@click.option("--scratch", metavar="DSN", help="Another server for --drift's scratch database.")
+@click.option(
+    "--scratch", metavar="DSN", help="Another server for the scratch database of --drift."
+)
 @options("unit", "all", "dsn", "config", "service", "sources", "strategy", "json")
 def verify(
     standard_path: Path | None,
@@ -86,15 +94,15 @@ def verify(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Tell whether the database is at the standard, and list each distance to it.
+    """List what still differs from the standard. Changes nothing.
 
-    Reads the catalog only, and does not care who brought the database there: names, types,
-    CHECKs against their enums, defaults, keys, indexes, grants, leftovers. While both contracts
-    live it tells which phase still has to do what. Exits with 0 when the distance is 0, with 6
-    while all that is left is left for a phase, with 1 when something is wrong or nothing is begun.
+    It reads only the catalog, and does not care how the database got there: names, types, CHECKs
+    and their enums, defaults, keys, indexes, grants, leftovers. While both contracts are live it
+    says which phase will do what. It exits with 0 if nothing differs, with 6 if a later phase will
+    do all that is left, and with 1 if something is wrong or nothing has begun.
 
-    With --drift the applied files are run on a scratch database, and what was changed past them
-    is listed object by object.
+    With --drift it runs the applied files on a scratch database, and lists what was changed without
+    them, object by object.
 
     \b
     Example:
@@ -139,16 +147,17 @@ def verify(
 
 
 @cli.command()
-@click.option("--rows", default=100_000, show_default=True, help="How many requests it has.")
-@click.option("--keep", is_flag=True, help="Leave the server running, and print how to use it.")
+@click.option(
+    "--rows", default=100_000, show_default=True, help="How many rows its largest table has."
+)
+@click.option("--keep", is_flag=True, help="Keep the server running, and say how to use it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def demo(rows: int, keep: bool, as_json: bool) -> None:
-    """See a live service brought to the standard, back, and there again.
+    """Watch a sample service being converted, rolled back, and converted again.
 
-    Starts a PostgreSQL of its own, fills the old contract of Model Orchestration, and runs
-    check, apply, rollback, apply and contract under clients of both releases that never stop.
-    It takes less than a minute. Exits with 1 when a query failed or the database is not at the
-    standard.
+    It starts a PostgreSQL server of its own, fills the old tables of Model Orchestration, and runs
+    check, apply, rollback, apply and contract while clients of both releases never stop. It takes
+    about a minute. It exits with 1 if a query failed or the database is not at the standard.
 
     \b
     Example:
@@ -158,3 +167,22 @@ def demo(rows: int, keep: bool, as_json: bool) -> None:
 
     if not run_demo(rows=rows, keep=keep, as_json=as_json):
         sys.exit(1)
+
+
+@cli.command(name="help")
+@click.argument("topic", default="", metavar="[TOPIC]")
+@click.pass_context
+def manual(ctx: click.Context, topic: str) -> None:
+    """Print everything about a verb or another topic.
+
+    TOPIC is a verb, `options` for those that most verbs share, `environment` or `exit-codes`.
+
+    \b
+    Example:
+      trueup help apply
+      trueup help options
+      trueup help exit-codes
+    """
+    parent = ctx.parent
+    assert parent is not None
+    click.echo(whole(parent, topic, all_shared))

@@ -21,9 +21,10 @@ from runner.errors import UsageError
     "--format",
     "form",
     type=click.Choice(["terminal", "markdown", "json"]),
+    metavar="FORM",
     default="terminal",
     show_default=True,
-    help="markdown: for a pull request.",
+    help="terminal, markdown for a pull request, or json.",
 )
 def plan(
     to: str | None,
@@ -34,10 +35,11 @@ def plan(
     form: str,
     **where: Any,
 ) -> None:
-    """Tell what apply will do, in order: files, locks, times, the way back, who is in the way.
+    """Show what apply will do, in order: files, locks, times, the way back.
 
-    Locks and times come from the rehearsal of these very files; where there was none, the headers
-    speak. Reads only. Without a database, every file that the baseline does not hold is planned.
+    It also names sessions that are in the way now. Locks and times come from the rehearsal of these
+    very files, or else from their headers. It only reads. Without a database, it plans every file
+    after the baseline.
 
     \b
     Example:
@@ -78,11 +80,11 @@ def report(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Write one HTML file that shows the whole migration to those who approve it.
+    """Write one HTML page that shows the whole migration to whoever approves it.
 
-    The old and the new contract, the locks and what clients saw during the rehearsal, the state of
-    the data, every file beside its rollback with its costs and lint findings, the certificate. It
-    needs no network. Reads only.
+    It shows the old and the new contract, the locks and client latencies of the rehearsal, the
+    state of the data, every file next to its rollback with costs and lint findings, and the
+    certificate. The page needs no network. It only reads the database.
 
     \b
     Example:
@@ -108,31 +110,31 @@ def report(
 
 @cli.command()
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
-@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
-@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option("--made-up-rows", is_flag=True, help="Make rows up from statistics; read none.")
+@click.option(
+    "--scratch", metavar="DSN", help="A server for the copies; by default the embedded one."
+)
 @click.option(
     "--time-limit",
     type=config.parse_seconds,
     metavar="TIME",
     default="1h",
     show_default=True,
-    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+    help="End it when it takes longer: 30m, 4h.",
 )
 @click.option(
     "--base",
     default="baseline",
     show_default=True,
     metavar="PHASE|ID",
-    help="Without a database: the last phase or migration that makes the schema.",
+    help="The last one that makes the schema; without a database.",
 )
-@click.option(
-    "--since", metavar="REF", help="Instead of --base: review what was changed since this commit."
-)
+@click.option("--since", metavar="REF", help="Review what was changed since; instead of --base.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="The folder for the files; else this one.",
+    help="The folder for the files; by default this one.",
 )
 @options("sign_key", "dsn", "config", "service", "sources", "strategy", "layout", "json")
 def review(
@@ -147,10 +149,10 @@ def review(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Lint, rehearse, plan and report in one go: what a pull request needs.
+    """Lint, rehearse, plan and report in one go, for a pull request.
 
-    Writes trueup-review.md to post, trueup-report.html to keep, and the certificate
-    trueup-rehearsal.json for `apply --require-rehearsal`. Needs no database. Exits with 1 when
+    It writes trueup-review.md to post, trueup-report.html to keep, and the certificate
+    trueup-rehearsal.json for `apply --require-rehearsal`. It needs no database. It exits with 1 if
     lint finds an error or the rehearsal fails.
 
     \b
@@ -197,26 +199,28 @@ def review(
 
 
 @cli.command()
-@click.option("--to", metavar="PHASE|ID", help="The last phase or migration; else all of them.")
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration; by default all.")
 @click.option("--rows", default=20_000, show_default=True, help="Rows of each table to sample.")
-@click.option("--made-up-rows", is_flag=True, help="Read no rows: make them up from statistics.")
-@click.option("--scratch", metavar="DSN", help="A server for the copies; else the embedded one.")
+@click.option("--made-up-rows", is_flag=True, help="Make rows up from statistics; read none.")
+@click.option(
+    "--scratch", metavar="DSN", help="A server for the copies; by default the embedded one."
+)
 @click.option(
     "--time-limit",
     type=config.parse_seconds,
     metavar="TIME",
     default="1h",
     show_default=True,
-    help="End the files' sessions when the whole takes longer: 30m, 4h.",
+    help="End it when it takes longer: 30m, 4h.",
 )
-@click.option("--backup", metavar="DSN", help="A restored backup to rehearse on, as it is.")
-@click.option("--no-clients", is_flag=True, help="The service will be stopped: run no clients.")
+@click.option("--backup", metavar="DSN", help="A restored backup to rehearse on.")
+@click.option("--no-clients", is_flag=True, help="Run no clients; the service will be stopped.")
 @click.option(
     "--base",
     default="baseline",
     show_default=True,
     metavar="PHASE|ID",
-    help="Without a database: the last phase or migration that makes the schema.",
+    help="The last one that makes the schema; without a database.",
 )
 @click.option(
     "--output",
@@ -247,17 +251,17 @@ def rehearse(
     layout: str | None,
     **options: Any,
 ) -> None:
-    """Rehearse every pending file on a scratch copy: up, down, up, down, with clients running.
+    """Run all pending files on a scratch copy: up, down, up, down, with clients.
 
-    Takes the schema and a sample of rows from the live database, which is only read; without a
-    database, the schema of the baseline files with made-up rows. Measures each statement: locks,
-    rewrites, scans, rows, WAL, time, and what they will be at the live size. Exits with 1 when a
-    file fails, a way back does not lead back, or a client query failed.
+    It takes the schema and a sample of rows from the live database, which it only reads; without a
+    database, it takes the schema of the baseline files and makes up rows. It measures each
+    statement (locks, rewrites, scans, rows, WAL, time) and estimates it for the live size. It exits
+    with 1 if a file fails, a rollback does not lead back, or a client's query fails.
 
     \b
     Example:
       trueup rehearse --service model_orchestration
-      trueup apply    --service model_orchestration --require-rehearsal trueup-rehearsal.json
+      trueup rehearse --service model_orchestration --rows 2000 --record
     """
     from runner.review.rehearse.command import run
 
@@ -279,28 +283,37 @@ def rehearse(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github", "sarif", "gitlab", "junit"]),
+    metavar="FORM",
     default="text",
-    help="gitlab: its Code Quality report; junit: for any CI.",
+    help="text, json, github, sarif, gitlab or junit.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
+@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
+@click.option("--diff", is_flag=True, help="Only show what --fix would change.")
+@click.option("--strict", is_flag=True, help="Also exit with 1 for a warning.")
 @click.option("--since", metavar="REF", help="Report only files changed since this commit.")
 @click.option("--changed", is_flag=True, help="Report only files changed since the last commit.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not report these files.")
 @click.option(
-    "--baseline", type=click.Path(path_type=Path), help="The findings that are known already."
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="A file with findings that are known already.",
 )
-@click.option("--write-baseline", is_flag=True, help="Write all findings down as known.")
+@click.option("--write-baseline", is_flag=True, help="Record all findings as known.")
 @click.option(
-    "--settings", type=click.Path(path_type=Path), help="A trueup.toml; else the closest one."
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="The trueup.toml to use; by default the closest one.",
 )
 @click.option("--trace", is_flag=True, help="Also run the files on the embedded server.")
-@click.option("--schema", type=click.Path(path_type=Path), help="For --trace: SQL that runs first.")
-@click.option("--squawk/--no-squawk", default=None, help="Ask Squawk, too; else when installed.")
-@click.option("--cache/--no-cache", default=True, help="Look again only at what was changed.")
-@click.option("--rules", is_flag=True, help="List the rules and do nothing else.")
-@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and do nothing else.")
-@click.option("--also-applied", is_flag=True, help="For --fix: files that may be applied, too.")
+@click.option("--schema", type=click.Path(path_type=Path), help="SQL that --trace runs first.")
+@click.option(
+    "--squawk/--no-squawk", default=None, help="Also run Squawk; by default if it is installed."
+)
+@click.option("--cache/--no-cache", default=True, help="Look again only at what changed.")
+@click.option("--rules", is_flag=True, help="Only list the rules.")
+@click.option(
+    "--also-applied", is_flag=True, help="Let --fix change files that may be applied already."
+)
 @options("layout", "dsn", "config", "service", "sources", "json")
 def lint(
     paths: tuple[Path, ...],
@@ -315,10 +328,11 @@ def lint(
     sources: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Find what could hurt a live database in migration files, trueup's own or not.
+    """Find statements in migration files that could hurt a live database.
 
-    PATH is a file or a folder; without one, the paths of trueup.toml or the folders of --service or
-    yoyo.ini are read. It needs no database. Exits with 1 when there is an error.
+    PATH is a file or a folder, of trueup or any other tool. Without one, it reads the paths in
+    trueup.toml, or the folders of --service or yoyo.ini. It needs no database. It exits with 1 if
+    there is an error.
 
     \b
     Example:
@@ -353,10 +367,10 @@ def lint(
 
 @cli.command()
 def lsp() -> None:
-    """Serve an editor: what lint finds while one types, and its fixes.
+    """Show what lint finds in an editor, while you type, and offer its fixes.
 
-    It speaks the Language Server Protocol on standard input and output; an editor starts it. Needs
-    the extra lsp.
+    It speaks the Language Server Protocol on standard input and output; an editor starts it. It
+    needs the extra `lsp`.
 
     \b
     Example:

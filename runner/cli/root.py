@@ -3,147 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
-from importlib import import_module
-from inspect import cleandoc
 from pathlib import Path
-from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner import config
+from runner.cli.manual import Verbs
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.fleet import Result
 
 
-# What the help of a verb only names.
-SHARED_BY_ALL = (
-    *("dsn", "service", "sources", "config_path", "strategy", "fleet", "parallel", "shard"),
-    *("accept", "deadline", "as_json", "log_format", "quiet", "metrics"),
-)
 JSON_VERSION = 1  # of what --json prints; a field that is added does not change it
-
-EXIT_CODES = """\b
-Exit codes:
-  0    done, or nothing to do
-  1    refused: the database or the files are not ready for it
-  2    the command line, a file or the configuration is wrong
-  3    the database cannot be reached or written
-  4    a lock was not to be had within the deadline
-  5    PostgreSQL refused a statement of a migration
-  6    verify: under way; all that is left is left for a phase
-  130  stopped by ^C or SIGTERM
-"""
-
-
-# The verbs by what a person wants to do.
-TASKS = {
-    "Set up": ("propose", "generate", "baseline", "grants", "schema"),
-    "Run": ("apply", "rollback", "repair"),
-    "Look": ("check", "status", "verify", "demo"),
-    "Review": ("lint", "lsp", "plan", "rehearse", "report", "review"),
-}
-_EXAMPLE = "\b\nExample:\n"
-
-
-class _Verb(click.Command):
-    """A verb whose help fits a screen: examples first, and what all verbs have by name alone."""
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        text, _, example = cleandoc(self.help or "").partition(_EXAMPLE)
-        self.format_usage(ctx, formatter)
-        if example:
-            formatter.write_paragraph()
-            formatter.write(f"Example:\n{indent(cleandoc(example), '  ')}\n")
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(text.strip())
-        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
-        shared = [p for p in options if p.name in SHARED_BY_ALL]
-        rows = [r for p in options if p not in shared if (r := p.get_help_record(ctx))]
-        if rows:
-            with formatter.section("Options"):
-                formatter.write_dl(rows, col_max=26)
-        if shared:
-            formatter.write_paragraph()
-            names = " ".join(p.opts[0] for p in shared)
-            formatter.write_text(f"And {names}: `trueup --help` explains them.")
-
-
-# The verbs by the module that holds them, which is imported when one of them is asked for.
-HOMES = {
-    "look": ("check", "verify", "demo"),
-    "review": ("lint", "lsp", "plan", "rehearse", "report", "review"),
-    "run": ("apply", "rollback", "baseline", "status", "repair", "grants"),
-    "write": ("propose", "generate", "schema"),
-}
-
-
-class _Group(click.Group):
-    command_class = _Verb
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All verbs, those of modules too that nobody has imported."""
-        return sorted(verb for verbs in HOMES.values() for verb in verbs)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A verb, of a module that is imported for it."""
-        for home, verbs in HOMES.items():
-            if cmd_name in verbs:
-                import_module(f"runner.cli.{home}")
-        return super().get_command(ctx, cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs by task, and the options that most of them have."""
-        for task, names in TASKS.items():
-            with formatter.section(task):
-                verbs = [(name, self.get_command(ctx, name)) for name in names]
-                formatter.write_dl(
-                    [(name, verb.get_short_help_str(limit=300)) for name, verb in verbs if verb],
-                    col_max=12,
-                )
-        with formatter.section("Options of most verbs"):
-            formatter.write_dl([*_shared_options(ctx)], col_max=26)
-
-
-def _shared_options(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    """The options that SHARED_BY_ALL names, with their help, as any verb has them."""
-
-    @on_fleet
-    @options("dsn", "service", "sources", "config", "strategy", "accept", "deadline")
-    @options("json", "log", "quiet", "metrics")
-    def verb() -> None:
-        """Nothing."""
-
-    known = {option.name: option for option in click.command()(verb).params}
-    for name in SHARED_BY_ALL:
-        record = known[name].get_help_record(ctx)
-        if record is not None:
-            yield record
 
 
 @click.group(
-    cls=_Group,
-    epilog=EXIT_CODES,
+    cls=Verbs,
     context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
 )
 @click.version_option(package_name="trueup", prog_name="trueup")
 def cli() -> None:
-    """Bring a live PostgreSQL service to a house standard with plain SQL migrations.
-
-    The database is the first that is named by: --dsn, TRUEUP_DSN, DATABASE_URL, `database` in
-    yoyo.ini, PGHOST / PGDATABASE / PGSERVICE.
-
-    \b
-    Example:
-      export TRUEUP_DSN=postgresql://deploy@db.example/orders
-      trueup status --service model_orchestration
-      trueup apply  --service model_orchestration --to enforce
-    """
+    """Bring a live PostgreSQL service to a house standard with plain SQL migrations."""
 
 
 def options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -163,11 +47,11 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         "--config",
         "config_path",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="yoyo.ini to use; else the closest one in this folder or above.",
+        help="The yoyo.ini to use; by default the closest one in this folder or above.",
     ),
     "service": click.option("--service", help="A service in sql/, or the path of its folder."),
     "sources": click.option(
-        "--sources", multiple=True, help="A folder with migrations; may be given several times."
+        "--sources", multiple=True, help="A folder with migrations; repeat it for several."
     ),
     "strategy": click.option(
         "--strategy",
@@ -177,10 +61,10 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         help="online: no failed query, both contracts live; window: one rewrite under a lock.",
     ),
     "layout": click.option(
-        "--layout", help="The tool whose files they are, such as goose or prisma; else found out."
+        "--layout", help="The tool that the files belong to, such as goose; by default detected."
     ),
     "all": click.option(
-        "--all", "everything", is_flag=True, help="Tell all of it, not what fits a screen."
+        "--all", "everything", is_flag=True, help="Print everything, not only what fits a screen."
     ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     "log": click.option(
@@ -188,60 +72,59 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="How the run is reported on standard error.",
+        help="The format of progress on standard error.",
     ),
     "quiet": click.option(
-        "--quiet", "-q", is_flag=True, help="Report nothing on standard error but an error."
+        "--quiet", "-q", is_flag=True, help="Print only errors to standard error."
     ),
     "metrics": click.option(
         "--metrics",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Keep a file of OpenMetrics text, for Prometheus: how it stands, how the run goes.",
+        help="Write metrics to FILE as OpenMetrics text, for Prometheus.",
     ),
     "accept": click.option(
         "--accept",
         multiple=True,
         type=click.Choice(["edited", "deleted", "out-of-order"]),
         metavar="WHAT",
-        help="Go on although files are `edited`, `deleted` or `out-of-order` since.",
+        help="Run although files were `edited`, `deleted` or put `out-of-order`.",
     ),
     "standard": click.option(
         "--standard",
         "standard_path",
         type=click.Path(path_type=Path),
-        help="The standard; else standard.toml beside the migrations.",
+        help="The standard; by default standard.toml next to the migrations.",
     ),
     "rehearsal": click.option(
         "--rehearsal",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="A certificate; else trueup-rehearsal.json here, else the one in the database.",
+        help="A certificate; by default trueup-rehearsal.json, or the one in the database.",
     ),
     "sign_key": click.option(
         "--sign-key",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="The key that certificates are signed with; else the text of TRUEUP_SIGN_KEY.",
+        help="The key for certificates; by default the text of TRUEUP_SIGN_KEY.",
     ),
     "statements": click.option(
         "--statements",
         multiple=True,
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="What clients send: SQL or a log of PostgreSQL; else what pg_stat_statements holds.",
+        help="What clients send: SQL or a PostgreSQL log; by default pg_stat_statements.",
     ),
     "unit": click.option(
         "--unit",
         metavar="TABLE",
-        help="Only the tables that are converted together with this one, by its old or new name.",
+        help="Only TABLE, and what is converted with it; by its old or new name.",
     ),
     "standby": click.option(
         "--standby",
         "standbys",
         multiple=True,
         metavar="DSN",
-        help="The same database on a standby: contract waits for its clients, too; several times"
-        " for several.",
+        help="The same database on a standby; its clients are asked too. Repeat it for several.",
     ),
     "deadline": click.option(
         "--deadline",
@@ -249,7 +132,7 @@ _SHARED: dict[str, Callable[[Callable[..., None]], Callable[..., None]]] = {
         metavar="TIME",
         default="10m",
         show_default=True,
-        help="How long to go on trying for a lock: 30s, 10m, 2h.",
+        help="How long to keep trying to get a lock: 30s, 10m, 2h.",
     ),
 }
 
@@ -261,7 +144,7 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         "--fleet",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Do so on every database that a TOML file names, canaries first.",
+        help="Run on every database that a TOML file names, canaries first.",
     )
     @click.option(
         "-j",
@@ -270,12 +153,12 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         metavar="N",
         default=8,
         show_default=True,
-        help="How many databases of a fleet at a time.",
+        help="How many databases of a fleet at once.",
     )
     @click.option(
         "--shard",
         metavar="N/OF",
-        help="Only the databases of this share: 3/16 for the third of sixteen runners.",
+        help="Run only on this share of a fleet: 3/16 is the third of sixteen runners.",
     )
     @wraps(verb)
     def either(fleet: Path | None, parallel: int, shard: str | None, **values: Any) -> None:
@@ -290,6 +173,14 @@ def on_fleet(verb: Callable[..., None]) -> Callable[..., None]:
         _on_each(fleet, parallel, shard, as_json=values["as_json"])
 
     return either
+
+
+@click.command()
+@on_fleet
+@options("dsn", "service", "sources", "config", "strategy", "accept", "deadline")
+@options("json", "log", "quiet", "metrics")
+def all_shared() -> None:
+    """No verb: what has each option that most verbs share, for help on them."""
 
 
 def _on_each(path: Path, parallel: int, shard: str | None, *, as_json: bool) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--waiting-period",
     metavar="INTERVAL",
-    help="How long the old contract must be unused before contract removes it, such as 24h.",
+    help="How long old names must be unused; before contract, by default 24h.",
 )
 @click.option("--dry-run", "dry", is_flag=True, help="Try it, and undo it in any case.")
 @click.option(
@@ -34,27 +34,28 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[FILE]",
-    help="Refuse unless the files passed a rehearsal on this schema: the certificate in FILE, or"
+    help="Run only files that were rehearsed; on this schema, as the certificate in FILE says, or"
     " the one that `trueup rehearse --record` left in the database.",
 )
 @click.option(
     "--force",
     multiple=True,
     metavar="NAME",
-    help="Let contract remove this old name although it may be in use; several times for several.",
+    help="Let contract remove NAME all the same; although it may be in use. Repeat it for several.",
 )
 @click.option(
     "--cancel-blockers",
     type=config.parse_seconds,
     metavar="WAIT",
-    help="Cancel queries that hold a table which a file needs, after waiting for so long: 30s.",
+    help="Cancel queries that hold a table for longer: 30s. It never ends a session.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1, 32),
+    metavar="N",
     default=1,
     show_default=True,
-    help="How many sessions walk a backfill's pages side by side.",
+    help="How many sessions work on a backfill; 32 at most.",
 )
 @click.option(
     "--max-lag",
@@ -62,14 +63,14 @@ if TYPE_CHECKING:
     metavar="TIME",
     default="10s",
     show_default=True,
-    help="A backfill waits while a standby is further behind than this.",
+    help="Pause a backfill while a standby lags more.",
 )
 @click.option(
     "--pause",
     type=config.parse_seconds,
     metavar="TIME",
-    help="How long a backfill rests after each stretch of about half a second; without it, while"
-    " clients are active, as long as they need not to feel it.",
+    help="How long a backfill rests every half second; by default, while clients are active, long"
+    " enough for them not to notice.",
 )
 @options("unit", "standby", "sign_key")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
@@ -97,12 +98,13 @@ def apply(
 ) -> None:
     """Apply the migrations that are not applied yet.
 
-    Files that were edited, deleted, renamed or come out of order since they were recorded stop
-    the run. The folders `switch` and `contract` are left out unless --to names one or a migration
-    in it: the old release keeps its tables until the switch, and the old names until contract. A
-    run that was stopped goes on where it was when the same command is given again. Tables that the
-    other strategy converts already are left to it, and what only that one converts is told: then
-    the exit code is 1.
+    Switch and contract only run when --to names them, or a migration in their folders: the old
+    release keeps its tables until the switch, and the old names until contract. A run that was
+    stopped continues where it was when you give the same command again.
+
+    It refuses to run when files were edited, deleted, renamed or put out of order since they were
+    recorded. Tables that the other strategy is already converting are left to it. If some tables
+    can only be converted by the other strategy, it names them and exits with 1.
 
     \b
     Example:
@@ -110,7 +112,7 @@ def apply(
       trueup apply --service model_orchestration --to switch
       trueup apply --service model_orchestration --to contract --waiting-period 24h
       trueup apply --service model_orchestration --to enforce --unit provider_quota
-      trueup apply --service model_orchestration --to enforce --fleet fleet.toml --shard 3/16
+      trueup apply --service model_orchestration --fleet fleet.toml --shard 3/16
     """
     from runner.execute import engine, listeners
 
@@ -166,8 +168,8 @@ def apply(
 
 @cli.command()
 @on_fleet
-@click.option("--to", metavar="PHASE|ID", help="The last phase or migration that stays applied.")
-@click.option("--all", "everything", is_flag=True, help="All but the baseline.")
+@click.option("--to", metavar="PHASE|ID", help="The last phase or migration to keep.")
+@click.option("--all", "everything", is_flag=True, help="Roll back all but the baseline.")
 @options("unit")
 @options("dsn", "config", "service", "sources", "strategy", "accept", "deadline")
 @options("json", "log", "quiet", "metrics")
@@ -185,8 +187,8 @@ def rollback(
 ) -> None:
     """Roll back the newest applied migration, or all after --to.
 
-    The baseline holds the service's own tables and data. It is rolled back only when it is the
-    newest applied migration and neither --to nor --all is given.
+    The baseline holds the service's own tables and data. It is only rolled back if it is the
+    newest applied migration and you give neither --to nor --all.
 
     \b
     Example:
@@ -223,11 +225,11 @@ def rollback(
 @click.option("--scratch", metavar="DSN", help="Another server for the scratch database.")
 @options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
 def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) -> None:
-    """Record an existing database as standing at the legacy schema.
+    """Record that an existing database has the old tables.
 
-    The baseline files are run on a scratch database, which is dropped afterwards. Only when the
-    live catalog matches are they recorded as applied; else every difference is listed. Nothing
-    is run on the live database.
+    It runs the baseline files on a scratch database, which it drops afterwards. If the live catalog
+    matches, it records the files as applied; otherwise it lists every difference. It runs nothing
+    on the live database.
 
     \b
     Example:
@@ -248,12 +250,13 @@ def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) 
 
 
 @cli.command()
-@click.option("--role", required=True, help="The role that is to run the migrations.")
+@click.option("--role", required=True, help="The role that will run the migrations.")
 @options("dsn", "config", "service", "sources", "strategy", "json")
 def grants(role: str, as_json: bool, **where: Any) -> None:
-    """Print the SQL that gives a migration role what it needs, and nothing more.
+    """Print the SQL that gives a migration role the privileges it needs, and no more.
 
-    What the role has already is printed as a comment. Reads only; an administrator runs the SQL.
+    Privileges that the role has already are printed as comments. It only reads; an administrator
+    runs the SQL.
 
     \b
     Example:
@@ -275,10 +278,10 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
 @click.option("--yes", is_flag=True, help="Record without asking; for scripts.")
 @options("dsn", "config", "service", "sources", "strategy", "deadline", "json")
 def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **where: Any) -> None:
-    """Record named migrations as their files are now, after showing what changed.
+    """Record migrations as their files are now, after showing what changed.
 
-    For files that were edited, renamed or deleted on purpose, and for those that plain yoyo
-    applied. It changes records only; no file is run and nothing is undone.
+    Use it for files that were edited, renamed or deleted on purpose, and for those that plain yoyo
+    applied. It only changes records: it runs no file and undoes nothing.
 
     \b
     Example:
@@ -313,7 +316,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
     metavar="TIME",
     default="24h",
     show_default=True,
-    help="How long an old name must be unused before contract.",
+    help="How long old names must be unused.",
 )
 @options("unit", "all", "standby", "metrics")
 @options("dsn", "config", "service", "sources", "strategy", "json")
@@ -327,15 +330,16 @@ def status(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Tell what is applied, how far backfills are, and who uses the old names.
+    """Show what is applied, how far backfills are, and who uses the old names.
 
-    Reads only, takes no lock.
+    It only reads, and takes no lock. --watch shows how a run goes: on a terminal a picture, and
+    elsewhere lines when something changed.
 
     \b
     Example:
       trueup status --service model_orchestration
       trueup status --service model_orchestration --watch
-      trueup status --service model_orchestration --metrics /var/lib/node_exporter/trueup.prom
+      trueup status --service model_orchestration --metrics trueup.prom
     """
     from runner.execute import underway
     from runner.execute.metrics import written

@@ -22,16 +22,22 @@ from runner.cli.root import cli, print_json
     multiple=True,
     default=("public",),
     show_default=True,
-    help="A schema with its tables; several times for several, its own first.",
+    help="A schema with its tables; repeat it for several, its own first.",
 )
-@click.option("--enums", "enums_module", metavar="MODULE", help="The module of its shared enums.")
+@click.option(
+    "--enums", "enums_module", metavar="MODULE", help="The Python module of its shared enums."
+)
 @click.option(
     "--words",
     type=click.Path(path_type=Path),
-    help='A TOML file of your own plurals: leaves = "leaf". They win.',
+    help='Your own plurals, a TOML file: leaves = "leaf".',
 )
-@click.option("--no-scan", is_flag=True, help="Trust the planner's statistics; read no table.")
-@click.option("--output", type=click.Path(path_type=Path), help="The file; else standard output.")
+@click.option("--no-scan", is_flag=True, help="Read no table, only the planner's statistics.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file to write; by default standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def propose(
     service: str,
@@ -46,8 +52,8 @@ def propose(
 ) -> None:
     """Propose a standard.toml for SERVICE from its live database or from a dump.
 
-    What is sure comes as an entry with its evidence, the rest as a comment with the reason: a
-    person decides. `trueup generate` takes the file as it is.
+    What is certain becomes an entry with its evidence; the rest is a comment with the reason, for
+    you to decide. `trueup generate` takes the file as it is.
 
     \b
     Example:
@@ -88,19 +94,19 @@ def propose(
 
 @cli.command()
 @click.option("--service", required=True, help="A service in sql/, or the path of its folder.")
-@click.option("--dsn", help="A database at the old contract, where there is no legacy/ to read.")
+@click.option("--dsn", help="A database with the old tables; if there is no folder legacy/.")
 @click.option("--check", "dry", is_flag=True, help="Write nothing; exit with 1 if files differ.")
 @click.option(
     "--replace",
     is_flag=True,
-    help="Write files anew that say something else, unless the database has them recorded.",
+    help="Rewrite files that differ; refused if the database has them recorded.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: bool) -> None:
-    """Write the SQL files of both strategies from a service's standard.toml.
+    """Write the SQL files of a service from its standard.toml.
 
-    Adds the files that are missing, and never edits one that is there; after an edit of the
-    standard, --replace does, as long as the database has none of them recorded.
+    It writes the files of both strategies. It adds missing files, and never edits an existing one;
+    after you edit the standard, --replace does, unless the database has one of them recorded.
 
     \b
     Example:
@@ -131,10 +137,10 @@ def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: b
 @cli.command()
 @click.argument("file", type=click.Choice(["standard", "settings", "fleet"]))
 def schema(file: str) -> None:
-    """Print the JSON schema of standard.toml, trueup.toml or fleet.toml, for an editor.
+    """Print the JSON schema of standard.toml, trueup.toml or fleet.toml.
 
-    FILE is standard, settings for trueup.toml, or fleet. Editors that know TOML schemas complete
-    and check the file; the documentation holds the same texts.
+    FILE is standard, settings (for trueup.toml) or fleet. With it, editors that know TOML schemas
+    complete and validate the file.
 
     \b
     Example:

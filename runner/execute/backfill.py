@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from psycopg import Connection, Error, errors
+from psycopg import Connection, Error
 
 from runner.execute.events import RESTS, BackfillHeld, Vitals
 from runner.execute.health import Watch, clients_active, compress_wal
@@ -45,7 +45,7 @@ _PAGES = re.compile(
 )
 _FIRST = re.compile(r"(\bpage bigint := )0;")
 _COUNT = re.compile(r"\bpage = excluded\.page,(\s*)pages = excluded\.pages,")
-_LOOP_END = re.compile(r"(\n    END LOOP;\n)")
+_WALKED = re.compile(r"(\bIF page >= page_end THEN\n)")
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class Walk:
     passes: int
 
     def over(self, first: int, end: int, batch_pages: int) -> str:
-        """The file's block for the pages from first up to end, without its last check."""
+        """The file's block for the pages from first up to end, without coming back to any row."""
         text = _BATCH.sub(rf"\g<1>{batch_pages};", self.text)
         text = _PAGES.sub(rf"\g<1>{end};", text)
         text = _FIRST.sub(rf"\g<1>{first};", text)
         # Ranges end in any order; who hands them out writes down how far all are.
         text = _COUNT.sub(r"page = p.page,\1pages = p.pages,", text)
-        return _LOOP_END.sub(r"\1    RETURN;\n", text)
+        return _WALKED.sub(r"\1            RETURN;\n", text)
 
     def finish(self) -> str:
-        """The file's last check alone."""
+        """The file's block from its last check on, which comes back to rows that are left."""
         return _FIRST.sub(r"\g<1>pages;", self.text)
 
 
@@ -88,7 +88,7 @@ def read_walk(statement: Statement) -> Walk | None:
         The walk, None for a file of another shape.
     """
     text = statement.text
-    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _LOOP_END)
+    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _WALKED)
     found = [pattern.findall(text) for pattern in shape]
     if any(len(matches) != 1 for matches in found):
         return None
@@ -141,19 +141,13 @@ class Backfill:
     _told: float = field(default=0.0, init=False)
 
     def run(self) -> None:
-        """Convert all pages that are not done yet, then check that no row is left."""
+        """Convert all pages that are not done yet, then come back to rows that are left."""
         self._chunk_pages = self.walk.batch_pages
         self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
         first, pages = self._begin()
         self._walk(first, pages)
-        try:
-            self._finish()
-        except errors.RaiseException:
-            if first == 0:
-                raise
-            # What the record says was done is not there any more: begin anew.
-            self._walk(0, pages)
-            self._finish()
+        with names_of_files(self.connection, self.search_path):
+            self.connection.execute(self.walk.finish().encode())
 
     def _begin(self) -> tuple[int, int]:
         """The first page that is not done, and how many there are."""
@@ -164,20 +158,13 @@ class Backfill:
                 pg_catalog.pg_relation_size(%s::regclass)
                     / current_setting('block_size')::bigint
             ON CONFLICT (file) DO UPDATE
-            SET
-                page = CASE WHEN p.page < p.pages THEN p.page ELSE 0 END,
-                pages = excluded.pages,
-                updated_at = clock_timestamp()
+            SET pages = excluded.pages
             RETURNING page, pages
             """,
             [self.migration, self.walk.table, self.walk.table],
         ).fetchone()
         assert row is not None
         return row[0], row[1]
-
-    def _finish(self) -> None:
-        with names_of_files(self.connection, self.search_path):
-            self.connection.execute(self.walk.finish().encode())
 
     def _walk(self, first: int, pages: int) -> None:
         """Convert the pages from first on, in as many sessions as there are jobs.

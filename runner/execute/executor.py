@@ -115,10 +115,10 @@ class Executor:
                         self._await_holders(job, patience)
                         self._attempt_transactional(job)
                     else:
-                        started = self._server_time()
+                        before = self._rows_done(migration)
                         self._attempt_autocommit(job, record, concurrent=concurrent)
                 except _FailedError as failed:
-                    advanced = record is not None and self._advanced(migration, started)
+                    advanced = record is not None and self._rows_done(migration) > before
                     pause = patience.next_pause(advanced=advanced)
                     blockers = observer.blockers if observer else ()
                     if pause is None or not retryable(failed.error):
@@ -278,7 +278,7 @@ class Executor:
         if self._connection.closed or (error.sqlstate or "57P0").startswith("57P0"):
             return ConnectionFailedError(
                 f"the connection was lost in {job.path.name}: {str(error).strip()}",
-                hint="run the same command again: it goes on where the records say it is",
+                hint="run the same command again: it continues where the records say it is",
             )
         return _FailedError(error, statement)
 
@@ -336,20 +336,14 @@ class Executor:
             after=after,
         )
 
-    def _server_time(self) -> object:
-        row = self._connection.execute("SELECT clock_timestamp()").fetchone()
-        assert row is not None
-        return row[0]
-
-    def _advanced(self, migration: Migration, since: object) -> bool:
-        """Whether a failed try of a backfill committed batches."""
+    def _rows_done(self, migration: Migration) -> int:
+        """The rows that a backfill has converted and committed."""
         with suppress(Error):
             row = self._connection.execute(
-                "SELECT FROM trueup.progress WHERE file = %s AND updated_at >= %s",
-                [migration.id, since],
+                "SELECT rows_done FROM trueup.progress WHERE file = %s", [migration.id]
             ).fetchone()
-            return row is not None
-        return False
+            return row[0] if row else 0
+        return 0
 
     def _sleep(self, seconds: float, job: Job) -> None:
         try:

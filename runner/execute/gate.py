@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from psycopg import DataError, Error
@@ -92,7 +93,7 @@ def require_unused(
         "\n".join(_refusal(n, n.name in begun, bool(forced)) for n in used),
         hint=f"{_SEE}; --waiting-period sets how long a name must be unused, now {said};"
         " to remove it all the same, add"
-        f" {' '.join(f'--force {n.name}' for n in used)}",
+        f" {' '.join(f'--force {quote(n.name)}' for n in used)}",
     )
 
 

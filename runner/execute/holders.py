@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.quoting import quote_literal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -31,10 +33,10 @@ _WEAK = re.compile(r"\bVALIDATE\s+CONSTRAINT\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Holder:
-    """A session with a long transaction that holds a lock on a table.
+    """A session with a long transaction, or a prepared one, that holds a lock on a table.
 
     Args:
-        pid: its server process.
+        pid: its server process; 0 for a prepared transaction, which has none.
         description: who it is, and for how long.
     """
 
@@ -57,7 +59,9 @@ def long_holders(connection: Connection, tables: Iterable[str]) -> list[Holder]:
 
     Returns:
         The holders, oldest transaction first; those that the role may not see are left out.
+        Prepared transactions come last.
     """
+    names = list(tables)
     rows = connection.execute(
         """
         SELECT a.pid, a.usename, a.application_name, a.state, a.query, n.relname,
@@ -75,7 +79,7 @@ def long_holders(connection: Connection, tables: Iterable[str]) -> list[Holder]:
             )
         ORDER BY a.xact_start
         """,
-        [list(tables), LONG_SECONDS],
+        [names, LONG_SECONDS],
     ).fetchall()
     holders = {
         pid: Holder(
@@ -86,4 +90,31 @@ def long_holders(connection: Connection, tables: Iterable[str]) -> list[Holder]:
         )
         for pid, user, application, state, query, table, age in rows
     }
-    return list(holders.values())
+    return [*holders.values(), *_prepared(connection, names)]
+
+
+def _prepared(connection: Connection, tables: list[str]) -> list[Holder]:
+    """The prepared transactions that hold locks on tables: no session ends them."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (p.prepared, p.gid) p.gid, p.owner, n.relname, p.prepared
+        FROM unnest(%s::text[]) AS t
+        JOIN pg_catalog.pg_class n ON n.oid = to_regclass(t)
+        JOIN pg_catalog.pg_locks l ON l.relation = n.oid AND l.granted AND l.locktype = 'relation'
+            AND l.pid IS NULL
+        JOIN pg_catalog.pg_locks own ON own.virtualtransaction = l.virtualtransaction
+            AND own.pid IS NULL AND own.locktype = 'transactionid'
+        JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = own.transactionid
+            AND p.database = current_database()
+        ORDER BY p.prepared, p.gid, n.relname
+        """,
+        [tables],
+    ).fetchall()
+    return [
+        Holder(
+            0,
+            f"a prepared transaction ({owner}) holds {table} since {prepared:%Y-%m-%d %H:%M %Z}:"
+            f" COMMIT PREPARED or ROLLBACK PREPARED {quote_literal(gid)}",
+        )
+        for gid, owner, table, prepared in rows
+    ]

@@ -91,8 +91,10 @@ def load_schema(
     with connect(dsn, application_name=_NAME) as connection:
         if scratch.own:
             scratch.make_roles(schema.roles)
-        # What is a superuser's stays with the role for files, which has the rights here.
-        rulers = {role.name for role in schema.roles if role.superuser}
+        # What is a superuser's stays with the role for files, which has the rights here; on a
+        # server of the user's, where nobody else owns anything, all of it.
+        rulers = frozenset(role.name for role in schema.roles if role.superuser or not scratch.own)
+        scratch.allowance.kept_from = rulers
         parts = [
             [statement for statement in part if owner_of(statement) not in rulers]
             for part in (schema.before, schema.after)

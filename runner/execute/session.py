@@ -121,7 +121,7 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
             raise
         raise ConnectionFailedError(
             f"the connection was lost: {str(error).strip()}",
-            hint="run the same command again: it goes on where the records say it is",
+            hint="run the same command again: it continues where the records say it is",
         ) from None
     finally:
         connection.close()

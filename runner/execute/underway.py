@@ -22,6 +22,7 @@ from runner.execute.picture import phases_of
 from runner.execute.vitals import Ear
 from runner.ledger.lock import lock_holder
 from runner.ledger.records import read_ledger
+from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
+    from runner.ledger.spellings import KeptSpellings
     from runner.ledger.status import MigrationStatus
 
 _SHOWN = 4
@@ -101,6 +103,8 @@ class Underway:
         old_names: how much each is used.
         phases: how far each is.
         run: what works on it now; None when no run of trueup does.
+        kept: the old spellings that are kept for a rollback.
+        left: which tables only the other strategy converts; empty for none.
     """
 
     migrations: tuple[MigrationStatus, ...]
@@ -109,6 +113,8 @@ class Underway:
     old_names: tuple[OldName, ...]
     phases: tuple[Phase, ...] = ()
     run: Running | None = None
+    kept: tuple[KeptSpellings, ...] = ()
+    left: str = ""
 
 
 def look(
@@ -154,7 +160,8 @@ def look(
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
                 old_names = [x for x in old_names if is_of(tables, x.name)]
-            taken = look_aside(migrations, ledger).taken
+            aside = look_aside(migrations, ledger)
+            taken = aside.taken
             units = [
                 stand
                 for u in (find_units(migrations) if within is None else [within])
@@ -177,6 +184,8 @@ def look(
                 tuple(old_names),
                 phases,
                 run,
+                tuple(read_spellings(connection)) if within is None else (),
+                str(aside) if within is None else "",
             )
             if every is None:
                 return
@@ -208,8 +217,10 @@ def describe(underway: Underway, *, everything: bool = False, room: int = screen
     lines += map(describe_backfill, underway.backfills)
     for name in underway.old_names:
         lines += describe_old_name(name)
+    lines += map(str, underway.kept)
     if not everything and len(lines) > room:
         lines = _in_short(underway)
+    lines += [underway.left] if underway.left else []
     return "\n".join([*lines, sum_up(underway)])
 
 
@@ -219,17 +230,17 @@ def sum_up(underway: Underway) -> str:
     if underway.run:
         return f"running{f': {underway.run.file}' if underway.run.file else ''}; {underway.run.who}"
     if left:
-        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run goes on with it"
-    stands = Counter((unit.done or "nothing", unit.next) for unit in underway.units)
+        return f"unfinished: {', '.join(left[:_SHOWN])}; the next run continues it"
+    stands = Counter((unit.done, unit.next) for unit in underway.units)
     if not stands:
         applied = sum(s.standing == "applied" for s in underway.migrations)
         return f"applied: {applied} of {len(underway.migrations)} files"
-    many = len(stands) > 1
-    return "; ".join(
-        f"{f'{count} of {stands.total()} units: ' if many else ''}{done} is done"
-        f"{f', next: {following}' if following else ''}"
-        for (done, following), count in stands.items()
-    )
+    parts = []
+    for (done, following), count in stands.items():
+        stand = f"{done} is done" if done else "not begun"
+        of = f"{count} of {stands.total()} units: " if len(stands) > 1 else ""
+        parts.append(f"{of}{stand}{f', next: {following}' if following else ''}")
+    return "; ".join(parts)
 
 
 def _in_short(underway: Underway) -> list[str]:
@@ -253,6 +264,9 @@ def _in_short(underway: Underway) -> list[str]:
         lines.append(describe_old_name(name)[0])
         lines += [f"  {w}" for w in name.witnesses if w.objects or not w.heard]
     if left := screen.rest(_SHOWN, len(used)):
+        lines.append(left)
+    lines += map(str, underway.kept[:_SHOWN])
+    if left := screen.rest(_SHOWN, len(underway.kept)):
         lines.append(left)
     return lines
 

@@ -16,7 +16,7 @@ Reword = Callable[[str], str]
 # The schemas in which it is tried what stands on the tables, as both contracts show them.
 BEFORE, AFTER = "trueup_before", "trueup_after"
 
-_AGAIN = "Drop it before, and make it again for the new contract afterwards."
+_AGAIN = "Drop it first, and create it again for the new contract afterwards."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

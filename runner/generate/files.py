@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from runner.errors import StandardError
+from runner.generate import effects
 from runner.generate.statement import Paragraph, Statement, comment, undone
 from runner.postgres.locks import LockMode
 from runner.quoting import one_line, quote_literal
@@ -41,6 +42,8 @@ HEAD = (OWN_NAMES, Statement("CALL trueup.fix_settings();"))
 BRIEF = " for a few ms; gives up after 200 ms and can be run again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
+    LockMode.ROW_SHARE: ", as any SELECT FOR UPDATE",
+    LockMode.ROW_EXCLUSIVE: ", as any UPDATE",
     LockMode.SHARE_UPDATE_EXCLUSIVE: ": reads and writes go on",
 }
 
@@ -68,7 +71,9 @@ class File:
         cost: what it costs.
         undo: what its rollback does and costs.
         body: its statements.
-        back: the first line of the rollback's header.
+        back: what its rollback does, in words.
+        back_locks: what the rollback's header says of locks where the statements cannot tell.
+        back_cost: what it says of costs where they cannot.
         rollback: the rollback's statements; None where they are the statements' own undo.
         after: the files that must have run.
         held: how long its locks are held, as the header says it.
@@ -86,6 +91,8 @@ class File:
     undo: str
     body: Sequence[Paragraph]
     back: str
+    back_locks: str = ""
+    back_cost: str = ""
     rollback: Sequence[Paragraph] | None = None
     after: Sequence[File] = ()
     held: str = ""
@@ -117,16 +124,24 @@ class File:
     @property
     def locks(self) -> str:
         """What its statements lock, and for how long."""
-        if self.locks_said:
-            return self.locks_said
-        held: dict[LockMode, list[str]] = {}
-        for taken in dict.fromkeys(lock for p in self.body for s in p for lock in s.locks):
-            held.setdefault(taken.mode, []).append(taken.names)
-        if not held:
-            return "none"
-        said = ", ".join(f"{mode} on {', '.join(names)}" for mode, names in held.items())
-        strongest = max(held, key=lambda mode: mode.number)
-        return said + (self.held or _WITHOUT_WAITING.get(strongest, BRIEF))
+        return self.locks_said or _locks(self.body, self.held)
+
+    @property
+    def locks_back(self) -> str:
+        """What its rollback locks, and for how long."""
+        return self.back_locks or _locks(self.undone, self.held)
+
+
+def _locks(body: Iterable[Paragraph], how_long: str) -> str:
+    held: dict[LockMode, list[str]] = {}
+    for taken in effects.locks(s for p in body for s in p):
+        held.setdefault(taken.mode, []).append(taken.names)
+    if not held:
+        return "none"
+    modes = sorted(held, key=lambda mode: -mode.number)
+    said = ", ".join(f"{mode} on {', '.join(held[mode])}" for mode in modes)
+    weak = _WITHOUT_WAITING.get(modes[0])
+    return said + (weak if weak is not None else how_long or BRIEF)
 
 
 def number(
@@ -213,7 +228,8 @@ def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> Mig
     body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
     _require_readable(ids[file], body)
     back = _text(_begun(file, file.undone, HEAD))
-    rollback = f"{comment(file.back)}\n" + (f"\n{back}" if back else "")
+    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file, ids[file])
+    rollback = f"{head}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
     )
@@ -240,12 +256,7 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = [comment(file.title), "--"]
-    entries = {"does": file.does, "locks": file.locks, "cost": file.cost, "undo": file.undo}
-    for key, text in entries.items():
-        wrapped = _wrapped(one_line(text))
-        lines.append(f"-- {key + ':':<9}{wrapped[0]}")
-        lines += [comment(f"         {line}") for line in wrapped[1:]]
+    lines = _entries(file.title, file.does, file.locks, file.cost, file.undo)
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
@@ -253,20 +264,26 @@ def _header(file: File, depends: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def _header_back(file: File, id_: str) -> str:
+    cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
+    does = file.back[:1].lower() + file.back[1:].removesuffix(".")
+    again = f"apply {id_} again" + (f": {file.cost}" if file.cost != "none" else "")
+    return "\n".join(_entries(f"Undo: {file.title}", does, file.locks_back, cost, again))
+
+
+def _entries(title: str, does: str, locks: str, cost: str, undo: str) -> list[str]:
+    lines = [comment(title), "--"]
+    for key, text in {"does": does, "locks": locks, "cost": cost, "undo": undo}.items():
+        wrapped = _wrapped(one_line(text))
+        lines.append(f"-- {key + ':':<9}{wrapped[0]}")
+        lines += [comment(f"         {line}") for line in wrapped[1:]]
+    return lines
+
+
 @lru_cache(1 << 12)
 def _wrapped(text: str) -> list[str]:
     """The lines of an entry of the header; most entries are those of many files."""
-    if "  " in text or text != text.strip() or not text.isprintable():
-        return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
-    # The same for words with one blank between them, in a fifth of the time.
-    first, *words = text.split(" ")
-    lines = [first]
-    for word in words:
-        if len(lines[-1]) + 1 + len(word) <= _WIDTH - 12:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+    return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
 
 
 def _text(paragraphs: Iterable[Paragraph]) -> str:

@@ -104,7 +104,14 @@ class ColumnChange:
 
     @property
     def ranked(self) -> tuple[str, ...]:
-        """Its values in the order of the labels that they were; empty where some have no place."""
+        """Its values in the order of the labels that they were; empty where some have no place.
+
+        Of lists there is no such order: they are compared value by value.
+        """
+        return () if self.new_type.endswith("[]") else self._in_order
+
+    @property
+    def _in_order(self) -> tuple[str, ...]:
         values = tuple(self.labels.values())
         return values if len({*values}) == len(values) and {*values} == {*self.values} else ()
 
@@ -121,7 +128,7 @@ class ColumnChange:
     @property
     def sorts_anew(self) -> bool:
         """Whether its values sort otherwise than the labels did."""
-        return bool(self.labels) and not (self.ranked and keeps_order(self.ranked))
+        return bool(self.labels) and not (self._in_order and keeps_order(self._in_order))
 
     @property
     def checks(self) -> tuple[tuple[str, str], ...]:
@@ -343,6 +350,11 @@ class TableChange:
     def reversal(self) -> Name:
         """The table that keeps its old spellings."""
         return Name("trueup", shorten(self.own_stem, "_reversal"))
+
+    @property
+    def forget(self) -> Name:
+        """The function that forgets the old spellings of a row that is deleted."""
+        return Name("trueup", shorten(self.own_stem, "_forget"))
 
     @property
     def is_checked(self) -> bool:

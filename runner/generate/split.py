@@ -13,7 +13,7 @@ from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
 from runner.generate.unit import Unit, together
 from runner.postgres.locks import LockMode
-from runner.quoting import quote_literal, quote_name
+from runner.quoting import quote_name
 
 
 def files(u: Unit, checks: Checks) -> list[File]:
@@ -190,6 +190,6 @@ def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
         *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
     ]
     if t.columns:
-        found.append(plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});"))
+        found.append(in_place.put_back(t))
         found += in_place.unproven_checks(t)
     return found

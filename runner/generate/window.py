@@ -19,7 +19,7 @@ from runner.generate.kinds.same import At
 from runner.generate.locks import is_large, locked
 from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.unit import Unit, listed, together
-from runner.quoting import quote_literal, quote_name
+from runner.quoting import quote_name
 
 
 def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
@@ -91,7 +91,7 @@ def _convert_back(u: Unit) -> list[Paragraph]:
         off,
         *(p for t in u.tables for p in in_place.convert_back(t)),
         *([reversal.spell_references(*reference)] for reference in u.references),
-        plain(*(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});" for t in converted)),
+        [s for t in converted for s in in_place.put_back(t)],
         *(p for t in converted for p in in_place.unproven_checks(t)),
         *keys,
         *(d.old for d in u.dependents),

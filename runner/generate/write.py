@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from errno import EEXIST
 from pathlib import Path
 
 import psycopg
@@ -96,13 +98,13 @@ def generate_service(
         What was added, and what is there already.
 
     Raises:
-        StandardError: the standard does not fit, or a file that is there would have to change.
+        StandardError: the standard does not fit, or an existing file would have to change.
     """
     standard = load_standard(folder / "standard.toml")
     if not standard.tables:
         raise StandardError(
             f"{folder / 'standard.toml'} names no table: there is nothing to generate",
-            hint="Write it by `trueup propose`, or add a paragraph [table.NAME] for each table.",
+            hint="Write it with `trueup propose`, or add a section [table.NAME] for each table.",
         )
     catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
@@ -126,6 +128,9 @@ def generate_service(
     if not dry:
         for path in written.removed:
             (folder / path).unlink()
+        for name in FOLDERS:
+            if (folder / name).is_file():  # found before the first folder is made
+                raise FileExistsError(EEXIST, os.strerror(EEXIST), str(folder / name))
         for name in FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         added = {*written.added, *written.replaced}

@@ -29,7 +29,7 @@ class MigrationStatus:
         migration: id.
         phase: its phase, or empty.
         standing: `on request` is pending too, but applied only when it is named; `running` is one
-            that a run works on now; `unfinished` was begun, and the next run goes on with it;
+            that a run works on now; `unfinished` was begun, and the next run continues it;
             `missing` is applied and has no file.
         applied_at: with its zone, UTC; empty when it is not applied.
         by: role and host of the last run that trueup recorded, else empty.

@@ -28,12 +28,14 @@ class Aside:
     Args:
         taken: ids of files whose tables the other strategy converts already.
         left: tables, by their last names, that only the other strategy converts and has not.
+        converted: tables, by their last names, that it alone has converted or begun.
         tables: how many tables the two convert together.
         strategy: the other strategy; empty where there is none.
     """
 
     taken: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
     tables: int = 0
     strategy: str = ""
 
@@ -43,6 +45,16 @@ class Aside:
         return (
             f"{len(self.left)} of {self.tables} tables only by --strategy {self.strategy}:"
             f" {', '.join(self.left)}; `trueup check` says why"
+        )
+
+    @property
+    def stays(self) -> str:
+        """What a rollback of everything leaves, as a line of text; empty for nothing."""
+        if not self.converted:
+            return ""
+        return (
+            f"{len(self.converted)} of {self.tables} tables stay as --strategy {self.strategy} made"
+            f" them: {', '.join(self.converted)}; `trueup rollback --strategy {self.strategy}`"
         )
 
 
@@ -80,9 +92,15 @@ def look_aside(
         if own.isdisjoint(tables) and not unit.files <= applied
         for name in last_names(others, unit)
     ]
+    begun = [
+        name
+        for unit, tables in theirs
+        if unit.is_begun(applied) and not any(tables & t and u.is_begun(applied) for u, t in units)
+        for name in last_names(others, unit)
+    ]
     every = {name for u, _ in units for name in last_names(migrations, u)}
     every.update(name for u, _ in theirs for name in last_names(others, u))
-    return Aside(taken, tuple(sorted(left)), len(every), strategy)
+    return Aside(taken, tuple(sorted(left)), tuple(sorted(begun)), len(every), strategy)
 
 
 def needed_aside(migrations: Sequence[Migration], ledger: Ledger) -> frozenset[str]:

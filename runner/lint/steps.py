@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -186,6 +187,12 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
         for item in node.relations:
             table = tree.relation(tree.inner(item))
             yield Step(verb, table, "", node, statement, statement.offset, mode, "TABLE")
+    elif kind == "CallStmt" and tree.function_name(node.funccall) == "trueup.lock_tables":
+        # trueup's own: LOCK TABLE of several, whichever is free first.
+        mode, *tables = (tree.inner(a).sval.sval for a in node.funccall.args)
+        with suppress(tree.GrammarError):
+            ((lock_table, _, _),) = tree.parse(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
+            yield from _steps(lock_table, statement)
     elif kind == "VacuumStmt":
         full = tree.option(node.options, "full") is not None
         for item in node.rels or [None]:

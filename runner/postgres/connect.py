@@ -182,7 +182,10 @@ def _next_step(reason: str) -> str:
             r"pg_hba|not permitted to log in|permission denied for database",
             "ask the DBA for access",
         ),
-        (r"too many (?:connections|clients)|remaining connection slots", "try again later"),
+        (
+            r"too many (?:connections|clients)|remaining connection slots",
+            "end sessions, or wait until some have ended; a run opens the fewest with --jobs 1",
+        ),
         (r"starting up|shutting down|recovery", "wait until the server is up"),
         (r"unsupported startup parameter", "connect to PostgreSQL itself, and not to a pooler"),
         (r"translate host name|Name or service not known", "check the host's name"),

@@ -50,11 +50,14 @@ class Allowance:
 
     Args:
         make_role: makes a stand-in for a role; None where that cannot be.
+        kept_from: roles that own nothing here: what files give them stays with the files' own
+            role, as it did when the schema was loaded.
         skipped: statements that were left out, with the reason, by what they are about.
         roles: names of the stand-ins.
     """
 
     make_role: Callable[[str], None] | None = None
+    kept_from: frozenset[str] = frozenset()
     skipped: dict[str, str] = field(default_factory=dict)
     roles: list[str] = field(default_factory=list)
 
@@ -83,6 +86,8 @@ def run_plain(connection: Connection[Any], statement: str, allowance: Allowance)
     """
     if beyond := _BEYOND.match(statement):
         return _skip(connection, statement, beyond, allowance)
+    if owner_of(statement) in allowance.kept_from:
+        return ""
     if not _NAMES_ROLES.search(statement):
         _run(connection, statement)
         return ""

@@ -73,19 +73,19 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
         yield Finding(
             Severity.STOPS,
             f"server {version}",
-            f"is older than PostgreSQL {OLDEST}, the first that trueup knows",
+            f"is older than PostgreSQL {OLDEST}, the oldest version that trueup supports",
         )
     elif version > NEWEST:
         yield Finding(
             Severity.KNOW,
             f"server {version}",
-            f"is newer than PostgreSQL {NEWEST}, the last that trueup was tested with",
+            f"is newer than PostgreSQL {NEWEST}, the newest version that trueup was tested with",
         )
     if found["standby"]:
         yield Finding(
             Severity.KNOW,
             f"database {database}",
-            "is on a standby: it can be checked here, and only be migrated on the primary",
+            "is on a standby: you can check it here, but only migrate it on the primary",
         )
     elif found["read_only"]:
         yield Finding(
@@ -116,8 +116,8 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
         yield Finding(
             Severity.STOPS,
             "schema trueup",
-            f"is not in good hands: {stranger}, and could run code of its own with the rights of "
-            f"the role {role}",
+            f"is not safe: {stranger}, and could run code of its own with the privileges of the "
+            f"role {role}",
             hint=STRANGER_HINT[0].upper() + STRANGER_HINT[1:] + ".",
         )
     if published := find_published(connection):
@@ -204,7 +204,7 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
     owner, quoted = quote_ident(row["owner"]), quote_ident(role)
     if not row["owned"]:
         yield stop(
-            f"belongs to {row['owner']}, and the role {role} is no member of that role",
+            f"belongs to {row['owner']}, and the role {role} is not a member of that role",
             f"GRANT {owner} TO {quoted};",
         )
     elif not row["owner_may_create"]:

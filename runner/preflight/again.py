@@ -147,11 +147,11 @@ def find_collisions(
             yield Finding(
                 Severity.STOPS,
                 f"{change.old}.{shown}",
-                f"holds values that become the same, and {index.old_name} is unique",
+                f"holds values that become equal, and {index.old_name} is unique",
                 int(found[0][3]),
                 tuple(Sample(f"{least} = {greatest}", rows) for least, greatest, rows, _ in found),
                 _shown_collisions(change.old, columns, kept),
-                "Decide which row stays, and point what references the others at it.",
+                "Decide which row stays, and point references to the others at it.",
             )
 
 
@@ -174,11 +174,11 @@ def _twins(
             yield Finding(
                 Severity.STOPS,
                 f"{change.old}.{found.columns[0]}",
-                f"holds values that become the same, and {index.old_name} is unique",
+                f"holds values that become equal, and {index.old_name} is unique",
                 int(rows[0][2]),
                 tuple(Sample(pair, count) for pair, count, _ in rows),
                 f"{found.query};",
-                "Decide which row stays, and point what references the others at it.",
+                "Decide which row stays, and point references to the others at it.",
             )
 
 

@@ -18,7 +18,7 @@ from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
-_REMAKE = "Drop it before, and make it again for the new contract afterwards."
+_REMAKE = "Drop it first, and create it again for the new contract afterwards."
 
 # INSERT ... SELECT NEW.*, VALUES (OLD.*), or SELECT ($1).* of a statement that is executed.
 
@@ -65,6 +65,14 @@ SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
         WHERE a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr::int2[])
     ) AS listed,
     coalesce(g.tgenabled, 'O') AS enabled,
+    coalesce(
+        (
+            SELECT pg_has_role(p.pubowner, 'USAGE')
+            FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
+            WHERE d.classid = 'pg_publication_rel'::regclass AND r.oid = d.objid
+        ),
+        true
+    ) AS may_publish,
     f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
 FROM dependent AS d
 JOIN pg_class AS c ON c.oid = d.classid
@@ -119,11 +127,12 @@ _INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid
+    x.indisvalid AS valid, s.spcname AS tablespace
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
+LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace
 WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
 ORDER BY 1, 2, 3
 """
@@ -154,14 +163,17 @@ def check_objects(
     with connection.cursor(row_factory=dict_row) as cursor:
         may = cursor.execute(_MAY_SILENCE if catalog.version >= 15 else _IS_SUPERUSER).fetchone()
         assert may is not None
+        rows = [*_rows(changes, catalog)]
+        told = {finding.object for finding in rows}
         for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
+            row["row_type"] |= row["object"].replace(" on table ", " on ") in told
             yield from _dependent(tables[Name(row["schema"], row["name"])], row, may)
         for row in cursor.execute(_REFERENCES, wanted).fetchall():
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from _standing(changes, catalog)
-        yield from _rows(changes, catalog)
+        yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
         named = {
@@ -194,6 +206,14 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             object_,
             f"names {named} of {old}: the old columns cannot be dropped, nor change their type",
             hint=_REMAKE,
+        )
+    elif named and not row["may_publish"]:
+        yield Finding(
+            Severity.STOPS,
+            object_,
+            f"names {named}, and {may['role']} does not own it, so no file could let it publish "
+            "the new columns",
+            hint=f"Make {quote_ident(may['role'])} a member of the role that owns it.",
         )
     elif kind == "pg_publication_rel":
         yield Finding(
@@ -232,8 +252,8 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
             yield Finding(
                 Severity.KNOW,
                 change.label,
-                "is made again on the new columns, as it was in all else, by contract or in the "
-                "window: who uses it sees the new contract from then on",
+                "is created again on the new columns, otherwise unchanged, by contract or in the "
+                "window; its users see the new contract from then on",
             )
 
 
@@ -306,6 +326,16 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
+    if row["tablespace"] and indexed is not None and indexed.converted:
+        built = quote_name(Name(change.new.schema, indexed.name))
+        there = quote_ident(row["tablespace"])
+        yield Finding(
+            Severity.KNOW,
+            name,
+            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
+            f" {built};",
+        )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
         if not named or indexed is None:
@@ -388,7 +418,7 @@ def _checks(change: TableChange) -> Iterator[Finding]:
                 + (
                     f"it becomes {carried} for the new values"
                     if carried
-                    else "it lists the old values, and gives way to the new CHECK"
+                    else "it lists the old values, and the new CHECK replaces it"
                 ),
             )
 
@@ -423,11 +453,11 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
         yield Finding(
             Severity.KNOW,
             row["object"],
-            f"names {', '.join(named)} in its text: it goes on as it is until the switch, then "
+            f"names {', '.join(named)} in its text: it keeps working until the switch, then "
             "through the compat view, and fails after contract",
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
-            hint="Release it for the new contract, as any other client.",
+            hint="Change it for the new contract, like any other client.",
         )
     wide = [n for n in tables if tables[n].columns and mentions(row["body"], n.name)]
     if wide and (depends := row_type.depends_on_columns(row["body"])):
@@ -436,7 +466,7 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
             row["object"],
             f"takes all columns of a table ({depends}), perhaps of {', '.join(map(str, wide))}: "
             "from expand on that has the new columns, too",
-            hint="Let it list the columns that it needs, before.",
+            hint="Let it list the columns that it needs first.",
         )
 
 

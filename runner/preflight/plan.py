@@ -121,7 +121,10 @@ def only_window(standard: Standard, catalog: Catalog) -> str:
 
 
 def _stopped(name: str, error: StandardError) -> Finding:
-    return Finding(Severity.STOPS, name, error.message, hint=error.hint or None)
+    problem = error.message
+    if problem.startswith(f"{name}."):  # of a column
+        name, _, problem = problem.partition(" ")
+    return Finding(Severity.STOPS, name, problem, hint=error.hint or None)
 
 
 def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -> bool:
@@ -140,7 +143,7 @@ def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -
         problem = f"is live beside its old contract {old.qualified}, and was not read"
     else:
         return False
-    hint = "`trueup verify` tells what is left."
+    hint = "`trueup verify` says what is left."
     findings.append(Finding(Severity.KNOW, str(new.qualified), problem, hint=hint))
     return True
 

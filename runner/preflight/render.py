@@ -90,8 +90,8 @@ def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
     found += [screen.one_line(line, width, style="dim") for line in _read(report, everything)]
     verdict, style = _verdict(report)
     found += screen.wrapped(verdict, width, style=style)
-    if report.only_window:
-        found += screen.wrapped(report.only_window, width, style="bold yellow")
+    if report.left:
+        found += screen.wrapped(report.left, width, style="bold yellow")
     return found
 
 
@@ -111,6 +111,8 @@ def _read(report: Report, everything: bool) -> list[str]:
 def _verdict(report: Report) -> tuple[str, str]:
     if report.ready and not report.tables:
         verdict, style = "ready: nothing is left to read before", "bold green"
+    elif report.ready and report.left:
+        verdict, style = "ready, but not all of it online: nothing stops", "bold yellow"
     elif report.ready:
         verdict, style = "ready: nothing stops", "bold green"
     else:

@@ -71,6 +71,7 @@ class Report:
         tables: those whose rows were read.
         only_window: which tables the online strategy leaves, and why.
         workload: what became of the statements of clients.
+        strategy: by which the conversion is to go.
     """
 
     service: str
@@ -78,11 +79,17 @@ class Report:
     tables: tuple[TableRead, ...]
     only_window: str = ""
     workload: Workload = field(default_factory=Workload)
+    strategy: str = "online"
 
     @property
     def ready(self) -> bool:
         """Whether nothing stops the conversion."""
         return not self.stops
+
+    @property
+    def left(self) -> str:
+        """Which tables the strategy leaves, and why; empty for none."""
+        return self.only_window if self.strategy == "online" else ""
 
     @property
     def stops(self) -> tuple[Finding, ...]:

@@ -117,7 +117,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         return Rule(
             condition,
             Severity.KNOW,
-            f"holds uuids {shape}{REVERSAL} keeps how they were spelled",
+            f"holds uuids {shape}{REVERSAL} keeps their spelling",
             spelling=spelling,
         )
 
@@ -137,7 +137,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         Rule(
             f"{text} ~* '{UUID_PATTERN}'",
             Severity.KNOW,
-            f"holds uuids in another format{REVERSAL} keeps how they were spelled",
+            f"holds uuids in another format{REVERSAL} keeps their spelling",
             shown_by=f"{text} ~* '{UUID_PATTERN}' AND NOT ({fine}) AND NOT ({digits})"
             f" AND NOT ({upper})",
             buckets=4,
@@ -146,7 +146,7 @@ def _uuid_rules(change: ColumnChange) -> ColumnRules:
         Rule(
             f"{name} IS NOT NULL",
             Severity.STOPS,
-            "holds values that are no uuid",
+            "holds values that are not uuids",
             shown_by=f"{text} !~* '{UUID_PATTERN}'",
             buckets=16,
         ),
@@ -206,7 +206,7 @@ def path_rules(change: ColumnChange, path: JsonPath) -> ColumnRules:
         *(
             Rule(r.condition, Severity.STOPS, r.reason, buckets=16)
             for r in change.refusals
-            if r.reason == UNKNOWN_TO_JSONB or r.reason.startswith(f"holds at {place} ")
+            if r.reason == UNKNOWN_TO_JSONB or r.reason.startswith(f"holds values at {place} ")
         ),
         Rule(
             f"{name} #>> {at} IS DISTINCT FROM {again}",

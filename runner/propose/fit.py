@@ -1,4 +1,4 @@
-"""Holds a proposal against the generator: what it would refuse is left to a person."""
+"""Holds a proposal against the generator: what it would refuse is for you to decide."""
 
 from __future__ import annotations
 
@@ -133,4 +133,4 @@ def _keep_ties(proposal: Proposal) -> None:
             for other in proposal.ties.get(key, ()):
                 tied = entries.get(other)
                 if tied is not None and not tied.reason:
-                    tied.reason = f"it is tied to {key[0]}.{key[1]}, which is left to a person"
+                    tied.reason = f"it is tied to {key[0]}.{key[1]}, which is for you to decide"

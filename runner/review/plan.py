@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from psycopg import Connection
 from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.records import read_ledger
+from runner.ledger.records import Ledger, read_ledger
 from runner.ledger.strategies import look_aside
 from runner.ledger.units import unit_of
 from runner.postgres.connect import OURS, connect
@@ -120,6 +120,7 @@ class Plan:
         notes: what to know.
         sessions: transactions that are open for longer than a second.
         files: in the order in which they run.
+        left: which tables only the other strategy converts; empty for none.
     """
 
     service: str
@@ -129,6 +130,7 @@ class Plan:
     notes: tuple[str, ...]
     sessions: tuple[Blocker, ...]
     files: tuple[PlannedFile, ...]
+    left: str = ""
 
 
 def find_certificate(named: Path | None, connection: Connection[Any] | None) -> Certificate | None:
@@ -182,13 +184,20 @@ def make_plan(
         if found is not None:
             applied = {m.id for m in migrations if m.id not in found.files}
         pending = selection.to_apply(migrations, applied, to=to, unit=within)
-        return _plan("", migrations, pending, found, ())
+        left = (
+            ""
+            if within
+            else str(look_aside(migrations, Ledger("", exists=False, applied={}, latest={})))
+        )
+        return replace(_plan("", migrations, pending, found, ()), left=left)
     with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         applied = read_applied(connection, migrations)
-        taken = look_aside(migrations, read_ledger(connection)).taken
-        pending = selection.to_apply(migrations, applied, to=to, unit=within, taken=taken)
+        aside = look_aside(migrations, read_ledger(connection))
+        pending = selection.to_apply(migrations, applied, to=to, unit=within, taken=aside.taken)
         found = find_certificate(rehearsal, connection)
-        return _plan(connection.info.dbname, migrations, pending, found, read_blockers(connection))
+        blockers = read_blockers(connection)
+        plan = _plan(connection.info.dbname, migrations, pending, found, blockers)
+        return replace(plan, left="" if within else str(aside))
 
 
 def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:

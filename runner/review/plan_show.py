@@ -44,6 +44,7 @@ def as_markdown(plan: Plan, room: int = COMMENT) -> str:
         verdict = "passed" if plan.passed else "**failed**"
         lines.append(f"The rehearsal {verdict} (certificate `{plan.certificate[:12]}`).")
     lines += [f"- {cell(note)}" for note in plan.notes]
+    lines += [f"- {cell(plan.left)}"] if plan.left else []
     if not plan.files:
         return "\n".join([*lines, "Nothing is pending."]) + "\n"
     lines += ["", "| file | stops | time | way back |", "| --- | --- | --- | --- |"]
@@ -128,6 +129,9 @@ def print_plan(plan: Plan, console: Console, *, everything: bool = False) -> Non
     if one_way:
         short.append(Text(f"no way back: {', '.join(one_way[:_FILES])}", "bold red"))
     short.append(Text("each file with its locks, time and way back: --all", "dim"))
+    if plan.left:
+        full += [Text(), Text(plan.left, "bold yellow")]
+        short.append(Text(plan.left, "bold yellow"))
     screen.show(console, screen.choose(full, short, everything=everything))
 
 

@@ -215,9 +215,9 @@ def _scan(
             filled, uuids, hexadecimal, upper, digests = row[1 + 5 * number : 6 + 5 * number]
             spellings = []
             if uuids and hexadecimal:
-                spellings.append(f"{hexadecimal} of 32 hex digits")
+                spellings.append(f"{hexadecimal:,} of 32 hex digits")
             if uuids and upper:
-                spellings.append(f"{upper} in upper case")
+                spellings.append(f"{upper:,} in upper case")
             values = None
             if filled and uuids != filled:
                 values = _values(connection, table, column)

@@ -42,7 +42,7 @@ def load_standard(path: Path) -> Standard:
     except OSError as error:
         raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StandardError(f"{path}: is no TOML: {error}") from error
+        raise StandardError(f"{path}: is not TOML: {error}") from error
     return _Reader(path, text).standard(content)
 
 
@@ -96,7 +96,7 @@ class _Reader:
         self._only(content, {"service", "table", "schema", "enum"}, ())
         service = content.get("service")
         if not isinstance(service, dict):
-            raise self._error(("service",), "there is no [service] paragraph")
+            raise self._error(("service",), "there is no [service] section")
         self._only(service, _SERVICE_KEYS, ("service",))
         name = self._name(service, "name", ("service",))
         schema = self._name(service, "schema", ("service",), default="public")
@@ -111,7 +111,7 @@ class _Reader:
             table = self._table(Name(place, path[-1]), paragraph, path, enums)
             key = Name(place, table.old)
             if key in tables:
-                raise self._error(path, f"the table {key} has two paragraphs")
+                raise self._error(path, f"the table {key} has two sections")
             tables[key] = table
             other = wanted.setdefault(Name(place, table.name), table)
             if other is not table:
@@ -135,11 +135,11 @@ class _Reader:
         for key in path:
             content = content.get(key, {})
             if not isinstance(content, dict):
-                raise self._error(path, f"[{'.'.join(path)}] must hold paragraphs")
+                raise self._error(path, f"[{'.'.join(path)}] must hold sections")
         for name, paragraph in content.items():
             if not isinstance(paragraph, dict):
                 where = ".".join((*path, name))
-                raise self._error((*path, name), f"{where} must be a paragraph, not {paragraph!r}")
+                raise self._error((*path, name), f"{where} must be a section, not {paragraph!r}")
             self._require_text(name, (*path, name))
         return content
 

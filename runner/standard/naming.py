@@ -142,7 +142,7 @@ def read_words(path: Path) -> dict[str, str]:
     except OSError as error:
         raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StandardError(f"{path}: is no TOML: {error}") from error
+        raise StandardError(f"{path}: is not TOML: {error}") from error
     for plural, word in found.items():
         if not isinstance(word, str) or not word:
             raise StandardError(

@@ -25,7 +25,7 @@ class Entry:
         column: the column that it is about; empty for the table's name.
         value: the new name, the enum's name, or the list of integers as it is written.
         evidence: what it rests on.
-        reason: why it is left to a person; empty when it is in force.
+        reason: why it is for you to decide; empty when it is in force.
         keys: the path in the documents of a JSON column.
     """
 
@@ -60,7 +60,7 @@ class Paragraph:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether the table stays as it is, and nothing is left to a person."""
+        """Whether the table stays as it is, and nothing is for you to decide."""
         return not self.left and self.name == self.table.name and len(self.entries) == 1
 
 
@@ -110,7 +110,7 @@ class Proposal:
         lines = [
             f"# The new contract of {_plain(self.service)}, proposed from its database.",
             *self._summary(),
-            "# A line that starts with # is not in force: take the # away to agree, or put one",
+            "# A line that starts with # has no effect: remove the # to accept it, or put one",
             "# before a line to leave it alone.",
             "",
             "[service]",
@@ -129,7 +129,7 @@ class Proposal:
             names = ", ".join(_plain(str(t.qualified)) for t in as_they_are)
             lines += ["", f"# Unchanged: {_many(len(as_they_are), 'table')}: {names}"]
         if any(p.left for p in told) or self.notes:
-            lines += ["", f"# Left to a person: {self._left()}."]
+            lines += ["", f"# For you to decide: {self._left()}."]
         for name in self.own:
             if name not in used:
                 lines += ["", *("# " + line for line in _enum(self.enums[name]))]
@@ -140,14 +140,14 @@ class Proposal:
         return "\n".join(lines) + "\n"
 
     def _summary(self) -> Iterator[str]:
-        """How much is in force, and how much is left to a person."""
+        """How much is in force, and how much is for you to decide."""
         count = Counter(e.kind for p in self.paragraphs for e in p.entries if not e.reason)
         renamed = sum(p.name != p.table.name for p in self.paragraphs)
         yield (
-            f"# In force: {renamed:,} of {_many(len(self.paragraphs), 'table')} renamed,"
+            f"# In effect: {renamed:,} of {_many(len(self.paragraphs), 'table')} renamed,"
             f" {_many(count['uuids'], 'column')} to uuid, {count['enums']:,} to an enum."
         )
-        yield f"# Left to a person: {self._left()}."
+        yield f"# For you to decide: {self._left()}."
 
     def _left(self) -> str:
         """How much a person has to decide."""

@@ -123,7 +123,7 @@ def _notes(catalog: Catalog, words: Mapping[str, str] | None) -> Iterator[str]:
         wanted = singular(name.name, words)
         if relation.kind in "vmf" and wanted != name.name:
             kind = _KINDS[relation.kind]
-            yield f"{kind} {name}: named as tables are, would be {wanted}; trueup renames tables"
+            yield f"{kind} {name} keeps its name: trueup renames only tables (else {wanted})"
 
 
 @dataclass
@@ -208,7 +208,7 @@ class _Proposer:
         of_tool = table.name.lower() in _OF_TOOLS
         if not seen.labels and (not words or of_tool or not _may_be_enum(table, column, values)):
             return
-        reason = "" if words else "its values are no plain words, a person must name them"
+        reason = "" if words else "its values are not plain words: check the names"
         if len(upper) == 1 and seen.labels and not native:
             reason = "its CHECK allows one value only, as where a table may hold one row only"
         if not reason and not _default_fits(column, upper):
@@ -217,6 +217,8 @@ class _Proposer:
             shown += f"; its default {column.default.partition('::')[0]} follows"
         mapping = {} if words or column.is_array else _mapping(upper)
         back = _back(values, mapping, native=native)
+        if column.is_array and back and not reason:
+            reason = "generate refuses it: an array cannot restore values in both cases"
         fitting = [e for e in self.enums if {*upper} <= {*e.values}]
         fitting.sort(key=lambda e: (not _named_alike(e.name, name, column.name), len(e.values)))
         if (
@@ -232,7 +234,7 @@ class _Proposer:
         if not seen.labels:
             if not is_text(column) or seen.filled < 5 * len(values) or len(values) < 2:
                 return
-            reason = reason or "it behaves as an enum, no CHECK says so"
+            reason = reason or "it looks like an enum, but no CHECK says so"
             upper = tuple(sorted(upper))
         entry = Entry("enums", column.name, "", shown, reason)
         self.wishes.append(
@@ -267,7 +269,7 @@ class _Proposer:
                 f"{len(path.values)} values in {path.filled:,} of {path.documents:,} documents:"
                 f" {_listed(path.values)}"
             )
-            reason = "it behaves as an enum within documents"
+            reason = "it looks like an enum inside documents"
             entry = Entry("json", column.name, "", shown, reason, path.keys)
             upper = tuple(sorted({v.upper() for v in path.values}))
             back = _back(path.values, {}, native=False)

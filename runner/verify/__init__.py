@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from runner.catalog import Catalog, Relation, read_catalog
 from runner.generate.changes import shows_new_contract
+from runner.ledger.spellings import read_spellings
 from runner.preflight.reading import read_only
 from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
@@ -17,7 +18,7 @@ from runner.verify.both_live import both_live
 from runner.verify.checks import own_functions
 from runner.verify.report import Distance, Standing, State, Verification
 from runner.verify.sides import sides
-from runner.verify.tables import table_distances
+from runner.verify.tables import check_name, table_distances
 from runner.verify.verified import Verified
 
 __all__ = ["Distance", "Standing", "State", "Verification", "verify"]
@@ -59,7 +60,8 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             distances += both_live(connection, verified) if live else _beside(verified, beside)
         now = {r.qualified: Name(t.schema, t.name) for t, _, r, _ in found if r is not None}
         distances += sides(connection, now, states)
-    return Verification(standard.service, tuple(states), tuple(distances))
+        kept = read_spellings(connection)
+    return Verification(standard.service, tuple(states), tuple(distances), tuple(kept))
 
 
 def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | None, Relation | None]:
@@ -67,6 +69,8 @@ def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | Non
     old = catalog.relations.get(Name(table.schema, table.old))
     new = catalog.relations.get(Name(table.schema, table.name))
     if new is not None and new.kind in "rp":
+        if table.old == table.name and _is_at_old_contract(table, new):
+            return State.OLD, new, None
         if table.old == table.name or old is None:
             return State.NEW, new, None
         return (State.SWITCHED if old.kind == "v" else State.NEW), new, old
@@ -74,6 +78,15 @@ def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | Non
         shows = new is not None and shows_new_contract(table, old, new)
         return (State.BOTH if shows else State.OLD), old, new
     return State.MISSING, None, None
+
+
+def _is_at_old_contract(table: TableStandard, relation: Relation) -> bool:
+    """Whether nothing of a table is converted that keeps its name, which so does not tell."""
+    columns = [relation.column(name) for name in table.uuids]
+    if columns:
+        return all(column is not None and column.type != "uuid" for column in columns)
+    checks = {check_name(table, name) for name in table.enums}
+    return bool(checks) and checks.isdisjoint(c.name for c in relation.constraints)
 
 
 def _for_expand(distance: Distance) -> Distance:

@@ -33,6 +33,14 @@ def as_json(verification: Verification) -> dict[str, Any]:
             }
             for d in verification.distances
         ],
+        "kept_spellings": [
+            {
+                "reversal": k.reversal,
+                "since": k.since.isoformat(),
+                "may_go_from": k.may_go_from.isoformat(),
+            }
+            for k in verification.kept
+        ],
     }
 
 
@@ -87,7 +95,8 @@ def _short(verification: Verification, width: int) -> list[Text]:
 
 
 def _ending(verification: Verification, width: int) -> list[Text]:
-    found = screen.wrapped(_counted(verification), width)
+    found = [line for k in verification.kept for line in screen.wrapped(str(k), width)]
+    found += screen.wrapped(_counted(verification), width)
     if {State.BOTH, State.SWITCHED} & {state for _, state in verification.states}:
         found += screen.wrapped(_left(verification.distances), width)
     styles = {Standing.AT_STANDARD: "bold green", Standing.UNDER_WAY: "bold yellow"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from runner.ledger.spellings import KeptSpellings
 from runner.quoting import Name
 
 
@@ -58,11 +59,13 @@ class Verification:
         states: by the tables' names under the standard.
         distances: empty when the database is at the standard. Who knows of more, such as drift
             from the applied files, adds it with `dataclasses.replace`.
+        kept: the old spellings that are kept for a rollback: no distance, but to be known.
     """
 
     service: str
     states: tuple[tuple[Name, State], ...]
     distances: tuple[Distance, ...]
+    kept: tuple[KeptSpellings, ...] = ()
 
     @property
     def at_standard(self) -> bool:

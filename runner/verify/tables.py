@@ -10,9 +10,11 @@ from psycopg import Connection
 
 from runner.catalog import Column
 from runner.generate.kinds.naming import follow
+from runner.generate.wording.conditions import is_about_case, is_list
+from runner.generate.wording.predicates import check_condition
 from runner.generate.wording.types import short_type
 from runner.quoting import quote_name, shorten
-from runner.standard.model import EnumStandard
+from runner.standard.model import EnumStandard, TableStandard
 from runner.verify.checks import accepted, accepted_integers
 from runner.verify.json_paths import json_distances
 from runner.verify.report import Distance
@@ -76,15 +78,20 @@ def _enum(
         )
     yield from _default(table, name, enum)
     if varchar is None and column.type not in ("text", "text[]"):
-        made = _check_name(table, name)
+        made = check_name(table.standard, name)
         yield table.distance(f"constraint {made} on {table.relation.qualified}", "a CHECK", "none")
     else:
         yield from _check(connection, table, name, column, enum)
 
 
-def _check_name(table: Verified, column: str) -> str:
-    given = table.standard.checks.get(column)
-    return given or shorten(f"{table.standard.name}_{column}", "_check")
+def check_name(table: TableStandard, column: str) -> str:
+    """The name of the CHECK that guards an enum column.
+
+    Args:
+        table: the table's standard.
+        column: the column.
+    """
+    return table.checks.get(column) or shorten(f"{table.name}_{column}", "_check")
 
 
 def _default(table: Verified, name: str, enum: EnumStandard) -> Iterator[Distance]:
@@ -113,7 +120,7 @@ def _check(
     column: Column,
     enum: EnumStandard,
 ) -> Iterator[Distance]:
-    name, on = _check_name(table, column_name), f" on {table.relation.qualified}"
+    name, on = check_name(table.standard, column_name), f" on {table.relation.qualified}"
     listed = ", ".join(enum.values)
     found_by_name = False
     same_elsewhere: str | None = None
@@ -127,6 +134,10 @@ def _check(
                     f"constraint {name}{on}", f"the values {listed}", constraint.definition
                 )
             continue
+        condition = check_condition(constraint.definition)
+        lists = is_list(condition, column.name) or is_about_case(condition, column.name)
+        if constraint.name != name and not lists:
+            continue  # a rule of the service's own, which may refuse some of the values
         passing = accepted(connection, column, constraint, enum.values)
         refused = [v for v in enum.values if v not in passing]
         more = sorted(passing - set(enum.values))

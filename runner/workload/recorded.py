@@ -34,7 +34,7 @@ GROUP BY s.query
 ORDER BY sum(s.calls) DESC
 """
 _HOW = (
-    "no statement that clients have sent was looked at: {why}. Put pg_stat_statements into"
+    "no client's statements were looked at: {why}. Put pg_stat_statements into"
     " shared_preload_libraries, restart the server, and CREATE EXTENSION pg_stat_statements; or"
     " log statements for a while and name the log: trueup check --statements FILE"
 )

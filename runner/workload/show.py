@@ -32,7 +32,7 @@ def order_of_switch(workload: Workload) -> str:
             f" {workload.count} statements as they answer now"
         )
     if not workload.from_clients:
-        return "no statement of a client was tried: which order of the switch they allow is open"
+        return "no statement of a client was tried, so nothing is known of when to switch"
     return (
         f"switch before the new release is deployed or after the old one is retired:"
         f" all {workload.count} statements work against the view"
@@ -62,7 +62,7 @@ def lines(workload: Workload, *, everything: bool) -> list[str]:
         for refusal in chosen:
             found += describe(refusal, everything=everything)
         if left := len(refusals) - len(chosen):
-            found.append(f"  and {left} more: --all")
+            found.append(f"  and {left} more (--all)")
     if order := order_of_switch(workload):
         found.append(order)
     found += [f"not looked at: {note}" for note in _cut(workload.not_looked_at, everything)]
@@ -130,7 +130,7 @@ def _calls(refusal: Refusal) -> int:
 def _cut(notes: tuple[str, ...], everything: bool) -> list[str]:
     if everything or len(notes) <= _SHOWN:
         return list(notes)
-    return [*notes[:_SHOWN], f"{len(notes) - _SHOWN} more: --all"]
+    return [*notes[:_SHOWN], f"{len(notes) - _SHOWN} more (--all)"]
 
 
 def _short(text: str) -> str:

@@ -312,7 +312,7 @@ GENERATE = {
         STANDARD + '\n[table.tasks]\nname = "plan"\n',
         "standard.toml:8: tables plans and tasks both want the name plan",
     ),
-    "no TOML": ("[service", "standard.toml: is no TOML"),
+    "no TOML": ("[service", "standard.toml: is not TOML"),
     "no standard": (None, "there is no service"),
 }
 

@@ -186,7 +186,7 @@ def test_unknown_values_are_refused_before_anything_changes(
     schema = calls(kind, then=f"INSERT INTO calls VALUES (gen_random_uuid(), '{document}');")
     service = journey.start(schema, STANDARD)
     before = service.state("public")
-    with pytest.raises(StatementError, match="holds at kind what is not one of") as error:
+    with pytest.raises(StatementError, match="holds values at kind that are not one of") as error:
         service.up(strategy)
     assert_same(before, service.state("public"), "refused")
     with psycopg.connect(service.dsn) as connection:

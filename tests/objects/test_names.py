@@ -128,6 +128,23 @@ NAMES = {
         enums.check = "Status"
         """,
     ),
+    "as a backfill calls its own": (
+        """
+        CREATE TABLE pages (
+            batch varchar(36) PRIMARY KEY, page varchar(20) NOT NULL, pages varchar(36),
+            converted integer, pass varchar(20) NOT NULL DEFAULT 'open'
+        );
+        INSERT INTO pages VALUES (gen_random_uuid(), 'Open', gen_random_uuid(), 4);
+        INSERT INTO pages VALUES (upper(gen_random_uuid()::text), 'open', NULL, 5);
+        """,
+        ENUM
+        + """
+        [table.pages]
+        name = "page"
+        uuids = ["batch", "pages"]
+        enums = { page = "Status", pass = "Status" }
+        """,
+    ),
     "indexes that want one name": (
         things(
             "n integer",

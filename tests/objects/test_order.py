@@ -23,6 +23,7 @@ name = "incident"
 uuids = ["id"]
 enums.severity = "Severity"
 enums.was = "Severity"
+enums.seen = "Severity"
 """
 
 
@@ -34,10 +35,11 @@ def incidents(then: str, labels: str = "'low', 'medium', 'high', 'critical'") ->
             id varchar(36) PRIMARY KEY,
             severity severity NOT NULL DEFAULT 'low',
             was severity,
-            n integer NOT NULL
+            n integer NOT NULL,
+            seen severity[]
         );
         INSERT INTO incidents
-        SELECT gen_random_uuid()::text, s::severity, w::severity, n
+        SELECT gen_random_uuid()::text, s::severity, w::severity, n, ARRAY[s, s]::severity[]
         FROM (VALUES
             (1, 'low', NULL), (2, 'medium', 'high'), (3, 'high', 'low'), (4, 'critical', 'high'),
             (5, 'high', 'critical'), (6, 'medium', 'medium')
@@ -126,6 +128,26 @@ REFUSED = {
         CREATE FUNCTION v(lowest severity) RETURNS bigint LANGUAGE sql STABLE
             BEGIN ATOMIC SELECT count(*) FROM incidents WHERE severity >= lowest; END;
     """,
+    "a view sorted by lists": "CREATE VIEW v AS SELECT n FROM incidents ORDER BY n % 2, seen DESC;",
+    "a view of the most of lists": "CREATE VIEW v AS SELECT max(seen) AS m FROM incidents;",
+    "a view that ranks lists": "CREATE VIEW v AS"
+    " SELECT n, rank() OVER (ORDER BY seen) AS r FROM incidents;",
+    "a view that compares lists": "CREATE VIEW v AS"
+    " SELECT n FROM incidents WHERE seen >= '{high}';",
+    "a view of greater lists": "CREATE VIEW v AS"
+    " SELECT greatest(seen, '{high}') AS g FROM incidents;",
+    "a list in the order of lists": "CREATE VIEW v AS"
+    " SELECT array_agg(n ORDER BY seen) AS ns FROM incidents;",
+    "a view sorted by what it collects": "CREATE VIEW v AS SELECT n FROM incidents GROUP BY n"
+    " ORDER BY array_agg(severity);",
+    "a view sorted by rows": "CREATE VIEW v AS SELECT n FROM incidents ORDER BY (severity, n);",
+    "a view of the most of rows": "CREATE VIEW v AS"
+    " SELECT (SELECT i.n FROM incidents AS i ORDER BY ROW(i.severity, i.n) DESC LIMIT 1) AS n;",
+    "a view that compares rows of lists": "CREATE VIEW v AS"
+    " SELECT n FROM incidents WHERE (n, seen) < (3, '{high}'::severity[]);",
+    "a view of a part of a list": "CREATE VIEW v AS"
+    " SELECT n, seen[1] > 'low' AS more FROM incidents;",
+    "an index of those less": "CREATE INDEX v ON incidents (n) WHERE seen < '{high}';",
     "an index": "CREATE INDEX v ON incidents ((greatest(severity, coalesce(was, 'low'))));",
 }
 
@@ -137,8 +159,23 @@ def test_an_order_that_cannot_be_spelled_out_is_refused_by_name(
     journey.stopped(incidents(then), STANDARD, "uses the order of an enum's labels")
 
 
+FREE = {
+    "by a path": "SELECT severity, n FROM incidents ORDER BY ARRAY[n % 2, n], severity",
+    "by a row": "SELECT severity, n FROM incidents ORDER BY (n % 2, n)",
+    "the same lists": "SELECT DISTINCT seen FROM incidents WHERE seen <> '{low}'",
+}
+
+
+@pytest.mark.parametrize("shown", FREE.values(), ids=FREE)
+def test_the_order_of_other_lists_and_rows_is_none_of_labels(
+    journey: Journey, shown: LiteralString
+) -> None:
+    journey.there_and_back(incidents(f"CREATE VIEW shown AS {shown};"), STANDARD, ["window"])
+
+
 def test_an_order_of_labels_that_become_one_is_refused(journey: Journey) -> None:
-    standard = STANDARD.replace(', "CRITICAL"]', ']\nmap.CRITICAL = "HIGH"\nback.HIGH = "high"')
+    standard = STANDARD.replace('enums.seen = "Severity"', "")
+    standard = standard.replace(', "CRITICAL"]', ']\nmap.CRITICAL = "HIGH"\nback.HIGH = "high"')
     then = "CREATE VIEW v AS SELECT n FROM incidents WHERE severity >= 'high';"
     journey.stopped(incidents(then), standard, "uses the order of an enum's labels")
 
@@ -177,7 +214,7 @@ def test_files_for_other_labels_are_refused_by_check_and_by_themselves(
         connection.execute(f"CREATE TYPE severity AS ENUM ({labels})".encode())
         connection.execute(
             "CREATE TABLE incidents (id varchar(36) PRIMARY KEY, severity severity NOT NULL,"
-            " was severity, n integer NOT NULL)"
+            " was severity, n integer NOT NULL, seen severity[])"
         )
         found = check(
             connection, load_standard(other.folder / "standard.toml"), folder=other.folder

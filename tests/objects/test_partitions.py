@@ -326,3 +326,31 @@ def test_no_column_of_a_partition_key_is_proposed(journey: Journey) -> None:
     assert tomllib.loads(shown.stdout)["table"] == {"events": {"name": "event", "uuids": []}}
     assert "public.events.id is in a partition key" in shown.stdout
     assert "public.events.status is in a partition key" in shown.stdout
+
+
+@pytest.mark.parametrize("name", ["parent_of_it", "y" * 48 + "_parent_id_fkey"])
+def test_a_foreign_key_that_keeps_its_name_comes_through(journey: Journey, name: str) -> None:
+    schema = f"""
+        CREATE TABLE things (id varchar(36) PRIMARY KEY);
+        INSERT INTO things SELECT gen_random_uuid()::varchar FROM generate_series(1, 3);
+        CREATE TABLE pieces (
+            id varchar(36), slot integer, parent_id varchar(36), PRIMARY KEY (id, slot)
+        ) PARTITION BY LIST (slot);
+        CREATE TABLE pieces_0 PARTITION OF pieces FOR VALUES IN (0, 1);
+        CREATE TABLE pieces_1 PARTITION OF pieces DEFAULT PARTITION BY LIST (slot);
+        CREATE TABLE pieces_2 PARTITION OF pieces_1 DEFAULT;
+        ALTER TABLE pieces ADD CONSTRAINT {name} FOREIGN KEY (parent_id) REFERENCES things
+            ON DELETE CASCADE;
+        INSERT INTO pieces SELECT gen_random_uuid(), 1, id FROM things;
+        INSERT INTO pieces SELECT gen_random_uuid(), 7, id FROM things;
+    """
+    standard = """
+        [table.things]
+        name = "thing"
+        uuids = ["id"]
+
+        [table.pieces]
+        name = "piece"
+        uuids = ["id", "parent_id"]
+    """
+    journey.there_and_back(schema, standard)

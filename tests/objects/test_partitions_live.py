@@ -90,7 +90,9 @@ def up_to_contract(service: Service) -> None:
 
     def is_unused() -> bool:
         query(service.dsn, read)
-        found = query(service.dsn, "SELECT unused_since FROM trueup.witnesses('public.events')")
+        found = query(
+            service.dsn, "SELECT unused_since::text FROM trueup.witnesses('public.events')"
+        )
         return (None,) not in found
 
     with psycopg.connect(service.dsn, autocommit=True) as connection:

@@ -8,6 +8,7 @@ from support.journey import Journey
 from support.runs import query
 
 from objects.things import STANDARD, things
+from runner.errors import StatementError
 from runner.preflight import check
 from runner.standard import load_standard
 
@@ -105,3 +106,84 @@ def test_a_parent_that_only_gets_another_name_goes(journey: Journey) -> None:
         assert not check(connection, load_standard(journey.folder / "standard.toml")).stops
     service.up("contract")
     service.down("online")
+
+
+def early(body: str, of: str = "INSERT OR UPDATE", given: str = "") -> str:
+    """A table with a trigger that sees a row before both sides are kept."""
+    return things(
+        "note text",
+        then=f"""
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                {body}
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER note BEFORE {of} ON things
+                FOR EACH ROW EXECUTE FUNCTION note({given});
+        """,
+    )
+
+
+EARLY = {
+    "normalises": early("NEW.status := lower(NEW.status);"),
+    "refuses": early("IF new . STATUS = 'closed' THEN RAISE 'closed'; END IF;", "INSERT"),
+    "guards the key": early("IF NEW.id <> OLD.\"id\" THEN RAISE 'no'; END IF;", "UPDATE"),
+    "is told the column": early("NULL;", given="'a', 'status'"),
+}
+
+
+@pytest.mark.parametrize("schema", EARLY.values(), ids=EARLY)
+def test_a_trigger_that_sees_one_side_alone_needs_a_window(journey: Journey, schema: str) -> None:
+    service = journey.start(schema, STANDARD)
+    assert not list((journey.folder / "online").glob("*"))
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        findings = check(connection, load_standard(journey.folder / "standard.toml")).findings
+    told = [f.problem for f in findings if f.object == "trigger note on public.things"]
+    assert len(told) == 1
+    assert told[0].endswith("only the window strategy can convert it")
+    service.up("window")
+    service.down("window")
+
+
+LATE = {
+    "stamps": early("NEW.note := now()::text; -- not NEW.status"),
+    "deletes": early("IF OLD.status = 'x' THEN RETURN OLD; END IF;", "DELETE"),
+    "speaks of it": early("RAISE DEBUG 'NEW.status'; NEW.note := 'status';"),
+}
+
+
+@pytest.mark.parametrize("schema", LATE.values(), ids=LATE)
+def test_a_trigger_that_leaves_the_converted_columns_alone_comes_through(
+    journey: Journey, schema: str
+) -> None:
+    service = journey.start(schema, STANDARD)
+    service.up("contract")
+    service.down("online", "baseline")
+
+
+def test_files_stop_at_a_trigger_whose_function_was_changed_later(journey: Journey) -> None:
+    service = journey.start(early("NEW.note := 'x';"), STANDARD)
+    query(
+        service.dsn,
+        "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN NEW.status := lower(NEW.status); RETURN NEW; END $$",
+    )
+    with pytest.raises(StatementError, match=r"before both sides of a row are kept.*note runs"):
+        service.up("expand")
+
+
+LATER = {
+    "takes rows": "CREATE FUNCTION label(things) RETURNS text LANGUAGE sql AS 'SELECT $1.status'",
+    "gives rows": "CREATE FUNCTION open() RETURNS SETOF things LANGUAGE sql"
+    " AS 'SELECT * FROM things'",
+    "takes many": "CREATE FUNCTION last(things[]) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+}
+
+
+@pytest.mark.parametrize("function", LATER.values(), ids=LATER)
+def test_files_stop_at_a_function_of_rows_that_came_later(journey: Journey, function: str) -> None:
+    service = journey.start(things(), STANDARD)
+    query(service.dsn, function)
+    with pytest.raises(StatementError, match="its rows are taken or given whole by"):
+        service.up("expand")
+    service.up("window")

@@ -9,6 +9,7 @@ from support.runs import query
 
 from runner.preflight import check
 from runner.standard import load_standard
+from runner.verify import verify
 
 NIL = "00000000-0000-0000-0000-000000000000"
 STANDARD = """
@@ -105,6 +106,9 @@ def test_a_rule_is_carried(journey: Journey, rule: str, breaks: str) -> None:
     service.up("contract")
     assert not breaks or is_refused(service.dsn, breaks)
     query(service.dsn, insert())
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        standard = load_standard(service.folder / "standard.toml")
+        assert verify(connection, standard).distances == ()
     service.down("online")
 
 

@@ -130,7 +130,7 @@ def test_rows_that_become_the_same_stop_check_and_the_files_by_their_keys(
     assert service.state() == before
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         stops = check(connection, load_standard(service.folder / "standard.toml")).stops
-    assert [f.problem for f in stops] == ["holds values that become the same, and one is unique"]
+    assert [f.problem for f in stops] == ["holds values that become equal, and one is unique"]
     assert stops[0].rows == 2
 
 

@@ -428,3 +428,19 @@ def test_owners_are_those_of_the_live_database_as_far_as_they_are_no_superusers(
     finally:
         query(database, "DROP SCHEMA IF EXISTS shop CASCADE")
         query(server_dsn, 'DROP ROLE "trueup test owner"')
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["embedded", "named"])
+def test_a_view_of_a_superuser_that_is_made_again_is_the_same_after_the_way_down(
+    own: bool, live: str, tmp_path: Path, server_dsn: str
+) -> None:
+    view = 'CREATE VIEW public.shut AS SELECT id FROM public."Order" WHERE state = {};'
+    query(live, view.format("'shut'").encode())  # type: ignore[arg-type]
+    ((owner,),) = query(live, "SELECT quote_ident(current_user)")
+    again = f"DROP VIEW public.shut;\n{view}\nALTER VIEW public.shut OWNER TO {owner};"
+    write_migration(
+        tmp_path, "0001_expand_view", again.format("upper('shut')"), again.format("'shut'")
+    )
+    scratch = None if own else server_dsn
+    found = rehearse(live, read_migrations([tmp_path]), options=Options(rows=50, scratch=scratch))
+    assert found.problems == ()

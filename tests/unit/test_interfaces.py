@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from runner.cli.root import EXIT_CODES
+from runner.cli.manual import ENVIRONMENT, EXIT_CODES
 from runner.execute import events, metrics
 
 ROOT = Path(__file__).parents[2]
@@ -44,3 +44,7 @@ def test_each_variable_is_there() -> None:
     }
     section = PAGE.partition("## Environment")[2].partition("## ")[0]
     assert read == set(re.findall(r"`(TRUEUP_[A-Z_]+)`", section))
+    assert set(re.findall(r"^  ([A-Z_]+)", ENVIRONMENT, re.MULTILINE)) == {
+        *re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE),
+        "DATABASE_URL",
+    }

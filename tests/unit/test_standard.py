@@ -134,12 +134,12 @@ ERRORS = {
     "enums that are a text": ('[table.ts]\nenums = "State"', 1, "enums must be a table of texts"),
     "a name that is a number": ("[table.ts]\nname = 1", 1, "name must be text, not 1"),
     "an empty name": ('[table.ts]\nname = ""', 1, "name must be text, not ''"),
-    "a table that is a text": ('[table]\nts = "t"', 1, "table.ts must be a paragraph"),
-    "a schema without tables": ("[schema]\nbilling = 1", 1, "schema.billing must be a paragraph"),
+    "a table that is a text": ('[table]\nts = "t"', 1, "table.ts must be a section"),
+    "a schema without tables": ("[schema]\nbilling = 1", 1, "schema.billing must be a section"),
     "a table twice": (
         '[table.ts]\nname = "t"\n[schema.public.ts]\nname = "u"',
         2,
-        "the table public.ts has two paragraphs",
+        "the table public.ts has two sections",
     ),
 }
 
@@ -155,8 +155,8 @@ def test_an_error_points_to_its_line(tmp_path: Path, text: str, line: int, messa
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("", 1, "there is no [service] paragraph"),
-        ('[enum.E]\nvalues = ["A"]', 1, "there is no [service] paragraph"),
+        ("", 1, "there is no [service] section"),
+        ('[enum.E]\nvalues = ["A"]', 1, "there is no [service] section"),
         ('[service]\nschema = "x"', 1, "[service] has no name"),
         ('[service]\nname = "s"\nenum = "x"', 3, "[service] has no key enum"),
         ('[service]\nname = "s"\nenums = 1', 3, "enums must be text, not 1"),
@@ -188,7 +188,7 @@ def test_a_module_whose_enum_is_not_uppercase_is_refused_where_a_column_names_it
 
 
 def test_what_is_no_toml_or_cannot_be_read_is_said(tmp_path: Path) -> None:
-    assert "is no TOML" in load(tmp_path, "[service\n")
+    assert "is not TOML" in load(tmp_path, "[service\n")
     with pytest.raises(StandardError, match="cannot be read: No such file"):
         load_standard(tmp_path / "none.toml")
     with pytest.raises(StandardError, match="cannot be read: Is a directory"):

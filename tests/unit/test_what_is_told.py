@@ -83,7 +83,7 @@ def test_what_is_under_way_of_many_tables_fits_a_screen() -> None:
     assert lines[0] == "files: 299 applied, 1 unfinished, 1 pending"
     assert any(line.startswith("unfinished  0300_a") for line in lines)
     assert (
-        "public.t0, public.t1, public.t2, public.t3, and 56 more: --all: expand is done"
+        "public.t0, public.t1, public.t2, public.t3, and 56 more (--all): expand is done"
         in " ".join(lines)
     )
     assert any(line.startswith("0000_b: 99% of public.t") for line in lines)

@@ -57,7 +57,7 @@ def change(
         if not renamed.keys().isdisjoint(constraint.columns):
             raise StandardError(
                 f"{what} names a column that gets another name: {constraint.definition}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                hint="Drop it first, and create it again for the new contract afterwards.",
             )
         name = follow(constraint.name, relation.name, new.name)
         if name in own:
@@ -68,7 +68,7 @@ def change(
             old_name=constraint.name,
             build_name=unused(name, "__new", taken) if name == constraint.name else name,
             name=name,
-            condition=_in_new_words(what, condition, constraint.columns, relation, converted),
+            condition=reworded(what, condition, constraint.columns, relation, converted),
             columns=constraint.columns,
             validated=constraint.validated,
             comment=constraint.comment,
@@ -102,7 +102,7 @@ def _of_domain(
             old_name="",
             build_name=name,
             name=name,
-            condition=_in_new_words(
+            condition=reworded(
                 f"the rule {rule} of the domain of {relation.qualified}.{column.name}",
                 condition,
                 (column.name,),
@@ -126,13 +126,22 @@ def _gives_way(
     )
 
 
-def _in_new_words(
+def reworded(
     what: str,
     condition: str,
     columns: Sequence[str],
     relation: Relation,
     converted: Mapping[str, ColumnChange],
 ) -> str:
+    """A condition on a row's old values as one on its new ones.
+
+    Args:
+        what: whose condition it is, for errors.
+        condition: as PostgreSQL prints it, in parentheses.
+        columns: those that it mentions.
+        relation: the table.
+        converted: its converted columns by name.
+    """
     mentioned = [converted[c] for c in columns if c in converted]
     enums = [c for c in mentioned if c.check]
     types = {c.name: c.type for c in relation.columns}

@@ -97,7 +97,13 @@ def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[
             )
             native = catalog.types.get(column.type_name) if column.type_name else None
             labels = native.labels if native else ()
-            converted = enum.change(column, table.enums[column.name], check, labels)
+            try:
+                converted = enum.change(column, table.enums[column.name], check, labels)
+            except StandardError as error:
+                if not error.message.startswith(f"{column.name} "):
+                    raise
+                said = f"{relation.qualified}.{error.message}"
+                raise StandardError(said, hint=error.hint) from None
             lists = (
                 listed_values(k.definition, column.name)
                 for k in relation.constraints

@@ -96,8 +96,9 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
                 ),
                 *drop(t)[1:],
             ],
+            reversal.forgetting(t),
         ],
-        rollback=[[BRIEFLY], *expand(t)],
+        rollback=[[BRIEFLY], reversal.forgetting_no_more(t), *expand(t)],
         back=f"Brings the old name {t.old.name} back: instant.",
         after=after,
     )

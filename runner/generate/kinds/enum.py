@@ -154,8 +154,10 @@ def _require_labels(
     """The old column must know the old spelling of all that a new client may write."""
     if column.is_array and back:
         raise StandardError(
-            f"{column.name} is an array, and neither upper nor lower case gives "
-            f"{next(iter(back.values()))} of {enum.name} back"
+            f"{column.name} is an array, and its old value {next(iter(back.values()))} could not "
+            f"be restored from {enum.name}: in an array, old values must be all in lower or all in "
+            "upper case",
+            hint="Give its rows one case first, or take it out of enums.",
         )
     for value in enum.values:
         old = back.get(value, value if uppercase else value.lower())

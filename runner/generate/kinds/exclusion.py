@@ -20,7 +20,10 @@ def obstacles(change: TableChange, constraint: Constraint) -> Iterator[Obstacle]
             f"constraint {constraint.name} on {change.old}",
             "keeps converted columns from overlapping, and PostgreSQL cannot build such an "
             "index beside the old one while the table is in use",
-            "Convert the table by the window strategy.",
+            f"Before: drop it, and nothing keeps such rows out; add it again after contract, which "
+            f"locks {change.new} while its index is built. Or leave "
+            f"{', '.join(c for c in constraint.columns if c in change.converted)} out of "
+            "standard.toml.",
             online_only=True,
         )
 

@@ -15,6 +15,7 @@ from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, ForeignKeyChange, Parent, TableChange
 from runner.generate.statement import (
     BRIEFLY,
+    Lock,
     Paragraph,
     Statement,
     comment_on_constraint,
@@ -24,7 +25,7 @@ from runner.generate.statement import (
 )
 from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
-from runner.quoting import Name, quote_ident, quote_name, shorten, unused
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten, unused
 from runner.standard.model import Standard
 
 _NEVER_VALIDATED = (
@@ -193,17 +194,20 @@ def _add(t: TableChange, k: ForeignKeyChange, table: Name, after: Sequence[File]
     """The two files that add a foreign key to a table, or to one partition of it."""
     name, is_whole = k.build_name, table == k.table
     made = add(k, table, name, k.references, if_exists=not is_whole, not_valid=True)
-    gone = (
+    gone = replace(
         drop(table, name)
         if is_whole
         else Statement(
             f"ALTER TABLE IF EXISTS {quote_name(table)} DROP CONSTRAINT IF EXISTS"
             f" {quote_ident(name)};"
-        )
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, table, k.references),),
     )
     locks = (lock(LockMode.SHARE_ROW_EXCLUSIVE, table, k.references),)
+    undo = (locked_with([k]), gone) if is_whole else (gone,)
     statements = [
-        Statement(made.sql, undo=(gone,), locks=locks, note=made.note),
+        *([locked_with([k], mode=LockMode.SHARE_ROW_EXCLUSIVE, locks=locks)] if is_whole else []),
+        Statement(made.sql, undo=undo, locks=locks, note=made.note),
         *(comment(k, table, name) if is_whole else ()),
     ]
     file = File(
@@ -360,9 +364,7 @@ def contract(
 def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Statement]:
     said = ", ".join(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, said=said),)
-    found: list[Statement] = []
-    if len({k.table for k in keys}) > 1:
-        found.append(Statement(locked_with(keys).sql, locks=locks))
+    found = [locked_with(keys, locks=locks)] if keys else []
     found += [Statement(drop(k.table, k.old_name).sql, locks=locks) for k in keys]
     for k in keys:
         if k.build_name != k.name:
@@ -373,12 +375,20 @@ def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Statement]:
     return found
 
 
-def locked_with(keys: Iterable[ForeignKeyChange], *tables: Name) -> Statement:
-    """The lock on all tables of foreign keys, in the order of most clients."""
+def locked_with(
+    keys: Iterable[ForeignKeyChange],
+    *tables: Name,
+    mode: LockMode = LockMode.ACCESS_EXCLUSIVE,
+    locks: tuple[Lock, ...] = (),
+) -> Statement:
+    """The lock on all tables of foreign keys: some clients lock a parent first, some its child."""
     keys = list(keys)
     names = dict.fromkeys([*(k.table for k in keys), *(k.references for k in keys), *tables])
-    quoted = ", ".join(map(quote_name, names))
-    return Statement(f"LOCK TABLE {quoted}\n    IN ACCESS EXCLUSIVE MODE;")
+    quoted = [quote_name(name) for name in names]
+    if len(quoted) == 1:
+        return Statement(f"LOCK TABLE {quoted[0]} IN {mode} MODE;", locks=locks)
+    values = ", ".join(map(quote_literal, [mode.value, *quoted]))
+    return Statement(f"CALL trueup.lock_tables({values});", locks=locks)
 
 
 def _parts(t: TableChange, k: ForeignKeyChange) -> list[tuple[Name, str]]:
@@ -426,12 +436,24 @@ def _add_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Paragraph]:
     for k in keys:
         t = u.table(k.table)
         if t.is_partitioned:
+            renamed += [s for table, own in _parts(t, k) for s in _make_room(k, table, own)]
             added += [_old(u, k, table, name) for table, name in _parts(t, k)]
             continue
         if k.build_name != k.name:
             renamed.append(_rename(k.table, k.name, k.build_name))
         added += [_old(u, k, k.table, k.old_name), *comment(k, k.table, k.old_name)]
-    return [[BRIEFLY, *(check_at_once() if u.defers else [])], renamed, added]
+    first = [locked_with(keys, mode=LockMode.SHARE_ROW_EXCLUSIVE)] if keys else []
+    return [[BRIEFLY, *(check_at_once() if u.defers else [])], [*first, *renamed], added]
+
+
+def _make_room(k: ForeignKeyChange, table: Name, own: str) -> list[Statement]:
+    """Another name for the new foreign key of a partition, where it has the old one's."""
+    if own != k.name:
+        return []
+    return plain(
+        f"ALTER TABLE IF EXISTS {quote_name(table)} RENAME CONSTRAINT {quote_ident(k.name)}"
+        f" TO {quote_ident(k.build_name)};"
+    )
 
 
 def _validated(u: Unit, k: ForeignKeyChange) -> list[Statement]:
@@ -439,7 +461,7 @@ def _validated(u: Unit, k: ForeignKeyChange) -> list[Statement]:
         return []
     t = u.table(k.table)
     places = (
-        [(table, own, k.name) for table, own in _parts(t, k)]
+        [(table, own, k.build_name if own == k.name else k.name) for table, own in _parts(t, k)]
         if t.is_partitioned
         else [(k.table, k.old_name, k.build_name)]
     )
@@ -462,7 +484,9 @@ def _take_in_again(u: Unit, k: ForeignKeyChange) -> Paragraph:
     return [
         Statement(add(k, k.table, k.build_name, k.references).sql, note=note),
         *comment(k, k.table, k.build_name),
-        *partition.rename_foreign_keys(t, k.old_name, k.name, k.build_name, others=False),
+        *partition.rename_foreign_keys(
+            t, k.old_name, k.name, k.build_name, others=False, but_own=True
+        ),
         Statement(_old(u, k, k.table, k.old_name, proven=True).sql, note=note),
         *comment(k, k.table, k.old_name),
         *partition.rename_foreign_keys(t, k.old_name, k.old_name, None, leaves=False),

@@ -27,5 +27,6 @@ def obstacles(change: TableChange, relation: Relation) -> Iterator[Obstacle]:
             yield Obstacle(
                 name,
                 f"is generated from {', '.join(sources)}, which would change under it",
-                "Drop the column before, and add it again for the new contract afterwards.",
+                "Drop the column first, and let a view compute it; or add it again after contract, "
+                "which rewrites the table.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.catalog import Constraint
-from runner.generate.kinds import check, column, index, partition, reversal, table
+from runner.generate.kinds import check, column, index, partition, publication, reversal, table
 from runner.generate.kinds.look import rename
 from runner.generate.kinds.not_null import not_null_columns
 from runner.generate.model import IndexChange, TableChange
@@ -97,7 +97,7 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
         t: the table.
         keep: whether the spellings that cannot be derived back are still to be kept.
     """
-    found: list[Paragraph] = []
+    found: list[Paragraph] = [publication.off(t, t.old)]
     if t.columns:
         if keep and t.keeps_spellings:
             found.append(reversal.window(t))
@@ -119,14 +119,25 @@ def convert(t: TableChange, *, keep: bool = True) -> list[Paragraph]:
     elif clauses := _clauses(t):
         found.append(plain(alter(t.old, clauses)))
     renamed = [*check.comments(t, t.old, built=False), *rename(t.old, t.new), *column.rename(t)]
-    return [*found, renamed, table.new_names(t, table.window_renames(t))]
+    forgetting = reversal.forgetting(t)
+    if not keep:
+        forgetting += reversal.forget_deleted(t)
+    published = publication.on(t, t.new, t.renamed, new=True)
+    names = table.new_names(t, table.window_renames(t))
+    return [*found, renamed, names, published, forgetting]
 
 
 def convert_back(t: TableChange) -> list[Paragraph]:
     """The table in its old contract, byte for byte."""
     sequences = [("sequence", old, new) for old, new in t.sequences]
     names = table.old_names(t, [*sequences, *table.window_renames(t)], not_null_columns(t))
-    found: list[Paragraph] = [column.rename(t, back=True), names, rename(t.new, t.old)]
+    found: list[Paragraph] = [
+        [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
+        publication.off(t, t.new),
+        column.rename(t, back=True),
+        names,
+        rename(t.new, t.old),
+    ]
     clauses = _clauses_back(t)
     if not t.columns:
         return [*found, plain(alter(t.old, clauses)) if clauses else []]
@@ -152,9 +163,31 @@ def convert_back(t: TableChange) -> list[Paragraph]:
             ),
             *comments,
         ],
-        plain(f"CALL trueup.silence_triggers({quote_literal(on)});"),
+        publication.on(t, t.old, {}, new=False),
+        plain(f"CALL trueup.silence_triggers({quote_literal(on)});") if _is_seen(t) else [],
         reversal.restore(t, t.old),
     ]
+
+
+def _is_seen(t: TableChange) -> bool:
+    """Whether something of the service would see, or stop, that old spellings are put back."""
+    relation = t.relation
+    identified = publication.identifies_rows(relation) and (
+        relation.replica_identity == "f" or not _respelled(t)
+    )
+    return (
+        bool(relation.triggers)
+        or relation.force_row_security
+        or not identified
+        or any(k.kind == "f" and not k.validated for k in relation.constraints)
+    )
+
+
+def put_back(t: TableChange) -> list[Statement]:
+    """What was set aside while old spellings were put back, made again."""
+    if not (t.columns and _is_seen(t)):
+        return []
+    return plain(f"CALL trueup.put_back({quote_literal(quote_name(t.old))});")
 
 
 def unproven_checks(t: TableChange) -> list[Paragraph]:

@@ -17,7 +17,7 @@ from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
 
-_AGAIN = "Drop it before, and make it again for the new contract afterwards."
+_AGAIN = "Drop it first, and create it again for the new contract afterwards."
 
 
 def change(
@@ -89,7 +89,7 @@ def _new_method(
             raise StandardError(
                 f"the index {index.name} holds values that stand in the JSON column "
                 f"{column.name}: {index.method}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                hint="Drop it first, and create it again for the new contract afterwards.",
             )
     ranks = {c.name: c.ranked for c in enums if c.labels} if _sorts_anew(enums) else {}
     labels = {label: new for c in enums for label, new in c.labels.items()}
@@ -226,7 +226,13 @@ def build(
     built = Statement(
         f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
         f" {i.new_method};",
-        undo=(Statement(f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};", alone=True),),
+        undo=(
+            Statement(
+                f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};",
+                locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+                alone=True,
+            ),
+        ),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
         alone=True,
     )

@@ -65,7 +65,7 @@ def change(column: Column, table: Name, new_name: str, named: Sequence[JsonPath]
     refusals = [
         Refusal(
             _refused(column.type, name, p),
-            f"holds at {'.'.join(p.keys)} what is not one of {', '.join(p.enum.values)}",
+            f"holds values at {'.'.join(p.keys)} that are not one of {', '.join(p.enum.values)}",
         )
         for p in paths
     ]

@@ -49,7 +49,7 @@ def contract(t: TableChange) -> list[Paragraph]:
             *partition.settings(t, i, partition.new_name if i.constraint else partition.build_name),
         )
     ]
-    first = [_locked(t)] if resting_on(t) else []
+    first = [foreign_key.locked_with(resting_on(t))] if resting_on(t) else []
     if t.is_partitioned:
         return [first, *(p for i in keys for p in _of_partitions(t, i)), settings]
     promoted: list[Paragraph] = [
@@ -68,14 +68,6 @@ def contract(t: TableChange) -> list[Paragraph]:
         for i in keys
     ]
     return [*promoted, settings] if promoted or settings else []
-
-
-def _locked(t: TableChange) -> Statement:
-    lock = foreign_key.locked_with(resting_on(t))
-    return Statement(
-        lock.sql,
-        note="In the order of most clients: a reference is checked after its row is written.",
-    )
 
 
 def _of_partitions(t: TableChange, i: IndexChange) -> list[Paragraph]:

@@ -78,7 +78,7 @@ def enforce(
                 )
             ],
             [Statement(alter(t.new, dropped))],
-            _named(t.new, stem, [], [c.name for c in columns]),
+            _named(t.new, stem, [], [c.name for c in columns], "__new"),
         ],
         rollback=[
             [BRIEFLY],
@@ -99,10 +99,10 @@ def old_side(t: TableChange) -> list[Statement]:
     if not columns:
         return []
     own = {column: (name, comment) for column, name, comment in _old(t)}
-    names = []
-    for c in columns:
-        name, comment = own.get(c.name, (default_name(t.old.name, c.name), None))
-        names += _named(t.new, t.old.name, [(c.old_name, name, comment)], [c.old_name])
+    # Of two sides that want one name, the other one's must go out of the way.
+    own |= {c: (default_name(t.old.name, c), None) for c in crowded(t) if c not in own}
+    named = [(c.old_name, *own[c.name]) for c in columns if c.name in own]
+    names = _named(t.new, t.old.name, named, [c.old_name for c in columns], "__old")
     return [
         Statement(
             alter(t.new, (f"ALTER COLUMN {quote_ident(c.old_name)} SET NOT NULL" for c in columns)),
@@ -157,7 +157,7 @@ def _old(t: TableChange) -> list[Named]:
 
 
 def _named(
-    table: Name, stem: str, named: Sequence[Named], columns: Iterable[str]
+    table: Name, stem: str, named: Sequence[Named], columns: Iterable[str], ending: str = ""
 ) -> list[Statement]:
     wanted, on = list(columns), quote_literal(quote_name(table))
     found = [
@@ -169,11 +169,12 @@ def _named(
         if column in wanted
     ]
     own = {column for column, _, _ in named}
+    without = f",\n    ending => {quote_literal(ending)}" if ending else ""
     if others := [c for c in wanted if c not in own]:
         found.append(
             Statement(
                 f"CALL trueup.name_not_nulls(\n    {on},\n    {quote_literal(stem)},\n"
-                f"    {literal_list(others, 'name')}\n);"
+                f"    {literal_list(others, 'name')}{without}\n);"
             )
         )
     return found

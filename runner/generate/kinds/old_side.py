@@ -19,6 +19,7 @@ from runner.generate.kinds import (
     key,
     not_null,
     partition,
+    publication,
     reversal,
     standing,
     sync,
@@ -248,8 +249,11 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         "run again at any point; the table grows until VACUUM",
         body=[[forget]],
         rollback=[[Statement(walk, alone=True)]],
-        back="Fills the old columns in batches: holds the rows of one for some ms; can be stopped "
-        "and run again.",
+        back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
+        "stopped and run again.",
+        back_locks=sync.WALK_LOCKS,
+        back_cost=f"writes each row of {table.name} once and reads {table.name} twice more; the "
+        "table grows until VACUUM",
         after=after,
     )
 
@@ -398,7 +402,9 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     resting = key.resting_on(t)
     named = [i.name for i in t.converted_indexes if i.constraint]
     locks = (*(lock(LockMode.ACCESS_EXCLUSIVE, k.table) for k in resting), locked(t, t.new))
-    body = standing.with_keys(u, late, key.contract(t))
+    published = publication.on(t, t.new, t.renamed, new=True)
+    changed = [publication.off(t, t.new), *key.contract(t), published] if published else None
+    body = standing.with_keys(u, late, changed or key.contract(t))
     again = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
     if held := _held_filled(t):
         note = "They go with their columns. A rollback finds them whether or not it came so far."
@@ -481,12 +487,14 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
     ]
     back = [
         [foreign_key.locked_with(resting, t.new), *built],
+        publication.off(t, t.new),
         inherited,
         not_null.old_side(t),
         [foreign_key.drop(k.table, k.name) for k in resting],
         *changed,
         [s for k in resting for s in foreign_key.add_unproven(u, k)],
         settings,
+        publication.on(t, t.new, t.old_names, new=False),
         sync.drop(t),
         *sync.expand(t, switched=True),
     ]

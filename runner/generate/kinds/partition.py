@@ -24,7 +24,7 @@ Naming = Callable[[IndexChange], str]
 TAKES_IN = "trueup: ignore add-primary-key because it takes in the keys of the partitions"
 
 
-_BEFORE = "Drop it before, and make it again for the new contract afterwards."
+_BEFORE = "Drop it first, and create it again for the new contract afterwards."
 
 
 def change(
@@ -303,6 +303,7 @@ def rename_foreign_keys(
     *,
     leaves: bool = True,
     others: bool = True,
+    but_own: bool = False,
 ) -> Iterator[Statement]:
     """Another name for its part of a foreign key, on each partition.
 
@@ -313,12 +314,13 @@ def rename_foreign_keys(
         new: what it gets; None for the partition's own name.
         leaves: whether it gets it on the partitions that hold rows.
         others: whether it gets it on those that have partitions themselves.
+        but_own: whether it does not get it where what it is called is the partition's own name.
     """
     for p in t.partitions:
         if key not in p.foreign_keys or not (leaves if p.is_leaf else others):
             continue
         own = p.foreign_keys[key]
-        if (old or own) != (new or own):
+        if (old or own) != (new or own) and not (but_own and old == own):
             yield Statement(
                 f"ALTER TABLE IF EXISTS {quote_name(p.name)} RENAME CONSTRAINT"
                 f" {quote_ident(old or own)} TO {quote_ident(new or own)};"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Statement, lock
+from runner.generate.statement import Statement, lock, plain
+from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
@@ -101,20 +102,29 @@ def spelling(
         first: whether there may be several.
     """
     if wanted is None:
-        wanted = [(name, f"{row}{quote_ident(t.renamed.get(name, name))}") for name in t.key]
+        wanted = _of_row(t, row)
         if c.name not in t.key:
             wanted.append((c.name, f"{row}{quote_ident(c.name)}"))
+    one = " LIMIT 1" if first else ""
+    return (
+        f"(SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
+        f" WHERE {_same_row(t, wanted)}{one})"
+    )
+
+
+def _of_row(t: TableChange, row: str) -> list[tuple[str, str]]:
+    """The key columns of the copy, each with its value in a row that has the new names."""
+    return [(name, f"{row}{quote_ident(t.renamed.get(name, name))}") for name in t.key]
+
+
+def _same_row(t: TableChange, wanted: Iterable[tuple[str, str]]) -> str:
+    """The condition that the copy's row `r` has these values."""
     types = t.converted
-    pairs = " AND ".join(
+    return " AND ".join(
         f"{types[name].compared(f'r.{quote_ident(name)}')} = {types[name].compared(value)}"
         if name in types
         else f"r.{quote_ident(name)} = {value}"
         for name, value in wanted
-    )
-    one = " LIMIT 1" if first else ""
-    return (
-        f"(SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
-        f" WHERE {pairs}{one})"
     )
 
 
@@ -137,8 +147,72 @@ def _copy(
         note="" if share else "The spellings that cannot be derived back.",
     )
     # Old values, which row security may have kept from others.
-    alone = Statement(f"CALL trueup.revoke_all({quote_literal(quote_name(t.reversal))});")
-    return [copy, alone]
+    names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(source))
+    return [copy, Statement(f"CALL trueup.keep_spellings({', '.join(names)});")]
+
+
+def forgetting(t: TableChange) -> list[Statement]:
+    """The triggers that forget the spellings of a row that is deleted."""
+    if not t.keeps_spellings:
+        return []
+    on, function = quote_name(t.new), quote_name(t.forget)
+    mode = LockMode.SHARE_ROW_EXCLUSIVE
+    return [
+        Statement(
+            text(
+                "forget.sql",
+                function=function,
+                reversal=quote_name(t.reversal),
+                reversal_literal=quote_literal(quote_name(t.reversal)),
+                same_row=_same_row(t, _of_row(t, "OLD.")),
+            ),
+            note="Forgets the old spellings of a row that is deleted.",
+        ),
+        *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
+        Statement(
+            f"CREATE TRIGGER zz_trueup_forget\nAFTER DELETE ON {on}\nFOR EACH ROW\n"
+            f"EXECUTE FUNCTION {function}();",
+            locks=(lock(mode, t.new),),
+        ),
+        Statement(
+            f"CREATE TRIGGER zz_trueup_forget_all\nAFTER TRUNCATE ON {on}\n"
+            f"EXECUTE FUNCTION {function}();",
+            locks=(lock(mode, t.new),),
+        ),
+    ]
+
+
+def forgetting_no_more(t: TableChange) -> list[Statement]:
+    """The end of these triggers, which `trueup.forget_spellings` may have dropped before."""
+    if not t.keeps_spellings:
+        return []
+    on = quote_name(t.new)
+    return plain(
+        f"DROP TRIGGER IF EXISTS zz_trueup_forget_all ON {on};",
+        f"DROP TRIGGER IF EXISTS zz_trueup_forget ON {on};",
+        f"DROP FUNCTION IF EXISTS {quote_name(t.forget)}();",
+    )
+
+
+def forget_deleted(t: TableChange) -> list[Statement]:
+    """The end of the spellings of rows that were deleted while the others were copied."""
+    if not t.keeps_spellings:
+        return []
+    names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(t.new))
+    there = dollar_quote(_same_row(t, _of_row(t, "t.")))
+    return [
+        Statement(
+            f"CALL trueup.forget_deleted({', '.join(names)}, {there});",
+            note="Of rows that were deleted while the spellings were copied.",
+        )
+    ]
+
+
+def tell_forgotten(t: TableChange) -> list[Statement]:
+    """The warning of a rollback that the spellings are there no more."""
+    if not t.keeps_spellings:
+        return []
+    return plain(f"CALL trueup.tell_forgotten({quote_literal(quote_name(t.reversal))});")
 
 
 def window(t: TableChange) -> list[Statement]:

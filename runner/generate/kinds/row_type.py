@@ -1,14 +1,16 @@
-"""Code that depends on which columns a table has: functions of its rows, triggers on all of one."""
+"""Code that depends on a row's columns: functions of rows, triggers that read or write them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from runner.catalog import Catalog, Function
+from runner.catalog import Catalog, Function, Trigger
 from runner.generate.model import Obstacle, TableChange
-from runner.quoting import Name, one_line, quote_ident, quote_name
+from runner.generate.statement import Statement
+from runner.quoting import Name, one_line, quote_ident, quote_literal, quote_name
 
+_ROW = r"\b(?:NEW|OLD)\b\)?\s*\.\s*"
 _WHOLE_ROW = re.compile(r"\b(?:NEW|OLD)\b\)?\s*\.\s*\*", re.IGNORECASE)
 
 
@@ -49,6 +51,44 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
                 "Let it list the columns before, or convert the table by the window strategy.",
                 online_only=True,
             )
+        elif names := _early(t, trigger, function):
+            yield Obstacle(
+                one_line(f"trigger {trigger.name} on {t.old}"),
+                f"fires before both sides of a row are kept, and reads or writes "
+                f"{', '.join(names)}: a write of the new contract would pass it by, or be undone",
+                "Let it fire AFTER, let a CHECK or a default do its work, or convert the table by "
+                "the window strategy.",
+                online_only=True,
+            )
+
+
+def require_none(t: TableChange) -> Statement:
+    """The refusal of functions of whole rows that came later."""
+    return Statement(f"CALL trueup.require_no_functions({quote_literal(quote_name(t.old))});")
+
+
+def fires_early(trigger: Trigger) -> bool:
+    """Whether it sees, and may change, a row that is written."""
+    head = trigger.definition.partition(" ON ")[0]
+    return re.search(r" BEFORE (?:DELETE OR )?(?:INSERT|UPDATE)", head) is not None and (
+        " FOR EACH ROW " in trigger.definition
+    )
+
+
+def _early(t: TableChange, trigger: Trigger, function: Function | None) -> list[str]:
+    """The converted columns that it reads or writes before both sides are kept."""
+    if not fires_early(trigger):
+        return []
+    given = trigger.definition.rpartition(" EXECUTE ")[2]
+    arguments = {a.replace("''", "'") for a in re.findall(r"'((?:[^']|'')*)'", given)}
+    named = []
+    for c in t.columns:
+        column = rf'(?:{re.escape(c.name)}\b|"{re.escape(c.name)}")'
+        row = "" if function and " LANGUAGE plpgsql" not in function.definition else _ROW
+        body = _code(function.definition.partition("\nAS ")[2]) if function else ""
+        if c.name in arguments or re.search(rf"{row}(?<![\w$]){column}", body, re.IGNORECASE):
+            named.append(c.name)
+    return named
 
 
 def _names_rows(function: Function, table: Name) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
-from runner.generate.kinds import trigger, twins
+from runner.generate.kinds import row_type, trigger, twins
 from runner.generate.kinds.check import broken as breaking
 from runner.generate.model import TableChange
 from runner.generate.statement import Statement, literal_list, lock
@@ -191,6 +191,9 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
         written = sorted(trigger.listed(t) & t.converted.keys())
         of = f", {literal_list(written)}" if written else ""
         found.append([Statement(f"CALL trueup.require_silence({on}{of});")])
+    if t.columns and any(map(row_type.fires_early, t.relation.triggers)):
+        columns = literal_list([c.name for c in t.columns])
+        found.append([Statement(f"CALL trueup.require_late({on}, {columns});")])
     for k in t.relation.unproven_checks:
         if not k.columns:
             continue

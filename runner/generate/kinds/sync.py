@@ -216,7 +216,7 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
 
 def nobody_elses(t: TableChange) -> Statement:
     """The end of what default privileges gave on the trigger's function."""
-    return Statement(f"CALL trueup.revoke_execute({quote_literal(quote_name(t.sync) + '()')});")
+    return Statement(f"CALL trueup.keep_private({quote_literal(t.sync.name)});")
 
 
 def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
@@ -266,6 +266,13 @@ def drop(t: TableChange) -> list[Statement]:
     )
 
 
+# What a walk over all rows of a table locks.
+WALK_LOCKS = (
+    "the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for "
+    "which it waits 5 s at most: reads and writes go on"
+)
+
+
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
     return File(
@@ -275,10 +282,9 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
         does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
-        "each; fires no trigger of the service; can be stopped and run again at any point",
-        locks_said="the rows of one batch for some ms, never waits for one for more than 200 ms; "
-        "at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s at most: reads and writes "
-        "go on",
+        "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
+        "service; can be stopped and run again at any point",
+        locks_said=WALK_LOCKS,
         cost="writes each row once, and samples the table; the table grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[

@@ -19,6 +19,8 @@ from runner.generate.kinds import (
     old_side,
     partition,
     publication,
+    reversal,
+    row_type,
     same,
     settings,
     sync,
@@ -72,7 +74,7 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             str(table),
             f"shares columns with {', '.join(kin)} by inheritance, and such a table cannot "
             "be converted",
-            "Leave its paragraph out of standard.toml, or partition it by declaration before.",
+            "Leave its section out of standard.toml, or use declarative partitioning first.",
         )
     # What else keeps it from being converted online is no news then.
     yield from (o for o in of_columns(t) if not (keeps_name and o.online_only))
@@ -140,7 +142,7 @@ def expand(
         undo="instant, loses nothing",
         body=[
             [BRIEFLY],
-            [_lock_table(t, t.old), same.require(t, At.OLD)],
+            [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
             *added,
             *new_view.expand(t),
         ],
@@ -305,7 +307,7 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
         if t.columns
         else "gives indexes and constraints their names under the standard",
         held=brief(t),
-        cost="no rewrite, no scan",
+        cost="no rewrite, no scan" + ("; reads the spellings that are kept" * t.keeps_spellings),
         undo="instant: adds the old columns behind the others, empty, with a trigger that fills "
         "what clients write; the files before it fill the rest. The order of columns that the "
         "table had does not come back"
@@ -313,6 +315,7 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
         else "instant",
         body=[
             [BRIEFLY],
+            reversal.forget_deleted(t),
             [_lock_table(t, t.new), same.require(t, At.DROPPING)],
             *_contract(t),
         ],
@@ -351,6 +354,7 @@ def _contract_back(t: TableChange, u: Unit) -> list[Paragraph]:
     sequences = [("sequence", old, new) for old, new in t.sequences]
     return [
         [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],
+        reversal.tell_forgotten(t),
         [_lock_table(t, t.new), same.require(t, At.NEW)],
         [
             *column.rename(t, back=True),

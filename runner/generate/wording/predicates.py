@@ -15,9 +15,14 @@ _TEXT = rf"(?:text|bpchar|character varying|(?:{NAME}\.)?citext)"
 _TEXT_TYPES = {"text", "character varying", "bpchar", "character"}
 # PostgreSQL prints every literal of an expression with its type.
 _LITERAL = re.compile(
-    r"""(E?'(?:[^']|'')*')::((?:"(?:[^"]|"")+"|[\w ]+?)(?:\.(?:"(?:[^"]|"")+"|\w+))?(?:\(\d+\))?)"""
-    r"""(?=[^\w.(]|$)"""
+    r"""(E?'(?:[^']|'')*')::((?:character varying|"(?:[^"]|"")+"|[\w ]+?)"""
+    r"""(?:\.(?:"(?:[^"]|"")+"|\w+))?(?:\(\d+\))?)"""
+    r"""(?=[^\w.(]|$)(?P<list>\[\])?"""
 )
+# Where a literal stands in a list of them that is compared as such.
+_ANY_LITERAL = r"""E?'(?:[^']|'')*'::(?:"(?:[^"]|"")+"|[\w. ])+"""
+_IN_LIST = re.compile(rf"(?:@>|<@|&&|=|<>) \(*ARRAY\[(?:{_ANY_LITERAL}, )*$")
+_IN_LIST_BEFORE = re.compile(rf"(?:, {_ANY_LITERAL})*\]\)* (?:@>|<@|&&|=|<>) ")
 
 
 def convert_literals(
@@ -57,40 +62,79 @@ def convert_literals(
         if re.search(rf"(?<!COALESCE\()(?<!NULLIF\(){cast}", definition):
             raise StandardError(
                 f"{what} uses {column} as text, which becomes uuid: {definition}",
-                hint="Drop it before, and make it again for uuid afterwards.",
+                hint="Drop it first, and create it again for uuid afterwards.",
             )
 
     definition = _plain_operators(definition, {*enum_columns, *uuid_columns})
+    natives = {name.removesuffix("[]") for name in native_types}
+
+    def become(match: re.Match[str], value: str) -> str:
+        target = (mapping or {}).get(value.upper(), value.upper())
+        if target != value.upper() and value.upper() not in one_to_one:
+            raise StandardError(
+                f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
+                hint="Drop it first, and create it again for the new values afterwards.",
+            )
+        return target
 
     def convert(match: re.Match[str]) -> str:
         value, type_name = unquote_literal(match[1]), match[2]
         is_text = type_name.partition("(")[0] in _TEXT_TYPES
-        target = (mapping or {}).get(value.upper(), value.upper())
-        is_lossy = target != value.upper() and value.upper() not in one_to_one
-        if is_lossy and (is_text or type_name in native_types):
-            raise StandardError(
-                f"{what}: {match[0]} becomes {target}, which other values become too: {definition}",
-                hint="Drop it before, and make it again for the new values afterwards.",
-            )
-        if type_name in native_types:
-            return quote_literal(target)
-        if not is_text or target not in values:
+        if not is_text and type_name not in natives:
             return match[0]
+        items = _items(value) if match["list"] else [value]
+        if items is None:
+            return match[0]
+        targets = [item if item is None else become(match, item) for item in items]
+        said = quote_literal(_list(targets) if match["list"] else targets[0] or "")
+        if type_name in natives:
+            if match["list"]:
+                return f"{said}::character varying[]"
+            before, behind = definition[: match.start()], definition[match.end() :]
+            is_listed = _IN_LIST.search(before) or _IN_LIST_BEFORE.match(behind)
+            return f"{said}::character varying" if is_listed else said
+        if {*targets}.isdisjoint(values):
+            return match[0]
+        said = f"{said}::{type_name}{match['list'] or ''}"
         beside = _compared_column(definition[: match.start()])
         if beside in text_columns:
             if beside not in enum_columns:
                 return match[0]
         elif beside in enum_columns:
-            return f"{quote_literal(target)}::{type_name}"
+            return said
         if text_columns:
             raise StandardError(
                 f"{what}: {match[0]} may be a value of {', '.join(sorted(text_columns))} or of a "
                 f"converted column: {definition}",
-                hint="Drop it before, and make it again for the new values afterwards.",
+                hint="Drop it first, and create it again for the new values afterwards.",
             )
-        return f"{quote_literal(target)}::{type_name}"
+        return said
 
     return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
+
+
+def _items(literal: str) -> list[str | None] | None:
+    """What an array's text holds; None where it has arrays in it."""
+    if not re.fullmatch(r"\{[^{}]*\}", re.sub(r'"(?:[^"\\]|\\.)*"', "", literal)):
+        return None
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|([^",{}]+)', literal)
+    return [
+        None if bare == "NULL" else bare or re.sub(r"\\(.)", r"\1", quoted)
+        for quoted, bare in found
+    ]
+
+
+def _list(items: Collection[str | None]) -> str:
+    """The text of an array."""
+    quoted = (
+        "NULL"
+        if item is None
+        else item
+        if re.fullmatch(r"(?!(?i:null)$)\w+", item)
+        else '"' + re.sub(r'(["\\])', r"\\\1", item) + '"'
+        for item in items
+    )
+    return "{" + ",".join(quoted) + "}"
 
 
 def _plain_operators(definition: str, columns: Collection[str]) -> str:
@@ -103,8 +147,8 @@ def _plain_operators(definition: str, columns: Collection[str]) -> str:
 
 
 _COMPARED = re.compile(
-    r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying))?"""
-    r""" (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL) \(*(?:ARRAY\[)?"""
+    r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying)(?:\[\])?)?"""
+    r"""\)* (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL|@>|<@|&&) \(*(?:ARRAY\[)?"""
     r"""(?:E?'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
 )
 
@@ -283,7 +327,7 @@ class Wording:
             if text != definition and re.search(call, definition):
                 raise StandardError(
                     f"{self.what} calls a function on {column}, whose values change: {definition}",
-                    hint="Drop it before, and make it again for the new contract afterwards.",
+                    hint="Drop it first, and create it again for the new contract afterwards.",
                 )
             self._require_no_parts(definition, own)
         text = compare_with_queries(self._as_uuids(text), self.uuid_columns)
@@ -307,7 +351,7 @@ class Wording:
         if found:
             raise StandardError(
                 f"{self.what} compares a part of a value that changes, or a pattern: {definition}",
-                hint="Drop it before, and make it again for the new contract afterwards.",
+                hint="Drop it first, and create it again for the new contract afterwards.",
             )
 
     def _as_text(self, text: str) -> str:

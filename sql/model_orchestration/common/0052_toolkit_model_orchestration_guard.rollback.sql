@@ -1,11 +1,16 @@
--- Drops it again, unless other files still call it.
+-- Undo: Let each file stop at a table that is not as the file was written for.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0052_toolkit_model_orchestration_guard again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.require_same, trueup.standing;
     END IF;
 END

@@ -72,7 +72,7 @@ AS $$
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
     WHERE t.tgrelid = relation AND NOT t.tgisinternal
-        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
@@ -132,17 +132,7 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['standing', 'require_same'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'standing', 'require_same'
+);

@@ -1,11 +1,16 @@
--- Drops it again, unless other files still call it.
+-- Undo: Let files stop at rows that cannot be converted, and name them.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    reads the table once
+-- undo:    apply 0053_toolkit_model_orchestration_rows again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.require_clean, trueup.refuse_rows, trueup.is_uuid;
     END IF;
 END

@@ -11,8 +11,11 @@
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 
--- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
-CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
+-- Names the NOT NULL constraints of some columns after a table, and after the columns without an ending;
+-- before PostgreSQL 18 they have none.
+CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(
+    relation regclass, table_name text, columns name[], ending text DEFAULT ''
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -30,7 +33,7 @@ BEGIN
     LOOP
         -- As PostgreSQL does it: of a name that is too long, the longer part is cut.
         table_part := table_name;
-        column_part := regexp_replace(item.column_name, '__new$', '');
+        column_part := regexp_replace(item.column_name, ending || '$', '');
         WHILE octet_length(table_part) + octet_length(column_part) > 53 LOOP
             IF octet_length(table_part) > octet_length(column_part) THEN
                 table_part := left(table_part, -1);
@@ -58,55 +61,7 @@ BEGIN
 END
 $$;
 
--- Gives the NOT NULL constraint of a column a name and a comment of its own, where there is one.
-CREATE OR REPLACE PROCEDURE trueup.name_not_null(
-    relation regclass,
-    column_name name,
-    wanted name,
-    note text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found name;
-    other oid;
-BEGIN
-    SELECT k.conname INTO found
-    FROM pg_constraint AS k
-    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-    WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = column_name;
-
-    IF found IS NULL THEN
-        RETURN;
-    END IF;
-    IF found <> wanted THEN
-        -- Another column's may have it until it gets its own.
-        SELECT k.oid INTO other
-        FROM pg_constraint AS k
-        WHERE k.conrelid = relation AND k.contype = 'n' AND k.conname = wanted;
-        IF other IS NOT NULL THEN
-            EXECUTE format(
-                'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, wanted, 'trueup_' || other
-            );
-        END IF;
-        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, found, wanted);
-    END IF;
-    EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', wanted, relation, note);
-END
-$$;
-
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['name_not_nulls', 'name_not_null'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'name_not_nulls'
+);

@@ -5,7 +5,7 @@
 -- locks:   ACCESS SHARE on models, requests, as any SELECT
 -- cost:    reads models, requests once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
--- depends: 0054_toolkit_model_orchestration_servers
+-- depends: 0057_toolkit_model_orchestration_spellings
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -5,7 +5,7 @@
 -- locks:   ACCESS SHARE on provider_quotas, as any SELECT
 -- cost:    reads provider_quotas once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
--- depends: 0054_toolkit_model_orchestration_servers
+-- depends: 0057_toolkit_model_orchestration_spellings
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,12 +1,17 @@
--- Drops it again, unless other files still call it.
+-- Undo: Make what files call while both contracts live.
+--
+-- does:    drops it again, unless other files still call it
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0055_toolkit_model_orchestration_both_live again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|set_aside)(_[0-9]+)?$') THEN
-        DROP ROUTINE trueup.require_index, trueup.hold_key, trueup.waking_triggers, trueup.carry_grants, trueup.copy_grants;
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+        DROP ROUTINE trueup.require_index, trueup.hold_key, trueup.lock_tables, trueup.require_no_functions, trueup.waking_triggers, trueup.carry_grants, trueup.copy_grants;
         DROP TABLE trueup.progress, trueup.grants;
     END IF;
 END

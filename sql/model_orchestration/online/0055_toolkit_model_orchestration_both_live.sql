@@ -221,6 +221,60 @@ AS $$
         AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
 $$;
 
+-- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
+-- whose rows are of another type.
+CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
+    FROM pg_class AS c
+    JOIN pg_type AS t ON t.oid = c.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
+    END IF;
+END
+$$;
+
+-- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
+-- the one that was not free the last time.
+CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    busy regclass := tables[1];
+    waits boolean;
+    one regclass;
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        BEGIN
+            waits := true;
+            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
+            waits := false;
+            FOREACH one IN ARRAY tables LOOP
+                busy := one;
+                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF waits OR attempt = 20 THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
@@ -268,19 +322,10 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['copy_grants', 'carry_grants', 'waking_triggers', 'hold_key', 'require_index'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'copy_grants', 'carry_grants', 'waking_triggers', 'require_no_functions', 'lock_tables',
+    'hold_key', 'require_index'
+);
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');

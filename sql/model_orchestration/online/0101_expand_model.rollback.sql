@@ -1,4 +1,10 @@
--- Takes the new contract of models away again: instant, loses nothing.
+-- Undo: Give models its new contract beside the old one.
+--
+-- does:    takes the new contract of models away again: instant, loses nothing
+-- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0101_expand_model again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

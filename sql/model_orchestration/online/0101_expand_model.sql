@@ -22,6 +22,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
     'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
 ]);
+CALL trueup.require_no_functions('public.models');
 
 ALTER TABLE public.models
     ADD COLUMN id__new uuid,
@@ -100,7 +101,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.model_sync()');
+CALL trueup.keep_private('model_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -26,6 +26,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)'
 ]);
+CALL trueup.require_no_functions('public.requests');
 
 ALTER TABLE public.requests
     ADD COLUMN id__new uuid,
@@ -103,7 +104,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.request_sync()');
+CALL trueup.keep_private('request_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

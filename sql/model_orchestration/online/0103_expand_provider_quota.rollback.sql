@@ -1,4 +1,10 @@
--- Takes the new contract of provider_quotas away again: instant, loses nothing.
+-- Undo: Give provider_quotas its new contract beside the old one.
+--
+-- does:    takes the new contract of provider_quotas away again: instant, loses nothing
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200
+--          ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0103_expand_provider_quota again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -23,6 +23,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
     'index provider_quotas_provider_idx (provider)'
 ]);
+CALL trueup.require_no_functions('public.provider_quotas');
 
 ALTER TABLE public.provider_quotas
     ADD COLUMN id__new uuid,
@@ -75,7 +76,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+CALL trueup.keep_private('provider_quota_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

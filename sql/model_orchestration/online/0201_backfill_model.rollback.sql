@@ -1,3 +1,9 @@
--- Forgets the progress; the columns go with expand.
+-- Undo: Fill the new columns of models for the rows that were there before.
+--
+-- does:    forgets the progress; the columns go with expand
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0201_backfill_model again: writes each row once, and samples the table; the table
+--          grows until VACUUM
 
 DELETE FROM trueup.progress WHERE file = '0201_backfill_model';

@@ -27,5 +27,6 @@ ALTER TABLE public.models
 CALL trueup.name_not_nulls(
     'public.models',
     'model',
-    ARRAY['id__new', 'provider__new', 'capabilities__new', 'status__new']::name[]
+    ARRAY['id__new', 'provider__new', 'capabilities__new', 'status__new']::name[],
+    ending => '__new'
 );

@@ -27,5 +27,6 @@ ALTER TABLE public.requests
 CALL trueup.name_not_nulls(
     'public.requests',
     'request',
-    ARRAY['id__new', 'request_type__new', 'model_id__new', 'provider__new']::name[]
+    ARRAY['id__new', 'request_type__new', 'model_id__new', 'provider__new']::name[],
+    ending => '__new'
 );

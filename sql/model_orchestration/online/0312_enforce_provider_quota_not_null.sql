@@ -24,5 +24,6 @@ ALTER TABLE public.provider_quotas
 CALL trueup.name_not_nulls(
     'public.provider_quotas',
     'provider_quota',
-    ARRAY['id__new', 'provider__new']::name[]
+    ARRAY['id__new', 'provider__new']::name[],
+    ending => '__new'
 );

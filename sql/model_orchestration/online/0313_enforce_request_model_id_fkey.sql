@@ -11,6 +11,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
+CALL trueup.lock_tables('SHARE ROW EXCLUSIVE', 'public.requests', 'public.models');
 ALTER TABLE public.requests
     ADD CONSTRAINT request_model_id_fkey
     FOREIGN KEY (model_id__new)

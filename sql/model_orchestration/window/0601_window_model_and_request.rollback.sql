@@ -1,4 +1,11 @@
--- Turns model, request back into models, requests, byte for byte.
+-- Undo: Turn models, requests into model, request in one go.
+--
+-- does:    turns model, request back into models, requests, byte for byte
+-- locks:   ACCESS EXCLUSIVE on model, request until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites model and its indexes once; writes rows of model; rewrites request and its
+--          indexes once; writes rows of request
+-- undo:    apply 0601_window_model_and_request again: rewrites each table and its indexes once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -34,6 +41,11 @@ CALL trueup.require_same('public.request', ARRAY[
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 
+CALL trueup.tell_forgotten('trueup.model_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.model;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.model;
+DROP FUNCTION IF EXISTS trueup.model_forget();
+
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 ALTER INDEX public.model_pkey RENAME TO models_pkey;
 CALL trueup.name_not_nulls(
@@ -55,8 +67,6 @@ ALTER TABLE public.models
     ALTER COLUMN status DROP DEFAULT,
     ALTER COLUMN status TYPE varchar(50) USING lower(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'active';
-
-CALL trueup.silence_triggers('public.models');
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.models AS t
@@ -84,6 +94,11 @@ SET
 FROM trueup.model_reversal AS r
 WHERE t.id = r.id::text;
 
+CALL trueup.tell_forgotten('trueup.request_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.request;
+DROP FUNCTION IF EXISTS trueup.request_forget();
+
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_model_id_idx RENAME TO requests_model_id_idx;
 ALTER INDEX public.request_pkey RENAME TO requests_pkey;
@@ -105,8 +120,6 @@ ALTER TABLE public.requests
     ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
-
-CALL trueup.silence_triggers('public.requests');
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.requests AS t
@@ -134,9 +147,6 @@ UPDATE public.requests AS t
 SET model_id = r.id__old
 FROM trueup.model_reversal AS r
 WHERE t.model_id = r.id::text;
-
-CALL trueup.put_back('public.models');
-CALL trueup.put_back('public.requests');
 
 ALTER TABLE public.requests
     ADD CONSTRAINT requests_model_id_fkey

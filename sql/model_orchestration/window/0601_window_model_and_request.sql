@@ -6,7 +6,7 @@
 --          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0061_check_model_and_request 0057_toolkit_model_orchestration_set_aside
+-- depends: 0061_check_model_and_request
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -56,7 +56,7 @@ WHERE
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
     OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
     OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
-CALL trueup.revoke_all('trueup.model_reversal');
+CALL trueup.keep_spellings('trueup.model_reversal', 'public.models');
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
@@ -80,6 +80,34 @@ CALL trueup.name_not_nulls(
     ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
 );
 
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.model_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.model_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.model_reversal;
+    ELSE
+        DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('model_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.model
+FOR EACH ROW
+EXECUTE FUNCTION trueup.model_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.model
+EXECUTE FUNCTION trueup.model_forget();
+
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.request_reversal AS
 SELECT
@@ -94,7 +122,7 @@ WHERE
     id IS DISTINCT FROM id::uuid::text
     OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
-CALL trueup.revoke_all('trueup.request_reversal');
+CALL trueup.keep_spellings('trueup.request_reversal', 'public.requests');
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests
@@ -117,6 +145,34 @@ CALL trueup.name_not_nulls(
     'request',
     ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
 );
+
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.request_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.request_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.request_reversal;
+    ELSE
+        DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('request_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.request
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.request
+EXECUTE FUNCTION trueup.request_forget();
 
 ALTER TABLE public.request
     ADD CONSTRAINT request_model_id_fkey

@@ -1,4 +1,10 @@
--- Turns provider_quota back into provider_quotas, byte for byte.
+-- Undo: Turn provider_quotas into provider_quota in one go.
+--
+-- does:    turns provider_quota back into provider_quotas, byte for byte
+-- locks:   ACCESS EXCLUSIVE on provider_quota until it is done; gives up after 200 ms when it
+--          cannot have them
+-- cost:    rewrites provider_quota and its indexes once; writes rows of provider_quota
+-- undo:    apply 0603_window_provider_quota again: rewrites each table and its indexes once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -18,6 +24,11 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
 ]);
 
+CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.provider_quota;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.provider_quota;
+DROP FUNCTION IF EXISTS trueup.provider_quota_forget();
+
 ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
 ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;
 CALL trueup.name_not_nulls(
@@ -34,8 +45,6 @@ ALTER TABLE public.provider_quotas
     ALTER COLUMN id TYPE varchar(36) USING id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
 
-CALL trueup.silence_triggers('public.provider_quotas');
-
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.provider_quotas AS t
 SET
@@ -51,7 +60,5 @@ SET
     END
 FROM trueup.provider_quota_reversal AS r
 WHERE t.id = r.id::text;
-
-CALL trueup.put_back('public.provider_quotas');
 
 DROP TABLE trueup.provider_quota_reversal;

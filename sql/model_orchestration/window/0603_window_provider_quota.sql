@@ -6,7 +6,7 @@
 --          cannot have them
 -- cost:    rewrites each table and its indexes once
 -- undo:    the same again in the other direction, byte for byte
--- depends: 0062_check_provider_quota 0057_toolkit_model_orchestration_set_aside
+-- depends: 0062_check_provider_quota
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
@@ -37,7 +37,7 @@ FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
-CALL trueup.revoke_all('trueup.provider_quota_reversal');
+CALL trueup.keep_spellings('trueup.provider_quota_reversal', 'public.provider_quotas');
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas
@@ -54,3 +54,31 @@ CALL trueup.name_not_nulls(
     'provider_quota',
     ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
 );
+
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.provider_quota_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.provider_quota_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.provider_quota_reversal;
+    ELSE
+        DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('provider_quota_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.provider_quota
+FOR EACH ROW
+EXECUTE FUNCTION trueup.provider_quota_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.provider_quota
+EXECUTE FUNCTION trueup.provider_quota_forget();

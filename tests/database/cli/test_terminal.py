@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[3]
 SERVICE = str(ROOT / "sql" / "model_orchestration")
 LEGACY = ROOT / "sql" / "model_orchestration" / "legacy" / "0001_baseline_legacy_schema.sql"
 TRUEUP = (sys.executable, "-m", "runner")
-# A row that is held keeps the backfill from its end until somebody has seen it.
-HOLD = "SELECT FROM requests ORDER BY ctid DESC LIMIT 1 FOR UPDATE"
+# A table that is held keeps the backfill from its end until somebody has seen it.
+HOLD = "LOCK TABLE requests IN SHARE MODE"
 LINTED = "CREATE INDEX users_mail_idx ON users (mail);\n"
 
 

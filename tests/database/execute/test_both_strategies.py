@@ -79,12 +79,41 @@ AT_STANDARD = {"image.id uuid", "task.id uuid", "task_info.task_id uuid"}
 def test_check_ends_with_what_only_a_window_converts_and_why(database: str, service: Path) -> None:
     code, said = trueup("check", service, database)
 
-    assert code == 0, said
+    assert code == 1, said
     assert " ".join(said.split()).endswith(
-        "ready: nothing stops the conversion of shop 2 of 3 tables only by --strategy window:"
+        "ready, but not all of it online: nothing stops the conversion of shop"
+        " 2 of 3 tables only by --strategy window:"
         " public.task, public.task_info. Why: public.task_info keeps its name, and one name cannot"
         " show both contracts"
     )
+    code, said = trueup("check", service, database, "--strategy", "window")
+    assert code == 0, said
+    assert "ready: nothing stops the conversion of shop" in said
+    assert trueup("check", service, database, "--unit", "image")[0] == 0
+
+
+@pytest.mark.parametrize("form", [("--format", "markdown"), (), ("--all",)])
+def test_plan_ends_with_what_only_a_window_converts(
+    database: str, service: Path, form: tuple[str, ...]
+) -> None:
+    code, said = trueup("plan", service, database, *form)
+    assert code == 0, said
+    assert REST.replace("`", "").split(";")[0] in " ".join(said.replace("`", "").split())
+    assert "only by" not in trueup("plan", service, database, "--unit", "image", *form)[1]
+
+
+def test_verify_counts_tables_by_what_they_are(database: str, service: Path) -> None:
+    assert "tables: 3 old contract" in trueup("verify", service, database)[1]
+
+    trueup("apply", service, database)
+    code, said = trueup("verify", service, database)
+    assert "tables: 2 old contract, 1 both contracts live" in said
+    assert code == 6, said
+
+    trueup("apply", service, database, "--strategy", "window")
+    code, said = trueup("verify", service, database)
+    assert "tables: 1 both contracts live, 2 new contract" in said
+    assert code == 6, said
 
 
 def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, service: Path) -> None:
@@ -95,6 +124,8 @@ def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, servi
     code, said = trueup("apply", service, database)
     assert (code, said.splitlines()) == (1, ["nothing to do", REST])
     assert trueup("apply", service, database, "--unit", "image")[0] == 0
+    assert REST in trueup("status", service, database)[1].splitlines()
+    assert REST not in trueup("status", service, database, "--unit", "image")[1].splitlines()
 
 
 def test_online_first_and_the_window_for_the_rest(database: str, service: Path) -> None:
@@ -147,6 +178,22 @@ def test_each_way_can_be_taken_back_alone(
     assert code == 0, said
     assert types(database) == before
     assert toolkit(database) == []
+
+
+def test_a_rollback_of_everything_tells_what_the_other_strategy_made(
+    database: str, service: Path
+) -> None:
+    trueup("apply", service, database)
+    trueup("apply", service, database, "--strategy", "window")
+
+    code, said = trueup("rollback", service, database, "--to", "baseline")
+
+    assert code == 0, said
+    assert (
+        "2 of 3 tables stay as --strategy window made them: public.task, public.task_info;"
+        " `trueup rollback --strategy window`"
+    ) in said.splitlines()
+    assert trueup("rollback", service, database, "--strategy", "window", "--to", "baseline")[0] == 0
 
 
 def test_a_check_that_was_passed_begins_no_strategy(database: str, service: Path) -> None:

@@ -122,7 +122,7 @@ class TestARefusal:
         assert caught.value.message.endswith("as 'who': role \"who\" does not exist")
         assert caught.value.hint == "name an existing role in the DSN"
 
-    def test_by_a_full_server_says_to_try_again(self) -> None:
+    def test_by_a_full_server_says_what_makes_room(self) -> None:
         few = {**FAST, "max_connections": "4", "superuser_reserved_connections": "0"}
         refusals = []
         with start_server(settings=few) as server, contextlib.ExitStack() as opened:
@@ -133,4 +133,6 @@ class TestARefusal:
                 except ConnectionFailedError as refusal:
                     refusals.append(refusal.hint)
                     break
-        assert refusals == ["try again later"]
+        assert refusals == [
+            "end sessions, or wait until some have ended; a run opens the fewest with --jobs 1"
+        ]

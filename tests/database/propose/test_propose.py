@@ -46,8 +46,8 @@ def test_what_only_a_window_converts_is_told(database: str, tmp_path: Path) -> N
     )
     assert found.text.startswith(
         "# The new contract of s, proposed from its database.\n"
-        "# In force: 1 of 4 tables renamed, 2 columns to uuid, 2 to an enum.\n"
-        "# Left to a person: 1 line of 1 table and 2 notes, at the end of this file.\n"
+        "# In effect: 1 of 4 tables renamed, 2 columns to uuid, 2 to an enum.\n"
+        "# For you to decide: 1 line of 1 table and 2 notes, at the end of this file.\n"
     )
     assert found.text.splitlines()[-2:] == [
         "# only a window converts these 2 together: public.users, public.tasks. Why: public.users "
@@ -80,7 +80,7 @@ def test_what_is_in_force_comes_first_and_what_is_left_at_the_end(
         INSERT INTO things SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
         """,
     )
-    left = "# Left to a person: 2 lines of 1 table and 1 note, at the end of this file."
+    left = "# For you to decide: 2 lines of 1 table and 1 note, at the end of this file."
     head, before, after = found.text.split(left)
     assert head.count("\n") == 2
     # Enums and tables in force, in words that a reader need not sort out.
@@ -137,7 +137,7 @@ def test_what_the_generator_refuses_is_a_comment_with_its_reason(
     assert (steps.name, steps.uuids) == ("step", ("id",))
     assert "the default of public.plans.id is lower('x'::text): only one that calls" in found.text
     assert "# the default of state is lower('OPEN'::text): only a constant" in found.text
-    assert "it is tied to public.plans.id, which is left to a person" in found.text
+    assert "it is tied to public.plans.id, which is for you to decide" in found.text
     assert "its default is (gen_random_uuid())::text" in found.text
     # The rest of the generator's reasons, whatever they are by now.
     assert all(f.sql for f in found.files)

@@ -48,7 +48,7 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
     }
     # Its old CHECK takes no other case.
     assert found.table("plans").enums["l"].back == {"UP": "UP", "DOWN": "DOWN"}
-    assert "# its values are no plain words, a person must name them:\n# enums.j" in found.text
+    assert "# its values are not plain words: check the names:\n# enums.j" in found.text
     assert "# its default 'none'::text is none of its values:\n# enums.k" in found.text
     assert "# labels: open, closed; its default 'open' follows\n" in found.text
     assert "# a CHECK guards it already:\n# integers.m = [1, 2]" in found.text
@@ -149,7 +149,7 @@ def test_arrays_and_integers_that_behave_as_enums_are_suggested(
     assert "integers.amount" not in found.text
     assert "enums.made" not in found.text
     assert (
-        "# it behaves as an enum, no CHECK says so:\n"
+        "# it looks like an enum, but no CHECK says so:\n"
         '# enums.tags = "TaskTag"  # 2 values in 40 rows: cold, hot' in found.text
     )
     # With the # away it is in force, and loads.
@@ -301,3 +301,21 @@ def test_values_within_documents_are_suggested_at_their_paths(
         "body": [("kind",), ("limits", "the level")],
         "raw": [("state",)],
     }
+
+
+def test_an_array_whose_values_are_in_both_cases_says_that_generate_refuses_it(
+    database: str, tmp_path: Path
+) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TABLE pets (id integer PRIMARY KEY, likes text[] NOT NULL, hates text[] NOT NULL);
+        INSERT INTO pets SELECT n, '{walks,Food}', '{baths,vets}' FROM generate_series(1, 40) AS n;
+        """,
+    )
+    lines = found.text.splitlines()
+    likes = next(i for i, line in enumerate(lines) if line.startswith("# enums.likes"))
+    hates = next(i for i, line in enumerate(lines) if line.startswith("# enums.hates"))
+    assert lines[likes - 1].startswith("# generate refuses it: an array cannot restore")
+    assert lines[hates - 1] == "# it looks like an enum, but no CHECK says so:"

@@ -25,7 +25,7 @@ def test_the_users_words_win(database: str, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("leaves = 1", "leaves must be text, not 1"),
-        ("leaves", "is no TOML"),
+        ("leaves", "is not TOML"),
         (None, "cannot be read: No such file"),
     ],
 )
@@ -72,7 +72,10 @@ def test_names_that_cannot_be_are_left_to_a_person(database: str, tmp_path: Path
     ):
         said = f'# {reason}, {free} is free:\n# name = "{free}"\n'
         assert said in found.text, reason
-    assert "# view public.open_tasks: named as tables are, would be open_task;" in found.text
+    assert (
+        "# view public.open_tasks keeps its name: trueup renames only tables (else open_task)"
+        in found.text
+    )
 
 
 def test_a_migration_tool_s_table_keeps_its_name(database: str, tmp_path: Path) -> None:

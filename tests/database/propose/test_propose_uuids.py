@@ -173,7 +173,7 @@ def test_what_joins_to_a_key_goes_with_it(database: str, tmp_path: Path) -> None
         """,
     )
     assert (found.table("plans").uuids, found.table("tasks").uuids) == ((), ())
-    assert "it is tied to public.plans.id, which is left to a person" in found.text
+    assert "it is tied to public.plans.id, which is for you to decide" in found.text
 
 
 def test_what_nearly_qualifies_is_told_with_the_count_against_it(

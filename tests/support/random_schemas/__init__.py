@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 drawn = settings(
     max_examples=int(os.environ.get("EXAMPLES", "5")),
     deadline=None,
+    # A schema is too large to be made smaller in bearable time.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

@@ -16,6 +16,8 @@ PHASES = EnumStandard(
     {"CREATED": "INACTIVE", "PAUSED": "INACTIVE"},
     {"INACTIVE": "paused"},
 )
+# Values that a literal, a body or a comment would stumble over.
+ODDS = EnumStandard("Odd", ("IT'S", "$$ %S", "BACK\\SLASH", "LINE\nFEED", "{}"))
 
 Pair = tuple[Any, Any]
 
@@ -59,6 +61,7 @@ def _same(*values: Any) -> tuple[Pair, ...]:
 
 _STATES = (("open", "OPEN"), ("closed", "CLOSED"), ("on_hold", "ON_HOLD"))
 _ODD = (("Closed", "CLOSED"), ("ON_HOLD", "ON_HOLD"))
+_ODDS = tuple((value.lower(), value) for value in ODDS.values)
 _LISTS: tuple[Pair, ...] = (
     (["open", "on_hold"], ["OPEN", "ON_HOLD"]),
     ([], []),
@@ -94,6 +97,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "natives": Kind("public.state[]", "'{open}'", _LISTS, (), STATES, "gin"),
     "domain": Kind("public.word", "'open'", _STATES, _ODD, STATES),
+    "ruled": Kind("public.ruled", "'on_hold'", _STATES, _ODD, STATES),
+    "by letters": Kind('varchar(20) COLLATE "C"', "'open'", _STATES, _ODD, STATES, words=True),
+    "folded": Kind("text COLLATE public.folded", "'open'", _STATES, _ODD, STATES, words=True),
+    "odd": Kind("varchar(30)", "'$$ %s'", _ODDS, (("It's", "IT'S"),), ODDS),
     "lossy": Kind(
         "varchar(20)",
         "'paused'",

@@ -18,6 +18,8 @@ _BEFORE: LiteralString = """
     CREATE TYPE public.state AS ENUM ('open', 'closed', 'on_hold');
     CREATE DOMAIN public.key AS varchar(36) CHECK (VALUE <> '');
     CREATE DOMAIN public.word AS varchar(20);
+    CREATE DOMAIN public.ruled AS varchar(20) DEFAULT 'open' CHECK (VALUE <> 'gone')
+        CHECK (length(VALUE) < 15);
     CREATE SCHEMA "Other side";
     CREATE FUNCTION public.quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'
 """
@@ -45,6 +47,13 @@ _PARTITIONS: dict[str, tuple[LiteralString, tuple[LiteralString, ...]]] = {
 def make(connection: psycopg.Connection[Any], schema: Schema) -> None:
     """Make the tables, fill them, and make what stands on them."""
     connection.execute(_BEFORE)
+    try:
+        connection.execute(
+            "CREATE COLLATION public.folded"
+            " (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+        )
+    except psycopg.errors.FeatureNotSupported:
+        connection.execute('CREATE COLLATION public.folded FROM "C"')
     for table in schema:
         _create(connection, schema, table)
     for number, table in enumerate(schema):
@@ -71,9 +80,11 @@ def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable
         "schema": sql.Identifier(table.schema),
         "own": sql.Identifier(table.schema, own),
         "other": sql.Identifier(table.schema, other),
+        "third": sql.Identifier(table.schema, f"{own}c"),
         "word": sql.Identifier(own),
         "key": sql.SQL("id, slot" if table.has_slot else "id"),
         "column": column,
+        "native": sql.Identifier(table.native.name if table.native else "id"),
         "state": sql.SQL("{} <> 'closed'").format(column),
         "patterns": sql.SQL(
             "bpchar_pattern_ops" if table.id_type == "char(36)" else "varchar_pattern_ops"

@@ -11,7 +11,19 @@ from support.random_schemas.kinds import KINDS, Kind
 from support.random_schemas.things import HELD, REFUSED, WINDOW, Thing
 
 # Odd names are normal input.
-WORDS = ("plan", "Plan", "order", "two words", 'quo"ted', "per%cent", "ünï", "x" * 58)
+WORDS = (
+    "plan",
+    "Plan",
+    "order",
+    "two words",
+    'quo"ted',
+    "per%cent",
+    "ünï",
+    "x" * 58,
+    "userRole",
+    "it's $$",
+    "back\\slash\nline",
+)
 SCHEMAS = ("public", "Other side")
 ID_TYPES = ("varchar(36)", "text", "char(36)", "public.key", 'text COLLATE "C"')
 
@@ -109,6 +121,11 @@ class Table:
         return next((c for c in self.columns if c.of.words), None)
 
     @property
+    def native(self) -> Column | None:
+        """A column of a native enum, for what uses the order of its labels."""
+        return next((c for c in self.columns if c.kind == "native"), None)
+
+    @property
     def things(self) -> dict[str, Thing]:
         """What it has of what was drawn, which not every table can have."""
         known = {**HELD, **WINDOW, **REFUSED}
@@ -118,6 +135,7 @@ class Table:
             if name in self.drawn
             and thing.only in ("", "partitioned" if self.partitions else "plain")
             and (self.state is not None or not thing.names_values)
+            and (self.native is not None or "{native}" not in thing.sql)
             and (self.can_be_referred_to or not thing.by_key)
         }
 

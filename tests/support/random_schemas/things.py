@@ -12,9 +12,9 @@ class Thing:
     """Something that a table may have.
 
     In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its
-    schema, `{parent}` for the table that it refers to, `{own}` and `{other}` for two qualified
-    names of the thing's own, `{word}` for such a name without the schema, and `{state}` for a
-    condition on a converted column.
+    schema, `{parent}` for the table that it refers to, `{own}`, `{other}` and `{third}` for
+    qualified names of the thing's own, `{word}` for such a name without the schema, `{state}` for a
+    condition on a converted column, and `{native}` for one of a native enum.
 
     Args:
         sql: makes it, once the table is filled.
@@ -112,6 +112,17 @@ HELD: Mapping[str, Thing] = {
         "CREATE TRIGGER same BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
         " EXECUTE FUNCTION public.quiet()"
     ),
+    "view in the order of labels": Thing(
+        "CREATE VIEW {own} AS SELECT id, {native} > 'open' AS later FROM {table}"
+        " WHERE {native} >= 'closed' ORDER BY {native} DESC;"
+        " CREATE VIEW {other} AS SELECT max({native}), min({native}),"
+        " count(*) FILTER (WHERE {native} < 'on_hold') FROM {table};"
+        " CREATE VIEW {third} AS SELECT greatest({native}, 'closed') AS most FROM {table}"
+    ),
+    "index in the order of labels": Thing(
+        "CREATE INDEX {word} ON {table} (id) WHERE {native} < 'on_hold'"
+    ),
+    "check of the order of labels": Thing("ALTER TABLE {table} ADD CHECK ({native} >= 'open')"),
     "trigger of a column": Thing(
         "CREATE TRIGGER moved AFTER UPDATE OF id ON {table} FOR EACH ROW"
         " EXECUTE FUNCTION public.quiet(); COMMENT ON TRIGGER moved ON {table} IS 'of ids'",
@@ -136,7 +147,7 @@ HELD: Mapping[str, Thing] = {
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO pg_monitor"
     ),
     "owner": Thing(
-        "GRANT USAGE ON SCHEMA {schema} TO pg_monitor;"
+        "GRANT USAGE, CREATE ON SCHEMA {schema} TO pg_monitor;"
         " ALTER TABLE {table} OWNER TO pg_monitor; ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     ),
     "settings": Thing(
@@ -152,6 +163,11 @@ HELD: Mapping[str, Thing] = {
         only="plain",
     ),
     "published": Thing("CREATE PUBLICATION {word} FOR TABLE {table}"),
+    "published ids": Thing(
+        "CREATE PUBLICATION {word} FOR TABLE {table} (id) WITH (publish = 'insert')",
+        only="plain",
+        since=15,
+    ),
     "full identity": Thing("ALTER TABLE {table} REPLICA IDENTITY FULL"),
     "identity of an index": Thing(
         "CREATE UNIQUE INDEX {word} ON {table} (id);"
@@ -209,12 +225,6 @@ REFUSED: Mapping[str, Thing] = {
         "CREATE VIEW {own} AS SELECT id FROM {table}"
         " WHERE lower({column}::text) = 'open' AND {state}",
         says="calls a function on",
-    ),
-    "published ids": Thing(
-        "CREATE PUBLICATION {word} FOR TABLE {table} (id) WITH (publish = 'insert')",
-        says="names id, which PostgreSQL lets nobody convert",
-        only="plain",
-        since=15,
     ),
     "index of a partition": Thing(
         "CREATE INDEX alone ON {partition} (id)",

@@ -262,6 +262,101 @@ EXCEPTION
 END
 $$;
 
+-- Stops the file when a trigger reads or writes a converted column before both sides of a row are kept: a
+-- write of the new contract would pass it by, or be undone by it.
+CREATE OR REPLACE PROCEDURE trueup.require_late(relation text, columns text[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT format('%I runs %s', t.tgname, p.oid::regprocedure), ', ') INTO names
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_language AS l ON l.oid = p.prolang
+    CROSS JOIN unnest(columns) AS c (name)
+    CROSS JOIN regexp_replace(c.name, '([^[:alnum:]_])', '\\\1', 'g') AS x (pattern)
+    WHERE t.tgrelid = relation::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 -- BEFORE, of rows, INSERT or UPDATE
+        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+        AND (
+            -- Without comments and texts.
+            regexp_replace(p.prosrc, '--[^\n]*|/\*([^*]|\*+[^*/])*\*+/|''[^'']*''', ' ', 'g') ~* concat(
+                CASE l.lanname WHEN 'plpgsql' THEN '\m(new|old)\M\)?\s*\.\s*' ELSE '(^|[^[:alnum:]_$])' END,
+                '"?', x.pattern, '(?![[:alnum:]_$])'
+            )
+            -- An argument.
+            OR strpos(
+                '\000' || encode(t.tgargs, 'escape'), '\000' || encode(convert_to(c.name, getdatabaseencoding()), 'escape') || '\000'
+            ) > 0
+        );
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: a trigger fires before both sides of a row are kept, and names one: %',
+            relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'A write of the new contract would pass it by, or be undone by it.',
+                HINT = 'Let it fire AFTER, let a CHECK or a default do its work, or convert the table by the '
+                    'window strategy.';
+    END IF;
+END
+$$;
+
+-- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
+-- whose rows are of another type.
+CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
+    FROM pg_class AS c
+    JOIN pg_type AS t ON t.oid = c.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
+    END IF;
+END
+$$;
+
+-- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
+-- the one that was not free the last time.
+CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    busy regclass := tables[1];
+    waits boolean;
+    one regclass;
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        BEGIN
+            waits := true;
+            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
+            waits := false;
+            FOREACH one IN ARRAY tables LOOP
+                busy := one;
+                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF waits OR attempt = 20 THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.

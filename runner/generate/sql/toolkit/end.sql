@@ -1,15 +1,21 @@
 DO $$
 DECLARE
-    left_over regprocedure;
+    left_over text;
 BEGIN
     IF trueup.is_called({{ own_toolkit }}) THEN
         RETURN;
     END IF;
     -- Other files of the toolkit left theirs where something still called them.
-    FOR left_over IN SELECT oid FROM pg_proc WHERE pronamespace = 'trueup'::regnamespace LOOP
-        EXECUTE format('DROP ROUTINE %s', left_over);
+    FOR left_over IN
+        SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+        UNION ALL
+        SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
+        WHERE c.relnamespace = 'trueup'::regnamespace
+            AND c.relname IN ('progress', 'grants', 'odometer', 'kept')
+    LOOP
+        EXECUTE format('DROP %s', left_over);
     END LOOP;
-    DROP TABLE IF EXISTS trueup.progress, trueup.grants, trueup.odometer;
     -- trueup's own records stay.
     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN
         DROP SCHEMA trueup;

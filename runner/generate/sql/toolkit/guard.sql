@@ -59,7 +59,7 @@ AS $$
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
     WHERE t.tgrelid = relation AND NOT t.tgisinternal
-        AND t.tgname NOT IN ('zz_trueup_sync_insert', 'zz_trueup_sync_update')
+        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL

@@ -1,5 +1,8 @@
--- Names the NOT NULL constraints of some columns after a table; before PostgreSQL 18 they have none.
-CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(relation regclass, table_name text, columns name[])
+-- Names the NOT NULL constraints of some columns after a table, and after the columns without an ending;
+-- before PostgreSQL 18 they have none.
+CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(
+    relation regclass, table_name text, columns name[], ending text DEFAULT ''
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -17,7 +20,7 @@ BEGIN
     LOOP
         -- As PostgreSQL does it: of a name that is too long, the longer part is cut.
         table_part := table_name;
-        column_part := regexp_replace(item.column_name, '__new$', '');
+        column_part := regexp_replace(item.column_name, ending || '$', '');
         WHILE octet_length(table_part) + octet_length(column_part) > 53 LOOP
             IF octet_length(table_part) > octet_length(column_part) THEN
                 table_part := left(table_part, -1);

@@ -5,17 +5,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    aside text[] := '{}';
     silenced record;
     unproven record;
     unidentified record;
 BEGIN
-    CREATE TEMPORARY TABLE IF NOT EXISTS aside (
-        place integer GENERATED ALWAYS AS IDENTITY,
-        table_id oid,
-        drop_it text,
-        make_it text
-    ) ON COMMIT DROP;
-
     FOR silenced IN
         SELECT
             t.tgname,
@@ -24,17 +18,14 @@ BEGIN
         WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
     LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', relation, silenced.tgname);
-        INSERT INTO pg_temp.aside (table_id, make_it)
-        VALUES (
-            relation,
-            format('ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname)
+        aside := aside || format(
+            'ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname
         );
     END LOOP;
 
     IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity) THEN
         EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation);
-        INSERT INTO pg_temp.aside (table_id, make_it)
-        VALUES (relation, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation));
+        aside := aside || format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation);
     END IF;
 
     -- A publication refuses the UPDATE of a table that nothing identifies the rows of, which is so
@@ -57,14 +48,10 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', unidentified.part);
         IF unidentified.identity IN ('d', 'n') THEN
-            INSERT INTO pg_temp.aside (table_id, make_it)
-            VALUES (
-                relation,
-                format(
-                    'ALTER TABLE %s REPLICA IDENTITY %s',
-                    unidentified.part,
-                    CASE unidentified.identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
-                )
+            aside := aside || format(
+                'ALTER TABLE %s REPLICA IDENTITY %s',
+                unidentified.part,
+                CASE unidentified.identity WHEN 'd' THEN 'DEFAULT' ELSE 'NOTHING' END
             );
         END IF;
     END LOOP;
@@ -81,16 +68,15 @@ BEGIN
             AND k.conparentid = 0
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', relation, unproven.conname);
-        INSERT INTO pg_temp.aside (table_id, make_it)
-        VALUES (
-            relation,
-            format(
-                'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
-                'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
-                relation, unproven.conname, unproven.definition, unproven.note
-            )
+        aside := aside || format(
+            'ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s;'
+            'COMMENT ON CONSTRAINT %2$I ON %1$s IS %4$L',
+            relation, unproven.conname, unproven.definition, unproven.note
         );
     END LOOP;
+
+    -- Until the end of the transaction; a role need not be allowed a temporary table.
+    PERFORM set_config('trueup.aside_' || relation::oid, aside::text, true);
 END
 $$;
 
@@ -102,9 +88,7 @@ AS $$
 DECLARE
     statement text;
 BEGIN
-    FOR statement IN
-        DELETE FROM pg_temp.aside AS a WHERE a.table_id = relation RETURNING a.make_it
-    LOOP
+    FOREACH statement IN ARRAY current_setting('trueup.aside_' || relation::oid)::text[] LOOP
         EXECUTE statement;
     END LOOP;
 END

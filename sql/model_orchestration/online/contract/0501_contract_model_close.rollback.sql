@@ -1,8 +1,17 @@
--- Brings the old name models back: instant.
+-- Undo: Take the old name models away, once nobody uses it.
+--
+-- does:    brings the old name models back: instant
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0501_contract_model_close again: reads model once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.model;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.model;
+DROP FUNCTION IF EXISTS trueup.model_forget();
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so

@@ -3,8 +3,8 @@
 -- does:    drops the compat view; refuses while the odometers do not prove that models, requests
 --          were unused for the waiting period (trueup.waiting_period, 24 hours), and while both
 --          sides of a row differ in meaning
--- locks:   ACCESS SHARE on model, ACCESS EXCLUSIVE on the view models for a few ms; gives up after
---          200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up
+--          after 200 ms and can be run again
 -- cost:    reads model once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
@@ -46,3 +46,31 @@ CALL trueup.carry_grants('public.model', 'public.models');
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
+
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.model_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.model_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.model_reversal;
+    ELSE
+        DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('model_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.model
+FOR EACH ROW
+EXECUTE FUNCTION trueup.model_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.model
+EXECUTE FUNCTION trueup.model_forget();

@@ -1,8 +1,17 @@
--- Brings the old name requests back: instant.
+-- Undo: Take the old name requests away, once nobody uses it.
+--
+-- does:    brings the old name requests back: instant
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0502_contract_request_close again: reads request once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.request;
+DROP FUNCTION IF EXISTS trueup.request_forget();
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so

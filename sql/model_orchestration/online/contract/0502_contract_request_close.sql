@@ -3,8 +3,8 @@
 -- does:    drops the compat view; refuses while the odometers do not prove that requests was unused
 --          for the waiting period (trueup.waiting_period, 24 hours), and while both sides of a row
 --          differ in meaning
--- locks:   ACCESS SHARE on request, ACCESS EXCLUSIVE on the view requests for a few ms; gives up
---          after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms;
+--          gives up after 200 ms and can be run again
 -- cost:    reads request once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
@@ -51,3 +51,31 @@ CALL trueup.carry_grants('public.request', 'public.requests');
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
+
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.request_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.request_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.request_reversal;
+    ELSE
+        DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('request_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.request
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.request
+EXECUTE FUNCTION trueup.request_forget();

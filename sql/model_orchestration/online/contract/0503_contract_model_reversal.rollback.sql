@@ -1,4 +1,9 @@
--- Drops the copy, which has been put back by then.
+-- Undo: Keep the old spellings of model that the new contract cannot give back.
+--
+-- does:    drops the copy, which has been put back by then
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0503_contract_model_reversal again: reads model once, writes the rows that differ
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

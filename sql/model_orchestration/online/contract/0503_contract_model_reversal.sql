@@ -25,6 +25,6 @@ WHERE
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C")
     OR capabilities__old IS DISTINCT FROM lower(capabilities::text COLLATE "C")::varchar[]
     OR status__old IS DISTINCT FROM lower(status COLLATE "C");
-CALL trueup.revoke_all('trueup.model_reversal');
+CALL trueup.keep_spellings('trueup.model_reversal', 'public.model');
 
 ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);

@@ -1,4 +1,10 @@
--- Drops the copy, which has been put back by then.
+-- Undo: Keep the old spellings of request that the new contract cannot give back.
+--
+-- does:    drops the copy, which has been put back by then
+-- locks:   none
+-- cost:    no rewrite, no scan
+-- undo:    apply 0504_contract_request_reversal again: reads request once, writes the rows that
+--          differ
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -22,6 +22,6 @@ WHERE
     id__old IS DISTINCT FROM id::text
     OR request_type__old IS DISTINCT FROM lower(request_type COLLATE "C")
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
-CALL trueup.revoke_all('trueup.request_reversal');
+CALL trueup.keep_spellings('trueup.request_reversal', 'public.request');
 
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);

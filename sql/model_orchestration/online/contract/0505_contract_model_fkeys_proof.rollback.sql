@@ -1,4 +1,9 @@
--- Proves the foreign keys of request: reads and writes go on.
+-- Undo: Before the old foreign keys go: on the way back they are proven here.
+--
+-- does:    proves the foreign keys of request: reads and writes go on
+-- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on
+-- cost:    reads request once
+-- undo:    apply 0505_contract_model_fkeys_proof again
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

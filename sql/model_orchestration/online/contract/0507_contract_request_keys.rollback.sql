@@ -1,11 +1,17 @@
--- Gives request its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of request its keys.
+--
+-- does:    gives request its old keys beside the new unique indexes: instant. Where contract was
+--          broken off before it had built an index for that, builds it under the lock if the table
+--          is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0507_contract_request_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.request
-    IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index(
     'public.request',
     'requests_pkey__back',
@@ -28,10 +34,12 @@ ALTER TABLE public.request
     DROP CONSTRAINT request_request_type_filled,
     DROP CONSTRAINT request_model_id_filled,
     DROP CONSTRAINT request_provider_filled;
-CALL trueup.name_not_null('public.request', 'id__old', 'requests_id_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'request_type__old', 'requests_request_type_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'model_id__old', 'requests_model_id_not_null', NULL);
-CALL trueup.name_not_null('public.request', 'provider__old', 'requests_provider_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.request',
+    'requests',
+    ARRAY['id__old', 'request_type__old', 'model_id__old', 'provider__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.request
     DROP CONSTRAINT request_pkey,
@@ -104,7 +112,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.request_sync()');
+CALL trueup.keep_private('request_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

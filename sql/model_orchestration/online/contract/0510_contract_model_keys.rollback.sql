@@ -1,11 +1,18 @@
--- Gives model its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of model its keys.
+--
+-- does:    gives model its old keys beside the new unique indexes: instant. Where contract was
+--          broken off before it had built an index for that, builds it under the lock if the table
+--          is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on model, request for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0510_contract_model_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.request, public.model
-    IN ACCESS EXCLUSIVE MODE;
+CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
 CALL trueup.require_index(
     'public.model',
     'models_pkey__back',
@@ -28,10 +35,12 @@ ALTER TABLE public.model
     DROP CONSTRAINT model_provider_filled,
     DROP CONSTRAINT model_capabilities_filled,
     DROP CONSTRAINT model_status_filled;
-CALL trueup.name_not_null('public.model', 'id__old', 'models_id_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'provider__old', 'models_provider_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'capabilities__old', 'models_capabilities_not_null', NULL);
-CALL trueup.name_not_null('public.model', 'status__old', 'models_status_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.model',
+    'models',
+    ARRAY['id__old', 'provider__old', 'capabilities__old', 'status__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 
@@ -105,7 +114,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.model_sync()');
+CALL trueup.keep_private('model_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -1,8 +1,16 @@
--- Adds the old columns of request again, behind the others and empty: instant.
+-- Undo: Leave request with its new contract alone.
+--
+-- does:    adds the old columns of request again, behind the others and empty: instant
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0517_contract_request again: no rewrite, no scan; reads the spellings that are
+--          kept
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+CALL trueup.tell_forgotten('trueup.request_reversal');
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[
@@ -104,7 +112,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.request_sync()');
+CALL trueup.keep_private('request_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.request

@@ -3,7 +3,7 @@
 -- does:    drops the trigger and the old columns; gives indexes and constraints their names under
 --          the standard
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
--- cost:    no rewrite, no scan
+-- cost:    no rewrite, no scan; reads the spellings that are kept
 -- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
 --          clients write; the files before it fill the rest. The order of columns that the table
 --          had does not come back
@@ -12,6 +12,9 @@
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+-- Of rows that were deleted while the spellings were copied.
+CALL trueup.forget_deleted('trueup.request_reversal', 'public.request', $$r.id = t.id$$);
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[

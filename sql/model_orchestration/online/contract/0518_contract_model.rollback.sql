@@ -1,8 +1,15 @@
--- Adds the old columns of model again, behind the others and empty: instant.
+-- Undo: Leave model with its new contract alone.
+--
+-- does:    adds the old columns of model again, behind the others and empty: instant
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0518_contract_model again: no rewrite, no scan; reads the spellings that are kept
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+CALL trueup.tell_forgotten('trueup.model_reversal');
 
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.model', ARRAY[
@@ -104,7 +111,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.model_sync()');
+CALL trueup.keep_private('model_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model

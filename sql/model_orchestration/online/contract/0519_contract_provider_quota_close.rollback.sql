@@ -1,8 +1,18 @@
--- Brings the old name provider_quotas back: instant.
+-- Undo: Take the old name provider_quotas away, once nobody uses it.
+--
+-- does:    brings the old name provider_quotas back: instant
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0519_contract_provider_quota_close again: reads provider_quota once
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.provider_quota;
+DROP TRIGGER IF EXISTS zz_trueup_forget ON public.provider_quota;
+DROP FUNCTION IF EXISTS trueup.provider_quota_forget();
 
 -- The odometer's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so

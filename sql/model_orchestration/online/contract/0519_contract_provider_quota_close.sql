@@ -3,8 +3,8 @@
 -- does:    drops the compat view; refuses while the odometers do not prove that provider_quotas was
 --          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
 --          a row differ in meaning
--- locks:   ACCESS SHARE on provider_quota, ACCESS EXCLUSIVE on the view provider_quotas for a few
---          ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for
+--          a few ms; gives up after 200 ms and can be run again
 -- cost:    reads provider_quota once
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
@@ -45,3 +45,31 @@ CALL trueup.carry_grants('public.provider_quota', 'public.provider_quotas');
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
+
+-- Forgets the old spellings of a row that is deleted.
+CREATE FUNCTION trueup.provider_quota_forget()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('trueup.provider_quota_reversal') IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM trueup.provider_quota_reversal;
+    ELSE
+        DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CALL trueup.keep_private('provider_quota_forget');
+CREATE TRIGGER zz_trueup_forget
+AFTER DELETE ON public.provider_quota
+FOR EACH ROW
+EXECUTE FUNCTION trueup.provider_quota_forget();
+CREATE TRIGGER zz_trueup_forget_all
+AFTER TRUNCATE ON public.provider_quota
+EXECUTE FUNCTION trueup.provider_quota_forget();

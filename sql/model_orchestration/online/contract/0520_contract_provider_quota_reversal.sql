@@ -20,6 +20,6 @@ FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text
     OR provider__old IS DISTINCT FROM lower(provider COLLATE "C");
-CALL trueup.revoke_all('trueup.provider_quota_reversal');
+CALL trueup.keep_spellings('trueup.provider_quota_reversal', 'public.provider_quota');
 
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);

@@ -1,11 +1,18 @@
--- Gives provider_quota its old keys beside the new unique indexes: instant. Where contract was broken off before it had built an index for that, builds it under the lock if the table is small, and refuses with the statement to run if it is large.
+-- Undo: Make the unique indexes of provider_quota its keys.
+--
+-- does:    gives provider_quota its old keys beside the new unique indexes: instant. Where contract
+--          was broken off before it had built an index for that, builds it under the lock if the
+--          table is small, and refuses with the statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0521_contract_provider_quota_keys again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
-LOCK TABLE public.provider_quota
-    IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index(
     'public.provider_quota',
     'provider_quotas_pkey__back',
@@ -24,8 +31,12 @@ ALTER TABLE public.provider_quota
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_id_filled,
     DROP CONSTRAINT provider_quota_provider_filled;
-CALL trueup.name_not_null('public.provider_quota', 'id__old', 'provider_quotas_id_not_null', NULL);
-CALL trueup.name_not_null('public.provider_quota', 'provider__old', 'provider_quotas_provider_not_null', NULL);
+CALL trueup.name_not_nulls(
+    'public.provider_quota',
+    'provider_quotas',
+    ARRAY['id__old', 'provider__old']::name[],
+    ending => '__old'
+);
 
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_pkey,
@@ -78,7 +89,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+CALL trueup.keep_private('provider_quota_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

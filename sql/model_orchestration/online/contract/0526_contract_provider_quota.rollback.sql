@@ -1,8 +1,17 @@
--- Adds the old columns of provider_quota again, behind the others and empty: instant.
+-- Undo: Leave provider_quota with its new contract alone.
+--
+-- does:    adds the old columns of provider_quota again, behind the others and empty: instant
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0526_contract_provider_quota again: no rewrite, no scan; reads the spellings that
+--          are kept
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quota', ARRAY[
@@ -72,7 +81,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+CALL trueup.keep_private('provider_quota_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota

@@ -4,7 +4,7 @@
 --          the standard
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
 --          again
--- cost:    no rewrite, no scan
+-- cost:    no rewrite, no scan; reads the spellings that are kept
 -- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
 --          clients write; the files before it fill the rest. The order of columns that the table
 --          had does not come back
@@ -13,6 +13,9 @@
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+
+-- Of rows that were deleted while the spellings were copied.
+CALL trueup.forget_deleted('trueup.provider_quota_reversal', 'public.provider_quota', $$r.id = t.id$$);
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quota', ARRAY[

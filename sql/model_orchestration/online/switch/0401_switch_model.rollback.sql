@@ -1,4 +1,10 @@
--- Gives the table back to the old contract as models: instant, loses nothing.
+-- Undo: Give the table models to the new contract.
+--
+-- does:    gives the table back to the old contract as models: instant, loses nothing
+-- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run
+--          again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0401_switch_model again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

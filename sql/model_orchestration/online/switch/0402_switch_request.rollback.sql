@@ -1,4 +1,10 @@
--- Gives the table back to the old contract as requests: instant, loses nothing.
+-- Undo: Give the table requests to the new contract.
+--
+-- does:    gives the table back to the old contract as requests: instant, loses nothing
+-- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be
+--          run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0402_switch_request again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

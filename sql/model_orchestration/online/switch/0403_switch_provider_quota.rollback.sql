@@ -1,4 +1,10 @@
--- Gives the table back to the old contract as provider_quotas: instant, loses nothing.
+-- Undo: Give the table provider_quotas to the new contract.
+--
+-- does:    gives the table back to the old contract as provider_quotas: instant, loses nothing
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200
+--          ms and can be run again
+-- cost:    no rewrite, no scan
+-- undo:    apply 0403_switch_provider_quota again: no rewrite, no scan
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();

@@ -1,0 +1,168 @@
+"""What statements of ours lock and cost, read from their text.
+
+Only the forms that the kinds write are known here; a test holds what the headers of all files say
+against what happens when they run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from runner.generate.statement import Lock, Statement, lock
+from runner.postgres.locks import LockMode
+from runner.quoting import Name
+
+_PART = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_NAME = rf"({_PART}\.{_PART})"
+_LEFT_OUT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+_IF = "(?:IF EXISTS )?"
+_OWN = "trueup"
+
+_ALTER = re.compile(rf"\bALTER TABLE {_IF}(?:ONLY )?{_NAME}\s+([^;]*);")
+_RENAME = re.compile(rf"^ALTER (?:TABLE|VIEW) {_NAME} RENAME TO ({_PART});")
+_MADE = re.compile(
+    rf"\bCREATE (?:OR REPLACE )?(?:UNLOGGED )?(?:MATERIALIZED )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?"
+    rf"{_NAME}"
+)
+_REFERENCES = re.compile(rf"\bREFERENCES {_NAME}")
+_ROUTINE = re.compile(r"CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)\b")
+_WEAK = (
+    (re.compile(rf"(?:VALIDATE CONSTRAINT {_PART},?\s*)+"), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (re.compile(r"(?:DISABLE|ENABLE)\b[^,]*TRIGGER[^,]*"), LockMode.SHARE_ROW_EXCLUSIVE),
+    (re.compile(r"ATTACH PARTITION\b.*", re.DOTALL), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (
+        re.compile(rf"ALTER COLUMN {_PART} SET (?:STATISTICS|\()[^,]*"),
+        LockMode.SHARE_UPDATE_EXCLUSIVE,
+    ),
+    (re.compile(r"(?:CLUSTER ON|SET WITHOUT CLUSTER)\b.*"), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (
+        re.compile(rf"ADD CONSTRAINT {_PART}\s+FOREIGN KEY (?:(?!,\n).)*", re.DOTALL),
+        LockMode.SHARE_ROW_EXCLUSIVE,
+    ),
+)
+_OTHERS = (
+    (re.compile(rf"\bDROP TRIGGER {_IF}{_PART} ON {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\b(?:ALTER|DROP) VIEW {_IF}{_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\bDROP (?:MATERIALIZED VIEW|TABLE) {_IF}{_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (re.compile(rf"\b(?:POLICY|RULE) {_PART}[^;]*? (?:ON|TO) {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
+    (
+        re.compile(rf"\bCREATE (?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}"),
+        LockMode.SHARE_ROW_EXCLUSIVE,
+    ),
+    (
+        re.compile(rf"\bCREATE (?:UNIQUE )?INDEX CONCURRENTLY {_PART}\s+ON (?:ONLY )?{_NAME}"),
+        LockMode.SHARE_UPDATE_EXCLUSIVE,
+    ),
+    (
+        re.compile(rf"\bCREATE (?:UNIQUE )?INDEX (?!CONC){_PART}\s+ON (?:ONLY )?{_NAME}"),
+        LockMode.SHARE,
+    ),
+    (re.compile(rf"\bCOMMENT ON (?:TABLE|VIEW) {_NAME}"), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (re.compile(rf"\bCOMMENT ON COLUMN {_NAME}\."), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (
+        re.compile(rf"\bCOMMENT ON (?:CONSTRAINT|TRIGGER|POLICY|RULE) {_PART} ON {_NAME}"),
+        LockMode.SHARE_UPDATE_EXCLUSIVE,
+    ),
+    (re.compile(rf"\bCREATE STATISTICS [^;]*? FROM {_NAME}"), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (re.compile(rf"\bANALYZE {_NAME}"), LockMode.SHARE_UPDATE_EXCLUSIVE),
+    (re.compile(rf"\b(?:UPDATE|INSERT INTO|DELETE FROM) {_NAME}"), LockMode.ROW_EXCLUSIVE),
+    (re.compile(rf"(?<!DISTINCT )\b(?:FROM|JOIN) {_NAME}"), LockMode.ACCESS_SHARE),
+)
+_LOCKED = re.compile(rf"\bLOCK TABLE ({_NAME}(?:,\s*{_NAME})*)\s+IN ([A-Z ]+) MODE")
+
+_TYPE = re.compile(rf"ALTER COLUMN {_PART} (?:SET DATA )?TYPE\b")
+_BUILT = re.compile(rf"\bCREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?{_PART}\s+ON (?:ONLY )?{_NAME}")
+_WRITTEN = re.compile(rf"\bUPDATE {_NAME}")
+
+
+def locks(statements: Iterable[Statement]) -> list[Lock]:
+    """The strongest lock on each relation that was there before, in the order of the statements.
+
+    Args:
+        statements: of one transaction.
+    """
+    found: dict[Name, Lock] = {}
+    said: list[Lock] = []
+    made: set[Name] = set()
+    for sql, statement, was in _with_names(statements):
+        for taken in (*statement.locks, *_taken(sql)):
+            if not taken.relations:
+                said.append(taken)
+                continue
+            names = [was.get(name, name) for name in taken.relations]
+            for name in names:
+                known = found.get(name)
+                if name in made or name.schema == _OWN:
+                    continue
+                if known is None or known.mode.number < taken.mode.number:
+                    alone = len(names) == 1
+                    found[name] = lock(taken.mode, name, said=taken.said) if alone else taken
+        made.update(_name(m[1]) for m in _MADE.finditer(sql))
+    return list(dict.fromkeys([*found.values(), *said]))
+
+
+def costs(statements: Iterable[Statement]) -> str:
+    """What statements cost, by the size of tables."""
+    found: list[str] = []
+    for sql, _, was in _with_names(statements):
+
+        def called(text: str, was: Mapping[Name, Name] = was) -> str:
+            return was.get(_name(text), _name(text)).name
+
+        for m in _ALTER.finditer(sql):
+            table = called(m[1])
+            if _TYPE.search(m[2]):
+                found.append(f"rewrites {table} and its indexes once")
+            elif "VALIDATE CONSTRAINT" in m[2]:
+                found.append(f"reads {table} once")
+        for m in _BUILT.finditer(sql):
+            waits = " and waits for transactions that are older" if m[1] else ""
+            found.append(f"reads {called(m[2])} {'twice' if m[1] else 'once'}{waits}")
+        for m in _WRITTEN.finditer(sql):
+            if _name(m[1]).schema != _OWN:
+                found.append(f"writes rows of {called(m[1])}")
+        if "trueup.require_clean" in sql or "trueup.refuse_" in sql:
+            found.append("reads the table once")
+    return "; ".join(dict.fromkeys(found)) or "no rewrite, no scan"
+
+
+def _with_names(
+    statements: Iterable[Statement],
+) -> Iterator[tuple[str, Statement, Mapping[Name, Name]]]:
+    """The text of each that is no routine's, with what its names were called at the beginning."""
+    was: dict[Name, Name] = {}
+    for statement in statements:
+        sql = _read(statement.sql)
+        if not _ROUTINE.match(sql):
+            yield sql, statement, was
+        if renamed := _RENAME.match(sql):
+            old = _name(renamed[1])
+            was[Name(old.schema, _unquoted(renamed[2]))] = was.pop(old, old)
+
+
+def _read(sql: str) -> str:
+    return _LEFT_OUT.sub("", sql)
+
+
+def _taken(sql: str) -> Iterator[Lock]:
+    for m in _LOCKED.finditer(sql):
+        for name in re.findall(_NAME, m[1]):
+            yield lock(LockMode(m[4]), _name(name))
+    for m in _ALTER.finditer(sql):
+        weak = [mode for pattern, mode in _WEAK if pattern.fullmatch(m[2].strip())]
+        yield lock(weak[0] if weak else LockMode.ACCESS_EXCLUSIVE, _name(m[1]))
+        for there in _REFERENCES.findall(m[2]):
+            yield lock(LockMode.SHARE_ROW_EXCLUSIVE, _name(there))
+    for pattern, mode in _OTHERS:
+        for name in pattern.findall(sql):
+            yield lock(mode, _name(name))
+
+
+def _name(text: str) -> Name:
+    schema, name = re.findall(_PART, text)
+    return Name(_unquoted(schema), _unquoted(name))
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part

@@ -1,0 +1,18 @@
+CREATE FUNCTION {{ function }}()
+RETURNS trigger
+LANGUAGE plpgsql
+-- Whoever deletes a row need not be allowed to read old spellings.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS {{ dollar }}
+BEGIN
+    IF to_regclass({{ reversal_literal }}) IS NULL THEN
+        NULL; -- none are kept yet, or no more
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM {{ reversal }};
+    ELSE
+        DELETE FROM {{ reversal }} AS r WHERE {{ same_row }};
+    END IF;
+    RETURN NULL;
+END
+{{ dollar }};

@@ -1,0 +1,113 @@
+"""What a file's header says of locks and costs is what happens, there and on the way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.variants import ODD, MakeService
+
+from runner.ledger.files import Migration, parse_header
+from runner.ledger.scanner import Statement
+from runner.postgres.locks import LockMode
+from runner.postgres.trace import Trace, Tracer
+
+# Weaker ones hold up nobody who reads or writes, and no DDL that matters here.
+STRONG = LockMode.SHARE_UPDATE_EXCLUSIVE.number
+MODES = "|".join(sorted(LockMode, key=len, reverse=True))
+SAID = re.compile(
+    rf"\b({MODES}) on (.+?)"
+    rf"(?=, (?:{MODES}) on | for a few ms| until it is done|: reads and writes|, as any|$)"
+)
+AT_THE_END = re.compile(r"at the end SHARE UPDATE EXCLUSIVE")
+
+
+def strong_locks_said(text: str) -> dict[str, LockMode]:
+    """By table or view."""
+    return {
+        name.removeprefix("the view "): LockMode(mode)
+        for mode, names in SAID.findall(text)
+        for name in re.split(r", | and ", names)
+        if LockMode(mode).number >= STRONG
+    }
+
+
+class Told:
+    """What running one file did to what was there of the service before."""
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        self.strong: dict[str, LockMode] = {}
+        for lock in (lock for trace in traces for lock in trace.locks):
+            name = lock.relation.removeprefix("public.")
+            known = self.strong.get(name)
+            if lock.relation.startswith("public.") and not lock.new and lock.mode.number >= STRONG:
+                self.strong[name] = max(known or lock.mode, lock.mode, key=lambda m: m.number)
+        touches = [
+            t
+            for trace in traces
+            for t in trace.touches
+            if t.relation.startswith("public.") and "yoyo" not in t.relation
+        ]
+        self.rewritten = {t.relation.removeprefix("public.") for t in touches if t.rewritten}
+        self.scanned = {t.relation.removeprefix("public.") for t in touches if t.scans and t.read}
+        self.written = {
+            t.relation.removeprefix("public.") for t in touches if t.inserted + t.updated
+        }
+
+
+def run(dsn: str, statements: Sequence[Statement], *, in_transaction: bool) -> Told:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET trueup.waiting_period = '0'")
+        tracer = Tracer(connection)
+        if not in_transaction:
+            return Told([tracer.run_outside(s.text, dsn) for s in statements])
+        with connection.transaction():
+            tracer.begin()
+            return Told([tracer.run(s.text) for s in statements])
+
+
+def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
+    """What the header of a file says that is not so, or does not say that is."""
+    header = parse_header(path, text).metadata
+    said, cost = strong_locks_said(header["locks"]), header["cost"]
+    taken = {} if AT_THE_END.search(header["locks"]) else told.strong
+    if sampled:  # a short one may have been missed
+        said = {name: mode for name, mode in said.items() if name in taken}
+    if said != taken:
+        yield f"{path.name}: says {said}, takes {taken}"
+    if bool(told.rewritten) != ("rewrites" in cost):
+        yield f"{path.name}: cost is {cost!r}, rewritten is {told.rewritten}"
+    if told.scanned and not re.search(r"reads|rewrites|writes|samples", cost):
+        yield f"{path.name}: cost is {cost!r}, read is {told.scanned}"
+    for name in re.findall(r"\breads (\w+) (?:once|twice)", cost):
+        if name not in told.scanned:
+            yield f"{path.name}: cost is {cost!r}, read is {told.scanned}"
+    if told.written and not re.search(r"rewrites|writes", cost):
+        yield f"{path.name}: cost is {cost!r}, written is {told.written}"
+
+
+@pytest.mark.parametrize("strategy", ["online", "window"])
+def test_the_headers_of_the_shipped_files_are_true(
+    make_service: MakeService, strategy: str
+) -> None:
+    service = make_service(ODD)
+    files = [m for m in service.migrations(strategy) if m.phase != "baseline"]
+    found: list[str] = []
+    for m in files:
+        told = run(service.dsn, m.statements, in_transaction=m.transactional)
+        found += wrong(m.path, m.text, told, sampled=not m.transactional)
+    for m in reversed(files):
+        told = run(service.dsn, m.rollback_statements, in_transaction=m.transactional)
+        found += _back(m, told)
+    assert not found, "\n".join(found)
+
+
+def _back(m: Migration, told: Told) -> list[str]:
+    assert m.rollback_path is not None
+    if m.rollback_text.startswith("-- no-op: "):
+        assert not m.rollback_statements
+        return []
+    return list(wrong(m.rollback_path, m.rollback_text, told, sampled=not m.transactional))

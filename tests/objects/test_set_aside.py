@@ -1,0 +1,69 @@
+"""What would see old spellings put back by a window's rollback is set aside for that long."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from support.journey import Journey
+from support.variants import Service
+
+SCHEMA = """
+    CREATE TABLE owners (id int PRIMARY KEY);
+    CREATE TABLE things (
+        id varchar(36) PRIMARY KEY,
+        status varchar(20) NOT NULL,
+        owner int,
+        touched int NOT NULL DEFAULT 0
+    );
+    INSERT INTO things (id, status, owner)
+    SELECT upper(gen_random_uuid()::text), 'Open', 7 FROM generate_series(1, 5);
+    -- No row has its owner.
+    ALTER TABLE things ADD FOREIGN KEY (owner) REFERENCES owners NOT VALID;
+    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN NEW.touched := OLD.touched + 1; RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION touch();
+    CREATE TRIGGER quiet BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION touch();
+    ALTER TABLE things DISABLE TRIGGER quiet;
+"""
+STANDARD = """
+    [enum.Status]
+    values = ["OPEN", "CLOSED"]
+
+    [table.things]
+    name = "thing"
+    uuids = ["id"]
+    enums.status = "Status"
+"""
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_role_that_may_make_no_temporary_table_takes_a_window_back(journey: Journey) -> None:
+    service = journey.start(SCHEMA, STANDARD)
+    before = service.state()
+    database = conninfo_to_dict(service.dsn)["dbname"]
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        for statement in (
+            "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",
+            "GRANT CREATE ON DATABASE {} TO object_owner",
+        ):
+            admin.execute(sql.SQL(statement).format(sql.Identifier(str(database))))
+        admin.execute("GRANT ALL ON SCHEMA public TO object_owner")
+        for table in ("things", "owners"):
+            admin.execute(f"ALTER TABLE {table} OWNER TO object_owner".encode())
+    owned = service.state()
+    role = Service(make_conninfo(service.dsn, options="-c role=object_owner"), service.folder)
+
+    role.up("window")
+    role.down("window")
+
+    assert service.rows() == before[1]
+    assert service.state() == owned
+
+
+def test_what_needs_nothing_set_aside_calls_nothing(journey: Journey) -> None:
+    plain = SCHEMA.partition("-- No row")[0]
+    service = journey.start(plain, STANDARD)
+    assert not list(service.folder.glob("window/*_set_aside.sql"))
+    journey.there_and_back(plain, STANDARD, ["window"])
