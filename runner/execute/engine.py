@@ -11,7 +11,7 @@ from runner.execute.session import Settings, hold_lock, open_session, require_wr
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
-from runner.ledger.lock import remove_stale_row
+from runner.ledger.lock import remove_stale_row, require_row
 from runner.ledger.records import Recorder, read_ledger
 from runner.ledger.strategies import look_aside, needed_aside, refuse_taken
 from runner.ledger.units import unit_of
@@ -208,6 +208,7 @@ def _run(
                         migration.id in resumed,
                     )
                 )
+                require_row(connection, schema=ledger.schema)
                 executor.execute(Job.of(migration, operation))
         seconds = time.monotonic() - begun
         listener(RunDone(run, operation, ids, seconds))

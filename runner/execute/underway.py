@@ -104,6 +104,7 @@ class Underway:
         phases: how far each is.
         run: what works on it now; None when no run of trueup does.
         kept: the old spellings that are kept for a rollback.
+        left: which tables only the other strategy converts; empty for none.
     """
 
     migrations: tuple[MigrationStatus, ...]
@@ -113,6 +114,7 @@ class Underway:
     phases: tuple[Phase, ...] = ()
     run: Running | None = None
     kept: tuple[KeptSpellings, ...] = ()
+    left: str = ""
 
 
 def look(
@@ -158,7 +160,8 @@ def look(
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
                 old_names = [x for x in old_names if is_of(tables, x.name)]
-            taken = look_aside(migrations, ledger).taken
+            aside = look_aside(migrations, ledger)
+            taken = aside.taken
             units = [
                 stand
                 for u in (find_units(migrations) if within is None else [within])
@@ -182,6 +185,7 @@ def look(
                 phases,
                 run,
                 tuple(read_spellings(connection)) if within is None else (),
+                str(aside) if within is None else "",
             )
             if every is None:
                 return
@@ -216,6 +220,7 @@ def describe(underway: Underway, *, everything: bool = False, room: int = screen
     lines += map(str, underway.kept)
     if not everything and len(lines) > room:
         lines = _in_short(underway)
+    lines += [underway.left] if underway.left else []
     return "\n".join([*lines, sum_up(underway)])
 
 

@@ -76,6 +76,27 @@ def migration_lock(
             connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [ADVISORY_KEY])
 
 
+def require_row(connection: Connection, *, schema: str) -> None:
+    """Refuse to go on when somebody took this run's lock away: plain yoyo may work beside it.
+
+    Args:
+        connection: the session that holds the lock.
+        schema: the schema of yoyo's tables.
+
+    Raises:
+        LockedError: when the row is gone.
+    """
+    held = connection.execute(
+        sql.SQL("SELECT FROM {} WHERE pid = %s").format(in_schema(schema, "yoyo_lock")),
+        [-connection.info.backend_pid],
+    ).fetchone()
+    if held is None:
+        raise LockedError(
+            "the lock of this run was removed, as `yoyo break-lock` does: another may work here",
+            hint="see that none does (trueup status), then run the same command again",
+        )
+
+
 def remove_stale_row(connection: Connection, *, schema: str) -> None:
     """Remove the row of a run that was killed after its last record: it would keep yoyo out.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from runner.errors import LedgerError
+from runner.ledger.tables import YOYO_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +26,6 @@ _NEEDS_OWNER = re.compile(
          {_NAME}\s+ON\s+(?:ONLY\s+)?{_TABLE}""",
     re.VERBOSE | re.IGNORECASE,
 )
-_YOYO_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def _ledger_needs(connection: Connection, role: str, schema: str) -> list[Need]:
                    AND c.relname IN ('ledger', 'progress', 'odometer', 'kept')))
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
-        {"role": role, "schema": schema, "tables": list(_YOYO_TABLES)},
+        {"role": role, "schema": schema, "tables": list(YOYO_TABLES)},
     ).fetchall()
-    if not {name for home, name, _ in tables if home == schema}.issuperset(_YOYO_TABLES):
+    if not {name for home, name, _ in tables if home == schema}.issuperset(YOYO_TABLES):
         statement = _grant("CREATE ON SCHEMA {} TO {}", schema, role)
         wanted.append(Need(statement, "creates yoyo's tables", create))
     for home, name, held in tables:

@@ -18,7 +18,7 @@ from psycopg import Connection, errors, sql
 from psycopg.rows import class_row
 
 from runner.errors import LedgerError
-from runner.ledger.tables import in_schema
+from runner.ledger.tables import DEFAULT_SCHEMA, in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Operation = Literal["APPLY", "ROLLBACK", "BASELINE", "REPAIR"]
 State = Literal["STARTED", "FAILED", "DONE"]
-
-DEFAULT_SCHEMA = "public"
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
     """
     found = connection.execute(
         """
-        SELECT n.nspname, c.relname
+        SELECT n.nspname, c.relname, c.relrowsecurity
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p')
@@ -118,7 +116,13 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
         ORDER BY n.nspname
         """
     ).fetchall()
-    schemas = [name for name, table in found if table == "_yoyo_migration"]
+    if secured := [f"{name}.{table}" for name, table, is_secured in found if is_secured]:
+        raise LedgerError(
+            f"{secured[0]} has row security, which could hide records and run code of its owner",
+            hint=f"ALTER TABLE {secured[0]} DISABLE ROW LEVEL SECURITY;",
+        )
+    there = {(name, table) for name, table, _ in found}
+    schemas = [name for name, table, _ in found if table == "_yoyo_migration"]
     if schema is None and len(schemas) > 1:
         raise LedgerError(
             f"yoyo's table _yoyo_migration is in several schemas: {', '.join(schemas)}",
@@ -126,14 +130,14 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
         )
     home = schema or (schemas[0] if schemas else DEFAULT_SCHEMA)
     exists = home in schemas
-    if exists and (home, "_yoyo_version") not in found:
+    if exists and (home, "_yoyo_version") not in there:
         raise LedgerError(
             f"the yoyo tables in schema {home} have the format of yoyo 5",
             hint="run `yoyo list` once with yoyo 9, which upgrades them",
         )
     try:
         applied = _read_applied(connection, home) if exists else {}
-        latest = _read_latest(connection) if ("trueup", "ledger") in found else {}
+        latest = _read_latest(connection) if ("trueup", "ledger") in there else {}
     except errors.InsufficientPrivilege as error:
         raise LedgerError(
             f"the ledger cannot be read: {error.diag.message_primary}",

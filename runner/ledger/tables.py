@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection, errors, sql
 from psycopg.rows import tuple_row
 
 from runner.errors import LedgerError
 
+DEFAULT_SCHEMA = "public"
 _YOYO_VERSION = 2
+YOYO_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
 
 
 def in_schema(schema: str, table: str) -> sql.SQL:
@@ -28,7 +30,7 @@ def create_tables(connection: Connection, schema: str) -> None:
     Raises:
         LedgerError: when the role may not create them, or somebody else has a hand in the schema.
     """
-    require_own_schema(connection)
+    require_own_schema(connection, schema)
     yoyo = sql.SQL(_YOYO_TABLES).format(schema=sql.Identifier(schema), version=_YOYO_VERSION)
     try:
         with connection.transaction():
@@ -43,12 +45,14 @@ def create_tables(connection: Connection, schema: str) -> None:
             # CREATE ... IF NOT EXISTS asks for the privilege even when there is nothing to do.
             if not present[0]:
                 connection.execute(yoyo)
+                for table in YOYO_TABLES:
+                    _revoke(connection, "TRIGGER", schema, table)
             if not present[1]:
                 if not _schema_exists(connection, "trueup"):
                     connection.execute("CREATE SCHEMA trueup")
                     _keep_to_owner(connection)
                 connection.execute(_TRUEUP_TABLE)
-                _revoke_all(connection, "ledger")
+                _revoke(connection, "ALL", "trueup", "ledger")
     except errors.InsufficientPrivilege as error:
         raise LedgerError(
             f"the ledger's tables cannot be created: {error.diag.message_primary}",
@@ -73,6 +77,21 @@ FROM (
     SELECT c.relowner, 'owns ' || c.oid::regclass FROM pg_catalog.pg_class AS c
     WHERE c.relnamespace = pg_catalog.to_regnamespace('trueup')
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    UNION ALL
+    SELECT y.role_id, y.what || c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (
+        SELECT c.relowner, 'owns '
+        UNION ALL
+        SELECT acl.grantee, 'may create triggers on '
+        FROM pg_catalog.aclexplode(c.relacl) AS acl WHERE acl.privilege_type = 'TRIGGER'
+        UNION ALL
+        SELECT p.proowner, 'has a trigger on '
+        FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+    ) AS y (role_id, what)
+    WHERE n.nspname = %(schema)s AND c.relname = ANY (%(yoyo)s)
 ) AS o (role_id, what)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = o.role_id
 JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
@@ -81,18 +100,19 @@ LIMIT 1
 """
 
 
-def find_stranger(connection: Connection[Any]) -> str:
-    """Who could run code of their own through the schema trueup, with the rights of who migrates.
+def find_stranger(connection: Connection[Any], schema: str = DEFAULT_SCHEMA) -> str:
+    """Who could run code of their own through the ledger's tables, with the rights of who migrates.
 
     Args:
         connection: to the database, as the role that migrates.
+        schema: the schema of yoyo's tables.
 
     Returns:
-        The role and what it has; empty where the schema is not there or is in good hands: the
-        role's own, the database owner's or a superuser's.
+        The role and what it has; empty where they are not there or are in good hands: the role's
+        own, the database owner's or a superuser's.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_STRANGERS).fetchone()
+        row = cursor.execute(_STRANGERS, {"schema": schema, "yoyo": list(YOYO_TABLES)}).fetchone()
     return "" if row is None else f"{row[0]} {row[1]}"
 
 
@@ -128,16 +148,17 @@ def find_published(connection: Connection[Any]) -> str:
     )
 
 
-def require_own_schema(connection: Connection) -> None:
-    """Refuse a schema trueup that somebody else has a hand in, or that a subscriber would meet.
+def require_own_schema(connection: Connection, schema: str) -> None:
+    """Refuse tables and a schema that somebody else has a hand in, or that a subscriber would meet.
 
     Args:
         connection: to the database, as the role that migrates.
+        schema: the schema of yoyo's tables.
 
     Raises:
         LedgerError: naming the role and what it has, or the publication.
     """
-    if stranger := find_stranger(connection):
+    if stranger := find_stranger(connection, schema):
         raise LedgerError(
             f"{stranger}, and could run code of its own with the privileges of this role",
             hint=STRANGER_HINT,
@@ -147,8 +168,9 @@ def require_own_schema(connection: Connection) -> None:
 
 
 STRANGER_HINT = (
-    "migrate as that role; if it has no business there, REVOKE CREATE ON SCHEMA trueup from it, or,"
-    " before anything is migrated: DROP SCHEMA trueup CASCADE"
+    "migrate as that role; if it has no business there, give its tables another owner and REVOKE"
+    " CREATE ON SCHEMA trueup and TRIGGER on the tables from it, or, before anything is migrated,"
+    " drop what it made: DROP SCHEMA trueup CASCADE"
 )
 
 
@@ -164,19 +186,22 @@ def _keep_to_owner(connection: Connection) -> None:
         connection.execute(sql.SQL("REVOKE ALL ON SCHEMA trueup FROM {}").format(who))
 
 
-def _revoke_all(connection: Connection, table: str) -> None:
+def _revoke(connection: Connection, what: LiteralString, schema: str, table: str) -> None:
     """Take back what default privileges gave on a table: records are their owner's to write."""
     for (grantee,) in connection.execute(
         "SELECT DISTINCT r.rolname FROM pg_catalog.pg_class AS c"
         " CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS acl"
         " LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee"
-        " WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = %s"
-        " AND acl.grantee <> c.relowner",
-        [table],
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND acl.grantee <> c.relowner"
+        " AND c.relowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)",
+        [schema, table],
     ).fetchall():
         who = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
         connection.execute(
-            sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier("trueup", table), who)
+            sql.SQL("REVOKE {} ON {} FROM {}").format(
+                sql.SQL(what), sql.Identifier(schema, table), who
+            )
         )
 
 

@@ -65,6 +65,14 @@ SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
         WHERE a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr::int2[])
     ) AS listed,
     coalesce(g.tgenabled, 'O') AS enabled,
+    coalesce(
+        (
+            SELECT pg_has_role(p.pubowner, 'USAGE')
+            FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
+            WHERE d.classid = 'pg_publication_rel'::regclass AND r.oid = d.objid
+        ),
+        true
+    ) AS may_publish,
     f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
 FROM dependent AS d
 JOIN pg_class AS c ON c.oid = d.classid
@@ -198,6 +206,14 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             object_,
             f"names {named} of {old}: the old columns cannot be dropped, nor change their type",
             hint=_REMAKE,
+        )
+    elif named and not row["may_publish"]:
+        yield Finding(
+            Severity.STOPS,
+            object_,
+            f"names {named}, and {may['role']} does not own it, so no file could let it publish "
+            "the new columns",
+            hint=f"Make {quote_ident(may['role'])} a member of the role that owns it.",
         )
     elif kind == "pg_publication_rel":
         yield Finding(

@@ -164,14 +164,11 @@ def forgetting(t: TableChange) -> list[Statement]:
                 function=function,
                 reversal=quote_name(t.reversal),
                 reversal_literal=quote_literal(quote_name(t.reversal)),
-                table=on,
-                moved=t.is_partitioned,
                 same_row=_same_row(t, _of_row(t, "OLD.")),
-                still_there=_same_row(t, _of_row(t, "t.")),
             ),
             note="Forgets the old spellings of a row that is deleted.",
         ),
-        *plain(f"CALL trueup.revoke_execute({quote_literal(f'{function}()')});"),
+        *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
         Statement(
             f"CREATE TRIGGER zz_trueup_forget\nAFTER DELETE ON {on}\nFOR EACH ROW\n"
             f"EXECUTE FUNCTION {function}();",

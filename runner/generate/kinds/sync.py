@@ -216,7 +216,7 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
 
 def nobody_elses(t: TableChange) -> Statement:
     """The end of what default privileges gave on the trigger's function."""
-    return Statement(f"CALL trueup.revoke_execute({quote_literal(quote_name(t.sync) + '()')});")
+    return Statement(f"CALL trueup.keep_private({quote_literal(t.sync.name)});")
 
 
 def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:

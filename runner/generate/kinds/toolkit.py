@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from runner.generate.files import HEAD, OWN_NAMES, File
-from runner.generate.statement import Paragraph, Statement, literal_list, plain
+from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.text import text
 from runner.quoting import quote_literal
 
@@ -51,7 +52,7 @@ _IDEAS = (
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
         "publication that would send its tables; then makes what begins each file, and refuses "
         "settings under which the files would not mean the same",
-        always=("fix_settings", "require_settings", "is_called", "revoke_execute"),
+        always=("fix_settings", "require_settings", "is_called", "keep_private"),
     ),
     _Idea(
         "guard",
@@ -226,10 +227,11 @@ def _closed(idea: _Idea, names: list[str]) -> Paragraph:
     routines = [n for n in names if made[n].kind != "TABLE"]
     found = []
     if routines:
+        listed = textwrap.fill(", ".join(map(quote_literal, routines)), 96)
         found.append(
             Statement(
-                text("toolkit/closed.sql", names=literal_list(routines)),
-                note="Clients call none of these, whatever the default privileges say.",
+                f"CALL trueup.keep_private(\n{textwrap.indent(listed, '    ')}\n);",
+                note="Clients call none of these.",
             )
         )
     found += plain(*filter(None, (_rights_of(made[n].kind, n) for n in names)))

@@ -11,13 +11,7 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM {{ reversal }};
     ELSE
-        DELETE FROM {{ reversal }} AS r
-        WHERE {{ same_row }}
-{%- if moved %}
-
-            -- An UPDATE that moves a row to another partition deletes it from the first.
-            AND NOT EXISTS (SELECT FROM {{ table }} AS t WHERE {{ still_there }})
-{%- endif %};
+        DELETE FROM {{ reversal }} AS r WHERE {{ same_row }};
     END IF;
     RETURN NULL;
 END

@@ -132,17 +132,7 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['standing', 'require_same'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'standing', 'require_same'
+);

@@ -61,17 +61,7 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['name_not_nulls'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'name_not_nulls'
+);

@@ -111,18 +111,8 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['kept_since', 'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'kept_since', 'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'
+);
 CALL trueup.revoke_all('trueup.kept');

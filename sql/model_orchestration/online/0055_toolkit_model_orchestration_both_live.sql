@@ -322,19 +322,10 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['copy_grants', 'carry_grants', 'waking_triggers', 'require_no_functions', 'lock_tables', 'hold_key', 'require_index'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'copy_grants', 'carry_grants', 'waking_triggers', 'require_no_functions', 'lock_tables',
+    'hold_key', 'require_index'
+);
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');

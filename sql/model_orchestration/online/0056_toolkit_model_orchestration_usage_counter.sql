@@ -314,20 +314,10 @@ BEGIN
 END
 $$;
 
--- Clients call none of these, whatever the default privileges say.
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN
-        SELECT p.oid FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace
-            AND p.proname = ANY (ARRAY['share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused'])
-    LOOP
-        CALL trueup.revoke_execute(routine);
-    END LOOP;
-END
-$$;
+-- Clients call none of these.
+CALL trueup.keep_private(
+    'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused'
+);
 CALL trueup.revoke_all('trueup.odometer');
 -- `trueup status` calls these as any role. They run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.show_odometer, trueup.witnesses TO PUBLIC;

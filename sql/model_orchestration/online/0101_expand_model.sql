@@ -101,7 +101,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.model_sync()');
+CALL trueup.keep_private('model_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -104,7 +104,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.request_sync()');
+CALL trueup.keep_private('request_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

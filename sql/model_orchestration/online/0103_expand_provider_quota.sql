@@ -76,7 +76,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+CALL trueup.keep_private('provider_quota_sync');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert

@@ -124,6 +124,8 @@ def test_apply_does_not_call_it_done_while_a_window_is_left(database: str, servi
     code, said = trueup("apply", service, database)
     assert (code, said.splitlines()) == (1, ["nothing to do", REST])
     assert trueup("apply", service, database, "--unit", "image")[0] == 0
+    assert REST in trueup("status", service, database)[1].splitlines()
+    assert REST not in trueup("status", service, database, "--unit", "image")[1].splitlines()
 
 
 def test_online_first_and_the_window_for_the_rest(database: str, service: Path) -> None:

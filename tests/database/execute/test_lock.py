@@ -57,6 +57,23 @@ def test_plain_yoyo_waits_while_trueup_runs(database: str, tmp_path: Path) -> No
     assert applied(database) == []
 
 
+def test_a_run_whose_lock_was_broken_stops_before_its_next_file(
+    database: str, tmp_path: Path
+) -> None:
+    write_tables(tmp_path, 2)
+
+    def broken(event: events.Event) -> None:
+        if isinstance(event, events.FileDone):
+            run_yoyo("break-lock", dsn=database)
+
+    migrations = read_migrations([tmp_path])
+    with pytest.raises(LockedError, match="the lock of this run was removed"):
+        apply(database, migrations, listener=broken)
+    assert applied(database) == [migrations[0].id]
+    apply(database, migrations)
+    assert applied(database) == [m.id for m in migrations]
+
+
 def test_trueup_respects_and_explains_the_lock_of_plain_yoyo(database: str, tmp_path: Path) -> None:
     write_tables(tmp_path, 1)
     run_yoyo("list", str(tmp_path), dsn=database)

@@ -283,6 +283,71 @@ def test_default_privileges_give_nobody_more_and_clients_need_none(
                 )
 
 
+EVIL = """
+    CREATE FUNCTION public.evil() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        ALTER ROLE mallory CREATEROLE;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER evil BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.evil();
+"""
+LEDGER = {
+    "owns public.yoyo_lock": (
+        "CREATE TABLE public.yoyo_lock (locked int PRIMARY KEY DEFAULT 1, ctime timestamp, pid int)"
+    ),
+    "owns public._yoyo_log": (
+        "CREATE TABLE public._yoyo_log (id varchar(36) PRIMARY KEY, migration_hash varchar(64),"
+        " migration_id varchar(255), operation varchar(10), username varchar(255),"
+        " hostname varchar(255), comment varchar(255), created_at_utc timestamp)"
+    ),
+    "owns public._yoyo_migration": "CREATE VIEW public._yoyo_migration AS SELECT 1 AS a",
+}
+
+
+@pytest.mark.parametrize("what", LEDGER)
+def test_tables_of_yoyo_that_somebody_else_made_are_refused(
+    make_service: MakeService, mallory: str, what: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute("DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version, yoyo_lock")
+        admin.execute("DROP SCHEMA trueup CASCADE")
+        admin.execute("GRANT CREATE ON SCHEMA public TO mallory")
+    with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as attacker:
+        attacker.execute(LEDGER[what].encode())
+        if "TABLE" in LEDGER[what]:
+            attacker.execute(EVIL.format(table=what.partition(" ")[2]).encode())
+    done = run_trueup("apply", "--to", "expand", *LOOK, dsn=service.dsn)
+    assert done.returncode == 1
+    assert f"mallory {what}, and could run code of its own" in done.stderr
+    assert not query(
+        service.dsn, "SELECT FROM pg_roles WHERE rolname = 'mallory' AND rolcreaterole"
+    )
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert f"mallory {what}" in " ".join(checked.stdout.split())
+
+
+def test_nobody_gets_a_trigger_onto_the_tables_of_yoyo(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute("DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version, yoyo_lock")
+        admin.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO mallory")
+        admin.execute("GRANT CREATE ON SCHEMA public TO mallory")
+        admin.execute("DROP TABLE requests, models, provider_quotas")
+        service.up("expand")
+        with (
+            psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as attacker,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            attacker.execute(EVIL.format(table="public._yoyo_log").encode())
+        # Where plain yoyo made them, somebody may have.
+        admin.execute("GRANT TRIGGER ON _yoyo_log TO mallory")
+        with pytest.raises(LedgerError, match=r"mallory may create triggers on"):
+            service.up("enforce")
+
+
 def test_default_privileges_give_nobody_the_schema_by_the_files_alone(
     make_service: MakeService, mallory: str
 ) -> None:

@@ -53,7 +53,10 @@ def _make(connection: psycopg.Connection, of: dict[str, str]) -> None:
         "text": literal(of["text"]),
         **{
             part: name(f"{part}{of['object']}")
-            for part in ("check", "index", "view", "stored", "policy", "trigger", "rule", "key")
+            for part in (
+                *("check", "index", "view", "stored", "policy", "trigger", "rule", "key"),
+                *("late", "twin", "list", "by"),
+            )
         },
     }
     for statement in (
@@ -79,6 +82,18 @@ def _make(connection: psycopg.Connection, of: dict[str, str]) -> None:
         "CREATE TRIGGER {trigger} AFTER INSERT ON {table} FOR EACH ROW"
         " WHEN (NEW.{column} = {value}) EXECUTE FUNCTION public.quiet()",
         "COMMENT ON TRIGGER {trigger} ON {table} IS {text}",
+        "CREATE TRIGGER {late} AFTER UPDATE OF {column}, n ON {table} FOR EACH ROW"
+        " EXECUTE FUNCTION public.quiet()",
+        "CREATE UNIQUE INDEX {twin} ON {table} ({column}, n, {id}) WHERE {column} <> {value}",
+        "CREATE VIEW {by} AS SELECT {id}, {kind}, count(*) AS many FROM {table} GROUP BY {id}",
+        *(
+            [
+                "CREATE PUBLICATION {list} FOR TABLE {table} ({id}, {column})"
+                " WHERE ({column} <> {value}) WITH (publish = 'insert')"
+            ]
+            if connection.info.server_version >= 150000
+            else []
+        ),
         "CREATE POLICY {policy} ON {table} USING ({column} = {value})",
         "COMMENT ON POLICY {policy} ON {table} IS {text}",
     ):

@@ -94,6 +94,37 @@ def test_row_security_that_hides_rows_stops_it(
     assert report.tables == ()
 
 
+def test_a_publication_that_the_role_could_not_change_stops_it(
+    make_service: MakeService, role: str, since: Callable[[int], None]
+) -> None:
+    since(15)
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(
+        dsn,
+        "CREATE PUBLICATION p FOR TABLE models (id, status)",
+        "CREATE PUBLICATION q FOR TABLE models (display_name) WITH (publish = 'insert')",
+    )
+    stops = [f for f in run(make_conninfo(dsn, user=role)).stops if "publication" in f.object]
+    assert [f.object for f in stops] == ["publication of table public.models in publication p"]
+    assert "could let it publish the new columns" in stops[0].problem
+    assert not [f for f in run(dsn).stops if "publication" in f.object]
+
+
+def test_triggers_of_a_column_that_the_role_may_not_silence_stop_it(
+    make_service: MakeService, role: str
+) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(
+        dsn,
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER t AFTER UPDATE OF status ON models FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TRIGGER u AFTER UPDATE OF display_name ON models FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    stops = {f.object for f in run(make_conninfo(dsn, user=role)).stops}
+    assert "trigger t on table public.models" in stops
+    assert "trigger u on table public.models" not in stops
+
+
 def test_triggers_that_the_role_may_not_silence_stop_it(
     make_service: MakeService, role: str
 ) -> None:

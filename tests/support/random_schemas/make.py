@@ -80,6 +80,7 @@ def _holes(schema: Schema, table: Table, thing: str) -> dict[str, sql.Composable
         "schema": sql.Identifier(table.schema),
         "own": sql.Identifier(table.schema, own),
         "other": sql.Identifier(table.schema, other),
+        "third": sql.Identifier(table.schema, f"{own}c"),
         "word": sql.Identifier(own),
         "key": sql.SQL("id, slot" if table.has_slot else "id"),
         "column": column,

@@ -12,8 +12,8 @@ class Thing:
     """Something that a table may have.
 
     In its SQL `{table}` stands for the table, `{key}` for its key's columns, `{schema}` for its
-    schema, `{parent}` for the table that it refers to, `{own}` and `{other}` for two qualified
-    names of the thing's own, `{word}` for such a name without the schema, `{state}` for a
+    schema, `{parent}` for the table that it refers to, `{own}`, `{other}` and `{third}` for
+    qualified names of the thing's own, `{word}` for such a name without the schema, `{state}` for a
     condition on a converted column, and `{native}` for one of a native enum.
 
     Args:
@@ -116,7 +116,8 @@ HELD: Mapping[str, Thing] = {
         "CREATE VIEW {own} AS SELECT id, {native} > 'open' AS later FROM {table}"
         " WHERE {native} >= 'closed' ORDER BY {native} DESC;"
         " CREATE VIEW {other} AS SELECT max({native}), min({native}),"
-        " count(*) FILTER (WHERE greatest({native}, 'closed') < 'on_hold') FROM {table}"
+        " count(*) FILTER (WHERE {native} < 'on_hold') FROM {table};"
+        " CREATE VIEW {third} AS SELECT greatest({native}, 'closed') AS most FROM {table}"
     ),
     "index in the order of labels": Thing(
         "CREATE INDEX {word} ON {table} (id) WHERE {native} < 'on_hold'"

@@ -199,22 +199,28 @@ BEGIN
 END
 $$;
 
--- Takes the right to call a routine from everybody but its owner. Who may call a trigger's function
--- may attach it to a table of his own, and it would run there with our rights.
-CREATE OR REPLACE PROCEDURE trueup.revoke_execute(routine regprocedure)
+-- Takes the right to call routines of the schema trueup, whatever default privileges say, from all but
+-- their owners. Who may call a trigger's function may attach it to a table of his own, and it would run
+-- there with our rights.
+CREATE OR REPLACE PROCEDURE trueup.keep_private(VARIADIC names text[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    granted record;
+    statement text;
 BEGIN
-    FOR granted IN
-        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+    FOR statement IN
+        SELECT DISTINCT format(
+            'REVOKE ALL ON ROUTINE %s FROM %s',
+            p.oid::regprocedure, coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC')
+        )
         FROM pg_proc AS p
         CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
-        WHERE p.oid = routine AND acl.grantee <> p.proowner
+        WHERE p.pronamespace = 'trueup'::regnamespace
+            AND p.proname = ANY (names)
+            AND acl.grantee <> p.proowner
     LOOP
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s', routine, granted.grantee);
+        EXECUTE statement;
     END LOOP;
 END
 $$;

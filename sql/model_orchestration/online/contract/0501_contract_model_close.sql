@@ -61,13 +61,12 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
-        DELETE FROM trueup.model_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.model_forget()');
+CALL trueup.keep_private('model_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.model
 FOR EACH ROW

@@ -66,13 +66,12 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE
-        DELETE FROM trueup.request_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.request_forget()');
+CALL trueup.keep_private('request_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.request
 FOR EACH ROW

@@ -112,7 +112,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.request_sync()');
+CALL trueup.keep_private('request_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.request

@@ -111,7 +111,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.model_sync()');
+CALL trueup.keep_private('model_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model

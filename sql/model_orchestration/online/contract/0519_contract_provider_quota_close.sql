@@ -60,13 +60,12 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE
-        DELETE FROM trueup.provider_quota_reversal AS r
-        WHERE r.id = OLD.id;
+        DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
 END
 $$;
-CALL trueup.revoke_execute('trueup.provider_quota_forget()');
+CALL trueup.keep_private('provider_quota_forget');
 CREATE TRIGGER zz_trueup_forget
 AFTER DELETE ON public.provider_quota
 FOR EACH ROW

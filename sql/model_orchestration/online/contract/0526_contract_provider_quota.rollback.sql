@@ -81,7 +81,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.revoke_execute('trueup.provider_quota_sync()');
+CALL trueup.keep_private('provider_quota_sync');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota
