@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.text import Text
 
+_BEFORE = ("baseline", "toolkit", "check")  # of which nobody asks any more once they are done
 _BAR = 60  # columns, so that the share stands beside it on a terminal of 80
 
 
@@ -161,7 +162,7 @@ def _phases(picture: Picture) -> Text:
 
     parts = []
     for phase in picture.phases:
-        if phase.name == "baseline" and phase.done == phase.files and len(picture.phases) > 1:
+        if phase.name in _BEFORE and phase.done == phase.files and len(picture.phases) > 1:
             continue  # so that the others fit a line of 80 columns
         name = phase.name or "files"
         done = phase.done == phase.files

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ def send(connection: Connection, vitals: Vitals) -> None:
         vitals: what to tell.
     """
     text = json.dumps(asdict(vitals))
-    connection.execute(sql.SQL("NOTIFY {}, {}").format(sql.Identifier(CHANNEL), sql.Literal(text)))
+    notify = sql.SQL("NOTIFY {}, {}").format(sql.Identifier(CHANNEL), sql.Literal(text))
+    with suppress(Error):  # a full queue, which some other session keeps full, ends no run
+        connection.execute(notify)
 
 
 class Ear:
@@ -46,10 +49,6 @@ class Ear:
         try:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         except errors.ReadOnlySqlTransaction:
-            return
-        except Error as error:
-            if (error.sqlstate or "") != "0A000":
-                raise
             return
         connection.add_notify_handler(self._hear)
 

@@ -179,11 +179,9 @@ def lock_holder(connection: Connection) -> LockHolder | None:
     if row is None:
         return None
     pid, user, application, address, since = row
-    return LockHolder(
-        pid,
-        f"{application or 'trueup'} (server process {pid}, role {user},"
-        f" from {address or 'this host'}, since {since:%Y-%m-%d %H:%M:%S %Z})",
-    )
+    # Who may not see what other roles do is not told from where, and since when.
+    seen = f", from {address or 'this host'}, since {since:%Y-%m-%d %H:%M:%S %Z}" if since else ""
+    return LockHolder(pid, f"{application or 'trueup'} (server process {pid}, role {user}{seen})")
 
 
 def _try_row(connection: Connection, table: sql.SQL, pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import threading
@@ -97,8 +98,8 @@ def test_a_run_shows_its_picture_and_leaves_its_lines(database_factory: Database
     # What stays is what a log has: the picture is taken away, the cursor is back.
     text = "\n".join(session.seen(columns=200))
     assert "> backfill" not in text
-    assert "[9/24] 0202_backfill_request" in text
-    assert text.rstrip().endswith("applied: 24 files")
+    assert re.search(r"\[\d+/\d+\] 0202_backfill_request", text)
+    assert re.search(r"applied: \d+ files$", text.rstrip())
     assert session.text.rindex("\x1b[?25h") > session.text.rindex("\x1b[?25l")
 
 
@@ -112,13 +113,13 @@ def test_a_run_that_fails_leaves_the_terminal_as_it_was(service: str) -> None:
     assert session.text.rindex("\x1b[?25h") > session.text.rindex("\x1b[?25l")
     shown = "\n".join(session.seen(columns=200))
     assert "error: " in shown
-    assert "expand 0/7" not in shown.partition("error: ")[2]
+    assert "expand 0/" not in shown.partition("error: ")[2]
 
 
 @pytest.mark.parametrize("options", ["--quiet", "--quiet --log-format json"])
 def test_quiet_shows_no_picture(options: str, service: str) -> None:
     session = at_terminal(f"apply --service {SERVICE} --to expand {options}", service)
-    assert session.text.splitlines() == ["applied: 7 files"]
+    assert re.fullmatch(r"applied: \d+ files\r\n", session.text)
 
 
 def test_who_watches_is_told_what_the_run_measures(service: str) -> None:
@@ -159,11 +160,11 @@ def test_who_watches_is_told_what_the_run_measures(service: str) -> None:
     assert found.run.file == "0202_backfill_request"
     assert found.run.vitals in heard
     assert [s.standing for s in found.migrations if s.migration == found.run.file] == ["running"]
-    assert watch.picture_of(found, Pace()).phases[2] == Phase("backfill", 3, 1)
+    assert Phase("backfill", 3, 1) in watch.picture_of(found, Pace()).phases
 
 
 def test_a_watch_shows_the_picture_until_it_is_ended(service: str) -> None:
     session = at_terminal(f"status --watch --service {SERVICE}", service, timeout=5)
     assert session.exit_code == 130
-    assert "expand 0/7" in "\n".join(session.seen())
+    assert re.search(r"expand 0/\d+  backfill 0/3", "\n".join(session.seen()))
     assert session.text.rindex("\x1b[?25h") > session.text.rindex("\x1b[?25l")

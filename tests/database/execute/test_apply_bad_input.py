@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 import termios
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ from support.processes import eventually
 from support.runs import applied, query, run_trueup, tables
 
 from runner.execute.engine import Settings, apply, rollback
+from runner.execute.underway import look
 from runner.ledger import records
 from runner.ledger.files import read_migrations
 from runner.postgres.connect import connect
@@ -81,6 +83,11 @@ def test_a_standby_gives_its_status_and_refuses_migrations(source: Path, tmp_pat
                 "pending",
                 "applied:",
             ]
+            looks = look(
+                dsn, read_migrations([source]), waiting_period=timedelta(hours=24), every=0.01
+            )
+            assert next(looks) == next(looks)
+            looks.close()
             message = refusal("apply", "--sources", str(source), dsn=dsn, exit_code=3)
             assert "is a standby" in message
     finally:

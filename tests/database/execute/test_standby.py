@@ -14,7 +14,7 @@ from support.processes import eventually
 from support.runs import query
 
 from runner.execute import backfill, engine
-from runner.execute.events import BackfillHeld, Event
+from runner.execute.events import BackfillHeld, Event, Vitals
 
 SENDERS = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
 CAUGHT_UP = SENDERS + " AND replay_lsn = pg_current_wal_flush_lsn()"
@@ -69,6 +69,9 @@ def test_a_backfill_waits_while_a_standby_does_nothing(
     assert not running.is_alive()
     assert rows_of(dsn) == [(ROWS, ROWS, ROWS)]
     assert all(reason.startswith("standby second is ") for reason in held())
+    vitals = [event for event in heard if isinstance(event, Vitals)]
+    assert {event.standby for event in vitals} - {""} == {"second"}  # none before the first look
+    assert max(event.lag or 0.0 for event in vitals) > 0.3
 
 
 def test_a_standby_that_keeps_up_holds_nothing(pair: Pair) -> None:

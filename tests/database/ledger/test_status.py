@@ -99,6 +99,13 @@ def test_a_role_that_may_only_read(database: str, service: Path) -> None:
             admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public, trueup TO reader")
             admin.execute("ALTER ROLE reader SET default_transaction_read_only = on")
             assert set(standings(dsn, service).values()) == {"applied", "on request"}
+            # Of a run of another role it may see that it is there, and no more.
+            key = int.from_bytes(b"trueup", "big")
+            admin.execute("SELECT pg_advisory_lock(%s)", [key])
+            told = run_trueup("status", "--service", str(service), dsn=dsn)
+            assert told.stdout.splitlines()[-1].startswith("running; ")
+            assert "since" not in told.stdout
+            admin.execute("SELECT pg_advisory_unlock(%s)", [key])
         finally:
             admin.execute("DROP OWNED BY reader")
             admin.execute("DROP ROLE reader")
