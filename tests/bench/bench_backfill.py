@@ -61,6 +61,7 @@ def measure(bench: Bench) -> None:
         1.6,
         "x",
         rows,
+        small=False,
     )
     bench.at_least(
         "backfill by two jobs to one",
