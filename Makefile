@@ -26,7 +26,7 @@ INSTALL := set -e; install() { \
 }; install
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick test-matrix test-faults real chaos lint format sync bench bench-compare architecture pictures recording reports docs release constraints clean
+.PHONY: help demo test test-quick test-matrix test-faults real chaos lint format sync bench compare architecture pictures recording reports docs release constraints clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
@@ -69,7 +69,7 @@ bench: $(STAMP) ## measure (BENCH=full for all sizes, ONLY=name for a part, JSON
 	@$(BIN)/python -m compileall -q runner pyorm  # as whoever installs it has them
 	@PYTHONPATH=tests BENCH=$(BENCH) BENCH_JSON=$(JSON) $(BIN)/python -m bench $(ONLY)
 
-bench-compare: $(STAMP) ## measure for a minute or two, and warn of ratios that got worse
+compare: $(STAMP) ## measure for a minute or two, and warn of ratios that got worse
 	@$(BIN)/python -m compileall -q runner pyorm
 	@PYTHONPATH=tests $(BIN)/python -m bench.compare $(if $(KEEP),--write)
 

@@ -83,7 +83,7 @@ class ColumnChange:
     refusals: tuple[Refusal, ...]
     old_default: str | None = None
     new_default: str | None = None
-    type_default: str | None = None  # what its domain gives where the column has no default
+    type_default: str | None = None  # what its domain gives a column that has no default
     check_name: str | None = None
     check: str | None = None
     storage: tuple[str, ...] = ()  # SET STORAGE and SET COMPRESSION, where they are not the default

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
@@ -17,7 +18,7 @@ from runner.quoting import Name
 from runner.standard.model import Standard, TableStandard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What can be read.
 
@@ -30,6 +31,17 @@ class Plan:
     changes: tuple[tuple[TableChange, TableStandard], ...]
     findings: tuple[Finding, ...]
     refusal: Finding | None
+
+    @cached_property
+    def parents_by_name(self) -> Mapping[str, list[tuple[Name, str]]]:
+        """The tables with a uuid for a key, by what a column that references them is called."""
+        found: dict[str, list[tuple[Name, str]]] = {}
+        for change, table in self.changes:
+            key = change.key
+            converted = change.converted.get(key[0]) if len(key) == 1 else None
+            if converted and converted.new_type == "uuid":
+                found.setdefault(f"{table.name}_{key[0]}", []).append((change.old, key[0]))
+        return found
 
 
 def make_plan(standard: Standard, catalog: Catalog) -> Plan:
@@ -50,13 +62,7 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     bare = _with(catalog, _bare)
     # Without foreign keys an error is about the table itself.
     alone = _with(bare, _without_foreign_keys)
-    good = []
-    for table in old:
-        try:
-            plan_changes(replace(standard, tables=(table,)), alone)
-            good.append(table)
-        except StandardError as error:
-            findings.append(_stopped(f"{table.schema}.{table.old}", error))
+    good = _plannable(replace(standard, tables=tuple(old)), alone, findings)
     part = replace(standard, tables=tuple(good))
     try:
         changes = plan_changes(part, bare)
@@ -72,6 +78,25 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
         refusal = _stopped(standard.schema, error)
     tables = {Name(t.schema, t.old): t for t in good}
     return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
+
+
+def _plannable(
+    standard: Standard, catalog: Catalog, findings: list[Finding]
+) -> Sequence[TableStandard]:
+    """The tables that can be planned; each other one becomes a finding."""
+    try:
+        plan_changes(standard, catalog)
+        return standard.tables
+    except StandardError:
+        pass  # it tells of one table; the others are asked for one by one
+    good = []
+    for table in standard.tables:
+        try:
+            plan_changes(replace(standard, tables=(table,)), catalog)
+            good.append(table)
+        except StandardError as error:
+            findings.append(_stopped(f"{table.schema}.{table.old}", error))
+    return good
 
 
 def only_window(standard: Standard, catalog: Catalog) -> str:
@@ -164,19 +189,10 @@ def references(
                 is_uuid=is_uuid,
                 is_proven=key.validated,
             )
-    parents = _parents_by_name(plan, readable)
     for column in change.columns:
-        parent = parents.get(column.name) if column.new_type == "uuid" else None
+        parent = None
+        if column.new_type == "uuid":
+            named = plan.parents_by_name.get(column.name, ())
+            parent = next((p for p in reversed(named) if p[0] in readable), None)
         if parent is not None and column.name not in known | set(change.key):
             yield Reference((column.name,), parent[0], (parent[1],), None, is_uuid=True)
-
-
-def _parents_by_name(plan: Plan, readable: frozenset[Name]) -> Mapping[str, tuple[Name, str]]:
-    """The tables with a uuid for a key, by what a column that references them is called."""
-    found = {}
-    for change, table in plan.changes:
-        key = change.key
-        converted = change.converted.get(key[0]) if len(key) == 1 else None
-        if change.old in readable and converted and converted.new_type == "uuid":
-            found[f"{table.name}_{key[0]}"] = (change.old, key[0])
-    return found

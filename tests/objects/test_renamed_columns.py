@@ -42,6 +42,30 @@ def test_columns_of_another_name_come_through(journey: Journey) -> None:
     journey.there_and_back(SCHEMA, STANDARD + NAMES)
 
 
+TRIGGER = """
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        {body}
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER note AFTER UPDATE ON things FOR EACH ROW EXECUTE FUNCTION note();
+"""
+
+
+def test_a_trigger_that_names_one_is_refused(journey: Journey) -> None:
+    body = "IF NEW.label = OLD.\"label\" THEN RAISE NOTICE 'same'; END IF;"
+    journey.stopped(
+        SCHEMA + TRIGGER.format(body=body),
+        STANDARD + NAMES,
+        "names label, which gets another name: every write would fail",
+    )
+
+
+def test_a_trigger_that_names_others_comes_through(journey: Journey) -> None:
+    body = "IF NEW.id IS NULL THEN RAISE NOTICE 'label of NEW.label'; END IF;"
+    journey.there_and_back(SCHEMA + TRIGGER.format(body=body), STANDARD + NAMES)
+
+
 @pytest.mark.parametrize("converted", [True, False], ids=["beside converted ones", "alone"])
 @pytest.mark.parametrize("strategy", LAST)
 def test_columns_of_another_name_are_at_the_standard(

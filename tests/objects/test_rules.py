@@ -196,3 +196,25 @@ def test_rows_that_would_break_a_carried_rule_are_told_before(journey: Journey) 
     for strategy in ("expand", "window"):
         with pytest.raises(Exception, match="would break the CHECK job"):
             service.up(strategy)
+
+
+def test_a_column_has_another_default_than_its_domain(journey: Journey) -> None:
+    schema = """
+        CREATE DOMAIN word AS varchar(20) DEFAULT 'new' CHECK (VALUE <> 'gone');
+        CREATE TABLE jobs (
+            id varchar(36), owner_id varchar(36) DEFAULT gen_random_uuid()::varchar,
+            state word NOT NULL DEFAULT 'run', labels varchar[]
+        );
+        INSERT INTO jobs (id, state) VALUES
+            (gen_random_uuid(), 'new'), (gen_random_uuid(), 'done'), (gen_random_uuid(), DEFAULT);
+    """
+    journey.there_and_back(schema, STANDARD)
+    service = journey.start(schema, STANDARD)
+    for phase in ("enforce", "switch"):
+        service.up(phase)
+        query(service.dsn, "DELETE FROM jobs")
+        query(service.dsn, "INSERT INTO job (id, state) VALUES (gen_random_uuid(), 'DONE')")
+        query(service.dsn, "INSERT INTO jobs (id) VALUES (gen_random_uuid())")
+        seen = query(service.dsn, "SELECT state FROM job ORDER BY state")
+        assert seen == [("DONE",), ("RUN",)], phase
+        assert query(service.dsn, "SELECT state FROM jobs ORDER BY 1") == [("done",), ("run",)]

@@ -138,7 +138,7 @@ def test_plain_yoyo_stops_there_as_well(journey: Journey) -> None:
     schema = things("n integer", "CONSTRAINT one UNIQUE (n, status)", then=BOTH_ARE)
     service = journey.start(schema, STANDARD)
     with pytest.raises(subprocess.CalledProcessError) as raised:
-        run_yoyo("apply", str(service.folder / "online"), dsn=service.dsn)
+        run_yoyo("apply", *(str(service.folder / f) for f in ("common", "online")), dsn=service.dsn)
     assert "2 rows become the same, and one is unique" in raised.value.stderr
     assert query(service.dsn, "SELECT to_regclass('thing')") == [(None,)]
 
@@ -173,5 +173,5 @@ def test_values_that_a_check_lists_are_not_read_again(journey: Journey) -> None:
         );
     """
     service = journey.start(schema, STANDARD)
-    (first,) = (service.folder / "online").glob("*_check.sql")
-    assert "refuse_twins" not in first.read_text(encoding="utf-8")
+    written = [path.read_text(encoding="utf-8") for path in service.folder.rglob("*.sql")]
+    assert not any("CALL trueup.refuse_twins(" in text for text in written)

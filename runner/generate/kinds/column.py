@@ -122,7 +122,7 @@ def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[
         for c in relation.columns
         if not c.deterministic or _is(c, catalog, ("citext",)) or c.type.endswith("citext")
     }
-    given = {c.name: c.type_default for c in relation.columns if c.default is None}
+    given = {c.name: c.type_default for c in relation.columns}
     return tuple(
         replace(c, folds=c.name in folding and not c.paths, type_default=given.get(c.name))
         for c in changes

@@ -405,7 +405,8 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     published = publication.on(t, t.new, t.renamed, new=True)
     changed = [publication.off(t, t.new), *key.contract(t), published] if published else None
     body = standing.with_keys(u, late, changed or key.contract(t))
-    again = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
+    more = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
+    more += "; lets publications name the new columns" if published else ""
     if held := _held_filled(t):
         note = "They go with their columns. A rollback finds them whether or not it came so far."
         body.append([Statement(alter(t.new, held), note=note)])
@@ -417,9 +418,10 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         title=f"Make the unique indexes of {new} its keys."
         if named
         else f"Before the old columns of {new} go: on the way back they are NOT NULL again here.",
-        does=f"makes them the keys in place of the old ones{again}"
+        does=f"makes them the keys in place of the old ones{more}"
         if named
-        else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides",
+        else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides"
+        + more,
         held=brief(t),
         cost="no rewrite, no scan",
         undo="the old keys in place of the new ones, whose foreign keys are added again as NOT "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runner.catalog import Catalog, Function, Trigger
 from runner.generate.model import Obstacle, TableChange
@@ -31,6 +31,13 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
                 "strategy.",
                 online_only=True,
             )
+    for trigger in t.relation.triggers:
+        if names := _named(t.renamed, trigger, _function(trigger, catalog)):
+            yield Obstacle(
+                one_line(f"trigger {trigger.name} on {t.old}"),
+                f"names {', '.join(names)}, which gets another name: every write would fail",
+                "Drop it before, and make it again for the new contract afterwards.",
+            )
     if not t.columns:
         return
     for column in catalog.columns_of_type(t.old):
@@ -40,9 +47,7 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
             "Give it another type before, such as jsonb.",
         )
     for trigger in t.relation.triggers:
-        function = catalog.functions.get(
-            Name(trigger.function.schema, f"{quote_ident(trigger.function.name)}()")
-        )
+        function = _function(trigger, catalog)
         if function and (whole := _whole_row(function.definition)):
             yield Obstacle(
                 one_line(f"trigger {trigger.name} on {t.old}"),
@@ -51,7 +56,9 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
                 "Let it list the columns before, or convert the table by the window strategy.",
                 online_only=True,
             )
-        elif names := _early(t, trigger, function):
+        elif fires_early(trigger) and (
+            names := _named((c.name for c in t.columns), trigger, function)
+        ):
             yield Obstacle(
                 one_line(f"trigger {trigger.name} on {t.old}"),
                 f"fires before both sides of a row are kept, and reads or writes "
@@ -60,6 +67,11 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
                 "the window strategy.",
                 online_only=True,
             )
+
+
+def _function(trigger: Trigger, catalog: Catalog) -> Function | None:
+    found = trigger.function
+    return catalog.functions.get(Name(found.schema, f"{quote_ident(found.name)}()"))
 
 
 def require_none(t: TableChange) -> Statement:
@@ -75,19 +87,17 @@ def fires_early(trigger: Trigger) -> bool:
     )
 
 
-def _early(t: TableChange, trigger: Trigger, function: Function | None) -> list[str]:
-    """The converted columns that it reads or writes before both sides are kept."""
-    if not fires_early(trigger):
-        return []
+def _named(names: Iterable[str], trigger: Trigger, function: Function | None) -> list[str]:
+    """Those of some columns that a trigger's arguments or its function name as the row's."""
     given = trigger.definition.rpartition(" EXECUTE ")[2]
     arguments = {a.replace("''", "'") for a in re.findall(r"'((?:[^']|'')*)'", given)}
+    row = "" if function and " LANGUAGE plpgsql" not in function.definition else _ROW
+    body = _code(function.definition.partition("\nAS ")[2]) if function else ""
     named = []
-    for c in t.columns:
-        column = rf'(?:{re.escape(c.name)}\b|"{re.escape(c.name)}")'
-        row = "" if function and " LANGUAGE plpgsql" not in function.definition else _ROW
-        body = _code(function.definition.partition("\nAS ")[2]) if function else ""
-        if c.name in arguments or re.search(rf"{row}(?<![\w$]){column}", body, re.IGNORECASE):
-            named.append(c.name)
+    for name in names:
+        column = rf'(?:{re.escape(name)}\b|"{re.escape(name)}")'
+        if name in arguments or re.search(rf"{row}(?<![\w$]){column}", body, re.IGNORECASE):
+            named.append(name)
     return named
 
 

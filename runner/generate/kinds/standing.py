@@ -221,7 +221,12 @@ def with_keys(
     if not dependents:
         return change
     tables = u.beneath(dependents)
-    made = _on_old(dependents, tables) if back else in_old_look(tables, [d.new for d in dependents])
+    held = [lock(LockMode.ACCESS_EXCLUSIVE, t.new) for t in tables]
+    made = (
+        _on_old(dependents, tables)
+        if back
+        else in_old_look(tables, [d.new for d in dependents], *held)
+    )
     (first, *look), *others = made
     return [[first], off(dependents, old=False), *change, look, *others]
 
