@@ -157,6 +157,27 @@ def test_privileges_come_through(journey: Journey, roles: None) -> None:
     journey.there_and_back(schema, STANDARD)
 
 
+def test_rights_that_clients_passed_on_come_through(journey: Journey, roles: None) -> None:
+    schema = things(
+        then="""
+            GRANT SELECT (status) ON things TO object_app WITH GRANT OPTION;
+            SET ROLE object_app;
+            GRANT SELECT (status) ON things TO object_report;
+            RESET ROLE;
+        """,
+    )
+    service = journey.start(schema, STANDARD)
+    rights = (
+        "SELECT r, has_column_privilege(r, c.oid, 'status', 'SELECT') FROM pg_class AS c,"
+        " unnest(ARRAY['object_app', 'object_report']) AS r WHERE c.relname IN ('thing', 'things')"
+    )
+    for phase in ("expand", "switch", "contract"):
+        service.up(phase)
+        assert {may for _, may in query(service.dsn, rights)} == {True}, phase
+    service.down("online")
+    assert {may for _, may in query(service.dsn, rights)} == {True}
+
+
 def test_a_column_that_ends_as_an_old_side_keeps_its_grants_in_the_compat_view(
     journey: Journey, roles: None
 ) -> None:

@@ -64,7 +64,8 @@ BEGIN
             SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source
         ),
         given (step, place, on_column, acl, owner) AS (
-            -- What the target has by default privileges, or of old, goes first.
+            -- What the target has by default privileges, or of old, goes first, with what those who
+            -- had it passed on: what the source says of them is granted below.
             SELECT 1, c.oid, '', c.relacl, c.relowner
             FROM pg_class AS c
             WHERE c.oid = target AND target <> source
@@ -95,7 +96,7 @@ BEGIN
         SELECT
             CASE g.step
                 WHEN 1 THEN format(
-                    'REVOKE ALL%s ON %s FROM %s', g.on_column, g.place::regclass, r.grantee
+                    'REVOKE ALL%s ON %s FROM %s CASCADE', g.on_column, g.place::regclass, r.grantee
                 )
                 ELSE format(
                     'GRANT %s%s ON %s TO %s%s',
