@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runner.generate.files import File
+from runner.generate.files import BRIEF, File
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Statement, lock, plain
+from runner.generate.statement import BRIEFLY, Statement, lock, plain
 from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -60,26 +60,31 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         does=f"copies them to {t.reversal}, so that a rollback restores them byte for byte",
         cost=f"reads {new} once, writes the rows that differ",
         undo="drops the copy",
-        body=[[*_copy(t, listed, t.new, differ, share=True)], _indexes(t)],
+        body=[[*_copy(t, listed, t.new, differ, share=True)], [_primary_key(t), *_indexes(t)]],
+        # Whoever deletes a row forgets its spelling: nobody is to wait behind a DROP that waits.
+        rollback=[[BRIEFLY], [drop(t)]],
         back="Drops the copy, which has been put back by then.",
+        back_locks=f"ACCESS EXCLUSIVE on the copy{BRIEF}",
         after=after,
     )
 
 
-def _indexes(t: TableChange) -> list[Statement]:
-    """By what the rollback looks a spelling up: its row's key, and what others refer to."""
-    on = quote_name(t.reversal)
+def _primary_key(t: TableChange) -> Statement:
+    """By what a rollback looks a spelling up, and whoever deletes a row has it forgotten."""
     key = ", ".join(map(quote_ident, t.key))
+    return Statement(f"ALTER TABLE {quote_name(t.reversal)} ADD PRIMARY KEY ({key});")
+
+
+def _indexes(t: TableChange) -> list[Statement]:
+    """By what the rollback looks up how others spell a reference."""
+    on = quote_name(t.reversal)
     referred = dict.fromkeys(
         c.name
         for c in t.reversible
         for k in t.touching
         if k.references == t.new and c.name in k.referenced_columns and c.name != t.key[0]
     )
-    return [
-        Statement(f"ALTER TABLE {on} ADD PRIMARY KEY ({key});"),
-        *(Statement(f"CREATE INDEX ON {on} ({quote_ident(name)});") for name in referred),
-    ]
+    return plain(*(f"CREATE INDEX ON {on} ({quote_ident(name)});" for name in referred))
 
 
 def spelling(
@@ -203,7 +208,7 @@ def forget_deleted(t: TableChange) -> list[Statement]:
     return [
         Statement(
             f"CALL trueup.forget_deleted({', '.join(names)}, {there});",
-            note="Of rows that were deleted while the spellings were copied.",
+            note="The copy may hold rows that were deleted while it was made.",
         )
     ]
 
@@ -222,7 +227,7 @@ def window(t: TableChange) -> list[Statement]:
         name = quote_ident(c.name)
         columns += [f"{name} AS {quote_ident(c.old_name)}", f"{c.new_from(name)} AS {name}"]
     differ = [_not_derived(c) for c in t.reversible]
-    return _copy(t, columns, t.old, differ, share=False)
+    return [*_copy(t, columns, t.old, differ, share=False), _primary_key(t)]
 
 
 def _not_derived(c: ColumnChange) -> str:

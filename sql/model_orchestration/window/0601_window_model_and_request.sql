@@ -57,6 +57,7 @@ WHERE
     OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
     OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
 CALL trueup.keep_spellings('trueup.model_reversal', 'public.models');
+ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);
 
 -- One rewrite of models; every index is built once.
 ALTER TABLE public.models
@@ -123,6 +124,7 @@ WHERE
     OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 CALL trueup.keep_spellings('trueup.request_reversal', 'public.requests');
+ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);
 
 -- One rewrite of requests; every index is built once.
 ALTER TABLE public.requests

@@ -38,6 +38,7 @@ WHERE
     id IS DISTINCT FROM id::uuid::text
     OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
 CALL trueup.keep_spellings('trueup.provider_quota_reversal', 'public.provider_quotas');
+ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);
 
 -- One rewrite of provider_quotas; every index is built once.
 ALTER TABLE public.provider_quotas

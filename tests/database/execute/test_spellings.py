@@ -142,3 +142,31 @@ def test_spellings_go_when_their_time_has_come_and_no_sooner(make_service: MakeS
     odd = "SELECT FROM provider_quotas WHERE id <> lower(id) OR provider <> lower(provider)"
     assert query(service.dsn, odd) == []
     assert query(service.dsn, MODELS) == models
+
+
+@pytest.mark.parametrize("strategy", ["online", "window"])
+def test_a_deletion_does_not_read_all_spellings(make_service: MakeService, strategy: str) -> None:
+    service = at_end(make_service, strategy)
+    for table in ("model", "request", "provider_quota"):
+        with psycopg.connect(service.dsn) as connection:
+            connection.execute("SET enable_seqscan = off")
+            plan = connection.execute(
+                f"EXPLAIN DELETE FROM trueup.{table}_reversal AS r"
+                " WHERE r.id = 'e0a2d1c4-0b57-4f6e-9d0c-3c1f7a5b8e21'"
+            ).fetchall()
+        assert any("Index Scan" in line for (line,) in plan), plan
+
+
+def test_the_end_of_the_copy_keeps_no_client_waiting(make_service: MakeService) -> None:
+    service = at_end(make_service, "online")
+    (copy,) = service.folder.rglob("*_contract_provider_quota_reversal.rollback.sql")
+    service.down("online", copy.name.removesuffix(".rollback.sql"))
+    with psycopg.connect(service.dsn, options="-c idle_in_transaction_session_timeout=20s") as slow:
+        slow.execute("DELETE FROM provider_quota")
+        # As any other runner would: without a lock_timeout of its own. Behind a DROP TABLE that
+        # waits for this client, all others that delete would wait, too.
+        with (
+            psycopg.connect(service.dsn, options="-c lock_timeout=0") as other,
+            pytest.raises(psycopg.errors.LockNotAvailable),
+        ):
+            other.execute(copy.read_text())

@@ -1,11 +1,12 @@
 -- Undo: Keep the old spellings of model that the new contract cannot give back.
 --
 -- does:    drops the copy, which has been put back by then
--- locks:   none
+-- locks:   ACCESS EXCLUSIVE on the copy for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    apply 0503_contract_model_reversal again: reads model once, writes the rows that differ
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
+SET LOCAL lock_timeout = '200ms';
 
 DROP TABLE trueup.model_reversal;

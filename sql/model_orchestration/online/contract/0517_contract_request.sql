@@ -13,7 +13,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
--- Of rows that were deleted while the spellings were copied.
+-- The copy may hold rows that were deleted while it was made.
 CALL trueup.forget_deleted('trueup.request_reversal', 'public.request', $$r.id = t.id$$);
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;

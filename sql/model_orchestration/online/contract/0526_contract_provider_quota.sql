@@ -14,7 +14,7 @@ SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
 
--- Of rows that were deleted while the spellings were copied.
+-- The copy may hold rows that were deleted while it was made.
 CALL trueup.forget_deleted('trueup.provider_quota_reversal', 'public.provider_quota', $$r.id = t.id$$);
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
