@@ -73,6 +73,7 @@ _LOCKED = re.compile(rf"\bLOCK TABLE ({_NAME}(?:,\s*{_NAME})*)\s+IN ([A-Z ]+) MO
 
 _TYPE = re.compile(rf"ALTER COLUMN {_PART} (?:SET DATA )?TYPE\b")
 _BUILT = re.compile(rf"\bCREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?{_PART}\s+ON (?:ONLY )?{_NAME}")
+_UNBUILT = re.compile(r"\bDROP INDEX CONCURRENTLY\b")
 _WRITTEN = re.compile(rf"\bUPDATE {_NAME}")
 
 
@@ -119,6 +120,8 @@ def costs(statements: Iterable[Statement]) -> str:
         for m in _BUILT.finditer(sql):
             waits = " and waits for transactions that are older" if m[1] else ""
             found.append(f"reads {called(m[2])} {'twice' if m[1] else 'once'}{waits}")
+        if _UNBUILT.search(sql):
+            found.append("waits for transactions that are older")
         for m in _WRITTEN.finditer(sql):
             if _name(m[1]).schema != _OWN:
                 found.append(f"writes rows of {called(m[1])}")

@@ -46,8 +46,9 @@ def _unit(u: Unit, after: Sequence[File]) -> File:
         title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
         does="converts every column of a table in one ALTER TABLE; keeps the spellings "
         f"that cannot be derived back in a reversal table{again}",
-        held=" until it is done; gives up after 200 ms when it cannot have them",
-        cost="rewrites each table and its indexes once",
+        held=" until it is done; gives up after 200 ms when it cannot have "
+        + ("them" if len(u.tables) > 1 else "it"),
+        cost="rewrites each table and its indexes once; up to 1 GB of memory for an index",
         undo="the same again in the other direction, byte for byte",
         body=_convert(u),
         rollback=_convert_back(u),

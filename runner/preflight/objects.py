@@ -323,7 +323,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             Severity.STOPS,
             name,
             "is invalid: a CREATE INDEX CONCURRENTLY that did not finish left it",
-            hint=f"DROP INDEX {quote_name(Name(change.old.schema, row['index']))};",
+            hint=f"DROP INDEX CONCURRENTLY {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
     if row["tablespace"] and indexed is not None and indexed.converted:

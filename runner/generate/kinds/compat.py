@@ -14,13 +14,13 @@ from runner.quoting import quote_ident, quote_literal, quote_name
 
 
 def expand(t: TableChange) -> list[Paragraph]:
-    """The view with its odometer, and what the table's clients may do with it."""
+    """The view with its usage counter, and what the table's clients may do with it."""
     old, new, marker = quote_name(t.old), quote_name(t.new), quote_name(t.marker)
     options = "" if t.columns else "\nWITH CASCADED CHECK OPTION"
     counter = [
         Statement(
             f"CREATE MATERIALIZED VIEW {marker} AS SELECT true AS used WHERE false;",
-            note="The odometer's marker. Every query through the view reads it once, and the "
+            note="The usage counter's marker. Every query through the view reads it once, and the "
             "server counts that.\nIt is empty, as a transaction with an older snapshot would find "
             "it; and a materialized view so\nthat a dump does not read it.",
         ),
@@ -69,6 +69,7 @@ def _shown(t: TableChange, column: str) -> str:
 def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[File]) -> File:
     """The end of the old name, once nobody uses it."""
     names = ", ".join(x.old.name for x in still_open)
+    several = "s do" if len(still_open) > 1 else " does"
     unused = [
         f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});" for x in still_open
     ]
@@ -78,7 +79,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         phase="contract",
         subject=f"{t.stem}_close",
         title=f"Take the old name {t.old.name} away, once nobody uses it.",
-        does="drops the compat view; refuses while the odometers do not prove that "
+        does=f"drops the compat view; refuses while the usage counter{several} not prove that "
         f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
         "(trueup.waiting_period, 24 hours)"
         + (", and while both sides of a row differ in meaning" if t.columns else ""),

@@ -362,8 +362,8 @@ def contract(
 
 
 def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Statement]:
-    said = ", ".join(dict.fromkeys(n.name for k in keys for n in (k.table, k.references)))
-    locks = (lock(LockMode.ACCESS_EXCLUSIVE, said=said),)
+    names = dict.fromkeys(n for k in keys for n in (k.table, k.references))
+    locks = tuple(lock(LockMode.ACCESS_EXCLUSIVE, name) for name in names)
     found = [locked_with(keys, locks=locks)] if keys else []
     found += [Statement(drop(k.table, k.old_name).sql, locks=locks) for k in keys]
     for k in keys:

@@ -25,7 +25,11 @@ from runner.quoting import quote_ident, quote_literal, quote_name
 
 SETTINGS = [
     BRIEFLY,
-    setting("maintenance_work_mem", "1GB"),
+    Statement(
+        setting("maintenance_work_mem", "1GB").sql,
+        note="The window is as long as its index builds, and these are the faster the less they "
+        "spill to disk.",
+    ),
     setting("max_parallel_maintenance_workers", 4),
 ]
 

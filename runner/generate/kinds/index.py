@@ -244,7 +244,7 @@ def build(
         title=f"Build the index {name} on the new columns of {table.name}.",
         does=f"builds what {i.old_name} is for the old columns",
         cost=f"reads {table.name} twice and waits for transactions that are older; if it "
-        f"fails it leaves an invalid index: DROP INDEX {name}, then run it again",
+        f"fails it leaves an invalid index: DROP INDEX CONCURRENTLY {qualified}, then run it again",
         undo="drops the index; reads and writes go on",
         body=[[built]],
         back="Drops the index; reads and writes go on.",

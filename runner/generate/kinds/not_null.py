@@ -13,6 +13,7 @@ from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Statement, alter, literal_list
+from runner.generate.unit import listed
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 # A column, the name of its NOT NULL, the comment on it.
@@ -64,7 +65,12 @@ def enforce(
         phase="enforce",
         subject=f"{t.stem}_not_null",
         title=f"Set NOT NULL on the new columns of {new}.",
-        does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs",
+        does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs"
+        + (
+            f", and {listed(name for name, _ in others)}: the trigger keeps equal what it proved"
+            if others
+            else ""
+        ),
         held=brief(t),
         cost="no scan, because the CHECKs are dropped in a second statement",
         undo="instant",

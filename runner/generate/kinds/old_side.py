@@ -345,11 +345,11 @@ def _index(
     t: TableChange, table: Name, i: IndexChange, name: str, after: Sequence[File], *, new: bool
 ) -> File:
     unique, qualified = "UNIQUE " if i.unique else "", quote_name(Name(table.schema, name))
-    is_old = name == i.old_name
+    is_old, mode = name == i.old_name, LockMode.SHARE_UPDATE_EXCLUSIVE
     side = "new" if new else "old"
     gone = Statement(
         f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};",
-        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),) if is_old else (),
+        locks=(lock(mode, table),) if is_old else (),
         alone=True,
     )
     built = Statement(
@@ -369,12 +369,15 @@ def _index(
         if is_old
         else f"drops {name}, if a rollback that was broken off left it; its rollback builds it on "
         f"the {side} columns",
-        cost="waits for transactions that are older" if is_old else "none",
+        cost=f"waits for transactions that are older{'' if is_old else ', if the index is there'}",
         undo=f"builds {name}: reads {table.name} twice and waits for transactions that are older",
+        locks_said=""
+        if is_old
+        else f"{mode} on {table.name}, if the index is there: reads and writes go on",
         body=[[gone]],
         rollback=[[built]],
         back=f"Builds {name} on the {side} columns: reads and writes go on. If it fails it leaves "
-        "an invalid index: drop it, then run it again.",
+        f"an invalid index: DROP INDEX CONCURRENTLY {qualified}, then run it again.",
         after=after,
     )
 
@@ -408,7 +411,10 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     more = f", with what groups by them: {listed(d.label for d in late)}" if late else ""
     more += "; lets publications name the new columns" if published else ""
     if held := _held_filled(t):
-        note = "They go with their columns. A rollback finds them whether or not it came so far."
+        note = (
+            "The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;"
+            "\nthey go with their columns."
+        )
         body.append([Statement(alter(t.new, held), note=note)])
     return File(
         unlike=f"keys {t.new}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runner.generate.files import BRIEF, File
+from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import BRIEFLY, Statement, lock, plain
 from runner.generate.text import text
@@ -63,8 +63,8 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         body=[[*_copy(t, listed, t.new, differ, share=True)], [_primary_key(t), *_indexes(t)]],
         # Whoever deletes a row forgets its spelling: nobody is to wait behind a DROP that waits.
         rollback=[[BRIEFLY], [drop(t)]],
-        back="Drops the copy, which has been put back by then.",
-        back_locks=f"ACCESS EXCLUSIVE on the copy{BRIEF}",
+        back="Drops the copy, which has been put back by then; gives up after 200 ms while a "
+        "client that deletes a row uses it, and can be run again.",
         after=after,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from runner.generate.files import HEAD, OWN_NAMES, File
@@ -32,6 +32,7 @@ class _Idea:
         folder: where it goes: to what one strategy alone calls, if not both do.
         title: the first line of its header.
         does: what it makes, in words.
+        of_each: the same of each routine, where a file may have one without the other.
         always: what is needed wherever the folder has files: by trueup itself, or by hand.
         public: what any role may call.
     """
@@ -42,6 +43,12 @@ class _Idea:
     does: str
     always: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
+    of_each: Mapping[str, str] = field(default_factory=dict)
+
+    def said(self, names: Iterable[str]) -> str:
+        """What a file of some of its routines and tables makes, in words."""
+        each = dict.fromkeys(self.of_each[name] for name in names if name in self.of_each)
+        return self.does + ", and ".join(each)
 
 
 _IDEAS = (
@@ -50,51 +57,55 @@ _IDEAS = (
         "common",
         "Make the schema trueup, and each file independent of how role and server are set.",
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
-        "publication that would send its tables; then makes what begins each file, and refuses "
-        "settings under which the files would not mean the same",
+        "publication that would send its tables; then makes the procedures that each file begins "
+        "with, and refuses settings under which the files would not mean the same",
         always=("fix_settings", "require_settings", "is_called", "keep_private"),
     ),
     _Idea(
         "guard",
         "common",
-        "Let each file stop at a table that is not as the file was written for.",
-        "makes what compares the columns, indexes, constraints, triggers and views of a table with "
-        "the list in a file",
+        "Stop a file at a table that has changed since the file was written.",
+        "makes the procedure that compares the columns, indexes, constraints, triggers and views "
+        "of a table with the list in a file",
     ),
     _Idea(
         "rows",
         "common",
-        "Let files stop at rows that cannot be converted, and name them.",
-        "makes what reads a table once and tells column, value, how many rows, and the query that "
-        "shows them",
+        "Stop a file at rows that cannot be converted, and name them.",
+        "makes the procedures that read a table once and tell column, value, how many rows, and "
+        "the query that shows them",
     ),
     _Idea(
         "views",
         "common",
-        "Let files try views before anything changes.",
-        "makes what compares what a view shows under both contracts",
+        "Try the views before anything changes.",
+        "makes the procedures that compare what a view shows under both contracts",
     ),
     _Idea(
         "servers",
         "common",
-        "Make what differs from one server to another.",
-        "makes what finds names that each version of PostgreSQL gives otherwise, and partitions "
-        "that may be gone",
+        "Let one file fit every server.",
+        "makes ",
+        of_each={
+            "name_not_nulls": "what names NOT NULL constraints alike on each version of PostgreSQL",
+            "name_not_null": "what names NOT NULL constraints alike on each version of PostgreSQL",
+            "if_there": "what passes over a partition that is gone",
+        },
     ),
     _Idea(
         "both_live",
         "online",
-        "Make what files call while both contracts live.",
-        "makes what copies owners and grants from one side to the other, what orders two inserts "
-        "of one key, and what a backfill needs; and the tables that keep how far a backfill is "
-        "and which grants both sides had",
+        "Keep owners, grants and keys right while both contracts live.",
+        "makes the procedures that copy owners and grants from one side to the other, order two "
+        "inserts of one key, lock several tables and serve a backfill; and the tables that keep "
+        "how far a backfill is and which grants both sides had",
     ),
     _Idea(
         "usage_counter",
         "online",
         "Count the uses of old names, and stop contract while one may be in use.",
-        "makes what reads the counter of a compat view and asks the other witnesses, and the table "
-        "that keeps what was read",
+        "makes the procedures that read the usage counter of a compat view and ask the other "
+        "witnesses, and the table that keeps what was read",
         always=("read_odometer", "require_unused"),
         public=("show_odometer", "witnesses"),
     ),
@@ -102,14 +113,15 @@ _IDEAS = (
         "spellings",
         "common",
         "Keep the old spellings that a rollback needs, and let them go when their time has come.",
-        "makes what keeps the reversal tables to their owner, tells since when they keep, and "
-        "empties one: trueup.forget_spellings",
+        "makes the procedures that keep others from reading reversal tables, tell since when these "
+        "keep old spellings, and empty one: trueup.forget_spellings",
     ),
     _Idea(
         "set_aside",
         "window",
-        "Make what sets aside what would see values put back.",
-        "makes what silences triggers while a window's rollback writes, and what wakes them again",
+        "Set aside the triggers that would see values put back.",
+        "makes the procedures that silence triggers while a window's rollback writes, and wake "
+        "them again",
     ),
 )
 
@@ -206,17 +218,17 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
         phase=PHASE,
         subject=subject,
         title=idea.title,
-        does=f"{idea.does}; touches no table of the service",
+        does=f"{idea.said(names)}; touches no table of the service",
         locks_said="only what it creates",
         cost="none",
         head=[OWN_NAMES] if is_first else HEAD,
-        undo="drops it again, unless files of another unit of tables, of the other strategy or of "
-        "another service still call it",
+        undo="drops what it made, unless files of another unit of tables, of the other strategy or "
+        "of another service still call it",
         body=body,
         rollback=[[_dropped(idea, names, service, with_schema=is_first)]],
-        back="Drops it again, and the schema when nothing else lives in it."
+        back="Drops what the file made, and the schema when nothing else lives in it."
         if is_first
-        else "Drops it again, unless other files still call it.",
+        else "Drops what the file made, unless other files still call it.",
         after=after,
     )
 

@@ -32,7 +32,7 @@ BEGIN
 {% endif %}
 {% endfor %}
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
 {% for c in columns %}
         IF {{ c.old_changed }} THEN
             NEW.{{ c.new }} := {{ c.converted }};

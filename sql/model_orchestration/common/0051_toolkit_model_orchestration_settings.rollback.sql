@@ -1,6 +1,6 @@
 -- Undo: Make the schema trueup, and each file independent of how role and server are set.
 --
--- does:    drops it again, and the schema when nothing else lives in it
+-- does:    drops what the file made, and the schema when nothing else lives in it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0051_toolkit_model_orchestration_settings again

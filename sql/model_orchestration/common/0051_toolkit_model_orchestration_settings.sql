@@ -1,11 +1,12 @@
 -- Make the schema trueup, and each file independent of how role and server are set.
 --
 -- does:    refuses a schema trueup in which somebody else could put functions of his own, and a
---          publication that would send its tables; then makes what begins each file, and refuses
---          settings under which the files would not mean the same; touches no table of the service
+--          publication that would send its tables; then makes the procedures that each file begins
+--          with, and refuses settings under which the files would not mean the same; touches no
+--          table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0001_baseline_legacy_schema
 
@@ -97,6 +98,7 @@ BEGIN
     END LOOP;
 END
 $$;
+-- For `trueup status`, as any role; rights on what is in it are given one by one.
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;
 
 -- How this role gets another setting for good.

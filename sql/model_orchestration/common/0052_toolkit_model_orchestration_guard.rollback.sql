@@ -1,6 +1,6 @@
--- Undo: Let each file stop at a table that is not as the file was written for.
+-- Undo: Stop a file at a table that has changed since the file was written.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0052_toolkit_model_orchestration_guard again

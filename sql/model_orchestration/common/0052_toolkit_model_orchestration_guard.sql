@@ -1,10 +1,10 @@
--- Let each file stop at a table that is not as the file was written for.
+-- Stop a file at a table that has changed since the file was written.
 --
--- does:    makes what compares the columns, indexes, constraints, triggers and views of a table
---          with the list in a file; touches no table of the service
+-- does:    makes the procedure that compares the columns, indexes, constraints, triggers and views
+--          of a table with the list in a file; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0051_toolkit_model_orchestration_settings
 

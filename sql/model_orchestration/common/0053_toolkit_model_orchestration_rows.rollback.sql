@@ -1,6 +1,6 @@
--- Undo: Let files stop at rows that cannot be converted, and name them.
+-- Undo: Stop a file at rows that cannot be converted, and name them.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    reads the table once
 -- undo:    apply 0053_toolkit_model_orchestration_rows again

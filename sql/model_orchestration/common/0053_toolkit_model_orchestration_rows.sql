@@ -1,10 +1,10 @@
--- Let files stop at rows that cannot be converted, and name them.
+-- Stop a file at rows that cannot be converted, and name them.
 --
--- does:    makes what reads a table once and tells column, value, how many rows, and the query that
---          shows them; touches no table of the service
+-- does:    makes the procedures that read a table once and tell column, value, how many rows, and
+--          the query that shows them; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0052_toolkit_model_orchestration_guard
 

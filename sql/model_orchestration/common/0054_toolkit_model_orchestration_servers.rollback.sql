@@ -1,6 +1,6 @@
--- Undo: Make what differs from one server to another.
+-- Undo: Let one file fit every server.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0054_toolkit_model_orchestration_servers again

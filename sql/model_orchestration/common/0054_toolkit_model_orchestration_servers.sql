@@ -1,10 +1,10 @@
--- Make what differs from one server to another.
+-- Let one file fit every server.
 --
--- does:    makes what finds names that each version of PostgreSQL gives otherwise, and partitions
---          that may be gone; touches no table of the service
+-- does:    makes what names NOT NULL constraints alike on each version of PostgreSQL; touches no
+--          table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0053_toolkit_model_orchestration_rows
 

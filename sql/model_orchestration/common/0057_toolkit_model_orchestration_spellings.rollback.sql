@@ -1,6 +1,6 @@
 -- Undo: Keep the old spellings that a rollback needs, and let them go when their time has come.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0057_toolkit_model_orchestration_spellings again

@@ -1,10 +1,11 @@
 -- Keep the old spellings that a rollback needs, and let them go when their time has come.
 --
--- does:    makes what keeps the reversal tables to their owner, tells since when they keep, and
---          empties one: trueup.forget_spellings; touches no table of the service
+-- does:    makes the procedures that keep others from reading reversal tables, tell since when
+--          these keep old spellings, and empty one: trueup.forget_spellings; touches no table of
+--          the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0054_toolkit_model_orchestration_servers
 

@@ -1,6 +1,6 @@
--- Undo: Make what files call while both contracts live.
+-- Undo: Keep owners, grants and keys right while both contracts live.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0055_toolkit_model_orchestration_both_live again

@@ -1,11 +1,11 @@
--- Make what files call while both contracts live.
+-- Keep owners, grants and keys right while both contracts live.
 --
--- does:    makes what copies owners and grants from one side to the other, what orders two inserts
---          of one key, and what a backfill needs; and the tables that keep how far a backfill is
---          and which grants both sides had; touches no table of the service
+-- does:    makes the procedures that copy owners and grants from one side to the other, order two
+--          inserts of one key, lock several tables and serve a backfill; and the tables that keep
+--          how far a backfill is and which grants both sides had; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0054_toolkit_model_orchestration_servers
 

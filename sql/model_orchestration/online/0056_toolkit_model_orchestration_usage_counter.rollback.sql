@@ -1,6 +1,6 @@
 -- Undo: Count the uses of old names, and stop contract while one may be in use.
 --
--- does:    drops it again, unless other files still call it
+-- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0056_toolkit_model_orchestration_usage_counter again

@@ -1,10 +1,10 @@
 -- Count the uses of old names, and stop contract while one may be in use.
 --
--- does:    makes what reads the counter of a compat view and asks the other witnesses, and the
---          table that keeps what was read; touches no table of the service
+-- does:    makes the procedures that read the usage counter of a compat view and ask the other
+--          witnesses, and the table that keeps what was read; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops it again, unless files of another unit of tables, of the other strategy or of
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
 --          another service still call it
 -- depends: 0055_toolkit_model_orchestration_both_live
 

@@ -54,7 +54,7 @@ BEGIN
         NEW.id__new := NEW.id::uuid;
         NEW.provider__new := upper(NEW.provider COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
             NEW.id__new := NEW.id::uuid;
         ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN

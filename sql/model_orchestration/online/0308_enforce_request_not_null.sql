@@ -1,6 +1,7 @@
 -- Set NOT NULL on the new columns of requests.
 --
--- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and
+--          requests_in_step: the trigger keeps equal what it proved
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no scan, because the CHECKs are dropped in a second statement
 -- undo:    instant

@@ -1,6 +1,7 @@
 -- Set NOT NULL on the new columns of provider_quotas.
 --
--- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and
+--          provider_quotas_in_step: the trigger keeps equal what it proved
 -- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run
 --          again
 -- cost:    no scan, because the CHECKs are dropped in a second statement

@@ -5,11 +5,13 @@
 --          cannot have them
 -- cost:    rewrites model and its indexes once; writes rows of model; rewrites request and its
 --          indexes once; writes rows of request
--- undo:    apply 0601_window_model_and_request again: rewrites each table and its indexes once
+-- undo:    apply 0601_window_model_and_request again: rewrites each table and its indexes once; up
+--          to 1 GB of memory for an index
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+-- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 

@@ -4,13 +4,14 @@
 --          derived back in a reversal table
 -- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it
 --          cannot have them
--- cost:    rewrites each table and its indexes once
+-- cost:    rewrites each table and its indexes once; up to 1 GB of memory for an index
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0061_check_model_and_request
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+-- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 

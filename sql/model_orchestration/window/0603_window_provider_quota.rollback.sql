@@ -2,13 +2,15 @@
 --
 -- does:    turns provider_quota back into provider_quotas, byte for byte
 -- locks:   ACCESS EXCLUSIVE on provider_quota until it is done; gives up after 200 ms when it
---          cannot have them
+--          cannot have it
 -- cost:    rewrites provider_quota and its indexes once; writes rows of provider_quota
--- undo:    apply 0603_window_provider_quota again: rewrites each table and its indexes once
+-- undo:    apply 0603_window_provider_quota again: rewrites each table and its indexes once; up to
+--          1 GB of memory for an index
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+-- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 

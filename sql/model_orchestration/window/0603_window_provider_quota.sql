@@ -3,14 +3,15 @@
 -- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be
 --          derived back in a reversal table
 -- locks:   ACCESS EXCLUSIVE on provider_quotas until it is done; gives up after 200 ms when it
---          cannot have them
--- cost:    rewrites each table and its indexes once
+--          cannot have it
+-- cost:    rewrites each table and its indexes once; up to 1 GB of memory for an index
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0062_check_provider_quota
 
 SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 SET LOCAL lock_timeout = '200ms';
+-- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
 

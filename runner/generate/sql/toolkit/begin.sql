@@ -84,4 +84,5 @@ BEGIN
     END LOOP;
 END
 $$;
+-- For `trueup status`, as any role; rights on what is in it are given one by one.
 GRANT USAGE ON SCHEMA trueup TO PUBLIC;

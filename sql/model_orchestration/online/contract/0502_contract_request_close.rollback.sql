@@ -13,7 +13,7 @@ DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
 DROP TRIGGER IF EXISTS zz_trueup_forget ON public.request;
 DROP FUNCTION IF EXISTS trueup.request_forget();
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- The usage counter's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
 -- that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used WHERE false;

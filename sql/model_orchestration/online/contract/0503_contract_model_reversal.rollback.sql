@@ -1,7 +1,8 @@
 -- Undo: Keep the old spellings of model that the new contract cannot give back.
 --
--- does:    drops the copy, which has been put back by then
--- locks:   ACCESS EXCLUSIVE on the copy for a few ms; gives up after 200 ms and can be run again
+-- does:    drops the copy, which has been put back by then; gives up after 200 ms while a client
+--          that deletes a row uses it, and can be run again
+-- locks:   none
 -- cost:    no rewrite, no scan
 -- undo:    apply 0503_contract_model_reversal again: reads model once, writes the rows that differ
 

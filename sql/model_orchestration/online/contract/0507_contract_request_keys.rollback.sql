@@ -77,7 +77,7 @@ BEGIN
         NEW.model_id := NEW.model_id__old::uuid;
         NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
             NEW.id := NEW.id__old::uuid;
         ELSIF NEW.id IS DISTINCT FROM OLD.id THEN

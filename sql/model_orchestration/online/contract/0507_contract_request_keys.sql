@@ -15,7 +15,8 @@ ALTER TABLE public.request
     DROP CONSTRAINT requests_pkey,
     ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
 
--- They go with their columns. A rollback finds them whether or not it came so far.
+-- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
+-- they go with their columns.
 ALTER TABLE public.request
     ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,

@@ -2,8 +2,8 @@
 --
 -- does:    drops requests_pkey__back, if a rollback that was broken off left it; its rollback
 --          builds it on the old columns
--- locks:   none
--- cost:    none
+-- locks:   SHARE UPDATE EXCLUSIVE on request, if the index is there: reads and writes go on
+-- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds requests_pkey__back: reads request twice and waits for transactions that are
 --          older
 -- transactional: false

@@ -82,7 +82,7 @@ BEGIN
         NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
         NEW.status := upper(NEW.status__old COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
             NEW.id := NEW.id__old::uuid;
         ELSIF NEW.id IS DISTINCT FROM OLD.id THEN

@@ -15,7 +15,8 @@ ALTER TABLE public.model
     DROP CONSTRAINT models_pkey,
     ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
 
--- They go with their columns. A rollback finds them whether or not it came so far.
+-- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
+-- they go with their columns.
 ALTER TABLE public.model
     ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,

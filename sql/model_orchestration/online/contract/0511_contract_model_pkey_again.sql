@@ -2,8 +2,8 @@
 --
 -- does:    drops model_pkey__again, if a rollback that was broken off left it; its rollback builds
 --          it on the new columns
--- locks:   none
--- cost:    none
+-- locks:   SHARE UPDATE EXCLUSIVE on model, if the index is there: reads and writes go on
+-- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds model_pkey__again: reads model twice and waits for transactions that are older
 -- transactional: false
 -- depends: 0510_contract_model_keys

@@ -14,7 +14,7 @@ DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.provider_quota;
 DROP TRIGGER IF EXISTS zz_trueup_forget ON public.provider_quota;
 DROP FUNCTION IF EXISTS trueup.provider_quota_forget();
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- The usage counter's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
 -- that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used WHERE false;

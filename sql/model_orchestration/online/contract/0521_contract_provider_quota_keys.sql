@@ -16,7 +16,8 @@ ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quotas_pkey,
     ADD CONSTRAINT provider_quota_pkey PRIMARY KEY USING INDEX provider_quota_pkey;
 
--- They go with their columns. A rollback finds them whether or not it came so far.
+-- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
+-- they go with their columns.
 ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;

@@ -2,8 +2,8 @@
 --
 -- does:    drops provider_quota_pkey__again, if a rollback that was broken off left it; its
 --          rollback builds it on the new columns
--- locks:   none
--- cost:    none
+-- locks:   SHARE UPDATE EXCLUSIVE on provider_quota, if the index is there: reads and writes go on
+-- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds provider_quota_pkey__again: reads provider_quota twice and waits for transactions
 --          that are older
 -- transactional: false

@@ -94,7 +94,7 @@ BEGIN
         NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
         NEW.status__new := upper(NEW.status COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id IS DISTINCT FROM OLD.id THEN
             NEW.id__new := NEW.id::uuid;
         ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN

@@ -48,7 +48,7 @@ ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 
 CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- The usage counter's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
 -- that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.models_used AS SELECT true AS used WHERE false;
@@ -106,7 +106,7 @@ BEGIN
         NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
         NEW.status := upper(NEW.status__old COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
             NEW.id := NEW.id__old::uuid;
         ELSIF NEW.id IS DISTINCT FROM OLD.id THEN

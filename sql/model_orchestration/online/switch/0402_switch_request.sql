@@ -48,7 +48,7 @@ ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 
 CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- The usage counter's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
 -- that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.requests_used AS SELECT true AS used WHERE false;
@@ -113,7 +113,7 @@ BEGIN
         NEW.model_id := NEW.model_id__old::uuid;
         NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
             NEW.id := NEW.id__old::uuid;
         ELSIF NEW.id IS DISTINCT FROM OLD.id THEN

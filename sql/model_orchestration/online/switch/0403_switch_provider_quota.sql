@@ -39,7 +39,7 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 
 CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
--- The odometer's marker. Every query through the view reads it once, and the server counts that.
+-- The usage counter's marker. Every query through the view reads it once, and the server counts that.
 -- It is empty, as a transaction with an older snapshot would find it; and a materialized view so
 -- that a dump does not read it.
 CREATE MATERIALIZED VIEW trueup.provider_quotas_used AS SELECT true AS used WHERE false;
@@ -90,7 +90,7 @@ BEGIN
         NEW.id := NEW.id__old::uuid;
         NEW.provider := upper(NEW.provider__old COLLATE "C");
     ELSE
-        -- The side that changed wins.
+        -- The side that changed wins; if both did, the old one.
         IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
             NEW.id := NEW.id__old::uuid;
         ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
