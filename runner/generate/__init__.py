@@ -44,6 +44,7 @@ def generate(
     baseline: str | None,
     existing: Iterable[str] = (),
     made: Mapping[str, Collection[str]] | None = None,
+    depends: Mapping[str, Sequence[str]] | None = None,
 ) -> Generated:
     """Write the files of both strategies.
 
@@ -53,6 +54,7 @@ def generate(
         baseline: the id of the baseline migration, or None when there is none.
         existing: ids of the service's files that are there; they keep their numbers.
         made: what those of them that belong to the toolkit make, by their ids.
+        depends: what each of them comes after.
 
     Returns:
         The files, deterministic: the same standard and catalog give the same text.
@@ -69,7 +71,7 @@ def generate(
         require_nothing_left(t, has_it, shown)
     units = plan_units(standard, catalog)
     return Generated(
-        tuple(number(*_files(units, standard.service, made or {}), baseline, existing)),
+        tuple(number(*_files(units, standard.service, made or {}), baseline, existing, depends)),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),
     )

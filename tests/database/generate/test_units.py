@@ -129,7 +129,7 @@ def test_the_command_takes_a_unit(make_service: MakeService) -> None:
     assert "0103_expand_provider_quota" in tried.stdout
     assert "expand_model" not in tried.stdout
     done = run_trueup("apply", *named, "--to", "enforce", dsn=service.dsn)
-    assert done.stdout == "applied: 13 files\n", done.stderr
+    assert done.stdout == "applied: 14 files\n", done.stderr
     status = run_trueup("status", *named, "--all", dsn=service.dsn)
     assert "0103_expand_provider_quota" in status.stdout
     assert "0101_expand_model" not in status.stdout
@@ -163,7 +163,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "was not rehearsed" not in planned
 
     certificate = ("--require-rehearsal", "trueup-rehearsal.json")
-    assert "applied: 13 files" in run("apply", "--to", "enforce", *certificate)
+    assert "applied: 14 files" in run("apply", "--to", "enforce", *certificate)
     go(service, "model", "enforce")
     status = run("status", "--all")
     assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status
@@ -255,6 +255,45 @@ def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     after = service.state("public")
     assert not describe(diff(before[0], after[0], column_order=False))
     assert before[1] == after[1]
+
+
+def test_a_table_that_needs_more_of_the_toolkit_brings_it_behind_what_is_applied(
+    database: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            """
+            CREATE TABLE plans (id text PRIMARY KEY);
+            CREATE TABLE tasks (id text, day date, plan_id text, PRIMARY KEY (day, id))
+            PARTITION BY RANGE (day);
+            CREATE TABLE tasks_now PARTITION OF tasks DEFAULT;
+            CREATE TABLE steps (id text NOT NULL, kind text UNIQUE DEFERRABLE);
+            CREATE VIEW shown AS SELECT id, kind FROM steps;
+            """
+        )
+    standard = tmp_path / "standard.toml"
+    standard.write_text('[service]\nname = "s"\n[table.plans]\nname = "plan"\nuuids = ["id"]\n')
+    generate_service(tmp_path, dsn=database, dry=False)
+    service = Service(database, tmp_path)
+    before = service.state("public")
+    service.up("contract")
+
+    with standard.open("a") as text:
+        text.write('[table.tasks]\nname = "task"\nuuids = ["id", "plan_id"]\n')
+        text.write('[table.steps]\nname = "step"\nuuids = ["id"]\n')
+    grown = generate_service(tmp_path, dsn=database, dry=False)
+    assert grown.differing == ()
+    assert {path.partition("/")[0] for path in grown.added if "_toolkit_" in path} == {
+        "common",
+        "online",
+        "window",
+    }
+    service.up("contract")
+    assert generate_service(tmp_path, dsn=database, dry=True).added == ()
+    service.down("online")
+    after = service.state("public")
+    assert not describe(diff(before[0], after[0], column_order=False))
+    run_yoyo("apply", *(str(tmp_path / name) for name in ("common", "online")), dsn=database)
 
 
 @pytest.mark.parametrize("reached", ["expand", "enforce", "switch", "contract"])
