@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
@@ -88,7 +89,9 @@ def _files(
     if not found:
         return [], {}
     existing = {id_.partition("_")[2]: names for id_, names in made.items()}
-    kit = toolkit.files(found, as_subject(service), existing)
+    # A name without a letter of ours has none that a file's name could hold.
+    own = as_subject(service) or sha256(service.encode()).hexdigest()[:8]
+    kit = toolkit.files(found, own, existing)
     return [*kit, *found], {f.strategy: f for f in kit}
 
 
