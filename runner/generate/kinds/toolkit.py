@@ -21,6 +21,8 @@ _MADE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NAMED = re.compile(r"\btrueup\.(\w+)")
+# A routine whose parameters change gets another name: both may stand in one database, and a call
+# with fewer of them would fit either.
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ ALTER TABLE public.models RENAME TO model;
 
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
 ALTER INDEX public.models_pkey RENAME TO model_pkey;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'model',
     ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
@@ -143,7 +143,7 @@ ALTER INDEX public.requests_model_id_idx RENAME TO request_model_id_idx;
 ALTER INDEX public.requests_pkey RENAME TO request_pkey;
 ALTER INDEX public.requests_provider_success_idx RENAME TO request_provider_success_idx;
 ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'request',
     ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]

@@ -269,6 +269,11 @@ def test_a_table_that_needs_more_of_the_toolkit_brings_it_behind_what_is_applied
             CREATE TABLE tasks_now PARTITION OF tasks DEFAULT;
             CREATE TABLE steps (id text NOT NULL, kind text UNIQUE DEFERRABLE);
             CREATE VIEW shown AS SELECT id, kind FROM steps;
+            -- As version 0.1.0 made them for another service, with fewer parameters.
+            CREATE SCHEMA trueup;
+            CREATE FUNCTION trueup.waking_triggers(regclass) RETURNS name LANGUAGE sql RETURN 'x';
+            CREATE PROCEDURE trueup.require_silence(text) LANGUAGE sql AS 'SELECT';
+            CREATE PROCEDURE trueup.name_not_nulls(regclass, text, name[]) LANGUAGE sql AS 'SELECT';
             """
         )
     standard = tmp_path / "standard.toml"
