@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
@@ -44,6 +45,7 @@ def generate(
     baseline: str | None,
     existing: Iterable[str] = (),
     made: Mapping[str, Collection[str]] | None = None,
+    depends: Mapping[str, Sequence[str]] | None = None,
 ) -> Generated:
     """Write the files of both strategies.
 
@@ -53,6 +55,7 @@ def generate(
         baseline: the id of the baseline migration, or None when there is none.
         existing: ids of the service's files that are there; they keep their numbers.
         made: what those of them that belong to the toolkit make, by their ids.
+        depends: what each of them comes after.
 
     Returns:
         The files, deterministic: the same standard and catalog give the same text.
@@ -69,7 +72,7 @@ def generate(
         require_nothing_left(t, has_it, shown)
     units = plan_units(standard, catalog)
     return Generated(
-        tuple(number(*_files(units, standard.service, made or {}), baseline, existing)),
+        tuple(number(*_files(units, standard.service, made or {}), baseline, existing, depends)),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),
     )
@@ -86,7 +89,9 @@ def _files(
     if not found:
         return [], {}
     existing = {id_.partition("_")[2]: names for id_, names in made.items()}
-    kit = toolkit.files(found, as_subject(service), existing)
+    # A name without a letter of ours has none that a file's name could hold.
+    own = as_subject(service) or sha256(service.encode()).hexdigest()[:8]
+    kit = toolkit.files(found, own, existing)
     return [*kit, *found], {f.strategy: f for f in kit}
 
 

@@ -149,6 +149,7 @@ def number(
     first: Mapping[str, File],
     baseline: str | None,
     existing: Iterable[str] = (),
+    depends: Mapping[str, Sequence[str]] | None = None,
 ) -> list[MigrationText]:
     """Give files their numbers and write them.
 
@@ -158,6 +159,8 @@ def number(
         baseline: the id of the baseline, on which what depends on nothing else depends.
         existing: ids of files that are there: a file of the same name keeps its number, a new
             one comes behind them.
+        depends: what those of them come after, where that is known: more of the toolkit may have
+            come behind them.
 
     Returns:
         The migrations in the order of their ids.
@@ -189,7 +192,13 @@ def number(
             last[file.phase] += 1
             taken[name] = f"{last[file.phase]:0{width}}"
         ids[file] = f"{taken[name]}_{name}"
-    texts = (_written(file, ids, _depends(file, ids, baseline, first)) for file in files)
+    after = {ids[file]: _depends(file, ids, baseline, first) for file in files}
+    for id_, there in (depends or {}).items():
+        found = after.get(id_, [])
+        kit = {*there} - {*_without_toolkit(there)}
+        if kit <= after.keys() and _without_toolkit(there) == _without_toolkit(found):
+            after[id_] = [*there]
+    texts = (_written(file, ids, after[ids[file]]) for file in files)
     return sorted(texts, key=lambda m: m.id)
 
 
@@ -203,6 +212,10 @@ def _depends(
         beginning = first.get(strategy) or (None if after else first.get("common"))
         after = [*after, *([beginning] if beginning else [])]
     return [ids[f] for f in after] or ([baseline] if baseline else [])
+
+
+def _without_toolkit(ids: Iterable[str]) -> list[str]:
+    return [id_ for id_ in ids if not id_.partition("_")[2].startswith("toolkit_")]
 
 
 def as_subject(text: str) -> str:

@@ -24,6 +24,7 @@ from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
+_DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
 FOLDERS = ("common", "online", "online/switch", "online/contract", "window")
 
 
@@ -217,6 +218,7 @@ def _generated(
         baseline=legacy[-1] if legacy else None,
         existing=existing,
         made=_made(folder, existing),
+        depends=_depends(folder, existing),
     )
 
 
@@ -227,6 +229,17 @@ def _made(folder: Path, existing: Collection[str]) -> dict[str, frozenset[str]]:
         for sub in FOLDERS
         for path in (folder / sub).glob("*_toolkit_*.sql")
         if path.stem in existing
+    }
+
+
+def _depends(folder: Path, existing: Collection[str]) -> dict[str, list[str]]:
+    """What the files that are there come after, by their ids."""
+    return {
+        path.stem: found[1].split()
+        for sub in FOLDERS
+        for path in (folder / sub).glob("*.sql")
+        if path.stem in existing
+        and (found := _DEPENDS.search(path.read_text(encoding="utf-8"))) is not None
     }
 
 

@@ -132,7 +132,10 @@ def _order(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Finding]
             last[migration.service] = index
             if migration.id in units:
                 last[units[migration.id]] = index
+    needed = _needed(migrations, ledger)
     for index, migration in enumerate(migrations):
+        if migration.phase == "toolkit" and migration.id not in needed:
+            continue  # it came with a table that was added later
         # Units of tables do not depend on each other, so neither comes before the other.
         later = last.get(units.get(migration.id, migration.service), -1)
         if index < later and migration.id not in ledger.applied and not migration.on_request:
@@ -141,6 +144,18 @@ def _order(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Finding]
                 migration.id,
                 f"{migration.id} is out of order: {migrations[later].id} after it is applied",
             )
+
+
+def _needed(migrations: Sequence[Migration], ledger: Ledger) -> set[str]:
+    """What the applied files come after."""
+    depends = {m.id: m.depends for m in migrations}
+    needed: set[str] = set()
+    walk = [id_ for id_ in depends if id_ in ledger.applied]
+    while walk:
+        parents = depends.get(walk.pop(), frozenset()) - needed
+        needed |= parents
+        walk += parents
+    return needed
 
 
 def known_record(ledger: Ledger, migration: str) -> Record | None:

@@ -136,6 +136,19 @@ def test_files_of_many_tables_are_the_same_once_they_are_there() -> None:
     assert generate(standard, catalog(*relations), baseline=None, existing=ids) == first
 
 
+def test_a_service_knows_its_own_toolkit_whatever_its_name() -> None:
+    made: list[str] = []
+    for service in ("orders", "注文", "支払"):
+        found = generate(Standard(service, "public", (TASKS,)), catalog(PARENT), baseline=None)
+        kit = [file for file in found.files if "_toolkit_" in file.id]
+        own = re.search(r"is_called\('(.*)'\)", kit[0].rollback)
+        assert own is not None
+        assert all(re.search(own[1], file.id) for file in kit)
+        assert not any(re.search(own[1], id_) for id_ in made)
+        made += [file.id for file in kit]
+    assert len({*made}) == len(made)
+
+
 def test_the_committed_files_have_what_they_call_and_call_what_they_have() -> None:
     assert_complete(
         MigrationText(

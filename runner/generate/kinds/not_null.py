@@ -179,7 +179,7 @@ def _named(
     if others := [c for c in wanted if c not in own]:
         found.append(
             Statement(
-                f"CALL trueup.name_not_nulls(\n    {on},\n    {quote_literal(stem)},\n"
+                f"CALL trueup.rename_not_nulls(\n    {on},\n    {quote_literal(stem)},\n"
                 f"    {literal_list(others, 'name')}{without}\n);"
             )
         )

@@ -283,7 +283,7 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
                 BRIEFLY,
                 Statement(
                     "SELECT set_config('session_replication_role', 'replica', true)\n"
-                    f"FROM trueup.waking_triggers({quote_literal(root)}{of})\nLIMIT 1;",
+                    f"FROM trueup.woken_triggers({quote_literal(root)}{of})\nLIMIT 1;",
                     note="The service's own triggers are not to see it.",
                 ),
             ],

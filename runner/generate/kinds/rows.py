@@ -190,7 +190,7 @@ def _backfill_can(t: TableChange) -> list[list[Statement]]:
     if t.relation.triggers:
         written = sorted(trigger.listed(t) & t.converted.keys())
         of = f", {literal_list(written)}" if written else ""
-        found.append([Statement(f"CALL trueup.require_silence({on}{of});")])
+        found.append([Statement(f"CALL trueup.require_silent({on}{of});")])
     if t.columns and any(map(row_type.fires_early, t.relation.triggers)):
         columns = literal_list([c.name for c in t.columns])
         found.append([Statement(f"CALL trueup.require_late({on}, {columns});")])

@@ -21,6 +21,8 @@ _MADE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NAMED = re.compile(r"\btrueup\.(\w+)")
+# A routine whose parameters change gets another name: both may stand in one database, and a call
+# with fewer of them would fit either.
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,18 @@ def files(
             as they are, and what is called anew goes into files behind them.
     """
     needed = _needed(callers)
+    parts = [
+        (idea, subject, names)
+        for idea in _IDEAS
+        for subject, names in _parts(idea, f"{service}_{idea.name}", needed, existing)
+    ]
+    parts.sort(key=lambda part: f"{PHASE}_{part[1]}" not in existing)
     found: list[File] = []
-    for idea in _IDEAS:
-        for subject, names in _parts(idea, f"{service}_{idea.name}", needed, existing):
-            after = [f for f in found if f.folder in ("common", idea.folder)][-1:]
-            found.append(_file(idea, subject, names, after, service))
+    for idea, subject, names in parts:
+        own = [f for f in found if f.folder == idea.folder][-1:]
+        shared = [f for f in found if f.folder in ("common", idea.folder)][-1:]
+        after = list(dict.fromkeys([*own, *shared]))
+        found.append(_file(idea, subject, names, after, service))
     return found
 
 

@@ -14,5 +14,8 @@ BEGIN
         DELETE FROM {{ reversal }} AS r WHERE {{ same_row }};
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 {{ dollar }};

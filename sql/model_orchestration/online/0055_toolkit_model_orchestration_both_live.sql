@@ -198,7 +198,7 @@ END
 $$;
 
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
+CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
@@ -325,7 +325,7 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'copy_grants', 'carry_grants', 'waking_triggers', 'require_no_functions', 'lock_tables',
+    'copy_grants', 'carry_grants', 'woken_triggers', 'require_no_functions', 'lock_tables',
     'hold_key', 'require_index'
 );
 CALL trueup.revoke_all('trueup.progress');

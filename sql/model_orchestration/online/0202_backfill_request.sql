@@ -25,7 +25,7 @@ DECLARE
         / pg_catalog.current_setting('block_size')::bigint;
     -- The service's own triggers are not to see it: they would stamp or log every row.
     has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.waking_triggers('public.requests'));
+        EXISTS (SELECT FROM trueup.woken_triggers('public.requests'));
     page bigint := 0;
     page_end bigint := pages;
     batch bigint := page;

@@ -25,7 +25,7 @@ ALTER TABLE public.models
     DROP CONSTRAINT models_status__new_filled,
     DROP CONSTRAINT models_in_step;
 
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.models',
     'model',
     ARRAY['id__new', 'provider__new', 'capabilities__new', 'status__new']::name[],

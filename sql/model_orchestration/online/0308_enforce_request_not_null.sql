@@ -25,7 +25,7 @@ ALTER TABLE public.requests
     DROP CONSTRAINT requests_provider__new_filled,
     DROP CONSTRAINT requests_in_step;
 
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.requests',
     'request',
     ARRAY['id__new', 'request_type__new', 'model_id__new', 'provider__new']::name[],

@@ -22,7 +22,7 @@ ALTER TABLE public.provider_quotas
     DROP CONSTRAINT provider_quotas_provider__new_filled,
     DROP CONSTRAINT provider_quotas_in_step;
 
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quotas',
     'provider_quota',
     ARRAY['id__new', 'provider__new']::name[],

@@ -50,7 +50,7 @@ DROP FUNCTION IF EXISTS trueup.model_forget();
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
 ALTER INDEX public.model_pkey RENAME TO models_pkey;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'models',
     ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
@@ -106,7 +106,7 @@ ALTER INDEX public.request_model_id_idx RENAME TO requests_model_id_idx;
 ALTER INDEX public.request_pkey RENAME TO requests_pkey;
 ALTER INDEX public.request_provider_success_idx RENAME TO requests_provider_success_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'requests',
     ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]

@@ -76,7 +76,7 @@ ALTER TABLE public.models RENAME TO model;
 
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
 ALTER INDEX public.models_pkey RENAME TO model_pkey;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'model',
     ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
@@ -99,6 +99,9 @@ BEGIN
         DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 $$;
 CALL trueup.keep_private('model_forget');
@@ -143,7 +146,7 @@ ALTER INDEX public.requests_model_id_idx RENAME TO request_model_id_idx;
 ALTER INDEX public.requests_pkey RENAME TO request_pkey;
 ALTER INDEX public.requests_provider_success_idx RENAME TO request_provider_success_idx;
 ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'request',
     ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
@@ -166,6 +169,9 @@ BEGIN
         DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 $$;
 CALL trueup.keep_private('request_forget');

@@ -33,7 +33,7 @@ DROP FUNCTION IF EXISTS trueup.provider_quota_forget();
 
 ALTER INDEX public.provider_quota_pkey RENAME TO provider_quotas_pkey;
 ALTER INDEX public.provider_quota_provider_idx RENAME TO provider_quotas_provider_idx;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quota',
     'provider_quotas',
     ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]

@@ -51,7 +51,7 @@ ALTER TABLE public.provider_quotas RENAME TO provider_quota;
 
 ALTER INDEX public.provider_quotas_pkey RENAME TO provider_quota_pkey;
 ALTER INDEX public.provider_quotas_provider_idx RENAME TO provider_quota_provider_idx;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quota',
     'provider_quota',
     ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
@@ -74,6 +74,9 @@ BEGIN
         DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 $$;
 CALL trueup.keep_private('provider_quota_forget');

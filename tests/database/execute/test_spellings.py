@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -82,6 +84,24 @@ def test_a_row_that_is_deleted_while_contract_goes_on_is_forgotten(
     ((before,),) = query(service.dsn, KEPT)
     service.apply("online", "contract")
     assert query(service.dsn, KEPT) == [(before - 1,)]
+
+
+def test_a_client_deletes_a_row_while_a_rollback_drops_the_spellings(
+    make_service: MakeService,
+) -> None:
+    service = at_end(make_service, "online")
+    with (
+        psycopg.connect(service.dsn) as rollback,
+        psycopg.connect(service.dsn) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        rollback.execute("DROP TABLE trueup.provider_quota_reversal")
+        deleted = pool.submit(client.execute, "DELETE FROM provider_quota")
+        blocked = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+        while rollback.execute(blocked, [client.info.backend_pid]).fetchone() != (True,):
+            assert not deleted.done()
+        rollback.commit()
+        assert deleted.result().rowcount > 0
 
 
 def test_old_values_are_nobody_elses_under_row_security(make_service: MakeService) -> None:

@@ -257,6 +257,50 @@ def test_a_standard_that_grew_adds_files_behind_the_applied_ones(
     assert before[1] == after[1]
 
 
+def test_a_table_that_needs_more_of_the_toolkit_brings_it_behind_what_is_applied(
+    database: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            """
+            CREATE TABLE plans (id text PRIMARY KEY);
+            CREATE TABLE tasks (id text, day date, plan_id text, PRIMARY KEY (day, id))
+            PARTITION BY RANGE (day);
+            CREATE TABLE tasks_now PARTITION OF tasks DEFAULT;
+            CREATE TABLE steps (id text NOT NULL, kind text UNIQUE DEFERRABLE);
+            CREATE VIEW shown AS SELECT id, kind FROM steps;
+            -- As version 0.1.0 made them for another service, with fewer parameters.
+            CREATE SCHEMA trueup;
+            CREATE FUNCTION trueup.waking_triggers(regclass) RETURNS name LANGUAGE sql RETURN 'x';
+            CREATE PROCEDURE trueup.require_silence(text) LANGUAGE sql AS 'SELECT';
+            CREATE PROCEDURE trueup.name_not_nulls(regclass, text, name[]) LANGUAGE sql AS 'SELECT';
+            """
+        )
+    standard = tmp_path / "standard.toml"
+    standard.write_text('[service]\nname = "s"\n[table.plans]\nname = "plan"\nuuids = ["id"]\n')
+    generate_service(tmp_path, dsn=database, dry=False)
+    service = Service(database, tmp_path)
+    before = service.state("public")
+    service.up("contract")
+
+    with standard.open("a") as text:
+        text.write('[table.tasks]\nname = "task"\nuuids = ["id", "plan_id"]\n')
+        text.write('[table.steps]\nname = "step"\nuuids = ["id"]\n')
+    grown = generate_service(tmp_path, dsn=database, dry=False)
+    assert grown.differing == ()
+    assert {path.partition("/")[0] for path in grown.added if "_toolkit_" in path} == {
+        "common",
+        "online",
+        "window",
+    }
+    service.up("contract")
+    assert generate_service(tmp_path, dsn=database, dry=True).added == ()
+    service.down("online")
+    after = service.state("public")
+    assert not describe(diff(before[0], after[0], column_order=False))
+    run_yoyo("apply", *(str(tmp_path / name) for name in ("common", "online")), dsn=database)
+
+
 @pytest.mark.parametrize("reached", ["expand", "enforce", "switch", "contract"])
 def test_a_standard_that_grew_in_a_converted_table_is_refused(
     make_service: MakeService, tmp_path: Path, reached: str

@@ -507,6 +507,17 @@ def test_any_role_can_verify_and_nothing_is_changed(make_service: MakeService) -
     assert service.state() == before
 
 
+def test_any_role_can_verify_when_only_the_ledger_is_there(make_service: MakeService) -> None:
+    service = make_service(TEXT)
+    role = f"verify_{uuid.uuid4().hex[:8]}"
+    execute(service.dsn, "CREATE SCHEMA IF NOT EXISTS trueup", f"CREATE ROLE {role} LOGIN")
+    execute(service.dsn, "REVOKE ALL ON SCHEMA trueup FROM PUBLIC")
+    try:
+        assert distances(make_conninfo(service.dsn, user=role)) == distances(service.dsn)
+    finally:
+        execute(service.dsn, f"DROP ROLE {role}")
+
+
 # The command
 
 

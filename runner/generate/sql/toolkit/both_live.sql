@@ -184,7 +184,7 @@ END
 $$;
 
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.waking_triggers(relation regclass, written text[] DEFAULT '{}')
+CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql
 STABLE
@@ -209,7 +209,7 @@ AS $$
 $$;
 
 -- Stops the file when the backfill would fire triggers of the service, which may change rows.
-CREATE OR REPLACE PROCEDURE trueup.require_silence(relation text, written text[] DEFAULT '{}')
+CREATE OR REPLACE PROCEDURE trueup.require_silent(relation text, written text[] DEFAULT '{}')
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -232,13 +232,13 @@ BEGIN
     END IF;
 
     SELECT string_agg(quote_ident(t.name), ', ' ORDER BY t.name) INTO names
-    FROM trueup.waking_triggers(relation::regclass, written) AS t;
+    FROM trueup.woken_triggers(relation::regclass, written) AS t;
 
     IF names IS NULL THEN
         RETURN;
     END IF;
     IF EXISTS (
-        SELECT FROM trueup.waking_triggers(relation::regclass, written) AS t WHERE t.enabled <> 'O'
+        SELECT FROM trueup.woken_triggers(relation::regclass, written) AS t WHERE t.enabled <> 'O'
     ) THEN
         RAISE EXCEPTION '%: the backfill would fire %', relation, names
             USING

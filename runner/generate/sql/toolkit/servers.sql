@@ -1,6 +1,6 @@
 -- Names the NOT NULL constraints of some columns after a table, and after the columns without an ending;
 -- before PostgreSQL 18 they have none.
-CREATE OR REPLACE PROCEDURE trueup.name_not_nulls(
+CREATE OR REPLACE PROCEDURE trueup.rename_not_nulls(
     relation regclass, table_name text, columns name[], ending text DEFAULT ''
 )
 LANGUAGE plpgsql

@@ -69,6 +69,9 @@ BEGIN
         DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 $$;
 CALL trueup.keep_private('request_forget');

@@ -34,7 +34,7 @@ ALTER TABLE public.request
     DROP CONSTRAINT request_request_type_filled,
     DROP CONSTRAINT request_model_id_filled,
     DROP CONSTRAINT request_provider_filled;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'requests',
     ARRAY['id__old', 'request_type__old', 'model_id__old', 'provider__old']::name[],

@@ -35,7 +35,7 @@ ALTER TABLE public.model
     DROP CONSTRAINT model_provider_filled,
     DROP CONSTRAINT model_capabilities_filled,
     DROP CONSTRAINT model_status_filled;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'models',
     ARRAY['id__old', 'provider__old', 'capabilities__old', 'status__old']::name[],

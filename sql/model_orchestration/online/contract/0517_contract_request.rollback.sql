@@ -29,7 +29,7 @@ CALL trueup.require_same('public.request', ARRAY[
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'requests',
     ARRAY['request_id', 'request_data', 'success', 'created_at']::name[]

@@ -50,7 +50,7 @@ ALTER TABLE public.request
 
 ALTER INDEX public.requests_created_at_idx RENAME TO request_created_at_idx;
 ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.request',
     'request',
     ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]

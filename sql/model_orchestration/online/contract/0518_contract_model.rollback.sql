@@ -24,7 +24,7 @@ CALL trueup.require_same('public.model', ARRAY[
 ]);
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'models',
     ARRAY['model_id', 'created_at', 'updated_at']::name[]

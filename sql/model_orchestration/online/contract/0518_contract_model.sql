@@ -46,7 +46,7 @@ ALTER TABLE public.model
     DROP COLUMN status__old;
 
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.model',
     'model',
     ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]

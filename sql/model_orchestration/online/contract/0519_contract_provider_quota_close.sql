@@ -63,6 +63,9 @@ BEGIN
         DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN undefined_table THEN
+        RETURN NULL; -- a rollback dropped them just now
 END
 $$;
 CALL trueup.keep_private('provider_quota_forget');

@@ -31,7 +31,7 @@ ALTER TABLE public.provider_quota
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_id_filled,
     DROP CONSTRAINT provider_quota_provider_filled;
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quota',
     'provider_quotas',
     ARRAY['id__old', 'provider__old']::name[],

@@ -24,7 +24,7 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
 ]);
 
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quota',
     'provider_quotas',
     ARRAY['daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]

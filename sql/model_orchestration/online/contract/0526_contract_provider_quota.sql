@@ -40,7 +40,7 @@ ALTER TABLE public.provider_quota
     DROP COLUMN id__old,
     DROP COLUMN provider__old;
 
-CALL trueup.name_not_nulls(
+CALL trueup.rename_not_nulls(
     'public.provider_quota',
     'provider_quota',
     ARRAY['id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
