@@ -1,7 +1,6 @@
 -- Let one file fit every server.
 --
--- does:    makes what names NOT NULL constraints alike on each version of PostgreSQL; touches no
---          table of the service
+-- does:    makes ; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
 -- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
