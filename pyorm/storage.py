@@ -109,6 +109,9 @@ def postgres(
             inline, check = None, _spelled(column.enum, labels)
     elif issubclass(column.python, Enum):
         decode = column.python
+    elif column.python is datetime:
+        of_type = check
+        check = lambda value: _near_utc(of_type(value))  # noqa: E731
     elif sql_type in JSON:
         wrap = Jsonb if sql_type == "jsonb" else Json
         inline, of_type = None, check
@@ -322,6 +325,12 @@ def _time_text(value: time) -> str:
 
 def _microseconds(value: timedelta) -> int:
     return value // timedelta(microseconds=1)
+
+
+def _near_utc(value: datetime) -> datetime:
+    """A time in a zone that PostgreSQL reads in a text, as psycopg writes an array: up to 15:59."""
+    near = abs(value.utcoffset() or timedelta()) < timedelta(hours=16)
+    return value if near else value.astimezone(UTC)
 
 
 def utc_text(value: datetime) -> str:

@@ -147,8 +147,9 @@ def _plain_operators(definition: str, columns: Collection[str]) -> str:
 
 
 _COMPARED = re.compile(
-    r"""(?P<name>"(?:[^"]|"")+"|\w+)\)?(?:::(?:text|bpchar|character varying)(?:\[\])?)?"""
-    r"""\)* (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL|@>|<@|&&) \(*(?:ARRAY\[)?"""
+    r"""(?P<opened>\(*)(?:(?:"(?:[^"]|"")+"|\w+)\.)?(?P<name>"(?:[^"]|"")+"|\w+)"""
+    r"""(?P<closed>\)?(?:::(?:text|bpchar|character varying)(?:\[\])?)?\)*)"""
+    r""" (?:=|<>|<|>|<=|>=|~~|!~~|= ANY|<> ALL|@>|<@|&&) \(*(?:ARRAY\[)?"""
     r"""(?:E?'(?:[^']|'')*'::[\w ]+(?:\(\d+\))?, )*$"""
 )
 
@@ -156,7 +157,10 @@ _COMPARED = re.compile(
 def _compared_column(before: str) -> str | None:
     """The column with which what comes next is compared."""
     match = _COMPARED.search(before)
-    return match["name"].strip('"').replace('""', '"') if match else None
+    # One parenthesis more closes what the column is only an argument of.
+    if match is None or match["closed"].count(")") > len(match["opened"]):
+        return None
+    return match["name"].strip('"').replace('""', '"')
 
 
 _VARCHAR_LIST = re.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,15 @@ class Thing:
     tags: list[str] | None = None
     about: dict[str, Any] | None = column(default=None)
     parts: list[dict[str, Any]] | None = None
+
+    def __fields__(self, **fields: Any) -> None: ...
+
+
+@entity("moment")
+class Moment:
+    id: int
+    at: datetime
+    before: list[datetime] = column(default_factory=list)
 
     def __fields__(self, **fields: Any) -> None: ...
 
@@ -108,6 +117,13 @@ def test_patterns(things: Repository[Thing]) -> None:
             things.find(name=like(wrong))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="is no text"):
         things.find(size=like("1"))
+
+
+def test_times_of_the_farthest_zones_in_a_list(made: Made) -> None:
+    moments: Repository[Moment] = Repository(Moment, made(Moment))
+    far = datetime(2026, 5, 10, 17, 6, tzinfo=timezone(timedelta(hours=23, minutes=59)))
+    moments.add(Moment(id=1, at=far, before=[far]))
+    assert [m.before for m in moments.find(at=one_of(far))] == [[far]]
 
 
 def test_one_of_each_kind_of_value(things: Repository[Thing]) -> None:
