@@ -125,7 +125,7 @@ def costs(statements: Iterable[Statement]) -> str:
         for m in _WRITTEN.finditer(sql):
             if _name(m[1]).schema != _OWN:
                 found.append(f"writes rows of {called(m[1])}")
-        if "trueup.require_clean" in sql or "trueup.refuse_" in sql:
+        if "CALL trueup.require_clean" in sql or "CALL trueup.refuse_" in sql:
             found.append("reads the table once")
     return "; ".join(dict.fromkeys(found)) or "no rewrite, no scan"
 

@@ -2,7 +2,7 @@
 --
 -- does:    drops what the file made, unless other files still call it
 -- locks:   none
--- cost:    reads the table once
+-- cost:    no rewrite, no scan
 -- undo:    apply 0053_toolkit_model_orchestration_rows again
 
 SET LOCAL search_path = pg_catalog;

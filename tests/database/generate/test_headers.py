@@ -85,6 +85,8 @@ def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
     for name in re.findall(r"\breads (\w+) (?:once|twice)", cost):
         if name not in told.scanned:
             yield f"{path.name}: cost is {cost!r}, read is {told.scanned}"
+    if "reads the table" in cost and not told.scanned:
+        yield f"{path.name}: cost is {cost!r}, and it reads none"
     if told.written and not re.search(r"rewrites|writes", cost):
         yield f"{path.name}: cost is {cost!r}, written is {told.written}"
 
