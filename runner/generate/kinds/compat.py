@@ -70,9 +70,11 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
     """The end of the old name, once nobody uses it."""
     names = ", ".join(x.old.name for x in still_open)
     several = "s do" if len(still_open) > 1 else " does"
-    unused = [
-        f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});" for x in still_open
-    ]
+    unused = {
+        x.old: f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});"
+        for x in still_open
+    }
+    again = Statement(unused[t.old], note="Somebody may have used it while the rows were read.")
     return File(
         unlike=f"close {t.new}",
         folder="online/contract",
@@ -87,8 +89,8 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         undo="instant",
         body=[
             [same.require(t, At.SWITCHED)],
-            [*plain(*unused), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
-            [BRIEFLY],
+            [*plain(*unused.values()), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
+            [BRIEFLY, *([again] if t.columns else [])],
             [
                 *settings.carry_grants(t.new, t.old, [(n, o) for o, n in t.renamed.items()]),
                 Statement(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,11 +25,18 @@ NAMES = ("public.models", "public.provider_quotas", "public.requests")
 
 
 @pytest.fixture
-def in_use(database: str) -> str:
-    """The switch is done, and a client has just used all old names."""
+def switched(database: str) -> str:
+    """The switch is done."""
     sources = config.resolve_sources((), str(SERVICE), {}, "online")
     migrations = read_migrations(sources.folders, on_request=sources.on_request)
     engine.apply(database, migrations, to="switch")
+    return database
+
+
+@pytest.fixture
+def in_use(switched: str) -> str:
+    """The switch is done, and a client has just used all old names."""
+    database = switched
     with psycopg.connect(database, autocommit=True) as client:
         client.execute("SELECT FROM models; SELECT FROM requests; SELECT FROM provider_quotas")
     eventually(
@@ -154,3 +164,35 @@ def test_an_odd_name_is_asked_for_as_the_files_write_it() -> None:
         "CALL trueup.require_unused('a.b');",
     ]
     assert removed_by(texts) == ["a.b", 'public."It\'s"']
+
+
+def test_a_use_while_the_rows_are_compared_is_seen(
+    switched: str, since: Callable[[int], None]
+) -> None:
+    since(15)  # a session cannot be told to send its counts before
+    close = SERVICE / "online" / "contract" / "0501_contract_model_close.sql"
+    refused: list[psycopg.Error] = []
+
+    def run() -> None:
+        with psycopg.connect(switched, autocommit=True) as file:
+            file.execute("SET trueup.waiting_period = '2 s'; SET application_name = 'file'")
+            try:
+                file.execute(b"BEGIN; " + close.read_bytes() + b"; COMMIT")
+            except psycopg.Error as error:
+                refused.append(error)
+
+    time.sleep(3)  # the waiting period
+    with psycopg.connect(switched) as client:
+        client.execute("LOCK TABLE model IN ACCESS EXCLUSIVE MODE")
+        thread = threading.Thread(target=run)
+        thread.start()
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'file'"
+            " AND wait_event_type = 'Lock'"
+        )
+        eventually(lambda: query(switched, waiting) == [(1,)])
+        client.execute("SELECT FROM models")
+        client.execute("SELECT pg_stat_force_next_flush()")
+        client.commit()
+        thread.join()
+    assert "models may still be in use" in str(refused[0])

@@ -41,6 +41,8 @@ CALL trueup.require_clean(
 );
 
 SET LOCAL lock_timeout = '200ms';
+-- Somebody may have used it while the rows were read.
+CALL trueup.require_unused('public.models');
 
 CALL trueup.carry_grants('public.model', 'public.models');
 DROP VIEW public.models;

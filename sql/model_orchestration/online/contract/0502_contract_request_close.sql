@@ -46,6 +46,8 @@ CALL trueup.require_clean(
 );
 
 SET LOCAL lock_timeout = '200ms';
+-- Somebody may have used it while the rows were read.
+CALL trueup.require_unused('public.requests');
 
 CALL trueup.carry_grants('public.request', 'public.requests');
 DROP VIEW public.requests;

@@ -40,6 +40,8 @@ CALL trueup.require_clean(
 );
 
 SET LOCAL lock_timeout = '200ms';
+-- Somebody may have used it while the rows were read.
+CALL trueup.require_unused('public.provider_quotas');
 
 CALL trueup.carry_grants('public.provider_quota', 'public.provider_quotas');
 DROP VIEW public.provider_quotas;
