@@ -44,7 +44,8 @@ def picture(*events: Event) -> Picture:
 
 def drawn(shown: Picture, width: int = 80, **console: bool) -> str:
     stream = StringIO()
-    Console(file=stream, width=width, **console).print(draw(shown))  # type: ignore[arg-type]
+    environment = {"TERM": "xterm"}
+    Console(file=stream, width=width, _environ=environment, **console).print(draw(shown))  # type: ignore[arg-type]
     return stream.getvalue()
 
 

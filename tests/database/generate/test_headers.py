@@ -82,10 +82,8 @@ def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
         yield f"{path.name}: cost is {cost!r}, rewritten is {told.rewritten}"
     if told.scanned and not re.search(r"reads|rewrites|writes|samples", cost):
         yield f"{path.name}: cost is {cost!r}, read is {told.scanned}"
-    for name in re.findall(r"\breads (\w+) (?:once|twice)", cost):
-        if name not in told.scanned:
-            yield f"{path.name}: cost is {cost!r}, read is {told.scanned}"
-    if "reads the table" in cost and not told.scanned:
+    # Which of two tables is read by an index is the planner's choice.
+    if re.search(r"\breads (?:\w+|the table) (?:once|twice)", cost) and not told.scanned:
         yield f"{path.name}: cost is {cost!r}, and it reads none"
     if told.written and not re.search(r"rewrites|writes", cost):
         yield f"{path.name}: cost is {cost!r}, written is {told.written}"
