@@ -45,7 +45,8 @@ def _unit(u: Unit, after: Sequence[File]) -> File:
         subject=together([t.stem for t in u.tables]),
         title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
         does="converts every column of a table in one ALTER TABLE; keeps the spellings "
-        f"that cannot be derived back in a reversal table{again}",
+        "that cannot be derived back in a reversal table, from which triggers remove those of "
+        f"deleted rows{again}",
         held=" until it is done; gives up after 200 ms when it cannot have "
         + ("them" if len(u.tables) > 1 else "it"),
         cost="rewrites each table and its indexes once; up to 1 GB of memory for an index",

@@ -81,7 +81,13 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         phase="contract",
         subject=f"{t.stem}_close",
         title=f"Take the old name {t.old.name} away, once nobody uses it.",
-        does=f"drops the compat view; refuses while the usage counter{several} not prove that "
+        does="drops the compat view"
+        + (
+            f"; from then on triggers on {t.new.name} forget the old spellings of deleted rows"
+            if t.keeps_spellings
+            else ""
+        )
+        + f"; refuses while the usage counter{several} not prove that "
         f"{names} {'were' if len(still_open) > 1 else 'was'} unused for the waiting period "
         "(trueup.waiting_period, 24 hours)"
         + (", and while both sides of a row differ in meaning" if t.columns else ""),

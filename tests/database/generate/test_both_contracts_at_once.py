@@ -248,8 +248,8 @@ def test_increments_from_both_sides_are_never_lost(both: Both) -> None:
 
 def test_upserts_of_one_new_key_at_the_same_moment_all_succeed(both: Both) -> None:
     old, new, service = both
-    # An update that moves a row to another page hides it for a moment from ON CONFLICT, which finds
-    # it on its own index then, but not on the other one.
+    # With room on each page no update moves a row, and ON CONFLICT cannot miss it: see the known
+    # limits in docs/reliability.md.
     ((table,),) = query(
         service.dsn,
         "SELECT oid::regclass::text FROM pg_class"

@@ -1,8 +1,9 @@
 -- Take the old name models away, once nobody uses it.
 --
--- does:    drops the compat view; refuses while the usage counters do not prove that models,
---          requests were unused for the waiting period (trueup.waiting_period, 24 hours), and while
---          both sides of a row differ in meaning
+-- does:    drops the compat view; from then on triggers on model forget the old spellings of
+--          deleted rows; refuses while the usage counters do not prove that models, requests were
+--          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
+--          a row differ in meaning
 -- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up
 --          after 200 ms and can be run again
 -- cost:    reads model once

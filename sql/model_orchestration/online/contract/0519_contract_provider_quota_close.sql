@@ -1,8 +1,9 @@
 -- Take the old name provider_quotas away, once nobody uses it.
 --
--- does:    drops the compat view; refuses while the usage counter does not prove that
---          provider_quotas was unused for the waiting period (trueup.waiting_period, 24 hours), and
---          while both sides of a row differ in meaning
+-- does:    drops the compat view; from then on triggers on provider_quota forget the old spellings
+--          of deleted rows; refuses while the usage counter does not prove that provider_quotas was
+--          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
+--          a row differ in meaning
 -- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for
 --          a few ms; gives up after 200 ms and can be run again
 -- cost:    reads provider_quota once
