@@ -198,7 +198,7 @@ def whole(ctx: click.Context, topic: str, shared: click.Command) -> str:
         verb = group.get_command(ctx, topic)
         if not isinstance(verb, Verb):
             known = ", ".join(["options", *TOPICS])
-            raise click.UsageError(f"there is no help on {topic}: name a verb or {known}")
+            raise click.UsageError(f"there is no help on {topic}: name a verb, or one of: {known}")
         verb.write_whole(click.Context(verb, info_name=topic, parent=ctx), formatter)
     return formatter.getvalue().rstrip()
 
