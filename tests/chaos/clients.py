@@ -93,7 +93,7 @@ class Client(threading.Thread):
     Args:
         number: tells it from the others.
         seed: of its choices.
-        dsn: the database.
+        dsn: gives the database, wherever it is now.
         gate: says which contract it may use.
         told: takes what it met.
         disturbed: whether sessions are ended and servers crash.
@@ -104,7 +104,7 @@ class Client(threading.Thread):
         self,
         number: int,
         seed: int,
-        dsn: str,
+        dsn: Callable[[], str],
         gate: Gate,
         told: Told,
         *,
@@ -236,7 +236,7 @@ class Client(threading.Thread):
         if connection is None or connection.closed:
             try:
                 connection = psycopg.connect(
-                    self._dsn, autocommit=True, application_name=f"chaos {side} {self._number}"
+                    self._dsn(), autocommit=True, application_name=f"chaos {side} {self._number}"
                 )
             except psycopg.OperationalError:
                 self._told.met("no connection", None if self._disturbed else "no connection")

@@ -61,7 +61,7 @@ def _is_quiet(dsn: str) -> bool:
     try:
         return not query(
             dsn,
-            "SELECT FROM pg_stat_activity WHERE application_name LIKE 'chaos %'"
+            "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'chaos %'"
             " AND state IS DISTINCT FROM 'idle' AND pid <> pg_backend_pid()",
         )
     except psycopg.OperationalError:
