@@ -75,7 +75,7 @@ def _run(dsn: str, side: Side, statement: LiteralString, *values: object) -> lis
     }
     with psycopg.connect(dsn, autocommit=True) as connection:
         cursor = connection.execute(sql.SQL(statement).format(**names), values or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def read(dsn: str, phase: str) -> Found:
