@@ -147,7 +147,7 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
         table = sql.Identifier(home, "_yoyo_migration").as_string()
         raise LedgerError(
             f"the ledger holds a time that no run writes: {error}",
-            hint=f"somebody has changed it: look at applied_at_utc in {table}, and at started_at and"
+            hint=f"somebody has changed it: see applied_at_utc in {table}, and started_at and"
             " finished_at in trueup.ledger",
         ) from None
     return Ledger(home, exists, applied, latest)
