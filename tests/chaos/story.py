@@ -19,7 +19,7 @@ from support.variants import TEXT, Service
 
 from chaos import rest
 from chaos.book import Book
-from chaos.clients import Client, Gate, Told
+from chaos.clients import UPSERTS, Client, Gate, Told
 from chaos.nemesis import Nemesis
 from chaos.servers import Servers
 from chaos.statements import KEYS
@@ -126,6 +126,14 @@ class Story:
         figures.seconds = time.monotonic() - begun
         figures.statements, figures.errors = self._told.statements, self._told.errors
         figures.faults = self._nemesis.done
+        sent = sum(n for name, n in figures.statements.items() if name.startswith(UPSERTS))
+        refused = sum(
+            n
+            for name, n in figures.errors.items()
+            if name.startswith(("23505", "40P01")) and name.split()[1].startswith(UPSERTS)
+        )
+        if refused > max(2, sent / 1000):
+            figures.wrong.append(f"{refused} upserts were refused, and {sent} were not")
         return figures
 
     def _next(self) -> str:
