@@ -23,9 +23,8 @@ DECLARE
     pages constant bigint :=
         pg_catalog.pg_relation_size('public.requests')
         / pg_catalog.current_setting('block_size')::bigint;
-    -- The service's own triggers are not to see it: they would stamp or log every row.
-    has_triggers constant boolean :=
-        EXISTS (SELECT FROM trueup.woken_triggers('public.requests'));
+    has_triggers boolean;
+    loud_triggers text;
     page bigint := 0;
     page_end bigint := pages;
     batch bigint := page;
@@ -77,7 +76,15 @@ BEGIN
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
-        IF has_triggers THEN
+        -- The service's own triggers are not to see it: they would stamp or log every row.
+        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+        INTO loud_triggers, has_triggers
+        FROM trueup.woken_triggers('public.requests');
+        IF loud_triggers IS NOT NULL THEN
+            RAISE EXCEPTION 'public.requests: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                loud_triggers
+                USING HINT = 'Disable it until the backfill is done.';
+        ELSIF has_triggers THEN
             PERFORM set_config('session_replication_role', 'replica', true);
         END IF;
         batch_from := format('(%s,0)', batch);
