@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
 -- The grants of two relations, or of two sides of a column, when they were made the same: what
 -- differs later was changed on that one, and is carried over to the other.
 CREATE TABLE IF NOT EXISTS trueup.grants (
-    relation oid,
+    relation regclass, -- in a dump a name, and so the same after it is restored
     column_name name,
     acl aclitem[],
     PRIMARY KEY (relation, column_name)
@@ -173,16 +173,27 @@ BEGIN
                 CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
             ) AS a
         ),
+        gone AS (
+            TABLE was EXCEPT TABLE now
+        ),
         changed AS (
-            SELECT 'REVOKE' AS verb, f.* FROM (TABLE was EXCEPT TABLE now) AS f
+            SELECT 'REVOKE' AS verb, g.* FROM gone AS g
             UNION ALL
             SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
+            UNION
+            -- Who got it from a role that loses it, and has it on the view.
+            SELECT 'GRANT', n.*
+            FROM now AS n
+            JOIN gone AS g ON g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
         )
         SELECT concat_ws(
             ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
             CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
             coalesce(quote_ident(r.rolname), 'PUBLIC'),
-            CASE WHEN c.verb = 'GRANT' AND c.is_grantable THEN 'WITH GRANT OPTION' END
+            CASE
+                WHEN c.verb = 'REVOKE' THEN 'CASCADE'
+                WHEN c.is_grantable THEN 'WITH GRANT OPTION'
+            END
         )
         FROM changed AS c
         LEFT JOIN pg_roles AS r ON r.oid = c.grantee

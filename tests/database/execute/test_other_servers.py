@@ -327,6 +327,25 @@ def test_tables_of_yoyo_that_somebody_else_made_are_refused(
     assert f"mallory {what}" in " ".join(checked.stdout.split())
 
 
+def test_tables_of_yoyo_are_looked_for_wherever_yoyo_would_find_them(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute('CREATE SCHEMA "of Mallory" AUTHORIZATION mallory')
+        admin.execute("CREATE SCHEMA hidden AUTHORIZATION mallory")
+        database = sql.Identifier(admin.info.dbname)
+        path = "ALTER DATABASE {} SET search_path = 'of Mallory', public"
+        admin.execute(sql.SQL(path).format(database))
+    with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as attacker:
+        attacker.execute("CREATE TABLE hidden.yoyo_lock (locked int)")
+        checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+        assert "mallory" not in checked.stdout
+        attacker.execute('CREATE TABLE "of Mallory".yoyo_lock (locked int)')
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert 'mallory owns "of Mallory".yoyo_lock' in " ".join(checked.stdout.split())
+
+
 def test_nobody_gets_a_trigger_onto_the_tables_of_yoyo(
     make_service: MakeService, mallory: str
 ) -> None:

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
 -- The grants of two relations, or of two sides of a column, when they were made the same: what
 -- differs later was changed on that one, and is carried over to the other.
 CREATE TABLE IF NOT EXISTS trueup.grants (
-    relation oid,
+    relation regclass, -- in a dump a name, and so the same after it is restored
     column_name name,
     acl aclitem[],
     PRIMARY KEY (relation, column_name)
@@ -159,16 +159,27 @@ BEGIN
                 CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
             ) AS a
         ),
+        gone AS (
+            TABLE was EXCEPT TABLE now
+        ),
         changed AS (
-            SELECT 'REVOKE' AS verb, f.* FROM (TABLE was EXCEPT TABLE now) AS f
+            SELECT 'REVOKE' AS verb, g.* FROM gone AS g
             UNION ALL
             SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
+            UNION
+            -- Who got it from a role that loses it, and has it on the view.
+            SELECT 'GRANT', n.*
+            FROM now AS n
+            JOIN gone AS g ON g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
         )
         SELECT concat_ws(
             ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
             CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
             coalesce(quote_ident(r.rolname), 'PUBLIC'),
-            CASE WHEN c.verb = 'GRANT' AND c.is_grantable THEN 'WITH GRANT OPTION' END
+            CASE
+                WHEN c.verb = 'REVOKE' THEN 'CASCADE'
+                WHEN c.is_grantable THEN 'WITH GRANT OPTION'
+            END
         )
         FROM changed AS c
         LEFT JOIN pg_roles AS r ON r.oid = c.grantee
@@ -239,6 +250,7 @@ DECLARE
     asked text[];
     is_part boolean := false;
     has_triggers boolean;
+    loud_triggers text;
     pages bigint;
     page bigint;
     page_end bigint;
@@ -257,8 +269,6 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
     CALL trueup.require_settings(path);
     pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
-    -- The service's own triggers are not to see it: they would stamp or log every row.
-    has_triggers := EXISTS (SELECT FROM trueup.woken_triggers(relation, listed));
     asked := string_to_array(current_setting('trueup.walk', true), ' ');
     page := 0;
     page_end := pages;
@@ -314,7 +324,15 @@ BEGIN
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
-        IF has_triggers THEN
+        -- The service's own triggers are not to see it: they would stamp or log every row.
+        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+        INTO loud_triggers, has_triggers
+        FROM trueup.woken_triggers(relation, listed);
+        IF loud_triggers IS NOT NULL THEN
+            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                relation, loud_triggers
+                USING HINT = 'Disable it until the backfill is done.';
+        ELSIF has_triggers THEN
             PERFORM set_config('session_replication_role', 'replica', true);
         END IF;
         batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
