@@ -137,14 +137,13 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def function(t: TableChange, *, switched: bool, replace: bool = True) -> Statement:
-    """The trigger's function.
+def _function(t: TableChange, *, switched: bool) -> Statement:
+    """The trigger's function of one of the two states.
 
     Args:
         t: the table, before the switch as it is until then.
         switched: whether the new contract has the table: the side that has defaults is then the
             new one, and a value on the other side says who wrote a row.
-        replace: whether it is there already.
     """
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
@@ -152,12 +151,10 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
     else:
         writer = " OR ".join(f"NEW.{quote_ident(c.name)} IS NOT NULL" for c in written_by)
         writer = f"({writer})" if len(written_by) > 1 else writer
-    side = "old" if switched else "new"
     return Statement(
         text(
             "sync.sql",
-            create="CREATE OR REPLACE" if replace else "CREATE",
-            function=quote_name(t.sync),
+            function=quote_name(t.sync_switched if switched else t.sync),
             table=quote_name(t.new),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
@@ -172,20 +169,41 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=switched),
         ),
-        note=f"Keeps both sides of each row equal. A value on the {side} side of a new row says "
-        f"that the {side}\ncontract wrote it.",
+        note="The same under the names that the columns have from the switch on: until then "
+        "nothing calls it.\nA value on the old side of a new row says that the old contract wrote "
+        "it. It stays beyond\ncontract, for the way back."
+        if switched
+        else "Keeps both sides of each row equal. A value on the new side of a new row says that "
+        "the new\ncontract wrote it.",
     )
 
 
-def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
+def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
     """The trigger that keeps both sides of each row equal.
 
     Args:
+        t: the table.
+        before: the table as it is until the switch.
+    """
+    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
+    return [
+        [_function(before, switched=False)],
+        [_function(t, switched=True)],
+        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        *triggers(before, before.sync),
+    ]
+
+
+def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
+    """The triggers, or in their place those that call another function.
+
+    Args:
         t: the table, before the switch as it is until then.
-        switched: whether the new contract has the table.
+        function: what keeps both sides equal under the names that the columns have.
+        replace: whether they are there.
     """
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
-    execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
+    execute = f"EXECUTE FUNCTION {quote_name(function)}();"
     old_changes = [f"    OR {changed(c, c.old_name)}" for c in t.columns]
     new_changes = [changed(c, c.name) for c in t.columns]
     new_changes += [
@@ -199,31 +217,27 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
         "        " + "\n        OR ".join(new_changes),
         "    )",
     ]
+    create = "CREATE OR REPLACE" if replace else "CREATE"
+    insert = f"{create} TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}"
+    condition_lines = "\n".join(condition)
+    update = (
+        f"{create} TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\n"
+        f"WHEN (\n{condition_lines}\n)\n{execute}"
+    )
+    if replace:
+        note = "From here on the trigger's function is the one for these names of the columns."
+        return [[Statement(insert, note=note), Statement(update)]]
     return [
-        [function(t, switched=switched, replace=False)],
-        [nobody_elses(t)],
+        [Statement(insert, note="Their names make them fire after the service's own triggers.")],
         [
             Statement(
-                f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
-                note="Their names make them fire after the service's own triggers.",
-            )
-        ],
-        [
-            Statement(
-                f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
-                + "\n".join(condition)
-                + f"\n)\n{execute}",
+                update,
                 note="Silent for the backfill, and for updates of other columns; but a row that a "
                 "client moves before\nthe backfill comes to it is converted at once, or the "
                 "backfill would never meet it.",
             )
         ],
     ]
-
-
-def nobody_elses(t: TableChange) -> Statement:
-    """The end of what default privileges gave on the trigger's function."""
-    return Statement(f"CALL trueup.keep_private({quote_literal(t.sync.name)});")
 
 
 def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
@@ -264,13 +278,20 @@ def drop_sides(t: TableChange) -> Statement:
 
 
 def drop(t: TableChange) -> list[Statement]:
-    """The end of the trigger."""
+    """The end of the triggers."""
     table = quote_name(t.new)
     return plain(
         f"DROP TRIGGER zz_trueup_sync_update ON {table};",
         f"DROP TRIGGER zz_trueup_sync_insert ON {table};",
-        f"DROP FUNCTION {quote_name(t.sync)}();",
     )
+
+
+def expand_back(t: TableChange) -> list[Statement]:
+    """The end of the triggers and of their functions."""
+    return [
+        *drop(t),
+        *plain(f"DROP FUNCTION {quote_name(t.sync_switched)}(), {quote_name(t.sync)}();"),
+    ]
 
 
 # What a walk over all rows of a table locks.
