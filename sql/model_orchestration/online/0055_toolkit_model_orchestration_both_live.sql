@@ -264,6 +264,7 @@ DECLARE
     asked text[];
     is_part boolean := false;
     has_triggers boolean;
+    loud_triggers text;
     pages bigint;
     page bigint;
     page_end bigint;
@@ -282,8 +283,6 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
     CALL trueup.require_settings(path);
     pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
-    -- The service's own triggers are not to see it: they would stamp or log every row.
-    has_triggers := EXISTS (SELECT FROM trueup.woken_triggers(relation, listed));
     asked := string_to_array(current_setting('trueup.walk', true), ' ');
     page := 0;
     page_end := pages;
@@ -339,7 +338,15 @@ BEGIN
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
-        IF has_triggers THEN
+        -- The service's own triggers are not to see it: they would stamp or log every row.
+        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+        INTO loud_triggers, has_triggers
+        FROM trueup.woken_triggers(relation, listed);
+        IF loud_triggers IS NOT NULL THEN
+            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                relation, loud_triggers
+                USING HINT = 'Disable it until the backfill is done.';
+        ELSIF has_triggers THEN
             PERFORM set_config('session_replication_role', 'replica', true);
         END IF;
         batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
