@@ -143,6 +143,13 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
             f"the ledger cannot be read: {error.diag.message_primary}",
             hint="`trueup grants` prints the SQL that gives a role what it needs",
         ) from None
+    except errors.DataError as error:
+        table = sql.Identifier(home, "_yoyo_migration").as_string()
+        raise LedgerError(
+            f"the ledger holds a time that no run writes: {error}",
+            hint=f"somebody has changed it: see applied_at_utc in {table}, and started_at and"
+            " finished_at in trueup.ledger",
+        ) from None
     return Ledger(home, exists, applied, latest)
 
 
