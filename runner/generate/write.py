@@ -17,7 +17,6 @@ from runner.errors import StandardError
 from runner.generate import Generated, generate
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
-from runner.generate.only_window import in_short
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
@@ -62,7 +61,9 @@ def describe(written: Written, *, dry: bool) -> list[str]:
             lines.append(f"{done}: {len(paths)} files: {', '.join(paths[:5])}")
             lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
-    lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
+    lines += [
+        f"only the window strategy: {reason}" for reason in dict.fromkeys(written.only_window)
+    ]
     if written.converted:
         lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
     return [*lines, f"{len(written.unchanged)} files are as they would be generated"]
@@ -279,7 +280,7 @@ def _ids(folder: Path) -> list[str]:
 
 def _live_catalog(dsn: str, standard: Standard) -> Catalog:
     with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
-        return read_catalog(connection, with_dependents(connection, standard.schemas))
+        return read_catalog(connection, with_dependents(connection, standard.places))
 
 
 def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
