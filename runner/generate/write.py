@@ -126,8 +126,8 @@ def generate_service(
         written = _replacing(written, stale, recorded)
     if written.differing and not dry:
         raise StandardError(
-            f"{len(written.differing)} files say something else than what would be generated, or "
-            f"are generated no more, and may have been applied: "
+            f"{len(written.differing)} files differ from what would be generated, or are no "
+            f"longer generated, and may have been applied: "
             f"{', '.join(written.differing[:5])}",
             hint="Where no database has them recorded: --replace. Where one has them: "
             f"{_OTHERWISE}",
@@ -148,8 +148,8 @@ def generate_service(
 
 
 _OTHERWISE = (
-    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and bring "
-    "the change by a migration of your own behind them."
+    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and make "
+    "the change in a later migration of your own."
 )
 
 

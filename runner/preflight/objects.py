@@ -332,7 +332,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Severity.KNOW,
             name,
-            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            f"is in the tablespace {there}; the new index will be in the default one",
             hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
             f" {built};",
         )
