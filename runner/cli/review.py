@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runner import config, places
+from runner import config, places, screen
 from runner.cli.root import cli, options, print_json
 from runner.errors import UsageError
 
@@ -160,7 +160,6 @@ def review(
       trueup review --service model_orchestration
       trueup review --sources db/migrations --since origin/main
     """
-    from rich.console import Console
 
     from runner.review import pull_request, signing
     from runner.review.rehearse import Options
@@ -180,14 +179,14 @@ def review(
         rows=rows, made_up=made_up_rows, scratch=scratch, base=base, seconds=time_limit
     )
     key = signing.read_key(sign_key)
-    with Console(stderr=True).status("reviewing") as status:
+    with screen.progress("reviewing") as tell:
         passed = pull_request.review(
             dsn,
             migrations,
             standard,
             folder=output,
             options=options,
-            listener=status.update,
+            listener=tell,
             key=key,
         )
     if as_json:

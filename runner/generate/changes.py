@@ -91,7 +91,8 @@ def _require_own_names(changes: Iterable[TableChange]) -> None:
     """No two tables share what trueup makes for one of them."""
     owners: dict[str, TableChange] = {}
     for change in changes:
-        made = (change.marker, change.sync, change.sides, change.reversal, change.forget)
+        made = [change.marker, change.sync, change.sync_switched, change.sync_back]
+        made += [change.sides, change.reversal, change.forget]
         for name in (n.name for n in made):
             other = owners.setdefault(name, change)
             if other is not change:

@@ -338,8 +338,18 @@ class TableChange:
 
     @property
     def sync(self) -> Name:
-        """The function that keeps both sides of a row equal."""
+        """The function that keeps both sides of a row equal until the switch."""
         return Name("trueup", shorten(self.own_stem, "_sync"))
+
+    @property
+    def sync_switched(self) -> Name:
+        """The function that keeps them equal from the switch on."""
+        return Name("trueup", shorten(self.own_stem, "_sync_switched"))
+
+    @property
+    def sync_back(self) -> Name:
+        """The function that fills the old side while contract is rolled back."""
+        return Name("trueup", shorten(self.own_stem, "_sync_back"))
 
     @property
     def sides(self) -> Name:

@@ -56,16 +56,22 @@ def describe(written: Written, *, dry: bool) -> list[str]:
     """What generating came to, as lines of text."""
     folders = Counter(path.rpartition("/")[0] for path in written.added)
     verb = "missing" if dry else "added"
-    lines = [f"{verb}: {count} files in {folder}/" for folder, count in folders.items()]
+    lines = [f"{verb}: {_files(count)} in {folder}/" for folder, count in folders.items()]
     for done, paths in (("replaced", written.replaced), ("removed", written.removed)):
         if paths:
-            lines.append(f"{done}: {len(paths)} files: {', '.join(paths[:5])}")
+            lines.append(f"{done}: {_files(len(paths))}: {', '.join(paths[:5])}")
             lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
     lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
     if written.converted:
         lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
-    return [*lines, f"{len(written.unchanged)} files are as they would be generated"]
+    if written.unchanged or not lines:
+        lines.append(f"unchanged: {_files(len(written.unchanged))}")
+    return lines
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def recorded_ids(dsn: str) -> frozenset[str]:

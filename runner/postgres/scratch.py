@@ -20,6 +20,7 @@ from psycopg import Connection, Error, errors, sql
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ScratchError, TrueupError
+from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
 from runner.postgres.databases import create_database, drop_database
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
@@ -165,12 +166,15 @@ class ScratchServer:
 
 
 @contextmanager
-def scratch_server(dsn: str | None = None, limits: Limits | None = None) -> Iterator[ScratchServer]:
+def scratch_server(
+    dsn: str | None = None, limits: Limits | None = None, *, major: int | None = None
+) -> Iterator[ScratchServer]:
     """The embedded server, or a named one, for files that need not be trusted.
 
     Args:
         dsn: a database of a server of the user's, as a superuser; None for the embedded server.
         limits: what the files may use.
+        major: the version that the embedded server has, if its programs are on this machine.
 
     Raises:
         ScratchError: the role there is no superuser, or the files used more than the limits.
@@ -183,7 +187,10 @@ def scratch_server(dsn: str | None = None, limits: Limits | None = None) -> Iter
             "log_temp_files": "0",
             "temp_file_limit": f"{limits.disk // 1024}kB",
         }
-        with start_server(settings=settings, user=_ADMIN, memory=limits.memory) as server:
+        binaries = find_binaries(major=major)
+        with start_server(
+            binaries=binaries, settings=settings, user=_ADMIN, memory=limits.memory
+        ) as server:
             yield from _guarded(_own(server), limits)
         return
     scratch = _named(dsn)

@@ -453,11 +453,11 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
         yield Finding(
             Severity.KNOW,
             row["object"],
-            f"names {', '.join(named)} in its text: it keeps working until the switch, then "
-            "through the compat view, and fails after contract",
+            f"names {', '.join(named)} in its text: it keeps working, from the switch on "
+            "through the compat view; contract refuses to run while it names the old table",
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
-            hint="Change it for the new contract, like any other client.",
+            hint="Change it for the new contract between switch and contract.",
         )
     wide = [n for n in tables if tables[n].columns and mentions(row["body"], n.name)]
     if wide and (depends := row_type.depends_on_columns(row["body"])):

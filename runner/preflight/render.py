@@ -63,7 +63,8 @@ def print_report(report: Report, console: Console, *, everything: bool = False) 
 
 
 def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
-    know = tuple(f for f in report.findings if f.severity is Severity.KNOW)
+    know = [f for f in report.findings if f.severity is Severity.KNOW]
+    know.sort(key=lambda f: f.hint is None)  # what asks for something comes first
     found: list[Text] = []
     for title, style, findings, most in (
         ("Stops the conversion", "bold red", report.stops, _STOPS_SHOWN),

@@ -121,10 +121,10 @@ def expand(
             ),
             check.comments(before, t.old, built=True),
             sync.sides(before),
-            *sync.expand(before),
+            *sync.expand(t, before),
             *trigger.expand(t, dependents),
         ]
-        taken = [[*sync.drop(before), new_view.drop(t.new)], *undone(added)]
+        taken = [[*sync.expand_back(before), new_view.drop(t.new)], *undone(added)]
     elif clauses := check.expand(before):
         added = [plain(alter(t.old, clauses))]
         taken.append(plain(alter(t.old, check.expand_back(before))))
@@ -172,8 +172,8 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     old, new = t.old.name, t.new.name
     names = [*rename(t.old, t.new), *column.rename(t)]
     names_back = [*column.rename(t, back=True), *rename(t.new, t.old)]
-    function = [[sync.function(t, switched=True)]] if t.columns else []
-    function_back = [[sync.function(before, switched=False)]] if t.columns else []
+    triggers = sync.triggers(t, t.sync_switched, replace=True) if t.columns else []
+    triggers_back = sync.triggers(before, t.sync, replace=True) if t.columns else []
     return File(
         unlike=f"switch {t.new}",
         folder="online/switch",
@@ -198,7 +198,7 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             *(column.switch(t) if t.columns else []),
             settings.copy_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
             *compat.expand(t),
-            *function,
+            *triggers,
         ],
         rollback=[
             [BRIEFLY],
@@ -213,7 +213,7 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             names_back,
             settings.copy_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
             *new_view.expand(t),
-            *function_back,
+            *triggers_back,
         ],
         back=f"Gives the table back to the old contract as {old}: instant, loses nothing.",
         after=after,
@@ -342,7 +342,7 @@ def _contract(t: TableChange) -> list[Paragraph]:
         ),
     ]
     return [
-        [*sync.drop(t), *([sync.drop_sides(t)] if t.looked_up else [])] if t.columns else [],
+        [*old_side.no_more(t), *([sync.drop_sides(t)] if t.looked_up else [])] if t.columns else [],
         [column.drop_old(t)] if t.columns else [],
         new_names(t, contract_renames(t)),
         renamed,

@@ -1,4 +1,4 @@
-{{ create }} FUNCTION {{ function }}()
+CREATE FUNCTION {{ function }}()
 RETURNS trigger
 LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.

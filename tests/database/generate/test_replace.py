@@ -96,7 +96,7 @@ def test_files_that_are_recorded_nowhere_are_replaced(shop: Path, database: str)
         path.unlink()
     generate(shop, database)
     assert files(shop) == found
-    assert "files are as they would be generated" in generate(shop, database, "--check")
+    assert "unchanged: " in generate(shop, database, "--check")
 
 
 def test_files_that_are_recorded_are_not(shop: Path, database: str) -> None:
