@@ -250,7 +250,7 @@ def test_durations() -> None:
         "1.5": 1.5,
         "1min": 60,
     }
-    with pytest.raises(UsageError, match="'soon' is no duration"):
+    with pytest.raises(UsageError, match="'soon' is not a duration"):
         parse_seconds("soon")
 
 
@@ -283,7 +283,7 @@ def test_exit_codes_and_the_order_of_databases_are_one_topic_away() -> None:
     assert CliRunner().invoke(cli, ["help"]).output == CliRunner().invoke(cli, ["--help"]).output
     wrong = CliRunner().invoke(cli, ["help", "aply"])
     assert wrong.exit_code == 2
-    assert "name a verb, options, environment, exit-codes" in wrong.output
+    assert "name a verb, or one of: options, environment, exit-codes" in wrong.output
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
