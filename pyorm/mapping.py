@@ -263,14 +263,14 @@ class TableMapping(Generic[E]):
             self._writers[left_out] = writer
         return writer
 
-    def text(self, shape: Hashable, make: Callable[[], sql.Composable]) -> bytes:
+    def text(self, shape: Hashable, make: Callable[..., sql.Composable], *arguments: Any) -> bytes:
         """The text of a query, made once for each shape."""
         text = self._texts.get(shape)
         if text is None:
             if len(self._texts) >= KEPT_TEXTS:
                 # Shapes can come from a client: an order, a filter, a text of one's own.
                 self._texts.clear()
-            text = self._texts[shape] = make().as_bytes(None) + self._version
+            text = self._texts[shape] = make(*arguments).as_bytes(None) + self._version
         return text
 
     def renew(self) -> None:

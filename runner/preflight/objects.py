@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
+from runner.generate import asked
 from runner.generate.closure import Closure
 from runner.generate.kinds import partition, row_type, standing, table
 from runner.generate.kinds.naming import names_taken
@@ -186,7 +187,7 @@ def check_objects(
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
-        yield from _standing(changes, catalog)
+        yield from _standing(connection, changes, catalog)
         yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
@@ -263,7 +264,9 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         )
 
 
-def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
+def _standing(
+    connection: Connection[Any], changes: Sequence[TableChange], catalog: Catalog
+) -> Iterator[Finding]:
     """What stands on converted columns: made again on the new ones, or in the way."""
     closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
     tables = frozenset(c.old for c in changes)
@@ -277,7 +280,11 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
         refused = refused or not obstacle.online_only
         severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
         yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
-    for change in () if refused else standing.changes(closure, tables):
+    made = () if refused else standing.changes(closure, tables)
+    for misfit in asked.misfits(connection, changes, made):
+        told.add(misfit.object)
+        yield Finding(Severity.STOPS, misfit.object, misfit.problem, hint=misfit.hint)
+    for change in made:
         if change.label not in told:
             yield Finding(
                 Severity.KNOW,
@@ -362,7 +369,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Severity.KNOW,
             name,
-            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            f"is in the tablespace {there}; the new index will be in the default one",
             hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
             f" {built};",
         )
@@ -493,11 +500,11 @@ def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Ite
         yield Finding(
             Severity.KNOW,
             row["object"],
-            f"names {', '.join(named)} in its text: it keeps working until the switch, then "
-            "through the compat view, and fails after contract",
+            f"names {', '.join(named)} in its text: it keeps working, from the switch on "
+            "through the compat view; contract refuses to run while it names the old table",
             sql=f"SELECT pg_get_functiondef({quote_literal(_signature(row['object']))}"
             "::regprocedure);",
-            hint="Change it for the new contract, like any other client.",
+            hint="Change it for the new contract between switch and contract.",
         )
     wide = [n for n in tables if tables[n].columns and mentions(row["body"], n.name)]
     if wide and (depends := row_type.depends_on_columns(row["body"])):

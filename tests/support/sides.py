@@ -70,7 +70,7 @@ class Client:
         text = statement.replace("{models}", side.models).replace("{requests}", side.requests)
         text = text.replace("{quotas}", side.quotas)
         cursor = self.connection.execute(text.encode(), values or None, prepare=prepare)
-        rows = cursor.fetchall() if cursor.description else []
+        rows = cursor.fetchall() if cursor.description is not None else []
         return [tuple(str(v) if isinstance(v, uuid.UUID) else v for v in row) for row in rows]
 
     def value(self, statement: str, *values: object) -> Any:

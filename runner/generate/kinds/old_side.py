@@ -232,11 +232,10 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         quoted,
         f"{quoted} AS t",
         assignments=[
-            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 16)}" for c in t.columns
+            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 8)}" for c in t.columns
         ],
-        unconverted=_unfilled(t, ""),
-        kept=quote_ident(anchor.name),
-        is_null=not anchor.not_null,
+        unfilled=_unfilled(t, ""),
+        unchanged=anchor.name,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
         names_operators=t.names_operators,

@@ -10,7 +10,14 @@ from runner.generate.kinds import trigger
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import (
+    Name,
+    dollar_quote,
+    quote_ident,
+    quote_literal,
+    quote_name,
+    shorten,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +310,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         phase="backfill",
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
-        does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
+        does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
         "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
         "service; can be stopped and run again at any point",
         locks_said=WALK_LOCKS,
@@ -337,9 +344,8 @@ def _walk(t: TableChange, table: str) -> str:
         table,
         table,
         assignments=_assignments(t.columns),
-        unconverted=_unconverted(t, ""),
-        kept=quote_ident(anchor.old_name),
-        is_null=not anchor.not_null,
+        unfilled=_unconverted(t, ""),
+        unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
         listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
@@ -351,45 +357,40 @@ def walk(
     target: str,
     *,
     assignments: Iterable[str],
-    unconverted: str,
-    kept: str,
-    is_null: bool,
+    unfilled: str,
+    unchanged: str,
     filled: Iterable[str],
     proven: Sequence[str] = (),
     names_operators: bool = False,
-    listed: Iterable[str] = (),
+    listed: Sequence[str] = (),
 ) -> str:
-    """The block that fills columns of the rows that were there before, in batches of pages.
+    """The statement that fills columns of the rows that were there before, in batches of pages.
 
     Args:
         table: the table, quoted.
         target: the same as UPDATE names it, with an alias if the assignments have one.
         assignments: `column = value`.
-        unconverted: the condition that a row is not filled yet.
-        kept: a column that the filling does not change, quoted.
-        is_null: whether it may be null.
+        unfilled: the condition that a row is not filled yet.
+        unchanged: a column that the filling does not change.
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
-    number = f"abs(hashtext({kept}::text) % 10)"
-    return text(
-        "backfill.sql",
-        own_id=OWN_ID,
-        path="pg_catalog.current_schemas(false)" if names_operators else "",
-        table=table,
-        target=target,
-        table_literal=quote_literal(table),
-        written=f", {literal_list(written)}" if (written := list(listed)) else "",
-        table_in_literal=table.replace("'", "''").replace("%", "%%"),
-        sets=",\n                ".join(assignments),
-        unconverted=unconverted,
-        unconverted_rows=f"({unconverted})" if " OR " in unconverted else unconverted,
-        slice=f"coalesce({number}, 0)" if is_null else number,
-        see_them=quote_literal(f"SELECT * FROM {table} WHERE {unconverted};"),
-        columns=", ".join(map(quote_ident, filled)),
-        proven=[f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven],
-        analyze_later=quote_literal(f"When it is done: ANALYZE {table};"),
-    )
+    sets = ",\n        ".join(assignments)
+    update = f"\n    UPDATE {target}\n    SET\n        {sets}\n    WHERE ctid = ANY ($1)\n    "
+    given = {
+        "unfilled": quote_literal(unfilled),
+        "unchanged": quote_literal(unchanged),
+        "fill": dollar_quote(update),
+    }
+    if proven:
+        checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
+        given["proof"] = dollar_quote(f"\n    ALTER TABLE {table}\n        {checks}\n    ")
+    given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
+    if listed:
+        given["listed"] = literal_list(listed)
+    if names_operators:
+        given["path"] = "pg_catalog.current_schemas(false)"
+    arguments = [OWN_ID, quote_literal(table), *(f"{name} => {v}" for name, v in given.items())]
+    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(arguments) + "\n);"

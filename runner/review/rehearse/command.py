@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from runner.errors import UsageError
 from runner.ledger.files import Migration
@@ -18,6 +17,7 @@ from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
 from runner.review.rehearse.rehearsal import Options, rehearse
+from runner.screen import progress
 from runner.standard import load_standard
 
 _LONGEST = 5
@@ -67,14 +67,14 @@ def run(
     options = Options(
         *(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit, statements)
     )
-    with Console(stderr=True).status("rehearsing") as status:
+    with progress("rehearsing") as tell:
         certificate = rehearse(
             dsn,
             migrations,
             to=to,
             options=options,
             standard=load_standard(standard) if standard else None,
-            listener=status.update,
+            listener=tell,
         )
     if key is not None:
         certificate = signing.sign(certificate, key)
