@@ -165,7 +165,7 @@ def review(
     from runner.review.rehearse import Options
     from runner.review.since import base_before
 
-    dsn, migrations, standard = places.locate_for_review(**where)
+    dsn, migrations, standard = places.locate_for_review(**where, of_others=True)
     if since is not None:
         before = base_before(migrations, since)
         if before is None:

@@ -188,7 +188,7 @@ class Watch:
         )
         if row is None or row[0] <= ARCHIVE_BACKLOG:
             return None
-        return Reason("archive", f"{row[0]}WAL files are waiting to be archived", 1.0)
+        return Reason("archive", f"{row[0]} WAL files are waiting to be archived", 1.0)
 
     def _checkpoints(self) -> Reason | None:
         before, self._forced = self._forced, self._forced_checkpoints()

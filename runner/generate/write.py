@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from errno import EEXIST
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg import Connection
 
 from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
 from runner.generate import Generated, generate
+from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
-from runner.generate.only_window import in_short
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
@@ -62,7 +65,9 @@ def describe(written: Written, *, dry: bool) -> list[str]:
             lines.append(f"{done}: {_files(len(paths))}: {', '.join(paths[:5])}")
             lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
-    lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
+    lines += [
+        f"only the window strategy: {reason}" for reason in dict.fromkeys(written.only_window)
+    ]
     if written.converted:
         lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
     if written.unchanged or not lines:
@@ -113,11 +118,15 @@ def generate_service(
             f"{folder / 'standard.toml'} names no table: there is nothing to generate",
             hint="Write it with `trueup propose`, or add a section [table.NAME] for each table.",
         )
-    catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
     if recorded is not None:
         existing = [name for name in existing if name in recorded]
-    generated = _generated(folder, standard, catalog, existing)
+    with _old_contract(folder, dsn) as connection:
+        catalog = read_catalog(connection, with_dependents(connection, standard.places))
+        generated = _generated(folder, standard, catalog, existing)
+        for unit in generated.units:
+            for misfit in misfits(connection, unit.tables, unit.dependents):
+                raise StandardError(misfit.reason, hint=misfit.hint)
     written = _compare(folder, generated)
     stale = _stale(folder, generated)
     if recorded is None:
@@ -283,16 +292,17 @@ def _ids(folder: Path) -> list[str]:
     return [path.stem for path in folder.glob("*.sql") if not path.name.endswith(".rollback.sql")]
 
 
-def _live_catalog(dsn: str, standard: Standard) -> Catalog:
-    with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
-        return read_catalog(connection, with_dependents(connection, standard.schemas))
-
-
-def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
+@contextmanager
+def _old_contract(folder: Path, dsn: str | None) -> Iterator[Connection[Any]]:
+    """A database at the old contract: the one that is named, or what `legacy/` makes."""
+    if dsn is not None:
+        with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
+            yield connection
+        return
     # The files may be somebody else's.
     with scratch_server() as scratch:
-        dsn = scratch.create()
-        with connect(dsn, application_name="trueup generate") as connection:
+        made = scratch.create()
+        with connect(made, application_name="trueup generate") as connection:
             for name in sorted(_ids(folder / "legacy")):
                 path = folder / "legacy" / f"{name}.sql"
                 try:
@@ -303,4 +313,5 @@ def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
                         hint="It must be plain SQL that makes the old contract in an empty "
                         "database; else name one that holds it with --dsn.",
                     ) from None
-        return _live_catalog(dsn, standard)
+        with _old_contract(folder, made) as connection:
+            yield connection

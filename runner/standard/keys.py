@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner.catalog import Catalog, Column, Relation
 from runner.quoting import Name
-from runner.standard.evidence import Evidence, may_hold_uuids
+from runner.standard.evidence import Evidence, may_hold_uuids, plain
 from runner.standard.naming import singular, words_of
 
 Key = tuple[Name, str]
@@ -110,8 +110,10 @@ def uuid_verdicts(
         evidence: of read_evidence.
         ties: of tied_columns.
     """
-    columns = {(t.qualified, c.name): (t, c) for t in tables for c in t.columns}
-    everywhere = {(t.qualified, c.name): c for t in catalog.tables for c in t.columns}
+    columns = {(t.qualified, c.name): (t, plain(c, catalog)) for t in tables for c in t.columns}
+    everywhere = {
+        (t.qualified, c.name): plain(c, catalog) for t in catalog.tables for c in t.columns
+    }
     found = Verdicts()
     done: set[Key] = set()
     for key in columns:

@@ -205,6 +205,12 @@ def test_a_review_needs_no_database_and_finds_the_standard(
     assert locate_for_review(**where, strategy="online")[::2] == (None, None)
     (service / "standard.toml").touch()
     assert locate_for_review(**where, strategy="online")[2] == service / "standard.toml"
+    # The files of a pull request do not choose where to connect.
+    (service / "yoyo.ini").write_text("[DEFAULT]\ndatabase = d\n")
+    assert locate_for_review(**where, strategy="online")[0] == "d"
+    assert locate_for_review(**where, strategy="online", of_others=True)[0] is None
+    named = where | {"config_path": service / "yoyo.ini"}
+    assert locate_for_review(**named, strategy="online", of_others=True)[0] == "d"
 
 
 def test_the_standard_stands_beside_the_migrations_or_is_named(service: Path) -> None:

@@ -53,12 +53,20 @@ def test_a_column_of_any_width_may_hold_uuids(database: str, tmp_path: Path) -> 
         CREATE TABLE items (id text PRIMARY KEY);
         CREATE TABLE parts (id char(80) PRIMARY KEY);
         CREATE TABLE short (id varchar(31) PRIMARY KEY);
+        CREATE DOMAIN "an id" AS varchar(36) CHECK (VALUE <> ' DEFAULT ');
+        CREATE DOMAIN deep AS "an id" CHECK (VALUE ~ '^[0-9a-f-]{{36}}$');
+        CREATE TABLE orders (id "an id" PRIMARY KEY);
+        CREATE TABLE lines (order_id "an id" PRIMARY KEY REFERENCES orders, other deep);
+        CREATE TABLE marks (id deep PRIMARY KEY, at text);
         INSERT INTO runs (run_id, code) SELECT {UID}, repeat('x', 40) FROM generate_series(1, 3) n;
         INSERT INTO tags (run_id) SELECT run_id FROM runs;
         INSERT INTO users SELECT run_id FROM runs;
         INSERT INTO items SELECT run_id FROM runs;
         INSERT INTO parts SELECT run_id FROM runs;
         INSERT INTO short SELECT n FROM generate_series(1, 3) n;
+        INSERT INTO orders SELECT run_id FROM runs;
+        INSERT INTO lines SELECT id, id FROM orders;
+        INSERT INTO marks SELECT {UID} FROM generate_series(7, 9) n;
         """,
     )
     assert {t.old: t.uuids for t in found.standard.tables if t.uuids} == {
@@ -67,6 +75,9 @@ def test_a_column_of_any_width_may_hold_uuids(database: str, tmp_path: Path) -> 
         "users": ("id",),
         "items": ("id",),
         "parts": ("id",),
+        "orders": ("id",),
+        "lines": ("order_id", "other"),
+        "marks": ("id",),
     }
 
 
