@@ -44,18 +44,29 @@ AS $$
 DECLARE
     statement text;
 BEGIN
-    IF target <> source THEN
-        SELECT format(
-            'ALTER %s %s OWNER TO %s',
-            CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, s.relowner::regrole
-        )
-        INTO statement
-        FROM pg_class AS t, pg_class AS s
-        WHERE t.oid = target AND s.oid = source AND t.relowner <> s.relowner;
-        IF FOUND THEN
-            EXECUTE statement;
-        END IF;
-    END IF;
+    -- Whoever gets a relation must be able to create there, if only for this moment.
+    FOR statement IN
+        SELECT s.statement
+        FROM pg_class AS t
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+        CROSS JOIN LATERAL (
+            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+        ) AS l (lends)
+        CROSS JOIN LATERAL (
+            VALUES
+            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+            (2, true, format(
+                'ALTER %s %s OWNER TO %s',
+                CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, o.relowner::regrole
+            )),
+            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+        ) AS s (step, applies, statement)
+        WHERE t.oid = target AND s.applies
+        ORDER BY s.step
+    LOOP
+        EXECUTE statement;
+    END LOOP;
 
     FOR statement IN
         WITH places (place, origin) AS (
