@@ -108,6 +108,17 @@ def test_what_follows_or_goes_is_told(make_service: MakeService, object_: str) -
     assert report.ready
 
 
+def test_a_view_that_rows_go_through_is_told_to_need_defaults(make_service: MakeService) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "CREATE VIEW names AS SELECT id, status FROM models")
+    (finding,) = not_about_room(run(dsn).findings)
+    assert finding.problem.endswith("no default of status between the switch and contract")
+    assert finding.hint is not None
+    execute(dsn, finding.hint.partition(": ")[2])
+    (finding,) = not_about_room(run(dsn).findings)
+    assert finding.hint is None
+
+
 def test_an_unrelated_database_object_is_not_mentioned(make_service: MakeService) -> None:
     dsn = make_service(TEXT, filled=False).dsn
     execute(
