@@ -68,11 +68,13 @@ class Evidence:
 
 
 def plain(column: Column, catalog: Catalog) -> Column:
-    """A column of a domain as one of the type beneath it."""
+    """A column of a domain as one of the type beneath it, if that is no array."""
     named = catalog.types.get(column.type_name) if column.type_name else None
     if column.is_array or named is None or named.definition is None:
         return column
-    return replace(column, type=catalog.beneath_domains(column), type_name=None)
+    beneath = catalog.beneath_domains(column)
+    is_array = beneath.endswith("[]")
+    return column if is_array else replace(column, type=beneath, type_name=None)
 
 
 def is_text(column: Column) -> bool:
@@ -153,8 +155,7 @@ def _labels(table: Relation, column: Column, catalog: Catalog) -> tuple[str, ...
     named = catalog.types.get(column.type_name) if column.type_name else None
     if named and named.labels:
         return named.labels
-    domain = (named.definition or "" if named else "").partition("CHECK ")
-    lists = [listed_values(domain[1] + domain[2], "VALUE")]
+    lists = [listed_values(definition, "VALUE") for _, definition in column.rules]
     lists += [
         listed_values(k.definition, column.name)
         for k in table.constraints

@@ -16,7 +16,7 @@ def test_an_exact_list_in_a_check_is_an_enum_even_of_an_empty_table(
         database,
         tmp_path,
         """
-        CREATE DOMAIN mood AS text CHECK (VALUE IN ('good', 'bad'));
+        CREATE DOMAIN mood AS text CHECK (VALUE IN ('good', 'bad')) CHECK (VALUE <> 'ugly');
         CREATE DOMAIN half AS integer CHECK (VALUE IN (1, 2));
         CREATE TABLE plans (
             id integer PRIMARY KEY,
