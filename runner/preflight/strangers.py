@@ -35,6 +35,11 @@ FROM (
     SELECT format('type %%s of column %%I', t.oid::regtype, a.attname), t.typowner
     FROM tables AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        -- What a view shows is compared in all its columns.
+        AND (
+            a.attname = ANY (%(converted)s)
+            OR EXISTS (SELECT FROM shown AS s WHERE s.oid NOT IN (SELECT oid FROM tables))
+        )
     JOIN pg_type AS y ON y.oid = a.atttypid
     JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
     UNION ALL
@@ -67,10 +72,13 @@ def check_strangers(
         connection: in a read-only transaction, as the role that will migrate.
         changes: the tables that are at the old contract.
     """
-    names = [c.old.schema for c in changes], [c.old.name for c in changes]
+    wanted = {
+        "schemas": [c.old.schema for c in changes],
+        "names": [c.old.name for c in changes],
+        "converted": sorted({name for c in changes for name in c.converted}),
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(_STRANGERS, dict(zip(("schemas", "names"), names, strict=True)))
-        for row in found.fetchall():
+        for row in cursor.execute(_STRANGERS, wanted).fetchall():
             yield Finding(
                 Severity.STOPS,
                 row["what"],

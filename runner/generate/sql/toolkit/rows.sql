@@ -1,7 +1,7 @@
 -- Stops the file when it would run what somebody else made, with the rights of who migrates: a view on
 -- tables, a function in it, or the type of a column, of which its owner may make a cast, belongs neither
 -- to this role nor to one that could do so anyway (the tables' and the database's owner, a superuser).
-CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[])
+CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[], columns name[] DEFAULT NULL)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -31,6 +31,7 @@ BEGIN
         JOIN pg_type AS y ON y.oid = a.atttypid
         JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
         WHERE a.attrelid = ANY (tables) AND a.attnum > 0
+            AND (columns IS NULL OR a.attname = ANY (columns))
         UNION ALL
         SELECT format('function %s in the view %s', p.oid::regprocedure, v.name), p.proowner
         FROM views AS v
