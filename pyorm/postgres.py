@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
+IDLE = TransactionStatus.IDLE
 
 
 class PostgresBackend:
@@ -79,39 +80,44 @@ class PostgresBackend:
             with self._on.connection() as connection:
                 yield connection
 
+    # Each wait goes through all coroutines that are open: of nearly every call these are run() and
+    # _execute().
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
+        pool = None
         if isinstance(self._on, Connection):
-            return self._run(self._on, source, operation)
-        if (open_one := joined(self._on)) is not None:
-            return self._run(open_one, source, operation)
-        # As pool.connection() does, but for its generator and for a commit of nothing.
-        connection = self._on.getconn()
+            connection = self._on
+        elif (open_one := joined(self._on)) is not None:
+            connection = open_one
+        else:
+            # As pool.connection() does, but for its generator and for a commit of nothing.
+            pool = self._on
+            connection = pool.getconn()
         try:
-            result = self._run(connection, source, operation)
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            mapping = current(source)
+            if mapping is None or operation.join:
+                steps = run(source, operation, connection.pgconn)
+                result = self._drive(connection, steps)
+            else:
+                idle = pool is not None or connection.pgconn.transaction_status == IDLE
+                # The first try is spared the generator.
+                try:
+                    step = operation.step(mapping)
+                    result = operation.finish(self._take(connection, step))
+                except psycopg.Error as error:
+                    steps = run_again(source, operation, mapping, connection.pgconn, idle, error)
+                    result = self._drive(connection, steps)
+            if pool is not None and connection.pgconn.transaction_status != IDLE:
                 connection.commit()
             return result
         except BaseException:
-            with connection:
-                raise  # through psycopg's own block, which rolls back
+            if pool is not None:
+                with connection:
+                    raise  # through psycopg's own block, which rolls back
+            raise
         finally:
-            self._on.putconn(connection)
-
-    def _run(self, connection: Connection[Any], source: Source[Any], operation: Operation[T]) -> T:
-        mapping = current(source)
-        if mapping is None or operation.join:
-            return self._drive(connection, run(source, operation, connection.pgconn))
-        # Nearly every call ends here, so the first try is spared the generator.
-        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        try:
-            step = operation.step(mapping)
-            if isinstance(step, Execute) and self._on_query is None:
-                return operation.finish(self._execute(connection, step))
-            return operation.finish(self._take(connection, step))
-        except psycopg.Error as error:
-            steps = run_again(source, operation, mapping, connection.pgconn, alone, error)
-            return self._drive(connection, steps)
+            if pool is not None:
+                pool.putconn(connection)
 
     def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
         """Read rows as they are wanted, by a cursor that the server holds.
@@ -158,20 +164,33 @@ class PostgresBackend:
 
     def _take(self, connection: Connection[Any], step: Step) -> Outcome:
         """Take a step, and tell the hook of it."""
-        if self._on_query is None or isinstance(step, Rollback):
-            return self._do(connection, step)
-        timed = Timed(self._on_query, step.statement)
+        if self._on_query is not None and not isinstance(step, Rollback):
+            return self._timed(self._on_query, connection, step)
+        if isinstance(step, Execute):
+            return self._execute(connection, step)
+        return self._do(connection, step)
+
+    def _timed(
+        self,
+        on_query: OnQuery,
+        connection: Connection[Any],
+        step: Execute | Copy | ExecuteMany | OpenCursor,
+    ) -> Outcome:
+        timed = Timed(on_query, step.statement)
         try:
-            outcome = self._do(connection, step)
+            if isinstance(step, Execute):
+                outcome = self._execute(connection, step)
+            else:
+                outcome = self._do(connection, step)
         except Exception as error:
             timed.ended(-1, error)
             raise
         timed.ended(outcome.count)
         return outcome
 
-    def _do(self, connection: Connection[Any], step: Step) -> Outcome:
-        if isinstance(step, Execute):
-            return self._execute(connection, step)
+    def _do(
+        self, connection: Connection[Any], step: Copy | ExecuteMany | OpenCursor | Rollback
+    ) -> Outcome:
         if isinstance(step, Copy):
             cursor = connection.cursor()
             with cursor.copy(step.statement) as copy:
@@ -226,7 +245,7 @@ class PostgresBackend:
 
     def _check_lock(self, connection: Connection[Any]) -> None:
         """Refuse to lock rows for no longer than the statement takes."""
-        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        alone = connection.pgconn.transaction_status == IDLE
         if alone and (connection.autocommit or connection is not self._on):
             raise InvalidValue(
                 "a lock lasts until the end of the transaction, and none is open",
@@ -238,7 +257,7 @@ class PostgresBackend:
         if needs_transaction(connection):
             with connection.transaction():
                 return self._describe(connection, step)
-        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        if connection.pgconn.transaction_status == IDLE:
             connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
         with connection.lock:
             return connection.wait(describe(connection, step.statement, step.parameters))

@@ -6,7 +6,7 @@ is open, or leaves open the one that psycopg begins for it; a pool commits its o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
 
 T = TypeVar("T")
+IDLE = TransactionStatus.IDLE
 
 
 class AsyncPostgresBackend:
@@ -78,41 +79,44 @@ class AsyncPostgresBackend:
             async with self._on.connection() as connection:
                 yield connection
 
+    # Each wait goes through all coroutines that are open: of nearly every call these are run() and
+    # _execute().
     async def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
+        pool = None
         if isinstance(self._on, AsyncConnection):
-            return await self._run(self._on, source, operation)
-        if (open_one := joined(self._on)) is not None:
-            return await self._run(open_one, source, operation)
-        # As pool.connection() does, but for its generator and for a commit of nothing.
-        connection = await self._on.getconn()
+            connection = self._on
+        elif (open_one := joined(self._on)) is not None:
+            connection = open_one
+        else:
+            # As pool.connection() does, but for its generator and for a commit of nothing.
+            pool = self._on
+            connection = await pool.getconn()
         try:
-            result = await self._run(connection, source, operation)
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            mapping = current(source)
+            if mapping is None or operation.join:
+                steps = run(source, operation, connection.pgconn)
+                result = await self._drive(connection, steps)
+            else:
+                idle = pool is not None or connection.pgconn.transaction_status == IDLE
+                # The first try is spared the generator.
+                try:
+                    step = operation.step(mapping)
+                    result = operation.finish(await self._take(connection, step))
+                except psycopg.Error as error:
+                    steps = run_again(source, operation, mapping, connection.pgconn, idle, error)
+                    result = await self._drive(connection, steps)
+            if pool is not None and connection.pgconn.transaction_status != IDLE:
                 await connection.commit()
             return result
         except BaseException:
-            async with connection:
-                raise  # through psycopg's own block, which rolls back
+            if pool is not None:
+                async with connection:
+                    raise  # through psycopg's own block, which rolls back
+            raise
         finally:
-            await self._on.putconn(connection)
-
-    async def _run(
-        self, connection: AsyncConnection[Any], source: Source[Any], operation: Operation[T]
-    ) -> T:
-        mapping = current(source)
-        if mapping is None or operation.join:
-            return await self._drive(connection, run(source, operation, connection.pgconn))
-        # Nearly every call ends here, so the first try is spared the generator.
-        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        try:
-            step = operation.step(mapping)
-            if isinstance(step, Execute) and self._on_query is None:
-                return operation.finish(await self._execute(connection, step))
-            return operation.finish(await self._take(connection, step))
-        except psycopg.Error as error:
-            steps = run_again(source, operation, mapping, connection.pgconn, alone, error)
-            return await self._drive(connection, steps)
+            if pool is not None:
+                await pool.putconn(connection)
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
@@ -160,22 +164,35 @@ class AsyncPostgresBackend:
             result: T = stop.value
             return result
 
-    async def _take(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
+    def _take(self, connection: AsyncConnection[Any], step: Step) -> Awaitable[Outcome]:
         """Take a step, and tell the hook of it."""
-        if self._on_query is None or isinstance(step, Rollback):
-            return await self._do(connection, step)
-        timed = Timed(self._on_query, step.statement)
+        if self._on_query is not None and not isinstance(step, Rollback):
+            return self._timed(self._on_query, connection, step)
+        if isinstance(step, Execute):
+            return self._execute(connection, step)
+        return self._do(connection, step)
+
+    async def _timed(
+        self,
+        on_query: OnQuery,
+        connection: AsyncConnection[Any],
+        step: Execute | Copy | ExecuteMany | OpenCursor,
+    ) -> Outcome:
+        timed = Timed(on_query, step.statement)
         try:
-            outcome = await self._do(connection, step)
+            if isinstance(step, Execute):
+                outcome = await self._execute(connection, step)
+            else:
+                outcome = await self._do(connection, step)
         except Exception as error:
             timed.ended(-1, error)
             raise
         timed.ended(outcome.count)
         return outcome
 
-    async def _do(self, connection: AsyncConnection[Any], step: Step) -> Outcome:
-        if isinstance(step, Execute):
-            return await self._execute(connection, step)
+    async def _do(
+        self, connection: AsyncConnection[Any], step: Copy | ExecuteMany | OpenCursor | Rollback
+    ) -> Outcome:
         if isinstance(step, Copy):
             cursor = connection.cursor()
             async with cursor.copy(step.statement) as copy:
@@ -230,7 +247,7 @@ class AsyncPostgresBackend:
 
     def _check_lock(self, connection: AsyncConnection[Any]) -> None:
         """Refuse to lock rows for no longer than the statement takes."""
-        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        alone = connection.pgconn.transaction_status == IDLE
         if alone and (connection.autocommit or connection is not self._on):
             raise InvalidValue(
                 "a lock lasts until the end of the transaction, and none is open",
@@ -242,7 +259,7 @@ class AsyncPostgresBackend:
         if needs_transaction(connection):
             async with connection.transaction():
                 return await self._describe(connection, step)
-        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        if connection.pgconn.transaction_status == IDLE:
             await connection.cursor().execute(b"SELECT 1")  # begins the caller's transaction
         async with connection.lock:
             return await connection.wait(describe(connection, step.statement, step.parameters))

@@ -25,13 +25,13 @@ ANY_VERSION: Final = object()
 
 def get(mapping: TableMapping[Any], key: Any, lock: Lock | None = None) -> Statement:
     """One row by its key."""
+    return mapping.text(("get", lock), _get, mapping, lock), mapping.key(key)
 
-    def text() -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
-            mapping.selected, mapping.relation, mapping.key_test, locking(mapping, lock)
-        )
 
-    return mapping.text(("get", lock), text), mapping.key(key)
+def _get(mapping: TableMapping[Any], lock: Lock | None) -> sql.Composable:
+    return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
+        mapping.selected, mapping.relation, mapping.key_test, locking(mapping, lock)
+    )
 
 
 def find(mapping: TableMapping[Any], wanted: dict[str, Any]) -> Statement:
@@ -391,7 +391,7 @@ def read_version(declared: Declaration[Any], version: Any) -> Any:
         return read(version)
     except ValueError:
         raise InvalidValue(
-            f"{version!r} is no version of a {declared.name}",
+            f"{version!r} is not a version of a {declared.name}",
             entity=declared.name,
             field=column.field,
             value=version,

@@ -1,7 +1,7 @@
 """Rows to entities and back: small functions compiled once for an entity and its columns.
 
     def make(rows):
-        made = list(map(new, repeat(cls, len(rows))))
+        made = [new(cls)] if len(rows) == 1 else list(map(new, repeat(cls, len(rows))))
         try:
             for o, (v0, v1, v2) in zip(made, rows):
                 o.id = v0
@@ -78,7 +78,8 @@ def row_maker(
 
     fields = [column.field for column, _ in columns]
     frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    begin, each = "made = list(map(new, repeat(cls, len(rows))))", "o, ({}) in zip(made, rows)"
+    begin = "made = [new(cls)] if len(rows) == 1 else list(map(new, repeat(cls, len(rows))))"
+    each = "o, ({}) in zip(made, rows)"
     # A twin of a class with bases has another layout.
     if hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
         begin, each = "made = []", "{} in rows"

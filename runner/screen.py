@@ -4,14 +4,44 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
 LINES = 24 - 1  # of a terminal of the usual size; the last one is the prompt's
+_QUIET = 3.0  # seconds without a line, where no terminal shows that something is done
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[str], None]]:
+    """Say on standard error what is done now: on one line of a terminal, or now and then in a log.
+
+    Args:
+        title: what is done until the first word from within.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and not console.is_dumb_terminal:
+        with console.status(title) as status:
+            yield status.update
+        return
+    spoke = time.monotonic()
+
+    def tell(text: str) -> None:
+        nonlocal spoke
+        if (now := time.monotonic()) - spoke >= _QUIET:
+            spoke = now
+            click.echo(text, err=True)
+
+    yield tell
 
 
 def wrapped(

@@ -236,7 +236,7 @@ class Client(threading.Thread):
                             pass
                     continue
                 cursor = connection.execute(statement, values)
-                for row in cursor.fetchall() if cursor.description else ():
+                for row in cursor.fetchall() if cursor.description is not None else ():
                     self._check(row)
 
     def _check(self, row: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Walks a backfill file's page ranges at a pace that the database can bear.
 
-The file's own block does the work: here it gets a first page, an end and a batch size in the place
-of its own, so the same rows are converted by the same expressions as under plain yoyo. A file that
-does not have the block's shape is not touched, and runs as it stands.
+The file's own statement does the work: by the setting trueup.walk it is asked for some of the pages
+in smaller batches, so the same rows are converted by the same expressions as under plain yoyo. A
+file that does not call trueup.fill_rows is not walked, and runs as it stands.
 """
 
 from __future__ import annotations
@@ -36,16 +36,10 @@ SMALLEST_BATCH = 8  # pages
 VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
-_BATCH = re.compile(r"(\bbatch_pages constant bigint := )(\d+);")
-_PASSES = re.compile(r"\bpasses constant integer := (\d+);")
-_PAGES = re.compile(
-    r"(\bpages constant bigint :=\s*)"
-    r"(pg_catalog\.pg_relation_size\('((?:[^']|'')+)'\)"
-    r"\s*/ pg_catalog\.current_setting\('block_size'\)::bigint);"
-)
-_FIRST = re.compile(r"(\bpage bigint := )0;")
-_COUNT = re.compile(r"\bpage = excluded\.page,(\s*)pages = excluded\.pages,")
-_WALKED = re.compile(r"(\bIF page >= page_end THEN\n)")
+BATCH_PAGES = 128  # the most: what trueup.fill_rows does by itself
+PASSES = 8  # of trueup.fill_rows over a stretch, with larger batches after the first one
+
+_CALL = re.compile(r"CALL trueup\.fill_rows\(\s*'(?:[^']|'')+',\s*'((?:[^']|'')+)',")
 
 
 @dataclass(frozen=True)
@@ -55,31 +49,31 @@ class Walk:
     Args:
         text: the file's statement.
         table: the table, as SQL names it.
-        batch_pages: how many pages the file converts at a time.
-        passes: how many batches that takes.
     """
 
     text: str
     table: str
-    batch_pages: int
-    passes: int
 
-    def over(self, first: int, end: int, batch_pages: int) -> str:
-        """The file's block for the pages from first up to end, without coming back to any row."""
-        text = _BATCH.sub(rf"\g<1>{batch_pages};", self.text)
-        text = _PAGES.sub(rf"\g<1>{end};", text)
-        text = _FIRST.sub(rf"\g<1>{first};", text)
-        # Ranges end in any order; who hands them out writes down how far all are.
-        text = _COUNT.sub(r"page = p.page,\1pages = p.pages,", text)
-        return _WALKED.sub(r"\1            RETURN;\n", text)
+    def over(self, session: Connection, first: int, end: int, batch_pages: int) -> None:
+        """Convert the pages from first up to end, without coming back to any row."""
+        self._run(session, f" {first} {end} {batch_pages}")
 
-    def finish(self) -> str:
-        """The file's block from its last check on, which comes back to rows that are left."""
-        return _FIRST.sub(r"\g<1>pages;", self.text)
+    def finish(self, session: Connection) -> None:
+        """Come back to the rows that are left, and do what the file does at its end."""
+        self._run(session, "")
+
+    def _run(self, session: Connection, asked: str) -> None:
+        # With the process: a role's or a database's setting of this name asks for nothing.
+        session.execute("SELECT set_config('trueup.walk', pg_backend_pid() || %s, false)", [asked])
+        try:
+            session.execute(self.text.encode())
+        finally:
+            with suppress(Error):
+                session.execute("RESET trueup.walk")
 
 
 def read_walk(statement: Statement) -> Walk | None:
-    """Recognise the block of a generated backfill file.
+    """Recognise the statement of a generated backfill file.
 
     Args:
         statement: the file's one statement.
@@ -87,12 +81,8 @@ def read_walk(statement: Statement) -> Walk | None:
     Returns:
         The walk, None for a file of another shape.
     """
-    text = statement.text
-    shape = (_BATCH, _PASSES, _PAGES, _FIRST, _COUNT, _WALKED)
-    found = [pattern.findall(text) for pattern in shape]
-    if any(len(matches) != 1 for matches in found):
-        return None
-    return Walk(text, found[2][0][2].replace("''", "'"), int(found[0][0][1]), int(found[1][0]))
+    found = _CALL.match(statement.text)
+    return Walk(statement.text, found[1].replace("''", "'")) if found else None
 
 
 @dataclass
@@ -142,12 +132,12 @@ class Backfill:
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then come back to rows that are left."""
-        self._chunk_pages = self.walk.batch_pages
+        self._chunk_pages = BATCH_PAGES
         self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
         first, pages = self._begin()
         self._walk(first, pages)
         with names_of_files(self.connection, self.search_path):
-            self.connection.execute(self.walk.finish().encode())
+            self.walk.finish(self.connection)
 
     def _begin(self) -> tuple[int, int]:
         """The first page that is not done, and how many there are."""
@@ -235,19 +225,20 @@ class Backfill:
         """Convert a chunk; the seconds it took."""
         begun = time.monotonic()
         if not self._stopped.is_set():
-            text = self.walk.over(chunk.first, chunk.end, chunk.batch_pages)
             with names_of_files(chunk.hand, self.search_path):
-                chunk.hand.execute(text.encode())
+                self.walk.over(chunk.hand, chunk.first, chunk.end, chunk.batch_pages)
         return time.monotonic() - begun
 
     def _learn(self, chunk: _Chunk, taken: float) -> None:
         """Choose the next batch and the next chunk by what the last ones did."""
         pages = chunk.end - chunk.first
-        batches = -(-pages // chunk.batch_pages) * self.walk.passes
+        batches = -(-pages // chunk.batch_pages) + (PASSES - 1) * -(
+            -pages // (3 * chunk.batch_pages)
+        )
         change = min(0.5 if chunk.in_the_way else 2.0, BATCH_SECONDS / max(taken / batches, 1e-6))
         grown = int(pages * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
         # Never more than the file says: that is what its readers agreed to.
-        most = min(self.walk.batch_pages, grown // STRETCH)
+        most = min(BATCH_PAGES, grown // STRETCH)
         batch = max(SMALLEST_BATCH, min(most, int(chunk.batch_pages * change)))
         self._batch_pages, self._chunk_pages = batch, max(batch, grown // batch * batch)
 

@@ -117,7 +117,8 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
         reset(connection)
         yield Session(dsn, run, connection, path)
     except Error as error:
-        if not (connection.closed or error.sqlstate is None):
+        # A value that Python cannot hold has no SQLSTATE either.
+        if isinstance(error, DataError) or not (connection.closed or error.sqlstate is None):
             raise
         raise ConnectionFailedError(
             f"the connection was lost: {str(error).strip()}",

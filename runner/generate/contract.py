@@ -11,6 +11,7 @@ from runner.generate.kinds import (
     key,
     old_side,
     reversal,
+    settled,
     standing,
     table,
 )
@@ -62,6 +63,9 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
         previous = found[-1:]
     for t in converted:
         found += old_side.indexes(t, previous)
+        previous = found[-1:]
+    if settled.is_needed(u):
+        found.append(settled.contract(u, previous))
         previous = found[-1:]
     for t in converted:
         if t.is_partitioned:

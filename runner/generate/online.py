@@ -13,6 +13,7 @@ from runner.generate.kinds import (
     index,
     not_null,
     partition,
+    settled,
     sync,
     table,
 )
@@ -33,6 +34,10 @@ def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
     for _, before in pairs:
         found += _backfill(before, last)
     for u, before in pairs:
+        if settled.is_needed(u):
+            waited = settled.enforce(u, [f for t in u.tables for f in last[t.old]])
+            found.append(waited)
+            last.update({t.old: [waited] for t in u.tables})
         for t, b in zip(u.tables, before.tables, strict=True):
             found += _enforce(b, t.new.name, last)
     for u, before in pairs:

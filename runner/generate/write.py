@@ -21,7 +21,6 @@ from runner.generate import Generated, generate
 from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
-from runner.generate.only_window import in_short
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
@@ -61,16 +60,24 @@ def describe(written: Written, *, dry: bool) -> list[str]:
     """What generating came to, as lines of text."""
     folders = Counter(path.rpartition("/")[0] for path in written.added)
     verb = "missing" if dry else "added"
-    lines = [f"{verb}: {count} files in {folder}/" for folder, count in folders.items()]
+    lines = [f"{verb}: {_files(count)} in {folder}/" for folder, count in folders.items()]
     for done, paths in (("replaced", written.replaced), ("removed", written.removed)):
         if paths:
-            lines.append(f"{done}: {len(paths)} files: {', '.join(paths[:5])}")
+            lines.append(f"{done}: {_files(len(paths))}: {', '.join(paths[:5])}")
             lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
-    lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
+    lines += [
+        f"only the window strategy: {reason}" for reason in dict.fromkeys(written.only_window)
+    ]
     if written.converted:
         lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
-    return [*lines, f"{len(written.unchanged)} files are as they would be generated"]
+    if written.unchanged or not lines:
+        lines.append(f"unchanged: {_files(len(written.unchanged))}")
+    return lines
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def recorded_ids(dsn: str) -> frozenset[str]:
@@ -118,7 +125,7 @@ def generate_service(
     if recorded is not None:
         existing = [name for name in existing if name in recorded]
     with _old_contract(folder, dsn) as connection:
-        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
+        catalog = read_catalog(connection, with_dependents(connection, standard.places))
         generated = _generated(folder, standard, catalog, existing)
         for unit in generated.units:
             for misfit in misfits(connection, unit.tables, unit.dependents):
@@ -131,8 +138,8 @@ def generate_service(
         written = _replacing(written, stale, recorded)
     if written.differing and not dry:
         raise StandardError(
-            f"{len(written.differing)} files say something else than what would be generated, or "
-            f"are generated no more, and may have been applied: "
+            f"{len(written.differing)} files differ from what would be generated, or are no "
+            f"longer generated, and may have been applied: "
             f"{', '.join(written.differing[:5])}",
             hint="Where no database has them recorded: --replace. Where one has them: "
             f"{_OTHERWISE}",
@@ -153,8 +160,8 @@ def generate_service(
 
 
 _OTHERWISE = (
-    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and bring "
-    "the change by a migration of your own behind them."
+    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and make "
+    "the change in a later migration of your own."
 )
 
 

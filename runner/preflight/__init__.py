@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
+from runner.preflight.strangers import check_strangers
+from runner.preflight.upserts import check_upserts
 from runner.quoting import Name
 from runner.standard.model import Standard
+from runner.workload import Sent
 
 __all__ = ["Finding", "Report", "Sample", "Severity", "TableRead", "check"]
 
@@ -28,6 +31,7 @@ def check(
     *,
     folder: Path | None = None,
     whole: Standard | None = None,
+    sent: Sequence[Sent] | None = None,
     on_table: Callable[[Name], None] = lambda _: None,
 ) -> Report:
     """Find everything that would stop the conversion of a database, and change nothing.
@@ -39,6 +43,7 @@ def check(
         standard: the new contract.
         folder: the service's folder, whose files are compared with what the database needs.
         whole: what the files are made from, when `standard` is of one unit of tables alone.
+        sent: what clients have sent, empty where that is not known; None to leave it aside.
         on_table: called with a table's name before its rows are read.
 
     Returns:
@@ -51,7 +56,7 @@ def check(
     """
     with read_only(connection, "check"):
         findings = list(check_server(connection, standard))
-        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
+        catalog = read_catalog(connection, with_dependents(connection, standard.places))
         plan = make_plan(standard, catalog)
         findings += plan.findings
         changes = [change for change, _ in plan.changes]
@@ -59,6 +64,9 @@ def check(
         findings += found
         findings += check_locks(connection, changes)
         findings += check_objects(connection, changes, catalog)
+        findings += check_strangers(connection, changes)
+        if sent is not None:
+            findings += check_upserts(connection, changes, sent)
         tables = []
         for change, table in plan.changes:
             if change.old in readable:

@@ -12,7 +12,14 @@ from psycopg.rows import dict_row, tuple_row
 
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
-from runner.ledger.tables import PUBLISHED_HINT, STRANGER_HINT, find_published, find_stranger
+from runner.ledger.tables import (
+    DEFAULT_SCHEMA,
+    PUBLISHED_HINT,
+    STRANGER_HINT,
+    find_published,
+    find_stranger,
+    searched_schemas,
+)
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_name
 from runner.standard.model import Standard
@@ -112,7 +119,9 @@ def check_server(connection: Connection[Any], standard: Standard) -> Iterator[Fi
             f"gives the role {role} no {words}, which renaming tables and building indexes need",
             hint=f"GRANT {words} ON SCHEMA {quoted} TO {quote_ident(role)};",
         )
-    if stranger := find_stranger(connection):
+    # yoyo finds its tables by name; a run of trueup looks where they are.
+    looked_at = {DEFAULT_SCHEMA, *searched_schemas(connection)}
+    if stranger := find_stranger(connection, sorted(looked_at)):
         yield Finding(
             Severity.STOPS,
             "schema trueup",
@@ -233,7 +242,7 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
         )
     if row["prepared"]:
         yield stop(
-            f"is locked by a prepared transaction, which no waiting ends: {row['prepared']}",
+            f"is locked by a prepared transaction, which does not end by itself: {row['prepared']}",
             "COMMIT PREPARED or ROLLBACK PREPARED it.",
             "SELECT * FROM pg_prepared_xacts;",
         )
@@ -256,7 +265,7 @@ def _room(connection: Connection[Any], rows: Sequence[dict[str, Any]]) -> Findin
             Severity.KNOW,
             database,
             f"needs room: {need}",
-            hint="The server does not tell what is free: look at its disk, and at the WAL's.",
+            hint="The server does not say how much is free: look at its disk and its WAL's.",
         )
     severity = Severity.STOPS if free < min(online, window) else Severity.KNOW
     return Finding(severity, database, f"needs room: {need}; {show_size(free)} are free")

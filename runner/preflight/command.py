@@ -13,7 +13,7 @@ from runner.preflight import check
 from runner.preflight.report import Finding, Report, Severity
 from runner.quoting import Name
 from runner.standard.model import Standard
-from runner.workload import Refusal, Workload, try_workload
+from runner.workload import Refusal, Workload, sent_by_clients, try_workload
 
 _NAME = "trueup check"
 
@@ -44,6 +44,7 @@ def check_service(
     Raises:
         TrueupError: one of its kinds; the database cannot be read.
     """
+    sent = None if statements is None else sent_by_clients(dsn, statements)[0]
     with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         listener("reading the catalog")
         report = check(
@@ -51,6 +52,7 @@ def check_service(
             standard,
             folder=folder,
             whole=whole,
+            sent=sent,
             on_table=lambda name: listener(f"reading {name}"),
         )
         applied = read_ledger(connection).applied

@@ -63,7 +63,8 @@ def print_report(report: Report, console: Console, *, everything: bool = False) 
 
 
 def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
-    know = tuple(f for f in report.findings if f.severity is Severity.KNOW)
+    know = [f for f in report.findings if f.severity is Severity.KNOW]
+    know.sort(key=lambda f: f.hint is None)  # what asks for something comes first
     found: list[Text] = []
     for title, style, findings, most in (
         ("Stops the conversion", "bold red", report.stops, _STOPS_SHOWN),
@@ -110,7 +111,7 @@ def _read(report: Report, everything: bool) -> list[str]:
 
 def _verdict(report: Report) -> tuple[str, str]:
     if report.ready and not report.tables:
-        verdict, style = "ready: nothing is left to read before", "bold green"
+        verdict, style = "ready: no table is left to read before", "bold green"
     elif report.ready and report.left:
         verdict, style = "ready, but not all of it online: nothing stops", "bold yellow"
     elif report.ready:

@@ -41,7 +41,7 @@ def fit(proposal: Proposal, catalog: Catalog, connection: Connection[Any]) -> No
         _take_out(proposal, catalog)
     if refusal():
         _settle(_groups(proposal), refusal)
-    proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog), proposal.service)
+    proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog))
 
 
 def _take_out(proposal: Proposal, catalog: Catalog) -> None:

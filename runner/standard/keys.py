@@ -177,7 +177,8 @@ def settle(
             found[key] = Verdict(evidence, f"{_LOOSE}, {more}")
         elif join.missing:
             found[key] = Verdict(
-                evidence, f"{_LOOSE}, and {join.missing:,} of them are no ids of {_shown(join.key)}"
+                evidence,
+                f"{_LOOSE}, and {join.missing:,} of them are not ids of {_shown(join.key)}",
             )
         else:
             found[key] = Verdict(f"{evidence}, and ids of {_shown(join.key)}")
@@ -206,7 +207,7 @@ def _judge(column: Column | None, seen: Evidence | None) -> _Judgement:
     if seen is None or seen.uuids is None or not seen.filled:
         return _Judgement()
     if seen.uuids < seen.filled:
-        others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are no uuids"
+        others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are not uuids"
         return _Judgement(against=others, mixed=2 * seen.uuids >= seen.filled)
     how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
     every = "all" if seen.whole else "statistics: all"

@@ -66,13 +66,14 @@ def try_workload(
     with connect(dsn, application_name=_NAME) as connection:
         applied = read_ledger(connection).applied
         row = connection.execute("SHOW search_path").fetchone()
+        major = connection.info.server_version // 10_000
     search_path = row[0] if row else ""
     pending = [m for m in migrations if m.id not in applied]
     if not is_online(pending):
         return Workload()
     listener("copying the schema")
     try:
-        with scratch_server(scratch) as server:
+        with scratch_server(scratch, major=major) as server:
             schema = dump_schema(dsn, owners=server.own)
             now = server.create()
             lost = load_schema(server, now, schema, lambda: None)

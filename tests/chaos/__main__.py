@@ -12,19 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
 from support.variants import SHIPPED
 
 from chaos.nemesis import FAULTS
+from chaos.servers import start_servers
 from chaos.story import Figures, Story
-from runner.postgres.embedded import EmbeddedServer, start_server
 
 DISK_MB = 120
 
 
 @contextmanager
-def small_disk(server: EmbeddedServer) -> Iterator[Path | None]:
+def small_disk() -> Iterator[Path | None]:
     """A disk in memory that may be filled; None where one cannot be mounted."""
     folder = Path(tempfile.mkdtemp(prefix="trueup-chaos-"))
     made = subprocess.run(
@@ -32,33 +30,13 @@ def small_disk(server: EmbeddedServer) -> Iterator[Path | None]:
         capture_output=True,
         check=False,
     )
-    if made.returncode:
-        folder.rmdir()
-        yield None
-        return
     try:
-        place = folder / "tablespace"
-        place.mkdir()
-        if server.account:
-            os.chown(place, *server.account)
-            folder.chmod(0o755)
-        yield folder
+        folder.chmod(0o755)
+        yield None if made.returncode else folder
     finally:
-        server.stop()
-        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+        if not made.returncode:
+            subprocess.run(["umount", "--lazy", str(folder)], check=False)
         folder.rmdir()
-
-
-def make_database(server: EmbeddedServer, disk: Path | None) -> str:
-    """The database, on the small disk if there is one."""
-    with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        if disk is None:
-            connection.execute("CREATE DATABASE chaos")
-        else:
-            place = sql.Literal(str(disk / "tablespace"))
-            connection.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(place))
-            connection.execute("CREATE DATABASE chaos TABLESPACE small")
-    return server.dsn("chaos")
 
 
 def describe(figures: Figures) -> str:
@@ -91,14 +69,16 @@ def main() -> None:
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
     minutes = float(os.environ.get("MINUTES") or 10)
     print(f"chaos for {minutes:g} minutes; again with: make chaos SEED={seed}", flush=True)
-    with tempfile.TemporaryDirectory() as kept, start_server() as server:
+    with tempfile.TemporaryDirectory() as kept, small_disk() as one, small_disk() as two:
+        if one is None:
+            print("no small disk can be mounted here, so none is filled", flush=True)
         # The files must not change while they are walked.
         folder = Path(shutil.copytree(SHIPPED, Path(kept) / SHIPPED.name))
-        with small_disk(server) as disk:
-            if disk is None:
-                print("no small disk can be mounted here, so none is filled", flush=True)
-            dsn = make_database(server, disk)
-            story = Story(server, dsn, folder, seed, faults=tuple(FAULTS), disk=disk, say=_say)
+        Path(kept).chmod(0o755)
+        data = Path(kept) / "data"
+        data.mkdir()
+        with start_servers(data, (one, two)) as servers:
+            story = Story(servers, folder, seed, faults=tuple(FAULTS), say=_say)
             figures = story.run(minutes * 60)
     print(describe(figures))
     sys.exit(bool(figures.wrong))

@@ -1,4 +1,4 @@
-"""Whatever ends sessions, runs and servers, fills the disk and changes settings."""
+"""Whatever ends sessions, runs and servers, promotes, fills the disk and changes settings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
-from runner.postgres.embedded import EmbeddedServer
+from chaos.servers import Servers
 
 # Each with how often it happens, compared with the others.
 FAULTS = {
@@ -30,6 +29,7 @@ FAULTS = {
     "kill -9 a server process": 1,
     "stop the server at once": 1,
     "restart the server": 1,
+    "promote the standby": 1,
     "fill the disk": 2,
 }
 # Plain yoyo writes its record after the COMMIT of a file: what fails between is for its user.
@@ -58,33 +58,40 @@ class Nemesis(threading.Thread):
     """Does harm at random moments.
 
     Args:
-        server: the server.
-        dsn: the database.
+        servers: the server and its standby.
         chance: what it chooses by.
-        faults: the kinds that may happen.
-        disk: a folder on the small disk that holds the database, None where there is none.
+        faults: the kinds that may happen, where they can.
     """
 
     def __init__(
         self,
-        server: EmbeddedServer,
-        dsn: str,
+        servers: Servers,
         chance: random.Random,
         faults: Sequence[str],
-        disk: Path | None,
     ) -> None:
         super().__init__(name="nemesis", daemon=True)
         self.done: Counter[str] = Counter()
+        self.failure: BaseException | None = None
         self.run_underway: subprocess.Popen[str] | None = None
         self.left_for_runs = 0  # how often it may still disturb what is underway
         self._full_until = 0.0
-        self._server, self._dsn, self._chance, self._disk = server, dsn, chance, disk
-        self._kinds = [f for f in faults if f != "fill the disk" or disk]
+        self._servers, self._chance = servers, chance
+        impossible = {
+            *([] if servers.disk else ["fill the disk"]),
+            *([] if servers.has_standby() else ["promote the standby"]),
+        }
+        self._kinds = [fault for fault in faults if fault not in impossible]
         self._acting = threading.Lock()
         self._ended = threading.Event()
 
     def run(self) -> None:
         """Do harm until it is ended."""
+        try:
+            self._harm()
+        except BaseException as error:
+            self.failure = error
+
+    def _harm(self) -> None:
         while self._kinds and not self._ended.wait(self._chance.uniform(0.3, 3)):
             kind = self._chance.choices(self._kinds, [FAULTS[kind] for kind in self._kinds])[0]
             with self._acting:
@@ -125,13 +132,15 @@ class Nemesis(threading.Thread):
                     os.kill(pid, signal.SIGKILL)
                 return pid is not None
             case "stop the server at once":
-                self._server.crash()
+                self._servers.live.crash()
                 time.sleep(self._chance.uniform(0, 0.5))
-                self._server.restart()
+                self._servers.live.restart()
                 return True
             case "restart the server":
-                self._server.restart()
+                self._servers.live.restart()
                 return True
+            case "promote the standby":
+                return self._servers.promote()
             case "change settings":
                 return self._change_settings()
             case "fill the disk":
@@ -146,7 +155,7 @@ class Nemesis(threading.Thread):
         return True
 
     def _pick(self, named: str) -> int | None:
-        with psycopg.connect(self._dsn, autocommit=True) as connection:
+        with psycopg.connect(self._servers.dsn, autocommit=True) as connection:
             found = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s"
                 " AND application_name NOT LIKE '%%observer' AND pid <> pg_backend_pid()"
@@ -158,13 +167,13 @@ class Nemesis(threading.Thread):
     def _signal(self, statement: LiteralString, named: str) -> bool:
         pid = self._pick(named)
         if pid is not None:
-            with psycopg.connect(self._dsn, autocommit=True) as connection:
+            with psycopg.connect(self._servers.dsn, autocommit=True) as connection:
                 connection.execute(statement, [pid])
         return pid is not None
 
     def _change_settings(self) -> bool:
         name, value = self._chance.choice(SETTINGS)
-        with psycopg.connect(self._dsn, autocommit=True) as connection:
+        with psycopg.connect(self._servers.dsn, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
             if self._chance.random() < 0.8:
                 change = sql.SQL("ALTER SYSTEM SET {} = {}")
@@ -173,9 +182,9 @@ class Nemesis(threading.Thread):
         return True
 
     def _fill_disk(self) -> bool:
-        assert self._disk is not None
+        assert self._servers.disk is not None
         self._full_until = float("inf")
-        balloon = self._disk / "balloon"
+        balloon = self._servers.disk / "balloon"
         try:
             with balloon.open("wb") as file, suppress(OSError):
                 while True:
@@ -185,6 +194,3 @@ class Nemesis(threading.Thread):
             balloon.unlink(missing_ok=True)
             self._full_until = time.monotonic() + 5  # until all have been told
         return True
-
-
-Act = Callable[[Any], bool]

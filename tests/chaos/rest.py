@@ -61,7 +61,7 @@ def _is_quiet(dsn: str) -> bool:
     try:
         return not query(
             dsn,
-            "SELECT FROM pg_stat_activity WHERE application_name LIKE 'chaos %'"
+            "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'chaos %'"
             " AND state IS DISTINCT FROM 'idle' AND pid <> pg_backend_pid()",
         )
     except psycopg.OperationalError:
@@ -75,7 +75,7 @@ def _run(dsn: str, side: Side, statement: LiteralString, *values: object) -> lis
     }
     with psycopg.connect(dsn, autocommit=True) as connection:
         cursor = connection.execute(sql.SQL(statement).format(**names), values or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def read(dsn: str, phase: str) -> Found:

@@ -69,7 +69,7 @@ class Session:
         cursor = self.connection.execute(
             text.encode(), values or None, prepare=self.chance.random() < 0.4
         )
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def provider(self) -> str:
         """A value in the contract's spelling."""

@@ -19,11 +19,11 @@ from support.variants import TEXT, Service
 
 from chaos import rest
 from chaos.book import Book
-from chaos.clients import Client, Gate, Told
+from chaos.clients import UPSERTS, Client, Gate, Told
 from chaos.nemesis import Nemesis
+from chaos.servers import Servers
 from chaos.statements import KEYS
 from runner.catalog import diff
-from runner.postgres.embedded import EmbeddedServer
 
 PHASES = ("baseline", "expand", "backfill", "enforce", "switch", "contract")
 OPEN = {
@@ -57,40 +57,37 @@ class Story:
     """Clients, a nemesis, and an operator who goes from phase to phase.
 
     Args:
-        server: a server of our own: it is crashed.
+        servers: servers of our own: they are crashed.
         folder: the service's files.
         seed: of all choices; threads and the server's time are not in its hand.
         connections: how many clients.
         faults: the kinds of faults that may happen; none for calm.
-        disk: a folder on the small disk that holds the database, to be filled.
         say: told of each move.
     """
 
     def __init__(
         self,
-        server: EmbeddedServer,
-        dsn: str,
+        servers: Servers,
         folder: Path,
         seed: int,
         *,
         connections: int = 10,
         faults: Sequence[str] = (),
-        disk: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.figures = Figures(seed)
-        self._service = Service(dsn, folder)
+        self._servers, self._folder = servers, folder
         self._chance = random.Random(seed)
         self._gate, self._told = Gate(), Told()
         self._here, self._say = "baseline", say
-        TEXT.load(dsn, filled=True)
-        rest.prepare(dsn, KEYS)
-        self._nemesis = Nemesis(server, dsn, random.Random(seed + 1), faults, disk)
+        TEXT.load(servers.dsn, filled=True)
+        rest.prepare(servers.dsn, KEYS)
+        self._nemesis = Nemesis(servers, random.Random(seed + 1), faults)
         self._clients = [
             Client(
                 n,
                 seed,
-                dsn,
+                lambda: servers.dsn,
                 self._gate,
                 self._told,
                 disturbed=bool(faults),
@@ -99,6 +96,10 @@ class Story:
             for n in range(connections)
         ]
         self._catalog = self._service.catalog("public")
+
+    @property
+    def _service(self) -> Service:
+        return Service(self._servers.dsn, self._folder)
 
     def run(self, seconds: float) -> Figures:
         """Go on for so long, end at the baseline, and tell."""
@@ -125,6 +126,14 @@ class Story:
         figures.seconds = time.monotonic() - begun
         figures.statements, figures.errors = self._told.statements, self._told.errors
         figures.faults = self._nemesis.done
+        sent = sum(n for name, n in figures.statements.items() if name.startswith(UPSERTS))
+        refused = sum(
+            n
+            for name, n in figures.errors.items()
+            if name.startswith(("23505", "40P01")) and name.split()[1].startswith(UPSERTS)
+        )
+        if refused > max(2, sent / 1000):
+            figures.wrong.append(f"{refused} upserts were refused, and {sent} were not")
         return figures
 
     def _next(self) -> str:
@@ -212,10 +221,9 @@ class Story:
             figures.wrong += self._told.book.compare(found)
             figures.wrong += rest.sides_differ(self._service.dsn, self._here)
             figures.wrong += self._told.unexpected
+            threads: tuple[Client | Nemesis, ...] = (*self._clients, self._nemesis)
             figures.wrong += [
-                f"{client.name} ended: {client.failure!r}"
-                for client in self._clients
-                if client.failure
+                f"{thread.name} ended: {thread.failure!r}" for thread in threads if thread.failure
             ]
             if self._here == "baseline":
                 changed = diff(self._catalog, self._service.catalog("public"), column_order=False)

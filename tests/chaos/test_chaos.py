@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 from support.variants import SHIPPED
 
-from chaos.__main__ import describe, make_database
+from chaos.__main__ import describe
 from chaos.book import Book, Found, Write, entry
 from chaos.nemesis import FAULTS
+from chaos.servers import Seat, Servers, make_database
 from chaos.story import Story
 from runner.postgres.embedded import start_server
 
 
 def test_nothing_is_lost_while_everything_goes_on_and_much_fails() -> None:
     with start_server() as server:
-        dsn = make_database(server, None)
-        faults = [fault for fault in FAULTS if fault != "fill the disk"]
-        figures = Story(server, dsn, SHIPPED, seed=7, connections=8, faults=faults).run(8)
+        alone = Seat(server)
+        make_database(alone)
+        story = Story(Servers(alone), SHIPPED, seed=7, connections=8, faults=tuple(FAULTS))
+        figures = story.run(8)
     assert not figures.wrong, describe(figures)
     assert figures.writes["done"] > 100
     assert figures.compared > 2

@@ -22,15 +22,21 @@ def command(*, keep: bool = False) -> list[str]:
     return [sys.executable, "-c", DEMO + SMALL.format(keep=keep)]
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
-def test_it_fits_a_terminal(columns: int, lines: int) -> None:
-    session = terminal.run(command(), columns=columns, lines=lines)
+@pytest.mark.parametrize(
+    ("columns", "lines", "environment"),
+    [(80, 24, {}), (120, 40, {"NO_COLOR": "1"})],
+    ids=["80x24", "120x40, NO_COLOR"],
+)
+def test_it_fits_a_terminal(columns: int, lines: int, environment: dict[str, str]) -> None:
+    session = terminal.run(command(), columns=columns, lines=lines, environment=environment)
     seen = session.seen()
     text = "\n".join(seen)
     assert session.exit_code == 0, text
 
     # On a wider terminal it looks the same: no line was longer than this one is wide.
     assert seen == session.seen(columns=columns + 60)
+
+    assert bool(terminal.COLOR.search(session.text)) == ("NO_COLOR" not in environment)
 
     # Every id is whole, every figure stands under its heading, the commands can be copied.
     assert len(UUID.findall(text)) == 6

@@ -21,7 +21,7 @@ def rows(service: Service, query: LiteralString, role: str | None = None) -> lis
         if role:
             client.execute(f"SET ROLE {quote_ident(role)}".encode())
         cursor = client.execute(query)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 @pytest.fixture

@@ -90,3 +90,20 @@ def test_a_role_that_is_gone_is_in_nobodys_way(service: Service) -> None:
     query(service.dsn, "DROP OWNED BY object_leaver")
     query(service.dsn, "DROP ROLE object_leaver")
     service.up("contract")
+
+
+def test_what_was_passed_on_by_who_loses_it_stays_where_the_view_has_it(service: Service) -> None:
+    dsn = service.dsn
+    query(dsn, "GRANT SELECT ON things TO object_owner WITH GRANT OPTION")
+    query(dsn, "SET ROLE object_owner; GRANT SELECT ON things TO object_report")
+    service.up("enforce")
+    query(dsn, "REVOKE SELECT ON thing FROM object_owner")
+    service.up("switch")
+    for name in ("public.thing", "public.things"):
+        assert query(
+            dsn,
+            "SELECT has_table_privilege('object_owner', %s, 'SELECT'),"
+            " has_table_privilege('object_report', %s, 'SELECT')",
+            name,
+            name,
+        ) == [(False, True)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import terminal
 from support.migration_files import write_migration
 from support.runs import run_trueup
 
@@ -44,15 +46,26 @@ def safe(tmp_path: Path) -> Path:
 def test_one_command_writes_all_that_a_pull_request_needs(
     safe: Path, tmp_path: Path, server_dsn: str
 ) -> None:
-    done = run_trueup(
-        *("review", "--sources", str(safe), "--rows", "400", "--scratch", server_dsn),
+    done = terminal.run(
+        [
+            *(sys.executable, "-m", "runner", "review", "--sources", str(safe)),
+            *("--rows", "400", "--scratch", server_dsn),
+        ],
+        columns=80,
+        lines=24,
         cwd=tmp_path,
+        environment={"NO_COLOR": "1"},
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    assert done.stdout.startswith("# ✅ Migration review: migrations")
-    assert "- **Rehearsal**: passed" in done.stdout
-    assert "| `0002_expand_note`" in done.stdout
-    assert (tmp_path / "trueup-review.md").read_text() == done.stdout
+    assert done.exit_code == 0, done.text
+    review = (tmp_path / "trueup-review.md").read_text()
+    assert review.startswith("# ✅ Migration review: migrations")
+    assert "- **Rehearsal**: passed" in review
+    assert "| `0002_expand_note`" in review
+    # What was shown meanwhile is gone, and the cursor is back.
+    seen = "\n".join(done.seen(columns=2000))
+    assert seen.strip() == "\n".join(map(str.rstrip, review.splitlines())).strip()
+    assert done.text.rindex("\x1b[?25h") > done.text.rindex("\x1b[?25l")
+    assert not terminal.COLOR.search(done.text)
     assert "<!doctype html>" in (tmp_path / "trueup-report.html").read_text()
     assert read_file(tmp_path / "trueup-rehearsal.json").passed
 
@@ -101,7 +114,7 @@ def test_a_folder_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
         "review", "--sources", str(HAZARDS), "--output", str(tmp_path / "none"), cwd=tmp_path
     )
     assert done.returncode == 2
-    assert "is no folder" in done.stderr
+    assert "is not a folder" in done.stderr
 
 
 def test_the_settings_of_lint_count_in_a_review(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from support import terminal
 from support.databases import DatabaseFactory
 from support.migration_files import write_migration
 from support.runs import query, run_trueup
@@ -18,7 +21,8 @@ from runner.errors import RehearsalError, ScratchError
 from runner.ledger.files import Migration, chain_checksums, read_migrations
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
-from runner.review.rehearse import Options, rehearse
+from runner.review.rehearse import Options, rehearsal, rehearse
+from runner.review.rehearse.live import Live, look
 
 SHOP = """
 CREATE TABLE public."Order" (
@@ -352,6 +356,7 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     )
     assert done.returncode == 0, done.stderr
     assert "passed: up, down, up and down" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
 
     # A part of it, then the rest: the schema between is known too.
     first = ("--to", "0001_expand_note")
@@ -366,16 +371,39 @@ def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(
     tmp_path: Path, live: str, server_dsn: str
 ) -> None:
     files = tmp_path / "migrations"
-    write_migration(files, "0001_expand_wrong", "SELECT wrong;")
+    in_use = "RAISE 'still in use' USING ERRCODE = '55006', DETAIL = clock_timestamp()::text"
+    write_migration(files, "0001_contract_item", f"DO $$ BEGIN {in_use}; END $$;")
     output = tmp_path / "certificate.json"
-    done = run_trueup(
-        *("rehearse", "--sources", str(files), "--scratch", server_dsn),
-        *("--output", str(output)),
-        dsn=live,
+    done = terminal.run(
+        [
+            *(sys.executable, "-m", "runner", "rehearse", "--sources", str(files)),
+            *("--dsn", live, "--scratch", server_dsn, "--output", str(output), "--no-clients"),
+        ],
+        columns=80,
+        lines=24,
+        environment={"NO_COLOR": "1"},
     )
-    assert done.returncode == 1
-    assert 'column "wrong" does not exist' in done.stdout
+    seen = "\n".join(done.seen(columns=200))
+    assert done.exit_code == 1
+    assert "FAILED:" in seen
+    assert seen.count("(SQLSTATE 55006)") == 1  # although it failed on either sample
+    assert "trueup rehearse --to switch" in seen
+    assert not terminal.COLOR.search(done.text)
     assert not certificates.read_file(output).passed
+
+
+def test_another_version_than_the_live_one_is_told_with_the_result(
+    files: Path, live: str, server_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def older(*arguments: Any) -> Live:
+        found = look(*arguments)
+        found.server = 120_007
+        return found
+
+    monkeypatch.setattr(rehearsal, "look", older)
+    options = Options(rows=10, scratch=server_dsn, clients=False)
+    found = rehearse(live, read_migrations([files])[:1], options=options)
+    assert "the live database runs 12, so" in "\n".join(found.notes)
 
 
 def test_a_certificate_cannot_be_recorded_nowhere(files: Path) -> None:

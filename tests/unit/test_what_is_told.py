@@ -118,9 +118,9 @@ def test_what_generating_came_to() -> None:
     written = Written(("online/1.sql", "online/2.sql", "window/1.sql"), ("w",), ("x",), (), ("t",))
     assert describe_written(written, dry=True) == [
         "missing: 2 files in online/",
-        "missing: 1 files in window/",
+        "missing: 1 file in window/",
         "differs: x",
         "converted already, no files needed: t",
-        "1 files are as they would be generated",
+        "unchanged: 1 file",
     ]
     assert describe_written(written, dry=False)[0] == "added: 2 files in online/"

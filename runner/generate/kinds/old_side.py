@@ -138,25 +138,32 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     ]
     function = text(
         "sync_back.sql",
-        function=quote_name(t.sync),
+        function=quote_name(t.sync_back),
         columns=sides,
         moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
         unfilled=_unfilled(t, "OLD."),
-        table=quote_name(t.new),
+        keys=quote_name(t.new),
         twin_keys=sync.twin_keys(t, switched=True),
     )
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
-    execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
+    execute = f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"
     condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
-        [sync.nobody_elses(t)],
+        plain(f"CALL trueup.keep_private({quote_literal(t.sync_back.name)});"),
         plain(
             f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
             f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
             f"    {condition}\n)\n{execute}",
         ),
     ]
+
+
+def no_more(t: TableChange) -> list[Statement]:
+    """The end of the trigger that keeps both sides equal, or that filled the old one."""
+    back = f"DROP FUNCTION IF EXISTS {quote_name(t.sync_back)}();"
+    note = "A rollback that was broken off may have left it."
+    return [*sync.drop(t), Statement(back, note=note)]
 
 
 # The columns.
@@ -225,11 +232,10 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         quoted,
         f"{quoted} AS t",
         assignments=[
-            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 16)}" for c in t.columns
+            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 8)}" for c in t.columns
         ],
-        unconverted=_unfilled(t, ""),
-        kept=quote_ident(anchor.name),
-        is_null=not anchor.not_null,
+        unfilled=_unfilled(t, ""),
+        unchanged=anchor.name,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
         names_operators=t.names_operators,
@@ -503,8 +509,8 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
         [s for k in resting for s in foreign_key.add_unproven(u, k)],
         settings,
         publication.on(t, t.new, t.old_names, new=False),
-        sync.drop(t),
-        *sync.expand(t, switched=True),
+        *sync.triggers(t, t.sync_switched, replace=True),
+        plain(f"DROP FUNCTION {quote_name(t.sync_back)}();"),
     ]
     return [
         [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],

@@ -10,7 +10,14 @@ from runner.generate.kinds import trigger
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
-from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
+from runner.quoting import (
+    Name,
+    dollar_quote,
+    quote_ident,
+    quote_literal,
+    quote_name,
+    shorten,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +137,13 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def function(t: TableChange, *, switched: bool, replace: bool = True) -> Statement:
-    """The trigger's function.
+def _function(t: TableChange, *, switched: bool) -> Statement:
+    """The trigger's function of one of the two states.
 
     Args:
         t: the table, before the switch as it is until then.
         switched: whether the new contract has the table: the side that has defaults is then the
             new one, and a value on the other side says who wrote a row.
-        replace: whether it is there already.
     """
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
@@ -145,13 +151,10 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
     else:
         writer = " OR ".join(f"NEW.{quote_ident(c.name)} IS NOT NULL" for c in written_by)
         writer = f"({writer})" if len(written_by) > 1 else writer
-    side = "old" if switched else "new"
     return Statement(
         text(
             "sync.sql",
-            create="CREATE OR REPLACE" if replace else "CREATE",
-            function=quote_name(t.sync),
-            table=quote_name(t.new),
+            function=quote_name(t.sync_switched if switched else t.sync),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[is_in_step(c) for c in t.columns]
@@ -164,21 +167,44 @@ def function(t: TableChange, *, switched: bool, replace: bool = True) -> Stateme
             unconverted=_unconverted(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=switched),
+            # Between switch and contract the table may move; the view follows it.
+            keys=quote_name(t.sides if switched and t.keeps_name else t.new),
         ),
-        note=f"Keeps both sides of each row equal. A value on the {side} side of a new row says "
-        f"that the {side}\ncontract wrote it.",
+        note="The same under the names that the columns have from the switch on: until then "
+        "nothing calls it.\nA value on the old side of a new row says that the old contract wrote "
+        "it. It stays beyond\ncontract, for the way back."
+        if switched
+        else "Keeps both sides of each row equal. A value on the new side of a new row says that "
+        "the new\ncontract wrote it.",
     )
 
 
-def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
+def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
     """The trigger that keeps both sides of each row equal.
 
     Args:
+        t: the table.
+        before: the table as it is until the switch.
+    """
+    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
+    return [
+        [_function(before, switched=False)],
+        [_function(t, switched=True)],
+        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        *triggers(before, before.sync),
+    ]
+
+
+def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
+    """The triggers, or in their place those that call another function.
+
+    Args:
         t: the table, before the switch as it is until then.
-        switched: whether the new contract has the table.
+        function: what keeps both sides equal under the names that the columns have.
+        replace: whether they are there.
     """
     on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
-    execute = f"EXECUTE FUNCTION {quote_name(t.sync)}();"
+    execute = f"EXECUTE FUNCTION {quote_name(function)}();"
     old_changes = [f"    OR {changed(c, c.old_name)}" for c in t.columns]
     new_changes = [changed(c, c.name) for c in t.columns]
     new_changes += [
@@ -192,31 +218,27 @@ def expand(t: TableChange, *, switched: bool = False) -> list[Paragraph]:
         "        " + "\n        OR ".join(new_changes),
         "    )",
     ]
+    create = "CREATE OR REPLACE" if replace else "CREATE"
+    insert = f"{create} TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}"
+    condition_lines = "\n".join(condition)
+    update = (
+        f"{create} TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\n"
+        f"WHEN (\n{condition_lines}\n)\n{execute}"
+    )
+    if replace:
+        note = "From here on the trigger's function is the one for these names of the columns."
+        return [[Statement(insert, note=note), Statement(update)]]
     return [
-        [function(t, switched=switched, replace=False)],
-        [nobody_elses(t)],
+        [Statement(insert, note="Their names make them fire after the service's own triggers.")],
         [
             Statement(
-                f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
-                note="Their names make them fire after the service's own triggers.",
-            )
-        ],
-        [
-            Statement(
-                f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
-                + "\n".join(condition)
-                + f"\n)\n{execute}",
+                update,
                 note="Silent for the backfill, and for updates of other columns; but a row that a "
                 "client moves before\nthe backfill comes to it is converted at once, or the "
                 "backfill would never meet it.",
             )
         ],
     ]
-
-
-def nobody_elses(t: TableChange) -> Statement:
-    """The end of what default privileges gave on the trigger's function."""
-    return Statement(f"CALL trueup.keep_private({quote_literal(t.sync.name)});")
 
 
 def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
@@ -257,13 +279,20 @@ def drop_sides(t: TableChange) -> Statement:
 
 
 def drop(t: TableChange) -> list[Statement]:
-    """The end of the trigger."""
+    """The end of the triggers."""
     table = quote_name(t.new)
     return plain(
         f"DROP TRIGGER zz_trueup_sync_update ON {table};",
         f"DROP TRIGGER zz_trueup_sync_insert ON {table};",
-        f"DROP FUNCTION {quote_name(t.sync)}();",
     )
+
+
+def expand_back(t: TableChange) -> list[Statement]:
+    """The end of the triggers and of their functions."""
+    return [
+        *drop(t),
+        *plain(f"DROP FUNCTION {quote_name(t.sync_switched)}(), {quote_name(t.sync)}();"),
+    ]
 
 
 # What a walk over all rows of a table locks.
@@ -281,7 +310,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         phase="backfill",
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
-        does="converts all columns of a row in one UPDATE, in batches of pages, and commits "
+        does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
         "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
         "service; can be stopped and run again at any point",
         locks_said=WALK_LOCKS,
@@ -315,9 +344,8 @@ def _walk(t: TableChange, table: str) -> str:
         table,
         table,
         assignments=_assignments(t.columns),
-        unconverted=_unconverted(t, ""),
-        kept=quote_ident(anchor.old_name),
-        is_null=not anchor.not_null,
+        unfilled=_unconverted(t, ""),
+        unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
         listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
@@ -329,45 +357,40 @@ def walk(
     target: str,
     *,
     assignments: Iterable[str],
-    unconverted: str,
-    kept: str,
-    is_null: bool,
+    unfilled: str,
+    unchanged: str,
     filled: Iterable[str],
     proven: Sequence[str] = (),
     names_operators: bool = False,
-    listed: Iterable[str] = (),
+    listed: Sequence[str] = (),
 ) -> str:
-    """The block that fills columns of the rows that were there before, in batches of pages.
+    """The statement that fills columns of the rows that were there before, in batches of pages.
 
     Args:
         table: the table, quoted.
         target: the same as UPDATE names it, with an alias if the assignments have one.
         assignments: `column = value`.
-        unconverted: the condition that a row is not filled yet.
-        kept: a column that the filling does not change, quoted.
-        is_null: whether it may be null.
+        unfilled: the condition that a row is not filled yet.
+        unchanged: a column that the filling does not change.
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    # From 0 to 9 for a row, spread evenly, and not changed by its conversion.
-    number = f"abs(hashtext({kept}::text) % 10)"
-    return text(
-        "backfill.sql",
-        own_id=OWN_ID,
-        path="pg_catalog.current_schemas(false)" if names_operators else "",
-        table=table,
-        target=target,
-        table_literal=quote_literal(table),
-        written=f", {literal_list(written)}" if (written := list(listed)) else "",
-        table_in_literal=table.replace("'", "''").replace("%", "%%"),
-        sets=",\n                ".join(assignments),
-        unconverted=unconverted,
-        unconverted_rows=f"({unconverted})" if " OR " in unconverted else unconverted,
-        slice=f"coalesce({number}, 0)" if is_null else number,
-        see_them=quote_literal(f"SELECT * FROM {table} WHERE {unconverted};"),
-        columns=", ".join(map(quote_ident, filled)),
-        proven=[f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven],
-        analyze_later=quote_literal(f"When it is done: ANALYZE {table};"),
-    )
+    sets = ",\n        ".join(assignments)
+    update = f"\n    UPDATE {target}\n    SET\n        {sets}\n    WHERE ctid = ANY ($1)\n    "
+    given = {
+        "unfilled": quote_literal(unfilled),
+        "unchanged": quote_literal(unchanged),
+        "fill": dollar_quote(update),
+    }
+    if proven:
+        checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
+        given["proof"] = dollar_quote(f"\n    ALTER TABLE {table}\n        {checks}\n    ")
+    given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
+    if listed:
+        given["listed"] = literal_list(listed)
+    if names_operators:
+        given["path"] = "pg_catalog.current_schemas(false)"
+    arguments = [OWN_ID, quote_literal(table), *(f"{name} => {v}" for name, v in given.items())]
+    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(arguments) + "\n);"

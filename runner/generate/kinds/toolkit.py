@@ -103,6 +103,13 @@ _IDEAS = (
         "how far a backfill is and which grants both sides had",
     ),
     _Idea(
+        "transition",
+        "online",
+        "Show two contracts of a table that keeps its name.",
+        "makes the procedures that make the schema in which the new contract of such tables stands "
+        "while both live, and drop it",
+    ),
+    _Idea(
         "usage_counter",
         "online",
         "Count the uses of old names, and stop contract while one may be in use.",

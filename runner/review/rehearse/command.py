@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from runner.errors import UsageError
 from runner.ledger.files import Migration
@@ -18,6 +16,7 @@ from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
 from runner.review.rehearse.rehearsal import Options, rehearse
+from runner.screen import progress
 from runner.standard import load_standard
 
 _LONGEST = 5
@@ -28,7 +27,7 @@ def run(
     migrations: Sequence[Migration],
     standard: Path | None,
     *,
-    as_json: bool,
+    quiet: bool,
     to: str | None,
     unit: str | None,
     rows: int,
@@ -42,14 +41,14 @@ def run(
     record: bool,
     sign_key: Path | None,
     statements: tuple[Path, ...],
-) -> bool:
+) -> Certificate:
     """Rehearse, write the certificate, and tell.
 
     Args:
         dsn: the live database, None for the files alone.
         migrations: all that the sources hold.
         standard: the standard.toml beside them, if there is one.
-        as_json: print the certificate, not a summary.
+        quiet: print no summary.
         to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
         time_limit: seconds.
         output: the certificate's file.
@@ -58,7 +57,7 @@ def run(
         statements: files of what clients send.
 
     Returns:
-        Whether it passed.
+        The certificate.
     """
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
@@ -67,14 +66,14 @@ def run(
     options = Options(
         *(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit, statements)
     )
-    with Console(stderr=True).status("rehearsing") as status:
+    with progress("rehearsing") as tell:
         certificate = rehearse(
             dsn,
             migrations,
             to=to,
             options=options,
             standard=load_standard(standard) if standard else None,
-            listener=status.update,
+            listener=tell,
         )
     if key is not None:
         certificate = signing.sign(certificate, key)
@@ -82,14 +81,12 @@ def run(
     if record and dsn is not None:
         with connect(dsn, application_name="trueup rehearse", settings=OURS) as connection:
             certificates.store(connection, certificate)
-    if as_json:
-        click.echo(json.dumps(certificates.to_json(certificate), indent=1, ensure_ascii=False))
-    else:
+    if not quiet:
         for line in summary(certificate):
             click.echo(line)
         signed = "" if key is None else f", signed with key {signing.key_id(key)}"
         click.echo(f"certificate: {output}{signed}")
-    return certificate.passed
+    return certificate
 
 
 def summary(certificate: Certificate) -> list[str]:

@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, IntegrityError
+from psycopg.errors import ObjectInUse
 
 from runner.errors import RehearsalError, StatementError, TrueupError
 from runner.execute.schema_copy import Schema, dump_schema, load_schema
@@ -18,7 +19,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
-from runner.quoting import Name
+from runner.quoting import Name, quote_ident
 from runner.review.certificate import Certificate
 from runner.review.commit import commit_of
 from runner.review.figures import plural
@@ -88,7 +89,8 @@ class _Findings:
     notes: list[str] = field(default_factory=list)
 
     def problem(self, text: str) -> None:
-        if text not in self.problems:
+        # Each sample meets it; only a time in its detail may differ.
+        if text.partition("\n")[0] not in [p.partition("\n")[0] for p in self.problems]:
             self.problems.append(text)
 
 
@@ -125,7 +127,8 @@ def rehearse(
     try:
         # A backup is on a server of the user's, under the user's own limits.
         limits = Limits(seconds=inf if options.backup else options.seconds)
-        with scratch_server(options.scratch, limits) as server:
+        major = live.server // 10_000 if live.server else None
+        with scratch_server(options.scratch, limits, major=major) as server:
             rehearsal = _Rehearsal(server, dsn, migrations, live, options, standard, listener)
             return rehearsal.run()
     except Error as error:
@@ -166,7 +169,7 @@ class _Rehearsal:
         clients_stopped = any(m.phase == "window" for m in self._pending)
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
-            self._found.notes.append("the clients were stopped, as the window strategy wants it")
+            self._found.notes.append("no clients ran: the window strategy needs them to be stopped")
         one_way = [m.id for m in self._pending if m.rollback_path is None and m.forward_only]
         if one_way:
             self._found.notes.append(
@@ -195,7 +198,7 @@ class _Rehearsal:
         asked = ", ".join(dict.fromkeys(rule.table.name for rule in rules))
         if asked:
             self._found.notes.append(
-                f"the rows of {asked} were taken so that they meet constraints that the files add"
+                f"the rows of {asked} were chosen to satisfy constraints that the files add"
             )
         return self._run()
 
@@ -210,6 +213,7 @@ class _Rehearsal:
             self._cycles(base, sizes[index], label, large=large)
         with connect(bases[-1], application_name=_NAME) as connection:
             version = connection.info.server_version
+        self._compare_versions(version)
         chain = chain_checksums(self._migrations)
         names = sorted(set().union(*sizes, self._live.sizes))
         return Certificate(
@@ -247,6 +251,23 @@ class _Rehearsal:
             before=before,
             after=self._after,
         )
+
+    def _search_path(self) -> str:
+        """Where the new release finds tables that keep their names; empty where none does."""
+        standard = self._standard
+        if standard is None or len(standard.places) == len(standard.schemas):
+            return ""
+        first = [place for place in standard.places if place not in standard.schemas]
+        return ", ".join(map(quote_ident, [*first, *standard.schemas]))
+
+    def _compare_versions(self, rehearsed: int) -> None:
+        major, live = rehearsed // 10_000, (self._live.server or rehearsed) // 10_000
+        if major != live:
+            self._found.notes.append(
+                f"rehearsed on PostgreSQL {major}, but the live database runs {live}, so"
+                f" `apply --require-rehearsal` refuses it: name a server of version {live} by"
+                " --scratch, or its programs in TRUEUP_PG_BIN"
+            )
 
     def _bases(self) -> tuple[list[str], str]:
         """The databases that are cloned for each run, from the smallest sample to the largest."""
@@ -363,7 +384,7 @@ class _Rehearsal:
                     return
                 if whole == "changed" and cycle < cycles:
                     if backup:
-                        self._found.notes.append("once only: the backup is not as it was any more")
+                        self._found.notes.append("run only once: the backup is no longer as it was")
                         return
                     self._server.drop(work)
                     work = self._server.create(template=base)
@@ -385,7 +406,7 @@ class _Rehearsal:
         with connect(dsn, application_name=_NAME) as connection:
             origins = relation_names(connection)
             old_queries = queries_of(connection, before.catalog) if loaded else []
-        crowd = Crowd(dsn, old_queries, self._new_queries)
+        crowd = Crowd(dsn, old_queries, self._new_queries, self._search_path())
         runs: list[FileRun] = []
         try:
             if loaded:
@@ -411,7 +432,10 @@ class _Rehearsal:
                 if first and direction == "up":
                     self._after = contract_of(dsn)
                     with connect(dsn, application_name=_NAME) as connection:
-                        self._new_queries = queries_of(connection, service_catalog(connection))
+                        tables = self._standard.tables if self._standard else ()
+                        kept = {Name(t.schema, t.name) for t in tables if t.old == t.name}
+                        now = service_catalog(connection)
+                        self._new_queries = queries_of(connection, now, kept)
                 if loaded:
                     time.sleep(_CALM_SECONDS / 3)
         except TrueupError as error:
@@ -421,7 +445,7 @@ class _Rehearsal:
             if broken and direction == "up":
                 self._found.problem(self._of_the_data())
             way = "" if isinstance(error, StatementError) else f"{direction} {migration.id}: "
-            self._found.problem(f"{way}{error.message}")
+            self._found.problem(f"{way}{error.message}{_next_step(migration, error)}")
             return "stuck" if direction == "up" else "changed"
         finally:
             crowd.stop()
@@ -455,12 +479,12 @@ class _Rehearsal:
     def _of_the_data(self) -> str:
         if self._dsn is None or self._options.made_up:
             return (
-                "the rows could not be made up so that they meet what the next line tells:"
-                " name a live database, or a backup"
+                "no rows could be made up that satisfy the constraint in the next line:"
+                " name a live database or a backup"
             )
         return (
-            "the data, not the file: the sample holds live rows, with all that they refer to, and"
-            " they break what the next line tells; mend them first"
+            "the data is at fault, not the file: live rows of the sample, which holds all that they"
+            " refer to, violate the constraint in the next line; correct them first"
         )
 
     def _keep_load(self, runs: Sequence[FileRun], samples: list[Sample]) -> None:
@@ -473,3 +497,14 @@ class _Rehearsal:
                 f"{plural(error.count, 'client query')} failed, from {error.direction}"
                 f" {error.migration} on: {error.message}"
             )
+
+
+def _next_step(migration: Migration, error: TrueupError) -> str:
+    """What to do when contract is refused though no client of the rehearsal uses an old name."""
+    cause = error.__cause__
+    if migration.phase != "contract" or not isinstance(cause, ObjectInUse):
+        return ""
+    return (
+        "\nhint: change what `definitions` names between switch and contract; until then, rehearse"
+        " as far as the switch: trueup rehearse --to switch"
+    )

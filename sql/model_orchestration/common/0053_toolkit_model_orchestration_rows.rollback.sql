@@ -10,7 +10,7 @@ CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|transition|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.require_clean, trueup.refuse_rows, trueup.is_uuid;
     END IF;
 END

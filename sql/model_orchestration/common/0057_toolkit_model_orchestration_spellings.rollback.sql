@@ -10,7 +10,7 @@ CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|transition|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.tell_forgotten, trueup.forget_deleted, trueup.keep_spellings, trueup.forget_spellings, trueup.kept_since;
         DROP TABLE trueup.kept;
     END IF;

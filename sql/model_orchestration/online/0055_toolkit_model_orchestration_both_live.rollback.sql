@@ -10,8 +10,8 @@ CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
-        DROP ROUTINE trueup.require_index, trueup.hold_key, trueup.lock_tables, trueup.require_no_functions, trueup.woken_triggers, trueup.carry_grants, trueup.copy_grants;
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|transition|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+        DROP ROUTINE trueup.require_index, trueup.hold_key, trueup.lock_tables, trueup.require_no_functions, trueup.fill_rows, trueup.woken_triggers, trueup.carry_grants, trueup.copy_grants;
         DROP TABLE trueup.progress, trueup.grants;
     END IF;
 END

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
 -- The grants of two relations, or of two sides of a column, when they were made the same: what
 -- differs later was changed on that one, and is carried over to the other.
 CREATE TABLE IF NOT EXISTS trueup.grants (
-    relation oid,
+    relation regclass, -- in a dump a name, and so the same after it is restored
     column_name name,
     acl aclitem[],
     PRIMARY KEY (relation, column_name)
@@ -44,18 +44,29 @@ AS $$
 DECLARE
     statement text;
 BEGIN
-    IF target <> source THEN
-        SELECT format(
-            'ALTER %s %s OWNER TO %s',
-            CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, s.relowner::regrole
-        )
-        INTO statement
-        FROM pg_class AS t, pg_class AS s
-        WHERE t.oid = target AND s.oid = source AND t.relowner <> s.relowner;
-        IF FOUND THEN
-            EXECUTE statement;
-        END IF;
-    END IF;
+    -- Whoever gets a relation must be able to create there, if only for this moment.
+    FOR statement IN
+        SELECT s.statement
+        FROM pg_class AS t
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+        CROSS JOIN LATERAL (
+            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+        ) AS l (lends)
+        CROSS JOIN LATERAL (
+            VALUES
+            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+            (2, true, format(
+                'ALTER %s %s OWNER TO %s',
+                CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, o.relowner::regrole
+            )),
+            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+        ) AS s (step, applies, statement)
+        WHERE t.oid = target AND s.applies
+        ORDER BY s.step
+    LOOP
+        EXECUTE statement;
+    END LOOP;
 
     FOR statement IN
         WITH places (place, origin) AS (
@@ -173,16 +184,27 @@ BEGIN
                 CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
             ) AS a
         ),
+        gone AS (
+            TABLE was EXCEPT TABLE now
+        ),
         changed AS (
-            SELECT 'REVOKE' AS verb, f.* FROM (TABLE was EXCEPT TABLE now) AS f
+            SELECT 'REVOKE' AS verb, g.* FROM gone AS g
             UNION ALL
             SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
+            UNION
+            -- Who got it from a role that loses it, and has it on the view.
+            SELECT 'GRANT', n.*
+            FROM now AS n
+            JOIN gone AS g ON g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
         )
         SELECT concat_ws(
             ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
             CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
             coalesce(quote_ident(r.rolname), 'PUBLIC'),
-            CASE WHEN c.verb = 'GRANT' AND c.is_grantable THEN 'WITH GRANT OPTION' END
+            CASE
+                WHEN c.verb = 'REVOKE' THEN 'CASCADE'
+                WHEN c.is_grantable THEN 'WITH GRANT OPTION'
+            END
         )
         FROM changed AS c
         LEFT JOIN pg_roles AS r ON r.oid = c.grantee
@@ -220,6 +242,191 @@ AS $$
             )
         )
         AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+$$;
+
+-- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of 128 pages with a COMMIT
+-- each. It waits for no client: a row that one holds is passed over, and come back to. It can be stopped and
+-- called again. What commits can have no SET clause, so it sets the search_path in each transaction.
+CREATE OR REPLACE PROCEDURE trueup.fill_rows(
+    file text,
+    relation regclass,
+    unfilled text, -- a condition
+    unchanged name, -- another column
+    fill text,
+    statistics text,
+    proof text DEFAULT NULL,
+    listed text[] DEFAULT '{}', -- those of the columns that triggers of UPDATE OF name
+    path name[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Pages are full. The first pass moves a third of their rows away; the later ones, of a tenth each, then
+    -- find room on the same page, which spares the indexes, and each frees the room for the next. A pass
+    -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
+    batch_pages bigint := 128;
+    stretch_pages bigint;
+    passes constant integer := 8;
+    pass integer := 0;
+    free text;
+    -- What a run of trueup asks of its sessions: to walk some of the pages, in smaller batches; or only to come
+    -- back to what such walks left.
+    asked text[];
+    is_part boolean := false;
+    has_triggers boolean;
+    loud_triggers text;
+    pages bigint;
+    page bigint;
+    page_end bigint;
+    batch bigint;
+    batch_end bigint;
+    tries integer := 0;
+    filled bigint;
+    free_rows tid[];
+    -- What the walk left; unknown before it is over.
+    rows_left bigint;
+    fewest_left bigint;
+    give_up timestamptz;
+    holding xid[];
+    holders text;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+    CALL trueup.require_settings(path);
+    pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
+    asked := string_to_array(current_setting('trueup.walk', true), ' ');
+    page := 0;
+    page_end := pages;
+    IF asked[1] = pg_backend_pid()::text THEN
+        is_part := cardinality(asked) > 1;
+        page := coalesce(asked[2]::bigint, pages);
+        page_end := coalesce(asked[3]::bigint, pages);
+        batch_pages := least(batch_pages, asked[4]::bigint);
+    END IF;
+    stretch_pages := 10 * batch_pages;
+    batch := page;
+    -- A row has a slice from 0 to 9, which its filling does not change.
+    free := format(
+        'SELECT ARRAY('
+        'SELECT ctid FROM %s WHERE ctid >= $1 AND ctid < $2 AND (%s) '
+        'AND coalesce(abs(hashtext(%I::text) %% 10), 0) BETWEEN $3 AND $4 '
+        'FOR NO KEY UPDATE SKIP LOCKED)',
+        relation, unfilled, unchanged
+    );
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+        CALL trueup.fix_settings();
+
+        IF page >= page_end THEN
+            IF is_part THEN
+                RETURN;
+            END IF;
+            -- Later rows were filled by the trigger, so clients held what is left: come back to it.
+            EXECUTE format(
+                'SELECT (min(ctid)::text::point)[0], (max(ctid)::text::point)[0] + 1, count(*), array_agg(xmax) '
+                'FROM %s WHERE %s',
+                relation, unfilled
+            )
+            INTO page, page_end, rows_left, holding;
+            EXIT WHEN rows_left = 0;
+            IF fewest_left IS NULL OR rows_left < fewest_left THEN
+                fewest_left := rows_left;
+                give_up := clock_timestamp() + interval '10 s';
+            ELSIF clock_timestamp() > give_up THEN
+                SELECT string_agg(DISTINCT coalesce('process ' || pid, 'a prepared transaction'), ', ')
+                INTO holders FROM pg_locks WHERE transactionid = ANY (holding);
+                RAISE EXCEPTION '%: all rows are converted but %, held by %',
+                    relation, rows_left, coalesce(holders, 'other transactions')
+                    USING ERRCODE = 'lock_not_available';
+            END IF;
+            PERFORM pg_sleep(0.1 * (1 + random()));
+            batch := page;
+        END IF;
+
+        -- Giving up rather than a client in a deadlock.
+        PERFORM set_config('lock_timeout', '200ms', true);
+        -- A crash may lose the last batches, not the record that all of them are done.
+        PERFORM set_config('synchronous_commit', 'off', true);
+        -- The service's own triggers are not to see it: they would stamp or log every row.
+        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+        INTO loud_triggers, has_triggers
+        FROM trueup.woken_triggers(relation, listed);
+        IF loud_triggers IS NOT NULL THEN
+            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                relation, loud_triggers
+                USING HINT = 'Disable it until the backfill is done.';
+        ELSIF has_triggers THEN
+            PERFORM set_config('session_replication_role', 'replica', true);
+        END IF;
+        batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
+        BEGIN
+            EXECUTE free INTO free_rows USING
+                format('(%s,0)', batch)::tid,
+                format('(%s,0)', least(batch_end, page + stretch_pages, page_end))::tid,
+                CASE WHEN pass = 0 OR rows_left > 0 THEN 0 ELSE pass + 2 END,
+                CASE WHEN rows_left > 0 THEN 9 ELSE pass + 2 END;
+            EXECUTE fill USING free_rows;
+            GET DIAGNOSTICS filled = ROW_COUNT;
+            tries := 0;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                tries := tries + 1;
+                IF tries > 100 THEN
+                    RAISE;
+                END IF;
+        END;
+
+        IF tries > 0 THEN
+            -- Somebody holds the table: come again.
+            PERFORM pg_sleep(0.05 * (1 + random()));
+        ELSIF filled < cardinality(free_rows) THEN
+            RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
+                USING HINT = format(
+                    'A trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
+                    relation, unfilled
+                );
+        ELSE
+            batch := batch_end;
+            IF batch >= least(page + stretch_pages, page_end) THEN
+                pass := (pass + 1) % passes;
+                IF pass = 0 OR rows_left > 0 THEN
+                    page := least(page + stretch_pages, page_end);
+                END IF;
+                batch := page;
+            END IF;
+            IF filled > 0 OR rows_left IS NULL THEN
+                INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+                VALUES (file, relation::text, filled, CASE WHEN rows_left > 0 THEN pages ELSE page END, pages)
+                ON CONFLICT (file) DO UPDATE
+                SET
+                    rows_done = p.rows_done + excluded.rows_done,
+                    -- Walks in several sessions end in any order; the run says how far all are.
+                    page = CASE WHEN is_part THEN p.page ELSE excluded.page END,
+                    pages = CASE WHEN is_part THEN p.pages ELSE excluded.pages END,
+                    updated_at = clock_timestamp();
+            END IF;
+        END IF;
+    END LOOP;
+
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    IF proof IS NOT NULL THEN
+        EXECUTE proof;
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+        CALL trueup.fix_settings();
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
+    BEGIN
+        EXECUTE statistics;
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING '% was not analyzed: another session keeps it', relation
+                USING HINT = format('When it is done: ANALYZE %s;', relation);
+    END;
+END
 $$;
 
 -- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
@@ -325,8 +532,8 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'copy_grants', 'carry_grants', 'woken_triggers', 'require_no_functions', 'lock_tables',
-    'hold_key', 'require_index'
+    'copy_grants', 'carry_grants', 'woken_triggers', 'fill_rows', 'require_no_functions',
+    'lock_tables', 'hold_key', 'require_index'
 );
 CALL trueup.revoke_all('trueup.progress');
 CALL trueup.revoke_all('trueup.grants');

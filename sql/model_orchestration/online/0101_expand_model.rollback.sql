@@ -31,7 +31,7 @@ CALL trueup.carry_grants('public.models', 'public.model');
 
 DROP TRIGGER zz_trueup_sync_update ON public.models;
 DROP TRIGGER zz_trueup_sync_insert ON public.models;
-DROP FUNCTION trueup.model_sync();
+DROP FUNCTION trueup.model_sync_switched(), trueup.model_sync();
 DROP VIEW public.model;
 
 DROP VIEW trueup.model_sides;

@@ -34,7 +34,7 @@ CALL trueup.carry_grants('public.requests', 'public.request');
 
 DROP TRIGGER zz_trueup_sync_update ON public.requests;
 DROP TRIGGER zz_trueup_sync_insert ON public.requests;
-DROP FUNCTION trueup.request_sync();
+DROP FUNCTION trueup.request_sync_switched(), trueup.request_sync();
 DROP VIEW public.request;
 
 ALTER TABLE public.requests

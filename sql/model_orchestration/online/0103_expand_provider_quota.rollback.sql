@@ -29,7 +29,7 @@ CALL trueup.carry_grants('public.provider_quotas', 'public.provider_quota');
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quotas;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quotas;
-DROP FUNCTION trueup.provider_quota_sync();
+DROP FUNCTION trueup.provider_quota_sync_switched(), trueup.provider_quota_sync();
 DROP VIEW public.provider_quota;
 
 ALTER TABLE public.provider_quotas

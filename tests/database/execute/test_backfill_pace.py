@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -116,9 +116,9 @@ def test_batches_become_smaller_when_a_client_waits_for_one(
     sizes: list[int] = []
     over = backfill.Walk.over
 
-    def note(self: backfill.Walk, first: int, end: int, batch_pages: int) -> str:
+    def note(self: backfill.Walk, session: Any, first: int, end: int, batch_pages: int) -> None:
         sizes.append(batch_pages)
-        return over(self, first, end, batch_pages)
+        over(self, session, first, end, batch_pages)
 
     monkeypatch.setattr(backfill.Walk, "over", note)
     query(filled, HOLD_THE_FIRST_BATCH)

@@ -12,7 +12,15 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.runs import query, run_trueup, run_yoyo
-from support.variants import FIRST, ODD, SHIPPED, MakeService, Service
+from support.variants import (
+    FIRST,
+    ODD,
+    SHIPPED,
+    TEXT,
+    MakeService,
+    Service,
+    write_generated,
+)
 
 from runner.errors import LedgerError, StatementError
 from runner.postgres.embedded import FAST, start_server
@@ -327,6 +335,28 @@ def test_tables_of_yoyo_that_somebody_else_made_are_refused(
     assert f"mallory {what}" in " ".join(checked.stdout.split())
 
 
+def test_tables_of_yoyo_are_looked_for_wherever_yoyo_would_find_them(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute('CREATE SCHEMA "of Mallory" AUTHORIZATION mallory')
+        admin.execute("CREATE SCHEMA hidden AUTHORIZATION mallory")
+        database = sql.Identifier(admin.info.dbname)
+        path = "ALTER DATABASE {} SET search_path = 'of Mallory', public"
+        admin.execute(sql.SQL(path).format(database))
+    with psycopg.connect(make_conninfo(service.dsn, user=mallory), autocommit=True) as attacker:
+        attacker.execute("CREATE TABLE hidden.yoyo_lock (locked int)")
+        checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+        assert "mallory" not in checked.stdout
+        attacker.execute('CREATE TABLE "of Mallory".yoyo_lock (locked int)')
+        # Nor do such tables make it doubtful which records are meant.
+        attacker.execute("CREATE TABLE hidden._yoyo_migration (migration_id text)")
+        attacker.execute("ALTER TABLE hidden._yoyo_migration ENABLE ROW LEVEL SECURITY")
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert 'mallory owns "of Mallory".yoyo_lock' in " ".join(checked.stdout.split())
+
+
 def test_nobody_gets_a_trigger_onto_the_tables_of_yoyo(
     make_service: MakeService, mallory: str
 ) -> None:
@@ -492,3 +522,42 @@ def test_sessions_that_fire_no_trigger_are_told(make_service: MakeService) -> No
         checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
     assert checked.returncode == 1
     assert "fires no trigger" in " ".join(checked.stdout.split())
+
+
+VIEW = """
+    CREATE TABLE seen (by name);
+    GRANT INSERT ON seen TO PUBLIC;
+    CREATE FUNCTION look() RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO public.seen VALUES (current_user);
+        RETURN true;
+    END $$;
+    CREATE {} public.every AS SELECT id, status FROM models WHERE look();
+"""
+
+
+@pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
+@pytest.mark.parametrize("owned", ["view", "function"])
+def test_the_query_of_a_view_never_runs_what_somebody_else_made(
+    make_service: MakeService, tmp_path: Path, mallory: str, kind: str, owned: str
+) -> None:
+    service = make_service(TEXT)
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute(sql.SQL(VIEW).format(sql.SQL(kind)))
+        write_generated(SHIPPED / "standard.toml", service.dsn, tmp_path)
+        changed = f"ALTER {kind} every" if owned == "view" else "ALTER FUNCTION look()"
+        admin.execute("GRANT CREATE ON SCHEMA public TO mallory")
+        admin.execute(f"{changed} OWNER TO mallory".encode())
+        admin.execute("TRUNCATE seen")
+        with pytest.raises(StatementError, match=r"every could run code of mallory"):
+            Service(service.dsn, tmp_path).up("expand")
+        assert admin.execute("SELECT * FROM seen").fetchall() == []
+        standard = str(SHIPPED / "standard.toml")
+        checked = run_trueup("check", "--no-statements", "--standard", standard, dsn=service.dsn)
+        assert checked.returncode == 1
+        assert "every is asked what it shows, and could run code of mallory" in " ".join(
+            checked.stdout.split()
+        )
+        assert admin.execute("SELECT * FROM seen").fetchall() == []
+        admin.execute(f"{changed} OWNER TO CURRENT_USER".encode())
+    Service(service.dsn, tmp_path).up("expand")

@@ -157,3 +157,16 @@ def test_a_refused_query_is_one_message(database: str, service: Path) -> None:
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("error: the server refused a query: column p.table_name does")
     assert "Traceback" not in done.stderr
+
+
+def test_a_time_that_no_calendar_has_is_told_as_what_it_is(database: str, service: Path) -> None:
+    done = run_trueup("apply", "--service", str(service), dsn=database)
+    assert done.returncode == 0, done.stderr
+    for table, column in (("_yoyo_migration", "applied_at_utc"), ("trueup.ledger", "started_at")):
+        query(database, f"UPDATE {table} SET {column} = 'infinity'")
+        for verb in ("status", "apply"):
+            done = run_trueup(verb, "--service", str(service), dsn=database)
+            assert done.returncode == 1
+            assert "error: the ledger holds a time that no run writes" in done.stderr
+            assert table in done.stderr
+        query(database, f"UPDATE {table} SET {column} = now()")

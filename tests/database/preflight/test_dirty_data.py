@@ -179,3 +179,25 @@ def test_a_trigger_that_cannot_be_silenced_is_refused_before_anything_changes(
     with pytest.raises(StatementError, match=says):
         service.up("expand")
     assert not describe(diff(state[0], service.catalog("public")))
+
+
+def test_a_trigger_that_cannot_be_silenced_and_came_after_expand_stops_the_backfill(
+    make_service: MakeService,
+) -> None:
+    service = make_service(TEXT, at="expand")
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"
+        )
+        connection.execute(
+            "CREATE TRIGGER stamp BEFORE UPDATE ON models FOR EACH ROW EXECUTE FUNCTION stamp()"
+        )
+        connection.execute("ALTER TABLE models ENABLE ALWAYS TRIGGER stamp")
+        stamps = connection.execute("SELECT id, updated_at FROM models ORDER BY id").fetchall()
+        with pytest.raises(StatementError, match="models: the backfill would fire stamp"):
+            service.up("backfill")
+        connection.execute("ALTER TABLE models ENABLE TRIGGER stamp")
+        service.up("backfill")
+        now = connection.execute("SELECT id, updated_at FROM models ORDER BY id").fetchall()
+    assert now == stamps

@@ -177,7 +177,7 @@ def test_a_column_that_no_key_speaks_for_is_sure_if_its_values_are_known_ids(
     assert '"plan_id",  # all 20 values are uuids, and ids of public.plans.id' in found.text
     assert '"user_id",  # all 20 values are uuids, and ids of public.per%cent.id' in found.text
     unproven = "all 20 values are uuids; no primary or foreign key of its own proves them ids, and"
-    assert f'# "old_plan",  # {unproven} 3 of them are no ids of public.plans.id' in found.text
+    assert f'# "old_plan",  # {unproven} 3 of them are not ids of public.plans.id' in found.text
     assert f'# "trace",  # {unproven} none of its values is a known id' in found.text
 
 
@@ -210,6 +210,6 @@ def test_what_nearly_qualifies_is_told_with_the_count_against_it(
         """,
     )
     assert found.table("plans").uuids == ()
-    assert '# "id",  # 1 of 31 values are no uuids\n' in found.text
+    assert '# "id",  # 1 of 31 values are not uuids\n' in found.text
     # One uuid in a text is no sign.
     assert '"note"' not in found.text

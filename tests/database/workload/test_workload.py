@@ -265,12 +265,18 @@ def test_check_takes_what_the_server_has_recorded(recording: str, tmp_path: Path
         for _ in range(3):
             old_client.execute(GROUPED)
             old_client.execute("SELECT id FROM purchases WHERE at > now() - interval '1 day'")
+        old_client.execute(
+            "INSERT INTO customers SELECT gen_random_uuid(), '' ON CONFLICT (id) DO NOTHING"
+        )
 
     done = run_trueup("check", "--standard", str(shop / "standard.toml"), dsn=recording)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "of pg_stat_statements" in done.stdout
-    assert "(pg_stat_statements, 3 calls)" in done.stdout.replace("\n", " ")
+    said = " ".join(done.stdout.split())
+    assert "(pg_stat_statements, 3 calls)" in said
+    assert "an upsert of public.customers may get a unique violation" in said
+    assert "same key and updates of it are not HOT; 1 in pg_stat_statements" in said
     assert "switch after the old release is retired: 1 of" in done.stdout
     assert done.stdout.splitlines()[-1] == "ready: nothing stops the conversion of shop"
 
@@ -281,6 +287,7 @@ def test_check_says_how_to_get_what_it_could_not_look_at(database: str, shop: Pa
     assert "the extension pg_stat_statements is not in this database" in said
     assert "CREATE EXTENSION pg_stat_statements" in said
     assert "trueup check --statements FILE" in said
+    assert "an upsert of public.customers may get" in said
 
 
 def test_a_statement_that_expand_breaks_stops_check(database: str, shop: Path) -> None:

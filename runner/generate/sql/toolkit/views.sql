@@ -1,3 +1,65 @@
+-- Stops the file when the query of a view on tables would run what somebody else made, with the rights
+-- of who migrates: the view itself or a function in it belongs neither to this role nor to one that could
+-- do so anyway (the tables' and the database's owner, a superuser).
+CREATE OR REPLACE PROCEDURE trueup.require_own_views(tables regclass[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stranger record;
+BEGIN
+    WITH RECURSIVE shown AS (
+        SELECT unnest(tables)::oid AS relation
+        UNION
+        SELECT r.ev_class
+        FROM shown AS s
+        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation
+        JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    ),
+    views AS (
+        SELECT c.oid, c.oid::regclass::text AS name, c.relowner AS owner
+        FROM shown AS s
+        JOIN pg_class AS c ON c.oid = s.relation AND c.relkind IN ('v', 'm')
+    )
+    SELECT v.name, u.what, r.rolname AS owner
+    INTO stranger
+    FROM views AS v
+    CROSS JOIN LATERAL (
+        SELECT 'it' AS what, v.owner
+        UNION ALL
+        SELECT p.oid::regprocedure::text, p.proowner
+        FROM pg_rewrite AS w
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+        LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_proc AS p ON p.oid = CASE
+            WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
+        END
+        WHERE w.ev_class = v.oid
+    ) AS u
+    JOIN pg_roles AS r ON r.oid = u.owner
+    WHERE NOT r.rolsuper
+        AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
+        AND NOT EXISTS (
+            SELECT FROM pg_database AS d
+            WHERE d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+        )
+        AND NOT EXISTS (
+            SELECT FROM pg_class AS c
+            WHERE c.oid = ANY (tables) AND pg_has_role(r.oid, c.relowner, 'MEMBER')
+        )
+    ORDER BY 1, 2
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the query of the view % could run code of % with the rights of %: % belongs to it',
+            stranger.name, stranger.owner, current_user, stranger.what
+            USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop the view before, and '
+                    'make it again afterwards.';
+    END IF;
+END
+$$;
+
 -- Stops the file when a view would not show the same under the new contract as now, but for how
 -- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
 -- other rows each time, they are only counted.

@@ -54,77 +54,12 @@ ALTER TABLE public.request
     FOREIGN KEY (model_id)
     REFERENCES public.model (id) NOT VALID;
 
-DROP TRIGGER zz_trueup_sync_update ON public.model;
-DROP TRIGGER zz_trueup_sync_insert ON public.model;
-DROP FUNCTION trueup.model_sync();
-
--- Keeps both sides of each row equal. A value on the old side of a new row says that the old
--- contract wrote it.
-CREATE FUNCTION trueup.model_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider COLLATE "C");
-        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        NEW.status__old := lower(NEW.status COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        PERFORM FROM trueup.models_used;
-        NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-        NEW.status := upper(NEW.status__old COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old COLLATE "C");
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider COLLATE "C");
-        END IF;
-        IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
-            NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-        ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        END IF;
-        IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
-            NEW.status := upper(NEW.status__old COLLATE "C");
-        ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := lower(NEW.status COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
-
-CALL trueup.keep_private('model_sync');
-
--- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model
 FOR EACH ROW
-EXECUTE FUNCTION trueup.model_sync();
-
--- Silent for the backfill, and for updates of other columns; but a row that a client moves before
--- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
+EXECUTE FUNCTION trueup.model_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.model
 FOR EACH ROW
 WHEN (
@@ -140,4 +75,6 @@ WHEN (
         OR NEW.status IS DISTINCT FROM OLD.status
     )
 )
-EXECUTE FUNCTION trueup.model_sync();
+EXECUTE FUNCTION trueup.model_sync_switched();
+
+DROP FUNCTION trueup.model_sync_back();

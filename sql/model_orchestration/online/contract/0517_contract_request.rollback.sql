@@ -49,7 +49,7 @@ ALTER TABLE public.request
     ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
-CREATE FUNCTION trueup.request_sync()
+CREATE FUNCTION trueup.request_sync_back()
 RETURNS trigger
 LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
@@ -112,12 +112,12 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('request_sync');
+CALL trueup.keep_private('request_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.request
 FOR EACH ROW
-EXECUTE FUNCTION trueup.request_sync();
+EXECUTE FUNCTION trueup.request_sync_back();
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.request
 FOR EACH ROW
@@ -128,4 +128,4 @@ WHEN (
     OR NEW.model_id IS DISTINCT FROM OLD.model_id
     OR NEW.provider IS DISTINCT FROM OLD.provider
 )
-EXECUTE FUNCTION trueup.request_sync();
+EXECUTE FUNCTION trueup.request_sync_back();

@@ -40,7 +40,8 @@ CALL trueup.require_same('public.request', ARRAY[
 
 DROP TRIGGER zz_trueup_sync_update ON public.request;
 DROP TRIGGER zz_trueup_sync_insert ON public.request;
-DROP FUNCTION trueup.request_sync();
+-- A rollback that was broken off may have left it.
+DROP FUNCTION IF EXISTS trueup.request_sync_back();
 
 ALTER TABLE public.request
     DROP COLUMN id__old,

@@ -50,7 +50,7 @@ ALTER TABLE public.model
     ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
-CREATE FUNCTION trueup.model_sync()
+CREATE FUNCTION trueup.model_sync_back()
 RETURNS trigger
 LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
@@ -111,12 +111,12 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('model_sync');
+CALL trueup.keep_private('model_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.model
 FOR EACH ROW
-EXECUTE FUNCTION trueup.model_sync();
+EXECUTE FUNCTION trueup.model_sync_back();
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.model
 FOR EACH ROW
@@ -127,4 +127,4 @@ WHEN (
     OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
     OR NEW.status IS DISTINCT FROM OLD.status
 )
-EXECUTE FUNCTION trueup.model_sync();
+EXECUTE FUNCTION trueup.model_sync_back();

@@ -36,7 +36,8 @@ CALL trueup.require_same('public.model', ARRAY[
 
 DROP TRIGGER zz_trueup_sync_update ON public.model;
 DROP TRIGGER zz_trueup_sync_insert ON public.model;
-DROP FUNCTION trueup.model_sync();
+-- A rollback that was broken off may have left it.
+DROP FUNCTION IF EXISTS trueup.model_sync_back();
 DROP VIEW trueup.model_sides;
 
 ALTER TABLE public.model

@@ -43,63 +43,12 @@ ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quotas_pkey PRIMARY KEY USING INDEX provider_quotas_pkey__back;
 ALTER INDEX public.provider_quota_pkey__again RENAME TO provider_quota_pkey;
 
-DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;
-DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;
-DROP FUNCTION trueup.provider_quota_sync();
-
--- Keeps both sides of each row equal. A value on the old side of a new row says that the old
--- contract wrote it.
-CREATE FUNCTION trueup.provider_quota_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        PERFORM FROM trueup.provider_quotas_used;
-        NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old COLLATE "C");
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
-
-CALL trueup.keep_private('provider_quota_sync');
-
--- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota
 FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_sync();
-
--- Silent for the backfill, and for updates of other columns; but a row that a client moves before
--- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
+EXECUTE FUNCTION trueup.provider_quota_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.provider_quota
 FOR EACH ROW
 WHEN (
@@ -111,4 +60,6 @@ WHEN (
         OR NEW.provider IS DISTINCT FROM OLD.provider
     )
 )
-EXECUTE FUNCTION trueup.provider_quota_sync();
+EXECUTE FUNCTION trueup.provider_quota_sync_switched();
+
+DROP FUNCTION trueup.provider_quota_sync_back();

@@ -40,7 +40,7 @@ ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
-CREATE FUNCTION trueup.provider_quota_sync()
+CREATE FUNCTION trueup.provider_quota_sync_back()
 RETURNS trigger
 LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
@@ -81,12 +81,12 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('provider_quota_sync');
+CALL trueup.keep_private('provider_quota_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert
 BEFORE INSERT ON public.provider_quota
 FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_sync();
+EXECUTE FUNCTION trueup.provider_quota_sync_back();
 CREATE TRIGGER zz_trueup_sync_update
 BEFORE UPDATE ON public.provider_quota
 FOR EACH ROW
@@ -95,4 +95,4 @@ WHEN (
     OR NEW.id IS DISTINCT FROM OLD.id
     OR NEW.provider IS DISTINCT FROM OLD.provider
 )
-EXECUTE FUNCTION trueup.provider_quota_sync();
+EXECUTE FUNCTION trueup.provider_quota_sync_back();

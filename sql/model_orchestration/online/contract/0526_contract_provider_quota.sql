@@ -34,7 +34,8 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;
-DROP FUNCTION trueup.provider_quota_sync();
+-- A rollback that was broken off may have left it.
+DROP FUNCTION IF EXISTS trueup.provider_quota_sync_back();
 
 ALTER TABLE public.provider_quota
     DROP COLUMN id__old,

@@ -71,57 +71,25 @@ COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as g
 COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
 CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new
--- contract wrote it.
-CREATE OR REPLACE FUNCTION trueup.model_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
-        -- The new contract writes.
-        NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new COLLATE "C");
-        NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
-        NEW.status := lower(NEW.status__new COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        NEW.id__new := NEW.id::uuid;
-        NEW.provider__new := upper(NEW.provider COLLATE "C");
-        NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
-        NEW.status__new := upper(NEW.status COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__new := NEW.id::uuid;
-        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
-            NEW.id := NEW.id__new::text;
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider COLLATE "C");
-        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new COLLATE "C");
-        END IF;
-        IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
-        ELSIF NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new THEN
-            NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
-        END IF;
-        IF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__new := upper(NEW.status COLLATE "C");
-        ELSIF NEW.status__new IS DISTINCT FROM OLD.status__new THEN
-            NEW.status := lower(NEW.status__new COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.models AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.models
+FOR EACH ROW
+EXECUTE FUNCTION trueup.model_sync();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.models
+FOR EACH ROW
+WHEN (
+    NEW.id__new IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
+    OR NEW.status IS DISTINCT FROM OLD.status
+    OR OLD.id__new IS NOT NULL AND (
+        NEW.id__new IS DISTINCT FROM OLD.id__new
+        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
+        OR NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new
+        OR NEW.status__new IS DISTINCT FROM OLD.status__new
+    )
+)
+EXECUTE FUNCTION trueup.model_sync();

@@ -82,58 +82,25 @@ CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old']
 CALL trueup.share_marker('trueup.models_used', 'public.models');
 CALL trueup.read_odometer('public.models');
 
--- Keeps both sides of each row equal. A value on the old side of a new row says that the old
--- contract wrote it.
-CREATE OR REPLACE FUNCTION trueup.model_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider COLLATE "C");
-        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        NEW.status__old := lower(NEW.status COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        PERFORM FROM trueup.models_used;
-        NEW.id := NEW.id__old::uuid;
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-        NEW.status := upper(NEW.status__old COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old COLLATE "C");
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider COLLATE "C");
-        END IF;
-        IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
-            NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-        ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        END IF;
-        IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
-            NEW.status := upper(NEW.status__old COLLATE "C");
-        ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := lower(NEW.status COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.model
+FOR EACH ROW
+EXECUTE FUNCTION trueup.model_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.model
+FOR EACH ROW
+WHEN (
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
+    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
+    OR NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old
+    OR NEW.status__old IS DISTINCT FROM OLD.status__old
+    OR OLD.id IS NOT NULL AND (
+        NEW.id IS DISTINCT FROM OLD.id
+        OR NEW.provider IS DISTINCT FROM OLD.provider
+        OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
+        OR NEW.status IS DISTINCT FROM OLD.status
+    )
+)
+EXECUTE FUNCTION trueup.model_sync_switched();

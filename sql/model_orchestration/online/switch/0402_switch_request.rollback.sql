@@ -78,63 +78,25 @@ COMMENT ON VIEW public.request IS 'One row for each request to a provider, kept 
 COMMENT ON COLUMN public.request.latency_ms IS 'Time until the provider answered, in milliseconds';
 CALL trueup.copy_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new
--- contract wrote it.
-CREATE OR REPLACE FUNCTION trueup.request_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
-        -- The new contract writes.
-        NEW.id := NEW.id__new::text;
-        NEW.request_type := lower(NEW.request_type__new COLLATE "C");
-        NEW.model_id := coalesce(
-            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
-            NEW.model_id__new::text
-        );
-        NEW.provider := lower(NEW.provider__new COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        NEW.id__new := NEW.id::uuid;
-        NEW.request_type__new := upper(NEW.request_type COLLATE "C");
-        NEW.model_id__new := NEW.model_id::uuid;
-        NEW.provider__new := upper(NEW.provider COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__new := NEW.id::uuid;
-        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
-            NEW.id := NEW.id__new::text;
-        END IF;
-        IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__new := upper(NEW.request_type COLLATE "C");
-        ELSIF NEW.request_type__new IS DISTINCT FROM OLD.request_type__new THEN
-            NEW.request_type := lower(NEW.request_type__new COLLATE "C");
-        END IF;
-        IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
-            NEW.model_id__new := NEW.model_id::uuid;
-        ELSIF NEW.model_id__new IS DISTINCT FROM OLD.model_id__new THEN
-            NEW.model_id := coalesce(
-                (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id__new),
-                NEW.model_id__new::text
-            );
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider COLLATE "C");
-        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.requests AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.requests
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_sync();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.requests
+FOR EACH ROW
+WHEN (
+    NEW.id__new IS NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.request_type IS DISTINCT FROM OLD.request_type
+    OR NEW.model_id IS DISTINCT FROM OLD.model_id
+    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR OLD.id__new IS NOT NULL AND (
+        NEW.id__new IS DISTINCT FROM OLD.id__new
+        OR NEW.request_type__new IS DISTINCT FROM OLD.request_type__new
+        OR NEW.model_id__new IS DISTINCT FROM OLD.model_id__new
+        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
+    )
+)
+EXECUTE FUNCTION trueup.request_sync();

@@ -86,64 +86,25 @@ CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__o
 CALL trueup.share_marker('trueup.requests_used', 'public.requests');
 CALL trueup.read_odometer('public.requests');
 
--- Keeps both sides of each row equal. A value on the old side of a new row says that the old
--- contract wrote it.
-CREATE OR REPLACE FUNCTION trueup.request_sync()
-RETURNS trigger
-LANGUAGE plpgsql
--- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.request_type__old := lower(NEW.request_type COLLATE "C");
-        NEW.model_id__old := coalesce(
-            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
-            NEW.model_id::text
-        );
-        NEW.provider__old := lower(NEW.provider COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
-        PERFORM FROM trueup.requests_used;
-        NEW.id := NEW.id__old::uuid;
-        NEW.request_type := upper(NEW.request_type__old COLLATE "C");
-        NEW.model_id := NEW.model_id__old::uuid;
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.request_type__old IS DISTINCT FROM OLD.request_type__old THEN
-            NEW.request_type := upper(NEW.request_type__old COLLATE "C");
-        ELSIF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__old := lower(NEW.request_type COLLATE "C");
-        END IF;
-        IF NEW.model_id__old IS DISTINCT FROM OLD.model_id__old THEN
-            NEW.model_id := NEW.model_id__old::uuid;
-        ELSIF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
-            NEW.model_id__old := coalesce(
-                (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
-                NEW.model_id::text
-            );
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old COLLATE "C");
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider COLLATE "C");
-        END IF;
-    END IF;
-
-    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.request AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
-    END IF;
-
-    RETURN NEW;
-END
-$$;
+-- From here on the trigger's function is the one for these names of the columns.
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
+BEFORE INSERT ON public.request
+FOR EACH ROW
+EXECUTE FUNCTION trueup.request_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update
+BEFORE UPDATE ON public.request
+FOR EACH ROW
+WHEN (
+    NEW.id IS NULL
+    OR NEW.id__old IS DISTINCT FROM OLD.id__old
+    OR NEW.request_type__old IS DISTINCT FROM OLD.request_type__old
+    OR NEW.model_id__old IS DISTINCT FROM OLD.model_id__old
+    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
+    OR OLD.id IS NOT NULL AND (
+        NEW.id IS DISTINCT FROM OLD.id
+        OR NEW.request_type IS DISTINCT FROM OLD.request_type
+        OR NEW.model_id IS DISTINCT FROM OLD.model_id
+        OR NEW.provider IS DISTINCT FROM OLD.provider
+    )
+)
+EXECUTE FUNCTION trueup.request_sync_switched();
