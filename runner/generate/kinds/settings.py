@@ -43,7 +43,9 @@ def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[St
     listed = _listed(pairs)
     if table == view and not listed:
         return []
-    return [Statement(f"CALL trueup.carry_grants({_of(table)}, {_of(view)}{listed});")]
+    return [
+        Statement(f"CALL trueup.copy_grants({_of(table)}, {_of(view)}{listed}, since => true);")
+    ]
 
 
 def _of(name: Name) -> str:

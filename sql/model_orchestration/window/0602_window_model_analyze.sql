@@ -6,7 +6,6 @@
 -- undo:    nothing to undo
 -- depends: 0601_window_model_and_request
 
-SET LOCAL search_path = pg_catalog;
 CALL trueup.fix_settings();
 
 ANALYZE public.model;
