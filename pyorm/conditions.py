@@ -150,7 +150,7 @@ def _match(
 
 def _pattern(mapping: TableMapping[Any], field: str, pattern: Any) -> str:
     if not isinstance(pattern, str) or "\0" in pattern:
-        raise _invalid(mapping, field, f": {pattern!r} is no pattern of a text")
+        raise _invalid(mapping, field, f": {pattern!r} is not a pattern for text")
     # PostgreSQL refuses a pattern that ends within an escape.
     if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
         hint = "a backslash escapes the next character; write two for one"
@@ -183,11 +183,11 @@ def _refuse(mapping: TableMapping[Any], field: str, storage: Storage, operator: 
             hint = "any_of([...], [...]) asks for one of several lists"
             raise _invalid(mapping, field, f" is a list, which {operator}() cannot be asked", hint)
     elif operator == filters.CONTAINS:
-        raise _invalid(mapping, field, " is no list: contains() asks for members of one")
+        raise _invalid(mapping, field, " is not a list: contains() looks for its members")
     elif operator not in POSTGRESQL_TESTS:
         raise _invalid(mapping, field, f": there is no condition {operator!r}")
     elif operator in OF_TEXT and column.python is not str:
-        raise _invalid(mapping, field, f" is no text, which {operator}() asks for")
+        raise _invalid(mapping, field, f" is not text, which {operator}() needs")
 
 
 def _invalid(mapping: TableMapping[Any], field: str, reason: str, hint: str = "") -> InvalidValue:

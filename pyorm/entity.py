@@ -319,7 +319,7 @@ def declaration(entity: type[E]) -> Declaration[E]:
     declared = getattr(entity, "__pyorm__", None)
     if not isinstance(declared, Declaration) or declared.entity is not entity:
         raise DeclarationError(
-            f"{entity!r} is no entity", hint="put @entity(<table>) above the class"
+            f"{entity!r} is not an entity", hint="put @entity(<table>) above the class"
         )
     return declared
 

@@ -80,7 +80,7 @@ class SharedEnum(str, Enum):  # noqa: UP042 - the house standard writes it so
         near = difflib.get_close_matches(value.upper(), valid, n=1)
         guess = f"; did you mean {near[0]!r}?" if near else ""
         return UnknownEnumValue(
-            f"{value!r} is no {cls.__name__}{guess} (valid values: {listed})",
+            f"{value!r} is not a {cls.__name__}{guess} (valid values: {listed})",
             valid=valid,
             nearest=near[0] if near else None,
             value=value,

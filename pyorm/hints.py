@@ -82,7 +82,7 @@ def column_type(
     ):
         return base, nullable, array
     raise DeclarationError(
-        f"{entity}.{field}: {wanted!r} is no type of a column",
+        f"{entity}.{field}: {wanted!r} is not the type of a column",
         hint="use UUID, str, int, float, bool, datetime, date, time, timedelta, Decimal, bytes, an "
         "enum of texts or of numbers, dict, a TypedDict or a dataclass (json), a list of one of "
         "them, each with or without None; a list in one json is column(sql_type='jsonb')",

@@ -35,7 +35,7 @@ def dumps(value: Any, *, binary: bool = False) -> str:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not text.isascii() and not is_encodable(text):
-        raise ValueError("half of a surrogate pair is no text")
+        raise ValueError("half of a surrogate pair is not text")
     if binary and _NUL.search(text):
         raise ValueError("jsonb stores no NUL character")
     return text

@@ -102,7 +102,7 @@ def read_cursor(
             except (ValueError, TypeError, KeyError):
                 pass  # signed by an older release, whose field held more
     raise InvalidCursor(
-        f"{str(cursor)[:80]!r} is no cursor of this query",
+        f"{str(cursor)[:80]!r} is not a cursor of this query",
         hint="ask for the first page, or with the filter and the order that the cursor came from",
         entity=mapping.declared.name,
         value=cursor,

@@ -391,7 +391,7 @@ def read_version(declared: Declaration[Any], version: Any) -> Any:
         return read(version)
     except ValueError:
         raise InvalidValue(
-            f"{version!r} is no version of a {declared.name}",
+            f"{version!r} is not a version of a {declared.name}",
             entity=declared.name,
             field=column.field,
             value=version,

@@ -84,7 +84,7 @@ def _rows_of(row_type: Any) -> Results[Any]:
         DeclarationError: when it is no dataclass, or has a field that no column can give.
     """
     if not (dataclasses.is_dataclass(row_type) and isinstance(row_type, type)):
-        raise DeclarationError(f"{row_type!r} is no dataclass, which the rows are to become")
+        raise DeclarationError(f"{row_type!r} is not a dataclass, which the rows would become")
     cls: type[Any] = row_type
     hints = get_type_hints(cls)
     fields = [field for field in dataclasses.fields(cls) if field.init]
@@ -174,7 +174,7 @@ def reader(hint: Any) -> Read:
         return hint
     elif hint in _READS:
         return _READS[hint]
-    raise DeclarationError(f"{hint!r} is no type of a column")
+    raise DeclarationError(f"{hint!r} is not the type of a column")
 
 
 def _of(wanted: type[Any], value: Any) -> Any:
@@ -191,7 +191,7 @@ def _parsed(value: Any) -> Any:
 def _member(enum: type[SharedEnum], value: Any) -> SharedEnum:
     member = enum.ignoring_case(value) if isinstance(value, str) else None
     if member is None:
-        raise ValueError(f"{value!r} is no {enum.__name__}")
+        raise ValueError(f"{value!r} is not a {enum.__name__}")
     return member
 
 

@@ -284,7 +284,7 @@ class _Members(dict[Any, Any]):
     def __missing__(self, value: Any) -> SharedEnum:
         member = self.enum.ignoring_case(value) if isinstance(value, str) else None
         if member is None:
-            raise ValueError(f"{value!r} is no {self.enum.__name__}")
+            raise ValueError(f"{value!r} is not a {self.enum.__name__}")
         self[value] = member
         return member
 

@@ -179,7 +179,7 @@ NO_NUL = Condition(
 ENCODABLE = Condition(
     "(v.isascii() or is_encodable(v))",
     "(''.join(vs).isascii() or all(map(is_encodable, vs)))",
-    lambda v: f"half of a surrogate pair is no text: {v!r}",
+    lambda v: f"half of a surrogate pair is not text: {v!r}",
 )
 HAS_ZONE = Condition(
     "v.utcoffset() is not None",
@@ -221,7 +221,7 @@ def to_uuid(value: Any) -> UUID:
     try:
         return UUID(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no uuid") from None
+        raise ValueError(f"{value!r} is not a uuid") from None
 
 
 def _float(value: Any) -> Any:

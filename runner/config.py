@@ -235,5 +235,5 @@ def parse_seconds(duration: str) -> float:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|)\s*", duration)
     if match is None:
-        raise UsageError(f"{duration!r} is no duration", hint="write it as 30s, 10m or 2h")
+        raise UsageError(f"{duration!r} is not a duration", hint="write it as 30s, 10m or 2h")
     return float(match[1]) * {"ms": 0.001, "m": 60, "min": 60, "h": 3600}.get(match[2], 1)

@@ -147,7 +147,7 @@ def share_of(members: Sequence[Member], shard: str) -> list[Member]:
 def _member(path: Path, number: int, entry: object) -> Member:
     where = f"fleet file {path}, database {number}"
     if not isinstance(entry, dict):
-        raise UsageError(f"{where} is no table", hint="write [[database]] above it")
+        raise UsageError(f"{where} is not a table", hint="write [[database]] above it")
     if unknown := sorted(entry.keys() - _KEYS.keys()):
         raise UsageError(f"{where}: unknown key {', '.join(unknown)}")
     name, dsn, canary = entry.get("name"), entry.get("dsn"), entry.get("canary", False)

@@ -48,12 +48,15 @@ def locate_for_review(
     sources: tuple[str, ...],
     strategy: str,
     layout: str | None = None,
+    of_others: bool = False,
 ) -> tuple[str | None, tuple[Migration, ...], Path | None]:
     """As locate, for a verb that can do without a database; with the standard.toml if there is one.
 
     Args:
         dsn, config_path, service, sources, strategy: as for locate.
         layout: a tool whose files they are; None: as the settings say, else found out.
+        of_others: a yoyo.ini that nobody named may be somebody else's as well, and so may not
+            choose where to connect and what of the environment to send there.
     """
     from runner.layouts import layout_named
     from runner.layouts.migrations import read_migrations
@@ -63,6 +66,8 @@ def locate_for_review(
     places = config.resolve_sources(sources, service, values, strategy)
     named = layout_named(layout) if layout else find_settings(Path.cwd()).layout
     found = read_migrations(places.folders, on_request=places.on_request, layout=named)
+    if of_others and config_path is None:
+        values.pop("database", None)
     return config.find_dsn(dsn, values), found, _standard_beside(places)
 
 

@@ -206,7 +206,7 @@ def read(enum: type[M], value: Any, field: str) -> M:
     if isinstance(value, str) and (member := enum.ignoring_case(value)) is not None:
         return member
     valid = ", ".join(one.value for one in enum)
-    problem = ValueError(f"{value!r} is no {enum.__name__} (valid values: {valid})")
+    problem = ValueError(f"{value!r} is not a {enum.__name__} (valid values: {valid})")
     raise unreadable(problem, field, value)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner.quoting import Name, quote_name
+from runner.quoting import Name, quote_ident, quote_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +272,15 @@ class NamedType:
     labels: tuple[str, ...] = ()
     definition: str | None = None
 
+    @property
+    def spellings(self) -> tuple[str, str]:
+        """What PostgreSQL calls it, where it is found by its name alone and where not."""
+        return quote_ident(self.name), quote_name(Name(self.schema, self.name))
+
+
+# The type in what a domain's definition says.
+_BENEATH = re.compile(r'(?:"(?:[^"]|"")*"|.)+?(?= (?:DEFAULT|CHECK|NOT NULL) |$)')
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -302,6 +311,18 @@ class Catalog:
     def columns_of_type(self, name: Name) -> list[str]:
         """The tables' columns that hold values of a named type, or of a relation's rows."""
         return self._by_type.get(name, [])
+
+    def beneath_domains(self, column: Column) -> str:
+        """A column's type, or that beneath its domain, however deep; an array's elements'."""
+        found = column.type.removesuffix("[]")
+        named = self.types.get(column.type_name) if column.type_name else None
+        for _ in range(len(self.types) + 1):
+            definition = named.definition if named else None
+            if definition is None or (beneath := _BENEATH.match(definition)) is None:
+                break
+            found = beneath[0]
+            named = next((t for t in self.types.values() if found in t.spellings), None)
+        return found
 
     def children(self, relation: Relation) -> list[Relation]:
         """The partitions of a table, one level down; those of schemas not read are left out."""

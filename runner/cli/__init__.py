@@ -43,7 +43,7 @@ def main() -> NoReturn:
         if error.filename is not None:
             _fail(f"{error.filename} cannot be read or written: {error.strerror}", 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _fail(f"the result cannot be written: {error.strerror}; what was run is done", 1)
+        _fail(f"the output cannot be written: {error.strerror}; the command itself has finished", 1)
     except Exception as error:
         # Imported late: most runs that come here have it by then.
         from psycopg import Error

@@ -128,7 +128,7 @@ class Verb(click.Command):
                 formatter.write_dl(rows if whole else [*map(_short, own, rows)], col_max=26)
         names = " ".join(p.opts[0] for p in by_name)
         where = "`trueup help options`" if whole else f"`trueup help {ctx.info_name}`"
-        told = f"{names}: {where}" if names else "" if whole else f"{where} tells more"
+        told = f"{names}: {where}" if names else "" if whole else f"More: {where}"
         if told:
             formatter.write_paragraph()
             formatter.write_text(f"And {told}." if names else f"{told}.")
@@ -198,7 +198,7 @@ def whole(ctx: click.Context, topic: str, shared: click.Command) -> str:
         verb = group.get_command(ctx, topic)
         if not isinstance(verb, Verb):
             known = ", ".join(["options", *TOPICS])
-            raise click.UsageError(f"there is no help on {topic}: name a verb, {known}")
+            raise click.UsageError(f"there is no help on {topic}: name a verb, or one of: {known}")
         verb.write_whole(click.Context(verb, info_name=topic, parent=ctx), formatter)
     return formatter.getvalue().rstrip()
 

@@ -120,14 +120,14 @@ def report(
     metavar="TIME",
     default="1h",
     show_default=True,
-    help="End it when it takes longer: 30m, 4h.",
+    help="Stop when it takes longer: 30m, 4h.",
 )
 @click.option(
     "--base",
     default="baseline",
     show_default=True,
     metavar="PHASE|ID",
-    help="The last one that makes the schema; without a database.",
+    help="The last migration that creates the schema; without a database.",
 )
 @click.option("--since", metavar="REF", help="Review what was changed since; instead of --base.")
 @click.option(
@@ -165,7 +165,7 @@ def review(
     from runner.review.rehearse import Options
     from runner.review.since import base_before
 
-    dsn, migrations, standard = places.locate_for_review(**where)
+    dsn, migrations, standard = places.locate_for_review(**where, of_others=True)
     if since is not None:
         before = base_before(migrations, since)
         if before is None:
@@ -210,7 +210,7 @@ def review(
     metavar="TIME",
     default="1h",
     show_default=True,
-    help="End it when it takes longer: 30m, 4h.",
+    help="Stop when it takes longer: 30m, 4h.",
 )
 @click.option("--backup", metavar="DSN", help="A restored backup to rehearse on.")
 @click.option("--no-clients", is_flag=True, help="Run no clients; the service will be stopped.")
@@ -219,7 +219,7 @@ def review(
     default="baseline",
     show_default=True,
     metavar="PHASE|ID",
-    help="The last one that makes the schema; without a database.",
+    help="The last migration that creates the schema; without a database.",
 )
 @click.option(
     "--output",
@@ -286,7 +286,7 @@ def rehearse(
     default="text",
     help="text, json, github, sarif, gitlab or junit.",
 )
-@click.option("--fix", "fixes", is_flag=True, help="Rewrite what can be replaced safely, first.")
+@click.option("--fix", "fixes", is_flag=True, help="First rewrite what can be replaced safely.")
 @click.option("--diff", is_flag=True, help="Only show what --fix would change.")
 @click.option("--strict", is_flag=True, help="Also exit with 1 for a warning.")
 @click.option("--since", metavar="REF", help="Report only files changed since this commit.")
@@ -295,7 +295,7 @@ def rehearse(
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
-    help="A file with findings that are known already.",
+    help="A file of findings that are already known.",
 )
 @click.option("--write-baseline", is_flag=True, help="Record all findings as known.")
 @click.option(
@@ -308,10 +308,10 @@ def rehearse(
 @click.option(
     "--squawk/--no-squawk", default=None, help="Also run Squawk; by default if it is installed."
 )
-@click.option("--cache/--no-cache", default=True, help="Look again only at what changed.")
+@click.option("--cache/--no-cache", default=True, help="Check again only what has changed.")
 @click.option("--rules", is_flag=True, help="Only list the rules.")
 @click.option(
-    "--also-applied", is_flag=True, help="Let --fix change files that may be applied already."
+    "--also-applied", is_flag=True, help="Let --fix change files that may already be applied."
 )
 @options("layout", "dsn", "config", "service", "sources", "json")
 def lint(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     metavar="INTERVAL",
     help="How long old names must be unused; before contract, by default 24h.",
 )
-@click.option("--dry-run", "dry", is_flag=True, help="Try it, and undo it in any case.")
+@click.option("--dry-run", "dry", is_flag=True, help="Try the files, then undo everything.")
 @click.option(
     "--require-rehearsal",
     "rehearsal",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--force",
     multiple=True,
     metavar="NAME",
-    help="Let contract remove NAME all the same; although it may be in use. Repeat it for several.",
+    help="Let contract remove NAME although it may be in use; repeat it for several.",
 )
 @click.option(
     "--cancel-blockers",
@@ -297,7 +297,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
         for item in plan:
             click.echo(f"{item.finding.message}\n{item.diff}{item.effect}", err=as_json)
         if not yes and not sys.stdin.isatty():
-            raise UsageError("nothing was recorded: nobody is there to ask", hint="give --yes")
+            raise UsageError("nothing was recorded: there is nobody to ask", hint="give --yes")
         return yes or click.confirm("record this?", default=False, err=as_json)
 
     done = record_repairs(dsn, migrations, ids, settings=settings, confirmed=confirmed)

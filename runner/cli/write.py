@@ -63,7 +63,7 @@ def propose(
     from runner.standard.naming import read_words
 
     if output is not None and output.exists():
-        raise click.UsageError(f"{output} is there already: remove it, or name another file")
+        raise click.UsageError(f"{output} already exists: remove it, or name another file")
     if not service.strip():
         raise click.UsageError("the service needs a name")
     if dump is not None and dsn is not None:

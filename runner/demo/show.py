@@ -31,9 +31,8 @@ from runner.execute.events import (
 from runner.preflight import Report
 
 PURPOSES = {
-    "baseline": "make the old tables, as the service has always had them",
-    "toolkit": "make what the files call, in a schema of its own",
-    "check": "read the rows: all of them can be converted",
+    "baseline": "create the old tables, as the service has always had them",
+    "prepare": "create what the files call; read the rows: all can be converted",
     "expand": "add new columns beside the old ones, and views with new names",
     "backfill": "convert the rows that are there, in small batches",
     "enforce": "build indexes and prove constraints, while everybody works",
@@ -46,9 +45,10 @@ _BACK = {
     "enforce": "drop the new constraints and indexes",
     "backfill": "nothing to undo: the new columns go with expand",
     "expand": "drop the new columns and views",
-    "check": "nothing to undo: it changed nothing",
-    "toolkit": "drop what the files called",
+    "prepare": "drop what the files called",
 }
+# These come in turns, and are one step to who watches.
+STEPS = {"toolkit": "prepare", "check": "prepare"}
 _QUIET = 2.5  # seconds without a line, where there is no bar to move
 
 
@@ -147,9 +147,9 @@ class Show:
                     total = len(event.migrations)
                     purposes = PURPOSES if event.operation == "APPLY" else _BACK
                 case FileStarted():
-                    if event.phase != phase:
+                    if (step := STEPS.get(event.phase, event.phase)) != phase:
                         end_phase()
-                        phase, count, seconds = event.phase, 0, 0.0
+                        phase, count, seconds = step, 0, 0.0
                         self.line(f"{phase:<10}{purposes[phase]}")
                     self.note(event.migration)
                 case Progress():

@@ -23,7 +23,7 @@ from runner import config
 from runner.demo import tables
 from runner.demo.data import fill
 from runner.demo.result import Phase, Result, Sample
-from runner.demo.show import Show
+from runner.demo.show import STEPS, Show
 from runner.errors import TrueupError
 from runner.execute import engine
 from runner.execute.events import Event, FileDone
@@ -37,6 +37,7 @@ from runner.verify import verify
 SERVICE = "model_orchestration"
 _CHAPTERS = 7
 _PAUSE = 3.0
+_COLUMNS = 80  # of a narrow terminal
 
 
 class _Clients:
@@ -204,7 +205,8 @@ class Demo:
                 nonlocal begun
                 if isinstance(event, FileDone):
                     now = time.monotonic()
-                    marks.setdefault(event.phase, [begun, now])[1] = now
+                    step = STEPS.get(event.phase, event.phase)
+                    marks.setdefault(step, [begun, now])[1] = now
                     begun = now
                 listener(event)
 
@@ -216,7 +218,7 @@ class Demo:
                 listener=listen,
             )
         if again:
-            marks = {"all that again": [marks["toolkit"][0], marks["switch"][1]]}
+            marks = {"all that again": [marks["prepare"][0], marks["switch"][1]]}
         self._result.phases += [
             Phase(name, *mark) for name, mark in marks.items() if name != "baseline"
         ]
@@ -316,13 +318,16 @@ def _url(server: EmbeddedServer) -> str:
 
 def _commands() -> list[str]:
     """What to try on the server that was kept."""
-    trueup = "trueup" if which("trueup") else os.path.relpath(sys.argv[0])
+    program = Path(sys.argv[0])
+    trueup = "trueup" if which("trueup") else min(os.path.relpath(program), str(program), key=len)
     on = f"--service {SERVICE}"
-    return [
-        f"{trueup} status {on}  # what was applied",
-        f"{trueup} rollback {on} --to switch  # go back",
-        f"{trueup} verify {on}  # what differs now",
-    ]
+    commands = {
+        f"{trueup} status {on}": "what was applied",
+        f"{trueup} rollback {on} --to switch": "go back",
+        f"{trueup} verify {on}": "what differs now",
+    }
+    explained = [f"{command}  # {why}" for command, why in commands.items()]
+    return explained if max(map(len, explained)) <= _COLUMNS else list(commands)
 
 
 def _next(dsn: str, server: EmbeddedServer) -> list[str]:

@@ -283,7 +283,7 @@ class Executor:
         return _FailedError(error, statement)
 
     def _interrupted(self, job: Job) -> RunInterruptedError:
-        kept = "nothing of it stays" if job.migration.transactional else "what it committed stays"
+        kept = "none of it remains" if job.migration.transactional else "what it committed remains"
         verb = job.operation.lower()
         return RunInterruptedError(
             f"stopped in {job.path.name}: {kept}, and the files before it are done",
@@ -302,7 +302,7 @@ class Executor:
         reason = failed.error.diag.message_primary or str(failed.error)
         hint = "correct the cause and run the same command again"
         if job.migration.phase == "baseline" and failed.error.sqlstate in _IS_THERE:
-            hint = "the service is here already: record that first, by `trueup baseline`"
+            hint = "the old tables already exist: first record them with `trueup baseline`"
         if record is not None:
             index = None
             with suppress(Error):

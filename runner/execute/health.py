@@ -188,7 +188,7 @@ class Watch:
         )
         if row is None or row[0] <= ARCHIVE_BACKLOG:
             return None
-        return Reason("archive", f"{row[0]} WAL files wait to be archived", 1.0)
+        return Reason("archive", f"{row[0]} WAL files are waiting to be archived", 1.0)
 
     def _checkpoints(self) -> Reason | None:
         before, self._forced = self._forced, self._forced_checkpoints()
@@ -196,7 +196,7 @@ class Watch:
             return None
         return Reason(
             "checkpoint",
-            "WAL forces checkpoints ahead of their time; max_wal_size is small for this",
+            "WAL forces checkpoints early; max_wal_size is small for this",
             1.0,
             once=True,
         )

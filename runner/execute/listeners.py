@@ -83,7 +83,7 @@ def describe(event: Event) -> str:
         case BackfillHeld():
             return f"    waiting: {event.reason}"
         case InvalidIndexDropped():
-            return f"    dropped index {event.index}, left by a build that did not end"
+            return f"    dropped index {event.index}, left by a build that did not finish"
         case Noticed():
             return f"    {event.severity}: {event.message}"
         case Progress():

@@ -72,7 +72,7 @@ def write_status(path: Path, underway: Underway) -> None:
         (
             "trueup_old_name_contract_allowed_timestamp_seconds",
             "gauge",
-            "From when on contract may remove an old name if nobody uses it until then.",
+            "When contract may remove an old name, if nobody uses it until then.",
             [
                 ({"name": n.name}, n.allowed_from.timestamp())
                 for n in underway.old_names
@@ -178,7 +178,7 @@ class _Run:
             (
                 "trueup_run_left_seconds",
                 "gauge",
-                "Seconds that the file is likely to take still.",
+                "Seconds that the file will probably still take.",
                 [(where, left)] if left is not None else [],
             ),
             (

@@ -56,7 +56,7 @@ def repair(
         with hold_lock(session, schema, settings, listener):
             if plan_repairs(connection, migrations, ids, schema=schema) != plan:
                 raise LedgerError(
-                    "another run changed the records in the meantime; nothing was written",
+                    "another run has changed the records meanwhile; nothing was written",
                     hint="run the same command again and read what it shows",
                 )
             recorder = Recorder(connection, schema, session.run, chain_checksums(migrations))

@@ -31,11 +31,13 @@ class Generated:
         files: the files of both strategies.
         only_window: why some units of tables have files for the window strategy alone.
         converted: the tables that have their new name already, and get no files.
+        units: the tables that get files, as they are converted together.
     """
 
     files: tuple[MigrationText, ...]
     only_window: tuple[str, ...]
     converted: tuple[str, ...] = ()
+    units: tuple[Unit, ...] = ()
 
 
 def generate(
@@ -75,6 +77,7 @@ def generate(
         tuple(number(*_files(units, standard.service, made or {}), baseline, existing, depends)),
         tuple(reason for u in units for reason in u.only_window),
         tuple(str(Name(t.schema, t.name)) for t in converted),
+        tuple(units),
     )
 
 

@@ -187,6 +187,7 @@ def _convert_back(u: Unit, t: TableChange) -> list[Paragraph]:
         plain(f"LOCK TABLE {quote_name(t.new)} IN ACCESS EXCLUSIVE MODE;"),
         [same.require(t, At.NEW, but_keys=True, but=u.dependents)],
         *in_place.convert_back(t),
+        *in_place.spell_back(t),
         *([reversal.spell_references(*reference)] for reference in u.references_of(t)),
     ]
     if t.columns:

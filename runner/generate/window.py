@@ -92,6 +92,7 @@ def _convert_back(u: Unit) -> list[Paragraph]:
         [same.require(t, At.NEW) for t in u.tables],
         off,
         *(p for t in u.tables for p in in_place.convert_back(t)),
+        *(p for t in u.tables for p in in_place.spell_back(t)),
         *([reversal.spell_references(*reference)] for reference in u.references),
         [s for t in converted for s in in_place.put_back(t)],
         *(p for t in converted for p in in_place.unproven_checks(t)),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from errno import EEXIST
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg import Connection
 
 from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import StandardError
 from runner.generate import Generated, generate
+from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
 from runner.generate.only_window import in_short
@@ -113,11 +117,15 @@ def generate_service(
             f"{folder / 'standard.toml'} names no table: there is nothing to generate",
             hint="Write it with `trueup propose`, or add a section [table.NAME] for each table.",
         )
-    catalog = _live_catalog(dsn, standard) if dsn else _baseline_catalog(folder, standard)
     existing = [name for sub in FOLDERS for name in _ids(folder / sub)]
     if recorded is not None:
         existing = [name for name in existing if name in recorded]
-    generated = _generated(folder, standard, catalog, existing)
+    with _old_contract(folder, dsn) as connection:
+        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
+        generated = _generated(folder, standard, catalog, existing)
+        for unit in generated.units:
+            for misfit in misfits(connection, unit.tables, unit.dependents):
+                raise StandardError(misfit.reason, hint=misfit.hint)
     written = _compare(folder, generated)
     stale = _stale(folder, generated)
     if recorded is None:
@@ -126,8 +134,8 @@ def generate_service(
         written = _replacing(written, stale, recorded)
     if written.differing and not dry:
         raise StandardError(
-            f"{len(written.differing)} files say something else than what would be generated, or "
-            f"are generated no more, and may have been applied: "
+            f"{len(written.differing)} files differ from what would be generated, or are no "
+            f"longer generated, and may have been applied: "
             f"{', '.join(written.differing[:5])}",
             hint="Where no database has them recorded: --replace. Where one has them: "
             f"{_OTHERWISE}",
@@ -148,8 +156,8 @@ def generate_service(
 
 
 _OTHERWISE = (
-    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and bring "
-    "the change by a migration of your own behind them."
+    "`trueup rollback` there first, or leave standard.toml as it was for these tables, and make "
+    "the change in a later migration of your own."
 )
 
 
@@ -283,16 +291,17 @@ def _ids(folder: Path) -> list[str]:
     return [path.stem for path in folder.glob("*.sql") if not path.name.endswith(".rollback.sql")]
 
 
-def _live_catalog(dsn: str, standard: Standard) -> Catalog:
-    with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
-        return read_catalog(connection, with_dependents(connection, standard.schemas))
-
-
-def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
+@contextmanager
+def _old_contract(folder: Path, dsn: str | None) -> Iterator[Connection[Any]]:
+    """A database at the old contract: the one that is named, or what `legacy/` makes."""
+    if dsn is not None:
+        with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
+            yield connection
+        return
     # The files may be somebody else's.
     with scratch_server() as scratch:
-        dsn = scratch.create()
-        with connect(dsn, application_name="trueup generate") as connection:
+        made = scratch.create()
+        with connect(made, application_name="trueup generate") as connection:
             for name in sorted(_ids(folder / "legacy")):
                 path = folder / "legacy" / f"{name}.sql"
                 try:
@@ -303,4 +312,5 @@ def _baseline_catalog(folder: Path, standard: Standard) -> Catalog:
                         hint="It must be plain SQL that makes the old contract in an empty "
                         "database; else name one that holds it with --dsn.",
                     ) from None
-        return _live_catalog(dsn, standard)
+        with _old_contract(folder, made) as connection:
+            yield connection

@@ -67,7 +67,7 @@ def read_migrations(
     unread = sorted({path for chain in reading.chains for path in chain.unread})
     if unread:
         raise MigrationFileError(
-            f"{unread[0]} is a migration that is no SQL, and nothing after it can be rehearsed",
+            f"{unread[0]} is a migration that is not SQL, so nothing after it can be rehearsed",
             hint="let the tool print it as SQL, or name a folder without it",
         )
     forward_only = pairs[0].up.layout in UNDO_OPTIONAL or not any(pair.down for pair in pairs)

@@ -67,7 +67,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
         elif path.suffix == ".sql" and path.is_file():
             found[path] = None
         else:
-            reason = "is no .sql file" if path.exists() else "does not exist"
+            reason = "is not a .sql file" if path.exists() else "does not exist"
             raise MigrationFileError(f"{path} {reason}")
     return list(found)
 

@@ -17,7 +17,7 @@ _MARK = re.compile(
     r"^\ufeff?[ \t]*--(?:"
     r"[ \t]*(?P<dbmate>migrate):(?P<dbmate_way>up|down)\b(?P<options>[^\n]*)"
     r"|[ \t]*\+(?:goose|migrate)[ \t]+(?P<goose_way>up|down)\b[^\n]*"
-    r"|[\s-]*(?P<node_way>up|down)[ \t]+migration\b[^\n]*"
+    r"|[ \t-]*(?P<node_way>up|down)[ \t]+migration\b[^\n]*"
     r")$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -49,17 +49,16 @@ def read_sections(path: Path, text: str, layout: str | None) -> Pair[ScriptText]
         end = following.start() if following else len(text)
         way = (mark["dbmate_way"] or mark["goose_way"] or mark["node_way"]).lower()
         options = (mark["options"] or "").replace(" ", "").lower()
-        parts.setdefault(
-            way,
-            part(
-                path,
-                text,
-                masked(text, mark.end(), end),
-                tool,
-                path.stem,
-                up=way == "up",
-                transactional=not no_transaction and "transaction:false" not in options,
-            ),
+        if way in parts:
+            continue
+        parts[way] = part(
+            path,
+            text,
+            masked(text, mark.end(), end),
+            tool,
+            path.stem,
+            up=way == "up",
+            transactional=not no_transaction and "transaction:false" not in options,
         )
     if "up" not in parts:
         # node-pg-migrate runs what stands before the mark; the others run nothing.

@@ -92,7 +92,7 @@ def _content(migrations: Sequence[Migration], ledger: Ledger) -> Iterator[Findin
             yield Finding(
                 "by-yoyo",
                 migration.id,
-                f"{migration.id} was applied by plain yoyo: its content then is not known",
+                f"{migration.id} was applied by plain yoyo, which does not record content",
             )
         elif record.checksum != migration.checksum:
             yield Finding("edited", migration.id, _edited(migration, record, "forward"))

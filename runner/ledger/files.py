@@ -192,7 +192,7 @@ def _stray(path: Path, names: set[str]) -> str:
         return "yoyo ignores it, as its name does not end in .sql"
     if path.name.endswith(ROLLBACK_SUFFIX):
         forward = path.name.removesuffix(ROLLBACK_SUFFIX) + ".sql"
-        return "" if forward in names else f"it undoes {forward}, which is not there"
+        return "" if forward in names else f"it would undo {forward}, which does not exist"
     before, _, last = path.stem.rpartition(".")
     if before and (f"{before}.sql" in names or _is_direction(last.lower())):
         return (

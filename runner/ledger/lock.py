@@ -93,7 +93,7 @@ def require_row(connection: Connection, *, schema: str) -> None:
     if held is None:
         raise LockedError(
             "the lock of this run was removed, as `yoyo break-lock` does: another may work here",
-            hint="see that none does (trueup status), then run the same command again",
+            hint="make sure that none does (trueup status), then run the same command again",
         )
 
 

@@ -107,22 +107,30 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
     """
     found = connection.execute(
         """
-        SELECT n.nspname, c.relname, c.relrowsecurity
+        SELECT n.nspname, c.relname, c.relrowsecurity,
+               r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba
+               OR r.oid IN (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'trueup')
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+        JOIN pg_catalog.pg_database d ON d.datname = current_database()
         WHERE c.relkind IN ('r', 'p')
           AND (c.relname IN ('_yoyo_migration', '_yoyo_version')
                OR (n.nspname = 'trueup' AND c.relname = 'ledger'))
         ORDER BY n.nspname
         """
     ).fetchall()
-    if secured := [f"{name}.{table}" for name, table, is_secured in found if is_secured]:
+    # Nobody else makes the records ambiguous, by tables of the same names in a schema of theirs.
+    ours = {name for name, table, _, is_ours in found if is_ours and table == "_yoyo_migration"}
+    if ours:
+        found = [row for row in found if row[0] in {*ours, "trueup"}]
+    if secured := [f"{name}.{table}" for name, table, is_secured, _ in found if is_secured]:
         raise LedgerError(
             f"{secured[0]} has row security, which could hide records and run code of its owner",
             hint=f"ALTER TABLE {secured[0]} DISABLE ROW LEVEL SECURITY;",
         )
-    there = {(name, table) for name, table, _ in found}
-    schemas = [name for name, table, _ in found if table == "_yoyo_migration"]
+    there = {(name, table) for name, table, *_ in found}
+    schemas = [name for name, table, *_ in found if table == "_yoyo_migration"]
     if schema is None and len(schemas) > 1:
         raise LedgerError(
             f"yoyo's table _yoyo_migration is in several schemas: {', '.join(schemas)}",

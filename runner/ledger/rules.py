@@ -66,7 +66,9 @@ def _problems(migration: Migration) -> Iterator[_Problem]:
     yield from _sql_problems(migration, migration.path, migration.text)
     if migration.rollback_path is None:
         name = migration.id + ROLLBACK_SUFFIX
-        yield _Problem(migration.path, 1, f"there is no {name}; one that does nothing says so")
+        yield _Problem(
+            migration.path, 1, f"there is no {name}; a rollback that does nothing says so"
+        )
         return
     rollback = migration.rollback_text
     for match in _unquoted(_DIRECTIVE_ANYWHERE, rollback):
@@ -94,7 +96,7 @@ def _header_problems(migration: Migration) -> Iterator[_Problem]:
             continue
         line = _line(text, match.start(1))
         yield _Problem(
-            path, line, f"yoyo ignores {match[1]!r} here: it belongs into the leading -- lines"
+            path, line, f"yoyo ignores {match[1]!r} here: it belongs in the leading -- lines"
         )
 
 
@@ -120,7 +122,9 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
         yield _Problem(path, _line(text, error.offset), str(error))
         return
     if not statements and (forward or not _NO_OP.search(text)):
-        wanted = "" if forward else "; one that is to do nothing says `-- no-op: reason`"
+        wanted = (
+            "" if forward else "; a rollback that is meant to do nothing says `-- no-op: reason`"
+        )
         yield _Problem(path, 1, f"the file holds no statement{wanted}")
     if not migration.transactional and len(statements) > 1:
         yield _Problem(

@@ -127,13 +127,13 @@ def split(sql: str) -> list[Statement]:
         elif kind == "dollar":
             position = sql.find(token.group(), position) + len(token.group())
             if position < token.end():
-                raise ScanError(f"the {token.group()} quote never ends", token.start())
+                raise ScanError(f"the {token.group()} quote is never closed", token.start())
         elif kind == "open":
             parens += 1
         elif kind == "close":
             parens = max(0, parens - 1)
         elif kind == "backslash":
-            raise ScanError("a backslash starts a psql command, which is no SQL", token.start())
+            raise ScanError("a backslash starts a psql command, which is not SQL", token.start())
         elif kind == "end" and parens == 0 and begins == 0:
             line, counted = line + _line_breaks(sql, counted, start), start
             statements.append(
@@ -167,7 +167,7 @@ def _comment_end(sql: str, start: int) -> int:
     while depth:
         edge = _COMMENT_EDGE.search(sql, position)
         if edge is None:
-            raise ScanError("the /* comment never ends", start)
+            raise ScanError("the /* comment is never closed", start)
         depth += 1 if edge.group() == "/*" else -1
         position = edge.end()
     return position

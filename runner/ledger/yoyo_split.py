@@ -10,7 +10,7 @@ from runner.ledger.scanner import ScanError, Statement, split
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MISREAD = "yoyo would split this statement at another place than PostgreSQL does"
+MISREAD = "yoyo would split this statement in a different place than PostgreSQL"
 INSTEAD = "write E'C:\\\\' in place of 'C:\\', and no comment inside a comment"
 
 # sqlparse reads these in a way of its own: escapes, comments of other dialects, blocks, GO.

@@ -82,7 +82,7 @@ def read_baseline(path: Path) -> dict[str, str]:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(
-            f"{path} is no baseline", hint="`trueup lint --write-baseline` writes one"
+            f"{path} is not a baseline", hint="`trueup lint --write-baseline` writes one"
         ) from None
 
 

@@ -40,7 +40,7 @@ def _top(folder: Path) -> Path:
 
 def _git(folder: Path, *arguments: str) -> str:
     if arguments[1:2] and arguments[1].startswith("-") and arguments[0] == "merge-base":
-        raise UsageError(f"{arguments[1]!r} is no commit or branch")
+        raise UsageError(f"{arguments[1]!r} is not a commit or branch")
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ from runner.lint import tree
 from runner.lint.blocks import block_text
 from runner.lint.definitions import as_stored, contype, index_columns, is_serial
 from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
+from runner.quoting import unquote_literal
 
 if TYPE_CHECKING:
     from runner.lint.layouts import Script
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from runner.lint.tree import Node
 
 
+_LITERAL = re.compile(r"E?'(?:[^']|'')*'")
 _REMEMBERED = frozenset({"PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUSION", "NOTNULL"})
 
 
@@ -294,8 +296,10 @@ def _routine_call(world: World, step: Step, script: Script) -> None:
             body += body_of
     if not re.search(r"\bGRANT\b", body, re.IGNORECASE):
         return
+    # A name in a literal is quoted twice.
+    texts = "\n".join([body, *map(unquote_literal, _LITERAL.findall(body))]).replace('""', '"')
     for view in world.views.values():
-        if re.search(rf"\b{re.escape(view.name)}\b", body):
+        if re.search(rf"(?<!\w){re.escape(view.name)}(?!\w)", texts):
             view.granted = True
 
 

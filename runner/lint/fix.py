@@ -254,6 +254,6 @@ def show(fixes: Fixes, *, written: bool, asked: bool) -> str:
 
 
 _NOT_KNOWN = (
-    "note: neither git's base branch nor a ledger (--dsn) tells whether these files have been"
-    " applied: a file that has been must not change"
+    "note: neither git's base branch nor a ledger (--dsn) says whether these files have been"
+    " applied; an applied file must not change"
 )

@@ -24,7 +24,7 @@ _IGNORE = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(r"(?P<rules>.*?)[ \t]*\bbecause\b[ \t:]*(?P<reason>.*)", re.IGNORECASE)
-_WHY = "An ignore says to the next reader why the danger is none here."
+_WHY = "An ignore tells the next reader why there is no danger here."
 _HOW = "-- trueup: ignore RULE because the table has ten rows"
 
 
@@ -79,7 +79,7 @@ def apply_ignores(
         is_rollback = not any(script.up for script in scripts[path])
         for ignore in comments:
             if not ignore.used and not (is_rollback and all(map(is_forward_only, ignore.rules))):
-                message = f"nothing here breaks {', '.join(ignore.rules)}: remove the comment"
+                message = f"nothing here violates {', '.join(ignore.rules)}: remove the comment"
                 kept.append(_finding("unused-ignore", "warning", path, ignore.line, message))
     return kept
 

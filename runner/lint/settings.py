@@ -192,7 +192,7 @@ class _Reader:
         if name not in known and not name.startswith("squawk-"):
             meant = _close(name, known)
             raise UsageError(
-                f"{self.path}: {where} names {name!r}, which is no rule",
+                f"{self.path}: {where} names {name!r}, which is not a rule",
                 hint=f"did you mean {meant[0]}?" if meant else "`trueup lint --rules` lists them",
             )
 

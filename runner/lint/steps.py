@@ -114,7 +114,7 @@ def statements(text: str) -> list[Statement]:
         The statements in order.
 
     Raises:
-        ScanError: when a quote or comment never ends.
+        ScanError: when a quote or comment is never closed.
     """
     try:
         parsed = tree.parse(text)

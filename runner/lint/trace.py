@@ -40,7 +40,7 @@ TRACE_RULES = {
     "trace-failed": "What did not run was not looked at: neither this file nor what comes after it"
     " is known to be right.",
     "traced-lock": "A DO block, a call or a function took a strong lock. Its text does not show"
-    " which tables that meets; this run does.",
+    " which tables it locks; this run does.",
     "traced-rewrite": "The table got a new file on disk: every row was written again under ACCESS"
     " EXCLUSIVE.",
     "rollback-not-reverse": "Applied and rolled back on an empty server, the schema is not the one"

@@ -51,6 +51,7 @@ _CATALOG_TYPES = {
     "timetz": "time with time zone",
 }
 _VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
+_MOST_NESTED = 5_000  # comments in comments
 _WITH_TYPMOD = re.compile(r"[( ]")
 
 
@@ -102,6 +103,8 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
         GrammarError: when the grammar of PostgreSQL 18 refuses it.
     """
     parser = _part("parse")
+    if _nesting(sql) > _MOST_NESTED:  # the parser takes the square of it
+        raise GrammarError(f"comments are nested more than {_MOST_NESTED:,} deep", 0)
     try:
         result = parser.parse(sql)
     except _part("errors").PgQueryError as error:
@@ -114,6 +117,17 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
         end = characters(sql, raw.stmt_location + raw.stmt_len) if raw.stmt_len else len(sql)
         found.append((inner(raw.stmt), start, end))
     return found
+
+
+def _nesting(sql: str) -> int:
+    """How deep comments are nested at most; what stands in quotes may count, too."""
+    if sql.count("/*") <= _MOST_NESTED:
+        return 0
+    depth = most = 0
+    for mark in re.finditer(r"/\*|\*/", sql):
+        depth = depth + 1 if mark[0] == "/*" else max(0, depth - 1)
+        most = max(most, depth)
+    return most
 
 
 def deparse(node: Node) -> str:

@@ -70,7 +70,7 @@ def _require_set(connection: psycopg.Connection, search_path: str) -> None:
     if row != (search_path,):
         connection.close()
         raise ConnectionFailedError(
-            "what stands between here and the server drops the settings of a session",
+            "something between here and the server drops session settings",
             hint="connect to PostgreSQL itself, and not to a pooler",
         )
 
@@ -86,7 +86,7 @@ def parse_dsn(dsn: str) -> dict[str, str]:
     """
     if (uri := _URI.match(dsn)) and "@" in uri["hosts"] + uri["path"]:
         raise ConnectionFailedError(
-            "the DSN is malformed: an @ stands where no @ may be",
+            "the DSN is malformed: an @ is in a place where none is allowed",
             hint="in a password write @ as %40, / as %2F, : as %3A, % as %25",
         )
     try:
@@ -142,7 +142,7 @@ def ended_by_server(error: psycopg.Error) -> TrueupError:
     if isinstance(error, psycopg.OperationalError):
         return ConnectionFailedError(
             f"the connection was lost: {reason}",
-            hint="see that the server runs, then run the same command again",
+            hint="make sure that the server is running, then run the same command again",
         )
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return StatementError(
@@ -192,4 +192,4 @@ def _next_step(reason: str) -> str:
     ):
         if re.search(pattern, reason, re.IGNORECASE):
             return step
-    return "check the host and the port, and that the server runs"
+    return "check the host and the port, and that the server is running"

@@ -287,8 +287,8 @@ def _named(dsn: str) -> ScratchServer:
         ).fetchone()
         if not row or not row[0]:
             raise ScratchError(
-                "the role of the scratch server is no superuser",
-                hint="it makes a role without rights for the files; or leave --scratch out",
+                "the role of the scratch server is not a superuser",
+                hint="it creates a role without privileges for the files; or leave out --scratch",
             )
         suffix = uuid.uuid4().hex[:8]
         password = uuid.uuid4().hex
@@ -372,13 +372,13 @@ class _Guard:
                     if self._reason:
                         self._end_sessions(connection)
         except (Error, TrueupError) as error:
-            self._reason = self._reason or f"nobody could watch it: {str(error).strip()}"
+            self._reason = self._reason or f"its limits could not be watched: {str(error).strip()}"
 
     def _exceeded(self, connection: Connection[Any], end: float) -> str:
         if time.monotonic() > end:
             return f"the files ran for longer than {self._limits.seconds:g} s"
         if self._data and shutil.disk_usage(self._data).free < _ROOM_LEFT:
-            return "the files filled the disk, but for 1 GiB"
+            return "the files left less than 1 GiB free on the disk"
         try:
             size = self._scratch.size(connection)
         except Error:

@@ -359,7 +359,7 @@ class Supervisor:
 def own_data(data: Path, account: Account) -> int:
     """Make the data directory that the user named if need be, and lock it."""
     if not data.parent.is_dir():
-        raise FailedError(f"{data.parent} is no directory")
+        raise FailedError(f"{data.parent} is not a directory")
     if not account.reaches(data if data.exists() else data.parent):
         who = "we" if account.ids is None else f"user {account.ids[0]}, who runs PostgreSQL,"
         raise FailedError(f"{who} may not enter {data.parent}; choose another data directory")

@@ -242,7 +242,7 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
         )
     if row["prepared"]:
         yield stop(
-            f"is locked by a prepared transaction, which no waiting ends: {row['prepared']}",
+            f"is locked by a prepared transaction, which does not end by itself: {row['prepared']}",
             "COMMIT PREPARED or ROLLBACK PREPARED it.",
             "SELECT * FROM pg_prepared_xacts;",
         )
@@ -265,7 +265,7 @@ def _room(connection: Connection[Any], rows: Sequence[dict[str, Any]]) -> Findin
             Severity.KNOW,
             database,
             f"needs room: {need}",
-            hint="The server does not tell what is free: look at its disk, and at the WAL's.",
+            hint="The server does not say how much is free: look at its disk and its WAL's.",
         )
     severity = Severity.STOPS if free < min(online, window) else Severity.KNOW
     return Finding(severity, database, f"needs room: {need}; {show_size(free)} are free")

@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
+from runner.generate import asked
 from runner.generate.closure import Closure
 from runner.generate.kinds import partition, row_type, standing, table
 from runner.generate.kinds.naming import names_taken
@@ -172,7 +173,7 @@ def check_objects(
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
-        yield from _standing(changes, catalog)
+        yield from _standing(connection, changes, catalog)
         yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
@@ -233,7 +234,9 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         )
 
 
-def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
+def _standing(
+    connection: Connection[Any], changes: Sequence[TableChange], catalog: Catalog
+) -> Iterator[Finding]:
     """What stands on converted columns: made again on the new ones, or in the way."""
     closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
     tables = frozenset(c.old for c in changes)
@@ -247,7 +250,11 @@ def _standing(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Find
         refused = refused or not obstacle.online_only
         severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
         yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
-    for change in () if refused else standing.changes(closure, tables):
+    made = () if refused else standing.changes(closure, tables)
+    for misfit in asked.misfits(connection, changes, made):
+        told.add(misfit.object)
+        yield Finding(Severity.STOPS, misfit.object, misfit.problem, hint=misfit.hint)
+    for change in made:
         if change.label not in told:
             yield Finding(
                 Severity.KNOW,
@@ -332,7 +339,7 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Severity.KNOW,
             name,
-            f"lies in the tablespace {there}; the one that is built anew lies in the default one",
+            f"is in the tablespace {there}; the new index will be in the default one",
             hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
             f" {built};",
         )

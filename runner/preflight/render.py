@@ -111,7 +111,7 @@ def _read(report: Report, everything: bool) -> list[str]:
 
 def _verdict(report: Report) -> tuple[str, str]:
     if report.ready and not report.tables:
-        verdict, style = "ready: nothing is left to read before", "bold green"
+        verdict, style = "ready: no table is left to read before", "bold green"
     elif report.ready and report.left:
         verdict, style = "ready, but not all of it online: nothing stops", "bold yellow"
     elif report.ready:

@@ -159,7 +159,7 @@ def _require_sql(dump: Path) -> None:
     if start.startswith(b"\x1f\x8b"):
         raise StandardError(f"{dump}: is compressed", hint=f"gunzip --keep {dump}")
     if b"\0" in start:
-        raise StandardError(f"{dump}: is no SQL", hint=_MAKE_DUMP)
+        raise StandardError(f"{dump}: is not SQL", hint=_MAKE_DUMP)
 
 
 def _is_cut_off(dump: Path) -> bool:

@@ -132,7 +132,9 @@ def from_json(value: Any, origin: str) -> Certificate:
             )
         certificate: Certificate = _build(Certificate, value)
     except (KeyError, TypeError, ValueError):
-        raise RehearsalError(f"{origin} is no certificate of a rehearsal", hint=_AGAIN) from None
+        raise RehearsalError(
+            f"{origin} is not the certificate of a rehearsal", hint=_AGAIN
+        ) from None
     if certificate.fingerprint != value.get("fingerprint"):
         raise RehearsalError(f"{origin}: the certificate was changed by hand", hint=_AGAIN)
     return certificate
@@ -149,7 +151,7 @@ def read_file(path: Path) -> Certificate:
     except OSError as error:
         raise RehearsalError(f"{path} cannot be read: {error.strerror}", hint=_AGAIN) from None
     except ValueError:
-        raise RehearsalError(f"{path} is no certificate of a rehearsal", hint=_AGAIN) from None
+        raise RehearsalError(f"{path} is not the certificate of a rehearsal", hint=_AGAIN) from None
 
 
 def require_writable(path: Path) -> None:
@@ -160,7 +162,7 @@ def require_writable(path: Path) -> None:
     """
     place = path if path.exists() else path.parent
     if not path.parent.is_dir():
-        raise RehearsalError(f"{path} cannot be written: {path.parent} is no folder")
+        raise RehearsalError(f"{path} cannot be written: {path.parent} is not a folder")
     if not os.access(place, os.W_OK):
         raise RehearsalError(f"{path} cannot be written: Permission denied")
 
@@ -201,7 +203,7 @@ def store(connection: Connection[Any], certificate: Certificate) -> None:
     except errors.InsufficientPrivilege as error:
         raise RehearsalError(
             f"the certificate cannot be stored: {error.diag.message_primary}",
-            hint="hand its file to the one who applies: trueup apply --require-rehearsal FILE",
+            hint="give its file to whoever applies: trueup apply --require-rehearsal FILE",
         ) from None
 
 
@@ -238,7 +240,7 @@ def _require_ours(connection: Connection[Any]) -> None:
     if row:
         raise RehearsalError(
             f"trueup.rehearsal belongs to {row[0]}, who could have put any certificate there",
-            hint="hand the certificate's file to the one who applies, signed:"
+            hint="give the certificate's file to whoever applies, signed:"
             " trueup apply --require-rehearsal FILE --sign-key FILE",
         )
 

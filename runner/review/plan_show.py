@@ -114,12 +114,12 @@ def print_plan(plan: Plan, console: Console, *, everything: bool = False) -> Non
         short.append(screen.one_line(_phase(phase, found), screen.cut_at(console)))
     others = set(plan.sessions) - {b for f in plan.files for b in f.in_the_way}
     if others:
-        full += [Text(), Text("open transactions that may come in the way", "bold yellow")]
+        full += [Text(), Text("open transactions that may get in the way", "bold yellow")]
         for pid in sorted({b.pid for b in others}):
             blocker = next(b for b in plan.sessions if b.pid == pid)
             age = seconds(blocker.seconds)
             full.append(Text(f"  process {pid} ({blocker.who}), {blocker.state}, for {age}"))
-        short.append(Text(f"open transactions that may come in the way: {len(others)}"))
+        short.append(Text(f"open transactions that may get in the way: {len(others)}"))
     blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
     short += [
         screen.one_line(f"in the way now of {f.migration}: {_blocker(b)}", screen.cut_at(console))
@@ -180,7 +180,7 @@ def _stopped(file: PlannedFile) -> str:
     made = [lock for lock in file.locks if lock.mode.stops]
     if made:
         shown = ", ".join(f"{k.mode.stops} of {k.relation} for {_held(k)}" for k in made)
-        return f"only who uses what these files made: {shown}"
+        return f"only those who use what these files created: {shown}"
     sampled = any(statement.sampled for statement in file.statements)
     return "nobody seen: sampled, so a short lock may be missing" if sampled else "nobody"
 

@@ -55,7 +55,7 @@ def review(
         TrueupError: the review could not be done, or a file cannot be written.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder", hint="make it, or name another one")
+        raise UsageError(f"{folder} is not a folder", hint="make it, or name another one")
     path = folder / CERTIFICATE
     certificates.require_writable(path)
     listener("linting")

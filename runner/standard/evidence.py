@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
@@ -66,6 +66,14 @@ class Evidence:
     digests: int = 0
 
 
+def plain(column: Column, catalog: Catalog) -> Column:
+    """A column of a domain as one of the type beneath it."""
+    named = catalog.types.get(column.type_name) if column.type_name else None
+    if column.is_array or named is None or named.definition is None:
+        return column
+    return replace(column, type=catalog.beneath_domains(column), type_name=None)
+
+
 def is_text(column: Column) -> bool:
     """Whether a column holds text, or an array of it."""
     kind = column.type.removesuffix("[]").partition("(")[0]
@@ -112,7 +120,8 @@ def read_evidence(
     unread = []
     for table in catalog.tables:
         labels = {c.name: _labels(table, c, catalog) for c in table.columns}
-        columns = [c for c in table.columns if is_text(c) or may_be_grade(c) or labels[c.name]]
+        beneath = [plain(c, catalog) for c in table.columns]
+        columns = [c for c in beneath if is_text(c) or may_be_grade(c) or labels[c.name]]
         counted = {}
         if scan and columns:
             if table.qualified in readable:

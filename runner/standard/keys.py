@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner.catalog import Catalog, Column, Relation
 from runner.quoting import Name
-from runner.standard.evidence import Evidence, may_hold_uuids
+from runner.standard.evidence import Evidence, may_hold_uuids, plain
 from runner.standard.naming import singular, words_of
 
 Key = tuple[Name, str]
@@ -110,8 +110,10 @@ def uuid_verdicts(
         evidence: of read_evidence.
         ties: of tied_columns.
     """
-    columns = {(t.qualified, c.name): (t, c) for t in tables for c in t.columns}
-    everywhere = {(t.qualified, c.name): c for t in catalog.tables for c in t.columns}
+    columns = {(t.qualified, c.name): (t, plain(c, catalog)) for t in tables for c in t.columns}
+    everywhere = {
+        (t.qualified, c.name): plain(c, catalog) for t in catalog.tables for c in t.columns
+    }
     found = Verdicts()
     done: set[Key] = set()
     for key in columns:
@@ -175,7 +177,8 @@ def settle(
             found[key] = Verdict(evidence, f"{_LOOSE}, {more}")
         elif join.missing:
             found[key] = Verdict(
-                evidence, f"{_LOOSE}, and {join.missing:,} of them are no ids of {_shown(join.key)}"
+                evidence,
+                f"{_LOOSE}, and {join.missing:,} of them are not ids of {_shown(join.key)}",
             )
         else:
             found[key] = Verdict(f"{evidence}, and ids of {_shown(join.key)}")
@@ -204,7 +207,7 @@ def _judge(column: Column | None, seen: Evidence | None) -> _Judgement:
     if seen is None or seen.uuids is None or not seen.filled:
         return _Judgement()
     if seen.uuids < seen.filled:
-        others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are no uuids"
+        others = f"{seen.filled - seen.uuids:,} of {seen.filled:,} values are not uuids"
         return _Judgement(against=others, mixed=2 * seen.uuids >= seen.filled)
     how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
     every = "all" if seen.whole else "statistics: all"

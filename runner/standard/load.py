@@ -117,7 +117,7 @@ class _Reader:
             if other is not table:
                 raise self._error(
                     (*path, "name"),
-                    f"tables {other.old} and {table.old} both want the name {table.name}",
+                    f"tables {other.old} and {table.old} would both get the name {table.name}",
                     hint="Give one of them another name.",
                 )
         return Standard(name, schema, tuple(tables.values()))
@@ -223,7 +223,7 @@ class _Reader:
                     (*path, "map", new),
                     f"map turns {new} into {enum.mapping[new]}, but {new} is a value of the enum: "
                     "what a new client writes would change",
-                    hint=f"Leave {new} out of values, or say by back what the old contract sees.",
+                    hint=f"Leave {new} out of values, or say in `back` what the old contract sees.",
                 )
 
     def _require_value(self, value: str, values: Sequence[str], path: _Path) -> None:
@@ -429,7 +429,7 @@ class _Reader:
 
     def _require_text(self, name: str, path: _Path) -> None:
         if not name or "\0" in name:
-            raise self._error(path, f"{name!r} is no name")
+            raise self._error(path, f"{name!r} is not a name")
 
     def _texts(self, paragraph: Mapping[str, Any], key: str, path: _Path) -> tuple[str, ...]:
         value = paragraph.get(key, [])

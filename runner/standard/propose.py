@@ -184,7 +184,7 @@ class _Proposer:
         if new in self.taken:
             return f"{name} is taken by the {self.taken[new]} of that name"
         if self.wanted[new] > 1:
-            return f"{self.wanted[new]} tables want the name {name}"
+            return f"{self.wanted[new]} tables would get the name {name}"
         if quote_ident(name) != name and quote_ident(table.name) == table.name:
             return f"{name} is a reserved word"
         return ""

@@ -96,7 +96,7 @@ def _grants(table: Verified, view: Relation) -> Iterator[Distance]:
 
 
 def _lacks(names: list[str]) -> str:
-    return f"lacks {', '.join(names)}"
+    return f"none of {', '.join(names)}"
 
 
 def _triggers(table: Verified) -> Iterator[Distance]:

@@ -81,7 +81,7 @@ def _short(verification: Verification, width: int) -> list[Text]:
     faults = verification.faults
     found: list[Text] = []
     if faults:
-        found.append(screen.one_line(f"no phase will do: {len(faults)}", width, style="bold red"))
+        found.append(screen.one_line(f"no phase will fix: {len(faults)}", width, style="bold red"))
         found += [screen.one_line(str(d), width, indent=2) for d in faults[:_SHOWN]]
         if left := screen.rest(_SHOWN, len(faults)):
             found.append(screen.one_line(left, width, indent=2))
@@ -129,5 +129,5 @@ def _left(distances: tuple[Distance, ...]) -> str:
     phases = [p for p in _PHASES if any(d.left_for == p for d in distances)]
     counts = [f"{sum(d.left_for == p for d in distances)} for {p}" for p in phases]
     if other := sum(d.left_for not in phases for d in distances):
-        counts.append(f"{other} that no phase will do")
+        counts.append(f"{other} that no phase will fix")
     return f"both contracts live; left: {', '.join(counts)}"

@@ -23,9 +23,9 @@ class Standing(Enum):
     """Where a database stands as a whole; what a script asks for by the exit code."""
 
     AT_STANDARD = "at the standard"
-    UNDER_WAY = "under way: what is left is left for a phase"
+    UNDER_WAY = "under way: later phases do what is left"
     NOT_BEGUN = "not begun"
-    FAULTY = "not as any phase leaves it"
+    FAULTY = "in a state that no phase leaves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Verification:
 
     @property
     def faults(self) -> tuple[Distance, ...]:
-        """The distances that no phase will do."""
+        """The distances that no phase will fix."""
         return tuple(d for d in self.distances if d.left_for is None)
 
     @property

@@ -34,7 +34,7 @@ GROUP BY s.query
 ORDER BY sum(s.calls) DESC
 """
 _HOW = (
-    "no client's statements were looked at: {why}. Put pg_stat_statements into"
+    "what clients send: {why}. Put pg_stat_statements into"
     " shared_preload_libraries, restart the server, and CREATE EXTENSION pg_stat_statements; or"
     " log statements for a while and name the log: trueup check --statements FILE"
 )
@@ -83,7 +83,7 @@ def _left_out(connection: Connection[Any], schema: str) -> list[str]:
         row = None  # the extension is of an older server: ALTER EXTENSION ... UPDATE brings it
     if row and row[0]:
         notes.append(
-            f"pg_stat_statements has thrown the rarest statements away {row[0]:,} times: raise"
+            f"pg_stat_statements has discarded the rarest statements {row[0]:,} times: raise"
             " pg_stat_statements.max"
         )
     row = connection.execute(

@@ -32,7 +32,7 @@ def order_of_switch(workload: Workload) -> str:
             f" {workload.count} statements as they answer now"
         )
     if not workload.from_clients:
-        return "no statement of a client was tried, so nothing is known of when to switch"
+        return "no statement of a client was tried, so nothing is known about when to switch"
     return (
         f"switch before the new release is deployed or after the old one is retired:"
         f" all {workload.count} statements work against the view"

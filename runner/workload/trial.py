@@ -113,7 +113,7 @@ def _value(values: Sequence[str | None], number: int) -> str:
 
 
 def attempt(connection: Connection[Any], text: str, sent: Sent) -> Answer:
-    """Try one wording of a statement; nothing of it stays.
+    """Try one wording of a statement; none of it remains.
 
     Args:
         connection: to a scratch database, in autocommit, with SETTINGS.

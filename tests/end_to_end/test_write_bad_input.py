@@ -169,7 +169,7 @@ def test_an_empty_dump_a_folder_and_no_file_are_refused(tmp_path: Path) -> None:
     none = tmp_path / "none.sql"
     assert "cannot be read: No such file" in refusal(*propose_from(none), cwd=tmp_path)
     dump.write_bytes(b"\x89PNG\0\0")
-    assert "is no SQL" in refusal(*propose_from(dump), cwd=tmp_path)
+    assert "is not SQL" in refusal(*propose_from(dump), cwd=tmp_path)
 
 
 @pytest.mark.usefixtures("psql")
@@ -296,7 +296,7 @@ def test_what_is_there_already_is_not_written_over(database: str, tmp_path: Path
     output.write_text("mine")
     done = run_trueup("propose", "s", "--output", str(output), dsn=database, cwd=tmp_path)
     assert done.returncode == 2
-    assert "is there already" in done.stderr
+    assert "already exists" in done.stderr
     assert output.read_text() == "mine"
 
 
@@ -310,7 +310,7 @@ GENERATE = {
     ),
     "two tables that want one name": (
         STANDARD + '\n[table.tasks]\nname = "plan"\n',
-        "standard.toml:8: tables plans and tasks both want the name plan",
+        "standard.toml:8: tables plans and tasks would both get the name plan",
     ),
     "no TOML": ("[service", "standard.toml: is not TOML"),
     "no standard": (None, "there is no service"),

@@ -47,6 +47,10 @@ SCHEMAS = {
         things("body text", then="CREATE VIEW shown AS SELECT status, body FROM things;"),
         RENAMED,
     ),
+    "more: a name that literals double": (
+        """CREATE TABLE "it's" (id varchar(36) PRIMARY KEY); GRANT SELECT ON "it's" TO PUBLIC;""",
+        """[table."it's"]\nname = "its"\nuuids = ["id"]\n""",
+    ),
     "more: keys of two tables": (
         things(
             then="""

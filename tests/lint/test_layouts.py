@@ -355,4 +355,8 @@ def test_deep_and_strange_text_does_not_stop_lint(tmp_path: Path) -> None:
     (tmp_path / "deep.sql").write_text(f"SELECT {'(' * 3000}1{')' * 3000};", encoding="utf-8")
     (tmp_path / "empty.sql").write_text("", encoding="utf-8")
     (tmp_path / "marks.sql").write_text("\ufeff;;;\r\n-- x\r\n", encoding="utf-8")
-    assert lint([tmp_path]).files == 3
+    # Minutes each, where the time grows with the square of the length.
+    (tmp_path / "lines.sql").write_text("--\n" * 200_000, encoding="utf-8")
+    (tmp_path / "ways.sql").write_text("-- up migration\n" * 20_000, encoding="utf-8")
+    (tmp_path / "nested.sql").write_text("/*" * 100_000 + "*/" * 100_000, encoding="utf-8")
+    assert lint([tmp_path], with_squawk=False).files == 6

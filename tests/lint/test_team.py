@@ -99,7 +99,7 @@ def test_what_the_servers_do_not_have_yet_is_an_error(project: Path) -> None:
     ("text", "message"),
     [
         ("rule = {}", "there is no setting 'rule'[^$]*did you mean rules"),
-        ("[rules]\ndrop-tabel = 'off'", "'drop-tabel', which is no rule[^$]*mean drop-table"),
+        ("[rules]\ndrop-tabel = 'off'", "'drop-tabel', which is not a rule[^$]*mean drop-table"),
         ("[rules]\ndrop-table = 'low'", "rules.drop-table is 'low', expected off or error"),
         ("postgresql = 9", "postgresql is 9, expected a major version, 14 to 18"),
         ("postgresql = '15'", "postgresql is '15', expected a major version"),
@@ -141,7 +141,7 @@ def test_known_findings_are_left_out_wherever_they_move(project: Path) -> None:
 def test_a_baseline_that_is_not_there_or_is_none_is_told(project: Path) -> None:
     assert "the baseline none.json cannot be read" in run("--baseline", "none.json", "db")[1]
     (project / "x.json").write_text("[]", encoding="utf-8")
-    assert "is no baseline" in run("--baseline", "x.json", "db")[1]
+    assert "is not a baseline" in run("--baseline", "x.json", "db")[1]
 
 
 def test_only_changed_files_are_reported_and_judged_with_the_others(project: Path) -> None:
@@ -160,7 +160,7 @@ def test_only_changed_files_are_reported_and_judged_with_the_others(project: Pat
     assert [f["rule"] for f in findings("--changed", "db")] == ["drop-table"]
     assert "only files changed after main were looked at" in run("--since", "main", "db")[1]
     assert "git merge-base nothing HEAD" in run("--since", "nothing", "db")[1]
-    assert "'--help' is no commit" in run("--since", "--help", "db")[1]
+    assert "'--help' is not a commit" in run("--since", "--help", "db")[1]
 
 
 def test_an_ignore_may_stand_in_a_block_comment_or_cover_the_file(project: Path) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 from support.journey import Journey
 from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
+from runner.errors import StandardError
+from runner.generate.write import generate_service
+from runner.preflight import check
+from runner.standard import load_standard
 
 PART_TABLE = """
     CREATE TABLE parts (
@@ -45,8 +52,21 @@ OBJECTS = {
             least(thing_id, 'a') AS g,
             nullif(thing_id, '') AS h,
             CASE thing_id WHEN '' THEN 1 WHEN 'x' THEN 2 END AS i,
-            CASE thing_id WHEN id THEN 1 WHEN 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11' THEN 2 END AS j
+            CASE thing_id WHEN id THEN 1
+                WHEN 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11' THEN 2 END AS j,
+            COALESCE(CASE WHEN 'it''s' = current_user THEN thing_id END, '') AS k,
+            COALESCE(CASE WHEN n::text = '1' THEN id ELSE COALESCE(thing_id, id) END, id) AS l,
+            COALESCE(CASE WHEN n = 1 THEN 'x' ELSE thing_id END, id) AS m
         FROM parts;
+    """,
+    "a view of what UNION puts together": """
+        CREATE VIEW v AS
+            SELECT id, NULL AS parent, 'SELECT a UNION (' AS said FROM parts
+            UNION ALL SELECT thing_id, id, thing_id FROM parts
+            UNION ALL (SELECT 'none', NULL, id FROM things EXCEPT SELECT id, id, id FROM parts);
+        CREATE VIEW w AS SELECT count(*) FROM parts WHERE thing_id IN
+            (SELECT DISTINCT id FROM things UNION SELECT NULL AS id)
+            AND n < ALL (SELECT 2 UNION SELECT length(id) FROM parts);
     """,
     "a view of texts": """
         CREATE VIEW v AS SELECT
@@ -99,6 +119,38 @@ def test_what_is_made_of_an_ids_letters_is_refused(
     journey: Journey, then: str, reason: str
 ) -> None:
     journey.stopped(things(then=PART_TABLE + then), STANDARD + PARTS, reason)
+
+
+MISFITS = {
+    "view public.v": "CREATE VIEW v AS SELECT n, of FROM parts JOIN notes USING (thing_id);",
+    "policy p on table public.parts": """
+        CREATE POLICY p ON parts USING
+            (n IN (SELECT q.n FROM parts AS q JOIN notes USING (thing_id)));
+    """,
+    "function public.f()": """
+        CREATE FUNCTION f() RETURNS bigint LANGUAGE sql STABLE
+            RETURN (SELECT count(*) FROM notes JOIN parts USING (thing_id));
+    """,
+    "view public.w": """
+        CREATE VIEW v AS SELECT thing_id AS of FROM parts;
+        CREATE VIEW w AS SELECT thing_id FROM v JOIN notes USING (of);
+    """,
+}
+
+
+@pytest.mark.parametrize(("misfit", "then"), MISFITS.items(), ids=MISFITS)
+def test_what_would_not_stand_on_uuids_is_named_before_anything_changes(
+    journey: Journey, tmp_path: Path, misfit: str, then: str
+) -> None:
+    notes = "CREATE TABLE notes (thing_id text, of text);"
+    service = journey.start(things(then=PART_TABLE + notes + then), STANDARD + PARTS)
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        stops = check(connection, load_standard(tmp_path / "standard.toml")).stops
+    said = {f.object: f.problem for f in stops}
+    assert said.keys() == {misfit}
+    assert said[misfit].startswith("cannot be made on the new columns: ")
+    with pytest.raises(StandardError, match=re.escape(f"{misfit} {said[misfit]}")):
+        generate_service(tmp_path, dsn=service.dsn, dry=True)
 
 
 # Each is printed with casts that belong to varchar.

@@ -10,17 +10,17 @@ from support.journey import Journey
 from support.variants import Service
 
 SCHEMA = """
-    CREATE TABLE owners (id int PRIMARY KEY);
     CREATE TABLE things (
         id varchar(36) PRIMARY KEY,
         status varchar(20) NOT NULL,
-        owner int,
+        writer int,
         touched int NOT NULL DEFAULT 0
     );
-    INSERT INTO things (id, status, owner)
+    CREATE TABLE writers (id int PRIMARY KEY, favorite varchar(36) REFERENCES things);
+    INSERT INTO things (id, status, writer)
     SELECT upper(gen_random_uuid()::text), 'Open', 7 FROM generate_series(1, 5);
-    -- No row has its owner.
-    ALTER TABLE things ADD FOREIGN KEY (owner) REFERENCES owners NOT VALID;
+    -- No row has its writer, whose table gets its old name back after theirs.
+    ALTER TABLE things ADD FOREIGN KEY (writer) REFERENCES writers NOT VALID;
     CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN NEW.touched := OLD.touched + 1; RETURN NEW; END';
     CREATE TRIGGER touch BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION touch();
@@ -30,6 +30,10 @@ SCHEMA = """
 STANDARD = """
     [enum.Status]
     values = ["OPEN", "CLOSED"]
+
+    [table.writers]
+    name = "writer"
+    uuids = ["favorite"]
 
     [table.things]
     name = "thing"
@@ -50,7 +54,7 @@ def test_a_role_that_may_make_no_temporary_table_takes_a_window_back(journey: Jo
         ):
             admin.execute(sql.SQL(statement).format(sql.Identifier(str(database))))
         admin.execute("GRANT ALL ON SCHEMA public TO object_owner")
-        for table in ("things", "owners"):
+        for table in ("things", "writers"):
             admin.execute(f"ALTER TABLE {table} OWNER TO object_owner".encode())
     owned = service.state()
     role = Service(make_conninfo(service.dsn, options="-c role=object_owner"), service.folder)

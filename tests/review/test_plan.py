@@ -165,7 +165,7 @@ def test_what_files_make_and_lock_again_is_told(tmp_path: Path, server_dsn: str)
     rows = as_markdown(make_plan(None, migrations, rehearsal=path)).splitlines()
     assert any("`0002_make`" in row and "| nobody |" in row for row in rows)
     (widened,) = [row for row in rows if row.startswith("| `0003_widen`")]
-    assert "only who uses what these files made: reads and writes of public.b" in widened
+    assert "only those who use what these files created: reads and writes of public.b" in widened
 
 
 def test_a_certificate_that_is_none_is_one_clear_error(live: str, tmp_path: Path) -> None:
@@ -174,5 +174,5 @@ def test_a_certificate_that_is_none_is_one_clear_error(live: str, tmp_path: Path
     where = ("--sources", str(Path(__file__).parent / "hazards" / "migrations"))
     done = run_trueup("plan", *where, "--rehearsal", str(wrong), dsn=live)
     assert done.returncode == 1
-    assert "is no certificate of a rehearsal" in done.stderr
+    assert "is not the certificate of a rehearsal" in done.stderr
     assert "Traceback" not in done.stderr

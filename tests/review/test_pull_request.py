@@ -114,7 +114,7 @@ def test_a_folder_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
         "review", "--sources", str(HAZARDS), "--output", str(tmp_path / "none"), cwd=tmp_path
     )
     assert done.returncode == 2
-    assert "is no folder" in done.stderr
+    assert "is not a folder" in done.stderr
 
 
 def test_the_settings_of_lint_count_in_a_review(

@@ -205,6 +205,12 @@ def test_a_review_needs_no_database_and_finds_the_standard(
     assert locate_for_review(**where, strategy="online")[::2] == (None, None)
     (service / "standard.toml").touch()
     assert locate_for_review(**where, strategy="online")[2] == service / "standard.toml"
+    # The files of a pull request do not choose where to connect.
+    (service / "yoyo.ini").write_text("[DEFAULT]\ndatabase = d\n")
+    assert locate_for_review(**where, strategy="online")[0] == "d"
+    assert locate_for_review(**where, strategy="online", of_others=True)[0] is None
+    named = where | {"config_path": service / "yoyo.ini"}
+    assert locate_for_review(**named, strategy="online", of_others=True)[0] == "d"
 
 
 def test_the_standard_stands_beside_the_migrations_or_is_named(service: Path) -> None:
@@ -244,7 +250,7 @@ def test_durations() -> None:
         "1.5": 1.5,
         "1min": 60,
     }
-    with pytest.raises(UsageError, match="'soon' is no duration"):
+    with pytest.raises(UsageError, match="'soon' is not a duration"):
         parse_seconds("soon")
 
 
@@ -277,7 +283,7 @@ def test_exit_codes_and_the_order_of_databases_are_one_topic_away() -> None:
     assert CliRunner().invoke(cli, ["help"]).output == CliRunner().invoke(cli, ["--help"]).output
     wrong = CliRunner().invoke(cli, ["help", "aply"])
     assert wrong.exit_code == 2
-    assert "name a verb, options, environment, exit-codes" in wrong.output
+    assert "name a verb, or one of: options, environment, exit-codes" in wrong.output
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

@@ -74,7 +74,11 @@ def test_a_forward_file_is_refused(tmp_path: Path, text: str, message: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "1: the file holds no statement; one that is to do nothing says `-- no-op: reason`"),
+        (
+            "",
+            "1: the file holds no statement; a rollback that is meant to do nothing says"
+            " `-- no-op: reason`",
+        ),
         ("-- transactional: false\nSELECT 1;", "1: yoyo ignores 'transactional' in a rollback"),
         ("COMMIT;", "1: COMMIT in a file"),
     ],
@@ -118,7 +122,7 @@ def test_a_value_that_yoyo_fails_on_is_refused(tmp_path: Path, value: str) -> No
         ("0002_expand_b.py", "yoyo runs a Python file"),
         ("post-apply.sql", "yoyo runs a post-apply file after every run"),
         ("0002_expand_b.SQL", "yoyo ignores it"),
-        ("0002_expand_b.rollback.sql", "it undoes 0002_expand_b.sql, which is not there"),
+        ("0002_expand_b.rollback.sql", "it would undo 0002_expand_b.sql, which does not exist"),
         ("0002_expand_b.down.sql", "yoyo would run it forward"),
     ],
 )

@@ -60,8 +60,8 @@ def test_each_statement_knows_its_place() -> None:
     [
         ("SELECT 1;\nSELECT 'a", "string never ends", 17),
         ('SELECT "a', "quoted identifier never ends", 7),
-        ("SELECT $x$ a $y$", r"\$x\$ quote never ends", 7),
-        ("/* /* */ SELECT 1", "comment never ends", 0),
+        ("SELECT $x$ a $y$", r"\$x\$ quote is never closed", 7),
+        ("/* /* */ SELECT 1", "comment is never closed", 0),
         ("SELECT 1;\n\\d t", "psql command", 10),
     ],
 )

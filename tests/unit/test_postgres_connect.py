@@ -93,7 +93,7 @@ class TestAServerOutOfReach:
         assert caught.value.message == (
             f"cannot connect to database 'app' at 127.0.0.1:{port} as 'ann': Connection refused"
         )
-        assert caught.value.hint == "check the host and the port, and that the server runs"
+        assert caught.value.hint == "check the host and the port, and that the server is running"
 
     def test_may_be_a_missing_socket(self, tmp_path: object) -> None:
         with pytest.raises(ConnectionFailedError, match="No such file or directory"):

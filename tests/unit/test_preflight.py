@@ -94,7 +94,7 @@ def test_a_verification_tells_which_phase_is_left() -> None:
         "\n"
         "tables: 1 both contracts live\n"
         "both contracts live; left: 1 for enforce, 1 for switch, 1 for contract, 1 that\n"
-        "no phase will do\n"
+        "no phase will fix\n"
         "distance to the standard: 4\n"
     )
 

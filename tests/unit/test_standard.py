@@ -51,12 +51,12 @@ ERRORS = {
     "one name wanted twice": (
         '[table.ts]\nname = "t"\n[table.tts]\nuuids = ["t"]\nname = "t"',
         4,
-        "tables ts and tts both want the name t",
+        "tables ts and tts would both get the name t",
     ),
     "a name that another table keeps": (
         '[table.t]\nuuids = ["id"]\n[table.ts]\nname = "t"',
         3,
-        "tables t and ts both want the name t",
+        "tables t and ts would both get the name t",
     ),
     "a column twice": (
         '[table.ts]\nname = "a"\nuuids = [\n    "a",\n    "b",\n]\nenums.b = "State"',

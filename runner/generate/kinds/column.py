@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from runner.catalog import Catalog, Column, NamedType, Relation
+from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
 from runner.generate.kinds import enum, json_path, settings, uuid
 from runner.generate.model import ColumnChange, Obstacle, TableChange
@@ -63,19 +63,8 @@ def _is_enum(column: Column, catalog: Catalog) -> bool:
 
 def _is(column: Column, catalog: Catalog, kinds: tuple[str, ...]) -> bool:
     """Whether a column is of one of these types, or of a domain over one, however deep."""
-    shown = column.type.removesuffix("[]")
-    native = catalog.types.get(column.type_name) if column.type_name else None
-    for _ in range(len(catalog.types) + 1):
-        if native is None or native.definition is None:
-            break
-        shown = native.definition
-        base = shown.split(" ")[0]
-        native = next((t for t in catalog.types.values() if base in _spellings(t)), None)
+    shown = catalog.beneath_domains(column)
     return any(shown == kind or shown.startswith((f"{kind} ", f"{kind}(")) for kind in kinds)
-
-
-def _spellings(found: NamedType) -> tuple[str, str]:
-    return quote_ident(found.name), quote_name(Name(found.schema, found.name))
 
 
 def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[ColumnChange, ...]:

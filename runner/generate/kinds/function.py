@@ -43,6 +43,16 @@ def obstacles(o: Standing) -> Iterator[Obstacle]:
     yield from o.groups_by_keys()
 
 
+def query(o: Standing, reword: Reword) -> str:
+    """Its body in the words of a contract; empty where that is no single query."""
+    _, body = _parts(o.function)
+    text = reword(body).strip().removesuffix(";")
+    if text.startswith("RETURN "):
+        return f"SELECT {text.removeprefix('RETURN ')}"
+    text = text.removeprefix("BEGIN ATOMIC").removesuffix("END").strip().removesuffix(";")
+    return "" if re.search(r";$", text, re.MULTILINE) else text
+
+
 def trial(d: DependentChange, _: Reword, after: Reword) -> Paragraph:
     """The same function on what the new contract will show."""
     own = f"{quote_ident(d.of.function.schema)}."

@@ -168,7 +168,16 @@ def convert_back(t: TableChange) -> list[Paragraph]:
             *comments,
         ],
         publication.on(t, t.old, {}, new=False),
-        plain(f"CALL trueup.silence_triggers({quote_literal(on)});") if _is_seen(t) else [],
+    ]
+
+
+def spell_back(t: TableChange) -> list[Paragraph]:
+    """Its old spellings; all tables have their old names by then, which what is set aside names."""
+    if not t.columns:
+        return []
+    on = quote_literal(quote_name(t.old))
+    return [
+        plain(f"CALL trueup.silence_triggers({on});") if _is_seen(t) else [],
         reversal.restore(t, t.old),
     ]
 

@@ -11,7 +11,7 @@ from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange, one_to_one
 from runner.generate.statement import Statement, comment_on_constraint, lock
-from runner.generate.wording.casts import closing, split_list
+from runner.generate.wording.casts import NAME, closing, split_list
 from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
 from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
@@ -117,6 +117,25 @@ def _new_method(
     if any(c.old_type.startswith("char") for c in mentioned):
         converted = converted.replace(" bpchar_pattern_ops", " varchar_pattern_ops")
     return restate(converted)
+
+
+def query(i: IndexChange, table: Name) -> str:
+    """What it is of under the new contract, as a query; empty where that is columns alone."""
+    begin = i.new_method.index("(") + 1
+    end = closing(i.new_method, begin)
+    keys = [_expression(key) for key in split_list(i.new_method[begin:end])]
+    _, where, predicate = i.new_method[end:].partition(" WHERE ")
+    shown = ", ".join(key for key in keys if key)
+    if not shown and not where:
+        return ""
+    return f"SELECT {shown} FROM {quote_name(table)}{where}{predicate}"
+
+
+def _expression(key: str) -> str:
+    """An index's key without its operator class and order; empty where it is a column."""
+    if (opening := re.match(rf"(?:{NAME}(?:\.{NAME})?)?\(", key)) is None:
+        return ""
+    return key[: closing(key, opening.end()) + 1]
 
 
 def _sorts_anew(columns: Iterable[ColumnChange]) -> bool:

@@ -16,19 +16,28 @@ _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "A
 
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
-    policy = next(p for p in o.relation.policies if p.name == o.dependent.name)
-    conditions = [o.new(c) for c in (policy.using, policy.with_check) if c is not None]
-    return on_table(
-        o,
-        "POLICY",
-        partial(_statements, o.name, policy),
-        condition=" AND ".join(f"({c})" for c in conditions),
-    )
+    made = partial(_statements, o.name, _found(o))
+    return on_table(o, "POLICY", made, condition=_condition(o, o.new))
 
 
 def obstacles(o: Standing) -> Iterator[Obstacle]:
     """What keeps it from being made again."""
     yield from o.groups_by_keys()
+
+
+def query(o: Standing, reword: Reword) -> str:
+    """The rows that it lets pass, in the words of a contract."""
+    return f"SELECT FROM {quote_name(o.name)} WHERE {_condition(o, reword)}"
+
+
+def _condition(o: Standing, reword: Reword) -> str:
+    policy = _found(o)
+    said = [reword(c) for c in (policy.using, policy.with_check) if c is not None]
+    return " AND ".join(f"({c})" for c in said)
+
+
+def _found(o: Standing) -> Policy:
+    return next(p for p in o.relation.policies if p.name == o.dependent.name)
 
 
 def trial(d: DependentChange, _: Reword, after: Reword) -> Paragraph:

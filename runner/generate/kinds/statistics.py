@@ -13,7 +13,7 @@ from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 def change(o: Standing) -> DependentChange:
     """What they become on the new columns."""
-    found = next(s for s in o.relation.statistics if s.name == o.dependent.name)
+    found = _found(o)
     drop = Statement(f"DROP STATISTICS {quote_name(Name(found.schema, found.name))};")
     return DependentChange(
         o,
@@ -25,6 +25,16 @@ def change(o: Standing) -> DependentChange:
 def obstacles(_: Standing) -> Iterator[Obstacle]:
     """Nothing keeps them from being made again."""
     return iter(())
+
+
+def query(o: Standing, reword: Reword) -> str:
+    """What they are of, in the words of a contract."""
+    _, _, what = reword(_found(o).definition).partition(" ON ")
+    return f"SELECT {what}"
+
+
+def _found(o: Standing) -> Statistics:
+    return next(s for s in o.relation.statistics if s.name == o.dependent.name)
 
 
 def statements(statistics: Statistics, reword: Reword) -> Iterator[Statement]:

@@ -64,7 +64,7 @@ def _statements(u: Unit) -> list[Paragraph]:
     tables = u.beneath(dependents)
     of = literal_list(quote_name(t.old) for t in u.tables)
     own = Statement(f"CALL trueup.require_own_views({of});")
-    before, after = _moved(names, BEFORE), _moved(names, AFTER)
+    before, after = moved(names, BEFORE), moved(names, AFTER)
     shown = [
         Statement(
             f"CREATE SCHEMA {BEFORE};",
@@ -109,19 +109,26 @@ def _shown(t: TableChange) -> Iterator[Statement]:
         )
 
 
-def _moved(names: Iterable[Name], schema: str) -> Reword:
-    """What lets views in a schema stand for the tables and views of their names."""
+def moved(names: Iterable[Name], schema: str) -> Reword:
+    """What lets views in a schema stand for the tables and views of their names.
+
+    Args:
+        names: of tables and views.
+        schema: where the others are; empty where their names alone tell.
+    """
     patterns = [
         (
             re.compile(rf"""(?<![\w."]){re.escape(quote_name(name))}(?![\w."(])"""),
-            quote_name(Name(schema, name.name)).replace("\\", r"\\"),
+            (quote_name(Name(schema, name.name)) if schema else quote_ident(name.name)).replace(
+                "\\", r"\\"
+            ),
         )
         for name in names
     ]
 
-    def moved(text: str) -> str:
+    def move(text: str) -> str:
         for pattern, instead in patterns:
             text = pattern.sub(instead, text)
         return text
 
-    return moved
+    return move

@@ -25,6 +25,7 @@ _HEAD = re.compile(
     rf"CREATE (?:CONSTRAINT )?TRIGGER {NAME} (?P<when>BEFORE|AFTER) (?:(?:INSERT|DELETE) OR )*"
     rf"(?:UPDATE OF (?P<columns>{NAME}(?:, {NAME})*))?"
 )
+_WHEN = re.compile(r" WHEN (\(.*\)) EXECUTE ", re.DOTALL)
 
 
 def change(o: Standing) -> DependentChange:
@@ -51,6 +52,13 @@ def obstacles(o: Standing) -> Iterator[Obstacle]:
             "Before: let it fire AFTER, or on every UPDATE without naming the column.",
             online_only=True,
         )
+
+
+def query(o: Standing, reword: Reword) -> str:
+    """The rows for which it fires, in the words of a contract; empty where that is all of them."""
+    found = _WHEN.search(reword(_found(o).definition))
+    table = quote_name(o.name)
+    return f"SELECT FROM {table} AS old, {table} AS new WHERE {found[1]}" if found else ""
 
 
 def columns(trigger: Trigger) -> list[str]:

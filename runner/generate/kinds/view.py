@@ -33,14 +33,13 @@ _OWN = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGG
 def change(o: Standing) -> DependentChange:
     """What it becomes on the new columns."""
     view = o.relation
-    query = view.definition or ""
     drop = Statement(f"DROP {_kind(view)} {quote_name(view.qualified)};")
     return DependentChange(
         o,
         old=with_drop(_made(view, o.old), drop),
         new=with_drop(_made(view, o.new), drop),
-        old_query=o.old(query).strip().removesuffix(";"),
-        new_query=o.new(query).strip().removesuffix(";"),
+        old_query=query(o, o.old),
+        new_query=query(o, o.new),
         beside=_beside(o, view) if view.kind == "m" else None,
     )
 
@@ -61,6 +60,11 @@ def obstacles(o: Standing) -> Iterator[Obstacle]:
             "stands on a view of converted columns: it cannot be filled before that is made again",
             online_only=True,
         )
+
+
+def query(o: Standing, reword: Reword) -> str:
+    """What it shows, in the words of a contract."""
+    return reword(o.relation.definition or "").strip().removesuffix(";")
 
 
 def trial(d: DependentChange, before: Reword, after: Reword) -> Paragraph:

@@ -15,10 +15,16 @@ ID = r"'[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}'"
 _QUOTED = r'"(?:[^"]|"")*"'
 # What gives one of its arguments, or a function of one's own, called by its schema and name.
 # Strings and quoted names are found so that nothing is found in them.
-_CALL = re.compile(
-    rf"(?<![\w\".])(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{NAME}\.{NAME})(?P<call>\()"
-    rf"""|{_STRING}|"(?:[^"]|"")*\""""
+_CHOICE = re.compile(
+    rf"(?<![\w\".])(?:(?:(?P<chooses>COALESCE|GREATEST|LEAST)|{NAME}\.{NAME})(?P<call>\()"
+    rf"""|(?P<case>CASE)\b)|{_STRING}|"(?:[^"]|"")*\""""
 )
+# The queries of a text, and the parentheses around them.
+_QUERIES = re.compile(
+    rf"{_STRING}|{_QUOTED}|(?P<query>\b(?:SELECT (?:DISTINCT (?!ON\b))?|VALUES ))"
+    r"|(?P<opens>\()|\)"
+)
+_UNITES = re.compile(r"^$|\($|\b(?:UNION|INTERSECT|EXCEPT)(?: ALL)?$")
 # What compares with the rows of a query; its list begins behind it.
 _QUERY = re.compile(r" (?:NOT )?(?:IN|(?:=|<>) ANY|(?:=|<>) ALL) \( SELECT (?:DISTINCT )?")
 _CONSTANT = re.compile(rf"(NULL|(?P<id>{ID}))::{_TEXT}")
@@ -42,13 +48,16 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
         return text
     names = "|".join(re.escape(quote_ident(name)) for name in sorted(ids))
     column = rf"(?:{NAME}\.)?(?:{names})"
-    # From the last to the first: what is changed moves nothing before it.
-    for call in reversed([found for found in _CALL.finditer(text) if found["call"]]):
-        cast = _one_type if call["chooses"] else _as_text
-        text = cast(text, list(_arguments(text, call.end())), column)
-    for case in reversed([token for token in _TOKEN.finditer(text) if token[0] == "CASE"]):
-        text = _one_type(text, list(_branches(text, case.end())), column)
-        text = _one_type(text, list(_compared(text, case.end())), column)
+    # From the last to the first: what is changed moves nothing before it, and what is nested in
+    # something has been cast before that.
+    for found in reversed([*_CHOICE.finditer(text)]):
+        if found["case"]:
+            text = _one_type(text, list(_branches(text, found.end())), column)
+            text = _one_type(text, list(_compared(text, found.end())), column)
+        elif found["call"]:
+            cast = _one_type if found["chooses"] else _as_text
+            text = cast(text, list(_arguments(text, found.end())), column)
+    text = _cast_unions(text, column)
     return _cast_lists(text, column)
 
 
@@ -90,7 +99,8 @@ def compare_with_queries(text: str, ids: Collection[str]) -> str:
 def _end_of_list(text: str, begin: int) -> int:
     """Where the list of a SELECT ends."""
     depth = 0
-    for token in re.finditer(rf"{_STRING}|{_QUOTED}|[()]|\bFROM\b|\b(?:WHERE|UNION|LIMIT)\b", text):
+    words = "FROM|WHERE|GROUP|HAVING|WINDOW|UNION|INTERSECT|EXCEPT|ORDER|LIMIT|OFFSET|FETCH"
+    for token in re.finditer(rf"{_STRING}|{_QUOTED}|[()]|\b(?:{words})\b", text):
         if token.start() < begin:
             continue
         depth += (token[0] == "(") - (token[0] == ")")
@@ -116,8 +126,9 @@ def _left_of(before: str, own: str) -> int:
 
 
 def is_one_call(expression: str) -> bool:
-    """Whether an expression is a call of a function and nothing more."""
-    *_, end = _marks(expression, expression.index("(") + 1)
+    """Whether an expression is a call of a function, or a CASE, and nothing more."""
+    begin = len("CASE") if expression.startswith("CASE") else expression.index("(") + 1
+    *_, end = _marks(expression, begin)
     return end.end() == len(expression)
 
 
@@ -165,10 +176,16 @@ def _as_text(text: str, places: list[tuple[int, int]], column: str) -> str:
 
 def _is_id(value: str, column: str) -> bool:
     """Whether a value is a uuid: what is nested in it has been cast before it."""
-    chosen = r"(?:COALESCE|GREATEST|LEAST|CASE)\b.*"
     if re.fullmatch(column, value) or re.match(rf"\(\s*SELECT {column}\s", value):
         return True
-    return bool(re.fullmatch(chosen, value, re.DOTALL)) and not re.search(rf"::{_TEXT}", value)
+    found = re.match(r"(?:COALESCE|GREATEST|LEAST)\(|CASE\b", value)
+    if found is None or not is_one_call(value):
+        return False
+    places = (_branches if found[0] == "CASE" else _arguments)(value, found.end())
+    chosen = [value[begin:end] for begin, end in places]
+    return any(_is_id(v, column) for v in chosen) and all(
+        _is_id(v, column) or v.endswith("::uuid") for v in chosen
+    )
 
 
 def _arguments(text: str, begin: int) -> Iterator[tuple[int, int]]:
@@ -221,6 +238,54 @@ def closing(text: str, begin: int) -> int:
 def _stripped(text: str, begin: int, end: int) -> tuple[int, int]:
     value = text[begin:end]
     return begin + len(value) - len(value.lstrip()), begin + len(value.rstrip())
+
+
+def _cast_unions(text: str, column: str) -> str:
+    """Make each column of what UNION, INTERSECT or EXCEPT put together one type."""
+    groups = len(_united(text))
+    for number in range(groups):
+        lists = _united(text)[number]
+        for place in range(len(lists[0])):
+            text = _one_type(text, [values[place] for values in _united(text)[number]], column)
+    return text
+
+
+def _united(text: str) -> list[list[list[tuple[int, int]]]]:
+    """The lists of the queries that are put together, each with the places of its values."""
+    if not re.search(r"\b(?:UNION|INTERSECT|EXCEPT)\b", text):
+        return []
+    found: list[list[int]] = []  # where their lists begin
+    levels: list[list[int]] = [[]]
+    # Each parenthesis, and whether a query in it is one of those around it.
+    opened: list[bool] = []
+    for token in _QUERIES.finditer(text):
+        if token["query"]:
+            levels[-1].append(token.end())
+        elif token["opens"]:
+            before = text[: token.start()].rstrip()
+            is_part = bool(_UNITES.search(before))
+            opened.append(is_part)
+            if not is_part:
+                levels.append([])
+        elif token[0] == ")" and opened and not opened.pop():
+            found.append(levels.pop())
+    found += levels
+    united = ([_listed(text, begin) for begin in level] for level in found if len(level) > 1)
+    return [lists for lists in united if len({len(values) for values in lists}) == 1]
+
+
+def _listed(text: str, begin: int) -> list[tuple[int, int]]:
+    """The places of the values that a query gives, without the names that it gives them."""
+    end = _end_of_list(text, begin)
+    places = []
+    for mark in _marks(f"{text[:end]})", begin):
+        if mark[0] in (",", ")"):
+            start, stop = _stripped(text, begin, mark.start())
+            if called := re.search(rf" AS {NAME}$", text[start:stop]):
+                stop = start + called.start()
+            places.append((start, stop))
+            begin = mark.end()
+    return places
 
 
 def _cast_lists(text: str, column: str) -> str:

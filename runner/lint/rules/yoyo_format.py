@@ -50,7 +50,7 @@ def _check(context: Context) -> Iterator[Hit]:
             yield Hit(f"yoyo ignores {name} in a rollback file", offset=match.start(1))
         elif not in_header:
             yield Hit(
-                f"yoyo ignores {name} here: it belongs into the leading -- lines",
+                f"yoyo ignores {name} here: it belongs in the leading -- lines",
                 offset=match.start(1),
             )
         elif name != name.lower():

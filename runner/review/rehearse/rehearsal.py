@@ -169,7 +169,7 @@ class _Rehearsal:
         clients_stopped = any(m.phase == "window" for m in self._pending)
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
-            self._found.notes.append("the clients were stopped, as the window strategy wants it")
+            self._found.notes.append("no clients ran: the window strategy needs them to be stopped")
         one_way = [m.id for m in self._pending if m.rollback_path is None and m.forward_only]
         if one_way:
             self._found.notes.append(
@@ -198,7 +198,7 @@ class _Rehearsal:
         asked = ", ".join(dict.fromkeys(rule.table.name for rule in rules))
         if asked:
             self._found.notes.append(
-                f"the rows of {asked} were taken so that they meet constraints that the files add"
+                f"the rows of {asked} were chosen to satisfy constraints that the files add"
             )
         return self._run()
 
@@ -376,7 +376,7 @@ class _Rehearsal:
                     return
                 if whole == "changed" and cycle < cycles:
                     if backup:
-                        self._found.notes.append("once only: the backup is not as it was any more")
+                        self._found.notes.append("run only once: the backup is no longer as it was")
                         return
                     self._server.drop(work)
                     work = self._server.create(template=base)
@@ -468,12 +468,12 @@ class _Rehearsal:
     def _of_the_data(self) -> str:
         if self._dsn is None or self._options.made_up:
             return (
-                "the rows could not be made up so that they meet what the next line tells:"
-                " name a live database, or a backup"
+                "no rows could be made up that satisfy the constraint in the next line:"
+                " name a live database or a backup"
             )
         return (
-            "the data, not the file: the sample holds live rows, with all that they refer to, and"
-            " they break what the next line tells; mend them first"
+            "the data is at fault, not the file: live rows of the sample, which holds all that they"
+            " refer to, violate the constraint in the next line; correct them first"
         )
 
     def _keep_load(self, runs: Sequence[FileRun], samples: list[Sample]) -> None:

@@ -2,7 +2,7 @@
 --
 -- does:    turns model, request back into models, requests, byte for byte
 -- locks:   ACCESS EXCLUSIVE on model, request until it is done; gives up after 200 ms when it cannot have them
--- cost:    rewrites model and its indexes once; writes rows of model; rewrites request and its indexes once; writes
+-- cost:    rewrites model and its indexes once; rewrites request and its indexes once; writes rows of model; writes
 --          rows of request
 
 CALL trueup.fix_settings();
@@ -60,20 +60,6 @@ ALTER TABLE public.models
     ALTER COLUMN status TYPE varchar(50) USING lower(status COLLATE "C"),
     ALTER COLUMN status SET DEFAULT 'active';
 
--- The spellings that cannot be derived, where the value is still the same.
-UPDATE public.models AS t
-SET
-    id = CASE WHEN t.id IS NOT DISTINCT FROM r.id::text
-        THEN r.id__old ELSE t.id END,
-    provider = CASE WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
-        THEN r.provider__old ELSE t.provider END,
-    capabilities = CASE WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text COLLATE "C")::varchar[]
-        THEN r.capabilities__old ELSE t.capabilities END,
-    status = CASE WHEN t.status IS NOT DISTINCT FROM lower(r.status COLLATE "C")
-        THEN r.status__old ELSE t.status END
-FROM trueup.model_reversal AS r
-WHERE t.id = r.id::text;
-
 CALL trueup.tell_forgotten('trueup.request_reversal');
 DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
 DROP TRIGGER IF EXISTS zz_trueup_forget ON public.request;
@@ -98,6 +84,20 @@ ALTER TABLE public.requests
     ALTER COLUMN request_type TYPE varchar(50) USING lower(request_type COLLATE "C"),
     ALTER COLUMN model_id TYPE varchar(36) USING model_id::text,
     ALTER COLUMN provider TYPE varchar(50) USING lower(provider COLLATE "C");
+
+-- The spellings that cannot be derived, where the value is still the same.
+UPDATE public.models AS t
+SET
+    id = CASE WHEN t.id IS NOT DISTINCT FROM r.id::text
+        THEN r.id__old ELSE t.id END,
+    provider = CASE WHEN t.provider IS NOT DISTINCT FROM lower(r.provider COLLATE "C")
+        THEN r.provider__old ELSE t.provider END,
+    capabilities = CASE WHEN t.capabilities IS NOT DISTINCT FROM lower(r.capabilities::text COLLATE "C")::varchar[]
+        THEN r.capabilities__old ELSE t.capabilities END,
+    status = CASE WHEN t.status IS NOT DISTINCT FROM lower(r.status COLLATE "C")
+        THEN r.status__old ELSE t.status END
+FROM trueup.model_reversal AS r
+WHERE t.id = r.id::text;
 
 -- The spellings that cannot be derived, where the value is still the same.
 UPDATE public.requests AS t

@@ -206,7 +206,7 @@ def test_a_dsn_can_stand_in_the_environment(
             "[[database]]\nname = 'a'\ndsn = 'x'\n[[database]]\nname = 'a'\ndsn = 'y'",
             "more than once",
         ),
-        ("database = [1]", "database 1 is no table"),
+        ("database = [1]", "database 1 is not a table"),
     ],
 )
 def test_what_is_wrong_in_a_fleet_file_is_told(tmp_path: Path, text: str, told: str) -> None:

@@ -347,7 +347,7 @@ def test_a_stopped_backfill_keeps_its_batches_and_goes_on_later(
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "stopped in 0002_backfill_t.sql: what it committed stays" in errors
+    assert "stopped in 0002_backfill_t.sql: what it committed remains" in errors
     assert "run the same `trueup apply` again" in errors
     assert "Traceback" not in errors
     kept = query(database, "SELECT count(*) FROM t")[0][0]
@@ -370,7 +370,7 @@ def test_a_background_run_goes_on_at_an_interrupt_and_stops_at_sigterm(
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "stopped in 0002_backfill_t.sql: what it committed stays" in errors
+    assert "stopped in 0002_backfill_t.sql: what it committed remains" in errors
 
 
 def test_a_killed_run_leaves_no_lock_and_is_resumed(database: str, tmp_path: Path) -> None:
@@ -398,7 +398,7 @@ def test_a_stopped_transactional_file_leaves_nothing(database: str, tmp_path: Pa
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "stopped in 0001_expand_a.sql: nothing of it stays" in errors
+    assert "stopped in 0001_expand_a.sql: none of it remains" in errors
     assert (applied(database), tables(database)) == ([], [])
 
 

@@ -217,7 +217,7 @@ def test_a_full_disk_under_standard_output(database: str, source: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert "No space left on device; what was run is done" in done.stderr
+    assert "No space left on device; the command itself has finished" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(applied(database)) == 2
 

@@ -350,6 +350,9 @@ def test_tables_of_yoyo_are_looked_for_wherever_yoyo_would_find_them(
         checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
         assert "mallory" not in checked.stdout
         attacker.execute('CREATE TABLE "of Mallory".yoyo_lock (locked int)')
+        # Nor do such tables make it doubtful which records are meant.
+        attacker.execute("CREATE TABLE hidden._yoyo_migration (migration_id text)")
+        attacker.execute("ALTER TABLE hidden._yoyo_migration ENABLE ROW LEVEL SECURITY")
     checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
     assert 'mallory owns "of Mallory".yoyo_lock' in " ".join(checked.stdout.split())
 

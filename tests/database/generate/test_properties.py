@@ -24,6 +24,7 @@ from runner.generate import generate
 from runner.generate.write import generate_service
 from runner.preflight import check
 from runner.propose.source import Wishes, propose_from_database
+from runner.standard import load_standard
 
 State = tuple[Catalog, dict[str, bytes]]
 
@@ -93,7 +94,10 @@ def test_what_is_proposed_for_any_schema_is_generated_and_goes_there_and_back(
         service = new()
         used = tuple(s for s in SCHEMAS if any(t.schema == s for t in schema))
         proposed = propose_from_database(service.dsn, Wishes("any", used), scan=True)
-        (service.folder / "standard.toml").write_text(proposed.text, encoding="utf-8")
+        path = service.folder / "standard.toml"
+        path.write_text(proposed.text, encoding="utf-8")
+        if not load_standard(path).tables:
+            return  # all of it is left to a person
         written = generate_service(service.folder, dsn=service.dsn, dry=False)
         for strategy in LAST:
             if any(path.startswith(f"{strategy}/") for path in written.added):

@@ -75,7 +75,7 @@ def test_files_that_are_recorded_nowhere_are_replaced(shop: Path, database: str)
     edit(shop, "sale", "OPEN", "PAID")
 
     said = generate(shop, database, code=2)
-    assert "files say something else than what would be generated" in said
+    assert "files differ from what would be generated" in said
     assert "Where no database has them recorded: --replace. Where one has them: `trueup" in said
     assert files(shop).items() >= first.items()
 
@@ -144,7 +144,7 @@ def test_files_of_an_earlier_version_that_are_recorded_stay(shop: Path, database
 
     said = run_trueup("generate", "--service", str(shop), dsn=database)
     assert said.returncode == 2
-    assert "are generated no more, and may have been applied: online/0101" in said.stderr
+    assert "are no longer generated, and may have been applied: online/0101" in said.stderr
     said = run_trueup("generate", "--service", str(shop), "--replace", dsn=database)
     assert said.returncode == 2
     assert "are recorded in the database: online/0101_expand_toolkit.rollback.sql" in said.stderr

@@ -65,7 +65,7 @@ def test_names_that_cannot_be_are_left_to_a_person(database: str, tmp_path: Path
     for reason, free in (
         ("state is taken by the type of that name", "s_state"),
         ("user is a reserved word", "s_user"),
-        ("2 tables want the name index", "s_index"),
+        ("2 tables would get the name index", "s_index"),
         ("task is taken by the view of that name", "s_task"),
         ("part is taken by the index of that name", "s_part"),
         ("analysis is taken by the table of that name", "s_analysis"),

@@ -53,12 +53,20 @@ def test_a_column_of_any_width_may_hold_uuids(database: str, tmp_path: Path) -> 
         CREATE TABLE items (id text PRIMARY KEY);
         CREATE TABLE parts (id char(80) PRIMARY KEY);
         CREATE TABLE short (id varchar(31) PRIMARY KEY);
+        CREATE DOMAIN "an id" AS varchar(36) CHECK (VALUE <> ' DEFAULT ');
+        CREATE DOMAIN deep AS "an id" CHECK (VALUE ~ '^[0-9a-f-]{{36}}$');
+        CREATE TABLE orders (id "an id" PRIMARY KEY);
+        CREATE TABLE lines (order_id "an id" PRIMARY KEY REFERENCES orders, other deep);
+        CREATE TABLE marks (id deep PRIMARY KEY, at text);
         INSERT INTO runs (run_id, code) SELECT {UID}, repeat('x', 40) FROM generate_series(1, 3) n;
         INSERT INTO tags (run_id) SELECT run_id FROM runs;
         INSERT INTO users SELECT run_id FROM runs;
         INSERT INTO items SELECT run_id FROM runs;
         INSERT INTO parts SELECT run_id FROM runs;
         INSERT INTO short SELECT n FROM generate_series(1, 3) n;
+        INSERT INTO orders SELECT run_id FROM runs;
+        INSERT INTO lines SELECT id, id FROM orders;
+        INSERT INTO marks SELECT {UID} FROM generate_series(7, 9) n;
         """,
     )
     assert {t.old: t.uuids for t in found.standard.tables if t.uuids} == {
@@ -67,6 +75,9 @@ def test_a_column_of_any_width_may_hold_uuids(database: str, tmp_path: Path) -> 
         "users": ("id",),
         "items": ("id",),
         "parts": ("id",),
+        "orders": ("id",),
+        "lines": ("order_id", "other"),
+        "marks": ("id",),
     }
 
 
@@ -156,7 +167,7 @@ def test_a_column_that_no_key_speaks_for_is_sure_if_its_values_are_known_ids(
     assert '"plan_id",  # all 20 values are uuids, and ids of public.plans.id' in found.text
     assert '"user_id",  # all 20 values are uuids, and ids of public.users.id' in found.text
     unproven = "all 20 values are uuids; no primary or foreign key of its own proves them ids, and"
-    assert f'# "old_plan",  # {unproven} 3 of them are no ids of public.plans.id' in found.text
+    assert f'# "old_plan",  # {unproven} 3 of them are not ids of public.plans.id' in found.text
     assert f'# "trace",  # {unproven} none of its values is a known id' in found.text
 
 
@@ -189,6 +200,6 @@ def test_what_nearly_qualifies_is_told_with_the_count_against_it(
         """,
     )
     assert found.table("plans").uuids == ()
-    assert '# "id",  # 1 of 31 values are no uuids\n' in found.text
+    assert '# "id",  # 1 of 31 values are not uuids\n' in found.text
     # One uuid in a text is no sign.
     assert '"note"' not in found.text

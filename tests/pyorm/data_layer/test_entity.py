@@ -43,12 +43,12 @@ def test_a_class_that_is_no_entity_is_refused() -> None:
     class NoEntity:
         id: UUID
 
-    with pytest.raises(DeclarationError, match="is no entity"):
+    with pytest.raises(DeclarationError, match="is not an entity"):
         Repository(NoEntity, None)  # type: ignore[arg-type]
 
 
 def test_a_field_that_no_column_can_hold_is_refused() -> None:
-    with pytest.raises(DeclarationError, match="is no type of a column"):
+    with pytest.raises(DeclarationError, match="is not the type of a column"):
 
         @entity("thing")
         class Thing:

@@ -64,7 +64,7 @@ def test_an_unknown_value_lists_the_valid_ones_and_the_nearest() -> None:
     assert caught.value.nearest == "ACTIVE"
     assert caught.value.value == "actve"
     assert str(caught.value) == (
-        "'actve' is no ModelStatus; did you mean 'ACTIVE'? "
+        "'actve' is not a ModelStatus; did you mean 'ACTIVE'? "
         "(valid values: ACTIVE, INACTIVE, DEPRECATED)"
     )
 

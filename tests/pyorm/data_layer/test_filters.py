@@ -115,7 +115,7 @@ def test_patterns(things: Repository[Thing]) -> None:
     for wrong in ("a\\", 5, "a\0"):
         with pytest.raises(InvalidValue):
             things.find(name=like(wrong))  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue, match="is no text"):
+    with pytest.raises(InvalidValue, match="is not text"):
         things.find(size=like("1"))
 
 

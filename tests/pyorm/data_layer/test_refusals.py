@@ -189,7 +189,7 @@ def test_rows_that_hold_an_unknown_value_name_the_column_and_the_key(
     assert models.get(good.id).status is ModelStatus.ACTIVE
     with pytest.raises(MappingError) as caught:
         models.find()
-    assert f"Model.status of the row with id={bad.id}: 'Archived' is no ModelStatus" in str(
+    assert f"Model.status of the row with id={bad.id}: 'Archived' is not a ModelStatus" in str(
         caught.value
     )
 

@@ -273,7 +273,7 @@ class TestPages:
         cursor = models.page(order="model_id", limit=1).next
         assert cursor is not None
         for wrong in ("x", "", cursor[:-2], cursor + "AAAA", "ä"):
-            with pytest.raises(InvalidCursor, match="is no cursor of this query"):
+            with pytest.raises(InvalidCursor, match="is not a cursor of this query"):
                 models.page(wrong, order="model_id", limit=1)
         with pytest.raises(InvalidCursor):
             models.page(cursor, order="-model_id", limit=1)

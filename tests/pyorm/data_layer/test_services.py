@@ -211,5 +211,5 @@ class TestWrongArguments:
         class Other(Model):
             pass
 
-        with pytest.raises(DeclarationError, match="is no entity"):
+        with pytest.raises(DeclarationError, match="is not an entity"):
             Repository(Other, None)  # type: ignore[arg-type]

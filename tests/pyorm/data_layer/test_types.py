@@ -167,7 +167,7 @@ def test_an_enum_of_mixed_values_is_no_column() -> None:
         A = 1
         B = "b"
 
-    with pytest.raises(DeclarationError, match="is no type of a column"):
+    with pytest.raises(DeclarationError, match="is not the type of a column"):
 
         @entity("thing")
         class Thing:

@@ -122,7 +122,7 @@ def test_a_version_that_a_client_sends(rows: Any) -> None:
         with pytest.raises(StaleRow):
             rows.update(1, if_version=stale, text="mine")
     assert rows.update(1, if_version=second, text="mine").text == "mine"
-    with pytest.raises(InvalidValue, match="is no version of a"):
+    with pytest.raises(InvalidValue, match="is not a version of a"):
         rows.update(1, if_version="W/*", text="mine")
     with pytest.raises(StaleRow):
         rows.update(2, if_version=second, text="mine")

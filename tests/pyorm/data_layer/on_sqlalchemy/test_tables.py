@@ -134,7 +134,7 @@ def test_changes_are_stamped(engine: Engine, metadata: MetaData) -> None:
         ({"display_name": "x" * 101}, "101 characters are more than 100"),
         ({"max_tokens": 1 << 40}, "needs more than 32 bits"),
         ({"description": "a\0b"}, "stores no NUL"),
-        ({"id": "nope"}, "'nope' is no uuid"),
+        ({"id": "nope"}, "'nope' is not a uuid"),
         ({"provider": "opnai"}, "did you mean 'OPENAI'"),
         ({"capabilities": "chat"}, "wants a list"),
         ({"configuration": [1]}, "wants dict, not list"),

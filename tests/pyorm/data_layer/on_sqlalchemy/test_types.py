@@ -109,7 +109,7 @@ def test_what_is_no_value_is_an_error_that_lists_the_valid_ones(
     session.add(Tool(status=given))
     with pytest.raises(UnknownEnumValue) as caught:
         session.commit()
-    assert str(caught.value).startswith(f"Tool.status: {given!r} is no ModelStatus")
+    assert str(caught.value).startswith(f"Tool.status: {given!r} is not a ModelStatus")
     assert "valid values: ACTIVE, INACTIVE, DEPRECATED" in str(caught.value)
     assert caught.value.valid == ("ACTIVE", "INACTIVE", "DEPRECATED")
     assert caught.value.nearest == nearest
@@ -154,7 +154,7 @@ def test_a_row_that_is_there_already_is_read_in_any_case_or_named(session: Sessi
     session.execute(text(insert), {"id": str(ID), "status": "Active", "can": none})
     assert session.scalars(select(Tool.status)).all() == [ModelStatus.ACTIVE]
     session.execute(text("UPDATE tool SET status = 'asleep'"))
-    with pytest.raises(MappingError, match=r"'asleep' is no ModelStatus .*DEPRECATED"):
+    with pytest.raises(MappingError, match=r"'asleep' is not a ModelStatus .*DEPRECATED"):
         session.scalars(select(Tool.status)).all()
 
 
