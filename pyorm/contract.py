@@ -7,13 +7,17 @@ contract explains. Between two looks it costs reading the clock.
 Whichever contract has the table is used, so pyorm never meets a view. Until the switch that is the
 old one: the new name belongs to a view, and a column of a view is never NOT NULL. After the switch
 it is the new one, whose table has every column, NOT NULL, and its validated CHECKs.
+
+Where both contracts have one name, the new one stands in a schema of trueup's until the old one is
+gone; before that and after it, types and CHECKs tell which contract the one table has.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import psycopg
@@ -85,19 +89,83 @@ LOOK = b"""
     ORDER BY is_new, a.attnum
 """
 
+# Anybody could make a schema with such a comment; so it must be of the owner of the schema trueup,
+# or of somebody who may do everything anyway.
+LOOK_BY_SCHEMA = b"""
+    WITH here AS (
+        SELECT c.oid, c.relkind, n.nspname
+        FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE
+                    WHEN %(schema)s::name IS NULL THEN current_schemas(true)
+                    ELSE ARRAY[%(schema)s::name]
+                END AS path
+        ) AS searched
+        WHERE c.relname = %(new)s AND n.nspname = ANY (searched.path)
+            AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND coalesce(obj_description(n.oid, 'pg_namespace'), '') NOT LIKE
+                'trueup: the new contract of tables of %%'
+        ORDER BY array_position(searched.path, n.nspname)
+        LIMIT 1
+    ), named AS (
+        SELECT h.oid, h.relkind, false AS is_new, NULL::text AS schema FROM here AS h
+        UNION ALL
+        SELECT c.oid, c.relkind, true, n.nspname::text
+        FROM here AS h
+        JOIN pg_namespace AS n ON obj_description(n.oid, 'pg_namespace')
+            = format('trueup: the new contract of tables of %%I, until contract', h.nspname)
+        JOIN pg_roles AS o ON o.oid = n.nspowner
+        JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = %(new)s
+            AND c.relkind IN ('r', 'p', 'v')
+        WHERE o.rolsuper
+            OR o.oid IN (SELECT t.nspowner FROM pg_namespace AS t WHERE t.nspname = 'trueup')
+            OR o.oid IN (SELECT d.datdba FROM pg_database AS d WHERE d.datname = current_database())
+    )
+    SELECT
+        c.is_new,
+        c.relkind IN ('v', 'm') AS is_view,
+        a.attname::text AS name,
+        format_type(e.oid, NULL) AS type,
+        a.attnotnull AS not_null,
+        EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
+                AND k.conkey = ARRAY[a.attnum]
+                AND NOT EXISTS (
+                    SELECT FROM jsonb_array_elements_text(%(values)s::jsonb -> a.attname::text) AS v
+                    WHERE strpos(pg_get_constraintdef(k.oid), quote_literal(v)) = 0
+                )
+        ) AS checked,
+        ARRAY(
+            SELECT l.enumlabel::text FROM pg_enum AS l
+            WHERE l.enumtypid = e.oid ORDER BY l.enumsortorder
+        ) AS labels,
+        c.schema
+    FROM named AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+    ORDER BY is_new, a.attnum
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
     """A column in the catalog.
 
     Args:
-        is_new: whether its table has the name of the new contract.
+        is_new: whether its table has the name of the new contract; where both have one name,
+            whether it stands where the new one does.
         is_view: whether that is a view.
         name: its name.
         type: its type, of an element if it is an array.
         not_null: whether it is NOT NULL.
-        checked: whether a validated CHECK is on it alone.
+        checked: whether a validated CHECK is on it alone; where both contracts have one name, one
+            that lists the values of the new one.
         labels: the labels of its native enum type, none for another type.
+        schema: where the new contract stands for the while, None for where the entity says.
     """
 
     is_new: bool
@@ -107,6 +175,7 @@ class FoundColumn:
     not_null: bool
     checked: bool
     labels: list[str]
+    schema: str | None = None
 
 
 class Auto(Generic[E]):
@@ -157,6 +226,13 @@ class Auto(Generic[E]):
     def look(self) -> Statement:
         """Read both tables' columns from the catalog."""
         declared = self.declared
+        if declared.old == declared.table:
+            values = {c.name: _values(c) for c in declared.columns if c.enum}
+            return LOOK_BY_SCHEMA, {
+                "schema": declared.schema,
+                "new": declared.table,
+                "values": json.dumps(values),
+            }
         return LOOK, {
             "schema": declared.schema,
             "new": declared.table,
@@ -169,7 +245,7 @@ class Auto(Generic[E]):
         Raises:
             DeclarationError: when neither contract's table holds the entity.
         """
-        found = tuple(FoundColumn(*row) for row in rows)
+        found = self._told_apart(tuple(FoundColumn(*row) for row in rows))
         if found != self._found:
             self.old = self._map(found, new=False)
             self.new = self._map(found, new=True) if self._follows else None
@@ -189,6 +265,18 @@ class Auto(Generic[E]):
             )
         self._stale_at = time.monotonic() + LOOK_AGAIN
 
+    def _told_apart(self, found: tuple[FoundColumn, ...]) -> tuple[FoundColumn, ...]:
+        """Of two contracts of one name: which one it is where one table alone has the name."""
+        if self.declared.old != self.declared.table or any(c.is_new for c in found):
+            return found
+        columns = {column.name: column for column in found}
+        is_new = all(
+            _is_converted(column, columns[column.name])
+            for column in self.declared.columns
+            if column.name in columns
+        )
+        return tuple(replace(column, is_new=is_new) for column in found)
+
     def _map(self, found: tuple[FoundColumn, ...], *, new: bool) -> TableMapping[E] | None:
         """The mapping of one table, None when it does not have all columns."""
         if not new and self.declared.old is None:
@@ -205,7 +293,12 @@ class Auto(Generic[E]):
         table = self.declared.table if new else self.declared.old
         is_view = any(column.is_view for column in columns.values())
         return TableMapping(
-            self.declared, table or self.declared.table, storages, is_view=is_view, is_old=not new
+            self.declared,
+            table or self.declared.table,
+            storages,
+            schema=next((column.schema for column in columns.values()), None),
+            is_view=is_view,
+            is_old=not new,
         )
 
     def _is_enforced(self, found: tuple[FoundColumn, ...]) -> bool:
@@ -219,6 +312,18 @@ def _is_enforced(column: DeclaredColumn, found: FoundColumn) -> bool:
     if column.enum and not found.checked:
         return False
     return not (column.sql_type == "uuid" and found.type != "uuid")
+
+
+def _values(column: DeclaredColumn) -> list[str]:
+    """The values of its enum that are text."""
+    return [m.value for m in column.enum or () if isinstance(m.value, str)]
+
+
+def _is_converted(column: DeclaredColumn, found: FoundColumn) -> bool:
+    """Whether a column is what only the new contract has."""
+    if column.sql_type == "uuid":
+        return found.type == "uuid"
+    return found.checked or not _values(column)
 
 
 Source: TypeAlias = TableMapping[E] | Auto[E]

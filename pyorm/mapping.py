@@ -121,6 +121,7 @@ class TableMapping(Generic[E]):
         declared: the entity.
         table: the name of the table or view.
         storages: how each field is stored.
+        schema: where it stands, None for where the entity says.
         is_view: whether the name is a view's, which takes no COPY.
         is_old: whether it stands under the old contract.
         backend: POSTGRESQL or SQLITE.
@@ -132,6 +133,7 @@ class TableMapping(Generic[E]):
         table: str,
         storages: dict[str, Storage],
         *,
+        schema: str | None = None,
         is_view: bool = False,
         is_old: bool = False,
         backend: str = POSTGRESQL,
@@ -144,7 +146,7 @@ class TableMapping(Generic[E]):
         self.is_old = is_old
         self.backend = backend
         self.mark = sql.SQL("%s") if backend == POSTGRESQL else sql.SQL("?")
-        schema = declared.schema if backend == POSTGRESQL else None
+        schema = (schema or declared.schema) if backend == POSTGRESQL else None
         self.relation = sql.SQL(".").join(
             identifier(name, backend) for name in (schema, table) if name
         )

@@ -248,6 +248,7 @@ def rehearse(
     sources: tuple[str, ...],
     strategy: str,
     layout: str | None,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Run all pending files on a scratch copy: up, down, up, down, with clients.
@@ -262,6 +263,7 @@ def rehearse(
       trueup rehearse --service model_orchestration
       trueup rehearse --service model_orchestration --rows 2000 --record
     """
+    from runner.review.certificate import to_json
     from runner.review.rehearse.command import run
 
     found, migrations, standard = places.locate_for_review(
@@ -272,7 +274,10 @@ def rehearse(
         strategy=strategy,
         layout=layout,
     )
-    if not run(found, migrations, standard, **options):
+    certificate = run(found, migrations, standard, quiet=as_json, **options)
+    if as_json:
+        print_json(to_json(certificate))
+    if not certificate.passed:
         sys.exit(1)
 
 

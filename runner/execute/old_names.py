@@ -213,7 +213,7 @@ def describe_old_name(name: OldName) -> list[str]:
 def _read(
     connection: Connection, name: str, waiting_period: timedelta, standbys: Sequence[Standby]
 ) -> OldName:
-    queries, last_use = 0, None
+    queries, last_use, shows = 0, None, dict[str, Any]()
     witnesses: list[Witness] = []
     try:
         shows = _show(connection, name)
@@ -231,7 +231,10 @@ def _read(
         last_use,
         since,
         since + waiting_period if since else None,
-        tuple(user for (user,) in connection.execute(_USERS, [name]).fetchall()),
+        # By a name that both contracts have, a session does not tell which one it uses.
+        ()
+        if shows.get("one_name")
+        else tuple(user for (user,) in connection.execute(_USERS, [name]).fetchall()),
         tuple(witnesses),
     )
 

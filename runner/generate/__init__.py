@@ -10,7 +10,7 @@ from hashlib import sha256
 from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import checks, online, window
-from runner.generate.changes import is_converted, outside_references, plan_changes
+from runner.generate.changes import apart, is_converted, outside_references, plan_changes
 from runner.generate.closure import Closure
 from runner.generate.converted import require_nothing_left
 from runner.generate.files import File, MigrationText, as_subject, number
@@ -67,9 +67,10 @@ def generate(
             strategy can bring through unharmed, or one that is converted lacks what the standard
             says of it.
     """
-    converted = [t for t in standard.tables if is_converted(t, catalog)]
+    converted = [t for t in standard.tables if is_converted(standard, t, catalog)]
     for t in converted:
-        shown = catalog.relations[Name(t.schema, t.name)]
+        at = next(n for n in (apart(standard, t), Name(t.schema, t.name)) if n in catalog.relations)
+        shown = catalog.relations[at]
         has_it = catalog.relations[Name(t.schema, t.old)] if shown.kind == "v" else shown
         require_nothing_left(t, has_it, shown)
     units = plan_units(standard, catalog)
@@ -154,6 +155,10 @@ def _looked_up(unit: Sequence[TableChange]) -> dict[Name, dict[str, None]]:
     found: dict[Name, dict[str, None]] = {}
     for parent in (c.parent for t in unit for c in t.columns if c.parent is not None):
         found.setdefault(parent.table, {}).update(dict.fromkeys(far for _, far in parent.pairs))
+    # Where a table is that keeps its name, the trigger's function does not know.
+    for t in (t for t in unit if t.keeps_name):
+        keys = (c for i in t.converted_indexes if i.unique for c in i.columns)
+        found.setdefault(t.new, {}).update(dict.fromkeys(keys))
     return found
 
 

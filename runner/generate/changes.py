@@ -11,7 +11,7 @@ from runner.generate.closure import Closure
 from runner.generate.kinds import check, column, foreign_key, index, partition, sequence, uuid
 from runner.generate.kinds.naming import NamesInUse, names_taken
 from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
-from runner.quoting import Name, shorten
+from runner.quoting import Name, quote_literal, shorten
 from runner.standard.model import Standard, TableStandard
 
 
@@ -29,7 +29,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     Raises:
         StandardError: the standard does not fit the catalog.
     """
-    tables = [t for t in standard.tables if not is_converted(t, catalog)]
+    tables = [t for t in standard.tables if not is_converted(standard, t, catalog)]
     taken = names_taken(catalog)
     standards = {Name(t.schema, t.old): t for t in tables}
     new_names = {Name(t.schema, t.old): Name(t.schema, t.name) for t in tables}
@@ -65,6 +65,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
             TableChange(
                 old=name,
                 new=new,
+                apart=apart(standard, standards[name]),
                 relation=relation,
                 columns=changed,
                 indexes=tuple(index.change(relation, new, changed, taken[new.schema])),
@@ -78,6 +79,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 prefix=standard.prefix(name.schema),
                 renamed=standards[name].columns,
                 sequences=tuple(sequence.change(relation, new, in_use)),
+                owned=tuple(sequence.owned(relation, in_use)),
                 integer_checks=tuple(check.of_integers(standards[name], relation)),
                 checks=tuple(check.change(relation, new, changed, standards[name].columns)),
                 partitions=partition.change(relation, changed, catalog, taken),
@@ -109,7 +111,9 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     Raises:
         StandardError: one of them refers to a column that is converted.
     """
-    tables = {Name(t.schema, t.old): t for t in standard.tables if not is_converted(t, catalog)}
+    tables = {
+        Name(t.schema, t.old): t for t in standard.tables if not is_converted(standard, t, catalog)
+    }
     new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
     taken = names_taken(catalog)
     columns = {
@@ -129,13 +133,42 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     ]
 
 
-def is_converted(table: TableStandard, catalog: Catalog) -> bool:
-    """Whether a table is on its way: its new name is there, beside the old one or alone."""
+def apart(standard: Standard, table: TableStandard) -> Name:
+    """Where the new contract of a table stands from expand until its old name goes."""
+    kept = table.old == table.name
+    return Name(standard.transition(table.schema) if kept else table.schema, table.name)
+
+
+def is_converted(standard: Standard, table: TableStandard, catalog: Catalog) -> bool:
+    """Whether a table is on its way: its new contract is there, beside the old one or alone."""
     old = catalog.relations.get(Name(table.schema, table.old))
-    new = catalog.relations.get(Name(table.schema, table.name))
-    if new is None or old is new:
-        return False
+    new = catalog.relations.get(apart(standard, table))
+    if new is None:
+        has_name_alone = table.old == table.name and old is not None and old.kind in "rp"
+        return has_name_alone and old is not None and has_new_contract(table, old)
     return old is None or old.kind == "v" or shows_new_contract(table, old, new)
+
+
+def has_new_contract(table: TableStandard, relation: Relation) -> bool:
+    """Whether a table that keeps its name, which so does not tell, has the new contract.
+
+    Args:
+        table: its standard.
+        relation: the table.
+    """
+    columns = [relation.column(name) for name in table.uuids]
+    done = [column is not None and column.type == "uuid" for column in columns]
+    done += [holds_values(table, name, relation) for name in table.enums]
+    return bool(done) and all(done)
+
+
+def holds_values(table: TableStandard, column: str, relation: Relation) -> bool:
+    """Whether a CHECK on an enum column lists the values of the new contract."""
+    values = [quote_literal(value) for value in table.enums[column].values]
+    return any(
+        k.kind == "c" and k.columns == (column,) and all(v in k.definition for v in values)
+        for k in relation.constraints
+    )
 
 
 def shows_new_contract(table: TableStandard, old: Relation, new: Relation) -> bool:

@@ -21,6 +21,7 @@ _OWN = "trueup"
 
 _ALTER = re.compile(rf"\bALTER TABLE {_IF}(?:ONLY )?{_NAME}\s+([^;]*);")
 _RENAME = re.compile(rf"^ALTER (?:TABLE|VIEW) {_NAME} RENAME TO ({_PART});")
+_MOVED = re.compile(rf"^ALTER TABLE {_NAME} SET SCHEMA ({_PART});")
 _MADE = re.compile(
     rf"\bCREATE (?:OR REPLACE )?(?:UNLOGGED )?(?:MATERIALIZED )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?"
     rf"{_NAME}"
@@ -142,6 +143,9 @@ def _with_names(
         if renamed := _RENAME.match(sql):
             old = _name(renamed[1])
             was[Name(old.schema, _unquoted(renamed[2]))] = was.pop(old, old)
+        elif moved := _MOVED.match(sql):
+            old = _name(moved[1])
+            was[Name(_unquoted(moved[2]), old.name)] = was.pop(old, old)
 
 
 def _read(sql: str) -> str:

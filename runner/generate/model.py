@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from runner.catalog import Relation
 from runner.generate.wording.ranks import keeps_order
-from runner.quoting import Name, quote_ident, shorten
+from runner.quoting import Name, quote_ident, shorten, unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,12 +300,15 @@ class TableChange:
     """A table on its way from the old to the new contract.
 
     Args:
+        apart: where its new contract stands from expand until its old name goes: under the new
+            name; if that is the old one, in the schema of transition.
         marker: the odometer's relation.
         own_stem: what the names of trueup's own objects for it begin with.
         stem: what its files are named after.
         prefix: before the names of its files.
         renamed: columns that only change their name: old, new.
         sequences: old name, new name.
+        owned: the sequences that columns own and are not the identity of, each with its column.
         integer_checks: column, name, condition.
         partitions: of all levels, the deepest first.
         touching: all foreign keys of it and to it, those of tables that stay as they are too.
@@ -314,6 +317,7 @@ class TableChange:
 
     old: Name
     new: Name
+    apart: Name
     relation: Relation
     columns: tuple[ColumnChange, ...]
     indexes: tuple[IndexChange, ...]
@@ -325,6 +329,7 @@ class TableChange:
     prefix: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
     sequences: tuple[tuple[str, str], ...] = ()
+    owned: tuple[tuple[Name, str], ...] = ()
     integer_checks: tuple[tuple[str, str, str], ...] = ()
     checks: tuple[CheckChange, ...] = ()
     partitions: tuple[Partition, ...] = ()
@@ -335,6 +340,24 @@ class TableChange:
     def converted(self) -> Mapping[str, ColumnChange]:
         """The converted columns by name."""
         return {c.name: c for c in self.columns}
+
+    @property
+    def keeps_name(self) -> bool:
+        """Whether both contracts call it by one name."""
+        return self.apart.schema != self.old.schema
+
+    @property
+    def switched(self) -> TableChange:
+        """The table as it is from the switch until its old name goes."""
+        return replace(self, new=self.apart)
+
+    @property
+    def built_checks(self) -> Mapping[str, str]:
+        """Its columns' own CHECKs, each with its name while the old columns live."""
+        taken = {k.name for k in self.relation.constraints}
+        names = [name for c in self.columns for name, _ in c.checks]
+        free = taken | {*names}
+        return {n: unused(n, "__new", free) if n in taken else n for n in names}
 
     @property
     def sync(self) -> Name:

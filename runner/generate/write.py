@@ -21,7 +21,6 @@ from runner.generate import Generated, generate
 from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
-from runner.generate.only_window import in_short
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
@@ -66,7 +65,9 @@ def describe(written: Written, *, dry: bool) -> list[str]:
             lines.append(f"{done}: {_files(len(paths))}: {', '.join(paths[:5])}")
             lines[-1] += " and more" if paths[5:] else ""
     lines += [f"differs: {path}" for path in written.differing]
-    lines += [f"only the window strategy: {reason}" for reason in in_short(written.only_window)]
+    lines += [
+        f"only the window strategy: {reason}" for reason in dict.fromkeys(written.only_window)
+    ]
     if written.converted:
         lines.append(f"converted already, no files needed: {', '.join(written.converted)}")
     if written.unchanged or not lines:
@@ -121,7 +122,7 @@ def generate_service(
     if recorded is not None:
         existing = [name for name in existing if name in recorded]
     with _old_contract(folder, dsn) as connection:
-        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
+        catalog = read_catalog(connection, with_dependents(connection, standard.places))
         generated = _generated(folder, standard, catalog, existing)
         for unit in generated.units:
             for misfit in misfits(connection, unit.tables, unit.dependents):

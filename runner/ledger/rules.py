@@ -122,9 +122,7 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
         yield _Problem(path, _line(text, error.offset), str(error))
         return
     if not statements and (forward or not _NO_OP.search(text)):
-        wanted = (
-            "" if forward else "; a rollback that is meant to do nothing says `-- no-op: reason`"
-        )
+        wanted = "" if forward else "; one meant to do nothing says `-- no-op: reason`"
         yield _Problem(path, 1, f"the file holds no statement{wanted}")
     if not migration.transactional and len(statements) > 1:
         yield _Problem(

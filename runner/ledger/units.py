@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _ALTERED = re.compile(
     rf"\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?((?:{_IDENTIFIER}\.)?{_IDENTIFIER})"
-    rf"(?:\s+RENAME\s+TO\s+({_IDENTIFIER}))?",
+    rf"(?:\s+RENAME\s+TO\s+({_IDENTIFIER})|\s+SET\s+SCHEMA\s+({_IDENTIFIER}))?",
     re.IGNORECASE,
 )
 
@@ -174,6 +174,7 @@ def is_of(tables: frozenset[tuple[str, ...]], name: str) -> bool:
 def _tables(migrations: Iterable[Migration]) -> dict[tuple[str, ...], bool]:
     """The tables that files convert, by each of their names; whether it is the last one."""
     found: dict[tuple[str, ...], bool] = {}
+    for_the_while: set[tuple[str, ...]] = set()
     for migration in migrations:
         # Expand adds to a table under its old name, switch and window give it the new one.
         if migration.phase not in ("expand", "switch", "window"):
@@ -183,6 +184,10 @@ def _tables(migrations: Iterable[Migration]) -> dict[tuple[str, ...], bool]:
                 old = _parts(match[1])
                 if old[0] == "trueup" and len(old) > 1:
                     continue  # what keeps old spellings is no table of the service
+                if old in for_the_while:
+                    continue  # where a table stands until contract that keeps its name
+                if match[3]:
+                    for_the_while.add((*_parts(match[3]), old[-1]))
                 found.setdefault(old, not match[2])
                 if match[2]:
                     found[old] = False

@@ -56,7 +56,7 @@ def check(
     """
     with read_only(connection, "check"):
         findings = list(check_server(connection, standard))
-        catalog = read_catalog(connection, with_dependents(connection, standard.schemas))
+        catalog = read_catalog(connection, with_dependents(connection, standard.places))
         plan = make_plan(standard, catalog)
         findings += plan.findings
         changes = [change for change, _ in plan.changes]

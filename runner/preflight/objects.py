@@ -148,6 +148,20 @@ FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
 WHERE n.nspname = ANY (%(schemas)s) AND t.typname = ANY (%(names)s) AND t.typelem = 0
 """
 
+_SCHEMAS: LiteralString = """
+SELECT n.nspname AS name FROM pg_namespace AS n
+WHERE n.nspname = ANY (%(names)s)
+    AND coalesce(obj_description(n.oid, 'pg_namespace'), '') NOT LIKE 'trueup: %%'
+"""
+
+_PUBLISHED: LiteralString = """
+SELECT quote_ident(p.pubname) AS name, n.nspname AS schema FROM pg_publication_namespace AS s
+JOIN pg_publication AS p ON p.oid = s.pnpubid
+JOIN pg_namespace AS n ON n.oid = s.pnnspid
+WHERE n.nspname = ANY (%(schemas)s)
+ORDER BY 1, 2
+"""
+
 
 def check_objects(
     connection: Connection[Any], changes: Sequence[TableChange], catalog: Catalog
@@ -184,6 +198,21 @@ def check_objects(
         yield from _names(changes, cursor.execute(_NAMES, named).fetchall())
         for row in cursor.execute(_FUNCTIONS).fetchall():
             yield from _function(tables, row)
+        kept = {c.apart.schema: c.old.schema for c in changes if c.keeps_name}
+        places = {"schemas": [*kept.values()], "names": [*kept]}
+        for row in cursor.execute(_SCHEMAS, places).fetchall():
+            yield _taken(
+                f"schema {row['name']}", "the new contract of tables that keep their names"
+            )
+        if catalog.version >= 15:
+            for row in cursor.execute(_PUBLISHED, places).fetchall():
+                yield Finding(
+                    Severity.STOPS,
+                    f"publication {row['name']}",
+                    f"publishes the schema {row['schema']} as a whole, which tables that keep "
+                    "their names would leave until contract",
+                    hint="Publish the tables by name before, or convert them in a window.",
+                )
 
 
 def _converted(change: TableChange, columns: Iterable[str] | None) -> str:
@@ -221,8 +250,9 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             Severity.KNOW,
             object_,
             f"publishes {old}: its subscribers get the new columns, too, from expand on, and all"
-            f" of them as {change.new} from the switch on",
-            hint="Prepare the subscribers' table before each of the two.",
+            f" of them as {change.apart} from the switch on"
+            + (f", and as {change.new} again from contract on" if change.keeps_name else ""),
+            hint="Prepare the subscribers' table before each of these.",
         )
     elif kind == "pg_trigger":
         yield _trigger(change, row)
@@ -230,7 +260,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
         yield Finding(
             Severity.KNOW,
             object_,
-            f"names {old}, and follows it when the switch makes it {change.new}",
+            f"names {old}, and follows it when the switch makes it {change.apart}",
         )
 
 
@@ -374,14 +404,19 @@ def _table(
             old,
             f"shares columns with {kin} by inheritance, which the generated files do not convert",
         )
-    keeps_name = change.old == change.new and bool(change.columns)
-    if keeps_name:
-        problem = f"{table.KEEPS_ITS_NAME}: only the window strategy can convert it"
-        yield Finding(Severity.KNOW, old, problem)
+    if change.keeps_name:
+        path = f"{quote_ident(change.apart.schema)}, {quote_ident(change.old.schema)}"
+        yield Finding(
+            Severity.KNOW,
+            old,
+            "keeps its name: online, from expand until contract, its new contract stands in the "
+            f"schema {change.apart.schema}",
+            hint=f"Clients of the new contract: SET search_path = {path}; they need no other "
+            "setting afterwards. pyorm looks there by itself.",
+        )
     # The plan was made without what the generator refuses.
     for found in table.of_columns(replace(change, relation=relation)):
-        if not (keeps_name and found.online_only):
-            yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
+        yield Finding(Severity.STOPS, found.object, found.problem, hint=found.hint)
     if relation.row_security and catalog.version < 15:
         yield Finding(
             Severity.STOPS,
@@ -451,11 +486,16 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
 
 
 def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Iterator[Finding]:
-    named = [
-        str(n)
-        for n, change in tables.items()
-        if mentions(row["body"], n.name) and change.old != change.new
-    ]
+    mentioned = [n for n in tables if mentions(row["body"], n.name)]
+    kept = [str(n) for n in mentioned if tables[n].keeps_name]
+    if kept:
+        yield Finding(
+            Severity.KNOW,
+            row["object"],
+            f"names {', '.join(kept)} in its text, as both contracts do: online, the search_path "
+            "with which it runs says which one it uses until contract",
+        )
+    named = [str(n) for n in mentioned if not tables[n].keeps_name]
     if named:
         yield Finding(
             Severity.KNOW,

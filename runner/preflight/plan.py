@@ -9,9 +9,8 @@ from functools import cached_property
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
 from runner.generate import plan_units
-from runner.generate.changes import plan_changes, shows_new_contract
+from runner.generate.changes import apart, is_converted, plan_changes, shows_new_contract
 from runner.generate.model import TableChange
-from runner.generate.only_window import in_short
 from runner.preflight.again import Reference
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name
@@ -58,7 +57,7 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
         The changes of the tables that are at the old contract.
     """
     findings: list[Finding] = []
-    old = [t for t in standard.tables if not (_standing(t, catalog, findings))]
+    old = [t for t in standard.tables if not _standing(standard, t, catalog, findings)]
     bare = _with(catalog, _bare)
     # Without foreign keys an error is about the table itself.
     alone = _with(bare, _without_foreign_keys)
@@ -113,7 +112,7 @@ def only_window(standard: Standard, catalog: Catalog) -> str:
     names = [str(t.new) for u in units if u.only_window for t in u.tables]
     if not names:
         return ""
-    why = "; ".join(in_short(reason for u in units for reason in u.only_window))
+    why = "; ".join(dict.fromkeys(reason for u in units for reason in u.only_window))
     return (
         f"{len(names)} of {len(standard.tables)} tables only by --strategy window:"
         f" {', '.join(names)}. Why: {why}"
@@ -127,18 +126,23 @@ def _stopped(name: str, error: StandardError) -> Finding:
     return Finding(Severity.STOPS, name, problem, hint=error.hint or None)
 
 
-def _standing(table: TableStandard, catalog: Catalog, findings: list[Finding]) -> bool:
+def _standing(
+    standard: Standard, table: TableStandard, catalog: Catalog, findings: list[Finding]
+) -> bool:
     """Whether the conversion of a table has begun already."""
     old = catalog.relations.get(Name(table.schema, table.old))
-    new = catalog.relations.get(Name(table.schema, table.name))
-    if table.name == table.old or new is None:
+    new = catalog.relations.get(apart(standard, table))
+    if new is None and is_converted(standard, table, catalog):
+        new, old = old, None
+    if new is None:
         return False
     if old is not None and old.kind in "rp" and shows_new_contract(table, old, new):
         problem = f"shows the new contract of {old.qualified} already, which was not read"
     elif new.kind not in "rp":
         return False
     elif old is None:
-        problem = "has its new name already, and was not read"
+        what = "contract" if table.name == table.old else "name"
+        problem = f"has its new {what} already, and was not read"
     elif old.kind == "v":
         problem = f"is live beside its old contract {old.qualified}, and was not read"
     else:

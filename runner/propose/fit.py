@@ -25,7 +25,7 @@ def fit(proposal: Proposal, catalog: Catalog) -> None:
     _keep_ties(proposal)
     if _refusal(proposal.standard(), catalog):
         _take_out(proposal, catalog)
-    proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog), proposal.service)
+    proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog))
 
 
 def _take_out(proposal: Proposal, catalog: Catalog) -> None:

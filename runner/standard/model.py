@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from runner.quoting import shorten
+
 LONGEST = 63  # bytes that PostgreSQL keeps of a name
 
 
@@ -81,6 +83,12 @@ class Standard:
         """The schemas of its tables, its own first."""
         return tuple(dict.fromkeys([self.schema, *(t.schema for t in self.tables)]))
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Its schemas, and those in which tables stand for the while that keep their names."""
+        kept = (self.transition(t.schema) for t in self.tables if t.name == t.old)
+        return tuple(dict.fromkeys([*self.schemas, *kept]))
+
     def of(self, names: Collection[tuple[str, ...]]) -> Standard:
         """The same standard for the tables alone that have one of these schemas and names."""
         kept = (t for t in self.tables if {(t.schema, t.old), (t.schema, t.name)} & {*names})
@@ -89,6 +97,13 @@ class Standard:
     def prefix(self, schema: str) -> str:
         """What the names of files for a schema's tables begin with."""
         return "" if schema == self.schema else f"{schema}__"
+
+    def transition(self, schema: str) -> str:
+        """The schema in which the new contract of a schema's tables stands that keep their names.
+
+        From expand until contract, as one schema cannot show both under one name.
+        """
+        return shorten(f"{self.service}{'' if schema == self.schema else f'_{schema}'}", "_new")
 
     @staticmethod
     def own_prefix(schema: str) -> str:

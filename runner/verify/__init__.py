@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Relation, read_catalog
-from runner.generate.changes import shows_new_contract
+from runner.generate.changes import apart, holds_values, shows_new_contract
 from runner.ledger.spellings import read_spellings
 from runner.preflight.reading import read_only
 from runner.quoting import Name
@@ -18,7 +18,7 @@ from runner.verify.both_live import both_live
 from runner.verify.checks import own_functions
 from runner.verify.report import Distance, Standing, State, Verification
 from runner.verify.sides import sides
-from runner.verify.tables import check_name, table_distances
+from runner.verify.tables import table_distances
 from runner.verify.verified import Verified
 
 __all__ = ["Distance", "Standing", "State", "Verification", "verify"]
@@ -39,8 +39,8 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
         ConnectionFailedError: the connection was lost.
     """
     with read_only(connection, "verify"):
-        catalog = read_catalog(connection, standard.schemas)
-        found = [(table, *_find(table, catalog)) for table in standard.tables]
+        catalog = read_catalog(connection, standard.places)
+        found = [(t, *_find(t, apart(standard, t), catalog)) for t in standard.tables]
         names = [relation.qualified for _, _, relation, _ in found if relation]
         uncheckable = own_functions(connection, names)
         states, distances = [], []
@@ -53,7 +53,13 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
             live = state in (State.BOTH, State.SWITCHED)
             prefix = standard.own_prefix(table.schema)
             verified = Verified(
-                table, relation, catalog, uncheckable, prefix, beside if live else None
+                table,
+                relation,
+                catalog,
+                uncheckable,
+                prefix,
+                apart(standard, table),
+                beside if live else None,
             )
             own = table_distances(connection, verified)
             distances += map(_for_expand, own) if state is State.OLD else own
@@ -64,14 +70,22 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
     return Verification(standard.service, tuple(states), tuple(distances), tuple(kept))
 
 
-def _find(table: TableStandard, catalog: Catalog) -> tuple[State, Relation | None, Relation | None]:
-    """A table's state, the table itself, and what else has one of its names."""
+def _find(
+    table: TableStandard, stands: Name, catalog: Catalog
+) -> tuple[State, Relation | None, Relation | None]:
+    """A table's state, the table itself, and what else has one of its names.
+
+    Args:
+        table: its standard.
+        stands: where its new contract stands from expand until its old name goes.
+        catalog: the database.
+    """
     old = catalog.relations.get(Name(table.schema, table.old))
-    new = catalog.relations.get(Name(table.schema, table.name))
+    new = catalog.relations.get(stands)
+    if new is None and table.old == table.name and old is not None and old.kind in "rp":
+        return (State.OLD if _is_at_old_contract(table, old) else State.NEW), old, None
     if new is not None and new.kind in "rp":
-        if table.old == table.name and _is_at_old_contract(table, new):
-            return State.OLD, new, None
-        if table.old == table.name or old is None:
+        if old is None:
             return State.NEW, new, None
         return (State.SWITCHED if old.kind == "v" else State.NEW), new, old
     if old is not None and old.kind in "rp":
@@ -85,8 +99,7 @@ def _is_at_old_contract(table: TableStandard, relation: Relation) -> bool:
     columns = [relation.column(name) for name in table.uuids]
     if columns:
         return all(column is not None and column.type != "uuid" for column in columns)
-    checks = {check_name(table, name) for name in table.enums}
-    return bool(checks) and checks.isdisjoint(c.name for c in relation.constraints)
+    return bool(table.enums) and not any(holds_values(table, c, relation) for c in table.enums)
 
 
 def _for_expand(distance: Distance) -> Distance:

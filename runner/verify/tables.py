@@ -29,7 +29,10 @@ def table_distances(connection: Connection[Any], table: Verified) -> Iterator[Di
         table: an ordinary or partitioned table, under its old or its new name.
     """
     relation = table.relation
-    if relation.qualified != table.new:
+    if relation.schema != table.new.schema:
+        found = "there until the old contract is gone"
+        yield table.distance(f"table {relation.qualified}", str(table.new), found, "contract")
+    elif relation.qualified != table.new:
         yield table.distance(
             f"table {relation.qualified}", f"the name {table.new}", "its old name", _switch(table)
         )
@@ -121,6 +124,9 @@ def _check(
     enum: EnumStandard,
 ) -> Iterator[Distance]:
     name, on = check_name(table.standard, column_name), f" on {table.relation.qualified}"
+    if column_name in table.old_sides.values() or column_name in table.new_sides:
+        built = shorten(name, "__new")  # where the old CHECK has the name until contract
+        name = built if table.relation.constraint(built) else name
     listed = ", ".join(enum.values)
     found_by_name = False
     same_elsewhere: str | None = None

@@ -17,6 +17,7 @@ class Verified:
     Args:
         uncheckable: the CHECKs that may not be evaluated.
         prefix: what the names of trueup's own objects for it begin with.
+        apart: where the new contract stands from expand until the old name goes.
         view: while both contracts live, the view that shows the one that has not the table.
     """
 
@@ -25,6 +26,7 @@ class Verified:
     catalog: Catalog
     uncheckable: frozenset[str]
     prefix: str
+    apart: Name
     view: Relation | None = None
 
     @property
@@ -40,7 +42,7 @@ class Verified:
     @property
     def waits_for_switch(self) -> bool:
         """Whether the new contract is there and the old one has the table still."""
-        return self.view is not None and self.view.qualified == self.new
+        return self.view is not None and self.view.qualified == self.apart
 
     @property
     def shows(self) -> Relation:

@@ -10,6 +10,7 @@ from typing import Any
 
 ROW, LEFT, WIDTH = 26, 430, 320
 MOST = 2.0  # of a bar; longer ones are cut
+RIM = 'stroke="#fff" stroke-width="5" paint-order="stroke"'
 
 
 def used(line: dict[str, Any]) -> float | None:
@@ -26,12 +27,15 @@ def svg(lines: list[dict[str, Any]]) -> str:
     shown = [(line, share) for line in lines if (share := used(line)) is not None]
     height = ROW * len(shown) + 60
     scale = WIDTH / MOST
+    bar = LEFT + scale
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 130} {height}"'
         ' font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="20" fill="#444">share of the bar that is used: shorter is better'
         "</text>",
+        f'<line x1="{bar}" y1="28" x2="{bar}" y2="{height - 22}" stroke="#444"'
+        ' stroke-dasharray="4 3"/>',  # below the labels, which have a rim against it
     ]
     for place, (line, share) in enumerate(shown):
         y = 34 + place * ROW
@@ -40,14 +44,9 @@ def svg(lines: list[dict[str, Any]]) -> str:
         parts += [
             f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(line["name"])}</text>',
             f'<rect x="{LEFT}" y="{y}" width="{share * scale:.1f}" height="17" fill="{colour}"/>',
-            f'<text x="{LEFT + share * scale + 6:.1f}" y="{y + 13}">{escape(value)}'
+            f'<text x="{LEFT + share * scale + 6:.1f}" y="{y + 13}" {RIM}>{escape(value)}'
             f" ({line['sign'].replace('<=', '≤').replace('>=', '≥')} {line['bar']:g})</text>",
         ]
-    bar = LEFT + scale
-    parts.append(
-        f'<line x1="{bar}" y1="28" x2="{bar}" y2="{height - 22}" stroke="#444"'
-        ' stroke-dasharray="4 3"/>'
-    )
     parts.append(f'<text x="{bar}" y="{height - 8}" text-anchor="middle">the bar</text></svg>')
     return "\n".join(parts) + "\n"
 

@@ -74,14 +74,23 @@ def make_service(
 
 
 @pytest.fixture(scope="session")
-def share_service(server_dsn: str, roles: None) -> Iterator[Callable[[Variant, str], Service]]:
+def share_service(
+    server_dsn: str, roles: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Variant, str], Service]]:
     """`share_service(variant, at)` gives a database that tests share: they commit nothing."""
     factory = DatabaseFactory(server_dsn)
 
     @cache
     def share(variant: Variant, at: str) -> Service:
         service = Service(factory(), SHIPPED)
-        _load(variant, True, at)(service.dsn)
+        if variant.is_shipped:
+            _load(variant, True, at)(service.dsn)
+            return service
+        variant.load(service.dsn)
+        folder = tmp_path_factory.mktemp(variant.name)
+        write_generated(variant.standard, service.dsn, folder)
+        service = Service(service.dsn, folder)
+        service.up(at)
         return service
 
     yield share

@@ -300,10 +300,10 @@ def test_it_says_what_to_do_next(
 
     assert "Rehearse the files: nothing was measured trueup rehearse" in steps(Facts(files))
     failed = steps(Facts(files, hazardous))
-    assert f"Mend {len(hazardous.problems)} problem" in failed
+    assert f"Fix {len(hazardous.problems)} problem" in failed
     assert "Approve" not in failed
     wrong = {files[0].path: [Remark("rule", "error", 1, "wrong", "")]}
-    assert "Mend 1 lint error" in steps(Facts(files, passed, remarks=wrong))
+    assert "Fix 1 lint error" in steps(Facts(files, passed, remarks=wrong))
     assert "Rehearse again" in steps(Facts(files, passed, stale=[files[0].id]))
     other = replace(passed, live_server=(passed.server // 10000 - 1) * 10000)
     assert f"Rehearse on PostgreSQL {passed.server // 10000 - 1}" in steps(Facts(files, other))

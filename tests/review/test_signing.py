@@ -115,11 +115,13 @@ def test_a_forged_certificate_lets_nothing_be_applied(
     where = ("--sources", str(files))
     signed = run_trueup(
         *("rehearse", *where, "--scratch", server_dsn, "--no-clients", "--rows", "10"),
-        *("--output", str(certificate), "--sign-key", str(key)),
+        *("--output", str(certificate), "--sign-key", str(key), "--json"),
         dsn=database,
     )
     assert signed.returncode == 1
-    assert f"signed with key {signing.key_id(KEY)}" in signed.stdout
+    told = json.loads(signed.stdout)
+    assert (told["version"], told["passed"]) == (1, False)
+    assert told["signature"]["key"] == signing.key_id(KEY)
     require = ("apply", *where, "--require-rehearsal", str(certificate))
     honest = run_trueup(*require, "--sign-key", str(key), dsn=database)
     assert (honest.returncode, "the rehearsal failed" in honest.stderr) == (1, True)

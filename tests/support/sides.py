@@ -5,24 +5,26 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 import pytest
 
-from support.variants import Service
+from support.variants import KEPT, LIVE, Service, Variant
 
 
 @dataclass(frozen=True)
 class Side:
-    """One contract: its names and its spelling."""
+    """One contract: its names and its spelling, and where it looks for its tables."""
 
     name: str
     models: str
     requests: str
     quotas: str
     case: Callable[[str], str]
+    variant: Variant = LIVE
+    search_path: str = "public"
 
     def __str__(self) -> str:
         return self.name
@@ -30,6 +32,11 @@ class Side:
 
 OLD = Side("old", "models", "requests", "provider_quotas", str.lower)
 NEW = Side("new", "model", "request", "provider_quota", str.upper)
+# Of tables that keep their names.
+KEPT_OLD = replace(OLD, name="old of one name", variant=KEPT)
+KEPT_NEW = replace(
+    KEPT_OLD, name="new of one name", case=str.upper, search_path="model_orchestration_new, public"
+)
 
 # Who may work when.
 CLIENTS = [
@@ -41,6 +48,9 @@ CLIENTS = [
     pytest.param("switch", OLD, id="switch-old"),
     pytest.param("switch", NEW, id="switch-new"),
     pytest.param("contract", NEW, id="contract-new"),
+    pytest.param("enforce", KEPT_NEW, id="enforce-new-of-one-name"),
+    pytest.param("switch", KEPT_OLD, id="switch-old-of-one-name"),
+    pytest.param("switch", KEPT_NEW, id="switch-new-of-one-name"),
 ]
 any_client = pytest.mark.parametrize(("phase", "side"), CLIENTS)
 
@@ -78,4 +88,5 @@ class Client:
 def client(service: Service, side: Side, role: str = "trueup_test_app") -> Iterator[Client]:
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         connection.execute(f"SET SESSION AUTHORIZATION {role}".encode())
+        connection.execute(f"SET search_path = {side.search_path}".encode())
         yield Client(connection, side)

@@ -76,8 +76,7 @@ def test_a_forward_file_is_refused(tmp_path: Path, text: str, message: str) -> N
     [
         (
             "",
-            "1: the file holds no statement; a rollback that is meant to do nothing says"
-            " `-- no-op: reason`",
+            "1: the file holds no statement; one meant to do nothing says `-- no-op: reason`",
         ),
         ("-- transactional: false\nSELECT 1;", "1: yoyo ignores 'transactional' in a rollback"),
         ("COMMIT;", "1: COMMIT in a file"),

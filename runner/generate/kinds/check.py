@@ -199,11 +199,13 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
                 constraints[name].columns
             )
+            if goes and name != filled:
+                continue  # the new one has another name for the while
             yield Obstacle(
                 f"constraint {name} on {t.old}",
                 f"has the name that a CHECK of {column.name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
-                online_only=goes or name == filled,
+                online_only=name == filled,
             )
     for column_name, name, _ in t.integer_checks:
         if name in constraints:
@@ -214,10 +216,16 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             )
 
 
-def own(t: TableChange) -> list[tuple[str, str]]:
-    """The CHECKs that the standard asks for: of integer enums, then of the converted ones."""
+def own(t: TableChange, *, built: bool = False) -> list[tuple[str, str]]:
+    """The CHECKs that the standard asks for: of integer enums, then of the converted ones.
+
+    Args:
+        t: the table.
+        built: whether they have their names while the old columns live.
+    """
     found = [(name, check) for _, name, check in t.integer_checks]
-    return found + [check for c in t.columns for check in c.checks]
+    names = t.built_checks if built else {}
+    return found + [(names.get(n, n), check) for c in t.columns for n, check in c.checks]
 
 
 def are_proven(t: TableChange) -> bool:
@@ -246,7 +254,7 @@ def expand(t: TableChange) -> list[str]:
         t: the table as it is until the switch.
     """
     carried = [(k.build_name, k.condition[1:-1]) for k in t.checks]
-    added = own(t) + carried + not_null.checks(t) + agreeing(t)
+    added = own(t, built=True) + carried + not_null.checks(t) + agreeing(t)
     return [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added]
 
 
@@ -281,7 +289,7 @@ def enforce(t: TableChange, after: Sequence[File]) -> File:
     """
     unproven = {k.build_name for k in t.checks if not k.validated}
     names = [
-        *(n for n, _ in own(t)),
+        *(n for n, _ in own(t, built=True)),
         *(k.build_name for k in t.checks),
         *(n for n, _ in not_null.checks(t)),
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runner.generate.files import File
-from runner.generate.kinds import reversal, rows, same, settings
+from runner.generate.kinds import look, new_view, reversal, rows, same, settings
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, in_lines, lock, plain
@@ -15,7 +16,7 @@ from runner.quoting import quote_ident, quote_literal, quote_name
 
 def expand(t: TableChange) -> list[Paragraph]:
     """The view with its usage counter, and what the table's clients may do with it."""
-    old, new, marker = quote_name(t.old), quote_name(t.new), quote_name(t.marker)
+    old, new, marker = quote_name(t.old), quote_name(t.apart), quote_name(t.marker)
     options = "" if t.columns else "\nWITH CASCADED CHECK OPTION"
     counter = [
         Statement(
@@ -29,14 +30,15 @@ def expand(t: TableChange) -> list[Paragraph]:
     view = Statement(
         f"CREATE VIEW {old} AS\nSELECT\n{columns}\nFROM {new}\n"
         f"WHERE NOT EXISTS (SELECT FROM {marker}){options};",
-        note="The compat view: the old name, the old columns in their old order.",
+        note=f"The compat view: the old {'schema' if t.keeps_name else 'name'}, the old columns "
+        "in their old order.",
     )
     defaults = [
         f"ALTER VIEW {old} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {given};"
         for c in t.columns
         if (given := c.old_default or c.type_default) is not None
     ]
-    rights = settings.copy_grants(t.old, t.new, pairs(t))
+    rights = settings.copy_grants(t.old, t.apart, pairs(t))
     shared = f"CALL trueup.share_marker({quote_literal(marker)}, {quote_literal(old)});"
     read = f"CALL trueup.read_odometer({quote_literal(old)});"
     beside = [*plain(*defaults), *settings.of_view(t, t.old, {}), *rights]
@@ -74,14 +76,24 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         x.old: f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});"
         for x in still_open
     }
+    table, back = t.switched, look.move_back(t, switched=True)
+    if back:
+        back[0] = replace(
+            back[0],
+            locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.apart, said=str(t.apart)),),
+            note="The table comes back, and has the name alone.",
+        )
     again = Statement(unused[t.old], note="Somebody may have used it while the rows were read.")
     return File(
         unlike=f"close {t.new}",
         folder="online/contract",
         phase="contract",
         subject=f"{t.stem}_close",
-        title=f"Take the old name {t.old.name} away, once nobody uses it.",
+        title=f"Take the old contract of {t.old.name} away, once nobody uses it."
+        if t.keeps_name
+        else f"Take the old name {t.old.name} away, once nobody uses it.",
         does="drops the compat view"
+        + (f" and moves the table from {t.apart.schema} back in its place" * t.keeps_name)
         + (
             f"; from then on triggers on {t.new.name} forget the old spellings of deleted rows"
             if t.keeps_spellings
@@ -95,19 +107,27 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         undo="instant",
         body=[
             [same.require(t, At.SWITCHED)],
-            [*plain(*unused.values()), *rows.refuse_apart(t), *reversal.refuse_unkept(t)],
+            [*plain(*unused.values()), *rows.refuse_apart(table), *reversal.refuse_unkept(table)],
             [BRIEFLY, *([again] if t.columns else [])],
             [
-                *settings.carry_grants(t.new, t.old, [(n, o) for o, n in t.renamed.items()]),
+                *settings.carry_grants(t.apart, t.old, [(n, o) for o, n in t.renamed.items()]),
                 Statement(
                     drop(t)[0].sql,
                     locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.old, said=f"the view {t.old.name}"),),
                 ),
                 *drop(t)[1:],
             ],
+            [*back, *new_view.close_schema(t)],
             reversal.forgetting(t),
         ],
-        rollback=[[BRIEFLY], reversal.forgetting_no_more(t), *expand(t)],
-        back=f"Brings the old name {t.old.name} back: instant.",
+        rollback=[
+            [BRIEFLY],
+            reversal.forgetting_no_more(t),
+            [*new_view.open_schema(t), *(look.move(t) if t.keeps_name else [])],
+            *expand(t),
+        ],
+        back=f"Brings the old contract of {t.old.name} back: instant."
+        if t.keeps_name
+        else f"Brings the old name {t.old.name} back: instant.",
         after=after,
     )

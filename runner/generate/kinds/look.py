@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.generate.kinds import column
+from runner.generate.kinds import column, sequence
 from runner.generate.model import TableChange
 from runner.generate.statement import Lock, Paragraph, Statement, plain
 from runner.quoting import Name, quote_ident, quote_name
@@ -15,6 +15,31 @@ def rename(old: Name, new: Name) -> list[Statement]:
     if old == new:
         return []
     return plain(f"ALTER TABLE {quote_name(old)} RENAME TO {quote_ident(new.name)};")
+
+
+def move(t: TableChange) -> list[Statement]:
+    """The table goes where it stands from the switch until its old name goes."""
+    if not t.keeps_name:
+        return rename(t.old, t.new)
+    return [
+        *sequence.stay(t),
+        *plain(f"ALTER TABLE {quote_name(t.old)} SET SCHEMA {quote_ident(t.apart.schema)};"),
+    ]
+
+
+def move_back(t: TableChange, *, switched: bool) -> list[Statement]:
+    """The table comes back from there.
+
+    Args:
+        t: the table.
+        switched: whether its columns have their new names.
+    """
+    if not t.keeps_name:
+        return [] if switched else rename(t.new, t.old)
+    return [
+        *plain(f"ALTER TABLE {quote_name(t.apart)} SET SCHEMA {quote_ident(t.old.schema)};"),
+        *sequence.belong(t, t.renamed if switched else {}),
+    ]
 
 
 def in_old_look(

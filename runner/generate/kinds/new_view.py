@@ -5,12 +5,12 @@ from __future__ import annotations
 from runner.generate.kinds import settings
 from runner.generate.model import TableChange
 from runner.generate.statement import Paragraph, Statement, in_lines, plain
-from runner.quoting import Name, quote_ident, quote_name
+from runner.quoting import quote_ident, quote_literal, quote_name
 
 
 def expand(t: TableChange) -> list[Paragraph]:
     """The view, with the defaults of the new contract and what the table's clients may do."""
-    view, table = quote_name(t.new), quote_name(t.old)
+    view, table = quote_name(t.apart), quote_name(t.old)
     columns = in_lines(_shown(t))
     defaults = [
         f"ALTER VIEW {view} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.new_default};"
@@ -21,17 +21,38 @@ def expand(t: TableChange) -> list[Paragraph]:
         [
             Statement(
                 f"CREATE VIEW {view} AS\nSELECT\n{columns}\nFROM {table};",
-                undo=(drop(t.new),),
-                note="The new view: the new name, the new columns. Until the switch the new "
-                "release uses it.",
+                undo=(drop(t),),
+                note=f"The new view: the new {'schema' if t.keeps_name else 'name'}, the new "
+                "columns. Until the switch the new release uses it.",
             )
         ],
         [
             *plain(*defaults),
-            *settings.of_view(t, t.new, t.renamed),
-            *settings.copy_grants(t.new, t.old, pairs(t)),
+            *settings.of_view(t, t.apart, t.renamed),
+            *settings.copy_grants(t.apart, t.old, pairs(t)),
         ],
     ]
+
+
+def open_schema(t: TableChange) -> list[Statement]:
+    """The schema of transition, for a table that keeps its name."""
+    if not t.keeps_name:
+        return []
+    names = quote_literal(t.apart.schema), quote_literal(t.old.schema)
+    return [
+        Statement(
+            f"CALL trueup.open_transition({', '.join(names)});",
+            note=f"One schema cannot show two contracts under one name: the new one stands in "
+            f"{t.apart.schema}\nuntil contract.",
+        )
+    ]
+
+
+def close_schema(t: TableChange) -> list[Statement]:
+    """The end of that schema, once no table of the service is in it."""
+    if not t.keeps_name:
+        return []
+    return plain(f"CALL trueup.close_transition({quote_literal(t.apart.schema)});")
 
 
 def pairs(t: TableChange, *, back: bool = False) -> list[tuple[str, str]]:
@@ -41,9 +62,9 @@ def pairs(t: TableChange, *, back: bool = False) -> list[tuple[str, str]]:
     return [(there, here) if back else (here, there) for here, there in found]
 
 
-def drop(view: Name) -> Statement:
+def drop(t: TableChange) -> Statement:
     """The end of the view."""
-    return Statement(f"DROP VIEW {quote_name(view)};")
+    return Statement(f"DROP VIEW {quote_name(t.apart)};")
 
 
 def _shown(t: TableChange) -> list[str]:

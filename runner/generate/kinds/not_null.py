@@ -125,11 +125,14 @@ def not_null_columns(t: TableChange) -> list[str]:
 
 
 def crowded(t: TableChange) -> list[str]:
-    """The converted NOT NULL columns whose constraint's name PostgreSQL must cut."""
+    """The converted NOT NULL columns of whose two sides each wants the constraint's one name.
+
+    The table keeps its own, or PostgreSQL must cut the constraint's.
+    """
     return [
         name
         for name in not_null_columns(t)
-        if name in t.converted and len(f"{t.old.name}{name}".encode()) > 53
+        if name in t.converted and (t.keeps_name or len(f"{t.old.name}{name}".encode()) > 53)
     ]
 
 

@@ -142,7 +142,7 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         columns=sides,
         moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
         unfilled=_unfilled(t, "OLD."),
-        table=quote_name(t.new),
+        keys=quote_name(t.new),
         twin_keys=sync.twin_keys(t, switched=True),
     )
     on, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"

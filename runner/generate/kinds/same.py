@@ -69,7 +69,8 @@ def require(
     }
     lines = list(dict.fromkeys(_standing(t, at, but_keys=but_keys)))
     lines = [line for line in lines if line not in gone]
-    table = quote_literal(quote_name(t.old if at < At.SWITCHED else t.new))
+    stands = {At.SWITCHED: t.apart, At.DROPPING: t.new, At.NEW: t.new}.get(at, t.old)
+    table = quote_literal(quote_name(stands))
     sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
     if may := list(dict.fromkeys(_may_stand(t, at))):
         sql += f", may_be => ARRAY[\n{in_lines(map(quote_literal, may))}\n]"
@@ -129,7 +130,7 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
         and d.host.schema != "trueup"
         and not d.host.schema.startswith("pg_temp")
     }
-    views |= {At.EXPANDED: {t.new}, At.ENFORCED: {t.new}, At.SWITCHED: {t.old}}.get(at, set())
+    views |= {At.EXPANDED: {t.apart}, At.ENFORCED: {t.apart}, At.SWITCHED: {t.old}}.get(at, set())
     yield from (f"view {v.schema}.{v.name}" for v in sorted(views))
 
 
@@ -212,7 +213,8 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for column, name, _ in t.integer_checks:
         yield _on("check", name, [names.single(column)])
     for c in t.columns:
-        yield from (_on("check", name, [names.new(c.name)]) for name, _ in c.checks)
+        own = t.built_checks if at < At.NEW else {}
+        yield from (_on("check", own.get(n, n), [names.new(c.name)]) for n, _ in c.checks)
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))

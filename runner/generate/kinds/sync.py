@@ -170,7 +170,6 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
         text(
             "sync.sql",
             function=quote_name(t.sync_switched if switched else t.sync),
-            table=quote_name(t.new),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[is_in_step(c) for c in t.columns]
@@ -183,6 +182,8 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
             unconverted=_unconverted(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=switched),
+            # Between switch and contract the table may move; the view follows it.
+            keys=quote_name(t.sides if switched and t.keeps_name else t.new),
         ),
         note="The same under the names that the columns have from the switch on: until then "
         "nothing calls it.\nA value on the old side of a new row says that the old contract wrote "

@@ -26,7 +26,7 @@ from runner.generate.kinds import (
     sync,
     trigger,
 )
-from runner.generate.kinds.look import rename
+from runner.generate.kinds.look import move, move_back
 from runner.generate.kinds.same import At
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
@@ -41,8 +41,6 @@ Rename = tuple[str, str, str]
 
 VIEW_FIRST = "A client locks the view before its table, and so does this."
 
-KEEPS_ITS_NAME = "keeps its name, and one name cannot show both contracts"
-
 
 def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """What a table holds that cannot be brought through unharmed.
@@ -52,14 +50,6 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """
     relation = t.relation
     table = relation.qualified
-    keeps_name = t.old == t.new
-    if keeps_name:
-        yield Obstacle(
-            str(table),
-            KEEPS_ITS_NAME,
-            "Give it another name in standard.toml for the online strategy.",
-            online_only=True,
-        )
     if not t.columns:
         return
     if relation.partition_bound is not None:
@@ -76,8 +66,7 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             "be converted",
             "Leave its section out of standard.toml, or use declarative partitioning first.",
         )
-    # What else keeps it from being converted online is no news then.
-    yield from (o for o in of_columns(t) if not (keeps_name and o.online_only))
+    yield from of_columns(t)
     yield from index.of_functions(t)
 
 
@@ -109,11 +98,11 @@ def expand(
         dependents: what stands on its converted columns.
         after: the files that must have run.
     """
-    old, new = t.old.name, t.new.name
+    old = t.old.name
     columns = ", ".join(f"{c.name} {c.new_type}" for c in before.columns)
     adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
     added: list[Paragraph] = []
-    taken: list[Paragraph] = [[new_view.drop(t.new)]]
+    taken: list[Paragraph] = [[new_view.drop(t)]]
     if t.columns:
         added = [
             *column.expand(
@@ -124,7 +113,7 @@ def expand(
             *sync.expand(t, before),
             *trigger.expand(t, dependents),
         ]
-        taken = [[*sync.expand_back(before), new_view.drop(t.new)], *undone(added)]
+        taken = [[*sync.expand_back(before), new_view.drop(t)], *undone(added)]
     elif clauses := check.expand(before):
         added = [plain(alter(t.old, clauses))]
         taken.append(plain(alter(t.old, check.expand_back(before))))
@@ -134,7 +123,7 @@ def expand(
         phase="expand",
         subject=t.stem,
         title=f"Give {old} its new contract beside the old one.",
-        does=f"{adds}shows them under the new name {new} in a view with the same owner and grants"
+        does=f"{adds}shows them under {_called(t)} in a view with the same owner and grants"
         + ("; a trigger keeps both sides of each row equal" if columns else "")
         + f"; {old} keeps its name and its columns",
         held=brief(t),
@@ -144,16 +133,18 @@ def expand(
             [BRIEFLY],
             [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
             *added,
+            new_view.open_schema(t),
             *new_view.expand(t),
         ],
         rollback=[
             [BRIEFLY],
             [
-                _locked(t, t.new, VIEW_FIRST),
+                _locked(t, t.apart, VIEW_FIRST),
                 same.require(t, At.EXPANDED),
-                *settings.carry_grants(t.old, t.new, t.renamed.items()),
+                *settings.carry_grants(t.old, t.apart, t.renamed.items()),
             ],
             *taken,
+            new_view.close_schema(t),
             *_settled(t),
         ],
         back=f"Takes the new contract of {old} away again: instant, loses nothing.",
@@ -169,10 +160,11 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         before: the table as it was until then.
         after: the files that must have run.
     """
-    old, new = t.old.name, t.new.name
-    names = [*rename(t.old, t.new), *column.rename(t)]
-    names_back = [*column.rename(t, back=True), *rename(t.new, t.old)]
-    triggers = sync.triggers(t, t.sync_switched, replace=True) if t.columns else []
+    old, table = t.old.name, t.switched
+    said = t.apart if t.keeps_name else t.new.name
+    names = [*move(t), *column.rename(table)]
+    names_back = [*column.rename(table, back=True), *move_back(t, switched=False)]
+    triggers = sync.triggers(table, t.sync_switched, replace=True) if t.columns else []
     triggers_back = sync.triggers(before, t.sync, replace=True) if t.columns else []
     return File(
         unlike=f"switch {t.new}",
@@ -180,23 +172,23 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
         phase="switch",
         subject=t.stem,
         title=f"Give the table {old} to the new contract.",
-        does=f"drops the view {new} and gives the table its name and its columns; the old name and "
-        "the old columns live on in a view that counts its uses",
+        does=f"drops the view {said} and gives the table its {'place' if t.keeps_name else 'name'} "
+        "and its columns; the old name and the old columns live on in a view that counts its uses",
         held=brief(t),
         cost="no rewrite, no scan",
         undo="instant, loses nothing",
         body=[
             [BRIEFLY],
             [
-                _locked(t, t.new, VIEW_FIRST),
+                _locked(t, t.apart, VIEW_FIRST),
                 same.require(t, At.ENFORCED),
                 *settings.carry_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
-                *settings.carry_grants(t.old, t.new, new_view.pairs(t, back=True)),
-                new_view.drop(t.new),
+                *settings.carry_grants(t.old, t.apart, new_view.pairs(t, back=True)),
+                new_view.drop(t),
             ],
             names,
-            *(column.switch(t) if t.columns else []),
-            settings.copy_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
+            *(column.switch(table) if t.columns else []),
+            settings.copy_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
             *compat.expand(t),
             *triggers,
         ],
@@ -205,11 +197,11 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             [
                 _locked(t, t.old, VIEW_FIRST),
                 same.require(t, At.SWITCHED),
-                *settings.carry_grants(t.new, t.new, [(c.old_name, c.name) for c in t.columns]),
-                *settings.carry_grants(t.new, t.old, compat.pairs(t, back=True)),
+                *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
+                *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
                 *compat.drop(t),
             ],
-            *(column.switch_back(t) if t.columns else []),
+            *(column.switch_back(table) if t.columns else []),
             names_back,
             settings.copy_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
             *new_view.expand(t),
@@ -220,13 +212,20 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     )
 
 
+def _called(t: TableChange) -> str:
+    """What the new contract is called, in the words of a header."""
+    return (
+        f"its name in the schema {t.apart.schema}" if t.keeps_name else f"the new name {t.new.name}"
+    )
+
+
 def _locked(t: TableChange, view: Name, note: str) -> Statement:
-    said = f"{t.new.name} and {t.old.name}"
+    said = f"{t.apart if t.keeps_name else t.new.name} and {t.old.name}"
     if t.is_partitioned:
         said += " with its partitions"
     return Statement(
         f"LOCK TABLE {quote_name(view)} IN ACCESS EXCLUSIVE MODE;",
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.new, t.old, said=said),),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.apart, t.old, said=said),),
         note=note,
     )
 
@@ -241,9 +240,8 @@ def _settled(t: TableChange) -> list[Paragraph]:
     crowded = not_null.crowded(t)
     settled = not_null.old_names(t, t.old, crowded) if crowded else []
     if settled:
-        note = (
-            "Both sides wanted one name for their NOT NULL constraints, as it is cut at 63 bytes."
-        )
+        why = "the table keeps its own" if t.keeps_name else "it is cut at 63 bytes"
+        note = f"Both sides wanted one name for their NOT NULL constraints, as {why}."
         settled[0] = Statement(settled[0].sql, note=note)
     return [settled]
 
@@ -257,6 +255,7 @@ def contract_renames(t: TableChange) -> list[Rename]:
     """What only changes its name when the old contract goes."""
     indexes = [("index", i.old_name, i.name) for i in t.indexes if not i.converted]
     checks = [("constraint", k.build_name, k.name) for k in t.checks]
+    checks += [("constraint", built, name) for name, built in t.built_checks.items()]
     return [r for r in indexes + checks if r[1] != r[2]] + _renames(t)
 
 

@@ -81,6 +81,15 @@ _IDEAS = (
         },
     ),
     _Idea(
+        "transition",
+        "online",
+        "Show two contracts of a table that keeps its name.",
+        {
+            "transition": "what makes the schema in which the new contract of such tables stands "
+            "while both live, and drops it"
+        },
+    ),
+    _Idea(
         "usage_counter",
         "online",
         "Count the uses of old names, and stop contract while one may be in use.",

@@ -49,7 +49,7 @@ BEGIN
 
 {% for key in twin_keys %}
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ table }} AS t WHERE {{ key.there }}) THEN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
         PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
     END IF;
 

@@ -27,7 +27,7 @@ BEGIN
     END IF;
 
 {% for key in twin_keys %}
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ table }} AS t WHERE {{ key.there }}) THEN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
         PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
     END IF;
 

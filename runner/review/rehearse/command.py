@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def run(
     migrations: Sequence[Migration],
     standard: Path | None,
     *,
-    as_json: bool,
+    quiet: bool,
     to: str | None,
     unit: str | None,
     rows: int,
@@ -42,14 +41,14 @@ def run(
     record: bool,
     sign_key: Path | None,
     statements: tuple[Path, ...],
-) -> bool:
+) -> Certificate:
     """Rehearse, write the certificate, and tell.
 
     Args:
         dsn: the live database, None for the files alone.
         migrations: all that the sources hold.
         standard: the standard.toml beside them, if there is one.
-        as_json: print the certificate, not a summary.
+        quiet: print no summary.
         to, unit, rows, made_up_rows, scratch, backup, no_clients, base: as the command line says.
         time_limit: seconds.
         output: the certificate's file.
@@ -58,7 +57,7 @@ def run(
         statements: files of what clients send.
 
     Returns:
-        Whether it passed.
+        The certificate.
     """
     if record and dsn is None:
         raise UsageError("--record keeps the certificate in a database, and none is named")
@@ -82,14 +81,12 @@ def run(
     if record and dsn is not None:
         with connect(dsn, application_name="trueup rehearse", settings=OURS) as connection:
             certificates.store(connection, certificate)
-    if as_json:
-        click.echo(json.dumps(certificates.to_json(certificate), indent=1, ensure_ascii=False))
-    else:
+    if not quiet:
         for line in summary(certificate):
             click.echo(line)
         signed = "" if key is None else f", signed with key {signing.key_id(key)}"
         click.echo(f"certificate: {output}{signed}")
-    return certificate.passed
+    return certificate
 
 
 def summary(certificate: Certificate) -> list[str]:

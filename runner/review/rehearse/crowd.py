@@ -20,10 +20,11 @@ class Crowd:
         dsn: the database.
         old: the old release's queries.
         new: the new release's queries.
+        search_path: where the new release looks for tables.
     """
 
-    def __init__(self, dsn: str, old: list[Query], new: list[Query]) -> None:
-        self._dsn, self._old, self._new = dsn, old, new
+    def __init__(self, dsn: str, old: list[Query], new: list[Query], search_path: str) -> None:
+        self._dsn, self._old, self._new, self._search_path = dsn, old, new, search_path
         self._now = ""
         self._clients: Clients | None = None
         self.samples: list[Sample] = []
@@ -54,7 +55,7 @@ class Crowd:
         if self._now == release:
             return
         self.stop()
-        self._now, self._clients = release, Clients(self._dsn, queries)
+        self._now, self._clients = release, Clients(self._dsn, queries, self._search_path)
         self._clients.start()
 
     def _rest_odometers(self) -> None:

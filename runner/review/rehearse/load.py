@@ -11,7 +11,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from runner.catalog import Catalog, Relation
+from runner.quoting import Name
 from runner.review.measures import Bucket, ClientError, FileSpan, Load, LockSpan
 from runner.review.rehearse.sample import service_tables
 
@@ -52,12 +53,16 @@ class Sample:
     error: str
 
 
-def queries_of(connection: Connection[Any], catalog: Catalog) -> list[Query]:
+def queries_of(
+    connection: Connection[Any], catalog: Catalog, kept: Collection[Name] = ()
+) -> list[Query]:
     """The queries of a release that knows the tables as they are now.
 
     Args:
         connection: to the database, to read keys.
         catalog: what it holds.
+        kept: the tables that the release finds by its search_path, as both contracts have their
+            names.
 
     Returns:
         For each table with a primary key and rows: a read by key, and a write by key that leaves
@@ -68,6 +73,8 @@ def queries_of(connection: Connection[Any], catalog: Catalog) -> list[Query]:
         if table.primary_key is None:
             continue
         key = table.primary_key.columns
+        name = sql.Identifier(*([table.name] if table.qualified in kept else table.qualified))
+        on = sql.SQL(_escape(name.as_string()))
         keys = connection.execute(
             sql.SQL("SELECT {} FROM {} LIMIT {}").format(
                 _list(key), sql.Identifier(*table.qualified), sql.Literal(KEYS)
@@ -80,15 +87,17 @@ def queries_of(connection: Connection[Any], catalog: Catalog) -> list[Query]:
         )
         read = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.SQL(_escape(_list([c.name for c in table.columns]).as_string())),
-            sql.SQL(_escape(sql.Identifier(*table.qualified).as_string())),
+            on,
             where,
         )
         queries.append(Query(f"read {table.name}", read, tuple(keys), 7))
-        queries.append(Query(f"write {table.name}", _write(table, read, where), tuple(keys), 3))
+        queries.append(Query(f"write {table.name}", _write(table, on, read, where), tuple(keys), 3))
     return queries
 
 
-def _write(table: Relation, read: sql.Composed, where: sql.Composed) -> sql.Composed:
+def _write(
+    table: Relation, on: sql.Composable, read: sql.Composed, where: sql.Composed
+) -> sql.Composed:
     assert table.primary_key is not None
     free = [c for c in table.columns if not c.generated and not c.identity]
     plain = [c for c in free if c.name not in table.primary_key.columns]
@@ -96,9 +105,7 @@ def _write(table: Relation, read: sql.Composed, where: sql.Composed) -> sql.Comp
     if own_triggers or not plain:
         return read + sql.SQL(" FOR UPDATE")
     column = sql.SQL(_escape(sql.Identifier(plain[-1].name).as_string()))
-    return sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(
-        sql.SQL(_escape(sql.Identifier(*table.qualified).as_string())), column, column, where
-    )
+    return sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(on, column, column, where)
 
 
 def _list(names: Iterable[str]) -> sql.Composed:
@@ -116,10 +123,11 @@ class Clients:
     Args:
         dsn: the database.
         queries: what they run.
+        search_path: where they find tables whose schema they do not name; empty for the default.
     """
 
-    def __init__(self, dsn: str, queries: Sequence[Query]) -> None:
-        self._dsn, self._queries = dsn, list(queries)
+    def __init__(self, dsn: str, queries: Sequence[Query], search_path: str = "") -> None:
+        self._dsn, self._queries, self._search_path = dsn, list(queries), search_path
         self._stop = threading.Event()
         self.samples: list[Sample] = []  # append is atomic
         self._threads = [
@@ -163,13 +171,16 @@ class Clients:
             connection.close()
 
     def _connect(self) -> Connection[Any]:
-        return psycopg.connect(
+        connection: Connection[Any] = psycopg.connect(
             self._dsn,
             autocommit=True,
             prepare_threshold=0,  # as drivers of services do
             application_name="trueup rehearsal client",
             options=f"-c statement_timeout={_STATEMENT_TIMEOUT}",
         )
+        if self._search_path:
+            connection.execute("SELECT set_config('search_path', %s, false)", [self._search_path])
+        return connection
 
 
 def summarize(

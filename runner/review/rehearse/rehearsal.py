@@ -19,7 +19,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
-from runner.quoting import Name
+from runner.quoting import Name, quote_ident
 from runner.review.certificate import Certificate
 from runner.review.commit import commit_of
 from runner.review.figures import plural
@@ -252,6 +252,14 @@ class _Rehearsal:
             after=self._after,
         )
 
+    def _search_path(self) -> str:
+        """Where the new release finds tables that keep their names; empty where none does."""
+        standard = self._standard
+        if standard is None or len(standard.places) == len(standard.schemas):
+            return ""
+        first = [place for place in standard.places if place not in standard.schemas]
+        return ", ".join(map(quote_ident, [*first, *standard.schemas]))
+
     def _compare_versions(self, rehearsed: int) -> None:
         major, live = rehearsed // 10_000, (self._live.server or rehearsed) // 10_000
         if major != live:
@@ -398,7 +406,7 @@ class _Rehearsal:
         with connect(dsn, application_name=_NAME) as connection:
             origins = relation_names(connection)
             old_queries = queries_of(connection, before.catalog) if loaded else []
-        crowd = Crowd(dsn, old_queries, self._new_queries)
+        crowd = Crowd(dsn, old_queries, self._new_queries, self._search_path())
         runs: list[FileRun] = []
         try:
             if loaded:
@@ -424,7 +432,10 @@ class _Rehearsal:
                 if first and direction == "up":
                     self._after = contract_of(dsn)
                     with connect(dsn, application_name=_NAME) as connection:
-                        self._new_queries = queries_of(connection, service_catalog(connection))
+                        tables = self._standard.tables if self._standard else ()
+                        kept = {Name(t.schema, t.name) for t in tables if t.old == t.name}
+                        now = service_catalog(connection)
+                        self._new_queries = queries_of(connection, now, kept)
                 if loaded:
                     time.sleep(_CALM_SECONDS / 3)
         except TrueupError as error:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 _PHASES = {
     "baseline": "the schema that is there",
-    "toolkit": "what the files call, in a schema of its own",
-    "check": "what cannot be converted stops all that follows",
-    "expand": "the new contract comes beside the old one",
-    "backfill": "what was there before gets its new values",
-    "enforce": "the new contract is proven and guarded",
-    "switch": "the tables go to the new contract, the old names become views",
-    "contract": "the old contract goes, once nobody uses it",
+    "toolkit": "creates what the files call, in a schema of its own",
+    "check": "stops here if a row cannot be converted",
+    "expand": "adds the new contract beside the old one",
+    "backfill": "converts the rows that are there",
+    "enforce": "proves the new contract, and guards it",
+    "switch": "gives the tables to the new contract; the old names become views",
+    "contract": "removes the old contract once nobody uses it",
     "window": "all at once, while the service is stopped",
 }
 
@@ -199,13 +199,13 @@ def _next_steps(facts: Facts, shown: Sequence[File]) -> list[Step]:
     steps = []
     errors = sum(r.level == "error" for rs in (facts.remarks or {}).values() for r in rs)
     if errors:
-        text = f"Mend {figures.plural(errors, 'lint error')}: each stands beside its line"
+        text = f"Fix {figures.plural(errors, 'lint error')}: each is shown beside its line"
         steps.append(Step(text, place="files"))
     if facts.preflight is not None and not facts.preflight.ready:
-        steps.append(Step("Mend the data, which is not ready", "trueup check", "before"))
+        steps.append(Step("Correct the data, which is not ready", "trueup check", "before"))
     if found is not None and found.problems:
         problems = figures.plural(len(found.problems), "problem")
-        steps.append(Step(f"Mend {problems} that the rehearsal found: they stand above"))
+        steps.append(Step(f"Fix {problems} that the rehearsal found, listed above"))
     if found is None:
         steps.append(Step("Rehearse the files: nothing was measured", "trueup rehearse"))
     elif found.problems or facts.stale or errors:
@@ -224,7 +224,7 @@ def _next_steps(facts: Facts, shown: Sequence[File]) -> list[Step]:
         text = f"Wait for {figures.plural(len(facts.sessions), 'lock')} of open transactions"
         steps.append(Step(text, place="before"))
     if found.signature is None:
-        text = "Have the certificate signed, so that nobody can edit it on its way"
+        text = "Have the certificate signed, so that nobody can edit it unnoticed"
         steps.append(Step(text, "trueup rehearse --sign-key FILE"))
     text = "Approve, then apply: files that are not these are refused"
     return [*steps, Step(text, "trueup apply --require-rehearsal trueup-rehearsal.json", "files")]

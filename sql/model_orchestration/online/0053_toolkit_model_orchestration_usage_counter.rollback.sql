@@ -8,7 +8,7 @@ CALL trueup.fix_settings();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(common|both_live|usage_counter|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(common|both_live|transition|usage_counter|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.require_unused, trueup.read_odometer, trueup.witnesses, trueup.show_odometer, trueup.share_marker;
         DROP TABLE trueup.odometer;
     END IF;

@@ -56,7 +56,7 @@ DECLARE
     extension constant regnamespace :=
         (SELECT extnamespace FROM pg_extension WHERE extname = 'pg_stat_statements');
     marker regclass;
-    naming text; -- a pattern
+    naming text; -- a pattern; null where the table has the same name, so that no text tells them apart
     before bigint;
     shown jsonb;
     heard jsonb;
@@ -65,19 +65,25 @@ BEGIN
         d.refobjid,
         jsonb_build_object('name', format('%I.%I', n.nspname, v.relname)),
         -- SQL that names the view in a clause, after comments or not, or in a text that it executes.
-        format(
+        CASE WHEN t.oid IS NULL THEN format(
             '((\m(from|join|into|update|using|only|table)\M|\mfrom\M((?!\m(where|group|order|set)\M)[^;])*,)'
             '(\s|\(|\monly\M|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/)*|\mexecute\M.*''|''(?=.*\mexecute\M))'
             '(("?[\w$]+"?\s*\.\s*)?"?%s"?\s*\.\s*)?"?%s"?(?![\w$".])',
             regexp_replace(replace(n.nspname, '"', '""'), '(\W)', '\\\1', 'g'),
             regexp_replace(replace(v.relname, '"', '""'), '(\W)', '\\\1', 'g')
-        )
+        ) END
     INTO marker, shown, naming
     FROM pg_class AS v
     JOIN pg_namespace AS n ON n.oid = v.relnamespace
     JOIN pg_rewrite AS r ON r.ev_class = v.oid
     JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
     JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm'
+    LEFT JOIN pg_depend AS dt ON dt.classid = 'pg_rewrite'::regclass AND dt.objid = r.oid
+        AND EXISTS (
+            SELECT FROM pg_class AS c
+            WHERE c.oid = dt.refobjid AND c.relkind IN ('r', 'p') AND c.relname = v.relname
+        )
+    LEFT JOIN pg_class AS t ON t.oid = dt.refobjid
     WHERE v.oid = old_name AND m.relnamespace = 'trueup'::regnamespace
     LIMIT 1;
     IF marker IS NULL THEN
@@ -112,6 +118,7 @@ BEGIN
             CROSS JOIN unnest(c.config) AS value
             WHERE value LIKE 'track_counts=%' AND NOT split_part(value, '=', 2)::boolean
         ),
+        'one_name', naming IS NULL,
         'holders', (
             SELECT string_agg(DISTINCT coalesce(
                 'process ' || l.pid || format(' (%s, %s)', a.usename, a.application_name),
@@ -148,6 +155,7 @@ BEGIN
                 'calls', coalesce(jsonb_object_agg(q.text, q.calls) FILTER (WHERE q.text <> ''), '{}'),
                 'kept', (SELECT concat(dealloc, '/', extract(epoch FROM stats_reset)) FROM %1$s.pg_stat_statements_info),
                 'deaf', CASE
+                    WHEN $1 IS NULL THEN 'both contracts have this name: a text does not tell which it means'
                     WHEN current_setting('pg_stat_statements.track') = 'none' OR EXISTS (
                         SELECT FROM pg_db_role_setting WHERE 'pg_stat_statements.track=none' = ANY (setconfig)
                     )
@@ -229,7 +237,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         (1, 'locks', c.now ->> 'holders' IS NOT NULL, true, NULL, c.now ->> 'holders'),
         (2, 'locks', true, true, '-infinity', 'nobody holds one on it'),
         (1, 'definitions', c.now ->> 'definitions' IS NOT NULL, true, NULL, c.now ->> 'definitions'),
-        (2, 'definitions', true, true, '-infinity', 'no function and no view names it')
+        (2, 'definitions', (c.now ->> 'one_name')::boolean, false, '-infinity',
+            'no view names it; of functions a text does not tell, as both contracts have this name'),
+        (3, 'definitions', true, true, '-infinity', 'no function and no view names it')
     ) AS w (place, witness, applies, heard, unused_since, says)
     WHERE w.applies
     ORDER BY w.witness, w.place

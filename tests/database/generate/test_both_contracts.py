@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from psycopg import errors
-from support.sides import NEW, OLD, Client, Side, any_client, client
+from support.sides import KEPT_NEW, NEW, OLD, Client, Side, any_client, client
 from support.variants import LIVE, MakeService, Service, Variant
 
 
 @pytest.fixture
-def live(share_service: Callable[[Variant, str], Service], phase: str) -> Service:
+def live(share_service: Callable[[Variant, str], Service], phase: str, side: Side) -> Service:
     """A filled database in some phase, which the test leaves as it is."""
-    return share_service(LIVE, phase)
+    return share_service(side.variant, phase)
 
 
 @pytest.fixture
@@ -198,13 +198,14 @@ def test_cte_that_writes(app: Client) -> None:
 def test_merge(app: Client) -> None:
     if app.connection.info.server_version < 170000:
         pytest.skip("a view can be the target of MERGE from PostgreSQL 17 on")
+    key = "uuid" if app.side in (NEW, KEPT_NEW) else "varchar"
     app.run(
         "MERGE INTO {models} AS m"
         f" USING (VALUES ('gpt-4', '{ID}1'), ('brand-new', '{ID}2')) AS v (name, id)"
         " ON m.model_id = v.name"
         " WHEN MATCHED THEN UPDATE SET status = '<inactive>'"
         " WHEN NOT MATCHED THEN INSERT (id, model_id, provider, capabilities)"
-        f" VALUES (v.id::{'uuid' if app.side is NEW else 'varchar'}, v.name, '<openai>', '{{}}')"
+        f" VALUES (v.id::{key}, v.name, '<openai>', '{{}}')"
     )
     assert app.run(
         "SELECT model_id, status FROM {models} WHERE model_id IN ('gpt-4', 'brand-new') ORDER BY 1"

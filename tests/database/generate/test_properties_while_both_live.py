@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 from support.databases import DatabaseFactory
 from support.random_schemas import drawn
-from support.random_schemas.contract import refusals, window_reasons, write_files
+from support.random_schemas.contract import refusals, standard, window_reasons, write_files
 from support.random_schemas.kinds import Pair
 from support.random_schemas.make import adapted, make, pairs, spelled
 from support.random_schemas.model import SCHEMAS, Column, Schema, Table, references, schemas
@@ -64,6 +64,13 @@ class Rows:
     schema: Schema
     random: random.Random
     written: list[Row] = field(default_factory=list)
+    is_contracted: bool = False
+
+    def _name(self, table: Table, side: str) -> sql.Identifier:
+        if side == "new" and table.new == table.old and not self.is_contracted:
+            place = standard(self.schema).transition(table.schema)
+            return sql.Identifier(place, table.new.name)
+        return sql.Identifier(*(table.old if side == "old" else table.new))
 
     def write(self, connection: Connection, side: str) -> None:
         """Insert a row, change one or delete one, by one contract."""
@@ -76,7 +83,9 @@ class Rows:
             self._update(connection, side, self.random.choice(mine))
         elif not any(far is table for t in self.schema for _, _, far in references(self.schema, t)):
             row = self.random.choice(mine)
-            query = sql.SQL("DELETE FROM {} WHERE {}").format(_name(table, side), _is(side, row))
+            query = sql.SQL("DELETE FROM {} WHERE {}").format(
+                self._name(table, side), _is(side, row)
+            )
             assert connection.execute(query).rowcount == 1
             self.written.remove(row)
 
@@ -102,7 +111,7 @@ class Rows:
         }
         connection.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-                _name(table, side),
+                self._name(table, side),
                 sql.SQL(", ").join(map(sql.Identifier, said)),
                 sql.SQL(", ").join(map(sql.Literal, said.values())),
             )
@@ -131,7 +140,7 @@ class Rows:
             for c in columns
         )
         query = sql.SQL("UPDATE {} SET {} WHERE {}").format(
-            _name(row.table, side), changes, _is(side, row)
+            self._name(row.table, side), changes, _is(side, row)
         )
         assert connection.execute(query).rowcount == 1
         for column in columns:
@@ -145,6 +154,7 @@ class Rows:
 
     def contracted(self) -> None:
         """From now on there is no old side; what it held is kept."""
+        self.is_contracted = True
         for row in self.written:
             row.kept = row.values | row.kept
 
@@ -159,15 +169,11 @@ class Rows:
         """Every row that was written is there, as this contract says it."""
         for row in self.written:
             query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-                sql.SQL(", ").join(_shown(row, side)), _name(row.table, side), _is(side, row)
+                sql.SQL(", ").join(_shown(row, side)), self._name(row.table, side), _is(side, row)
             )
             found = connection.execute(query).fetchall()
             expected = tuple(pair[side == "new"] for pair in row.values.values())
             assert found == [expected], (side, row.table.old)
-
-
-def _name(table: Table, side: str) -> sql.Identifier:
-    return sql.Identifier(*(table.old if side == "old" else table.new))
 
 
 def _is(side: str, row: Row) -> sql.Composable:

@@ -41,7 +41,7 @@ STOPPING = {
     "public.models.id__old": "ALTER TABLE models ADD COLUMN id__old text",
     "public.models.id__new": "ALTER TABLE models ADD COLUMN id__new text",
     "constraint model_status_check on public.models": "ALTER TABLE models"
-    " ADD CONSTRAINT model_status_check CHECK (status <> '')",
+    " ADD CONSTRAINT model_status_check CHECK (created_at > '1970-01-01')",
     "type public.model": "CREATE TYPE model AS (a integer)",
     "public.models": "CREATE TABLE model (id integer)",
     "trueup.models_used": "CREATE TABLE trueup.models_used (used boolean)",
@@ -218,7 +218,7 @@ def test_names_that_must_be_quoted(database: str) -> None:
             assert shown_rows(database, finding) == finding.rows, finding
 
 
-def test_what_keeps_a_table_out_of_online_stops_nothing_where_it_keeps_its_name(
+def test_a_table_that_keeps_its_name_goes_online_and_clients_learn_where_to_look(
     database: str, tmp_path: Path
 ) -> None:
     # PostgreSQL's own name for the CHECK is the one that the new CHECK gets.
@@ -234,10 +234,17 @@ def test_what_keeps_a_table_out_of_online_stops_nothing_where_it_keeps_its_name(
     )
     report = run(database, load_standard(path))
     assert report.ready, report.stops
-    assert about(report, "public.pool").problem == (
-        "keeps its name, and one name cannot show both contracts: only the window strategy can "
-        "convert it"
+    found = about(report, "public.pool")
+    assert found.problem == (
+        "keeps its name: online, from expand until contract, its new contract stands in the schema "
+        "s_new"
     )
+    assert found.hint
+    assert "SET search_path = s_new, public;" in found.hint
+    execute(database, "CREATE SCHEMA s_new", "CREATE PUBLICATION whole FOR TABLES IN SCHEMA public")
+    report = run(database, load_standard(path))
+    assert about(report, "schema s_new") in report.stops
+    assert about(report, "publication whole") in report.stops
 
 
 def test_spellings_that_nothing_could_restore_stop_it(database: str, tmp_path: Path) -> None:

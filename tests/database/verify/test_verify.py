@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from support.runs import query, run_trueup
 from support.variants import (
+    KEPT,
     NATIVE_LOWER,
     NATIVE_UPPER,
     SHIPPED,
@@ -464,6 +465,24 @@ def test_what_is_broken_between_the_contracts_is_told_apart_from_what_is_left(
 
     found = {(d.object, d.found) for d in before}
     assert any(o == object_ and f.startswith(shown.format(role=role)) for o, f in found), found
+
+
+def test_of_a_table_that_keeps_its_name_the_schema_tells_how_far_it_is(
+    make_service: MakeService,
+) -> None:
+    service, standard = make_service(KEPT), load_standard(KEPT.standard)
+    for phase, state, left in (
+        ("expand", State.BOTH, {"backfill", "enforce", "switch", "contract"}),
+        ("enforce", State.BOTH, {"switch", "contract"}),
+        ("switch", State.SWITCHED, {"contract"}),
+        ("contract", State.NEW, set[str]()),
+    ):
+        service.up(phase)
+        found = run(service.dsn, standard)
+        assert {s for _, s in found.states} == {state}, phase
+        assert {d.left_for for d in found.distances} == left, phase
+    service.down("online", "switch")
+    assert {s for _, s in run(service.dsn, standard).states} == {State.SWITCHED}
 
 
 def test_a_view_that_contract_should_have_dropped_is_a_distance(make_service: MakeService) -> None:

@@ -40,6 +40,7 @@ class Thing:
 
 # What both strategies bring through.
 HELD: Mapping[str, Thing] = {
+    "same name": Thing(),
     "index of patterns": Thing("CREATE INDEX {word} ON {table} (id {patterns})"),
     "identity": Thing(column="number integer GENERATED ALWAYS AS IDENTITY (START 5)", only="plain"),
     "serial": Thing(column="counted serial"),
@@ -179,7 +180,6 @@ HELD: Mapping[str, Thing] = {
 
 # What the window alone brings through.
 WINDOW: Mapping[str, Thing] = {
-    "same name": Thing(says="{table} keeps its name, and one name cannot show both contracts"),
     "exclusion of ids": Thing(
         "ALTER TABLE {table} ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =)",
         says="constraint apart on {table} keeps converted columns from overlapping",

@@ -65,6 +65,7 @@ TEXT = Variant("text", _LEGACY, _SHIPPED, ("text_rows.sql",))
 ODD = Variant("text-odd", _LEGACY, _SHIPPED, ("text_rows.sql", "odd_spellings.sql"))
 DIRTY = Variant("text-dirty", _LEGACY, _SHIPPED, ("text_rows.sql", "unconvertible.sql"))
 LIVE = Variant("live", _LEGACY, _SHIPPED, (*ODD.rows, "app_grants.sql"))
+KEPT = Variant("kept", _LEGACY, HERE / "kept.toml", LIVE.rows)
 # Generated from its own catalog: the shipped files do not know its policies and settings.
 PRODUCTION = Variant("production", _LEGACY, HERE / "production.toml", (*ODD.rows, "production.sql"))
 NATIVE_UPPER = Variant(

@@ -28,10 +28,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
 BEGIN
+    -- Whoever gets a relation must be able to create there, if only for this moment.
     FOR statement IN
-        SELECT format('ALTER TABLE %s OWNER TO %s', target, s.relowner::regrole)
-        FROM pg_class AS t, pg_class AS s
-        WHERE t.oid = target AND s.oid = source AND t.relowner <> s.relowner AND NOT since
+        SELECT s.statement
+        FROM pg_class AS t
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+        CROSS JOIN LATERAL (
+            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+        ) AS l (lends)
+        CROSS JOIN LATERAL (
+            VALUES
+            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
+            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+        ) AS s (step, applies, statement)
+        WHERE t.oid = target AND s.applies AND NOT since
+        ORDER BY s.step
     LOOP
         EXECUTE statement;
     END LOOP;
