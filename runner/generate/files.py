@@ -37,7 +37,7 @@ OWN_ID = "\0own id\0"
 # How each transaction of ours begins: no name in it can mean what somebody else made, and nothing
 # depends on what the role, the database or the server sets.
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
-HEAD = (Statement("CALL trueup.fix_settings();"),)
+HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
 BRIEF = " for a few ms; gives up after 200 ms and can be run again"
 _WITHOUT_WAITING = {

@@ -99,7 +99,7 @@ def plain(*texts: str) -> list[Statement]:
 def alter(table: Name, clauses: Iterable[str]) -> str:
     """The ALTER TABLE of some clauses: one a line, or several short ones."""
     found = list(clauses)
-    is_short = all(len(clause) < _SHORT for clause in found)
+    is_short = all(len(c) < _SHORT and "\n" not in c and "FOREIGN KEY" not in c for c in found)
     listed = in_lines(found) if is_short else ",\n".join(f"    {clause}" for clause in found)
     return f"ALTER TABLE {quote_name(table)}\n{listed};"
 

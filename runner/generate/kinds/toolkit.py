@@ -68,7 +68,7 @@ _IDEAS = (
         },
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
         "publication that would send its tables; then ",
-        always=("fix_settings", "require_settings", "is_called", "keep_private"),
+        always=("fix_transaction", "require_settings", "is_called", "keep_private"),
     ),
     _Idea(
         "both_live",
@@ -202,7 +202,7 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
     body += [[Statement(made[name].sql)] for name in names]
     body.append(_closed(idea, names))
     if is_first:
-        body.append(plain("CALL trueup.require_settings();", "CALL trueup.fix_settings();"))
+        body.append(plain("CALL trueup.require_settings();", "CALL trueup.fix_transaction();"))
     return File(
         unlike=subject,
         folder=idea.folder,

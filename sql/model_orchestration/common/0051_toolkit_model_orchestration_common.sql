@@ -93,7 +93,7 @@ $$;
 -- Makes the rest of a transaction independent of what the role, the database and the server set: first of all
 -- of the search_path, which a procedure with a SET clause could not set for its caller. What only the begin of a
 -- transaction can choose is refused.
-CREATE OR REPLACE PROCEDURE trueup.fix_settings()
+CREATE OR REPLACE PROCEDURE trueup.fix_transaction()
 LANGUAGE plpgsql AS $$
 DECLARE
     chosen record;
@@ -592,10 +592,10 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'to_set', 'fix_settings', 'require_settings', 'is_called', 'keep_private', 'standing', 'require_same', 'is_uuid',
+    'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'standing', 'require_same', 'is_uuid',
     'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since', 'forget_spellings', 'keep_spellings',
     'forget_deleted', 'tell_forgotten'
 );
 
 CALL trueup.require_settings();
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();

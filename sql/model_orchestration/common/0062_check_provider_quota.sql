@@ -7,7 +7,7 @@
 -- undo:    nothing to undo
 -- depends: 0051_toolkit_model_orchestration_common
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_clean(
     'public.provider_quotas',

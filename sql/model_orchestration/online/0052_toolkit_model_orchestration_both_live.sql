@@ -9,7 +9,7 @@
 --          still call it
 -- depends: 0051_toolkit_model_orchestration_common
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
 -- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
 -- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
 -- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
-CREATE OR REPLACE PROCEDURE trueup.copy_grants(
+CREATE OR REPLACE PROCEDURE trueup.give_grants(
     target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -219,7 +219,7 @@ BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        CALL trueup.fix_settings();
+        CALL trueup.fix_transaction();
         IF page >= page_end THEN
             IF is_part THEN
                 RETURN;
@@ -315,7 +315,7 @@ BEGIN
         EXECUTE proof;
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        CALL trueup.fix_settings();
+        CALL trueup.fix_transaction();
         PERFORM set_config('lock_timeout', '5s', true);
     END IF;
     BEGIN
@@ -420,6 +420,6 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'progress', 'grants', 'copy_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
+    'progress', 'grants', 'give_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
     'hold_key', 'require_index'
 );

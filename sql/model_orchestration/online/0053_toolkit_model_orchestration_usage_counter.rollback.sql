@@ -4,7 +4,7 @@
 -- locks:   none
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 DO $$
 BEGIN

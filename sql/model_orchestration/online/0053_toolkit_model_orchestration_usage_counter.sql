@@ -8,7 +8,7 @@
 --          still call it
 -- depends: 0052_toolkit_model_orchestration_both_live
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 -- What was read of each old name's usage counter. UNLOGGED: whatever makes a server forget its counters
 -- (a crash, a failover, a restored backup) empties this table too; a clean restart keeps both.

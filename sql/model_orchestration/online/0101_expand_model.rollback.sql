@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -22,7 +22,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'check models_in_step (capabilities, capabilities__new, id, id__new, provider, provider__new, status, status__new)',
     'view public.model'
 ]);
-CALL trueup.copy_grants('public.models', 'public.model', since => true);
+CALL trueup.give_grants('public.models', 'public.model', since => true);
 
 DROP TRIGGER zz_trueup_sync_update ON public.models;
 DROP TRIGGER zz_trueup_sync_insert ON public.models;

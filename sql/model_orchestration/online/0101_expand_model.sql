@@ -8,7 +8,7 @@
 -- undo:    instant, loses nothing
 -- depends: 0061_check_model_and_request 0053_toolkit_model_orchestration_usage_counter
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
@@ -36,7 +36,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
+CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
@@ -175,4 +175,4 @@ ALTER VIEW public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 COMMENT ON VIEW public.model IS 'The models that a request can be routed to';
 COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as gpt-4';
 COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
+CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);

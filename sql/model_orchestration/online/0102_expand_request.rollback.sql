@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -24,7 +24,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)', 'view public.request'
 ]);
-CALL trueup.copy_grants('public.requests', 'public.request', since => true);
+CALL trueup.give_grants('public.requests', 'public.request', since => true);
 
 DROP TRIGGER zz_trueup_sync_update ON public.requests;
 DROP TRIGGER zz_trueup_sync_insert ON public.requests;

@@ -5,7 +5,7 @@
 --          again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -21,7 +21,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'check provider_quotas_in_step (id, id__new, provider, provider__new)',
     'index provider_quotas_provider_idx (provider)', 'view public.provider_quota'
 ]);
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', since => true);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', since => true);
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quotas;
 DROP TRIGGER zz_trueup_sync_insert ON public.provider_quotas;

@@ -8,7 +8,7 @@
 -- undo:    instant, loses nothing
 -- depends: 0062_check_provider_quota 0053_toolkit_model_orchestration_usage_counter
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
@@ -30,7 +30,7 @@ ALTER TABLE public.provider_quotas
     ADD CONSTRAINT provider_quotas_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
@@ -133,4 +133,4 @@ SELECT
 FROM public.provider_quotas;
 
 COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);

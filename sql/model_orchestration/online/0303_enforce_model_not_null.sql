@@ -7,7 +7,7 @@
 -- undo:    instant
 -- depends: 0302_enforce_model_validate
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The validated CHECKs spare the scan, so they must still be there.

@@ -7,7 +7,7 @@
 -- undo:    nothing to undo: the CHECKs go with expand
 -- depends: 0310_enforce_provider_quota_provider_idx
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.provider_quotas

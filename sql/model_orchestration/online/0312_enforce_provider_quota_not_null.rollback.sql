@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quotas

@@ -6,7 +6,7 @@
 -- undo:    instant
 -- depends: 0308_enforce_request_not_null 0303_enforce_model_not_null
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('SHARE ROW EXCLUSIVE', 'public.requests', 'public.models');

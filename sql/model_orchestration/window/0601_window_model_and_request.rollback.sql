@@ -5,7 +5,7 @@
 -- cost:    rewrites model and its indexes once; rewrites request and its indexes once; writes rows of model; writes
 --          rows of request
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';

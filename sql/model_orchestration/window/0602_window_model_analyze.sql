@@ -6,7 +6,7 @@
 -- undo:    nothing to undo
 -- depends: 0601_window_model_and_request
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 ANALYZE public.model;
 ANALYZE public.request;

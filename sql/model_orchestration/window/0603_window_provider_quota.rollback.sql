@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on provider_quota until it is done; gives up after 200 ms when it cannot have it
 -- cost:    rewrites provider_quota and its indexes once; writes rows of provider_quota
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';

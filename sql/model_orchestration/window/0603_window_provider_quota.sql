@@ -7,7 +7,7 @@
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0062_check_provider_quota
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';

@@ -6,6 +6,6 @@
 -- undo:    nothing to undo
 -- depends: 0603_window_provider_quota
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 ANALYZE public.provider_quota;

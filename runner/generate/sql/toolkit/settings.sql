@@ -10,7 +10,7 @@ $$;
 -- Makes the rest of a transaction independent of what the role, the database and the server set: first of all
 -- of the search_path, which a procedure with a SET clause could not set for its caller. What only the begin of a
 -- transaction can choose is refused.
-CREATE OR REPLACE PROCEDURE trueup.fix_settings()
+CREATE OR REPLACE PROCEDURE trueup.fix_transaction()
 LANGUAGE plpgsql AS $$
 DECLARE
     chosen record;

@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.model;
@@ -28,7 +28,7 @@ ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 COMMENT ON VIEW public.models IS 'The models that a request can be routed to';
 COMMENT ON COLUMN public.models.model_id IS 'The name that callers use, such as gpt-4';
 COMMENT ON COLUMN public.models.status IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
+CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
 
 CALL trueup.share_marker('trueup.models_used', 'public.models');
 CALL trueup.read_odometer('public.models');

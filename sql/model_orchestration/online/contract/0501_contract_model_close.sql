@@ -9,7 +9,7 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_same('public.model', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL', 'column provider__old NOT NULL',
@@ -40,7 +40,7 @@ SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
 CALL trueup.require_unused('public.models');
 
-CALL trueup.copy_grants('public.model', 'public.models', since => true);
+CALL trueup.give_grants('public.model', 'public.models', since => true);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';

@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.request;
@@ -26,7 +26,7 @@ WHERE NOT EXISTS (SELECT FROM trueup.requests_used);
 
 COMMENT ON VIEW public.requests IS 'One row for each request to a provider, kept for billing';
 COMMENT ON COLUMN public.requests.latency_ms IS 'Time until the provider answered, in milliseconds';
-CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
+CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.share_marker('trueup.requests_used', 'public.requests');
 CALL trueup.read_odometer('public.requests');

@@ -9,7 +9,7 @@
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_same('public.request', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column request_id NOT NULL', 'column request_type__old NOT NULL',
@@ -45,7 +45,7 @@ SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
 CALL trueup.require_unused('public.requests');
 
-CALL trueup.copy_grants('public.request', 'public.requests', since => true);
+CALL trueup.give_grants('public.request', 'public.requests', since => true);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';

@@ -6,7 +6,7 @@
 -- undo:    drops the copy
 -- depends: 0501_contract_model_close 0502_contract_request_close
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.request_reversal AS
 SELECT

@@ -4,7 +4,7 @@
 -- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on
 -- cost:    reads request once
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.request

@@ -4,7 +4,7 @@
 -- locks:   SHARE ROW EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('SHARE ROW EXCLUSIVE', 'public.request', 'public.model');

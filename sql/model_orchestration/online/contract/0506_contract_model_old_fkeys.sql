@@ -6,7 +6,7 @@
 -- undo:    adds them as NOT VALID: instant
 -- depends: 0505_contract_model_fkeys_proof
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');

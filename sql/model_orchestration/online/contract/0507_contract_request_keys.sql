@@ -6,7 +6,7 @@
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0506_contract_model_old_fkeys
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request

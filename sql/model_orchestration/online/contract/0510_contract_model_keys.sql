@@ -6,7 +6,7 @@
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0509_contract_requests_pkey_back
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.model

@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.request_reversal');
@@ -31,7 +31,7 @@ CALL trueup.rename_not_nulls('public.request', 'requests', ARRAY[
 ALTER TABLE public.request
     ADD COLUMN id__old varchar(36), ADD COLUMN request_type__old varchar(50), ADD COLUMN model_id__old varchar(36),
     ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
+CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.request
     ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,

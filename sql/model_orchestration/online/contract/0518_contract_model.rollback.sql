@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.model_reversal');
@@ -28,7 +28,7 @@ ALTER TABLE public.model
     ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50), ADD COLUMN capabilities__old varchar[],
     ADD COLUMN status__old varchar(50);
 COMMENT ON COLUMN public.model.status__old IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
+CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.

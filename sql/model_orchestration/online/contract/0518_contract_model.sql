@@ -7,7 +7,7 @@
 --          files before it fill the rest. The order of columns that the table had does not come back
 -- depends: 0517_contract_request
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The copy may hold rows that were deleted while it was made.

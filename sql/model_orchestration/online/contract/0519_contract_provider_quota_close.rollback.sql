@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TRIGGER IF EXISTS zz_trueup_forget_all ON public.provider_quota;
@@ -25,7 +25,7 @@ FROM public.provider_quota
 WHERE NOT EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.share_marker('trueup.provider_quotas_used', 'public.provider_quotas');
 CALL trueup.read_odometer('public.provider_quotas');

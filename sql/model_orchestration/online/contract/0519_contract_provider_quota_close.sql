@@ -9,7 +9,7 @@
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_same('public.provider_quota', ARRAY[
     'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL', 'column provider NOT NULL',
@@ -40,7 +40,7 @@ SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
 CALL trueup.require_unused('public.provider_quotas');
 
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', since => true);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', since => true);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';

@@ -5,7 +5,7 @@
 -- locks:   none
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TABLE trueup.provider_quota_reversal;

@@ -6,7 +6,7 @@
 -- undo:    drops the copy
 -- depends: 0519_contract_provider_quota_close
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT

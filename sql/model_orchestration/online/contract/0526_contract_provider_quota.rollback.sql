@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
@@ -25,7 +25,7 @@ CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
 
 ALTER TABLE public.provider_quota
     ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,

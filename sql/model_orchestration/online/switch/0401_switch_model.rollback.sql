@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -18,8 +18,8 @@ CALL trueup.require_same('public.model', ARRAY[
     'primary key models_pkey (id__old)', 'unique index model_pkey (id)', 'check model_provider_check (provider)',
     'check model_capabilities_check (capabilities)', 'check model_status_check (status)', 'view public.models'
 ]);
-CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
-CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
+CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
+CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
@@ -38,7 +38,7 @@ ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'active';
 
 ALTER TABLE public.model RENAME TO models;
 
-CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
+CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.model AS
@@ -52,7 +52,7 @@ ALTER VIEW public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 COMMENT ON VIEW public.model IS 'The models that a request can be routed to';
 COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as gpt-4';
 COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
+CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
 
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.models

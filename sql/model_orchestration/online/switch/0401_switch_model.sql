@@ -7,7 +7,7 @@
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -21,8 +21,8 @@ CALL trueup.require_same('public.models', ARRAY[
     'primary key models_pkey (id)', 'unique index model_pkey (id__new)', 'check model_provider_check (provider__new)',
     'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)', 'view public.model'
 ]);
-CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
-CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
+CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
+CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 DROP VIEW public.model;
 
 ALTER TABLE public.models RENAME TO model;
@@ -41,7 +41,7 @@ ALTER TABLE public.model ALTER COLUMN status__old DROP DEFAULT;
 
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 
-CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
+CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
 -- The usage counter's marker: the server counts that each query through the view reads it once. It is empty,
 -- as an older snapshot would find it; and a materialized view, which a dump does not read.
@@ -60,7 +60,7 @@ ALTER VIEW public.models ALTER COLUMN status SET DEFAULT 'active';
 COMMENT ON VIEW public.models IS 'The models that a request can be routed to';
 COMMENT ON COLUMN public.models.model_id IS 'The name that callers use, such as gpt-4';
 COMMENT ON COLUMN public.models.status IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
+CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id', 'id__old'], ['provider', 'provider__old'], ['capabilities', 'capabilities__old'], ['status', 'status__old']]);
 
 CALL trueup.share_marker('trueup.models_used', 'public.models');
 CALL trueup.read_odometer('public.models');

@@ -4,7 +4,7 @@
 -- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -24,8 +24,8 @@ CALL trueup.require_same('public.request', ARRAY[
     'index requests_provider_success_idx (provider__old, success)',
     'index request_provider_success_idx (provider, success)', 'view public.requests'
 ]);
-CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
-CALL trueup.copy_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
+CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
+CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
@@ -41,7 +41,7 @@ ALTER TABLE public.request RENAME COLUMN provider__old TO provider;
 
 ALTER TABLE public.request RENAME TO requests;
 
-CALL trueup.copy_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
+CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.request AS
@@ -53,7 +53,7 @@ FROM public.requests;
 
 COMMENT ON VIEW public.request IS 'One row for each request to a provider, kept for billing';
 COMMENT ON COLUMN public.request.latency_ms IS 'Time until the provider answered, in milliseconds';
-CALL trueup.copy_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
+CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
 
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.requests

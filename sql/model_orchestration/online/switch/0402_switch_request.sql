@@ -7,7 +7,7 @@
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -27,8 +27,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_provider_success_idx (provider, success)',
     'index request_provider_success_idx (provider__new, success)', 'view public.request'
 ]);
-CALL trueup.copy_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
-CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
+CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
+CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
 DROP VIEW public.request;
 
 ALTER TABLE public.requests RENAME TO request;
@@ -42,7 +42,7 @@ ALTER TABLE public.request RENAME COLUMN model_id__new TO model_id;
 ALTER TABLE public.request RENAME COLUMN provider TO provider__old;
 ALTER TABLE public.request RENAME COLUMN provider__new TO provider;
 
-CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
+CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 -- The usage counter's marker: the server counts that each query through the view reads it once. It is empty,
 -- as an older snapshot would find it; and a materialized view, which a dump does not read.
@@ -59,7 +59,7 @@ WHERE NOT EXISTS (SELECT FROM trueup.requests_used);
 
 COMMENT ON VIEW public.requests IS 'One row for each request to a provider, kept for billing';
 COMMENT ON COLUMN public.requests.latency_ms IS 'Time until the provider answered, in milliseconds';
-CALL trueup.copy_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
+CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id', 'id__old'], ['request_type', 'request_type__old'], ['model_id', 'model_id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.share_marker('trueup.requests_used', 'public.requests');
 CALL trueup.read_odometer('public.requests');

@@ -5,7 +5,7 @@
 --          again
 -- cost:    no rewrite, no scan
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -20,8 +20,8 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx (provider__old)',
     'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
 ]);
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
@@ -33,7 +33,7 @@ ALTER TABLE public.provider_quota RENAME COLUMN provider__old TO provider;
 
 ALTER TABLE public.provider_quota RENAME TO provider_quotas;
 
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.provider_quota AS
@@ -44,7 +44,7 @@ SELECT
 FROM public.provider_quotas;
 
 COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
 
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quotas

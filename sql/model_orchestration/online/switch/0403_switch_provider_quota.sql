@@ -8,7 +8,7 @@
 -- undo:    instant, loses nothing
 -- depends: 0312_enforce_provider_quota_not_null
 
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- A client locks the view before its table, and so does this.
@@ -23,8 +23,8 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'index provider_quotas_provider_idx (provider)', 'index provider_quota_provider_idx (provider__new)',
     'view public.provider_quota'
 ]);
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
 DROP VIEW public.provider_quota;
 
 ALTER TABLE public.provider_quotas RENAME TO provider_quota;
@@ -34,7 +34,7 @@ ALTER TABLE public.provider_quota RENAME COLUMN id__new TO id;
 ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__old;
 ALTER TABLE public.provider_quota RENAME COLUMN provider__new TO provider;
 
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 -- The usage counter's marker: the server counts that each query through the view reads it once. It is empty,
 -- as an older snapshot would find it; and a materialized view, which a dump does not read.
@@ -50,7 +50,7 @@ FROM public.provider_quota
 WHERE NOT EXISTS (SELECT FROM trueup.provider_quotas_used);
 
 COMMENT ON VIEW public.provider_quotas IS 'What may be spent with a provider, and what was spent';
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id', 'id__old'], ['provider', 'provider__old']]);
 
 CALL trueup.share_marker('trueup.provider_quotas_used', 'public.provider_quotas');
 CALL trueup.read_odometer('public.provider_quotas');
