@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import psycopg
@@ -160,8 +161,9 @@ def witnesses(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def test_contract_relies_on_the_counter_where_a_text_does_not_tell_which_contract_it_means(
-    tasks: Service,
+    tasks: Service, since: Callable[[int], None]
 ) -> None:
+    since(15)  # before, another process counts, half a second later
     tasks.up("switch")
     with psycopg.connect(tasks.dsn, autocommit=True) as client:
         client.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
@@ -134,8 +134,25 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
         cost=f"reads {old} once; once more when something is wrong, to say which rows"
         + f"; {listed(t.old.name for t in tables if twins.refuse(t))} twice" * has_twins,
         undo="nothing to undo",
-        body=[p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))],
+        body=[
+            *([[require_own(tables)]] if any(map(_has_types, tables)) else []),
+            *(p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))),
+        ],
         back="no-op: the file changed nothing.",
+    )
+
+
+def require_own(tables: Iterable[TableChange]) -> Statement:
+    """The refusal of what somebody else made and a file would run."""
+    of = literal_list(quote_name(t.old) for t in tables)
+    return Statement(f"CALL trueup.require_own({of});")
+
+
+def _has_types(t: TableChange) -> bool:
+    """Whether a converted column is of a type that somebody has made."""
+    return any(
+        c.type_name is not None and c.type_name.schema != "pg_catalog" and c.name in t.converted
+        for c in t.relation.columns
     )
 
 

@@ -1,3 +1,67 @@
+-- Stops the file when it would run what somebody else made, with the rights of who migrates: a view on
+-- tables, a function in it, or the type of a column, of which its owner may make a cast, belongs neither
+-- to this role nor to one that could do so anyway (the tables' and the database's owner, a superuser).
+CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stranger record;
+BEGIN
+    WITH RECURSIVE shown AS (
+        SELECT unnest(tables)::oid AS relation
+        UNION
+        SELECT r.ev_class
+        FROM shown AS s
+        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation
+        JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    ),
+    views AS (
+        SELECT c.oid, c.oid::regclass::text AS name, c.relowner AS owner
+        FROM shown AS s
+        JOIN pg_class AS c ON c.oid = s.relation AND c.relkind IN ('v', 'm')
+    )
+    SELECT u.what, r.rolname AS owner
+    INTO stranger
+    FROM (
+        SELECT 'view ' || v.name AS what, v.owner FROM views AS v
+        UNION ALL
+        SELECT format('type %s of column %I', t.oid::regtype, a.attname), t.typowner
+        FROM pg_attribute AS a
+        JOIN pg_type AS y ON y.oid = a.atttypid
+        JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
+        WHERE a.attrelid = ANY (tables) AND a.attnum > 0
+        UNION ALL
+        SELECT format('function %s in the view %s', p.oid::regprocedure, v.name), p.proowner
+        FROM views AS v
+        JOIN pg_rewrite AS w ON w.ev_class = v.oid
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+        LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_proc AS p ON p.oid = CASE
+            WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
+        END
+    ) AS u
+    JOIN pg_roles AS r ON r.oid = u.owner
+    WHERE NOT r.rolsuper
+        AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
+        AND NOT EXISTS (
+            SELECT FROM pg_database AS d
+            WHERE d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+        )
+        AND NOT EXISTS (
+            SELECT FROM pg_class AS c
+            WHERE c.oid = ANY (tables) AND pg_has_role(r.oid, c.relowner, 'MEMBER')
+        )
+    ORDER BY 1
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the % belongs to %, whose code would run with the rights of %',
+            stranger.what, stranger.owner, current_user
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop the view before, '
+                    'and make it again afterwards.';
+    END IF;
+END
+$$;
+
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
