@@ -1,3 +1,20 @@
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
+END
+$$;
+
 -- Stops the file when a view would not show the same under the new contract as now, but for how
 -- values are spelled: words are pairs of an old value and what it becomes. Where a query may show
 -- other rows each time, they are only counted.
@@ -7,9 +24,7 @@ CREATE OR REPLACE PROCEDURE trueup.require_same_view(
     words text[] DEFAULT '{}',
     only_counted boolean DEFAULT false
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';
     became text := '';
@@ -61,12 +76,10 @@ BEGIN
         rows_shown := rows_shown || row_count;
         sums := sums || row_sum;
     END LOOP;
-
     IF rows_shown[1] <> rows_shown[2] THEN
         RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
             shown, rows_shown[1], rows_shown[2]
-            USING
-                ERRCODE = 'check_violation',
+            USING ERRCODE = 'check_violation',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
     IF sums[1] IS DISTINCT FROM sums[2] THEN
@@ -77,8 +90,7 @@ BEGIN
         INTO samples;
         RAISE EXCEPTION '%: would show something else under the new contract than now: not %',
             shown, samples
-            USING
-                ERRCODE = 'check_violation',
+            USING ERRCODE = 'check_violation',
                 DETAIL = 'Values are compared in upper case and without dashes.',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
@@ -87,12 +99,8 @@ $$;
 
 -- Stores a materialized view's column as it was, unless its type is another one now that is not
 -- stored so.
-CREATE OR REPLACE PROCEDURE trueup.store_column(
-    relation regclass, column_name name, storage text, compression text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.store_column(relation regclass, column_name name, storage text, compression text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
 BEGIN
