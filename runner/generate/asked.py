@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.pq import ExecStatus
 
 from runner.generate.dependent import DependentChange, Reword, Standing
-from runner.generate.kinds import function, index, policy, statistics, trigger, view
+from runner.generate.kinds import function, policy, statistics, trigger, twins, view
 from runner.generate.kinds.trial import moved
 from runner.generate.model import Obstacle, TableChange
 from runner.quoting import quote_ident, quote_name
@@ -24,8 +24,8 @@ _QUERIES: dict[str, Callable[[Standing, Reword], str]] = {
     "statistics": statistics.query,
     "trigger": trigger.query,
 }
-# What no rewording could help, and what says nothing of the new columns.
-_OTHER = (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError)
+# What a role that may not see all rows is told of any query: it says nothing of the new columns.
+_FORBIDDEN = "not for this role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def misfits(
         psycopg.OperationalError: the connection was lost, or the time ran out.
     """
     for question in _questions(tables, dependents):
-        if not _refusal(connection, question.old) and (said := _refusal(connection, question.new)):
+        if _refusal(connection, question.old):
+            continue
+        if (said := _refusal(connection, question.new)) and said != _FORBIDDEN:
             yield Obstacle(
                 question.object,
                 f"cannot be made on the new columns: {said}",
@@ -76,8 +78,10 @@ def _refusal(connection: Connection[Any], query: str) -> str:
             read = connection.pgconn.prepare(b"", query.encode())
             if read.status != ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(read)
-    except _OTHER:
+    except psycopg.OperationalError:
         raise
+    except psycopg.errors.InsufficientPrivilege:
+        return _FORBIDDEN
     except psycopg.Error as error:
         return error.diag.message_primary or str(error)
     return ""
@@ -92,14 +96,17 @@ def _questions(
     for t in tables:
         name = quote_name(t.old)
         queries = [(f"CHECK {k.name}", f"SELECT FROM {name} WHERE {k.condition}") for k in t.checks]
-        queries += [(f"index {i.old_name}", index.query(i, t.old)) for i in t.converted_indexes]
+        for i in t.converted_indexes:
+            keys, tail = twins.keys_of(i.new_method)
+            _, where, predicate = tail.partition(" WHERE ")
+            query = f"SELECT {', '.join(keys)} FROM {name}{where}{predicate}"
+            queries.append((f"index {i.old_name}", query))
         for label, query in queries:
-            if query:
-                yield _Question(
-                    f"{label} on {t.old}",
-                    _given([t], [], new=False) + "SELECT",
-                    _given([t], [], new=True) + moved([t.old], "")(query),
-                )
+            yield _Question(
+                f"{label} on {t.old}",
+                _given([t], [], new=False) + "SELECT",
+                _given([t], [], new=True) + moved([t.old], "")(query),
+            )
 
 
 def _of_dependent(

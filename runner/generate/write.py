@@ -16,7 +16,7 @@ import psycopg
 from psycopg import Connection
 
 from runner.catalog import Catalog, read_catalog, with_dependents
-from runner.errors import StandardError
+from runner.errors import ConnectionFailedError, LockedError, StandardError
 from runner.generate import Generated, generate
 from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
@@ -27,6 +27,7 @@ from runner.postgres.scratch import scratch_server
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
+_LOCK_TIMEOUT = "5s"
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
 FOLDERS = ("common", "online", "online/switch", "online/contract", "window")
 
@@ -111,6 +112,8 @@ def generate_service(
 
     Raises:
         StandardError: the standard does not fit, or an existing file would have to change.
+        LockedError: somebody holds a table's strongest lock for longer than a few seconds.
+        ConnectionFailedError: the database could not be reached, or the connection was lost.
     """
     standard = load_standard(folder / "standard.toml")
     if not standard.tables:
@@ -296,8 +299,17 @@ def _ids(folder: Path) -> list[str]:
 def _old_contract(folder: Path, dsn: str | None) -> Iterator[Connection[Any]]:
     """A database at the old contract: the one that is named, or what `legacy/` makes."""
     if dsn is not None:
-        with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
-            yield connection
+        settings = {**OURS, "lock_timeout": _LOCK_TIMEOUT}
+        try:
+            with connect(dsn, application_name="trueup generate", settings=settings) as connection:
+                yield connection
+        except psycopg.errors.LockNotAvailable as error:
+            raise LockedError(
+                f"generate waited for a lock for {_LOCK_TIMEOUT}: {error.diag.message_primary}",
+                hint="Somebody is changing a table's definition; try again when it is done.",
+            ) from None
+        except psycopg.OperationalError as error:
+            raise ConnectionFailedError(f"the server ended generate: {error}") from None
         return
     # The files may be somebody else's.
     with scratch_server() as scratch:

@@ -11,11 +11,10 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.catalog import Catalog
-from runner.generate import asked
-from runner.generate.closure import Closure
-from runner.generate.kinds import partition, row_type, standing, table
+from runner.generate.kinds import partition, row_type, table
 from runner.generate.kinds.naming import names_taken
 from runner.generate.model import TableChange
+from runner.preflight.dependents import check_dependents
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
@@ -187,7 +186,7 @@ def check_objects(
             yield from _outside_reference(tables, row)
         for row in cursor.execute(_INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
-        yield from _standing(connection, changes, catalog)
+        yield from check_dependents(connection, changes, catalog)
         yield from rows
         for change in changes:
             yield from _table(change, changes, catalog)
@@ -229,7 +228,7 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
     if kind == "pg_trigger":
         yield from _silence(change, row | may)
     if kind != "pg_publication_rel" and (named or kind == "pg_statistic_ext"):
-        return  # _standing() tells
+        return  # check_dependents() tells
     elif named and kind != "pg_publication_rel":
         yield Finding(
             Severity.STOPS,
@@ -262,36 +261,6 @@ def _dependent(change: TableChange, row: dict[str, Any], may: dict[str, Any]) ->
             object_,
             f"names {old}, and follows it when the switch makes it {change.apart}",
         )
-
-
-def _standing(
-    connection: Connection[Any], changes: Sequence[TableChange], catalog: Catalog
-) -> Iterator[Finding]:
-    """What stands on converted columns: made again on the new ones, or in the way."""
-    closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
-    tables = frozenset(c.old for c in changes)
-    told = set()
-    refused = False
-    for obstacle in standing.obstacles(closure, tables):
-        problem = obstacle.problem
-        if obstacle.online_only:
-            problem = f"{problem}: only the window strategy can convert it"
-        told.add(obstacle.object)
-        refused = refused or not obstacle.online_only
-        severity = Severity.KNOW if obstacle.online_only else Severity.STOPS
-        yield Finding(severity, obstacle.object, problem, hint=obstacle.hint)
-    made = () if refused else standing.changes(closure, tables)
-    for misfit in asked.misfits(connection, changes, made):
-        told.add(misfit.object)
-        yield Finding(Severity.STOPS, misfit.object, misfit.problem, hint=misfit.hint)
-    for change in made:
-        if change.label not in told:
-            yield Finding(
-                Severity.KNOW,
-                change.label,
-                "is created again on the new columns, otherwise unchanged, by contract or in the "
-                "window; its users see the new contract from then on",
-            )
 
 
 def _rows(changes: Sequence[TableChange], catalog: Catalog) -> Iterator[Finding]:
@@ -409,8 +378,8 @@ def _table(
         yield Finding(
             Severity.KNOW,
             old,
-            "keeps its name: online, from expand until contract, its new contract stands in the "
-            f"schema {change.apart.schema}",
+            "keeps its name: by the online strategy, its new contract stands in the schema "
+            f"{change.apart.schema} from expand until contract",
             hint=f"Clients of the new contract: SET search_path = {path}; they need no other "
             "setting afterwards. pyorm looks there by itself.",
         )

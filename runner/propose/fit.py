@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
+
+from psycopg import Connection
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
 from runner.generate import only_window, plan_units
+from runner.generate.asked import misfits
 from runner.quoting import Name
 from runner.standard.model import Standard
 from runner.standard.proposal import Entry, Paragraph, Proposal
@@ -15,16 +19,28 @@ from runner.standard.proposal import Entry, Paragraph, Proposal
 _Group = Sequence[Entry]
 
 
-def fit(proposal: Proposal, catalog: Catalog) -> None:
+def fit(proposal: Proposal, catalog: Catalog, connection: Connection[Any]) -> None:
     """Take out of force, with the generator's reason, the entries that it would refuse.
 
     Args:
         proposal: it is changed in place.
         catalog: the database that it was made from.
+        connection: to that database; nothing is changed in it.
     """
+
+    def refusal() -> str:
+        standard = proposal.standard()
+        if refused := _refusal(standard, catalog):
+            return refused
+        units = plan_units(standard, catalog)
+        found = (m for u in units for m in misfits(connection, u.tables, u.dependents))
+        return next((m.reason for m in found), "")
+
     _keep_ties(proposal)
-    if _refusal(proposal.standard(), catalog):
+    if refusal():
         _take_out(proposal, catalog)
+    if refusal():
+        _settle(_groups(proposal), refusal)
     proposal.notes += only_window.notes(plan_units(proposal.standard(), catalog))
 
 
@@ -38,8 +54,6 @@ def _take_out(proposal: Proposal, catalog: Catalog) -> None:
 
         _settle([[e] for e in paragraph.entries if not e.reason], refusal)
     _keep_ties(proposal)
-    if _refusal(proposal.standard(), catalog):
-        _settle(_groups(proposal), lambda: _refusal(proposal.standard(), catalog))
 
 
 def _refusal(standard: Standard, catalog: Catalog) -> str:

@@ -89,16 +89,16 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
         verdicts = uuid_verdicts(tables_of(catalog), catalog, evidence, ties)
         joins = read_joins(connection, catalog, verdicts) if scan else {}
         documents = read_documents(connection, catalog) if scan else {}
-    uuids, ties = settle(verdicts, joins, ties, read=scan)
-    proposal = propose(
-        wishes.service,
-        catalog,
-        Found(evidence, uuids, ties, documents),
-        enums=enums,
-        enums_module=wishes.enums_module,
-        words=wishes.words,
-    )
-    fit(proposal, catalog)
+        uuids, ties = settle(verdicts, joins, ties, read=scan)
+        proposal = propose(
+            wishes.service,
+            catalog,
+            Found(evidence, uuids, ties, documents),
+            enums=enums,
+            enums_module=wishes.enums_module,
+            words=wishes.words,
+        )
+        fit(proposal, catalog, connection)
     return Proposed(
         proposal.text(),
         tuple(f"not read, as this role may not see all its rows: {name}" for name in unread),

@@ -55,10 +55,13 @@ def _hits(
     connection: Connection[Any], known: Key, values: Sequence[str], *, is_native: bool
 ) -> int:
     """How many values are among known ids; their index serves."""
-    query = sql.SQL("SELECT count(*) FROM {t} WHERE {c} = ANY (%s{cast})").format(
-        **_names(known), cast=sql.SQL("::uuid[]" if is_native else "::text[]")
+    # No parameter: beside one, a % in a name would be one, too.
+    query = sql.SQL("SELECT count(*) FROM {t} WHERE {c} = ANY ({values}{cast})").format(
+        **_names(known),
+        values=sql.Literal(list(values)),
+        cast=sql.SQL("::uuid[]" if is_native else "::text[]"),
     )
-    row = connection.execute(query, [list(values)]).fetchone()
+    row = connection.execute(query).fetchone()
     return row[0] if row else 0
 
 

@@ -211,7 +211,7 @@ def _judge(column: Column | None, seen: Evidence | None) -> _Judgement:
         return _Judgement(against=others, mixed=2 * seen.uuids >= seen.filled)
     how = f", {', '.join(seen.spellings)}" if seen.spellings else ""
     every = "all" if seen.whole else "statistics: all"
-    default = "" if column.gives_null else f"; its default is {column.default}"
+    default = "" if column.gives_null else f"; its default is {column.given}"
     values = f"{every} {seen.filled:,} values are uuids"
     if seen.filled == 1:
         values = "the one value is a uuid"

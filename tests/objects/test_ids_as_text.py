@@ -34,6 +34,12 @@ OBJECTS = {
             (n, COALESCE(thing_id, '00000000-0000-0000-0000-00000000000A'));
     """,
     "an index without a text": "CREATE INDEX i ON parts ((NULLIF(thing_id, '')));",
+    "indexes of letters": """
+        ALTER TABLE parts ALTER id TYPE text;
+        CREATE INDEX i ON parts (lower(thing_id), md5(id));
+        CREATE INDEX j ON parts ((thing_id || ':' || n)) WHERE thing_id <> '' AND id > '5';
+        CREATE INDEX k ON parts (n) WHERE thing_id <> id AND id LIKE 'a%';
+    """,
     "a partial index": "CREATE INDEX i ON parts (id) WHERE COALESCE(thing_id, '') <> '';",
     "a CHECK": "ALTER TABLE parts ADD CHECK (COALESCE(thing_id, '') <> 'x');",
     "statistics": "CREATE STATISTICS s ON id, (COALESCE(thing_id, '')) FROM parts;",
@@ -106,15 +112,17 @@ def test_a_unique_index_of_an_id_or_a_text_keeps_duplicates_out(
 
 
 REFUSED = {
-    "CREATE INDEX i ON parts (md5(thing_id));": "uses thing_id as text, which becomes uuid",
-    "CREATE INDEX i ON parts (n) WHERE thing_id <> '';": "uses thing_id as text, which",
+    "CREATE UNIQUE INDEX i ON parts (left(thing_id, 30));": "is unique by thing_id as text, which",
+    "CREATE UNIQUE INDEX i ON parts (n) WHERE thing_id LIKE 'A%';": "is unique by thing_id as",
     "ALTER TABLE parts ADD g text GENERATED ALWAYS AS (COALESCE(thing_id, '')) STORED;": (
         "is generated from thing_id"
     ),
 }
 
 
-@pytest.mark.parametrize(("then", "reason"), REFUSED.items(), ids=["md5", "not empty", "generated"])
+@pytest.mark.parametrize(
+    ("then", "reason"), REFUSED.items(), ids=["a part", "a pattern", "generated"]
+)
 def test_what_is_made_of_an_ids_letters_is_refused(
     journey: Journey, then: str, reason: str
 ) -> None:

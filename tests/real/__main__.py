@@ -70,6 +70,8 @@ def main(names: Sequence[str]) -> int:
     print(f"| --- |{' ---: |' * 7}")
     for figures in found:
         print(figures.row())
+    changed = sum(f.online + f.window for f in found)
+    print(f"\n{sum(f.online for f in found)} of {changed} tables that change go online")
     return int(any(f.failed for f in found))
 
 
@@ -178,6 +180,8 @@ class _Journey:
                 ):
                     continue
                 changing += 1
+                for reason in unit.only_window:
+                    print(f"{self.application.name}: {table.new} in a window: {reason}", flush=True)
                 if unit.only_window:
                     figures.window += 1
                 else:

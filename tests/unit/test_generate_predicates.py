@@ -20,7 +20,6 @@ def convert(definition: str, **known: object) -> str:
         "values": {"TODO", "DONE"},
         "native_types": set(),
         "text_columns": set(),
-        "uuid_columns": set(),
         **known,
     }
     return convert_literals(definition, what="index tasks_open_idx", **arguments)  # type: ignore[arg-type]
@@ -56,11 +55,6 @@ def test_a_value_that_may_be_of_another_column_is_refused() -> None:
         convert(before, text_columns={"title"})
 
 
-def test_a_uuid_that_is_used_as_text_is_refused() -> None:
-    with pytest.raises(StandardError, match="uses id as text"):
-        convert("USING btree (lower((id)::text))", uuid_columns={"id"})
-
-
 def test_an_id_beside_a_text_is_cast_and_one_beside_ids_stays_one() -> None:
     words = {
         "COALESCE(id, ''::character varying)": "COALESCE((id)::text, ''::character varying)",
@@ -92,8 +86,6 @@ def test_a_function_on_a_column_of_any_name_is_found(column: str) -> None:
     call = f"lower(({named})::text)"
     assert calls_function_on(f"USING btree ({call})", column)
     assert not calls_function_on(f"USING btree ({call})", column[:-1])
-    with pytest.raises(StandardError, match="as text, which becomes uuid"):
-        convert(f"USING btree ({call})", uuid_columns={column})
     wording = Wording("view v", values={"DONE"}, enum_columns={column})
     with pytest.raises(StandardError, match="calls a function on"):
         wording.converted(f" SELECT 1 FROM tasks t WHERE (lower((t.{named})::text) = 'done'::text)")

@@ -11,12 +11,13 @@ from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange, one_to_one
 from runner.generate.statement import Statement, comment_on_constraint, lock
-from runner.generate.wording.casts import NAME, closing, split_list
-from runner.generate.wording.predicates import calls_function_on, convert_literals, restate
+from runner.generate.wording.casts import closing, split_list
+from runner.generate.wording.predicates import Wording, calls_function_on, restate
 from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
 
+_CHOOSES = "(?:COALESCE|NULLIF|GREATEST|LEAST)"
 _AGAIN = "Drop it first, and create it again for the new contract afterwards."
 
 
@@ -96,9 +97,11 @@ def _new_method(
     ranked, count = by_rank(method, ranks, labels)
     if ranks and count != index.orders:
         raise uses_order(f"the index {index.name}", method)
-    converted = convert_literals(
-        ranked,
-        what=f"the index {index.name}",
+    uuids = {c.name for c in mentioned if c.new_type == "uuid"}
+    if index.unique:
+        _require_no_letters(index, method, uuids)
+    wording = Wording(
+        f"the index {index.name}",
         values={v for c in enums for v in c.values},
         native_types={types[c.name] for c in enums} - {"text", "character varying"},
         text_columns={
@@ -106,36 +109,39 @@ def _new_method(
             for name in index.columns
             if name not in {c.name for c in mentioned} and types[name].startswith(("char", "text"))
         },
-        uuid_columns={c.name for c in mentioned if c.new_type == "uuid"},
+        uuid_columns=uuids,
+        bare_columns={name for name in uuids if not types[name].startswith("character varying")},
         mapping={old: new for c in enums for old, new in c.mapping.items()},
         enum_columns={c.name for c in enums},
         one_to_one=one_to_one(enums),
     )
-    uuids = {c.name for c in mentioned if c.new_type == "uuid"}
+    if any(calls_function_on(method, c.name) for c in enums):  # of_functions() tells
+        only_ids = Wording(wording.what, uuid_columns=uuids, bare_columns=wording.bare_columns)
+        converted = only_ids.converted(wording.with_new_values(ranked))
+    else:
+        converted = wording.converted(ranked)
     for name in sorted(uuids.intersection(index.not_for_uuid)):
         converted = _on_text(converted, quote_ident(name))
     if any(c.old_type.startswith("char") for c in mentioned):
         converted = converted.replace(" bpchar_pattern_ops", " varchar_pattern_ops")
-    return restate(converted)
+    return converted
 
 
-def query(i: IndexChange, table: Name) -> str:
-    """What it is of under the new contract, as a query; empty where that is columns alone."""
-    begin = i.new_method.index("(") + 1
-    end = closing(i.new_method, begin)
-    keys = [_expression(key) for key in split_list(i.new_method[begin:end])]
-    _, where, predicate = i.new_method[end:].partition(" WHERE ")
-    shown = ", ".join(key for key in keys if key)
-    if not shown and not where:
-        return ""
-    return f"SELECT {shown} FROM {quote_name(table)}{where}{predicate}"
+def _require_no_letters(index: Index, method: str, uuids: Iterable[str]) -> None:
+    """What is unique by the letters of ids would be so by others: those that uuid prints.
 
-
-def _expression(key: str) -> str:
-    """An index's key without its operator class and order; empty where it is a column."""
-    if (opening := re.match(rf"(?:{NAME}(?:\.{NAME})?)?\(", key)) is None:
-        return ""
-    return key[: closing(key, opening.end()) + 1]
+    Raises:
+        StandardError: an index is.
+    """
+    for column in sorted(uuids):
+        own = re.escape(quote_ident(column))
+        called = rf"(?!btree\b|{_CHOOSES}\b)\b\w+\({own}[,)]"
+        if re.search(rf"(?<!COALESCE\()(?<!NULLIF\()\({own}\)::|{called}", method):
+            raise StandardError(
+                f"the index {index.name} is unique by {column} as text, which becomes uuid:"
+                f" {method}",
+                hint="Drop it first, and create it again for uuid afterwards.",
+            )
 
 
 def _sorts_anew(columns: Iterable[ColumnChange]) -> bool:
@@ -176,8 +182,9 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
 
 def of_functions(t: TableChange) -> Iterator[Obstacle]:
     """The indexes that call functions on values that change."""
+    values = [c.name for c in t.columns if c.new_type != "uuid"]
     for i in t.indexes:
-        if i.new_method != i.method and any(calls_function_on(i.method, c) for c in t.converted):
+        if i.new_method != i.method and any(calls_function_on(i.method, c) for c in values):
             yield Obstacle(
                 f"the index {i.old_name}",
                 f"calls a function on a column whose values change: {i.method}",

@@ -84,7 +84,7 @@ def _converted(c: ColumnChange, value: str) -> str:
 
 
 def _query(t: TableChange, i: IndexChange, new: Callable[[ColumnChange, str], str]) -> str:
-    keys, tail = _keys(i.new_method)
+    keys, tail = keys_of(i.new_method)
     shown = unused("shown", "", {*i.columns})
     columns = [
         f"{new(t.converted[name], quoted)} AS {quoted}" if name in t.converted else quoted
@@ -107,7 +107,7 @@ def _query(t: TableChange, i: IndexChange, new: Callable[[ColumnChange, str], st
     )
 
 
-def _keys(method: str) -> tuple[list[str], str]:
+def keys_of(method: str) -> tuple[list[str], str]:
     """What an index keeps apart, as expressions, and what follows its columns."""
     begin = method.index("(") + 1
     end = closing(method, begin)

@@ -32,7 +32,6 @@ def convert_literals(
     values: Collection[str],
     native_types: Collection[str],
     text_columns: Collection[str],
-    uuid_columns: Collection[str],
     mapping: Mapping[str, str] | None = None,
     enum_columns: Collection[str] = (),
     one_to_one: Collection[str] = (),
@@ -46,7 +45,6 @@ def convert_literals(
         native_types: the native enum types of these columns, as PostgreSQL prints them.
         text_columns: the unconverted text columns that it mentions: a literal could be theirs,
             unless it is compared with one column.
-        uuid_columns: the columns it mentions that become uuid.
         mapping: what becomes of old values, in upper case, that do not stay what they are.
         enum_columns: the converted enum columns that the definition mentions.
         one_to_one: the old values of the mapping that alone become what they become.
@@ -57,15 +55,7 @@ def convert_literals(
     Raises:
         StandardError: it cannot be told what the definition would mean afterwards.
     """
-    for column in uuid_columns:
-        cast = rf"\({re.escape(quote_ident(column))}\)::(?:text|character varying)"
-        if re.search(rf"(?<!COALESCE\()(?<!NULLIF\(){cast}", definition):
-            raise StandardError(
-                f"{what} uses {column} as text, which becomes uuid: {definition}",
-                hint="Drop it first, and create it again for uuid afterwards.",
-            )
-
-    definition = _plain_operators(definition, {*enum_columns, *uuid_columns})
+    definition = _plain_operators(definition, enum_columns)
     natives = {name.removesuffix("[]") for name in native_types}
 
     def become(match: re.Match[str], value: str) -> str:
@@ -110,7 +100,7 @@ def convert_literals(
             )
         return said
 
-    return cast_ids(_LITERAL.sub(convert, definition), uuid_columns)
+    return _LITERAL.sub(convert, definition)
 
 
 def _items(literal: str) -> list[str | None] | None:
@@ -314,17 +304,7 @@ class Wording:
             StandardError: it cannot be told what it would mean afterwards.
         """
         definition, _ = by_rank(definition, self.ranks, self.labels)
-        text = convert_literals(
-            _plain_operators(definition, self.uuid_columns),
-            what=self.what,
-            values=self.values,
-            native_types=self.native_types,
-            text_columns=self.text_columns,
-            uuid_columns=(),
-            mapping=self.mapping,
-            enum_columns=self.enum_columns,
-            one_to_one=self.one_to_one,
-        )
+        text = self.with_new_values(definition)
         for column in self.enum_columns:
             own = rf"""(?:{NAME}\.)?{re.escape(quote_ident(column))}(?![\w"])"""
             call = rf"\b{_RESHAPING}\"?\(\(?{own}"
@@ -337,6 +317,23 @@ class Wording:
         text = compare_with_queries(self._as_uuids(text), self.uuid_columns)
         text = restate(self._as_text(text))
         return cast_ids(text, self.uuid_columns)
+
+    def with_new_values(self, definition: str) -> str:
+        """The definition with nothing but its values in the words of the new contract.
+
+        Raises:
+            StandardError: it cannot be told what one would mean afterwards.
+        """
+        return convert_literals(
+            _plain_operators(definition, self.uuid_columns),
+            what=self.what,
+            values=self.values,
+            native_types=self.native_types,
+            text_columns=self.text_columns,
+            mapping=self.mapping,
+            enum_columns=self.enum_columns,
+            one_to_one=self.one_to_one,
+        )
 
     def _require_no_parts(self, definition: str, own: str) -> None:
         """No part of a value is compared: nothing tells which case it would have."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+import pytest
 from objects.things import STANDARD, things
 from support.databases import DatabaseFactory
 from support.variants import BASELINE, SHIPPED, TEXT, MakeService, write_generated
 
+from runner.errors import LockedError
 from runner.generate.write import generate_service
 from runner.preflight import check
 from runner.standard import load_standard
@@ -47,6 +49,11 @@ def test_views_of_another_schema_are_brought_along(
     generate_service(tmp_path, dsn=dsn, dry=False)
     (swap,) = (tmp_path / "online" / "contract").glob("*_contract_thing_dependents.sql")
     assert "CREATE VIEW reports.open AS" in swap.read_text(encoding="utf-8")
+    # The server reads it in both contracts' words, and does not wait for ever.
+    with psycopg.connect(dsn) as holder:
+        holder.execute("LOCK TABLE things IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LockedError, match="waited for a lock"):
+            generate_service(tmp_path, dsn=dsn, dry=True)
 
 
 def test_check_tells_that_files_were_generated_from_another_schema(
