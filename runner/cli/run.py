@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--force",
     multiple=True,
     metavar="NAME",
-    help="Let contract remove NAME although it may be in use; repeat it for several.",
+    help="Let contract remove NAME even if in use; repeat it for several.",
 )
 @click.option(
     "--cancel-blockers",
