@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner import config, places, screen
+from runner import config, places
 from runner.cli.manual import whole
 from runner.cli.root import all_shared, cli, on_fleet, options, print_json
 
@@ -56,7 +56,7 @@ def check(
 
     dsn, path = places.locate_standard(standard_path, **where)
     standard = load_standard(path)
-    with screen.progress("reading the catalog") as tell:
+    with Console(stderr=True).status("reading the catalog") as status:
         report = check_service(
             dsn,
             standard.of(places.tables_of_unit(path, unit)) if unit else standard,
@@ -65,7 +65,7 @@ def check(
             migrations=places.online_files(path, unit),
             statements=None if no_statements else statements,
             scratch=scratch,
-            listener=tell,
+            listener=status.update,
         )
     report = replace(report, strategy=strategy)
     if as_json:

@@ -16,7 +16,7 @@ from runner.generate.statement import Paragraph, Statement, comment, undone
 from runner.postgres.locks import LockMode
 from runner.quoting import one_line, quote_literal
 
-_WIDTH = 100
+_WIDTH = 120
 # The number before the first file of a phase, when a phase has room for a hundred.
 _PHASES = {
     "toolkit": 50,
@@ -37,7 +37,7 @@ OWN_ID = "\0own id\0"
 # How each transaction of ours begins: no name in it can mean what somebody else made, and nothing
 # depends on what the role, the database or the server sets.
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
-HEAD = (OWN_NAMES, Statement("CALL trueup.fix_settings();"))
+HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
 BRIEF = " for a few ms; gives up after 200 ms and can be run again"
 _WITHOUT_WAITING = {
@@ -241,7 +241,7 @@ def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> Mig
     body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
     _require_readable(ids[file], body)
     back = _text(_begun(file, file.undone, HEAD))
-    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file, ids[file])
+    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file)
     rollback = f"{head}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
@@ -269,7 +269,7 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = _entries(file.title, file.does, file.locks, file.cost, file.undo)
+    lines = _entries(file.title, does=file.does, locks=file.locks, cost=file.cost, undo=file.undo)
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
@@ -277,16 +277,15 @@ def _header(file: File, depends: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _header_back(file: File, id_: str) -> str:
+def _header_back(file: File) -> str:
     cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
-    again = f"apply {id_} again" + (f": {file.cost}" if file.cost != "none" else "")
-    return "\n".join(_entries(f"Undo: {file.title}", does, file.locks_back, cost, again))
+    return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=file.locks_back, cost=cost))
 
 
-def _entries(title: str, does: str, locks: str, cost: str, undo: str) -> list[str]:
+def _entries(title: str, **entries: str) -> list[str]:
     lines = [comment(title), "--"]
-    for key, text in {"does": does, "locks": locks, "cost": cost, "undo": undo}.items():
+    for key, text in entries.items():
         wrapped = _wrapped(one_line(text))
         lines.append(f"-- {key + ':':<9}{wrapped[0]}")
         lines += [comment(f"         {line}") for line in wrapped[1:]]

@@ -85,6 +85,8 @@ def setting(name: str, value: str | int) -> Statement:
     return Statement(f"SET LOCAL {name} = {said};")
 
 
+_SHORT = 70  # characters of a clause that shares its line
+
 # Well below deadlock_timeout: the migration gives up, never a client.
 BRIEFLY = setting("lock_timeout", "200ms")
 
@@ -95,8 +97,22 @@ def plain(*texts: str) -> list[Statement]:
 
 
 def alter(table: Name, clauses: Iterable[str]) -> str:
-    """The ALTER TABLE of some clauses, one a line."""
-    return f"ALTER TABLE {quote_name(table)}\n    " + ",\n    ".join(clauses) + ";"
+    """The ALTER TABLE of some clauses: one a line, or several short ones."""
+    found = list(clauses)
+    is_short = all(len(c) < _SHORT and "\n" not in c and "FOREIGN KEY" not in c for c in found)
+    listed = in_lines(found) if is_short else ",\n".join(f"    {clause}" for clause in found)
+    return f"ALTER TABLE {quote_name(table)}\n{listed};"
+
+
+def in_lines(items: Iterable[str], width: int = 120) -> str:
+    """Items of a list, as many a line as fit, below each other and indented."""
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(item) + 3 <= width:
+            lines[-1] += f", {item}"
+        else:
+            lines[-1:] = [*(f"{line}," for line in lines[-1:]), f"    {item}"]
+    return "\n".join(lines)
 
 
 def literal_list(texts: Iterable[str], type_name: str = "") -> str:

@@ -378,8 +378,8 @@ def _table(
         yield Finding(
             Severity.KNOW,
             old,
-            "keeps its name: online, from expand until contract, its new contract stands in the "
-            f"schema {change.apart.schema}",
+            "keeps its name: by the online strategy, its new contract stands in the schema "
+            f"{change.apart.schema} from expand until contract",
             hint=f"Clients of the new contract: SET search_path = {path}; they need no other "
             "setting afterwards. pyorm looks there by itself.",
         )

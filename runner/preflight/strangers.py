@@ -1,4 +1,4 @@
-"""Views whose queries would run what somebody else made, with the rights of who migrates."""
+"""What somebody else made and a run would use, with the rights of who migrates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 
-# As trueup.require_own_views() asks in the files; one row a view.
+# As trueup.require_own() asks in the files.
 _STRANGERS: LiteralString = """
 WITH RECURSIVE tables AS (
     SELECT c.oid, c.relowner
@@ -26,21 +26,32 @@ shown AS (
     JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
     JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
 )
-SELECT DISTINCT ON (c.oid) c.oid::regclass::text AS view, u.what, r.rolname AS owner,
-    current_user AS role
-FROM shown AS s
-JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('v', 'm')
-CROSS JOIN LATERAL (
-    SELECT 'it' AS what, c.relowner AS owner
+SELECT u.what, r.rolname AS owner, current_user AS role
+FROM (
+    SELECT 'view ' || c.oid::regclass AS what, c.relowner AS owner
+    FROM shown AS s
+    JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('v', 'm')
     UNION ALL
-    SELECT p.oid::regprocedure::text, p.proowner
-    FROM pg_rewrite AS w
+    SELECT format('type %%s of column %%I', t.oid::regtype, a.attname), t.typowner
+    FROM tables AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        -- What a view shows is compared in all its columns.
+        AND (
+            a.attname = ANY (%(converted)s)
+            OR EXISTS (SELECT FROM shown AS s WHERE s.oid NOT IN (SELECT oid FROM tables))
+        )
+    JOIN pg_type AS y ON y.oid = a.atttypid
+    JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
+    UNION ALL
+    SELECT format('function %%s in the view %%s', p.oid::regprocedure, c.oid::regclass), p.proowner
+    FROM shown AS s
+    JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('v', 'm')
+    JOIN pg_rewrite AS w ON w.ev_class = c.oid
     JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
     LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
     JOIN pg_proc AS p ON p.oid = CASE
         WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
     END
-    WHERE w.ev_class = c.oid
 ) AS u
 JOIN pg_roles AS r ON r.oid = u.owner
 JOIN pg_database AS b ON b.datname = current_database()
@@ -48,28 +59,31 @@ WHERE NOT r.rolsuper
     AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
     AND NOT pg_has_role(r.oid, b.datdba, 'MEMBER')
     AND NOT EXISTS (SELECT FROM tables AS t WHERE pg_has_role(r.oid, t.relowner, 'MEMBER'))
-ORDER BY c.oid, u.what
+ORDER BY u.what
 """
 
 
 def check_strangers(
     connection: Connection[Any], changes: Sequence[TableChange]
 ) -> Iterator[Finding]:
-    """The views on tables that somebody else has a hand in.
+    """The views on tables, the functions in them and the types of columns of somebody else.
 
     Args:
         connection: in a read-only transaction, as the role that will migrate.
         changes: the tables that are at the old contract.
     """
-    names = [c.old.schema for c in changes], [c.old.name for c in changes]
+    wanted = {
+        "schemas": [c.old.schema for c in changes],
+        "names": [c.old.name for c in changes],
+        "converted": sorted({name for c in changes for name in c.converted}),
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(_STRANGERS, dict(zip(("schemas", "names"), names, strict=True)))
-        for row in found.fetchall():
+        for row in cursor.execute(_STRANGERS, wanted).fetchall():
             yield Finding(
                 Severity.STOPS,
-                f"view {row['view']}",
-                f"is asked what it shows, and could run code of {row['owner']} with the privileges"
-                f" of the role {row['role']}: {row['what']} belongs to {row['owner']}",
+                row["what"],
+                f"belongs to {row['owner']}, whose code would run with the privileges of the role"
+                f" {row['role']}",
                 hint="Give it to the owner of the table (ALTER ... OWNER TO), or drop the view"
                 " before, and make it again afterwards.",
             )

@@ -33,6 +33,7 @@ _READABLE: LiteralString = """
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
         AND NOT row_security_active(c.oid)
 """
+_TEXTS = frozenset({"character varying", "text", "character", "bpchar"})
 _INTEGERS = {"smallint", "integer", "bigint"}
 _GRADE = re.compile(
     r"(^|_)(priority|level|severity|rank|grade|tier|state|status|kind|type|stage|mode|importance)$"
@@ -79,9 +80,15 @@ def plain(column: Column, catalog: Catalog) -> Column:
 def is_text(column: Column) -> bool:
     """Whether a column holds text, or an array of it."""
     kind = column.type.removesuffix("[]").partition("(")[0]
-    return kind in {"character varying", "text", "character", "bpchar"} or (
-        column.type_name is not None and column.type_name.name == "citext"
-    )
+    return kind in _TEXTS or (column.type_name is not None and column.type_name.name == "citext")
+
+
+def _as_text(column: Column, value: sql.Composable) -> sql.Composable:
+    """A value as the server writes it: the owner of a type may have made a cast of it."""
+    kind = column.type.removesuffix("[]").partition("(")[0]
+    if kind in _TEXTS or is_integer(column):
+        return sql.SQL("{}::text").format(value)
+    return sql.SQL("CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END").format(value)
 
 
 def may_hold_uuids(column: Column) -> bool:
@@ -199,11 +206,11 @@ def _scan(
         parts.append(sql.SQL("count({})").format(name))
         if may_hold_uuids(column):
             # Its length is known without reading a long text, and decides first.
+            text = _as_text(column, name)
+            length = name if column.type.startswith(("character varying", "text")) else text
             value = sql.SQL(
-                'CASE WHEN octet_length({0}{1}) BETWEEN 32 AND 38 THEN {0}::text COLLATE "C" END'
-            ).format(
-                name, sql.SQL("::text" if column.type.startswith(("character(", "bpchar")) else "")
-            )
+                'CASE WHEN octet_length({}) BETWEEN 32 AND 38 THEN {} COLLATE "C" END'
+            ).format(length, text)
             parts += [
                 sql.SQL("count(*) FILTER (WHERE {} ~* {})").format(value, sql.Literal(_UUID)),
                 sql.SQL("count(*) FILTER (WHERE length({}) = 32)").format(value),
@@ -250,13 +257,14 @@ def _values(connection: Connection[Any], table: Relation, column: Column) -> tup
     item = sql.SQL("unnest({})").format(name) if column.is_array else name
     # A first look at some rows spares the sort of a column of free text.
     query = sql.SQL(
-        'SELECT DISTINCT v::text COLLATE "C"'
+        'SELECT DISTINCT {text} COLLATE "C"'
         " FROM (SELECT {item} AS v FROM {source} LIMIT {limit}) AS x"
         " WHERE v IS NOT NULL LIMIT {many}"
     )
+    text = _as_text(column, sql.SQL("v"))
     for limit in (sql.Literal(1000), sql.SQL("ALL")):
         statement = query.format(
-            item=item, source=source, limit=limit, many=sql.Literal(MANY_VALUES + 1)
+            text=text, item=item, source=source, limit=limit, many=sql.Literal(MANY_VALUES + 1)
         )
         values = [row[0] for row in connection.execute(statement)]
         if len(values) > MANY_VALUES:

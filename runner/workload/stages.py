@@ -12,6 +12,7 @@ from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.postgres.plain import run_plain
 from runner.postgres.scratch import ScratchServer
+from runner.quoting import quote_ident
 from runner.workload.model import Stage
 
 _NAME = "trueup workload"
@@ -76,11 +77,10 @@ def let_look_up(dsn: str, search_path: str, schemas: Sequence[str]) -> None:
         search_path: of the live database.
         schemas: of the standard's tables.
     """
+    path = ", ".join([*filter(None, [search_path.strip()]), *map(quote_ident, schemas)])
     with connect(dsn, application_name=_NAME) as connection:
-        known = [sql.SQL(search_path)] if search_path.strip() else []
-        path = sql.SQL(", ").join([*known, *map(sql.Identifier, schemas)])
         database = sql.Identifier(connection.info.dbname)
-        with suppress(errors.SyntaxError):
-            connection.execute(
-                sql.SQL("ALTER DATABASE {} SET search_path = {}").format(database, path)
-            )
+        with suppress(errors.InvalidParameterValue):
+            connection.execute("SELECT set_config('search_path', %s, false)", [path])
+            kept = "ALTER DATABASE {} SET search_path FROM CURRENT"
+            connection.execute(sql.SQL(kept).format(database))

@@ -101,3 +101,18 @@ def test_what_is_generated_passes(
     baseline.write_text(schema, encoding="utf-8")
     assert said(*online) == seen
     assert said(*window) == true_of_parts
+
+
+@pytest.mark.parametrize(
+    ("where", "found"), [("ctid = ANY ($1)", []), ("true", ["update-whole-table"])]
+)
+def test_the_update_in_a_backfills_call_is_judged_like_any_other(
+    tmp_path: Path, where: str, found: list[str]
+) -> None:
+    (tmp_path / "0001_backfill_t.sql").write_text(
+        "-- Fill b.\n-- transactional: false\n\nCALL trueup.fill_rows(\n    '0001_backfill_t',"
+        " 'public.t',\n    unfilled => 'b IS NULL', unchanged => 'a',\n    fill => $$"
+        f"UPDATE public.t SET b = a WHERE {where}$$,\n    statistics => $$ANALYZE public.t$$\n);\n"
+    )
+    (tmp_path / "0001_backfill_t.rollback.sql").write_text("-- no-op: b goes with its table.\n")
+    assert [rule for rule, _ in said(tmp_path)] == found

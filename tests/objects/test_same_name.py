@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.journey import Journey
 from support.runs import query, run_trueup
 from support.variants import Service
@@ -160,8 +162,9 @@ def witnesses(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def test_contract_relies_on_the_counter_where_a_text_does_not_tell_which_contract_it_means(
-    tasks: Service,
+    tasks: Service, since: Callable[[int], None]
 ) -> None:
+    since(15)  # before, another process counts, half a second later
     tasks.up("switch")
     with psycopg.connect(tasks.dsn, autocommit=True) as client:
         client.execute(
@@ -200,6 +203,40 @@ def test_a_schema_of_somebody_else_is_refused(tasks: Service, statement: str, wh
         tasks.up("expand")
     checked = run_trueup("check", "--service", str(tasks.folder), dsn=tasks.dsn)
     assert "journey_new" in checked.stdout, checked.stdout
+
+
+def test_whoever_migrates_need_not_be_a_superuser(tasks: Service) -> None:
+    """Who owns the tables may own what stands in the other schema, and create nothing there."""
+    deploy, owner = (f"{name}_{uuid4().hex[:8]}" for name in ("deploy", "owner"))
+    with psycopg.connect(tasks.dsn, autocommit=True) as admin:
+        admin.execute(
+            f"CREATE ROLE {deploy} LOGIN; CREATE ROLE {owner}; GRANT {owner} TO {deploy};"
+            f" GRANT CREATE ON DATABASE {admin.info.dbname} TO {deploy};"
+            f" GRANT CREATE ON SCHEMA public TO {deploy}, {owner};"
+            f" ALTER DEFAULT PRIVILEGES FOR ROLE {deploy} GRANT ALL ON SCHEMAS TO PUBLIC;"
+            f" ALTER TABLE task OWNER TO {owner}".encode()
+        )
+        service = Service(make_conninfo(tasks.dsn, user=deploy), tasks.folder)
+        try:
+            for phase, is_back in (("switch", False), ("contract", False), ("switch", True)):
+                if is_back:
+                    service.down("online", phase)
+                else:
+                    service.up(phase)
+                found = admin.execute(
+                    "SELECT has_schema_privilege(%s, n.oid, 'USAGE'),"
+                    " has_schema_privilege(%s, n.oid, 'CREATE'), c.relowner::regrole::text"
+                    " FROM pg_namespace AS n JOIN pg_class AS c ON c.relnamespace = n.oid"
+                    " AND c.relname = 'task' WHERE n.nspname = 'journey_new'",
+                    [owner, owner],
+                ).fetchall()
+                assert set(found) <= {(True, False, owner)}
+            assert found
+            service.down("online")
+        finally:
+            for role in (owner, deploy):
+                admin.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER".encode())
+                admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 # What each client sends all the time; the last one adds to a counter.

@@ -118,5 +118,5 @@ def test_live_rows_that_break_a_constraint_are_a_finding_about_the_data(
 ) -> None:
     query(live, "UPDATE invoice SET customer_id = -1")
     found = rehearsed(pending(tmp_path), server_dsn, live)
-    assert "the data, not the file" in found.problems[0]
+    assert "the data is at fault, not the file" in found.problems[0]
     assert "violates foreign key constraint" in found.problems[1]

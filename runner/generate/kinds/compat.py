@@ -9,7 +9,7 @@ from runner.generate.files import File
 from runner.generate.kinds import look, new_view, reversal, rows, same, settings
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, in_lines, lock, plain
 from runner.postgres.locks import LockMode
 from runner.quoting import quote_ident, quote_literal, quote_name
 
@@ -21,14 +21,14 @@ def expand(t: TableChange) -> list[Paragraph]:
     counter = [
         Statement(
             f"CREATE MATERIALIZED VIEW {marker} AS SELECT true AS used WHERE false;",
-            note="The usage counter's marker. Every query through the view reads it once, and the "
-            "server counts that.\nIt is empty, as a transaction with an older snapshot would find "
-            "it; and a materialized view so\nthat a dump does not read it.",
+            note="The usage counter's marker: the server counts that each query through the view "
+            "reads it once. It is empty,\nas an older snapshot would find it; and a materialized "
+            "view, which a dump does not read.",
         ),
     ]
-    columns = ",\n    ".join(_shown(t, c.name) for c in t.relation.columns)
+    columns = in_lines(_shown(t, c.name) for c in t.relation.columns)
     view = Statement(
-        f"CREATE VIEW {old} AS\nSELECT\n    {columns}\nFROM {new}\n"
+        f"CREATE VIEW {old} AS\nSELECT\n{columns}\nFROM {new}\n"
         f"WHERE NOT EXISTS (SELECT FROM {marker}){options};",
         note=f"The compat view: the old {'schema' if t.keeps_name else 'name'}, the old columns "
         "in their old order.",

@@ -12,7 +12,7 @@ from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Statement, alter, literal_list
+from runner.generate.statement import BRIEFLY, Statement, alter, in_lines
 from runner.generate.unit import listed
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
@@ -178,12 +178,12 @@ def _named(
         if column in wanted
     ]
     own = {column for column, _, _ in named}
-    without = f",\n    ending => {quote_literal(ending)}" if ending else ""
+    without = f", ending => {quote_literal(ending)}" if ending else ""
     if others := [c for c in wanted if c not in own]:
         found.append(
             Statement(
-                f"CALL trueup.rename_not_nulls(\n    {on},\n    {quote_literal(stem)},\n"
-                f"    {literal_list(others, 'name')}{without}\n);"
+                f"CALL trueup.rename_not_nulls({on}, {quote_literal(stem)}, ARRAY[\n"
+                f"{in_lines(map(quote_literal, others))}\n]::name[]{without});"
             )
         )
     return found

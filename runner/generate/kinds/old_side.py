@@ -145,16 +145,15 @@ def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         keys=quote_name(t.new),
         twin_keys=sync.twin_keys(t, switched=True),
     )
-    on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
-    execute = f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"
-    condition = "\n    OR ".join([_unfilled(t, "NEW."), *(side.changed for side in sides)])
+    on, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"
+    changed = sync.any_changed((c, c.name) for c in t.columns)
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
         plain(f"CALL trueup.keep_private({quote_literal(t.sync_back.name)});"),
         plain(
-            f"CREATE TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}",
-            f"CREATE TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\nWHEN (\n"
-            f"    {condition}\n)\n{execute}",
+            f"CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON {on}\nFOR EACH ROW {execute}",
+            f"CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {on}\nFOR EACH ROW WHEN (\n"
+            f"    {_unfilled(t, 'NEW.')}\n    OR {changed}\n)\n{execute}",
         ),
     ]
 
@@ -521,8 +520,8 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
 def _required(t: TableChange, table: Name, i: IndexChange, name: str, *, new: bool) -> Statement:
     """What makes sure of an index that is not there if contract was broken off before its file."""
     return Statement(
-        f"CALL trueup.require_index(\n    {quote_literal(quote_name(table))},\n"
-        f"    {quote_literal(name)},\n    {dollar_quote(partition.method(t, i, new=new))}\n);"
+        f"CALL trueup.require_index({quote_literal(quote_name(table))}, {quote_literal(name)}, "
+        f"{dollar_quote(partition.method(t, i, new=new))});"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import BRIEFLY, Statement, lock, plain
+from runner.generate.statement import BRIEFLY, Statement, in_lines, lock, plain
 from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -142,8 +142,8 @@ def _copy(
     t: TableChange, columns: Sequence[str], source: Name, differ: Sequence[str], *, share: bool
 ) -> list[Statement]:
     copy = Statement(
-        f"CREATE TABLE {quote_name(t.reversal)} AS\nSELECT\n    "
-        + ",\n    ".join(columns)
+        f"CREATE TABLE {quote_name(t.reversal)} AS\nSELECT\n"
+        + in_lines(columns)
         + f"\nFROM {quote_name(source)}\nWHERE\n    "
         + "\n    OR ".join(differ)
         + ";",
@@ -175,12 +175,12 @@ def forgetting(t: TableChange) -> list[Statement]:
         ),
         *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
         Statement(
-            f"CREATE TRIGGER zz_trueup_forget\nAFTER DELETE ON {on}\nFOR EACH ROW\n"
-            f"EXECUTE FUNCTION {function}();",
+            f"CREATE TRIGGER zz_trueup_forget AFTER DELETE ON {on}\n"
+            f"FOR EACH ROW EXECUTE FUNCTION {function}();",
             locks=(lock(mode, t.new),),
         ),
         Statement(
-            f"CREATE TRIGGER zz_trueup_forget_all\nAFTER TRUNCATE ON {on}\n"
+            f"CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON {on}\n"
             f"EXECUTE FUNCTION {function}();",
             locks=(lock(mode, t.new),),
         ),
@@ -279,8 +279,8 @@ def restore(t: TableChange, table: Name) -> list[Statement]:
         name, kept = quote_ident(c.name), c.old_from(f"r.{quote_ident(c.name)}")
         same = f"{c.compared(f't.{name}')} IS NOT DISTINCT FROM {c.compared(kept)}"
         sets.append(
-            f"    {name} = CASE\n        WHEN {same}\n"
-            f"        THEN r.{quote_ident(c.old_name)}\n        ELSE t.{name}\n    END"
+            f"    {name} = CASE WHEN {same}\n"
+            f"        THEN r.{quote_ident(c.old_name)} ELSE t.{name} END"
         )
     pairs = []
     for key in t.key:

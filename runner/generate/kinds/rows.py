@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
@@ -122,6 +122,7 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
     old = listed(t.old.name for t in tables)
     has_twins = any(twins.refuse(t) for t in tables)
     has_labels = any(c.labels for t in tables for c in t.columns)
+    made = sorted({name for t in tables for name in _of_made_types(t)})
     return File(
         unlike=f"check {tables[0].new}",
         folder=folder,
@@ -134,9 +135,32 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
         cost=f"reads {old} once; once more when something is wrong, to say which rows"
         + f"; {listed(t.old.name for t in tables if twins.refuse(t))} twice" * has_twins,
         undo="nothing to undo",
-        body=[p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))],
+        body=[
+            *([[require_own(tables, made)]] if made else []),
+            *(p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))),
+        ],
         back="no-op: the file changed nothing.",
     )
+
+
+def require_own(tables: Iterable[TableChange], columns: Sequence[str] = ()) -> Statement:
+    """The refusal of what somebody else made and a file would run.
+
+    Args:
+        tables: whose views are looked at.
+        columns: whose types are; empty for all.
+    """
+    of = literal_list(quote_name(t.old) for t in tables)
+    of_columns = f", {literal_list(columns)}" if columns else ""
+    return Statement(f"CALL trueup.require_own({of}{of_columns});")
+
+
+def _of_made_types(t: TableChange) -> Iterator[str]:
+    """The converted columns of types that somebody has made."""
+    for c in t.relation.columns:
+        made = c.type_name is not None and c.type_name.schema != "pg_catalog"
+        if made and c.name in t.converted:
+            yield c.name
 
 
 def _clean(t: TableChange) -> Statement:

@@ -6,7 +6,6 @@ not.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
@@ -16,10 +15,9 @@ from runner.generate.dependent import DependentChange
 from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
 from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
-from runner.generate.statement import Statement
+from runner.generate.statement import Statement, in_lines
 from runner.quoting import quote_literal, quote_name
 
-_WIDTH = 100
 _KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
 
 
@@ -73,19 +71,10 @@ def require(
     lines = [line for line in lines if line not in gone]
     stands = {At.SWITCHED: t.apart, At.DROPPING: t.new, At.NEW: t.new}.get(at, t.old)
     table = quote_literal(quote_name(stands))
-    sql = f"CALL trueup.require_same({table}, ARRAY[\n{_wrapped(lines)}\n]"
+    sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
     if may := list(dict.fromkeys(_may_stand(t, at))):
-        sql += f", may_be => ARRAY[\n{_wrapped(may)}\n]"
+        sql += f", may_be => ARRAY[\n{in_lines(map(quote_literal, may))}\n]"
     return Statement(sql + ");")
-
-
-def _wrapped(lines: Iterable[str]) -> str:
-    # A space of a name is no place to break at.
-    listed = ", ".join(quote_literal(line).replace(" ", "\0") for line in lines)
-    wrapped = textwrap.wrap(
-        listed, _WIDTH - 4, break_long_words=False, break_on_hyphens=False, expand_tabs=False
-    )
-    return "\n".join(f"    {line}" for line in wrapped).replace("\0", " ")
 
 
 def _on(kind: str, name: str, columns: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ def copy_grants(target: Name, source: Name, pairs: Iterable[Pair] = ()) -> list[
     listed = _listed(pairs)
     if target == source and not listed:
         return []
-    return [Statement(f"CALL trueup.copy_grants({_of(target)}, {_of(source)}{listed});")]
+    return [Statement(f"CALL trueup.give_grants({_of(target)}, {_of(source)}{listed});")]
 
 
 def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[Statement]:
@@ -43,7 +43,9 @@ def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[St
     listed = _listed(pairs)
     if table == view and not listed:
         return []
-    return [Statement(f"CALL trueup.carry_grants({_of(table)}, {_of(view)}{listed});")]
+    return [
+        Statement(f"CALL trueup.give_grants({_of(table)}, {_of(view)}{listed}, since => true);")
+    ]
 
 
 def _of(name: Name) -> str:

@@ -57,6 +57,21 @@ def changed(c: ColumnChange, name: str) -> str:
     return f"{c.compared(f'NEW.{column}')} IS DISTINCT FROM {c.compared(f'OLD.{column}')}"
 
 
+def any_changed(columns: Iterable[tuple[ColumnChange, str]]) -> str:
+    """The condition that an UPDATE changes one of some columns, each with the name of its side."""
+    found = [quoted for c, name in columns for quoted in _compared(c, name)]
+    new, old = (", ".join(values) for values in zip(*found, strict=True))
+    return f"({new}) IS DISTINCT FROM ({old})"
+
+
+def _compared(c: ColumnChange, name: str) -> Iterable[tuple[str, str]]:
+    column = quote_ident(name)
+    yield c.compared(f"NEW.{column}"), c.compared(f"OLD.{column}")
+    if c.kept and name == c.name:
+        kept = quote_ident(c.kept)
+        yield f"NEW.{kept}", f"OLD.{kept}"
+
+
 def _derive_old(column: ColumnChange, indent: int, *, is_update: bool) -> str:
     """The old value for a new one; a reference takes its parent's spelling."""
     value = f"NEW.{quote_ident(column.name)}"
@@ -203,27 +218,17 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
         function: what keeps both sides equal under the names that the columns have.
         replace: whether they are there.
     """
-    on = f"ON {quote_name(t.new)}\nFOR EACH ROW"
-    execute = f"EXECUTE FUNCTION {quote_name(function)}();"
-    old_changes = [f"    OR {changed(c, c.old_name)}" for c in t.columns]
-    new_changes = [changed(c, c.name) for c in t.columns]
-    new_changes += [
-        f"NEW.{quote_ident(c.kept or '')} IS DISTINCT FROM OLD.{quote_ident(c.kept or '')}"
-        for c in t.keeping
-    ]
-    condition = [
-        f"    {_unconverted(t, 'NEW.')}",
-        *old_changes,
-        f"    OR {_converted(t, 'OLD.')} AND (",
-        "        " + "\n        OR ".join(new_changes),
-        "    )",
-    ]
+    table, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(function)}();"
     create = "CREATE OR REPLACE" if replace else "CREATE"
-    insert = f"{create} TRIGGER zz_trueup_sync_insert\nBEFORE INSERT {on}\n{execute}"
-    condition_lines = "\n".join(condition)
+    insert = (
+        f"{create} TRIGGER zz_trueup_sync_insert BEFORE INSERT ON {table}\nFOR EACH ROW {execute}"
+    )
     update = (
-        f"{create} TRIGGER zz_trueup_sync_update\nBEFORE UPDATE {on}\n"
-        f"WHEN (\n{condition_lines}\n)\n{execute}"
+        f"{create} TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN (\n"
+        f"    {_unconverted(t, 'NEW.')}\n"
+        f"    OR {any_changed((c, c.old_name) for c in t.columns)}\n"
+        f"    OR {_converted(t, 'OLD.')} AND {any_changed((c, c.name) for c in t.columns)}\n"
+        f")\n{execute}"
     )
     if replace:
         note = "From here on the trigger's function is the one for these names of the columns."
@@ -269,7 +274,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             note="Where references find how a key is spelled. A view follows renames: the switch "
             "does not\ntouch its names.",
         ),
-        Statement(f"CALL trueup.revoke_all({quote_literal(quote_name(t.sides))});"),
+        Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
     ]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from runner.generate.files import HEAD, OWN_NAMES, File
-from runner.generate.statement import Paragraph, Statement, plain
+from runner.generate.statement import Paragraph, Statement, in_lines, plain
 from runner.generate.text import text
 from runner.quoting import quote_literal
 
@@ -30,11 +29,11 @@ class _Idea:
     """What one file of the toolkit is about.
 
     Args:
-        name: of the file, and of the text in `sql/toolkit/`.
+        name: of the file.
         folder: where it goes: to what one strategy alone calls, if not both do.
         title: the first line of its header.
-        does: what it makes, in words.
-        of_each: the same of each routine, where a file may have one without the other.
+        parts: the texts in `sql/toolkit/`, each with what it makes, in words.
+        does: what else it does.
         always: what is needed wherever the folder has files: by trueup itself, or by hand.
         public: what any role may call.
     """
@@ -42,95 +41,70 @@ class _Idea:
     name: str
     folder: str
     title: str
-    does: str
+    parts: Mapping[str, str]
+    does: str = ""
     always: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
-    of_each: Mapping[str, str] = field(default_factory=dict)
 
-    def said(self, names: Iterable[str]) -> str:
-        """What a file of some of its routines and tables makes, in words."""
-        each = dict.fromkeys(self.of_each[name] for name in names if name in self.of_each)
-        return self.does + ", and ".join(each)
+    def said(self, names: Collection[str]) -> str:
+        """What a file of some of its routines and tables does, in words."""
+        found = [said for part, said in self.parts.items() if not {*names}.isdisjoint(_text(part))]
+        return f"{self.does}makes {'; '.join(found)}; touches no table of the service"
 
 
 _IDEAS = (
     _Idea(
-        "settings",
         "common",
-        "Make the schema trueup, and each file independent of how role and server are set.",
-        "refuses a schema trueup in which somebody else could put functions of his own, and a "
-        "publication that would send its tables; then makes the procedures that each file begins "
-        "with, and refuses settings under which the files would not mean the same",
-        always=("fix_settings", "require_settings", "is_called", "keep_private"),
-    ),
-    _Idea(
-        "guard",
         "common",
-        "Stop a file at a table that has changed since the file was written.",
-        "makes the procedure that compares the columns, indexes, constraints, triggers and views "
-        "of a table with the list in a file",
-    ),
-    _Idea(
-        "rows",
-        "common",
-        "Stop a file at rows that cannot be converted, and name them.",
-        "makes the procedures that read a table once and tell column, value, how many rows, and "
-        "the query that shows them",
-    ),
-    _Idea(
-        "views",
-        "common",
-        "Try the views before anything changes.",
-        "makes the procedures that compare what a view shows under both contracts",
-    ),
-    _Idea(
-        "servers",
-        "common",
-        "Let one file fit every server.",
-        "makes ",
-        of_each={
-            "name_not_nulls": "what names NOT NULL constraints alike on each version of PostgreSQL",
-            "name_not_null": "what names NOT NULL constraints alike on each version of PostgreSQL",
-            "if_there": "what passes over a partition that is gone",
+        "Make the schema trueup, with what the files of both strategies call.",
+        {
+            "settings": "what makes each file independent of how role and server are set",
+            "guard": "what stops a file at a table that has changed since it was written",
+            "rows": "what stops one at rows that cannot be converted, and names them",
+            "views": "what tries views before anything changes",
+            "servers": "what lets one file fit every server",
+            "spellings": "what keeps the old spellings that a rollback needs, and "
+            "trueup.forget_spellings, which lets them go",
         },
+        "refuses a schema trueup in which somebody else could put functions of his own, and a "
+        "publication that would send its tables; then ",
+        always=("fix_transaction", "require_settings", "is_called", "keep_private"),
     ),
     _Idea(
         "both_live",
         "online",
         "Keep owners, grants and keys right while both contracts live.",
-        "makes the procedures that copy owners and grants from one side to the other, order two "
-        "inserts of one key, lock several tables and serve a backfill; and the tables that keep "
-        "how far a backfill is and which grants both sides had",
+        {
+            "both_live": "what copies owners and grants from one side to the other, orders two "
+            "inserts of one key, locks several tables and fills columns in batches; and the tables "
+            "that keep how far a backfill is and which grants both sides had"
+        },
     ),
     _Idea(
         "transition",
         "online",
         "Show two contracts of a table that keeps its name.",
-        "makes the procedures that make the schema in which the new contract of such tables stands "
-        "while both live, and drop it",
+        {
+            "transition": "what makes the schema in which the new contract of such tables stands "
+            "while both live, and drops it"
+        },
     ),
     _Idea(
         "usage_counter",
         "online",
         "Count the uses of old names, and stop contract while one may be in use.",
-        "makes the procedures that read the usage counter of a compat view and ask the other "
-        "witnesses, and the table that keeps what was read",
+        {
+            "usage_counter": "what reads the usage counter of a compat view and asks the other "
+            "witnesses, and the table that keeps what was read"
+        },
         always=("read_odometer", "require_unused"),
         public=("show_odometer", "witnesses"),
-    ),
-    _Idea(
-        "spellings",
-        "common",
-        "Keep the old spellings that a rollback needs, and let them go when their time has come.",
-        "makes the procedures that keep others from reading reversal tables, tell since when these "
-        "keep old spellings, and empty one: trueup.forget_spellings",
     ),
     _Idea(
         "set_aside",
         "window",
         "Set aside the triggers that would see values put back.",
-        "makes the procedures that silence triggers while a window's rollback writes, and wake "
-        "them again",
+        {"set_aside": "what silences triggers while a window's rollback writes, and wakes them"},
     ),
 )
 
@@ -147,15 +121,16 @@ class _Made:
 @cache
 def _made(idea: str) -> Mapping[str, _Made]:
     """What belongs to an idea, each after what it calls."""
+    parts = next(i.parts for i in _IDEAS if i.name == idea)
+    return {name: made for part in parts for name, made in _text(part).items()}
+
+
+@cache
+def _text(part: str) -> Mapping[str, _Made]:
     return {
-        m[2]: _Made(m[1], m[0], frozenset(_NAMED.findall(m[0] + _rights_of(m[1], m[2]))))
-        for m in _MADE.finditer(text(f"toolkit/{idea}.sql"))
+        m[2]: _Made(m[1], m[0], frozenset(_NAMED.findall(m[0])))
+        for m in _MADE.finditer(text(f"toolkit/{part}.sql"))
     }
-
-
-def _rights_of(kind: str, name: str) -> str:
-    """What takes away default privileges on a table; those on routines go together."""
-    return f"CALL trueup.revoke_all('trueup.{name}');" if kind == "TABLE" else ""
 
 
 def made_by(sql: str) -> frozenset[str]:
@@ -227,14 +202,14 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
     body += [[Statement(made[name].sql)] for name in names]
     body.append(_closed(idea, names))
     if is_first:
-        body.append(plain("CALL trueup.require_settings();"))
+        body.append(plain("CALL trueup.require_settings();", "CALL trueup.fix_transaction();"))
     return File(
         unlike=subject,
         folder=idea.folder,
         phase=PHASE,
         subject=subject,
         title=idea.title,
-        does=f"{idea.said(names)}; touches no table of the service",
+        does=idea.said(names),
         locks_said="only what it creates",
         cost="none",
         head=[OWN_NAMES] if is_first else HEAD,
@@ -251,18 +226,12 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
 
 def _closed(idea: _Idea, names: list[str]) -> Paragraph:
     """The rights on what was made."""
-    made = _made(idea.name)
-    routines = [n for n in names if made[n].kind != "TABLE"]
-    found = []
-    if routines:
-        listed = textwrap.fill(", ".join(map(quote_literal, routines)), 96)
-        found.append(
-            Statement(
-                f"CALL trueup.keep_private(\n{textwrap.indent(listed, '    ')}\n);",
-                note="Clients call none of these.",
-            )
+    found = [
+        Statement(
+            f"CALL trueup.keep_private(\n{in_lines(map(quote_literal, names))}\n);",
+            note="Clients call none of these.",
         )
-    found += plain(*filter(None, (_rights_of(made[n].kind, n) for n in names)))
+    ]
     if public := [f"trueup.{n}" for n in idea.public if n in names]:
         found.append(
             Statement(

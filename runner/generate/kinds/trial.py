@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from runner.generate.dependent import AFTER, BEFORE, DependentChange, Reword
 from runner.generate.files import File
-from runner.generate.kinds import function, policy, view
+from runner.generate.kinds import function, policy, rows, view
 from runner.generate.model import TableChange
-from runner.generate.statement import Paragraph, Statement, literal_list, lock
+from runner.generate.statement import Paragraph, Statement, lock
 from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
@@ -62,8 +62,6 @@ def check(u: Unit, folder: str, subject: str) -> File:
 def _statements(u: Unit) -> list[Paragraph]:
     dependents, names = _tried(u), _names(u)
     tables = u.beneath(dependents)
-    of = literal_list(quote_name(t.old) for t in u.tables)
-    own = Statement(f"CALL trueup.require_own_views({of});")
     before, after = moved(names, BEFORE), moved(names, AFTER)
     shown = [
         Statement(
@@ -85,7 +83,7 @@ def _statements(u: Unit) -> list[Paragraph]:
         views = ",\n    ".join(f"{schema}.{quote_ident(n.name)}" for n in reversed(names))
         gone.append(Statement(f"DROP VIEW\n    {views};"))
     gone += [Statement(f"DROP SCHEMA {schema};") for schema in (AFTER, BEFORE)]
-    return [[own], shown, *tried, gone]
+    return [[rows.require_own(u.tables)], shown, *tried, gone]
 
 
 def _shown(t: TableChange) -> Iterator[Statement]:

@@ -1,10 +1,6 @@
 CREATE FUNCTION {{ function }}()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever deletes a row need not be allowed to read old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS {{ dollar }}
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
 BEGIN
     IF to_regclass({{ reversal_literal }}) IS NULL THEN
         NULL; -- none are kept yet, or no more

@@ -1,10 +1,6 @@
 CREATE FUNCTION {{ function }}()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS {{ dollar }}
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
 BEGIN
 {% if moved %}
     IF TG_OP = 'INSERT' AND {{ filled }}

@@ -1,10 +1,6 @@
 CREATE FUNCTION {{ function }}()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS {{ dollar }}
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
 BEGIN
 {% if moved %}
     IF TG_OP = 'INSERT'

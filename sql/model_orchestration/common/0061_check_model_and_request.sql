@@ -1,14 +1,13 @@
 -- Stop here when models or requests holds a row that cannot be converted.
 --
--- does:    reads models, requests and names the column, the values, how many rows, and the query
---          that shows them; changes nothing
+-- does:    reads models, requests and names the column, the values, how many rows, and the query that shows them;
+--          changes nothing
 -- locks:   ACCESS SHARE on models, requests, as any SELECT
 -- cost:    reads models, requests once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
--- depends: 0057_toolkit_model_orchestration_spellings
+-- depends: 0051_toolkit_model_orchestration_common
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_clean(
     'public.models',

@@ -1,14 +1,13 @@
 -- Stop here when provider_quotas holds a row that cannot be converted.
 --
--- does:    reads provider_quotas and names the column, the values, how many rows, and the query
---          that shows them; changes nothing
+-- does:    reads provider_quotas and names the column, the values, how many rows, and the query that shows them;
+--          changes nothing
 -- locks:   ACCESS SHARE on provider_quotas, as any SELECT
 -- cost:    reads provider_quotas once; once more when something is wrong, to say which rows
 -- undo:    nothing to undo
--- depends: 0057_toolkit_model_orchestration_spellings
+-- depends: 0051_toolkit_model_orchestration_common
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_clean(
     'public.provider_quotas',

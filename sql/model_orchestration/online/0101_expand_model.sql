@@ -1,26 +1,23 @@
 -- Give models its new contract beside the old one.
 --
--- does:    adds id__new uuid, provider__new varchar(50), capabilities__new varchar[], status__new
---          varchar(50), with their CHECKs as NOT VALID; shows them under the new name model in a
---          view with the same owner and grants; a trigger keeps both sides of each row equal;
---          models keeps its name and its columns
+-- does:    adds id__new uuid, provider__new varchar(50), capabilities__new varchar[], status__new varchar(50), with
+--          their CHECKs as NOT VALID; shows them under the new name model in a view with the same owner and grants; a
+--          trigger keeps both sides of each row equal; models keeps its name and its columns
 -- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0061_check_model_and_request 0056_toolkit_model_orchestration_usage_counter
+-- depends: 0061_check_model_and_request 0053_toolkit_model_orchestration_usage_counter
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.models IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.models', ARRAY[
-    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
-    'column display_name', 'column description', 'column capabilities NOT NULL',
-    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
-    'column cost_per_token', 'column configuration', 'column model_metadata',
-    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
+    'primary key models_pkey (id)'
 ]);
 CALL trueup.require_no_functions('public.models');
 
@@ -39,22 +36,18 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
+CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
-CALL trueup.revoke_all('trueup.model_sides');
+CALL trueup.keep_private('model_sides');
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
 CREATE FUNCTION trueup.model_sync()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
@@ -105,12 +98,8 @@ $$;
 -- A value on the old side of a new row says that the old contract wrote it. It stays beyond
 -- contract, for the way back.
 CREATE FUNCTION trueup.model_sync_switched()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
@@ -161,47 +150,24 @@ $$;
 CALL trueup.keep_private('model_sync', 'model_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.models
-FOR EACH ROW
-EXECUTE FUNCTION trueup.model_sync();
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.models
+FOR EACH ROW EXECUTE FUNCTION trueup.model_sync();
 
 -- Silent for the backfill, and for updates of other columns; but a row that a client moves before
 -- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.models
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.models
+FOR EACH ROW WHEN (
     NEW.id__new IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
-    OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
-    OR NEW.status IS DISTINCT FROM OLD.status
-    OR OLD.id__new IS NOT NULL AND (
-        NEW.id__new IS DISTINCT FROM OLD.id__new
-        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
-        OR NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new
-        OR NEW.status__new IS DISTINCT FROM OLD.status__new
-    )
+    OR (NEW.id, NEW.provider, NEW.capabilities, NEW.status) IS DISTINCT FROM (OLD.id, OLD.provider, OLD.capabilities, OLD.status)
+    OR OLD.id__new IS NOT NULL AND (NEW.id__new, NEW.provider__new, NEW.capabilities__new, NEW.status__new) IS DISTINCT FROM (OLD.id__new, OLD.provider__new, OLD.capabilities__new, OLD.status__new)
 )
 EXECUTE FUNCTION trueup.model_sync();
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.model AS
 SELECT
-    id__new AS id,
-    model_id,
-    provider__new AS provider,
-    display_name,
-    description,
-    capabilities__new AS capabilities,
-    status__new AS status,
-    max_tokens,
-    token_limit,
-    cost_per_token,
-    configuration,
-    model_metadata,
-    created_at,
+    id__new AS id, model_id, provider__new AS provider, display_name, description, capabilities__new AS capabilities,
+    status__new AS status, max_tokens, token_limit, cost_per_token, configuration, model_metadata, created_at,
     updated_at
 FROM public.models;
 
@@ -209,4 +175,4 @@ ALTER VIEW public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 COMMENT ON VIEW public.model IS 'The models that a request can be routed to';
 COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as gpt-4';
 COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
+CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);

@@ -1,29 +1,25 @@
 -- Give requests its new contract beside the old one.
 --
--- does:    adds id__new uuid, request_type__new varchar(50), model_id__new uuid, provider__new
---          varchar(50), with their CHECKs as NOT VALID; shows them under the new name request in a
---          view with the same owner and grants; a trigger keeps both sides of each row equal;
---          requests keeps its name and its columns
+-- does:    adds id__new uuid, request_type__new varchar(50), model_id__new uuid, provider__new varchar(50), with their
+--          CHECKs as NOT VALID; shows them under the new name request in a view with the same owner and grants; a
+--          trigger keeps both sides of each row equal; requests keeps its name and its columns
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0061_check_model_and_request 0056_toolkit_model_orchestration_usage_counter
+-- depends: 0061_check_model_and_request 0053_toolkit_model_orchestration_usage_counter
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.requests IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.requests', ARRAY[
-    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
-    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
-    'column task_id', 'column request_data NOT NULL', 'column response_data',
-    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
-    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
-    'column created_at NOT NULL DEFAULT', 'column completed_at',
-    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
-    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id)',
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens', 'column total_tokens',
+    'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
+    'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)'
 ]);
 CALL trueup.require_no_functions('public.requests');
@@ -41,17 +37,13 @@ ALTER TABLE public.requests
     ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type COLLATE "C") AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
-CALL trueup.copy_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
+CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
 CREATE FUNCTION trueup.request_sync()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
@@ -108,12 +100,8 @@ $$;
 -- A value on the old side of a new row says that the old contract wrote it. It stays beyond
 -- contract, for the way back.
 CREATE FUNCTION trueup.request_sync_switched()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
@@ -170,56 +158,27 @@ $$;
 CALL trueup.keep_private('request_sync', 'request_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.requests
-FOR EACH ROW
-EXECUTE FUNCTION trueup.request_sync();
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.requests
+FOR EACH ROW EXECUTE FUNCTION trueup.request_sync();
 
 -- Silent for the backfill, and for updates of other columns; but a row that a client moves before
 -- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.requests
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.requests
+FOR EACH ROW WHEN (
     NEW.id__new IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.request_type IS DISTINCT FROM OLD.request_type
-    OR NEW.model_id IS DISTINCT FROM OLD.model_id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
-    OR OLD.id__new IS NOT NULL AND (
-        NEW.id__new IS DISTINCT FROM OLD.id__new
-        OR NEW.request_type__new IS DISTINCT FROM OLD.request_type__new
-        OR NEW.model_id__new IS DISTINCT FROM OLD.model_id__new
-        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
-    )
+    OR (NEW.id, NEW.request_type, NEW.model_id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.request_type, OLD.model_id, OLD.provider)
+    OR OLD.id__new IS NOT NULL AND (NEW.id__new, NEW.request_type__new, NEW.model_id__new, NEW.provider__new) IS DISTINCT FROM (OLD.id__new, OLD.request_type__new, OLD.model_id__new, OLD.provider__new)
 )
 EXECUTE FUNCTION trueup.request_sync();
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.request AS
 SELECT
-    id__new AS id,
-    request_id,
-    request_type__new AS request_type,
-    model_id__new AS model_id,
-    provider__new AS provider,
-    user_id,
-    project_id,
-    task_id,
-    request_data,
-    response_data,
-    prompt_tokens,
-    completion_tokens,
-    total_tokens,
-    latency_ms,
-    cost,
-    success,
-    error_message,
-    error_code,
-    created_at,
-    completed_at
+    id__new AS id, request_id, request_type__new AS request_type, model_id__new AS model_id, provider__new AS provider,
+    user_id, project_id, task_id, request_data, response_data, prompt_tokens, completion_tokens, total_tokens,
+    latency_ms, cost, success, error_message, error_code, created_at, completed_at
 FROM public.requests;
 
 COMMENT ON VIEW public.request IS 'One row for each request to a provider, kept for billing';
 COMMENT ON COLUMN public.request.latency_ms IS 'Time until the provider answered, in milliseconds';
-CALL trueup.copy_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
+CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);

@@ -1,25 +1,22 @@
 -- Give provider_quotas its new contract beside the old one.
 --
--- does:    adds id__new uuid, provider__new varchar(50), with their CHECKs as NOT VALID; shows them
---          under the new name provider_quota in a view with the same owner and grants; a trigger
---          keeps both sides of each row equal; provider_quotas keeps its name and its columns
--- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- does:    adds id__new uuid, provider__new varchar(50), with their CHECKs as NOT VALID; shows them under the new name
+--          provider_quota in a view with the same owner and grants; a trigger keeps both sides of each row equal;
+--          provider_quotas keeps its name and its columns
+-- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
--- depends: 0062_check_provider_quota 0056_toolkit_model_orchestration_usage_counter
+-- depends: 0062_check_provider_quota 0053_toolkit_model_orchestration_usage_counter
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quotas', ARRAY[
-    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
-    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
-    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
-    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
-    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
+    'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
     'index provider_quotas_provider_idx (provider)'
 ]);
@@ -33,17 +30,13 @@ ALTER TABLE public.provider_quotas
     ADD CONSTRAINT provider_quotas_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
-CALL trueup.copy_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
+CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new
 -- contract wrote it.
 CREATE FUNCTION trueup.provider_quota_sync()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
         -- The new contract writes.
@@ -80,12 +73,8 @@ $$;
 -- A value on the old side of a new row says that the old contract wrote it. It stays beyond
 -- contract, for the way back.
 CREATE FUNCTION trueup.provider_quota_sync_switched()
-RETURNS trigger
-LANGUAGE plpgsql
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
         -- The new contract writes.
@@ -122,45 +111,26 @@ $$;
 CALL trueup.keep_private('provider_quota_sync', 'provider_quota_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.provider_quotas
-FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_sync();
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quotas
+FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync();
 
 -- Silent for the backfill, and for updates of other columns; but a row that a client moves before
 -- the backfill comes to it is converted at once, or the backfill would never meet it.
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.provider_quotas
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.provider_quotas
+FOR EACH ROW WHEN (
     NEW.id__new IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
-    OR OLD.id__new IS NOT NULL AND (
-        NEW.id__new IS DISTINCT FROM OLD.id__new
-        OR NEW.provider__new IS DISTINCT FROM OLD.provider__new
-    )
+    OR (NEW.id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.provider)
+    OR OLD.id__new IS NOT NULL AND (NEW.id__new, NEW.provider__new) IS DISTINCT FROM (OLD.id__new, OLD.provider__new)
 )
 EXECUTE FUNCTION trueup.provider_quota_sync();
 
 -- The new view: the new name, the new columns. Until the switch the new release uses it.
 CREATE VIEW public.provider_quota AS
 SELECT
-    id__new AS id,
-    provider__new AS provider,
-    daily_token_limit,
-    monthly_token_limit,
-    daily_cost_limit,
-    monthly_cost_limit,
-    daily_tokens_used,
-    monthly_tokens_used,
-    daily_cost_used,
-    monthly_cost_used,
-    daily_reset_at,
-    monthly_reset_at,
-    created_at,
-    updated_at
+    id__new AS id, provider__new AS provider, daily_token_limit, monthly_token_limit, daily_cost_limit,
+    monthly_cost_limit, daily_tokens_used, monthly_tokens_used, daily_cost_used, monthly_cost_used, daily_reset_at,
+    monthly_reset_at, created_at, updated_at
 FROM public.provider_quotas;
 
 COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);

@@ -3,7 +3,5 @@
 -- does:    forgets the progress; the columns go with expand
 -- locks:   none
 -- cost:    no rewrite, no scan
--- undo:    apply 0201_backfill_model again: writes each row once, and samples the table; the table
---          grows until VACUUM
 
 DELETE FROM trueup.progress WHERE file = '0201_backfill_model';

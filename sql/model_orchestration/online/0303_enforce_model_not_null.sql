@@ -1,33 +1,25 @@
 -- Set NOT NULL on the new columns of models.
 --
--- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and
---          models_in_step: the trigger keeps equal what it proved
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and models_in_step: the trigger
+--          keeps equal what it proved
 -- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no scan, because the CHECKs are dropped in a second statement
 -- undo:    instant
 -- depends: 0302_enforce_model_validate
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.models
-    ALTER COLUMN id__new SET NOT NULL,
-    ALTER COLUMN provider__new SET NOT NULL,
-    ALTER COLUMN capabilities__new SET NOT NULL,
-    ALTER COLUMN status__new SET NOT NULL;
+    ALTER COLUMN id__new SET NOT NULL, ALTER COLUMN provider__new SET NOT NULL,
+    ALTER COLUMN capabilities__new SET NOT NULL, ALTER COLUMN status__new SET NOT NULL;
 
 ALTER TABLE public.models
-    DROP CONSTRAINT models_id__new_filled,
-    DROP CONSTRAINT models_provider__new_filled,
-    DROP CONSTRAINT models_capabilities__new_filled,
-    DROP CONSTRAINT models_status__new_filled,
+    DROP CONSTRAINT models_id__new_filled, DROP CONSTRAINT models_provider__new_filled,
+    DROP CONSTRAINT models_capabilities__new_filled, DROP CONSTRAINT models_status__new_filled,
     DROP CONSTRAINT models_in_step;
 
-CALL trueup.rename_not_nulls(
-    'public.models',
-    'model',
-    ARRAY['id__new', 'provider__new', 'capabilities__new', 'status__new']::name[],
-    ending => '__new'
-);
+CALL trueup.rename_not_nulls('public.models', 'model', ARRAY[
+    'id__new', 'provider__new', 'capabilities__new', 'status__new'
+]::name[], ending => '__new');

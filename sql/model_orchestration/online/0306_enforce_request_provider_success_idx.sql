@@ -2,9 +2,8 @@
 --
 -- does:    builds what requests_provider_success_idx is for the old columns
 -- locks:   SHARE UPDATE EXCLUSIVE on requests: reads and writes go on
--- cost:    reads requests twice and waits for transactions that are older; if it fails it leaves an
---          invalid index: DROP INDEX CONCURRENTLY public.request_provider_success_idx, then run it
---          again
+-- cost:    reads requests twice and waits for transactions that are older; if it fails it leaves an invalid index: DROP
+--          INDEX CONCURRENTLY public.request_provider_success_idx, then run it again
 -- undo:    drops the index; reads and writes go on
 -- transactional: false
 -- depends: 0305_enforce_request_pkey

@@ -3,11 +3,8 @@
 -- does:    takes NOT NULL away: instant
 -- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0308_enforce_request_not_null again: no scan, because the CHECKs are dropped in a
---          second statement
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.requests

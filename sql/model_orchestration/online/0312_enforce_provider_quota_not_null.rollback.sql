@@ -1,14 +1,10 @@
 -- Undo: Set NOT NULL on the new columns of provider_quotas.
 --
 -- does:    takes NOT NULL away: instant
--- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0312_enforce_provider_quota_not_null again: no scan, because the CHECKs are
---          dropped in a second statement
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quotas

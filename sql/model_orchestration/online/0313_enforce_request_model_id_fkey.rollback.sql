@@ -1,13 +1,10 @@
 -- Undo: Let the new columns of requests reference models.
 --
 -- does:    drops the foreign key: instant
--- locks:   ACCESS EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can be
---          run again
+-- locks:   ACCESS EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0313_enforce_request_model_id_fkey again: no scan
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.requests', 'public.models');

@@ -1,14 +1,12 @@
 -- Let the new columns of requests reference models.
 --
 -- does:    adds what requests_model_id_fkey is for the old columns, as NOT VALID
--- locks:   SHARE ROW EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can
---          be run again
+-- locks:   SHARE ROW EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can be run again
 -- cost:    no scan
 -- undo:    instant
 -- depends: 0308_enforce_request_not_null 0303_enforce_model_not_null
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('SHARE ROW EXCLUSIVE', 'public.requests', 'public.models');

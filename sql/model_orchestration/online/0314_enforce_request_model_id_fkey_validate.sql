@@ -6,8 +6,7 @@
 -- undo:    nothing to undo: the foreign key goes with the file that made it
 -- depends: 0313_enforce_request_model_id_fkey
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.requests VALIDATE CONSTRAINT request_model_id_fkey;

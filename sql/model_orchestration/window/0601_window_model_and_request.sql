@@ -1,15 +1,13 @@
 -- Turn models, requests into model, request in one go.
 --
--- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be
---          derived back in a reversal table, from which triggers remove those of deleted rows
--- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it
---          cannot have them
+-- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be derived back in a
+--          reversal table, from which triggers remove those of deleted rows
+-- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it cannot have them
 -- cost:    rewrites each table and its indexes once; up to 1 GB of memory for an index
 -- undo:    the same again in the other direction, byte for byte
 -- depends: 0061_check_model_and_request
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
@@ -18,23 +16,20 @@ SET LOCAL max_parallel_maintenance_workers = 4;
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
 
 CALL trueup.require_same('public.models', ARRAY[
-    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
-    'column display_name', 'column description', 'column capabilities NOT NULL',
-    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
-    'column cost_per_token', 'column configuration', 'column model_metadata',
-    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'unique models_model_id_key (model_id)', 'primary key models_pkey (id)'
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
+    'primary key models_pkey (id)'
 ]);
 CALL trueup.require_same('public.requests', ARRAY[
-    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
-    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
-    'column task_id', 'column request_data NOT NULL', 'column response_data',
-    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
-    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
-    'column created_at NOT NULL DEFAULT', 'column completed_at',
-    'foreign key requests_model_id_fkey (model_id)', 'primary key requests_pkey (id)',
-    'unique requests_request_id_key (request_id)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id)',
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens', 'column total_tokens',
+    'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
+    'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
+    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
     'index requests_provider_success_idx (provider, success)'
 ]);
 
@@ -43,14 +38,9 @@ ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.model_reversal AS
 SELECT
-    id AS id__old,
-    id::uuid AS id,
-    provider AS provider__old,
-    upper(provider COLLATE "C") AS provider,
-    capabilities AS capabilities__old,
-    upper(capabilities::text COLLATE "C")::varchar[] AS capabilities,
-    status AS status__old,
-    upper(status COLLATE "C") AS status
+    id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider COLLATE "C") AS provider,
+    capabilities AS capabilities__old, upper(capabilities::text COLLATE "C")::varchar[] AS capabilities,
+    status AS status__old, upper(status COLLATE "C") AS status
 FROM public.models
 WHERE
     id IS DISTINCT FROM id::uuid::text
@@ -76,20 +66,14 @@ ALTER TABLE public.models RENAME TO model;
 
 ALTER INDEX public.models_model_id_key RENAME TO model_model_id_key;
 ALTER INDEX public.models_pkey RENAME TO model_pkey;
-CALL trueup.rename_not_nulls(
-    'public.model',
-    'model',
-    ARRAY['id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.model', 'model', ARRAY[
+    'id', 'model_id', 'provider', 'capabilities', 'status', 'created_at', 'updated_at'
+]::name[]);
 
 -- Forgets the old spellings of a row that is deleted.
 CREATE FUNCTION trueup.model_forget()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever deletes a row need not be allowed to read old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass('trueup.model_reversal') IS NULL THEN
         NULL; -- none are kept yet, or no more
@@ -105,23 +89,16 @@ EXCEPTION
 END
 $$;
 CALL trueup.keep_private('model_forget');
-CREATE TRIGGER zz_trueup_forget
-AFTER DELETE ON public.model
-FOR EACH ROW
-EXECUTE FUNCTION trueup.model_forget();
-CREATE TRIGGER zz_trueup_forget_all
-AFTER TRUNCATE ON public.model
+CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.model
+FOR EACH ROW EXECUTE FUNCTION trueup.model_forget();
+CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.model
 EXECUTE FUNCTION trueup.model_forget();
 
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.request_reversal AS
 SELECT
-    id AS id__old,
-    id::uuid AS id,
-    request_type AS request_type__old,
-    upper(request_type COLLATE "C") AS request_type,
-    provider AS provider__old,
-    upper(provider COLLATE "C") AS provider
+    id AS id__old, id::uuid AS id, request_type AS request_type__old, upper(request_type COLLATE "C") AS request_type,
+    provider AS provider__old, upper(provider COLLATE "C") AS provider
 FROM public.requests
 WHERE
     id IS DISTINCT FROM id::uuid::text
@@ -146,20 +123,14 @@ ALTER INDEX public.requests_model_id_idx RENAME TO request_model_id_idx;
 ALTER INDEX public.requests_pkey RENAME TO request_pkey;
 ALTER INDEX public.requests_provider_success_idx RENAME TO request_provider_success_idx;
 ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
-CALL trueup.rename_not_nulls(
-    'public.request',
-    'request',
-    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.request', 'request', ARRAY[
+    'id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at'
+]::name[]);
 
 -- Forgets the old spellings of a row that is deleted.
 CREATE FUNCTION trueup.request_forget()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever deletes a row need not be allowed to read old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass('trueup.request_reversal') IS NULL THEN
         NULL; -- none are kept yet, or no more
@@ -175,12 +146,9 @@ EXCEPTION
 END
 $$;
 CALL trueup.keep_private('request_forget');
-CREATE TRIGGER zz_trueup_forget
-AFTER DELETE ON public.request
-FOR EACH ROW
-EXECUTE FUNCTION trueup.request_forget();
-CREATE TRIGGER zz_trueup_forget_all
-AFTER TRUNCATE ON public.request
+CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.request
+FOR EACH ROW EXECUTE FUNCTION trueup.request_forget();
+CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.request
 EXECUTE FUNCTION trueup.request_forget();
 
 ALTER TABLE public.request

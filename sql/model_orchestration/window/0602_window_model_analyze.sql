@@ -6,8 +6,7 @@
 -- undo:    nothing to undo
 -- depends: 0601_window_model_and_request
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 ANALYZE public.model;
 ANALYZE public.request;

@@ -6,7 +6,6 @@
 -- undo:    nothing to undo
 -- depends: 0603_window_provider_quota
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 ANALYZE public.provider_quota;

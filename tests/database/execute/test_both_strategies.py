@@ -212,7 +212,7 @@ def test_a_check_that_was_passed_begins_no_strategy(database: str, service: Path
 
 def test_plain_yoyo_takes_them_back_in_any_order(database: str, service: Path) -> None:
     common, online, window = (str(service / name) for name in ("common", "online", "window"))
-    first = min(p.stem for p in (service / "common").glob("*_settings.sql"))
+    first = min(p.stem for p in (service / "common").glob("*_common.sql"))
     last = next(p.stem for p in (service / "window").glob("*_window_*_analyze.sql"))
     before = types(database)
     run_yoyo("apply", common, online, dsn=database)

@@ -129,7 +129,7 @@ def test_the_command_takes_a_unit(make_service: MakeService) -> None:
     assert "0103_expand_provider_quota" in tried.stdout
     assert "expand_model" not in tried.stdout
     done = run_trueup("apply", *named, "--to", "enforce", dsn=service.dsn)
-    assert done.stdout == "applied: 14 files\n", done.stderr
+    assert done.stdout == "applied: 10 files\n", done.stderr
     status = run_trueup("status", *named, "--all", dsn=service.dsn)
     assert "0103_expand_provider_quota" in status.stdout
     assert "0101_expand_model" not in status.stdout
@@ -163,7 +163,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "was not rehearsed" not in planned
 
     certificate = ("--require-rehearsal", "trueup-rehearsal.json")
-    assert "applied: 14 files" in run("apply", "--to", "enforce", *certificate)
+    assert "applied: 10 files" in run("apply", "--to", "enforce", *certificate)
     go(service, "model", "enforce")
     status = run("status", "--all")
     assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status

@@ -197,7 +197,7 @@ def test_a_uuid_is_what_the_servers_input_function_takes(database: str, text: st
 
 
 def test_the_files_and_the_check_know_the_same_uuids() -> None:
-    (toolkit,) = (SHIPPED / "common").glob("*_rows.sql")
+    (toolkit,) = (SHIPPED / "common").glob("*_toolkit_*_common.sql")
     assert UUID_PATTERN in toolkit.read_text(encoding="utf-8")
 
 

@@ -319,3 +319,21 @@ def test_an_array_whose_values_are_in_both_cases_says_that_generate_refuses_it(
     hates = next(i for i, line in enumerate(lines) if line.startswith("# enums.hates"))
     assert lines[likes - 1].startswith("# generate refuses it: an array cannot restore")
     assert lines[hates - 1] == "# it looks like an enum, but no CHECK says so:"
+
+
+def test_a_cast_that_the_owner_of_a_type_made_is_never_run(database: str, tmp_path: Path) -> None:
+    found = propose(
+        database,
+        tmp_path,
+        """
+        CREATE TYPE citext AS ENUM ('good', 'bad');
+        CREATE DOMAIN feeling AS citext CHECK (VALUE IN ('good', 'bad'));
+        CREATE FUNCTION run(citext) RETURNS text LANGUAGE plpgsql
+            AS 'BEGIN RAISE EXCEPTION ''code of the owner runs''; END';
+        CREATE CAST (citext AS text) WITH FUNCTION run(citext) AS IMPLICIT;
+        CREATE TABLE days (id integer PRIMARY KEY, a citext, b feeling, c citext[]);
+        INSERT INTO days VALUES (1, 'good', 'bad', '{bad}'), (2, 'bad', NULL, NULL);
+        """,
+    )
+    (enum,) = {e.name: e for t in found.standard.tables for e in t.enums.values()}.values()
+    assert enum.values == ("GOOD", "BAD")

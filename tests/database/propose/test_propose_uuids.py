@@ -35,7 +35,7 @@ def test_keys_become_uuid_with_all_that_is_tied_to_them_or_not_at_all(
     assert found.table("steps").uuids == ("task_id",)
     assert (
         '# "plan_id",  # all 3 values are uuids; it is tied to public.notes.plan_id: 1 of 4 values '
-        "are no uuids" in found.text
+        "are not uuids" in found.text
     )
     assert '"task_id",  # no row to look at, and tied to public.tasks.id' in found.text
     assert '"id",  # all 3 values are uuids, 3 in upper case' in found.text

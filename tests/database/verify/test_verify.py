@@ -365,19 +365,19 @@ def test_somebody_elses_view_under_the_new_name_is_in_the_way(make_service: Make
 
 
 BEFORE_SWITCH = {
-    "GRANT SELECT ON models TO {role}": ("grants on view public.model", "lacks {role}=SELECT"),
+    "GRANT SELECT ON models TO {role}": ("grants on view public.model", "none of {role}=SELECT"),
     "GRANT INSERT ON model TO {role}": ("grants on view public.model", "also has {role}=INSERT"),
     "GRANT SELECT (status) ON models TO {role}": (
         "grants on column public.models.status__new",
-        "lacks {role}=SELECT",
+        "none of {role}=SELECT",
     ),
     "GRANT SELECT (status__new) ON models TO {role}": (
         "grants on column public.model.status",
-        "lacks {role}=SELECT",
+        "none of {role}=SELECT",
     ),
     "ALTER VIEW model OWNER TO {role}": ("view public.model", "the owner {role}"),
     "ALTER TABLE models ENABLE ROW LEVEL SECURITY": ("view public.model", "none"),
-    "ALTER TABLE models ADD COLUMN extra text": ("view public.model", "lacks extra"),
+    "ALTER TABLE models ADD COLUMN extra text": ("view public.model", "none of extra"),
     "ALTER TABLE models DISABLE TRIGGER zz_trueup_sync_update": (
         "trigger zz_trueup_sync_update on public.models",
         "disabled",
@@ -406,18 +406,18 @@ BEFORE_SWITCH = {
     ),
 }
 AFTER_SWITCH = {
-    "GRANT SELECT ON model TO {role}": ("grants on view public.models", "lacks {role}=SELECT"),
+    "GRANT SELECT ON model TO {role}": ("grants on view public.models", "none of {role}=SELECT"),
     "GRANT INSERT ON models TO {role}": (
         "grants on view public.models",
         "also has {role}=INSERT",
     ),
     "GRANT SELECT (status) ON model TO {role}": (
         "grants on column public.models.status",
-        "lacks {role}=SELECT",
+        "none of {role}=SELECT",
     ),
     "ALTER VIEW models OWNER TO {role}": ("view public.models", "the owner {role}"),
     "ALTER TABLE model ENABLE ROW LEVEL SECURITY": ("view public.models", "none"),
-    "ALTER TABLE model ADD COLUMN extra text": ("view public.models", "lacks extra"),
+    "ALTER TABLE model ADD COLUMN extra text": ("view public.models", "none of extra"),
     "ALTER TABLE model DISABLE TRIGGER zz_trueup_sync_update": (
         "trigger zz_trueup_sync_update on public.model",
         "disabled",

@@ -20,7 +20,7 @@ from support.toolkit import assert_complete
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[2] / "sql" / "model_orchestration"
 BASELINE = "0001_baseline_legacy_schema"
-FIRST = "0051_toolkit_model_orchestration_settings"  # of the files that are generated
+FIRST = "0051_toolkit_model_orchestration_common"  # of the files that are generated
 
 # Contract may follow at once: nobody has to be waited for.
 AT_ONCE = Settings(deadline=20.0, waiting_period="0 seconds")

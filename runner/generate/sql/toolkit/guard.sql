@@ -1,76 +1,58 @@
 -- What stands on a table and a file could drop or give another meaning: a line each, without what
 -- is trueup's own.
 CREATE OR REPLACE FUNCTION trueup.standing(relation regclass)
-RETURNS SETOF text
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT
-        concat(
-            'column ', a.attname,
-            CASE WHEN a.attnotnull THEN ' NOT NULL' END,
-            CASE WHEN a.atthasdef OR a.attidentity <> '' THEN ' DEFAULT' END
-        )
+RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat(
+        'column ', a.attname,
+        CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+        CASE WHEN a.atthasdef OR a.attidentity <> '' THEN ' DEFAULT' END
+    )
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT
-        concat_ws(' ', kinds.kind, k.conname, '(' || (
-            SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
-            FROM pg_attribute AS a
-            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-        ) || ')')
+    SELECT concat_ws(' ', kinds.kind, k.conname, '(' || (
+        SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
+        FROM pg_attribute AS a
+        WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+    ) || ')')
     FROM pg_constraint AS k
     JOIN (
-        VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'),
-            ('f', 'foreign key')
+        VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'), ('f', 'foreign key')
     ) AS kinds (contype, kind) ON kinds.contype = k.contype::text
     WHERE k.conrelid = relation AND k.conparentid = 0
     UNION ALL
-    SELECT
-        concat(
-            CASE WHEN NOT i.indisvalid THEN 'invalid ' END,
-            CASE WHEN i.indisunique THEN 'unique ' END,
-            'index ', c.relname, ' (', (
-                SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
-                FROM pg_attribute AS a
-                WHERE a.attrelid = relation AND a.attnum > 0
-                    AND (
-                        a.attnum = ANY (i.indkey::int2[])
-                        OR EXISTS (
-                            SELECT FROM pg_depend AS d
-                            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
-                                AND d.refobjsubid = a.attnum
-                        )
-                    )
-            ), ')'
-        )
+    SELECT concat(
+        CASE WHEN NOT i.indisvalid THEN 'invalid ' END, CASE WHEN i.indisunique THEN 'unique ' END,
+        'index ', c.relname, ' (', (
+            SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0
+                AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
+                    SELECT FROM pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+                        AND d.refobjsubid = a.attnum
+                ))
+        ), ')'
+    )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
-    WHERE i.indrelid = relation
-        AND NOT EXISTS (
-            SELECT FROM pg_constraint AS k
-            WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
-        )
+    WHERE i.indrelid = relation AND NOT EXISTS (
+        SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+    )
     UNION ALL
     SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal
-        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND NOT starts_with(t.tgname::text, 'zz_trueup_')
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
     SELECT 'policy ' || p.polname FROM pg_policy AS p WHERE p.polrelid = relation
     UNION ALL
-    SELECT s.line FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        VALUES (c.relrowsecurity, 'row level security'),
-            (c.relforcerowsecurity, 'force row level security')
-    ) AS s (is_set, line)
-    WHERE c.oid = relation AND s.is_set
+    SELECT 'row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relrowsecurity
+    UNION ALL
+    SELECT 'force row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
     UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
     JOIN pg_publication_rel AS r ON r.prpubid = p.oid
@@ -82,37 +64,26 @@ AS $$
     JOIN pg_class AS v ON v.oid = r.ev_class
     JOIN pg_namespace AS n ON n.oid = v.relnamespace
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-        AND d.refobjid = relation AND v.oid <> relation AND v.relkind IN ('v', 'm')
-        AND n.nspname <> 'trueup' AND NOT pg_is_other_temp_schema(n.oid)
-        AND n.oid <> pg_my_temp_schema()
+        AND d.refobjid = relation AND v.oid <> relation AND v.relkind IN ('v', 'm') AND n.nspname <> 'trueup'
+        AND NOT pg_is_other_temp_schema(n.oid) AND n.oid <> pg_my_temp_schema()
 $$;
 
 -- Stops the file when a table is not as it was when the file was written.
-CREATE OR REPLACE PROCEDURE trueup.require_same(
-    relation regclass, expected text[], may_be text[] DEFAULT '{}'
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    standing constant text[] := ARRAY(SELECT s FROM trueup.standing(relation) AS s ORDER BY s);
-    difference constant text := concat_ws(
-        E'\n',
-        (
-            SELECT string_agg('unknown here: ' || s, E'\n' ORDER BY s) FROM unnest(standing) AS s
-            WHERE s <> ALL (expected || may_be)
-        ),
-        (
-            SELECT string_agg('missing: ' || e, E'\n' ORDER BY e) FROM unnest(expected) AS e
-            WHERE e <> ALL (standing)
-        )
-    );
+    standing constant text[] := ARRAY(SELECT trueup.standing(relation));
+    difference text;
 BEGIN
-    IF difference <> '' THEN
+    SELECT string_agg(d.sign || d.line, E'\n' ORDER BY d.sign DESC, d.line) INTO difference
+    FROM (
+        SELECT 'unknown here: ', s FROM unnest(standing) AS s WHERE s <> ALL (expected || may_be)
+        UNION ALL
+        SELECT 'missing: ', e FROM unnest(expected) AS e WHERE e <> ALL (standing)
+    ) AS d (sign, line);
+    IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = difference,
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = difference,
                 HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
                     'not know; before expand, generate the files anew.';
     END IF;

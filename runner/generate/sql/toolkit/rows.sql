@@ -1,24 +1,77 @@
+-- Stops the file when it would run what somebody else made, with the rights of who migrates: a view on
+-- tables, a function in it, or the type of a column, of which its owner may make a cast, belongs neither
+-- to this role nor to one that could do so anyway (the tables' and the database's owner, a superuser).
+CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[], columns name[] DEFAULT NULL)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stranger record;
+BEGIN
+    WITH RECURSIVE shown AS (
+        SELECT unnest(tables)::oid AS relation
+        UNION
+        SELECT r.ev_class
+        FROM shown AS s
+        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation
+        JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    ),
+    views AS (
+        SELECT c.oid, c.oid::regclass::text AS name, c.relowner AS owner
+        FROM shown AS s
+        JOIN pg_class AS c ON c.oid = s.relation AND c.relkind IN ('v', 'm')
+    )
+    SELECT u.what, r.rolname AS owner
+    INTO stranger
+    FROM (
+        SELECT 'view ' || v.name AS what, v.owner FROM views AS v
+        UNION ALL
+        SELECT format('type %s of column %I', t.oid::regtype, a.attname), t.typowner
+        FROM pg_attribute AS a
+        JOIN pg_type AS y ON y.oid = a.atttypid
+        JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
+        WHERE a.attrelid = ANY (tables) AND a.attnum > 0
+            AND (columns IS NULL OR a.attname = ANY (columns))
+        UNION ALL
+        SELECT format('function %s in the view %s', p.oid::regprocedure, v.name), p.proowner
+        FROM views AS v
+        JOIN pg_rewrite AS w ON w.ev_class = v.oid
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+        LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_proc AS p ON p.oid = CASE
+            WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
+        END
+    ) AS u
+    JOIN pg_roles AS r ON r.oid = u.owner
+    WHERE NOT r.rolsuper
+        AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
+        AND NOT EXISTS (
+            SELECT FROM pg_database AS d
+            WHERE d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+        )
+        AND NOT EXISTS (
+            SELECT FROM pg_class AS c
+            WHERE c.oid = ANY (tables) AND pg_has_role(r.oid, c.relowner, 'MEMBER')
+        )
+    ORDER BY 1
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the % belongs to %, whose code would run with the rights of %',
+            stranger.what, stranger.owner, current_user
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop the view before, '
+                    'and make it again afterwards.';
+    END IF;
+END
+$$;
+
 -- Whether uuid's own input function takes the text.
 CREATE OR REPLACE FUNCTION trueup.is_uuid(value text)
-RETURNS boolean
-LANGUAGE sql
-IMMUTABLE
-PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT value COLLATE "C" ~* '^([0-9a-f]{4}-?){7}[0-9a-f]{4}$|^\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\}$'
 $$;
 
 -- Stops the file when a table holds rows that meet a condition, and says which.
-CREATE OR REPLACE PROCEDURE trueup.refuse_rows(
-    relation text,
-    column_name text,
-    condition text,
-    reason text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.refuse_rows(relation text, column_name text, condition text, reason text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rows_refused bigint;
     samples text;
@@ -34,12 +87,10 @@ BEGIN
         column_name, relation, condition
     )
     INTO rows_refused, samples;
-
     IF rows_refused > 0 THEN
         RAISE EXCEPTION '%.%: the value of % rows %: %',
             relation, column_name, rows_refused, reason, samples
-            USING
-                ERRCODE = 'check_violation',
+            USING ERRCODE = 'check_violation',
                 HINT = format('See them with: SELECT * FROM %s WHERE %s;', relation, condition);
     END IF;
 END
@@ -47,12 +98,8 @@ $$;
 
 -- Stops the file when rows would become the same under a unique index: only where a row is spelled
 -- otherwise than the new contract derives it can there be any.
-CREATE OR REPLACE PROCEDURE trueup.refuse_twins(
-    relation text, index_name text, respelled text, twins text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.refuse_twins(relation text, index_name text, respelled text, twins text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_respelled boolean;
     rows_refused bigint;
@@ -71,39 +118,32 @@ BEGIN
         twins
     )
     INTO rows_refused, samples;
-
     IF rows_refused > 0 THEN
         RAISE EXCEPTION '%: % rows become the same, and % is unique: %',
             relation, rows_refused, quote_ident(index_name), samples
-            USING
-                ERRCODE = 'unique_violation',
+            USING ERRCODE = 'unique_violation',
                 HINT = 'Decide which row stays, and point what references the others at it. '
                     || format('See them with: %s;', twins);
     END IF;
 END
 $$;
 
--- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets
--- the condition of a rule: [column, condition, reason]. It reads the table once for all of
--- them; only when something is wrong is it read again, to say which rows.
+-- Stops the file when a table holds what is no uuid, two texts that are one uuid, or a row that meets the
+-- condition of a rule: [column, condition, reason]. It reads the table once for all of them; only when
+-- something is wrong is it read again, to say which rows.
 CREATE OR REPLACE PROCEDURE trueup.require_clean(
-    relation text,
-    rules text[],
-    uuids text[] DEFAULT '{}',
-    keys text[] DEFAULT '{}'
+    relation text, rules text[], uuids text[] DEFAULT '{}', keys text[] DEFAULT '{}'
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    conditions text[] := '{}';
-    found boolean[];
+    -- Of each check the column, what tells fast that there may be such rows, which they are, and why.
+    checks text[] := '{}';
     uuid_column text;
+    found boolean[];
 BEGIN
     IF row_security_active(relation) THEN
         RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
-            USING
-                ERRCODE = 'insufficient_privilege',
+            USING ERRCODE = 'insufficient_privilege',
                 HINT = format('Migrate as a role that sees all: ALTER ROLE %I BYPASSRLS;', current_user);
     END IF;
     IF EXISTS (
@@ -112,28 +152,36 @@ BEGIN
             OR s.srrelid IN (SELECT p.relid FROM pg_partition_tree(relation::regclass) AS p)
     ) THEN
         RAISE EXCEPTION '%: a subscription fills it, and what arrives fires no trigger', relation
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Convert the publisher alone and copy anew from there, or end the '
                     'subscription first: DROP SUBSCRIPTION.';
     END IF;
 
     FOREACH uuid_column IN ARRAY uuids LOOP
-        -- Of a key it matters whether it is spelled as uuid prints it, of others that the cast works.
-        conditions := conditions || format(
-            CASE WHEN uuid_column = ANY (keys)
-                THEN '%1$I::text::uuid::text <> %1$I::text' ELSE '%1$I::text::uuid IS NULL'
-            END,
-            uuid_column
-        );
+        IF uuid_column = ANY (keys) THEN
+            -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
+            checks := checks || ARRAY[[
+                uuid_column,
+                format('%1$I::text::uuid::text <> %1$I::text', uuid_column),
+                format(
+                    '%1$I::text::uuid IN (SELECT %1$I::text::uuid FROM %2$s GROUP BY 1 HAVING count(*) > 1)',
+                    uuid_column, relation
+                ),
+                'is the same uuid as another row'
+            ]];
+        ELSE -- it only matters that the cast works
+            checks := checks || ARRAY[[uuid_column, format('%I::text::uuid IS NULL', uuid_column), 'false', '']];
+        END IF;
     END LOOP;
-    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
-        conditions := conditions || rules[number][2];
+    FOR n IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+        checks := checks || ARRAY[[rules[n][1], rules[n][2], rules[n][2], rules[n][3]]];
     END LOOP;
 
     BEGIN
         EXECUTE format(
-            'SELECT ARRAY[bool_or(%s)] FROM %s', array_to_string(conditions, '), bool_or('), relation
+            'SELECT ARRAY[%s] FROM %s',
+            (SELECT string_agg(format('bool_or(%s)', checks[n][2]), ', ' ORDER BY n) FROM generate_subscripts(checks, 1) AS n),
+            relation
         )
         INTO found;
     EXCEPTION
@@ -141,37 +189,18 @@ BEGIN
             -- A cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
             FOREACH uuid_column IN ARRAY uuids LOOP
                 CALL trueup.refuse_rows(
-                    relation, uuid_column, format('NOT trueup.is_uuid(%I)', uuid_column),
-                    'is not a uuid'
+                    relation, uuid_column, format('NOT trueup.is_uuid(%I)', uuid_column), 'is not a uuid'
                 );
             END LOOP;
             -- A rule may keep what a later one stumbles over from it.
-            FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
-                CALL trueup.refuse_rows(
-                    relation, rules[number][1], rules[number][2], rules[number][3]
-                );
+            FOR n IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
+                CALL trueup.refuse_rows(relation, rules[n][1], rules[n][2], rules[n][3]);
             END LOOP;
             RAISE;
     END;
-
-    FOR place IN 1 .. cardinality(uuids) LOOP
-        uuid_column := uuids[place];
-        -- Unique texts can only be one uuid when one of them is not spelled as uuid prints it.
-        IF found[place] AND uuid_column = ANY (keys) THEN
-            CALL trueup.refuse_rows(
-                relation,
-                uuid_column,
-                format(
-                    '%1$I::text::uuid IN (SELECT %1$I::text::uuid FROM %2$s GROUP BY 1 HAVING count(*) > 1)',
-                    uuid_column, relation
-                ),
-                'is the same uuid as another row'
-            );
-        END IF;
-    END LOOP;
-    FOR number IN 1 .. coalesce(array_length(rules, 1), 0) LOOP
-        IF found[cardinality(uuids) + number] THEN
-            CALL trueup.refuse_rows(relation, rules[number][1], rules[number][2], rules[number][3]);
+    FOR n IN 1 .. cardinality(found) LOOP
+        IF found[n] THEN
+            CALL trueup.refuse_rows(relation, checks[n][1], checks[n][3], checks[n][4]);
         END IF;
     END LOOP;
 END
@@ -180,9 +209,7 @@ $$;
 -- Stops the file when a native enum has other labels here than where the file was written, or has them
 -- in another order: values are converted by their labels.
 CREATE OR REPLACE PROCEDURE trueup.require_labels(relation text, column_name name, labels text[])
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found constant text[] := ARRAY(
         SELECT e.enumlabel::text
@@ -197,8 +224,7 @@ BEGIN
     IF found <> labels THEN
         RAISE EXCEPTION '%.%: has the labels %, and this file is for %',
             relation, column_name, found, labels
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Rename the labels (ALTER TYPE ... RENAME VALUE), or generate files for this database.';
     END IF;
 END

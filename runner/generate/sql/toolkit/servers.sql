@@ -3,9 +3,7 @@
 CREATE OR REPLACE PROCEDURE trueup.rename_not_nulls(
     relation regclass, table_name text, columns name[], ending text DEFAULT ''
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
     table_part text;
@@ -49,15 +47,8 @@ END
 $$;
 
 -- Gives the NOT NULL constraint of a column a name and a comment of its own, where there is one.
-CREATE OR REPLACE PROCEDURE trueup.name_not_null(
-    relation regclass,
-    column_name name,
-    wanted name,
-    note text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.name_not_null(relation regclass, column_name name, wanted name, note text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found name;
     other oid;
@@ -66,7 +57,6 @@ BEGIN
     FROM pg_constraint AS k
     JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
     WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = column_name;
-
     IF found IS NULL THEN
         RETURN;
     END IF;
@@ -88,9 +78,7 @@ $$;
 
 -- Runs a statement about a partition, unless the partition has been dropped in the meantime.
 CREATE OR REPLACE PROCEDURE trueup.if_there(partition_name text, statement text)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass(partition_name) IS NOT NULL THEN
         EXECUTE statement;

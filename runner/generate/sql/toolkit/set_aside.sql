@@ -1,9 +1,7 @@
 -- Keeps the service's own triggers from firing while values are put back, row security from hiding
 -- rows, and foreign keys that were never validated from refusing them.
 CREATE OR REPLACE PROCEDURE trueup.silence_triggers(relation regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     aside text[] := '{}';
     silenced record;
@@ -22,7 +20,6 @@ BEGIN
             'ALTER TABLE %s ENABLE %sTRIGGER %I', relation, silenced.mode, silenced.tgname
         );
     END LOOP;
-
     IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity) THEN
         EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation);
         aside := aside || format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation);
@@ -82,9 +79,7 @@ $$;
 
 -- Makes again what was set aside, and lets silenced triggers fire again.
 CREATE OR REPLACE PROCEDURE trueup.put_back(relation regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
 BEGIN

@@ -7,11 +7,7 @@ CREATE TABLE IF NOT EXISTS trueup.kept (
 
 -- Since when a reversal table keeps old spellings; null where they were forgotten.
 CREATE OR REPLACE FUNCTION trueup.kept_since(reversal regclass)
-RETURNS timestamptz
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.since FROM trueup.kept AS k
     WHERE k.name = kept_since.reversal::text AND k.forgotten_at IS NULL
 $$;
@@ -19,9 +15,7 @@ $$;
 -- Empties a reversal table and takes its triggers off: a rollback then spells each old value as the new one
 -- says. Refuses until the spellings have been kept for trueup.keep_for, 30 days.
 CREATE OR REPLACE PROCEDURE trueup.forget_spellings(reversal regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     keep_for constant interval :=
         coalesce(nullif(current_setting('trueup.keep_for', true), ''), '30 days')::interval;
@@ -34,8 +28,7 @@ BEGIN
     END IF;
     IF since + keep_for > clock_timestamp() THEN
         RAISE EXCEPTION '% is kept until %: a rollback needs it', reversal, since + keep_for
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'It is kept for trueup.keep_for, 30 days unless set. Never to be rolled back byte '
                     'for byte: SET trueup.keep_for = ''0 days''; and call this again.';
     END IF;
@@ -57,11 +50,11 @@ $$;
 -- Keeps the old values of a reversal table to its owner, also where rights are given later, and tells
 -- since when they are kept.
 CREATE OR REPLACE PROCEDURE trueup.keep_spellings(reversal regclass, source regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own_name constant text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = reversal);
 BEGIN
-    CALL trueup.revoke_all(reversal);
+    CALL trueup.keep_private(own_name);
     IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = source) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', reversal);
     END IF;
@@ -74,9 +67,7 @@ $$;
 
 -- Forgets the old spellings, r, of rows that its table, t, has no more.
 CREATE OR REPLACE PROCEDURE trueup.forget_deleted(reversal regclass, source regclass, same_row text)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
         'DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS t WHERE %s)',
@@ -87,9 +78,7 @@ $$;
 
 -- Warns where a rollback does not find the old spellings.
 CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF trueup.kept_since(reversal) IS NULL THEN
         RAISE WARNING '%: old values come back as the new ones say, not byte for byte', reversal

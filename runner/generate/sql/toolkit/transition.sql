@@ -2,9 +2,7 @@
 -- made where it is not there, for those who may use the tables' own schema. Refuses a schema in which
 -- somebody else could put what clients of the new contract would take for a table.
 CREATE OR REPLACE PROCEDURE trueup.open_transition(transition name, source name)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- pyorm knows the schema by it.
     comment constant text := format('trueup: the new contract of tables of %I, until contract', source);
@@ -47,8 +45,7 @@ BEGIN
     LIMIT 1;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'schema %: %', transition, problem
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Tables that keep their names stand there under their new contract: rename that schema, '
                     'take the right away, or convert these tables in a window.';
     END IF;
@@ -61,8 +58,7 @@ BEGIN
         INTO problem USING source;
         IF problem IS NOT NULL THEN
             RAISE EXCEPTION 'the schema % is published as a whole by %', source, problem
-                USING
-                    ERRCODE = 'object_not_in_prerequisite_state',
+                USING ERRCODE = 'object_not_in_prerequisite_state',
                     DETAIL = format('Tables that keep their names stand in %I for the while, and would leave it.', transition),
                     HINT = 'Publish the tables by name before, or convert these tables in a window.';
         END IF;
@@ -81,9 +77,7 @@ $$;
 
 -- Drops that schema when nothing is in it any more.
 CREATE OR REPLACE PROCEDURE trueup.close_transition(transition name)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_depend AS d

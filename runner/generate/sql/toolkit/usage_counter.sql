@@ -14,13 +14,12 @@ CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
 -- its clients read it, and those of the functions that keep both sides equal. Under a view with
 -- security_invoker, which row security needs, everybody.
 CREATE OR REPLACE PROCEDURE trueup.share_marker(marker regclass, old_name regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    own_name constant text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = marker);
     grantee text;
 BEGIN
-    CALL trueup.revoke_all(marker);
+    CALL trueup.keep_private(own_name);
     FOR grantee IN
         SELECT v.relowner::regrole::text FROM pg_class AS v WHERE v.oid = old_name
         UNION
@@ -39,11 +38,7 @@ $$;
 -- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
 -- name's marker once itself: a reading proves that uses are counted.
 CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)
-RETURNS jsonb
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET standard_conforming_strings = on
-AS $$
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     here constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
     extension constant regnamespace :=
@@ -188,9 +183,7 @@ CREATE OR REPLACE FUNCTION trueup.witnesses(
     old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
 )
 RETURNS TABLE (witness text, heard boolean, unused_since timestamptz, says text)
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH shown AS MATERIALIZED (
         SELECT coalesce(server_shows, trueup.show_odometer(old_name)) AS now
     ), compared AS MATERIALIZED (
@@ -244,9 +237,7 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.read_odometer(
     old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     shows constant jsonb := coalesce(server_shows, trueup.show_odometer(old_name, counting => true));
 BEGIN
@@ -265,9 +256,7 @@ $$;
 
 -- Stops the file while an old name may be in use, and says what each witness knows.
 CREATE OR REPLACE PROCEDURE trueup.require_unused(old_name regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     waiting_period constant interval :=
         coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;

@@ -1,62 +1,17 @@
--- Stops the file when the query of a view on tables would run what somebody else made, with the rights
--- of who migrates: the view itself or a function in it belongs neither to this role nor to one that could
--- do so anyway (the tables' and the database's owner, a superuser).
-CREATE OR REPLACE PROCEDURE trueup.require_own_views(tables regclass[])
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+-- Takes away what default privileges gave on a relation that was made just now.
+CREATE OR REPLACE PROCEDURE trueup.revoke_all(relation regclass)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stranger record;
+    granted record;
 BEGIN
-    WITH RECURSIVE shown AS (
-        SELECT unnest(tables)::oid AS relation
-        UNION
-        SELECT r.ev_class
-        FROM shown AS s
-        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation
-        JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-    ),
-    views AS (
-        SELECT c.oid, c.oid::regclass::text AS name, c.relowner AS owner
-        FROM shown AS s
-        JOIN pg_class AS c ON c.oid = s.relation AND c.relkind IN ('v', 'm')
-    )
-    SELECT v.name, u.what, r.rolname AS owner
-    INTO stranger
-    FROM views AS v
-    CROSS JOIN LATERAL (
-        SELECT 'it' AS what, v.owner
-        UNION ALL
-        SELECT p.oid::regprocedure::text, p.proowner
-        FROM pg_rewrite AS w
-        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-        LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-        JOIN pg_proc AS p ON p.oid = CASE
-            WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
-        END
-        WHERE w.ev_class = v.oid
-    ) AS u
-    JOIN pg_roles AS r ON r.oid = u.owner
-    WHERE NOT r.rolsuper
-        AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
-        AND NOT EXISTS (
-            SELECT FROM pg_database AS d
-            WHERE d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
-        )
-        AND NOT EXISTS (
-            SELECT FROM pg_class AS c
-            WHERE c.oid = ANY (tables) AND pg_has_role(r.oid, c.relowner, 'MEMBER')
-        )
-    ORDER BY 1, 2
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the query of the view % could run code of % with the rights of %: % belongs to it',
-            stranger.name, stranger.owner, current_user, stranger.what
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop the view before, and '
-                    'make it again afterwards.';
-    END IF;
+    FOR granted IN
+        SELECT DISTINCT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC') AS grantee
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+        WHERE c.oid = relation AND acl.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, granted.grantee);
+    END LOOP;
 END
 $$;
 
@@ -69,9 +24,7 @@ CREATE OR REPLACE PROCEDURE trueup.require_same_view(
     words text[] DEFAULT '{}',
     only_counted boolean DEFAULT false
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     meaning text := 'pg_catalog.translate(pg_catalog.upper(%s::text COLLATE "C"), ''-'', '''')';
     became text := '';
@@ -123,12 +76,10 @@ BEGIN
         rows_shown := rows_shown || row_count;
         sums := sums || row_sum;
     END LOOP;
-
     IF rows_shown[1] <> rows_shown[2] THEN
         RAISE EXCEPTION '%: shows % rows now, and would show % under the new contract',
             shown, rows_shown[1], rows_shown[2]
-            USING
-                ERRCODE = 'check_violation',
+            USING ERRCODE = 'check_violation',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
     IF sums[1] IS DISTINCT FROM sums[2] THEN
@@ -139,8 +90,7 @@ BEGIN
         INTO samples;
         RAISE EXCEPTION '%: would show something else under the new contract than now: not %',
             shown, samples
-            USING
-                ERRCODE = 'check_violation',
+            USING ERRCODE = 'check_violation',
                 DETAIL = 'Values are compared in upper case and without dashes.',
                 HINT = 'Drop it before, and make it again for the new contract afterwards.';
     END IF;
@@ -149,12 +99,8 @@ $$;
 
 -- Stores a materialized view's column as it was, unless its type is another one now that is not
 -- stored so.
-CREATE OR REPLACE PROCEDURE trueup.store_column(
-    relation regclass, column_name name, storage text, compression text
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE PROCEDURE trueup.store_column(relation regclass, column_name name, storage text, compression text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     alteration text := format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I ', relation, column_name);
 BEGIN

@@ -1,29 +1,24 @@
 -- Take the old name models away, once nobody uses it.
 --
--- does:    drops the compat view; from then on triggers on model forget the old spellings of
---          deleted rows; refuses while the usage counters do not prove that models, requests were
---          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
---          a row differ in meaning
--- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up
---          after 200 ms and can be run again
+-- does:    drops the compat view; from then on triggers on model forget the old spellings of deleted rows; refuses
+--          while the usage counters do not prove that models, requests were unused for the waiting period
+--          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
+-- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up after 200 ms and
+--          can be run again
 -- cost:    reads model once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_same('public.model', ARRAY[
-    'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL',
-    'column provider__old NOT NULL', 'column provider NOT NULL', 'column display_name',
-    'column description', 'column capabilities__old NOT NULL', 'column capabilities NOT NULL',
-    'column status__old NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
-    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
-    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'unique models_model_id_key (model_id)', 'primary key models_pkey (id__old)',
-    'unique index model_pkey (id)', 'check model_provider_check (provider)',
-    'check model_capabilities_check (capabilities)', 'check model_status_check (status)',
-    'view public.models'
+    'column id__old NOT NULL', 'column id NOT NULL', 'column model_id NOT NULL', 'column provider__old NOT NULL',
+    'column provider NOT NULL', 'column display_name', 'column description', 'column capabilities__old NOT NULL',
+    'column capabilities NOT NULL', 'column status__old NOT NULL', 'column status NOT NULL DEFAULT',
+    'column max_tokens', 'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
+    'primary key models_pkey (id__old)', 'unique index model_pkey (id)', 'check model_provider_check (provider)',
+    'check model_capabilities_check (capabilities)', 'check model_status_check (status)', 'view public.models'
 ]);
 
 CALL trueup.require_unused('public.models');
@@ -45,19 +40,15 @@ SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
 CALL trueup.require_unused('public.models');
 
-CALL trueup.carry_grants('public.model', 'public.models');
+CALL trueup.give_grants('public.model', 'public.models', since => true);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
 
 -- Forgets the old spellings of a row that is deleted.
 CREATE FUNCTION trueup.model_forget()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever deletes a row need not be allowed to read old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass('trueup.model_reversal') IS NULL THEN
         NULL; -- none are kept yet, or no more
@@ -73,10 +64,7 @@ EXCEPTION
 END
 $$;
 CALL trueup.keep_private('model_forget');
-CREATE TRIGGER zz_trueup_forget
-AFTER DELETE ON public.model
-FOR EACH ROW
-EXECUTE FUNCTION trueup.model_forget();
-CREATE TRIGGER zz_trueup_forget_all
-AFTER TRUNCATE ON public.model
+CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.model
+FOR EACH ROW EXECUTE FUNCTION trueup.model_forget();
+CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.model
 EXECUTE FUNCTION trueup.model_forget();

@@ -6,19 +6,11 @@
 -- undo:    drops the copy
 -- depends: 0501_contract_model_close 0502_contract_request_close
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.model_reversal AS
 SELECT
-    id__old,
-    id,
-    provider__old,
-    provider,
-    capabilities__old,
-    capabilities,
-    status__old,
-    status
+    id__old, id, provider__old, provider, capabilities__old, capabilities, status__old, status
 FROM public.model
 WHERE
     id__old IS DISTINCT FROM id::text

@@ -1,14 +1,11 @@
 -- Undo: Keep the old spellings of request that the new contract cannot give back.
 --
--- does:    drops the copy, which has been put back by then; gives up after 200 ms while a client
---          that deletes a row uses it, and can be run again
+-- does:    drops the copy, which has been put back by then; gives up after 200 ms while a client that deletes a row
+--          uses it, and can be run again
 -- locks:   none
 -- cost:    no rewrite, no scan
--- undo:    apply 0504_contract_request_reversal again: reads request once, writes the rows that
---          differ
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 DROP TABLE trueup.request_reversal;

@@ -6,17 +6,11 @@
 -- undo:    drops the copy
 -- depends: 0501_contract_model_close 0502_contract_request_close
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.request_reversal AS
 SELECT
-    id__old,
-    id,
-    request_type__old,
-    request_type,
-    provider__old,
-    provider
+    id__old, id, request_type__old, request_type, provider__old, provider
 FROM public.request
 WHERE
     id__old IS DISTINCT FROM id::text

@@ -3,10 +3,8 @@
 -- does:    proves the foreign keys of request: reads and writes go on
 -- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on
 -- cost:    reads request once
--- undo:    apply 0505_contract_model_fkeys_proof again
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.request

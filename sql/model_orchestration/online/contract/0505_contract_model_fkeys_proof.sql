@@ -6,6 +6,5 @@
 -- undo:    reads request once for each foreign key; reads and writes go on
 -- depends: 0503_contract_model_reversal 0504_contract_request_reversal
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';

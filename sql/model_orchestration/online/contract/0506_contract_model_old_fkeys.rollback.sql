@@ -1,13 +1,10 @@
 -- Undo: Drop the foreign keys of the old columns: requests_model_id_fkey.
 --
 -- does:    holds the old columns of request to their foreign keys again: instant
--- locks:   SHARE ROW EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   SHARE ROW EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0506_contract_model_old_fkeys again
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('SHARE ROW EXCLUSIVE', 'public.request', 'public.model');

@@ -1,45 +1,28 @@
 -- Undo: Make the unique indexes of request its keys.
 --
--- does:    gives request its old keys beside the new unique indexes: instant. Where contract was
---          broken off before it had built an index for that, builds it under the lock if the table
---          is small, and refuses with the statement to run if it is large
+-- does:    gives request its old keys beside the new unique indexes: instant. Where contract was broken off before it
+--          had built an index for that, builds it under the lock if the table is small, and refuses with the statement
+--          to run if it is large
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0507_contract_request_keys again: no rewrite, no scan
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
-CALL trueup.require_index(
-    'public.request',
-    'requests_pkey__back',
-    $$USING btree (id__old)$$
-);
-CALL trueup.require_index(
-    'public.request',
-    'request_pkey__again',
-    $$USING btree (id)$$
-);
+CALL trueup.require_index('public.request', 'requests_pkey__back', $$USING btree (id__old)$$);
+CALL trueup.require_index('public.request', 'request_pkey__again', $$USING btree (id)$$);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.request
-    ALTER COLUMN id__old SET NOT NULL,
-    ALTER COLUMN request_type__old SET NOT NULL,
-    ALTER COLUMN model_id__old SET NOT NULL,
-    ALTER COLUMN provider__old SET NOT NULL;
+    ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN request_type__old SET NOT NULL,
+    ALTER COLUMN model_id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
 ALTER TABLE public.request
-    DROP CONSTRAINT request_id_filled,
-    DROP CONSTRAINT request_request_type_filled,
-    DROP CONSTRAINT request_model_id_filled,
-    DROP CONSTRAINT request_provider_filled;
-CALL trueup.rename_not_nulls(
-    'public.request',
-    'requests',
-    ARRAY['id__old', 'request_type__old', 'model_id__old', 'provider__old']::name[],
-    ending => '__old'
-);
+    DROP CONSTRAINT request_id_filled, DROP CONSTRAINT request_request_type_filled,
+    DROP CONSTRAINT request_model_id_filled, DROP CONSTRAINT request_provider_filled;
+CALL trueup.rename_not_nulls('public.request', 'requests', ARRAY[
+    'id__old', 'request_type__old', 'model_id__old', 'provider__old'
+]::name[], ending => '__old');
 
 ALTER TABLE public.request
     DROP CONSTRAINT request_pkey,
@@ -47,25 +30,13 @@ ALTER TABLE public.request
 ALTER INDEX public.request_pkey__again RENAME TO request_pkey;
 
 -- From here on the trigger's function is the one for these names of the columns.
-CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.request
-FOR EACH ROW
-EXECUTE FUNCTION trueup.request_sync_switched();
-CREATE OR REPLACE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.request
-FOR EACH ROW
-WHEN (
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.request
+FOR EACH ROW EXECUTE FUNCTION trueup.request_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.request
+FOR EACH ROW WHEN (
     NEW.id IS NULL
-    OR NEW.id__old IS DISTINCT FROM OLD.id__old
-    OR NEW.request_type__old IS DISTINCT FROM OLD.request_type__old
-    OR NEW.model_id__old IS DISTINCT FROM OLD.model_id__old
-    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
-    OR OLD.id IS NOT NULL AND (
-        NEW.id IS DISTINCT FROM OLD.id
-        OR NEW.request_type IS DISTINCT FROM OLD.request_type
-        OR NEW.model_id IS DISTINCT FROM OLD.model_id
-        OR NEW.provider IS DISTINCT FROM OLD.provider
-    )
+    OR (NEW.id__old, NEW.request_type__old, NEW.model_id__old, NEW.provider__old) IS DISTINCT FROM (OLD.id__old, OLD.request_type__old, OLD.model_id__old, OLD.provider__old)
+    OR OLD.id IS NOT NULL AND (NEW.id, NEW.request_type, NEW.model_id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.request_type, OLD.model_id, OLD.provider)
 )
 EXECUTE FUNCTION trueup.request_sync_switched();
 

@@ -3,17 +3,14 @@
 -- does:    makes them the keys in place of the old ones
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
---          instant
+-- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0506_contract_model_old_fkeys
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.request
-    DROP CONSTRAINT requests_pkey,
-    ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
+    DROP CONSTRAINT requests_pkey, ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
 
 -- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
 -- they go with their columns.

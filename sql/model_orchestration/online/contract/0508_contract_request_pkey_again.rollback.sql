@@ -1,11 +1,8 @@
 -- Undo: Before the old key of request goes: on the way back its new index is built.
 --
--- does:    builds request_pkey__again on the new columns: reads and writes go on. If it fails it
---          leaves an invalid index: DROP INDEX CONCURRENTLY public.request_pkey__again, then run it
---          again
+-- does:    builds request_pkey__again on the new columns: reads and writes go on. If it fails it leaves an invalid
+--          index: DROP INDEX CONCURRENTLY public.request_pkey__again, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on
 -- cost:    reads request twice and waits for transactions that are older
--- undo:    apply 0508_contract_request_pkey_again again: waits for transactions that are older, if
---          the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY request_pkey__again ON public.request USING btree (id);

@@ -1,11 +1,8 @@
 -- Undo: Before the old key of request goes: on the way back its old index is built.
 --
--- does:    builds requests_pkey__back on the old columns: reads and writes go on. If it fails it
---          leaves an invalid index: DROP INDEX CONCURRENTLY public.requests_pkey__back, then run it
---          again
+-- does:    builds requests_pkey__back on the old columns: reads and writes go on. If it fails it leaves an invalid
+--          index: DROP INDEX CONCURRENTLY public.requests_pkey__back, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on
 -- cost:    reads request twice and waits for transactions that are older
--- undo:    apply 0509_contract_requests_pkey_back again: waits for transactions that are older, if
---          the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY requests_pkey__back ON public.request USING btree (id__old);

@@ -1,52 +1,33 @@
 -- Undo: Make the unique indexes of model its keys.
 --
--- does:    gives model its old keys beside the new unique indexes: instant. Where contract was
---          broken off before it had built an index for that, builds it under the lock if the table
---          is small, and refuses with the statement to run if it is large
--- locks:   ACCESS EXCLUSIVE on model, request for a few ms; gives up after 200 ms and can be run
---          again
+-- does:    gives model its old keys beside the new unique indexes: instant. Where contract was broken off before it had
+--          built an index for that, builds it under the lock if the table is small, and refuses with the statement to
+--          run if it is large
+-- locks:   ACCESS EXCLUSIVE on model, request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0510_contract_model_keys again: no rewrite, no scan
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
-CALL trueup.require_index(
-    'public.model',
-    'models_pkey__back',
-    $$USING btree (id__old)$$
-);
-CALL trueup.require_index(
-    'public.model',
-    'model_pkey__again',
-    $$USING btree (id)$$
-);
+CALL trueup.require_index('public.model', 'models_pkey__back', $$USING btree (id__old)$$);
+CALL trueup.require_index('public.model', 'model_pkey__again', $$USING btree (id)$$);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.model
-    ALTER COLUMN id__old SET NOT NULL,
-    ALTER COLUMN provider__old SET NOT NULL,
-    ALTER COLUMN capabilities__old SET NOT NULL,
-    ALTER COLUMN status__old SET NOT NULL;
+    ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL,
+    ALTER COLUMN capabilities__old SET NOT NULL, ALTER COLUMN status__old SET NOT NULL;
 ALTER TABLE public.model
-    DROP CONSTRAINT model_id_filled,
-    DROP CONSTRAINT model_provider_filled,
-    DROP CONSTRAINT model_capabilities_filled,
+    DROP CONSTRAINT model_id_filled, DROP CONSTRAINT model_provider_filled, DROP CONSTRAINT model_capabilities_filled,
     DROP CONSTRAINT model_status_filled;
-CALL trueup.rename_not_nulls(
-    'public.model',
-    'models',
-    ARRAY['id__old', 'provider__old', 'capabilities__old', 'status__old']::name[],
-    ending => '__old'
-);
+CALL trueup.rename_not_nulls('public.model', 'models', ARRAY[
+    'id__old', 'provider__old', 'capabilities__old', 'status__old'
+]::name[], ending => '__old');
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;
 
 ALTER TABLE public.model
-    DROP CONSTRAINT model_pkey,
-    ADD CONSTRAINT models_pkey PRIMARY KEY USING INDEX models_pkey__back;
+    DROP CONSTRAINT model_pkey, ADD CONSTRAINT models_pkey PRIMARY KEY USING INDEX models_pkey__back;
 ALTER INDEX public.model_pkey__again RENAME TO model_pkey;
 
 ALTER TABLE public.request
@@ -55,25 +36,13 @@ ALTER TABLE public.request
     REFERENCES public.model (id) NOT VALID;
 
 -- From here on the trigger's function is the one for these names of the columns.
-CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.model
-FOR EACH ROW
-EXECUTE FUNCTION trueup.model_sync_switched();
-CREATE OR REPLACE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.model
-FOR EACH ROW
-WHEN (
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.model
+FOR EACH ROW EXECUTE FUNCTION trueup.model_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.model
+FOR EACH ROW WHEN (
     NEW.id IS NULL
-    OR NEW.id__old IS DISTINCT FROM OLD.id__old
-    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
-    OR NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old
-    OR NEW.status__old IS DISTINCT FROM OLD.status__old
-    OR OLD.id IS NOT NULL AND (
-        NEW.id IS DISTINCT FROM OLD.id
-        OR NEW.provider IS DISTINCT FROM OLD.provider
-        OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
-        OR NEW.status IS DISTINCT FROM OLD.status
-    )
+    OR (NEW.id__old, NEW.provider__old, NEW.capabilities__old, NEW.status__old) IS DISTINCT FROM (OLD.id__old, OLD.provider__old, OLD.capabilities__old, OLD.status__old)
+    OR OLD.id IS NOT NULL AND (NEW.id, NEW.provider, NEW.capabilities, NEW.status) IS DISTINCT FROM (OLD.id, OLD.provider, OLD.capabilities, OLD.status)
 )
 EXECUTE FUNCTION trueup.model_sync_switched();
 

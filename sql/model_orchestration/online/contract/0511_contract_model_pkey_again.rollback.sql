@@ -1,11 +1,8 @@
 -- Undo: Before the old key of model goes: on the way back its new index is built.
 --
--- does:    builds model_pkey__again on the new columns: reads and writes go on. If it fails it
---          leaves an invalid index: DROP INDEX CONCURRENTLY public.model_pkey__again, then run it
---          again
+-- does:    builds model_pkey__again on the new columns: reads and writes go on. If it fails it leaves an invalid index:
+--          DROP INDEX CONCURRENTLY public.model_pkey__again, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on model: reads and writes go on
 -- cost:    reads model twice and waits for transactions that are older
--- undo:    apply 0511_contract_model_pkey_again again: waits for transactions that are older, if
---          the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY model_pkey__again ON public.model USING btree (id);

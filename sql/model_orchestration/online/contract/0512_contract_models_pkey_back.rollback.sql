@@ -1,11 +1,8 @@
 -- Undo: Before the old key of model goes: on the way back its old index is built.
 --
--- does:    builds models_pkey__back on the old columns: reads and writes go on. If it fails it
---          leaves an invalid index: DROP INDEX CONCURRENTLY public.models_pkey__back, then run it
---          again
+-- does:    builds models_pkey__back on the old columns: reads and writes go on. If it fails it leaves an invalid index:
+--          DROP INDEX CONCURRENTLY public.models_pkey__back, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on model: reads and writes go on
 -- cost:    reads model twice and waits for transactions that are older
--- undo:    apply 0512_contract_models_pkey_back again: waits for transactions that are older, if
---          the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY models_pkey__back ON public.model USING btree (id__old);

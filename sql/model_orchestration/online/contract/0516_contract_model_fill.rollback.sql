@@ -1,11 +1,9 @@
 -- Undo: Before the old columns of model go: on the way back they are filled here.
 --
--- does:    fills the old columns in batches, and comes back to rows that clients hold; can be
---          stopped and run again
--- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE,
---          for which it waits 5 s at most: reads and writes go on
+-- does:    fills the old columns in batches, and comes back to rows that clients hold; can be stopped and run again
+-- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
+--          at most: reads and writes go on
 -- cost:    writes each row of model once and reads model twice more; the table grows until VACUUM
--- undo:    apply 0516_contract_model_fill again
 
 CALL trueup.fill_rows(
     '0516_contract_model_fill',

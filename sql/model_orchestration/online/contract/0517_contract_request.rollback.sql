@@ -3,44 +3,35 @@
 -- does:    adds the old columns of request again, behind the others and empty: instant
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0517_contract_request again: no rewrite, no scan; reads the spellings that are
---          kept
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.request_reversal');
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[
-    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
-    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
-    'column task_id', 'column request_data NOT NULL', 'column response_data',
-    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
-    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
-    'column created_at NOT NULL DEFAULT', 'column completed_at',
-    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
-    'unique request_request_id_key (request_id)', 'check request_type_check (request_type)',
-    'check request_provider_check (provider)', 'index request_created_at_idx (created_at)',
-    'index request_model_id_idx (model_id)',
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens', 'column total_tokens',
+    'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key request_model_id_fkey (model_id)',
+    'primary key request_pkey (id)', 'unique request_request_id_key (request_id)',
+    'check request_type_check (request_type)', 'check request_provider_check (provider)',
+    'index request_created_at_idx (created_at)', 'index request_model_id_idx (model_id)',
     'index request_provider_success_idx (provider, success)'
 ]);
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
 ALTER INDEX public.request_request_id_key RENAME TO requests_request_id_key;
-CALL trueup.rename_not_nulls(
-    'public.request',
-    'requests',
-    ARRAY['request_id', 'request_data', 'success', 'created_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.request', 'requests', ARRAY[
+    'request_id', 'request_data', 'success', 'created_at'
+]::name[]);
 
 ALTER TABLE public.request
-    ADD COLUMN id__old varchar(36),
-    ADD COLUMN request_type__old varchar(50),
-    ADD COLUMN model_id__old varchar(36),
+    ADD COLUMN id__old varchar(36), ADD COLUMN request_type__old varchar(50), ADD COLUMN model_id__old varchar(36),
     ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
+CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.request
     ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
@@ -50,12 +41,8 @@ ALTER TABLE public.request
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.request_sync_back()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
         -- A new row, or one that the backfill has not come to yet.
@@ -114,18 +101,11 @@ $$;
 
 CALL trueup.keep_private('request_sync_back');
 
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.request
-FOR EACH ROW
-EXECUTE FUNCTION trueup.request_sync_back();
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.request
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.request
+FOR EACH ROW EXECUTE FUNCTION trueup.request_sync_back();
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.request
+FOR EACH ROW WHEN (
     NEW.id__old IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.request_type IS DISTINCT FROM OLD.request_type
-    OR NEW.model_id IS DISTINCT FROM OLD.model_id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR (NEW.id, NEW.request_type, NEW.model_id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.request_type, OLD.model_id, OLD.provider)
 )
 EXECUTE FUNCTION trueup.request_sync_back();

@@ -1,16 +1,13 @@
 -- Leave request with its new contract alone.
 --
--- does:    drops the trigger and the old columns; gives indexes and constraints their names under
---          the standard
+-- does:    drops the trigger and the old columns; gives indexes and constraints their names under the standard
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan; reads the spellings that are kept
--- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what
---          clients write; the files before it fill the rest. The order of columns that the table
---          had does not come back
+-- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what clients write; the
+--          files before it fill the rest. The order of columns that the table had does not come back
 -- depends: 0516_contract_model_fill
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The copy may hold rows that were deleted while it was made.
@@ -18,24 +15,20 @@ CALL trueup.forget_deleted('trueup.request_reversal', 'public.request', $$r.id =
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[
-    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL',
-    'column model_id NOT NULL', 'column provider NOT NULL', 'column user_id', 'column project_id',
-    'column task_id', 'column request_data NOT NULL', 'column response_data',
-    'column prompt_tokens', 'column completion_tokens', 'column total_tokens', 'column latency_ms',
-    'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
-    'column created_at NOT NULL DEFAULT', 'column completed_at',
-    'foreign key request_model_id_fkey (model_id)', 'primary key request_pkey (id)',
-    'unique requests_request_id_key (request_id)', 'check request_type_check (request_type)',
-    'check request_provider_check (provider)', 'index requests_created_at_idx (created_at)',
-    'index request_model_id_idx (model_id)',
+    'column id NOT NULL', 'column request_id NOT NULL', 'column request_type NOT NULL', 'column model_id NOT NULL',
+    'column provider NOT NULL', 'column user_id', 'column project_id', 'column task_id', 'column request_data NOT NULL',
+    'column response_data', 'column prompt_tokens', 'column completion_tokens', 'column total_tokens',
+    'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
+    'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key request_model_id_fkey (model_id)',
+    'primary key request_pkey (id)', 'unique requests_request_id_key (request_id)',
+    'check request_type_check (request_type)', 'check request_provider_check (provider)',
+    'index requests_created_at_idx (created_at)', 'index request_model_id_idx (model_id)',
     'index request_provider_success_idx (provider, success)'
 ], may_be => ARRAY[
-    'column id__old', 'column id__old NOT NULL', 'check request_id_filled (id__old)',
-    'column request_type__old', 'column request_type__old NOT NULL',
-    'check request_request_type_filled (request_type__old)', 'column model_id__old',
-    'column model_id__old NOT NULL', 'check request_model_id_filled (model_id__old)',
-    'column provider__old', 'column provider__old NOT NULL',
-    'check request_provider_filled (provider__old)'
+    'column id__old', 'column id__old NOT NULL', 'check request_id_filled (id__old)', 'column request_type__old',
+    'column request_type__old NOT NULL', 'check request_request_type_filled (request_type__old)',
+    'column model_id__old', 'column model_id__old NOT NULL', 'check request_model_id_filled (model_id__old)',
+    'column provider__old', 'column provider__old NOT NULL', 'check request_provider_filled (provider__old)'
 ]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.request;
@@ -44,15 +37,10 @@ DROP TRIGGER zz_trueup_sync_insert ON public.request;
 DROP FUNCTION IF EXISTS trueup.request_sync_back();
 
 ALTER TABLE public.request
-    DROP COLUMN id__old,
-    DROP COLUMN request_type__old,
-    DROP COLUMN model_id__old,
-    DROP COLUMN provider__old;
+    DROP COLUMN id__old, DROP COLUMN request_type__old, DROP COLUMN model_id__old, DROP COLUMN provider__old;
 
 ALTER INDEX public.requests_created_at_idx RENAME TO request_created_at_idx;
 ALTER INDEX public.requests_request_id_key RENAME TO request_request_id_key;
-CALL trueup.rename_not_nulls(
-    'public.request',
-    'request',
-    ARRAY['id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.request', 'request', ARRAY[
+    'id', 'request_id', 'request_type', 'model_id', 'provider', 'request_data', 'success', 'created_at'
+]::name[]);

@@ -3,45 +3,37 @@
 -- does:    adds the old columns of model again, behind the others and empty: instant
 -- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0518_contract_model again: no rewrite, no scan; reads the spellings that are kept
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.model_reversal');
 
 LOCK TABLE public.model IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.model', ARRAY[
-    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL',
-    'column display_name', 'column description', 'column capabilities NOT NULL',
-    'column status NOT NULL DEFAULT', 'column max_tokens', 'column token_limit',
-    'column cost_per_token', 'column configuration', 'column model_metadata',
-    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'unique model_model_id_key (model_id)', 'primary key model_pkey (id)',
-    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
-    'check model_status_check (status)'
+    'column id NOT NULL', 'column model_id NOT NULL', 'column provider NOT NULL', 'column display_name',
+    'column description', 'column capabilities NOT NULL', 'column status NOT NULL DEFAULT', 'column max_tokens',
+    'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
+    'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique model_model_id_key (model_id)',
+    'primary key model_pkey (id)', 'check model_provider_check (provider)',
+    'check model_capabilities_check (capabilities)', 'check model_status_check (status)'
 ]);
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
-CALL trueup.rename_not_nulls(
-    'public.model',
-    'models',
-    ARRAY['model_id', 'created_at', 'updated_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.model', 'models', ARRAY[
+    'model_id', 'created_at', 'updated_at'
+]::name[]);
 
 ALTER TABLE public.model
-    ADD COLUMN id__old varchar(36),
-    ADD COLUMN provider__old varchar(50),
-    ADD COLUMN capabilities__old varchar[],
+    ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50), ADD COLUMN capabilities__old varchar[],
     ADD COLUMN status__old varchar(50);
 COMMENT ON COLUMN public.model.status__old IS 'Whether requests may be routed to the model';
-CALL trueup.copy_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
+CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch does not
 -- touch its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
-CALL trueup.revoke_all('trueup.model_sides');
+CALL trueup.keep_private('model_sides');
 
 ALTER TABLE public.model
     ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
@@ -51,12 +43,8 @@ ALTER TABLE public.model
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.model_sync_back()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
         -- A new row, or one that the backfill has not come to yet.
@@ -113,18 +101,11 @@ $$;
 
 CALL trueup.keep_private('model_sync_back');
 
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.model
-FOR EACH ROW
-EXECUTE FUNCTION trueup.model_sync_back();
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.model
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.model
+FOR EACH ROW EXECUTE FUNCTION trueup.model_sync_back();
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.model
+FOR EACH ROW WHEN (
     NEW.id__old IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
-    OR NEW.capabilities IS DISTINCT FROM OLD.capabilities
-    OR NEW.status IS DISTINCT FROM OLD.status
+    OR (NEW.id, NEW.provider, NEW.capabilities, NEW.status) IS DISTINCT FROM (OLD.id, OLD.provider, OLD.capabilities, OLD.status)
 )
 EXECUTE FUNCTION trueup.model_sync_back();

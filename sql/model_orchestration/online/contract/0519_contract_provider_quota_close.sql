@@ -1,28 +1,24 @@
 -- Take the old name provider_quotas away, once nobody uses it.
 --
--- does:    drops the compat view; from then on triggers on provider_quota forget the old spellings
---          of deleted rows; refuses while the usage counter does not prove that provider_quotas was
---          unused for the waiting period (trueup.waiting_period, 24 hours), and while both sides of
---          a row differ in meaning
--- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for
---          a few ms; gives up after 200 ms and can be run again
+-- does:    drops the compat view; from then on triggers on provider_quota forget the old spellings of deleted rows;
+--          refuses while the usage counter does not prove that provider_quotas was unused for the waiting period
+--          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
+-- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for a few ms; gives up
+--          after 200 ms and can be run again
 -- cost:    reads provider_quota once
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 CALL trueup.require_same('public.provider_quota', ARRAY[
-    'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL',
-    'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
-    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
-    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
+    'column id__old NOT NULL', 'column id NOT NULL', 'column provider__old NOT NULL', 'column provider NOT NULL',
+    'column daily_token_limit', 'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
+    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
     'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)',
-    'index provider_quotas_provider_idx (provider__old)',
+    'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx (provider__old)',
     'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
 ]);
 
@@ -44,19 +40,15 @@ SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
 CALL trueup.require_unused('public.provider_quotas');
 
-CALL trueup.carry_grants('public.provider_quota', 'public.provider_quotas');
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', since => true);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
 
 -- Forgets the old spellings of a row that is deleted.
 CREATE FUNCTION trueup.provider_quota_forget()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever deletes a row need not be allowed to read old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass('trueup.provider_quota_reversal') IS NULL THEN
         NULL; -- none are kept yet, or no more
@@ -72,10 +64,7 @@ EXCEPTION
 END
 $$;
 CALL trueup.keep_private('provider_quota_forget');
-CREATE TRIGGER zz_trueup_forget
-AFTER DELETE ON public.provider_quota
-FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_forget();
-CREATE TRIGGER zz_trueup_forget_all
-AFTER TRUNCATE ON public.provider_quota
+CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.provider_quota
+FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_forget();
+CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.provider_quota
 EXECUTE FUNCTION trueup.provider_quota_forget();

@@ -1,42 +1,26 @@
 -- Undo: Make the unique indexes of provider_quota its keys.
 --
--- does:    gives provider_quota its old keys beside the new unique indexes: instant. Where contract
---          was broken off before it had built an index for that, builds it under the lock if the
---          table is small, and refuses with the statement to run if it is large
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
---          again
+-- does:    gives provider_quota its old keys beside the new unique indexes: instant. Where contract was broken off
+--          before it had built an index for that, builds it under the lock if the table is small, and refuses with the
+--          statement to run if it is large
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0521_contract_provider_quota_keys again: no rewrite, no scan
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
-CALL trueup.require_index(
-    'public.provider_quota',
-    'provider_quotas_pkey__back',
-    $$USING btree (id__old)$$
-);
-CALL trueup.require_index(
-    'public.provider_quota',
-    'provider_quota_pkey__again',
-    $$USING btree (id)$$
-);
+CALL trueup.require_index('public.provider_quota', 'provider_quotas_pkey__back', $$USING btree (id__old)$$);
+CALL trueup.require_index('public.provider_quota', 'provider_quota_pkey__again', $$USING btree (id)$$);
 
 -- The validated CHECKs spare the scan, so they must still be there.
 ALTER TABLE public.provider_quota
-    ALTER COLUMN id__old SET NOT NULL,
-    ALTER COLUMN provider__old SET NOT NULL;
+    ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
 ALTER TABLE public.provider_quota
-    DROP CONSTRAINT provider_quota_id_filled,
-    DROP CONSTRAINT provider_quota_provider_filled;
-CALL trueup.rename_not_nulls(
-    'public.provider_quota',
-    'provider_quotas',
-    ARRAY['id__old', 'provider__old']::name[],
-    ending => '__old'
-);
+    DROP CONSTRAINT provider_quota_id_filled, DROP CONSTRAINT provider_quota_provider_filled;
+CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
+    'id__old', 'provider__old'
+]::name[], ending => '__old');
 
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_pkey,
@@ -44,21 +28,13 @@ ALTER TABLE public.provider_quota
 ALTER INDEX public.provider_quota_pkey__again RENAME TO provider_quota_pkey;
 
 -- From here on the trigger's function is the one for these names of the columns.
-CREATE OR REPLACE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.provider_quota
-FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_sync_switched();
-CREATE OR REPLACE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.provider_quota
-FOR EACH ROW
-WHEN (
+CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quota
+FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync_switched();
+CREATE OR REPLACE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.provider_quota
+FOR EACH ROW WHEN (
     NEW.id IS NULL
-    OR NEW.id__old IS DISTINCT FROM OLD.id__old
-    OR NEW.provider__old IS DISTINCT FROM OLD.provider__old
-    OR OLD.id IS NOT NULL AND (
-        NEW.id IS DISTINCT FROM OLD.id
-        OR NEW.provider IS DISTINCT FROM OLD.provider
-    )
+    OR (NEW.id__old, NEW.provider__old) IS DISTINCT FROM (OLD.id__old, OLD.provider__old)
+    OR OLD.id IS NOT NULL AND (NEW.id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.provider)
 )
 EXECUTE FUNCTION trueup.provider_quota_sync_switched();
 

@@ -1,15 +1,12 @@
 -- Make the unique indexes of provider_quota its keys.
 --
 -- does:    makes them the keys in place of the old ones
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID:
---          instant
+-- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0520_contract_provider_quota_reversal
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.provider_quota

@@ -1,11 +1,8 @@
 -- Undo: Before the old key of provider_quota goes: on the way back its new index is built.
 --
--- does:    builds provider_quota_pkey__again on the new columns: reads and writes go on. If it
---          fails it leaves an invalid index: DROP INDEX CONCURRENTLY
---          public.provider_quota_pkey__again, then run it again
+-- does:    builds provider_quota_pkey__again on the new columns: reads and writes go on. If it fails it leaves an
+--          invalid index: DROP INDEX CONCURRENTLY public.provider_quota_pkey__again, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
 -- cost:    reads provider_quota twice and waits for transactions that are older
--- undo:    apply 0522_contract_provider_quota_pkey_again again: waits for transactions that are
---          older, if the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY provider_quota_pkey__again ON public.provider_quota USING btree (id);

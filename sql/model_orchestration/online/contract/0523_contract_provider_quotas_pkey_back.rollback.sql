@@ -1,11 +1,8 @@
 -- Undo: Before the old key of provider_quota goes: on the way back its old index is built.
 --
--- does:    builds provider_quotas_pkey__back on the old columns: reads and writes go on. If it
---          fails it leaves an invalid index: DROP INDEX CONCURRENTLY
---          public.provider_quotas_pkey__back, then run it again
+-- does:    builds provider_quotas_pkey__back on the old columns: reads and writes go on. If it fails it leaves an
+--          invalid index: DROP INDEX CONCURRENTLY public.provider_quotas_pkey__back, then run it again
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
 -- cost:    reads provider_quota twice and waits for transactions that are older
--- undo:    apply 0523_contract_provider_quotas_pkey_back again: waits for transactions that are
---          older, if the index is there
 
 CREATE UNIQUE INDEX CONCURRENTLY provider_quotas_pkey__back ON public.provider_quota USING btree (id__old);

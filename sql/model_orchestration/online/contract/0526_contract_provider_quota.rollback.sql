@@ -1,39 +1,31 @@
 -- Undo: Leave provider_quota with its new contract alone.
 --
 -- does:    adds the old columns of provider_quota again, behind the others and empty: instant
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
 -- cost:    no rewrite, no scan
--- undo:    apply 0526_contract_provider_quota again: no rewrite, no scan; reads the spellings that
---          are kept
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 CALL trueup.tell_forgotten('trueup.provider_quota_reversal');
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quota', ARRAY[
-    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit',
-    'column monthly_token_limit', 'column daily_cost_limit', 'column monthly_cost_limit',
-    'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL',
-    'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL', 'column daily_reset_at',
-    'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
+    'column id NOT NULL', 'column provider NOT NULL', 'column daily_token_limit', 'column monthly_token_limit',
+    'column daily_cost_limit', 'column monthly_cost_limit', 'column daily_tokens_used NOT NULL',
+    'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
+    'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
     'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
 ]);
 
-CALL trueup.rename_not_nulls(
-    'public.provider_quota',
-    'provider_quotas',
-    ARRAY['daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at']::name[]
-);
+CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
+    'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at'
+]::name[]);
 
 ALTER TABLE public.provider_quota
-    ADD COLUMN id__old varchar(36),
-    ADD COLUMN provider__old varchar(50);
-CALL trueup.copy_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
+    ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50);
+CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
@@ -41,12 +33,8 @@ ALTER TABLE public.provider_quota
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.provider_quota_sync_back()
-RETURNS trigger
-LANGUAGE plpgsql
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
         -- A new row, or one that the backfill has not come to yet.
@@ -83,16 +71,11 @@ $$;
 
 CALL trueup.keep_private('provider_quota_sync_back');
 
-CREATE TRIGGER zz_trueup_sync_insert
-BEFORE INSERT ON public.provider_quota
-FOR EACH ROW
-EXECUTE FUNCTION trueup.provider_quota_sync_back();
-CREATE TRIGGER zz_trueup_sync_update
-BEFORE UPDATE ON public.provider_quota
-FOR EACH ROW
-WHEN (
+CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quota
+FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync_back();
+CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON public.provider_quota
+FOR EACH ROW WHEN (
     NEW.id__old IS NULL
-    OR NEW.id IS DISTINCT FROM OLD.id
-    OR NEW.provider IS DISTINCT FROM OLD.provider
+    OR (NEW.id, NEW.provider) IS DISTINCT FROM (OLD.id, OLD.provider)
 )
 EXECUTE FUNCTION trueup.provider_quota_sync_back();

@@ -1,18 +1,16 @@
--- Undo: Make the schema trueup, and each file independent of how role and server are set.
+-- Undo: Make the schema trueup, with what the files of both strategies call.
 --
 -- does:    drops what the file made, and the schema when nothing else lives in it
 -- locks:   none
 -- cost:    no rewrite, no scan
--- undo:    apply 0051_toolkit_model_orchestration_settings again
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 DO $$
 DECLARE
     left_over text;
 BEGIN
-    IF trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|transition|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+    IF trueup.is_called('^[0-9]+_toolkit_model_orchestration_(common|both_live|transition|usage_counter|set_aside)(_[0-9]+)?$') THEN
         RETURN;
     END IF;
     -- Other files of the toolkit left theirs where something still called them.

@@ -1,15 +1,14 @@
 -- Count the uses of old names, and stop contract while one may be in use.
 --
--- does:    makes the procedures that read the usage counter of a compat view and ask the other
---          witnesses, and the table that keeps what was read; touches no table of the service
+-- does:    makes what reads the usage counter of a compat view and asks the other witnesses, and the table that keeps
+--          what was read; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
---          another service still call it
--- depends: 0055_toolkit_model_orchestration_both_live
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of another service
+--          still call it
+-- depends: 0052_toolkit_model_orchestration_both_live
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 -- What was read of each old name's usage counter. UNLOGGED: whatever makes a server forget its counters
 -- (a crash, a failover, a restored backup) empties this table too; a clean restart keeps both.
@@ -27,13 +26,12 @@ CREATE UNLOGGED TABLE IF NOT EXISTS trueup.odometer (
 -- its clients read it, and those of the functions that keep both sides equal. Under a view with
 -- security_invoker, which row security needs, everybody.
 CREATE OR REPLACE PROCEDURE trueup.share_marker(marker regclass, old_name regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    own_name constant text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = marker);
     grantee text;
 BEGIN
-    CALL trueup.revoke_all(marker);
+    CALL trueup.keep_private(own_name);
     FOR grantee IN
         SELECT v.relowner::regrole::text FROM pg_class AS v WHERE v.oid = old_name
         UNION
@@ -52,11 +50,7 @@ $$;
 -- What this server, maybe a standby, knows now of the use of an old name. With `counting` it uses the
 -- name's marker once itself: a reading proves that uses are counted.
 CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting boolean DEFAULT false)
-RETURNS jsonb
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET standard_conforming_strings = on
-AS $$
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     here constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
     extension constant regnamespace :=
@@ -201,9 +195,7 @@ CREATE OR REPLACE FUNCTION trueup.witnesses(
     old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
 )
 RETURNS TABLE (witness text, heard boolean, unused_since timestamptz, says text)
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH shown AS MATERIALIZED (
         SELECT coalesce(server_shows, trueup.show_odometer(old_name)) AS now
     ), compared AS MATERIALIZED (
@@ -257,9 +249,7 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.read_odometer(
     old_name regclass, server_shows jsonb DEFAULT NULL, server_name text DEFAULT ''
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     shows constant jsonb := coalesce(server_shows, trueup.show_odometer(old_name, counting => true));
 BEGIN
@@ -278,9 +268,7 @@ $$;
 
 -- Stops the file while an old name may be in use, and says what each witness knows.
 CREATE OR REPLACE PROCEDURE trueup.require_unused(old_name regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     waiting_period constant interval :=
         coalesce(nullif(current_setting('trueup.waiting_period', true), ''), '24 hours')::interval;
@@ -326,8 +314,7 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused'
+    'odometer', 'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused'
 );
-CALL trueup.revoke_all('trueup.odometer');
 -- `trueup status` calls these as any role. They run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.show_odometer, trueup.witnesses TO PUBLIC;

@@ -3,14 +3,12 @@
 -- does:    drops what the file made, unless other files still call it
 -- locks:   none
 -- cost:    no rewrite, no scan
--- undo:    apply 0056_toolkit_model_orchestration_usage_counter again
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 DO $$
 BEGIN
-    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(settings|guard|rows|views|servers|both_live|transition|usage_counter|spellings|set_aside)(_[0-9]+)?$') THEN
+    IF NOT trueup.is_called('^[0-9]+_toolkit_model_orchestration_(common|both_live|transition|usage_counter|set_aside)(_[0-9]+)?$') THEN
         DROP ROUTINE trueup.require_unused, trueup.read_odometer, trueup.witnesses, trueup.show_odometer, trueup.share_marker;
         DROP TABLE trueup.odometer;
     END IF;

@@ -1,16 +1,15 @@
 -- Keep owners, grants and keys right while both contracts live.
 --
--- does:    makes the procedures that copy owners and grants from one side to the other, order two
---          inserts of one key, lock several tables and serve a backfill; and the tables that keep
---          how far a backfill is and which grants both sides had; touches no table of the service
+-- does:    makes what copies owners and grants from one side to the other, orders two inserts of one key, locks several
+--          tables and fills columns in batches; and the tables that keep how far a backfill is and which grants both
+--          sides had; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of
---          another service still call it
--- depends: 0054_toolkit_model_orchestration_servers
+-- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of another service
+--          still call it
+-- depends: 0051_toolkit_model_orchestration_common
 
-SET LOCAL search_path = pg_catalog;
-CALL trueup.fix_settings();
+CALL trueup.fix_transaction();
 
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
@@ -32,15 +31,13 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
     PRIMARY KEY (relation, column_name)
 );
 
--- Gives a relation the owner and the grants of another one, and each column those of its namesake;
--- or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
--- partitions too.
-CREATE OR REPLACE PROCEDURE trueup.copy_grants(
-    target regclass, source regclass, columns text[] DEFAULT '{}'
+-- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
+-- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
+-- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
+CREATE OR REPLACE PROCEDURE trueup.give_grants(
+    target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
 BEGIN
@@ -56,133 +53,46 @@ BEGIN
         CROSS JOIN LATERAL (
             VALUES
             (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-            (2, true, format(
-                'ALTER %s %s OWNER TO %s',
-                CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, target, o.relowner::regrole
-            )),
+            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
             (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
         ) AS s (step, applies, statement)
-        WHERE t.oid = target AND s.applies
+        WHERE t.oid = target AND s.applies AND NOT since
         ORDER BY s.step
     LOOP
         EXECUTE statement;
     END LOOP;
 
     FOR statement IN
-        WITH places (place, origin) AS (
+        WITH relations (place, origin) AS (
             SELECT target, source
             UNION
-            SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source
+            SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source AND NOT since
         ),
-        given (step, place, on_column, acl, owner) AS (
-            -- What the target has by default privileges, or of old, goes first, with what those who
-            -- had it passed on: what the source says of them is granted below.
-            SELECT 1, c.oid, '', c.relacl, c.relowner
-            FROM pg_class AS c
-            WHERE c.oid = target AND target <> source
+        places (place, on_column, has, gives, gave) AS (
+            SELECT r.place, '', p.relacl, o.relacl, g.acl
+            FROM relations AS r
+            JOIN pg_class AS p ON p.oid = r.place
+            JOIN pg_class AS o ON o.oid = r.origin
+            LEFT JOIN trueup.grants AS g ON g.relation = r.origin AND g.column_name = ''
+            WHERE r.place <> r.origin
             UNION ALL
-            SELECT 1, c.oid, format(' (%I)', a.attname), a.attacl, c.relowner
-            FROM places AS p
-            JOIN pg_class AS c ON c.oid = p.place
-            JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
-            WHERE target <> source OR EXISTS (
-                SELECT FROM generate_subscripts(columns, 1) AS n (pair)
-                WHERE columns[n.pair][1] = a.attname
-            )
-            UNION ALL
-            SELECT 2, target, '', c.relacl, c.relowner
-            FROM pg_class AS c
-            WHERE c.oid = source AND target <> source
-            UNION ALL
-            SELECT 2, p.place, format(' (%I)', t.attname), s.attacl, c.relowner
-            FROM places AS p
-            JOIN pg_class AS c ON c.oid = p.origin
-            JOIN pg_attribute AS t ON t.attrelid = p.place AND t.attnum > 0 AND NOT t.attisdropped
-            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
-            JOIN pg_attribute AS s
-                ON s.attrelid = p.origin AND NOT s.attisdropped
-                AND s.attname = coalesce(columns[n.pair][2], t.attname)
-            WHERE target <> source OR n.pair IS NOT NULL
-        )
-        SELECT
-            CASE g.step
-                WHEN 1 THEN format(
-                    'REVOKE ALL%s ON %s FROM %s CASCADE', g.on_column, g.place::regclass, r.grantee
-                )
-                ELSE format(
-                    'GRANT %s%s ON %s TO %s%s',
-                    a.privilege_type, g.on_column, g.place::regclass, r.grantee,
-                    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END
-                )
-            END
-        FROM given AS g
-        CROSS JOIN LATERAL aclexplode(g.acl) AS a
-        CROSS JOIN LATERAL (
-            SELECT coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC')
-        ) AS r (grantee)
-        WHERE a.grantee <> g.owner
-        ORDER BY g.step
-    LOOP
-        EXECUTE statement;
-    END LOOP;
-
-    INSERT INTO trueup.grants AS g (relation, column_name, acl)
-    SELECT target, a.attname, CASE WHEN a.attnum < 0 THEN c.relacl ELSE a.attacl END
-    FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        SELECT -1::smallint AS attnum, ''::name AS attname, NULL::aclitem[] AS attacl
-        UNION ALL
-        SELECT a.attnum, a.attname, a.attacl FROM pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0
-    ) AS a
-    WHERE c.oid = target AND (
-        target <> source OR EXISTS (
-            SELECT FROM generate_subscripts(columns, 1) AS n (pair)
-            WHERE columns[n.pair][2] = a.attname
-        )
-    )
-    ON CONFLICT (relation, column_name) DO UPDATE SET acl = excluded.acl;
-END
-$$;
-
--- Gives a table what was granted and takes what was revoked on a view of it since that had the same
--- grants. `columns` are pairs as above: of the table, and of the view where its name is another one.
--- With one relation on both sides, one side of its columns gets what was changed on the other.
-CREATE OR REPLACE PROCEDURE trueup.carry_grants(
-    base regclass, shown regclass, columns text[] DEFAULT '{}'
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    statement text;
-BEGIN
-    FOR statement IN
-        WITH places (column_name, on_column) AS (
-            SELECT ''::name, '' WHERE base <> shown
-            UNION ALL
-            SELECT v.attname, format(' (%I)', t.attname)
-            FROM pg_attribute AS t
-            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = t.attname
-            JOIN pg_attribute AS v
-                ON v.attrelid = shown AND v.attname = coalesce(columns[n.pair][2], t.attname)
-            WHERE t.attrelid = base AND t.attnum > 0 AND NOT t.attisdropped
-                AND (base <> shown OR n.pair IS NOT NULL)
+            SELECT r.place, format(' (%I)', p.attname), p.attacl, o.attacl, g.acl
+            FROM relations AS r
+            JOIN pg_attribute AS p ON p.attrelid = r.place AND p.attnum > 0 AND NOT p.attisdropped
+            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = p.attname
+            JOIN pg_attribute AS o
+                ON o.attrelid = r.origin AND NOT o.attisdropped AND o.attname = coalesce(columns[n.pair][2], p.attname)
+            LEFT JOIN trueup.grants AS g ON g.relation = r.origin AND g.column_name = o.attname
+            WHERE r.place <> r.origin OR n.pair IS NOT NULL
         ),
         was AS (
-            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
-            FROM places AS p
-            JOIN trueup.grants AS g ON g.relation = shown AND g.column_name = p.column_name
-            CROSS JOIN LATERAL aclexplode(g.acl) AS a
+            SELECT p.place, p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            -- What the target has by default privileges, or of old, goes.
+            FROM places AS p CROSS JOIN LATERAL aclexplode(CASE WHEN since THEN p.gave ELSE p.has END) AS a
         ),
         now AS (
-            SELECT p.on_column, a.grantee, a.privilege_type, a.is_grantable
-            FROM places AS p
-            JOIN pg_class AS c ON c.oid = shown
-            LEFT JOIN pg_attribute AS v ON v.attrelid = shown AND v.attname = p.column_name
-            CROSS JOIN LATERAL aclexplode(
-                CASE WHEN p.on_column = '' THEN c.relacl ELSE v.attacl END
-            ) AS a
+            SELECT p.place, p.on_column, a.grantee, a.privilege_type, a.is_grantable
+            FROM places AS p CROSS JOIN LATERAL aclexplode(p.gives) AS a
         ),
         gone AS (
             TABLE was EXCEPT TABLE now
@@ -190,63 +100,56 @@ BEGIN
         changed AS (
             SELECT 'REVOKE' AS verb, g.* FROM gone AS g
             UNION ALL
-            SELECT 'GRANT', f.* FROM (TABLE now EXCEPT TABLE was) AS f
-            UNION
-            -- Who got it from a role that loses it, and has it on the view.
-            SELECT 'GRANT', n.*
-            FROM now AS n
-            JOIN gone AS g ON g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
+            SELECT 'GRANT', n.* FROM now AS n
+            WHERE NOT since
+                OR (n.place, n.on_column, n.grantee, n.privilege_type, n.is_grantable) NOT IN (TABLE was)
+                -- Who may have got it from a role that loses it.
+                OR EXISTS (
+                    SELECT FROM gone AS g
+                    WHERE g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
+                )
         )
         SELECT concat_ws(
-            ' ', c.verb, c.privilege_type || c.on_column, 'ON', base,
-            CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
-            coalesce(quote_ident(r.rolname), 'PUBLIC'),
-            CASE
-                WHEN c.verb = 'REVOKE' THEN 'CASCADE'
-                WHEN c.is_grantable THEN 'WITH GRANT OPTION'
-            END
+            ' ', c.verb, c.privilege_type || c.on_column, 'ON', c.place::regclass,
+            CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END, coalesce(quote_ident(r.rolname), 'PUBLIC'),
+            CASE WHEN c.verb = 'REVOKE' THEN 'CASCADE' WHEN c.is_grantable THEN 'WITH GRANT OPTION' END
         )
         FROM changed AS c
+        JOIN pg_class AS t ON t.oid = c.place
         LEFT JOIN pg_roles AS r ON r.oid = c.grantee
-        CROSS JOIN pg_class AS t
-        WHERE t.oid = base AND c.grantee <> t.relowner AND (c.grantee = 0 OR r.oid IS NOT NULL)
+        WHERE c.grantee <> t.relowner AND (c.grantee = 0 OR r.oid IS NOT NULL)
         ORDER BY c.verb DESC
     LOOP
         EXECUTE statement;
     END LOOP;
 
-    DELETE FROM trueup.grants AS g WHERE g.relation = shown;
+    DELETE FROM trueup.grants AS g WHERE g.relation = CASE WHEN since THEN source ELSE target END;
+    IF NOT since THEN
+        INSERT INTO trueup.grants (relation, column_name, acl)
+        SELECT c.oid, '', c.relacl FROM pg_class AS c WHERE c.oid = target
+        UNION ALL
+        SELECT a.attrelid, a.attname, a.attacl FROM pg_attribute AS a WHERE a.attrelid = target AND a.attnum > 0;
+    END IF;
 END
 $$;
 
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
 CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
-    WHERE t.tgrelid = relation
-        AND NOT t.tgisinternal
-        AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0
-        AND (
-            t.tgattr::text = ''
-            OR EXISTS (
-                SELECT FROM pg_attribute AS a
-                WHERE a.attrelid = t.tgrelid
-                    AND a.attnum = ANY (t.tgattr::int2[])
-                    AND a.attname = ANY (written)
-            )
-        )
-        AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+        AND (t.tgattr::text = '' OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
+        ))
 $$;
 
 -- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of 128 pages with a COMMIT
 -- each. It waits for no client: a row that one holds is passed over, and come back to. It can be stopped and
--- called again. What commits can have no SET clause, so it sets the search_path in each transaction.
+-- called again. What commits can have no SET clause: each transaction sets the search_path itself.
 CREATE OR REPLACE PROCEDURE trueup.fill_rows(
     file text,
     relation regclass,
@@ -274,8 +177,8 @@ DECLARE
     -- back to what such walks left.
     asked text[];
     is_part boolean := false;
-    has_triggers boolean;
     loud_triggers text;
+    has_triggers boolean;
     pages bigint;
     page bigint;
     page_end bigint;
@@ -316,9 +219,7 @@ BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-        CALL trueup.fix_settings();
-
+        CALL trueup.fix_transaction();
         IF page >= page_end THEN
             IF is_part THEN
                 RETURN;
@@ -354,8 +255,7 @@ BEGIN
         INTO loud_triggers, has_triggers
         FROM trueup.woken_triggers(relation, listed);
         IF loud_triggers IS NOT NULL THEN
-            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
-                relation, loud_triggers
+            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA', relation, loud_triggers
                 USING HINT = 'Disable it until the backfill is done.';
         ELSIF has_triggers THEN
             PERFORM set_config('session_replication_role', 'replica', true);
@@ -377,14 +277,13 @@ BEGIN
                     RAISE;
                 END IF;
         END;
-
         IF tries > 0 THEN
             -- Somebody holds the table: come again.
             PERFORM pg_sleep(0.05 * (1 + random()));
         ELSIF filled < cardinality(free_rows) THEN
             RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
                 USING HINT = format(
-                    'A trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
+                    'A rule or a trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
                     relation, unfilled
                 );
         ELSE
@@ -415,8 +314,8 @@ BEGIN
     IF proof IS NOT NULL THEN
         EXECUTE proof;
         COMMIT;
-        PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-        CALL trueup.fix_settings();
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        CALL trueup.fix_transaction();
         PERFORM set_config('lock_timeout', '5s', true);
     END IF;
     BEGIN
@@ -432,9 +331,7 @@ $$;
 -- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
 -- whose rows are of another type.
 CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     names text;
 BEGIN
@@ -445,8 +342,7 @@ BEGIN
     WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
     IF names IS NOT NULL THEN
         RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
     END IF;
 END
@@ -455,9 +351,7 @@ $$;
 -- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
 -- the one that was not free the last time.
 CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     busy regclass := tables[1];
     waits boolean;
@@ -487,10 +381,7 @@ $$;
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
 CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
 BEGIN
@@ -504,9 +395,7 @@ $$;
 -- Where contract was broken off before it came to an index, its rollback comes without it: builds the
 -- index of a small table, and refuses a large one, which it would hold up.
 CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass(relation) IS NULL -- a partition that is gone
         OR EXISTS (
@@ -519,8 +408,7 @@ BEGIN
     END IF;
     IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
         RAISE EXCEPTION '% has no index % yet', relation, index
-            USING
-                ERRCODE = 'object_not_in_prerequisite_state',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = format(
                     'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
                     index, relation, method
@@ -532,8 +420,6 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'copy_grants', 'carry_grants', 'woken_triggers', 'fill_rows', 'require_no_functions',
-    'lock_tables', 'hold_key', 'require_index'
+    'progress', 'grants', 'give_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
+    'hold_key', 'require_index'
 );
-CALL trueup.revoke_all('trueup.progress');
-CALL trueup.revoke_all('trueup.grants');
