@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.journey import Journey
 from support.variants import Service
 
+from objects import things
+
 SCHEMA = """
     CREATE TABLE things (
         id varchar(36) PRIMARY KEY,
@@ -64,6 +66,20 @@ def test_a_role_that_may_make_no_temporary_table_takes_a_window_back(journey: Jo
 
     assert service.rows() == before[1]
     assert service.state() == owned
+
+
+def test_partitions_that_publish_have_an_identity_of_their_own(journey: Journey) -> None:
+    schema = """
+        CREATE TABLE things (
+            id varchar(36), slot int, status varchar(20), PRIMARY KEY (id, slot) DEFERRABLE
+        ) PARTITION BY LIST (slot);
+        CREATE TABLE things_1 PARTITION OF things DEFAULT;
+        INSERT INTO things SELECT upper(gen_random_uuid()::text), n, 'Open'
+            FROM generate_series(1, 5) AS n;
+        ALTER TABLE things REPLICA IDENTITY FULL;
+        CREATE PUBLICATION published FOR TABLE things;
+    """
+    journey.there_and_back(schema, things.STANDARD, ["window"])
 
 
 def test_what_needs_nothing_set_aside_calls_nothing(journey: Journey) -> None:

@@ -185,8 +185,11 @@ def spell_back(t: TableChange) -> list[Paragraph]:
 def _is_seen(t: TableChange) -> bool:
     """Whether something of the service would see, or stop, that old spellings are put back."""
     relation = t.relation
-    identified = publication.identifies_rows(relation) and (
-        relation.replica_identity == "f" or not _respelled(t)
+    # Each partition has an identity of its own, whatever its table's is.
+    with_rows = [p.relation for p in t.partitions if p.is_leaf] or [relation]
+    identified = all(
+        publication.identifies_rows(r) and (r.replica_identity == "f" or not _respelled(t))
+        for r in with_rows
     )
     return (
         bool(relation.triggers)
