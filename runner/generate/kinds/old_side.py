@@ -250,15 +250,16 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         does="changes no row; its rollback fills the old columns from the new ones and the "
         "spellings that were kept, in batches of pages",
         cost="none",
-        undo=f"writes each row of {table.name} once and reads it twice more; can be stopped and "
-        "run again at any point; the table grows until VACUUM",
+        undo=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
+        "times, and reads it twice more; can be stopped and run again at any point; the table "
+        "grows until VACUUM",
         body=[[forget]],
         rollback=[[Statement(walk, alone=True)]],
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
         back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once and reads {table.name} twice more; the "
-        "table grows until VACUUM",
+        back_cost=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
+        f"times, and reads {table.name} twice more; the table grows until VACUUM",
         after=after,
     )
 

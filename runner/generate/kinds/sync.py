@@ -319,7 +319,8 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
         "service; can be stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, and samples the table; the table grows until VACUUM",
+        cost="writes each row once, for which it goes over each 10 MB eight times, and reads the "
+        "table once more; the table grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[
             [
