@@ -33,6 +33,7 @@ APPLICATIONS = (
     Application("apscheduler", "psycopg"),
     Application("django", "django", stamps="django_celery_beat_periodictasks"),
     Application("jupyterhub", "psycopg2"),
+    Application("octavia", "psycopg2"),
     Application("procrastinate"),
 )
 
