@@ -510,7 +510,7 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
         settings,
         publication.on(t, t.new, t.old_names, new=False),
         *sync.triggers(t, t.sync_switched, replace=True),
-        plain(f"DROP FUNCTION {quote_name(t.sync_back)}();"),
+        plain(f"DROP FUNCTION IF EXISTS {quote_name(t.sync_back)}();"),
     ]
     return [
         [BRIEFLY, *(foreign_key.check_at_once() if t.defers else [])],

@@ -40,4 +40,4 @@ FOR EACH ROW WHEN (
 )
 EXECUTE FUNCTION trueup.request_sync_switched();
 
-DROP FUNCTION trueup.request_sync_back();
+DROP FUNCTION IF EXISTS trueup.request_sync_back();

@@ -46,4 +46,4 @@ FOR EACH ROW WHEN (
 )
 EXECUTE FUNCTION trueup.model_sync_switched();
 
-DROP FUNCTION trueup.model_sync_back();
+DROP FUNCTION IF EXISTS trueup.model_sync_back();

@@ -38,4 +38,4 @@ FOR EACH ROW WHEN (
 )
 EXECUTE FUNCTION trueup.provider_quota_sync_switched();
 
-DROP FUNCTION trueup.provider_quota_sync_back();
+DROP FUNCTION IF EXISTS trueup.provider_quota_sync_back();
