@@ -275,7 +275,7 @@ def test_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
     (tmp_path / "3_c.go").touch()
     report = lint([tmp_path], with_squawk=False)
     assert report.files == 1
-    assert [note for note in report.notes if "no SQL" in note and "3_c.go" in note]
+    assert [note for note in report.notes if "not SQL" in note and "3_c.go" in note]
     assert [note for note in report.notes if "2_b.down.sql" in note]
 
 
@@ -335,7 +335,7 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileError, match="does not exist"):
         lint([tmp_path / "none"])
     (tmp_path / "a.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(MigrationFileError, match=r"is no \.sql file"):
+    with pytest.raises(MigrationFileError, match=r"is not a \.sql file"):
         lint([tmp_path / "a.txt"])
 
 
