@@ -83,7 +83,7 @@ def test_an_existing_database_that_was_not_recorded_is_told_how(
     query(database, LEGACY)
     with pytest.raises(StatementError, match="already exists") as raised:
         apply(database, read_migrations([source]))
-    assert raised.value.hint.endswith("record that first, by `trueup baseline`")
+    assert raised.value.hint.endswith("first record them with `trueup baseline`")
     assert applied(database) == []
 
 

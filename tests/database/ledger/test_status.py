@@ -146,7 +146,7 @@ def test_a_watch_ends_with_one_message_when_the_server_goes(database: str, servi
     _, errors = watch.communicate(timeout=60)
     assert watch.returncode == 3
     assert errors.startswith("error: the connection was lost: ")
-    assert errors.splitlines()[1].startswith("hint: see that the server runs")
+    assert errors.splitlines()[1].startswith("hint: make sure that the server is running")
     assert "Traceback" not in errors
 
 
