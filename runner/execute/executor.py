@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 Operation = Literal["APPLY", "ROLLBACK"]
 _THERE_ALREADY = ("42P06", "42P07", "42701", "42710", "42723")
 _SKIPPED = re.compile(r"does not exist, skipping$")
+_RENAMES_INDEX = "ATExecAddIndexConstraint"  # the server's function that says so
 
 HOLDER_POLL = 0.1  # seconds between two looks at who holds a table
 LONG_FILE = 0.2  # seconds after which a non-transactional file is watched
@@ -352,9 +353,11 @@ class Executor:
             raise self._interrupted(job) from None
 
     def _notice(self, diagnostic: Diagnostic) -> None:
-        # That something is there already, or gone, is what IF [NOT] EXISTS asked for.
+        # That something is there already, or gone, is what IF [NOT] EXISTS asked for; that an index
+        # gets its constraint's name, what USING INDEX did.
         if diagnostic.severity_nonlocalized == "NOTICE" and (
             diagnostic.sqlstate in _THERE_ALREADY
+            or diagnostic.source_function == _RENAMES_INDEX
             or _SKIPPED.search(diagnostic.message_primary or "")
         ):
             return

@@ -104,6 +104,20 @@ def test_messages_of_the_server_reach_the_listener(database: str, tmp_path: Path
     ]
 
 
+def test_messages_that_say_what_the_file_says_are_left_out(database: str, tmp_path: Path) -> None:
+    sql = """
+        CREATE SCHEMA IF NOT EXISTS public;
+        DROP TABLE IF EXISTS nobody;
+        CREATE TABLE k (id int NOT NULL);
+        CREATE UNIQUE INDEX k_built ON k (id);
+        ALTER TABLE k ADD CONSTRAINT k_pkey PRIMARY KEY USING INDEX k_built;
+    """
+    write_migration(tmp_path, "0001_expand_a", sql)
+    heard: list[events.Event] = []
+    apply(database, read_migrations([tmp_path]), listener=heard.append)
+    assert not [event for event in heard if isinstance(event, events.Noticed)]
+
+
 def test_the_listener_hears_a_run_from_start_to_end(database: str, tmp_path: Path) -> None:
     write_migration(tmp_path, "0001_expand_a", "SELECT 1;")
     heard: list[events.Event] = []
