@@ -16,7 +16,7 @@ from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
-from runner.preflight.strangers import check_strangers
+from runner.preflight.strangers import check_creators, check_strangers
 from runner.preflight.upserts import check_upserts
 from runner.quoting import Name
 from runner.standard.model import Standard
@@ -65,6 +65,7 @@ def check(
         findings += check_locks(connection, changes)
         findings += check_objects(connection, changes, catalog)
         findings += check_strangers(connection, changes)
+        findings += check_creators(connection, changes)
         if sent is not None:
             findings += check_upserts(connection, changes, sent)
         tables = []

@@ -9,7 +9,9 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from runner.generate.model import TableChange
+from runner.ledger.tables import searched_schemas
 from runner.preflight.report import Finding, Severity
+from runner.quoting import quote_ident
 
 # As trueup.require_own() asks in the files.
 _STRANGERS: LiteralString = """
@@ -86,4 +88,55 @@ def check_strangers(
                 f" {row['role']}",
                 hint="Give it to the owner of the table (ALTER ... OWNER TO), or drop the view"
                 " before, and make it again afterwards.",
+            )
+
+
+# As trueup.require_settings() asks in the files.
+_CREATORS: LiteralString = """
+SELECT n.nspname AS schema, r.rolname AS role
+FROM pg_namespace AS n
+CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
+JOIN pg_database AS d ON d.datname = current_database()
+WHERE n.nspname = ANY (%(path)s)
+    AND acl.privilege_type = 'CREATE'
+    AND acl.grantee <> n.nspowner
+    AND NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    AND acl.grantee NOT IN (
+        SELECT c.relowner
+        FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+        WHERE (s.nspname, c.relname) IN (
+            SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[])
+        )
+    )
+ORDER BY n.nspname, r.rolname
+"""
+
+
+def check_creators(
+    connection: Connection[Any], changes: Sequence[TableChange]
+) -> Iterator[Finding]:
+    """Who could make operators and functions that an index would be built by.
+
+    Args:
+        connection: in a read-only transaction, as the role that will migrate.
+        changes: the tables that are at the old contract.
+    """
+    if not any(c.names_operators for c in changes):
+        return
+    wanted = {
+        "path": searched_schemas(connection),
+        "schemas": [c.old.schema for c in changes],
+        "names": [c.old.name for c in changes],
+    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_CREATORS, wanted).fetchall():
+            role = "PUBLIC" if row["role"] is None else quote_ident(row["role"])
+            yield Finding(
+                Severity.STOPS,
+                f"schema {row['schema']}",
+                f"is in the search_path, and {role} may create in it: operators and functions of "
+                "theirs would build an index with the privileges of who migrates",
+                hint=f"REVOKE CREATE ON SCHEMA {quote_ident(row['schema'])} FROM {role};"
+                " or leave the schema out of the search_path.",
             )

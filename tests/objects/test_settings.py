@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from support.journey import Journey
 from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
 from runner.errors import StatementError
+from runner.preflight import check
+from runner.standard import load_standard
 
 SETTINGS = {
     "of columns": things(
@@ -228,6 +231,10 @@ def test_an_index_of_operators_is_built_where_nobody_else_may_create(
     service = journey.start(schema, STANDARD)
     query(service.dsn, 'GRANT USAGE, CREATE ON SCHEMA public TO "Ann O\'Hara"')
     try:
+        with psycopg.connect(service.dsn, autocommit=True) as connection:
+            (stop,) = check(connection, load_standard(journey.folder / "standard.toml")).stops
+        assert f'"{other}" may create in it' in stop.problem
+        assert f'REVOKE CREATE ON SCHEMA public FROM "{other}"' in (stop.hint or "")
         with pytest.raises(StatementError, match=f'"{other}" may create in the schema') as refused:
             service.up("enforce")
         assert f'REVOKE CREATE ON SCHEMA public FROM "{other}"' in str(refused.value)

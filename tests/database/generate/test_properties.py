@@ -98,6 +98,11 @@ def test_what_is_proposed_for_any_schema_is_generated_and_goes_there_and_back(
         path.write_text(proposed.text, encoding="utf-8")
         if not load_standard(path).tables:
             return  # all of it is left to a person
+        with psycopg.connect(service.dsn, autocommit=True) as connection:
+            said = [f.problem for f in check(connection, load_standard(path)).stops]
+        if said:  # by the owner of a table that is left to a person
+            assert all("may create in it" in line for line in said), said
+            return
         written = generate_service(service.folder, dsn=service.dsn, dry=False)
         for strategy in LAST:
             if any(path.startswith(f"{strategy}/") for path in written.added):
