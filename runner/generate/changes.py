@@ -159,6 +159,10 @@ def has_new_contract(table: TableStandard, relation: Relation) -> bool:
     columns = [relation.column(name) for name in table.uuids]
     done = [column is not None and column.type == "uuid" for column in columns]
     done += [holds_values(table, name, relation) for name in table.enums]
+    done += [
+        relation.column(new) is not None and relation.column(old) is None
+        for old, new in table.columns.items()
+    ]
     return bool(done) and all(done)
 
 

@@ -113,6 +113,19 @@ def tasks(journey: Journey) -> Service:
     return journey.start(TASKS, TASKS_STANDARD)
 
 
+def test_it_is_known_as_done_when_only_a_column_got_another_name(journey: Journey) -> None:
+    service = journey.start(
+        "CREATE TABLE kind (n integer PRIMARY KEY, label text);",
+        '[table.kind]\ncolumns = {label = "title"}\n',
+    )
+    again = ("generate", "--service", str(service.folder))
+    for last in ("expand", "switch", "contract"):
+        service.up(last)
+        done = run_trueup(*again, dsn=service.dsn)
+        assert done.returncode == 0, (last, done.stderr)
+    assert "converted already, no files needed: public.kind" in done.stdout
+
+
 def test_pyorm_follows_it_through_the_schemas(
     tasks: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

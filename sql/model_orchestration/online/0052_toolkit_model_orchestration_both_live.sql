@@ -191,7 +191,6 @@ DECLARE
     rows_left bigint;
     fewest_left bigint;
     give_up timestamptz;
-    holding xid[];
     holders text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
@@ -226,18 +225,21 @@ BEGIN
             END IF;
             -- Later rows were filled by the trigger, so clients held what is left: come back to it.
             EXECUTE format(
-                'SELECT (min(ctid)::text::point)[0], (max(ctid)::text::point)[0] + 1, count(*), array_agg(xmax) '
-                'FROM %s WHERE %s',
+                'SELECT (min(ctid)::text::point)[0], (max(ctid)::text::point)[0] + 1, count(*) FROM %s WHERE %s',
                 relation, unfilled
             )
-            INTO page, page_end, rows_left, holding;
+            INTO page, page_end, rows_left;
             EXIT WHEN rows_left = 0;
             IF fewest_left IS NULL OR rows_left < fewest_left THEN
                 fewest_left := rows_left;
                 give_up := clock_timestamp() + interval '10 s';
             ELSIF clock_timestamp() > give_up THEN
-                SELECT string_agg(DISTINCT coalesce('process ' || pid, 'a prepared transaction'), ', ')
-                INTO holders FROM pg_locks WHERE transactionid = ANY (holding);
+                EXECUTE format(
+                    'SELECT string_agg(DISTINCT coalesce(''process '' || pid, ''a prepared transaction''), '', '') '
+                    'FROM pg_locks WHERE transactionid IN (SELECT xmax FROM %s WHERE %s)',
+                    relation, unfilled
+                )
+                INTO holders;
                 RAISE EXCEPTION '%: all rows are converted but %, held by %',
                     relation, rows_left, coalesce(holders, 'other transactions')
                     USING ERRCODE = 'lock_not_available';
