@@ -26,6 +26,7 @@ from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
+    CHUNKS,
     Copy,
     Execute,
     ExecuteMany,
@@ -253,7 +254,8 @@ class PostgresBackend:
         while len(made) < rowcount:
             # The rows are here already: no await in this block waits for the server.
             with PutOff() if self._pause else nullcontext():
-                made += make(fetch(cursor, CHUNK))
+                for _ in range(CHUNKS):
+                    made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
     def _check_lock(self, connection: Connection[Any]) -> None:

@@ -25,6 +25,7 @@ from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
+    CHUNKS,
     Copy,
     Execute,
     ExecuteMany,
@@ -255,7 +256,8 @@ class AsyncPostgresBackend:
         while len(made) < rowcount:
             # The rows are here already: no await in this block waits for the server.
             with PutOff() if self._pause else nullcontext():
-                made += make(await fetch(cursor, CHUNK))
+                for _ in range(CHUNKS):
+                    made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
     def _check_lock(self, connection: AsyncConnection[Any]) -> None:
