@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from pyorm import checking
 from pyorm.contract import Contract
+from pyorm.copying import refuse_while_sending
 from pyorm.entity import entity
 from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue, SchemaMismatch
@@ -204,6 +205,7 @@ class Database:
             connection: Any = on if isinstance(on, Connection) else joined(on)
             if connection is None:
                 connection = stack.enter_context(on.connection())
+            refuse_while_sending(connection)
             idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
             modes = _modes(isolation, read_only)
             if modes and not idle:

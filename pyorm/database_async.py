@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from pyorm import checking
 from pyorm.contract import Contract
+from pyorm.copying import refuse_while_sending
 from pyorm.entity import entity
 from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue, SchemaMismatch
@@ -205,6 +206,7 @@ class AsyncDatabase:
             connection: Any = on if isinstance(on, AsyncConnection) else joined(on)
             if connection is None:
                 connection = await stack.enter_async_context(on.connection())
+            refuse_while_sending(connection)
             idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
             modes = _modes(isolation, read_only)
             if modes and not idle:

@@ -8,16 +8,18 @@ is open, or leaves open the one that psycopg begins for it; a pool commits its o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import ClientCursor, Connection, Cursor, ServerCursor
+from psycopg.generators import copy_end
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import PutOff
 from pyorm.contract import Source, current
+from pyorm.copying import begin_sending, close_later, end_sending, refuse_while_sending
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged, InvalidValue
 from pyorm.joined import joined
@@ -38,6 +40,7 @@ from pyorm.operation import (
     Steps,
     cursor_numbers,
     needs_transaction,
+    raise_violation,
     run,
     run_again,
 )
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
-IDLE = TransactionStatus.IDLE
+IDLE, ACTIVE = TransactionStatus.IDLE, TransactionStatus.ACTIVE
 
 
 class PostgresBackend:
@@ -95,12 +98,17 @@ class PostgresBackend:
             pool = self._on
             connection = pool.getconn()
         try:
+            idle = True
+            if pool is None:
+                status = connection.pgconn.transaction_status
+                idle = status == IDLE
+                if status == ACTIVE:
+                    refuse_while_sending(connection)
             mapping = current(source)
             if mapping is None or operation.join:
                 steps = run(source, operation, connection.pgconn)
                 result = self._drive(connection, steps)
             else:
-                idle = pool is not None or connection.pgconn.transaction_status == IDLE
                 # The first try is spared the generator.
                 try:
                     step = operation.step(mapping)
@@ -118,7 +126,11 @@ class PostgresBackend:
                     steps = run_again(source, operation, mapping, connection.pgconn, idle, error)
                     result = self._drive(connection, steps)
             if pool is not None and connection.pgconn.transaction_status != IDLE:
-                connection.commit()
+                try:
+                    connection.commit()
+                except psycopg.Error as error:  # of a deferred constraint
+                    raise_violation(error, source, operation)
+                    raise
             return result
         except BaseException:
             if pool is not None:
@@ -137,15 +149,20 @@ class PostgresBackend:
         the pool is the stream's own, and so is the transaction.
         """
         with self.connection() as connection:
+            refuse_while_sending(connection)
             own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
                     with connection.transaction() if own else nullcontext():
                         steps = run(source, operation, connection.pgconn)
                         cursor, make = self._drive(connection, steps)
-                        with cursor:
+                        try:
                             while rows := fetch(cursor, CHUNK):
                                 yield from make(rows)
+                                refuse_while_sending(connection)
+                        finally:
+                            if not close_later(connection, cursor):
+                                cursor.close()
                     return
                 except ContractChanged:
                     if not (own and attempts_left):
@@ -202,13 +219,7 @@ class PostgresBackend:
         self, connection: Connection[Any], step: Copy | ExecuteMany | OpenCursor | Rollback
     ) -> Outcome:
         if isinstance(step, Copy):
-            cursor = connection.cursor()
-            with cursor.copy(step.statement) as copy:
-                copy.set_types(step.types)
-                write_row = copy.write_row
-                for row in step.rows:
-                    write_row(row)
-            return Outcome([], cursor.rowcount)
+            return self._copy(connection, step)
         if isinstance(step, ExecuteMany):
             cursor = connection.cursor()
             with connection.transaction() if connection.autocommit else nullcontext():
@@ -223,6 +234,31 @@ class PostgresBackend:
         connection.rollback()
         return Outcome([], 0)
 
+    def _copy(self, connection: Connection[Any], step: Copy) -> Outcome:
+        cursor = connection.cursor()
+        begin_sending(connection)
+        try:
+            with cursor.copy(step.statement) as copy:
+                copy.set_types(step.types)
+                write_row = copy.write_row
+                for row in step.rows:
+                    write_row(row)
+        except BaseException:
+            if connection.pgconn.transaction_status == ACTIVE:
+                self._end_copy(connection)
+            raise
+        finally:
+            for unclosed in end_sending(connection):
+                unclosed.close()
+        return Outcome([], cursor.rowcount)
+
+    def _end_copy(self, connection: Connection[Any]) -> None:
+        """End a COPY that was cancelled while it began, which psycopg leaves open."""
+        with suppress(psycopg.Error):
+            connection.wait(copy_end(connection.pgconn, b"cancelled"))
+        if connection.pgconn.transaction_status == ACTIVE:
+            connection.close()  # it would only say that another command is in progress
+
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
         if step.locks:
             self._check_lock(connection)
@@ -236,6 +272,10 @@ class PostgresBackend:
     def _read(self, cursor: Cursor[Any], step: Execute) -> Outcome:
         """What an executed statement gave."""
         rowcount = cursor.rowcount
+        if rowcount < 0 and cursor.connection.pgconn.pipeline_status:
+            with cursor.connection.pipeline():
+                pass  # waits for the results of all that was sent
+            rowcount = cursor.rowcount
         make = step.make
         if make is None:
             result = cursor.pgresult
@@ -271,6 +311,10 @@ class PostgresBackend:
 
     def _describe(self, connection: Connection[Any], step: Execute) -> tuple[str, ...]:
         """The names of a statement's columns, before it is sent."""
+        if connection.pgconn.pipeline_status:
+            raise psycopg.NotSupportedError(
+                "in pipeline mode the server cannot be asked first what SQL of your own returns"
+            )
         if needs_transaction(connection):
             with connection.transaction():
                 return self._describe(connection, step)

@@ -7,16 +7,18 @@ is open, or leaves open the one that psycopg begins for it; a pool commits its o
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncServerCursor
+from psycopg.generators import copy_end
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pyorm.collector import PutOff
 from pyorm.contract import Source, current
+from pyorm.copying import begin_sending, close_later, end_sending, refuse_while_sending
 from pyorm.describing import describe
 from pyorm.errors import ContractChanged, InvalidValue
 from pyorm.joined import joined
@@ -37,6 +39,7 @@ from pyorm.operation import (
     Steps,
     cursor_numbers,
     needs_transaction,
+    raise_violation,
     run,
     run_again,
 )
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
 
 T = TypeVar("T")
-IDLE = TransactionStatus.IDLE
+IDLE, ACTIVE = TransactionStatus.IDLE, TransactionStatus.ACTIVE
 
 
 class AsyncPostgresBackend:
@@ -94,12 +97,17 @@ class AsyncPostgresBackend:
             pool = self._on
             connection = await pool.getconn()
         try:
+            idle = True
+            if pool is None:
+                status = connection.pgconn.transaction_status
+                idle = status == IDLE
+                if status == ACTIVE:
+                    refuse_while_sending(connection)
             mapping = current(source)
             if mapping is None or operation.join:
                 steps = run(source, operation, connection.pgconn)
                 result = await self._drive(connection, steps)
             else:
-                idle = pool is not None or connection.pgconn.transaction_status == IDLE
                 # The first try is spared the generator.
                 try:
                     step = operation.step(mapping)
@@ -117,7 +125,11 @@ class AsyncPostgresBackend:
                     steps = run_again(source, operation, mapping, connection.pgconn, idle, error)
                     result = await self._drive(connection, steps)
             if pool is not None and connection.pgconn.transaction_status != IDLE:
-                await connection.commit()
+                try:
+                    await connection.commit()
+                except psycopg.Error as error:  # of a deferred constraint
+                    raise_violation(error, source, operation)
+                    raise
             return result
         except BaseException:
             if pool is not None:
@@ -138,16 +150,21 @@ class AsyncPostgresBackend:
         the pool is the stream's own, and so is the transaction.
         """
         async with self.connection() as connection:
+            refuse_while_sending(connection)
             own = self._is_own(connection) and needs_transaction(connection)
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
                     async with connection.transaction() if own else nullcontext():
                         steps = run(source, operation, connection.pgconn)
                         cursor, make = await self._drive(connection, steps)
-                        async with cursor:
+                        try:
                             while rows := await fetch(cursor, CHUNK):
                                 for made in make(rows):
                                     yield made
+                                refuse_while_sending(connection)
+                        finally:
+                            if not close_later(connection, cursor):
+                                await cursor.close()
                     return
                 except ContractChanged:
                     if not (own and attempts_left):
@@ -204,13 +221,7 @@ class AsyncPostgresBackend:
         self, connection: AsyncConnection[Any], step: Copy | ExecuteMany | OpenCursor | Rollback
     ) -> Outcome:
         if isinstance(step, Copy):
-            cursor = connection.cursor()
-            async with cursor.copy(step.statement) as copy:
-                copy.set_types(step.types)
-                write_row = copy.write_row
-                for row in step.rows:
-                    await write_row(row)
-            return Outcome([], cursor.rowcount)
+            return await self._copy(connection, step)
         if isinstance(step, ExecuteMany):
             cursor = connection.cursor()
             async with connection.transaction() if connection.autocommit else nullcontext():
@@ -225,6 +236,31 @@ class AsyncPostgresBackend:
         await connection.rollback()
         return Outcome([], 0)
 
+    async def _copy(self, connection: AsyncConnection[Any], step: Copy) -> Outcome:
+        cursor = connection.cursor()
+        begin_sending(connection)
+        try:
+            async with cursor.copy(step.statement) as copy:
+                copy.set_types(step.types)
+                write_row = copy.write_row
+                for row in step.rows:
+                    await write_row(row)
+        except BaseException:
+            if connection.pgconn.transaction_status == ACTIVE:
+                await self._end_copy(connection)
+            raise
+        finally:
+            for unclosed in end_sending(connection):
+                await unclosed.close()
+        return Outcome([], cursor.rowcount)
+
+    async def _end_copy(self, connection: AsyncConnection[Any]) -> None:
+        """End a COPY that was cancelled while it began, which psycopg leaves open."""
+        with suppress(psycopg.Error):
+            await connection.wait(copy_end(connection.pgconn, b"cancelled"))
+        if connection.pgconn.transaction_status == ACTIVE:
+            await connection.close()  # it would only say that another command is in progress
+
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
         if step.locks:
             self._check_lock(connection)
@@ -238,6 +274,10 @@ class AsyncPostgresBackend:
     async def _read(self, cursor: AsyncCursor[Any], step: Execute) -> Outcome:
         """What an executed statement gave."""
         rowcount = cursor.rowcount
+        if rowcount < 0 and cursor.connection.pgconn.pipeline_status:
+            async with cursor.connection.pipeline():
+                pass  # waits for the results of all that was sent
+            rowcount = cursor.rowcount
         make = step.make
         if make is None:
             result = cursor.pgresult
@@ -273,6 +313,10 @@ class AsyncPostgresBackend:
 
     async def _describe(self, connection: AsyncConnection[Any], step: Execute) -> tuple[str, ...]:
         """The names of a statement's columns, before it is sent."""
+        if connection.pgconn.pipeline_status:
+            raise psycopg.NotSupportedError(
+                "in pipeline mode the server cannot be asked first what SQL of your own returns"
+            )
         if needs_transaction(connection):
             async with connection.transaction():
                 return await self._describe(connection, step)

@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pyorm import AsyncRepository, Model, Repository, Request, collector
 from pyorm.contract import current
-from pyorm.errors import UniqueViolation
+from pyorm.errors import NotFound, UniqueViolation
 from pyorm.operation import CHUNK, CHUNKS
 from pyorm.testing import sqlite_database
 from pyorm.transactions import in_transaction, in_transaction_async
@@ -95,6 +95,66 @@ def test_on_a_pool_each_call_is_committed(dsn: str) -> None:
             models.add(a_model(model_id=models.find(limit=1)[0].model_id))
         assert len(list(models.stream())) == 3
     assert committed(dsn) == 3
+
+
+def test_what_is_refused_at_the_commit_is_told_as_at_the_statement(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "ALTER TABLE model ADD CONSTRAINT late UNIQUE (max_tokens)"
+            " DEFERRABLE INITIALLY DEFERRED"
+        )
+    with ConnectionPool(dsn, min_size=1) as pool:
+        models = Repository(Model, pool)
+        models.add(a_model(max_tokens=5))
+        for write in (
+            lambda: models.add(a_model(max_tokens=5)),
+            lambda: models.add_many([a_model(max_tokens=5)]),
+        ):
+            with pytest.raises(UniqueViolation) as caught:
+                write()
+            assert (caught.value.field, caught.value.constraint) == ("max_tokens", "late")
+        assert models.count() == 1
+
+
+def test_in_a_pipeline_each_call_has_its_result(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection, connection.pipeline():
+        models = Repository(Model, connection)
+        model = models.add(a_model(max_tokens=1))
+        assert models.get(model.id) == model
+        assert (models.count(), models.exists(max_tokens=1)) == (1, True)
+        assert models.update_where(models.where(id=model.id), max_tokens=2) == 1
+        assert models.execute("UPDATE {table} SET max_tokens = 3") == 1
+        assert models.upsert_many([model, a_model()], "id", changing=()) == 1
+        for refused in (
+            lambda: models.query("DELETE FROM {table} RETURNING id"),
+            lambda: models.add_many([a_model()]),
+            lambda: list(models.stream()),
+        ):
+            with pytest.raises(psycopg.NotSupportedError):
+                refused()
+        models.delete(model.id)
+        with pytest.raises(NotFound):
+            models.delete(model.id)
+        assert models.count() == 1
+
+
+def test_a_copy_that_is_cancelled_as_it_begins_leaves_the_connection_usable(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(_: Any) -> None:
+        raise asyncio.CancelledError
+
+    async def add() -> int:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            models = AsyncRepository(Model, connection)
+            with monkeypatch.context() as patched:
+                # The server waits for rows by then, which psycopg leaves so.
+                patched.setattr(psycopg.AsyncCopy, "__aenter__", cancelled)
+                with pytest.raises(asyncio.CancelledError):
+                    await models.add_many([a_model()])
+            return await models.count() + await models.add_many([a_model()])
+
+    assert asyncio.run(add()) == 1
 
 
 async def use(dsn: str) -> list[Model]:

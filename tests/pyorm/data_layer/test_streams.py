@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import zip_longest
@@ -13,8 +15,9 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from support.databases import DatabaseFactory
 
-from pyorm import AsyncRepository, Repository, entity
+from pyorm import AsyncRepository, Database, Repository, above, entity
 from pyorm.ddl import create_table
+from pyorm.errors import InvalidValue
 
 
 @entity("job")
@@ -125,6 +128,42 @@ def test_on_a_pool_the_stream_has_a_connection_of_its_own(
             if job.id == 4:
                 break
     assert done() == 5
+
+
+def test_the_connection_that_sends_rows_cannot_read_them(jobs: Repository[Job]) -> None:
+    """It would wait for itself."""
+
+    def of_a_stream() -> Iterator[Job]:
+        yield from (Job(id=-job.id) for job in jobs.stream(id=above(0), order="id"))
+
+    def of_a_query() -> Iterator[Job]:
+        for number in range(5_000, 6_000):
+            yield Job(id=number, done=jobs.exists(id=number))
+
+    def of_a_transaction() -> Iterator[Job]:
+        with Database(connection).transaction() as tx:
+            yield from (Job(id=-job.id) for job in tx[Job].find(id=above(0)))
+
+    connection: Any = jobs._on
+    refused: list[str] = []
+
+    def add() -> None:
+        for rows in (of_a_stream, of_a_query, of_a_transaction):
+            with pytest.raises(InvalidValue, match="is sending the rows of add_many"):
+                jobs.add_many(itertools.chain([Job(id=9_999)], rows()))
+            refused.append(rows.__name__)
+
+    thread = threading.Thread(target=add, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert refused == ["of_a_stream", "of_a_query", "of_a_transaction"]
+    assert jobs.count() == 3_000
+    assert connection.execute("SELECT count(*) FROM pg_cursors").fetchone() == (0,)
+    # Others only wait, and a pool has another connection.
+    with ConnectionPool(connection.info.dsn, min_size=2, max_size=2) as pool:
+        pooled = Repository(Job, pool)
+        rows = (Job(id=-job.id) for job in pooled.stream(id=above(0)))
+        assert pooled.add_many(rows) == 2_999
 
 
 @asynccontextmanager
