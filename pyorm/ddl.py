@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +17,9 @@ from pyorm.errors import DeclarationError
 from pyorm.mapping import POSTGRESQL, SQLITE
 from pyorm.server_made import DEFAULT, GENERATED
 from pyorm.storage import DECIMAL
+
+_NAME = re.compile(r'"(?:[^"]|"")*"|([A-Za-z_]\w*)')
+_NAMES = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern}))?(?:\s*\([^)]*\))?")
 
 
 def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
@@ -106,6 +110,11 @@ def _server(declared: Declaration[Any], column: DeclaredColumn, backend: str) ->
 
 def _reference(declared: Declaration[Any], references: str, backend: str) -> str:
     in_schema = declared.schema and backend == POSTGRESQL and "." not in references
+    # A table may be called `user` or `order`.
+    names = _NAMES.match(references)
+    told = names[0] if names else ""
+    quoted = _NAME.sub(lambda name: _quote(name[1].lower()) if name[1] else name[0], told)
+    references = quoted + references[len(told) :]
     return f"{_quote(declared.schema or '')}.{references}" if in_schema else references
 
 

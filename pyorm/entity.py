@@ -14,7 +14,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import (
     Any,
     Generic,
@@ -221,6 +221,12 @@ class Declaration(Generic[E]):
         for column in self.columns:
             if column.field == field:
                 return column
+        if not isinstance(field, str):
+            raise InvalidValue(
+                f"a field of {self.name} is named by its name, not by {field!r}",
+                hint="name several one after the other: 'user_id', 'project_id'",
+                entity=self.name,
+            )
         import difflib  # here, because only an error needs it
 
         fields = [column.field for column in self.columns]
@@ -399,6 +405,8 @@ def _check_version(declared: Declaration[Any]) -> None:
             reason = "is a second version"
         elif column.array or column.fixed or column.field in declared.key:
             reason = "cannot be the version: it stays what it was, or is a list"
+        elif column.python is date:
+            reason = "cannot be the version: a date stays the same for a day"
         elif column.python is not int and column.on_update is None:
             reason = "cannot be the version: nothing changes it; it needs on_update"
         else:

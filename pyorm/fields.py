@@ -17,7 +17,7 @@ from types import ModuleType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pyorm.entity import Declaration, declaration, mend_field_types
-from pyorm.errors import DeclarationError
+from pyorm.errors import DeclarationError, PyormError
 from pyorm.hints import plain
 
 USAGE = "usage: python -m pyorm.fields [--write | --check] MODULE[:ENTITY] ..."
@@ -119,12 +119,24 @@ def write(module: ModuleType, found: list[Place]) -> list[str]:
         if place.text == place.wanted:
             continue
         lines[place.first : place.last] = place.wanted.split("\n")
-        told.append(f"{path}: wrote the field types of {place.entity.__name__}")
+        name = place.entity.__name__
+        told.append(f"{path}: wrote the field types of {name}")
         if not place.text:
-            told.append(f"  give {place.entity.__name__} its __fields__, which unpacks them")
+            told.append(f"  give {name} its __fields__, which unpacks them (Unpack is of typing):")
+            line = f"def __fields__(self, **fields: Unpack[{name}Fields]) -> None: ..."
+            told.append(f"    {line}")
+    if told and not hasattr(module, "Fields"):
+        lines.insert(_after_imports(lines), "from pyorm import Fields")
     if told:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return told
+
+
+def _after_imports(lines: list[str]) -> int:
+    """The line after the last import of a module."""
+    imports = (ast.Import, ast.ImportFrom)
+    nodes = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, imports)]
+    return max((node.end_lineno or 0 for node in nodes), default=0)
 
 
 def _entities(module: ModuleType, name: str) -> list[type[Any]]:
@@ -167,8 +179,10 @@ def main(arguments: list[str]) -> int:
             if name:  # it may be only imported there
                 module = importlib.import_module(entities[0].__module__)
             found = places(module, entities)
-        except (ImportError, AttributeError, DeclarationError) as error:
-            print(f"{argument}: {error}", file=sys.stderr)
+        except Exception as error:  # the module is the user's, and may raise anything
+            own = isinstance(error, PyormError | ImportError)
+            kind = "" if own else f"{type(error).__name__}: "
+            print(f"{argument}: {kind}{error}", file=sys.stderr)
             return 1
         if mode == "--write":
             for line in write(module, found):

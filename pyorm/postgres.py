@@ -7,7 +7,7 @@ is open, or leaves open the one that psycopg begins for it; a pool commits its o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -141,7 +141,9 @@ class PostgresBackend:
             if pool is not None:
                 pool.putconn(connection)
 
-    def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
+    def stream(
+        self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
+    ) -> Generator[T]:
         """Read rows as they are wanted, by a cursor that the server holds.
 
         On the caller's connection the cursor is held beyond the transaction that it is declared

@@ -6,7 +6,7 @@ is open, or leaves open the one that psycopg begins for it; a pool commits its o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -142,7 +142,7 @@ class AsyncPostgresBackend:
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T]:
         """Read rows as they are wanted, by a cursor that the server holds.
 
         On the caller's connection the cursor is held beyond the transaction that it is declared

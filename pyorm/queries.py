@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, LiteralString, TypeVar, get_args
 from uuid import UUID
 
@@ -344,9 +345,7 @@ def _touch(mapping: TableMapping[Any], column: DeclaredColumn, row: sql.SQL) -> 
         return _equals(mapping, column.field)
     later = "{} = greatest({}, {} + interval '1 microsecond')"
     if mapping.backend == SQLITE:
-        # The text of a time in UTC, with its last six digits counted up.
-        count_up = "substr({2}, 1, 20) || printf('%06d', substr({2}, 21, 6) + 1) || '+00:00'"
-        later = "{0} = max({1}, coalesce(" + count_up + ", ''))"
+        later = "{} = max({}, coalesce(pyorm_later({}), ''))"
     return sql.SQL(later).format(name, mapping.mark, old)
 
 
@@ -376,6 +375,8 @@ def version_of(declared: Declaration[Any]) -> DeclaredColumn:
 
 _FROM_TEXT: dict[type[Any], Callable[[str], Any]] = {
     int: int,
+    float: float,
+    Decimal: Decimal,
     datetime: datetime.fromisoformat,
     UUID: UUID,
 }
@@ -389,7 +390,7 @@ def read_version(declared: Declaration[Any], version: Any) -> Any:
         return version
     try:
         return read(version)
-    except ValueError:
+    except (ValueError, InvalidOperation):
         raise InvalidValue(
             f"{version!r} is not a version of a {declared.name}",
             entity=declared.name,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from psycopg import Connection
@@ -48,7 +48,9 @@ class Backend(Protocol):
         """Do an operation."""
         ...
 
-    def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
+    def stream(
+        self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
+    ) -> Generator[T]:
         """Read rows as they are wanted."""
         ...
 
@@ -169,7 +171,7 @@ class Repository(Generic[E]):
         return self._run(operations.page(after, wanted, key))
 
     @streams
-    def stream(self, /, **wanted: Any) -> Iterator[E]:
+    def stream(self, /, **wanted: Any) -> Generator[E]:
         """The rows that match, one after the other; the server keeps them until you ask."""
         return self._backend.stream(self._source, operations.stream(wanted))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from psycopg import AsyncConnection
@@ -49,7 +49,7 @@ class Backend(Protocol):
 
     def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T]:
         """Read rows as they are wanted."""
         ...
 
@@ -172,7 +172,7 @@ class AsyncRepository(Generic[E]):
         return await self._run(operations.page(after, wanted, key))
 
     @streams
-    def stream(self, /, **wanted: Any) -> AsyncIterator[E]:
+    def stream(self, /, **wanted: Any) -> AsyncGenerator[E]:
         """The rows that match, one after the other; the server keeps them until you ask."""
         return self._backend.stream(self._source, operations.stream(wanted))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -42,6 +42,11 @@ def _pattern(pattern: str, flags: int) -> re.Pattern[str]:
     return re.compile(text, flags | re.DOTALL)
 
 
+def _later(stored: str | None) -> str | None:
+    """The next time that a version can have."""
+    return stored and utc_text(datetime.fromisoformat(stored) + timedelta(microseconds=1))
+
+
 def _now() -> str:
     return utc_text(datetime.now(UTC))
 
@@ -50,6 +55,7 @@ def _now() -> str:
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("pyorm_like", 2, _like),
     ("pyorm_ilike", 2, _ilike),
+    ("pyorm_later", 1, _later),
     ("now", 0, _now),
     ("clock_timestamp", 0, _now),
     ("gen_random_uuid", 0, lambda: str(uuid4())),
@@ -105,7 +111,9 @@ class SqliteBackend:
                 raise
             raise violation from caused_by(error, source.declared)
 
-    def stream(self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]) -> Iterator[T]:
+    def stream(
+        self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
+    ) -> Generator[T]:
         """Read all rows first, so that what is written meanwhile does not change which they are."""
         cursor, make = self.run(source, operation)
         yield from make(cursor.fetchall())
@@ -199,7 +207,7 @@ class AsyncSqliteBackend:
 
     async def stream(
         self, source: Source[Any], operation: Operation[tuple[Any, Make[T]]]
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T]:
         """Read rows as they are wanted."""
         for made in self._backend.stream(source, operation):
             yield made

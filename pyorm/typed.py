@@ -8,7 +8,7 @@ any field may be given and only the result is typed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from pyorm.bulk import Where
@@ -99,11 +99,11 @@ class Streams:
     @overload
     def __get__(
         self, instance: RepositoryOf[HasFields[E, P]], owner: Any = None
-    ) -> Callable[P, Iterator[E]]: ...
+    ) -> Callable[P, Generator[E]]: ...
     @overload
     def __get__(
         self, instance: RepositoryOf[E], owner: Any = None
-    ) -> Callable[..., Iterator[E]]: ...
+    ) -> Callable[..., Generator[E]]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """To the type checker alone."""
 

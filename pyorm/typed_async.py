@@ -7,7 +7,7 @@ any field may be given and only the result is typed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from pyorm.bulk import Where
@@ -108,11 +108,11 @@ class AsyncStreams:
     @overload
     def __get__(
         self, instance: RepositoryOf[HasFields[E, P]], owner: Any = None
-    ) -> Callable[P, AsyncIterator[E]]: ...
+    ) -> Callable[P, AsyncGenerator[E]]: ...
     @overload
     def __get__(
         self, instance: RepositoryOf[E], owner: Any = None
-    ) -> Callable[..., AsyncIterator[E]]: ...
+    ) -> Callable[..., AsyncGenerator[E]]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """To the type checker alone."""
 

@@ -168,8 +168,21 @@ def test_field_types_are_kept_current_by_a_command(tmp_path: Path) -> None:
     assert run_fields("--check", "service:Job", where=tmp_path).returncode == 0
     told = run_fields("--write", "service", where=tmp_path).stdout
     assert "give Bare its __fields__" in told
+    assert "def __fields__(self, **fields: Unpack[BareFields]) -> None: ..." in told
     assert run_fields("--check", "service", where=tmp_path).returncode == 0
     assert "class BareFields(Fields, total=False):" in source.read_text()
+
+
+def test_what_field_types_need_is_imported(tmp_path: Path) -> None:
+    source = tmp_path / "service.py"
+    source.write_text('from pyorm import entity\n\n\n@entity("bare")\nclass Bare:\n    id: int\n')
+    assert run_fields("--write", "service", where=tmp_path).returncode == 0
+    assert source.read_text().startswith("from pyorm import entity\nfrom pyorm import Fields\n")
+    assert run_fields("--check", "service", where=tmp_path).returncode == 0
+    source.write_text("wrong")
+    refused = run_fields("--check", "service", where=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "service: NameError: name 'wrong' is not defined\n"
 
 
 def test_field_types_are_printed_by_a_command() -> None:
@@ -207,6 +220,25 @@ def test_a_constructor_that_does_more_is_called(database: str) -> None:
         assert stamps.get(stamp.id).note == "b"
 
 
+@pytest.mark.parametrize(
+    ("references", "said"),
+    [
+        ("user (id)", '"user" ("id")'),
+        ("user", '"user"'),
+        ("Order(A, b) ON DELETE CASCADE", '"order"("a", "b") ON DELETE CASCADE'),
+        ('"Or""der" ("Id")', '"Or""der" ("Id")'),
+        ("shop.user (id)", '"shop"."user" ("id")'),
+    ],
+)
+def test_a_reference_is_to_a_table_of_any_name(references: str, said: str) -> None:
+    @entity("line")
+    class Line:
+        id: int
+        of: int = column(references=references)
+
+    assert f'FOREIGN KEY ("of") REFERENCES {said}\n' in create_table(Line)
+
+
 def test_the_create_table_of_an_entity() -> None:
     assert create_table(Book) == (
         'CREATE TABLE "book" (\n'
@@ -215,6 +247,7 @@ def test_the_create_table_of_an_entity() -> None:
         '    "author_id" uuid NOT NULL,\n'
         '    "100%" varchar,\n'
         '    CONSTRAINT "book_pkey" PRIMARY KEY ("shelf", "number"),\n'
-        '    CONSTRAINT "book_author_id_fkey" FOREIGN KEY ("author_id") REFERENCES author (id)\n'
+        '    CONSTRAINT "book_author_id_fkey" FOREIGN KEY ("author_id") '
+        'REFERENCES "author" ("id")\n'
         ")"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from pyorm.ddl import create_table
 from pyorm.errors import DeclarationError, InvalidValue, NotFound, StaleRow
 from pyorm.testing import sqlite_database
 
-CLOCK = datetime(2026, 7, 1, 12, tzinfo=UTC)
+CLOCK = datetime(2026, 7, 1, 12, microsecond=999_998, tzinfo=UTC)
 
 
 @entity("numbered")
@@ -151,6 +152,24 @@ def test_a_time_moves_on_when_the_clock_does_not(on: Any) -> None:
     assert rows.update(rows.get(1), text="y").changed_at == ahead + timedelta(microseconds=1)
 
 
+def test_a_version_of_another_type_is_read_from_text_too() -> None:
+    @entity("priced")
+    class Priced:
+        id: int
+        text: str
+        price: Decimal = column(version=True, default=Decimal(1), on_update=lambda: Decimal("2.5"))
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    rows: Any = Repository(Priced, sqlite_database(Priced))
+    rows.add(Priced(id=1, text="new"))
+    assert rows.update(1, if_version="1", text="x").price == Decimal("2.5")
+    with pytest.raises(StaleRow):
+        rows.update(1, if_version="1", text="y")
+    with pytest.raises(InvalidValue, match="is not a version"):
+        rows.update(1, if_version="much", text="y")
+
+
 def test_what_can_be_a_version() -> None:
     def declare(**fields: Any) -> Any:
         body = {**{f: d for f, (_, d) in fields.items()}, "__module__": __name__}
@@ -166,6 +185,7 @@ def test_what_can_be_a_version() -> None:
         {"id": (int, versioned())},
         {"id": (int, column()), "n": (int, versioned(fixed=True))},
         {"id": (int, column()), "n": (list[int], versioned())},
+        {"id": (int, column()), "day": (date, versioned(on_update=date.today))},
         {"id": (int, column()), "n": (int, versioned()), "at": (datetime, versioned())},
     ):
         with pytest.raises(DeclarationError, match=r"Thing\.\w+ "):
