@@ -6,9 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from pyorm.entity import DeclaredColumn
+from pyorm.hints import MODIFIER
 from pyorm.mapping import POSTGRESQL, SQLITE, TableMapping
 from pyorm.operation import Execute, Operation, Outcome, Step
 from pyorm.own_sql import literals
@@ -50,6 +54,21 @@ SQLITE_CATALOG = b"""
         hidden IN (2, 3), '[]', NULL, nullif(pk, 0), false
     FROM pragma_table_xinfo(:relation)
 """
+# One value of each type, to see what the connection's loaders make of it.
+SAMPLES: dict[type[Any], str] = {
+    UUID: "'00000000-0000-0000-0000-000000000000'::uuid",
+    str: "'a'::varchar",
+    int: "1",
+    float: "1::float8",
+    bool: "true",
+    datetime: "current_timestamp",
+    date: "current_date",
+    time: "localtime",
+    timedelta: "interval '1 s'",
+    Decimal: "1.5",
+    bytes: "'a'::bytea",
+    dict: "'{}'::jsonb",
+}
 TEXTS = ("text", "character varying", "character")
 
 
@@ -98,7 +117,7 @@ def check(texts: Iterable[str], *, follows: bool) -> Operation[list[str]]:
         if mapping.backend == SQLITE:
             return Execute(SQLITE_CATALOG, {"relation": mapping.declared.table})
         types = {
-            column.name: column.sql_type.split("(")[0] + ("[]" if column.array else "")
+            column.name: MODIFIER.sub("", column.sql_type) + ("[]" if column.array else "")
             for column in mapping.declared.columns
         }
         relation = mapping.relation.as_string(None).replace("%%", "%")
@@ -116,6 +135,21 @@ def check(texts: Iterable[str], *, follows: bool) -> Operation[list[str]]:
         return told
 
     return Operation(step, finish)
+
+
+def check_loaders() -> Operation[list[str]]:
+    """Read one value of each type, as the service may have registered loaders that make others."""
+    text = f"SELECT {', '.join(SAMPLES.values())}".encode()
+
+    def finish(outcome: Outcome) -> list[str]:
+        return [
+            f"the connection reads {sample} as {type(value).__name__}, not {python.__name__}: "
+            "a loader that is registered on it or in psycopg.adapters is pyorm's too"
+            for (python, sample), value in zip(SAMPLES.items(), outcome.items[0], strict=True)
+            if not isinstance(value, python)
+        ]
+
+    return Operation(lambda mapping: Execute(text, ()), finish)
 
 
 def _differences(mapping: TableMapping[Any], found: list[FoundColumn]) -> Iterator[str]:

@@ -108,7 +108,7 @@ class Database:
 
         Of a table: columns, types, lengths, NOT NULL, the key, unique indexes, what the server
         makes, and the CHECKs of enums. Of a view: its columns and their types. Of an SQLite table:
-        columns, NOT NULL and the key.
+        columns, NOT NULL and the key. Of a connection: whether its loaders make the usual types.
 
         Args:
             entities: the entities of the service.
@@ -121,6 +121,10 @@ class Database:
         texts = tuple(sql)
         follows = self._contract == "auto"
         found: list[str] = []
+        if not is_sqlite(self._on):
+            of_none, _ = self._named(None, ())
+            loaded: list[str] = of_none._run(checking.check_loaders())
+            found += loaded
         for one in entities:
             operation = checking.check(texts, follows=follows)
             try:

@@ -24,7 +24,7 @@ from pyorm import json_values
 from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
-from pyorm.hints import JSON, driver_type, refuse_type
+from pyorm.hints import JSON, MODIFIER, driver_type, refuse_type
 from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
@@ -103,7 +103,7 @@ def postgres(
         old: whether the table stands under the old contract, where enum values are lowercase.
         labels: the labels of a native enum type.
     """
-    sql_type = found or column.sql_type.split("(")[0]
+    sql_type = found or MODIFIER.sub("", column.sql_type)
     if sql_type in ("character", "char"):
         sql_type = "bpchar"  # as a cast, `character` is that of one character
     if found:

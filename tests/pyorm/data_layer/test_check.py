@@ -9,6 +9,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.numeric import FloatLoader
+from psycopg.types.uuid import UUIDBinaryLoader
 
 from pyorm import (
     Database,
@@ -21,6 +23,7 @@ from pyorm import (
     identity,
     server_default,
 )
+from pyorm.ddl import create_table
 from pyorm.errors import SchemaMismatch
 
 from .conftest import LEGACY, Made, Place
@@ -120,3 +123,24 @@ def test_on_sqlite_columns_and_the_key_are_compared(made: Made) -> None:
     told = differences(Database(connection), Job)
     assert "Job: its key is id, the primary key is name" in told
     assert 'Job.status: "job" has no column status' in told
+
+
+class UuidsAsTexts(UUIDBinaryLoader):
+    def load(self, data: Any) -> Any:
+        return str(super().load(data))
+
+
+def test_loaders_that_make_other_types_are_told(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(create_table(Job).encode())
+        db = Database(connection)
+        assert differences(db, Job) == []
+        connection.adapters.register_loader("uuid", UuidsAsTexts)
+        [told] = differences(db, Job)
+        assert "::uuid as str, not UUID" in told
+    with psycopg.connect(
+        database, autocommit=True, cursor_factory=psycopg.ClientCursor
+    ) as connection:
+        connection.adapters.register_loader("numeric", FloatLoader)
+        [told] = differences(Database(connection), Job)
+        assert told.startswith("the connection reads 1.5 as float, not Decimal")

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from pyorm import Repository, at_least, column, entity, one_of
+from pyorm import Database, Repository, at_least, column, entity, one_of
 from pyorm.ddl import create_table
 from pyorm.entity import declaration
 from pyorm.errors import DeclarationError, InvalidValue, MappingError
@@ -261,6 +261,7 @@ def test_types_that_the_driver_does_not_know_are_read_and_copied(database: str) 
             "SEND = odd_send, LIKE = text)"
         )
         connection.execute(create_table(Thing).encode())
+        connection.execute("SET timezone TO 'America/New_York'")
         things: Repository[Thing] = Repository(Thing, connection)
         one = Thing(
             id=1,
@@ -276,6 +277,8 @@ def test_types_that_the_driver_does_not_know_are_read_and_copied(database: str) 
         assert things.add_many([two]) == 1
         assert things.find(order="id") == [one, two]
         assert things.count(mail="a@b", other=["c@d", 'e"@f']) == 2
+        assert things.count(since=one_of(one.since), size=one_of(Decimal("1.5"))) == 2
+        Database(connection).check(Thing)
 
 
 def test_a_datetime_is_no_date() -> None:
