@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +19,11 @@ from runner.quoting import Name
 from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
 
-TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
+TABLE_KEYS = {
+    *("name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json", "switch")
+}
 ENUM_KEYS = {"values", "map", "back"}
-_SERVICE_KEYS = {"name", "schema", "enums"}
+_SERVICE_KEYS = {"name", "schema", "enums", "switch"}
 _Path = tuple[str, ...]
 
 
@@ -104,11 +107,14 @@ class _Reader:
         if module is not None and (not isinstance(module, str) or not module):
             raise self._error(("service", "enums"), f"enums must be text, not {module!r}")
         enums = self._enums(module, self._paragraphs(content, ("enum",)))
+        at_expand = self._switches_at_expand(service, ("service",))
         tables: dict[Name, TableStandard] = {}
         wanted: dict[Name, TableStandard] = {}
         for path, paragraph in self._tables(content):
             place = path[1] if path[0] == "schema" else schema
             table = self._table(Name(place, path[-1]), paragraph, path, enums)
+            if at_expand:
+                table = replace(table, at_expand=True)
             key = Name(place, table.old)
             if key in tables:
                 raise self._error(path, f"the table {key} has two sections")
@@ -262,9 +268,19 @@ class _Reader:
             keep_original=self._names(paragraph, "keep_original", path),
             integers=self._integers(paragraph, path),
             json=self._json(old, paragraph, path, enums),
+            at_expand=self._switches_at_expand(paragraph, path),
         )
         self._require_sense(found, path)
         return found
+
+    def _switches_at_expand(self, paragraph: Mapping[str, Any], path: _Path) -> bool:
+        if "switch" in paragraph and paragraph["switch"] != "expand":
+            raise self._error(
+                (*path, "switch"),
+                f'switch can be "expand" alone, not {paragraph["switch"]!r}',
+                hint="Without it the switch is a phase of its own, after enforce.",
+            )
+        return "switch" in paragraph
 
     def _enum(
         self, enums: Mapping[str, EnumStandard], name: object, where: str, path: _Path

@@ -133,6 +133,11 @@ ERRORS = {
     "an enum that is a list": ('[table.ts]\nenums.a = ["State"]', 1, "enums.a must be text"),
     "enums that are a text": ('[table.ts]\nenums = "State"', 1, "enums must be a table of texts"),
     "a name that is a number": ("[table.ts]\nname = 1", 1, "name must be text, not 1"),
+    "a switch elsewhere": (
+        '[table.ts]\nuuids = ["a"]\nswitch = "enforce"',
+        2,
+        "switch can be \"expand\" alone, not 'enforce'",
+    ),
     "an empty name": ('[table.ts]\nname = ""', 1, "name must be text, not ''"),
     "a table that is a text": ('[table]\nts = "t"', 1, "table.ts must be a section"),
     "a schema without tables": ("[schema]\nbilling = 1", 1, "schema.billing must be a section"),
@@ -159,6 +164,7 @@ def test_an_error_points_to_its_line(tmp_path: Path, text: str, line: int, messa
         ('[enum.E]\nvalues = ["A"]', 1, "there is no [service] section"),
         ('[service]\nschema = "x"', 1, "[service] has no name"),
         ('[service]\nname = "s"\nenum = "x"', 3, "[service] has no key enum"),
+        ('[service]\nname = "s"\nswitch = true', 3, 'switch can be "expand" alone, not True'),
         ('[service]\nname = "s"\nenums = 1', 3, "enums must be text, not 1"),
         ('[service]\nname = "s"\nenums = "no.such"', 3, "the enums module no.such cannot be"),
     ],
@@ -213,6 +219,7 @@ checks.state = "plan_ok"
 keep_original.state = "state_detail"
 columns.metadata = "plan_metadata"
 integers.level = [1, 2]
+switch = "expand"
 
 [schema.billing."a.b"]
 name = "c.d"
@@ -235,6 +242,10 @@ name = "c.d"
     assert plans.keep_original == {"state": "state_detail"}
     assert plans.columns == {"metadata": "plan_metadata"}
     assert plans.integers == {"level": (1, 2)}
+    assert [t.at_expand for t in standard.tables] == [True, False, False]
+    service = HEAD.replace("[service]", '[service]\nswitch = "expand"')
+    path.write_text(service + "[table.ts]\n[table.us]")
+    assert all(t.at_expand for t in load_standard(path).tables)
     assert (dotted.schema, dotted.old, dotted.name) == ("billing", "a.b", "c.d")
     assert (other.schema, other.old, other.name) == ("billing", "plans", "plans")
     assert standard.schemas == ("public", "billing")
