@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import enum
-import importlib
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from runner.errors import StandardError
 from runner.quoting import Name
 from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
+from runner.standard.modules import shared_enums
 
 TABLE_KEYS = {
     *("name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json", "switch")
@@ -34,7 +30,7 @@ def load_standard(path: Path) -> Standard:
         path: the file.
 
     Returns:
-        The standard, its enums looked up in the module that the file names.
+        The standard, its enums read from the module that the file names, which is not run.
 
     Raises:
         StandardError: the file cannot be read, or says what cannot be.
@@ -47,45 +43,6 @@ def load_standard(path: Path) -> Standard:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StandardError(f"{path}: is not TOML: {error}") from error
     return _Reader(path, text).standard(content)
-
-
-def shared_enums(module: str) -> list[EnumStandard]:
-    """The enums that a module defines.
-
-    Args:
-        module: its dotted name.
-
-    Raises:
-        StandardError: it cannot be imported.
-    """
-    try:
-        found = vars(_import(module))
-    except (Exception, SystemExit) as error:
-        reason = str(error) or type(error).__name__
-        if isinstance(error, SystemExit):
-            reason = f"it ended the program with {error.code}"
-        raise StandardError(
-            f"the enums module {module} cannot be imported: {reason}",
-            hint="Run trueup in the folder that holds it, or name that folder in PYTHONPATH.",
-        ) from error
-    return [
-        EnumStandard(name, tuple(str(member.value) for member in value))
-        for name, value in found.items()
-        if isinstance(value, type) and issubclass(value, enum.Enum) and len(value)
-    ]
-
-
-def _import(module: str) -> ModuleType:
-    """Import a module, of this folder too; what it prints is no part of trueup's output."""
-    here, writes_nothing = str(Path.cwd()), sys.dont_write_bytecode
-    sys.path.append(here)
-    sys.dont_write_bytecode = True
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return importlib.import_module(module)
-    finally:
-        sys.path.remove(here)
-        sys.dont_write_bytecode = writes_nothing
 
 
 class _Reader:
@@ -164,7 +121,9 @@ class _Reader:
             known = enums.get(name)
             if known is None and "values" not in paragraph:
                 raise self._error(
-                    path, f"[enum.{name}] has no values, and the enums module has no {name}"
+                    path,
+                    f"[enum.{name}] has no values, and the enums module has no {name}",
+                    hint="Of a module, only values count that are written in its text.",
                 )
             values = self._texts(paragraph, "values", path) or (known.values if known else ())
             self._require_values(name, values, (*path, "values"))

@@ -329,7 +329,7 @@ def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
         subject=f"{t.stem}_validate",
         title=f"Prove the new columns of {new} for every row that was there before.",
         does="validates in one scan that each row has its new values, that they are allowed, and "
-        "that both sides of it agree",
+        "that both sides agree",
         cost=f"reads {new} once",
         undo="nothing to undo: the CHECKs go with expand",
         body=[[setting("lock_timeout", "5s")], [prove], _analyzed(t)],

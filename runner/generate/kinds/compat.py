@@ -9,7 +9,7 @@ from runner.generate.files import File
 from runner.generate.kinds import look, new_view, reversal, rows, same, settings, sync
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, in_lines, lock, plain
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, between, lock, plain
 from runner.postgres.locks import LockMode
 from runner.quoting import quote_ident, quote_literal, quote_name
 
@@ -26,9 +26,9 @@ def expand(t: TableChange) -> list[Paragraph]:
             "view, which a dump does not read.",
         ),
     ]
-    columns = in_lines(_shown(t, c.name) for c in t.relation.columns)
+    columns = between("SELECT ", [_shown(t, c.name) for c in t.relation.columns])
     view = Statement(
-        f"CREATE VIEW {old} AS\nSELECT\n{columns}\nFROM {new}\n"
+        f"CREATE VIEW {old} AS\n{columns}\nFROM {new}\n"
         f"WHERE NOT EXISTS (SELECT FROM {marker}){options};",
         note=f"The compat view: the old {'schema' if t.keeps_name else 'name'}, the old columns "
         "in their old order.",

@@ -153,11 +153,11 @@ def is_in_step(c: ColumnChange) -> str:
 
 
 _NOTES = {
-    False: "Keeps both sides of each row equal. A value on the new side of a new row says that the "
-    "new\ncontract wrote it.",
-    True: "The same under the names that the columns have from the switch on: until then nothing "
-    "calls it.\nA value on the old side of a new row says that the old contract wrote it. It stays "
-    "beyond\ncontract, for the way back.",
+    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    "the new contract wrote it.",
+    True: "The same from the switch on, under the names that the columns have then; here a value "
+    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
+    "the way back.",
 }
 
 
@@ -308,7 +308,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             f" FROM {quote_name(t.new)};",
             undo=(drop_sides(t),),
             note="Where references find how a key is spelled. A view follows renames: the switch "
-            "does not\ntouch its names.",
+            "leaves its names.",
         ),
         Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
     ]
@@ -342,6 +342,9 @@ WALK_LOCKS = (
     "which it waits 5 s at most: reads and writes go on"
 )
 
+# What tells the rows of a batch.
+OF_BATCH = "ctid = ANY ($1)"
+
 
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
@@ -352,11 +355,11 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
         does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
-        "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
-        "service; can be stopped and run again at any point",
+        "each; comes back to rows that clients hold; fires no trigger of the service; can be "
+        "stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, for which it goes over each 10 MB eight times, and reads the "
-        "table once more; the table grows until VACUUM",
+        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
+        "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[
             [
@@ -384,8 +387,9 @@ def _walk(t: TableChange, table: str) -> str:
     anchor = t.anchor or t.columns[0]
     return walk(
         table,
-        table,
-        assignments=_assignments(t.columns),
+        f"UPDATE {table}\n    SET\n        "
+        + ",\n        ".join(_assignments(t.columns))
+        + f"\n    WHERE {OF_BATCH}",
         unfilled=_unconverted(t, ""),
         unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
@@ -398,9 +402,8 @@ def _walk(t: TableChange, table: str) -> str:
 
 def walk(
     table: str,
-    target: str,
+    update: str,
     *,
-    assignments: Iterable[str],
     unfilled: str,
     unchanged: str,
     filled: Iterable[str],
@@ -412,8 +415,7 @@ def walk(
 
     Args:
         table: the table, quoted.
-        target: the same as UPDATE names it, with an alias if the assignments have one.
-        assignments: `column = value`.
+        update: the statement that fills a batch of rows, indented.
         unfilled: the condition that a row is not filled yet.
         unchanged: a column that the filling does not change.
         filled: the columns, which are analyzed at the end.
@@ -421,12 +423,10 @@ def walk(
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    sets = ",\n        ".join(assignments)
-    update = f"\n    UPDATE {target}\n    SET\n        {sets}\n    WHERE ctid = ANY ($1)\n    "
     given = {
         "unfilled": quote_literal(unfilled),
         "unchanged": quote_literal(unchanged),
-        "fill": dollar_quote(update),
+        "fill": dollar_quote(f"\n    {update}\n    "),
     }
     if proven:
         checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
