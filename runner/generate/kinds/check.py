@@ -193,20 +193,25 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """The constraints that have the name of a CHECK to come."""
     constraints = {k.name: k for k in t.relation.constraints}
     for column in t.columns:
-        filled = not_null.filled(t, column)
-        made = [column.check_name, filled if column.not_null else None]
-        for name in (n for n in made if n is not None and n in constraints):
-            goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
-                constraints[name].columns
-            )
-            if goes and name != filled:
-                continue  # the new one has another name for the while
+        name = column.check_name
+        if name is None or name not in constraints:
+            continue
+        goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
+            constraints[name].columns
+        )
+        if not goes:  # else the new one has another name for the while
             yield Obstacle(
                 f"constraint {name} on {t.old}",
                 f"has the name that a CHECK of {column.name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
-                online_only=name == filled,
             )
+    for name in {not_null.filled(t.old.name), not_null.filled(t.new.name)} & constraints.keys():
+        yield Obstacle(
+            f"constraint {name} on {t.old}",
+            "has the name that a CHECK gets until NOT NULL is set",
+            "Rename it before, or convert the table by the window strategy.",
+            online_only=True,
+        )
     for column_name, name, _ in t.integer_checks:
         if name in constraints:
             yield Obstacle(

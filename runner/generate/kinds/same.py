@@ -176,8 +176,8 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
             (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
         ):
             yield from (_said(change.old_name, is_set, d) for d in sorted({False, has_default}))
-        if change.not_null and at == At.DROPPING:
-            yield _on("check", not_null.filled(t, change), [change.old_name])
+    if at == At.DROPPING and (old := [c.old_name for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(t.new.name), old)
     if at == At.DROPPING and t.is_partitioned:
         # They go with the columns.
         changes = {i.old_name for i in t.converted_indexes}
@@ -218,16 +218,9 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
-    if at == At.EXPANDED:
-        before = replace(t, new=t.old)
-        yield from (_filled(before, c) for c in t.columns if c.not_null)
-        if any(c.not_null for c in t.columns):
-            yield _in_step(t, names)
-
-
-def _filled(before: TableChange, c: ColumnChange) -> str:
-    side = replace(c, name=c.build_name)
-    return _on("check", not_null.filled(before, side), [side.name])
+    if at == At.EXPANDED and (new := [c.build_name for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(t.old.name), new)
+        yield _in_step(t, names)
 
 
 def _foreign_key(
