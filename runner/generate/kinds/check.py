@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.catalog import Column, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, one_to_one
 from runner.generate.files import File
 from runner.generate.kinds import not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange, one_to_one
+from runner.generate.model import CheckChange, Obstacle, TableChange
 from runner.generate.statement import (
     Statement,
     alter,

@@ -11,10 +11,11 @@ from dataclasses import replace
 from enum import IntEnum
 
 from runner.catalog import Column, Constraint, Index
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
 from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import Statement, in_lines
 from runner.quoting import quote_literal, quote_name
 

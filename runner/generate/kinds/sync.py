@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import trigger
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import TableChange
 from runner.generate.statement import Paragraph, Statement, between, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import (
