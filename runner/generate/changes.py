@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
 from runner.generate.closure import Closure
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds import check, column, foreign_key, index, partition, sequence, uuid
 from runner.generate.kinds.naming import NamesInUse, names_taken
-from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.quoting import Name, quote_literal, shorten
 from runner.standard.model import Standard, TableStandard
 

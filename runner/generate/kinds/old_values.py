@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import reversal, sync
 from runner.generate.kinds.trigger import listed as listed_by_triggers
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
 from runner.generate.unit import Unit

@@ -12,10 +12,11 @@ from dataclasses import replace
 from enum import IntEnum
 
 from runner.catalog import Column, Constraint, Index
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
 from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import Statement, in_lines
 from runner.generate.wording.casts import NAME
 from runner.generate.wording.predicates import with_columns
@@ -214,8 +215,8 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
             (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
         ):
             yield from (_said(change.old_name, is_set, d) for d in sorted({False, has_default}))
-        if change.not_null and at == At.DROPPING:
-            yield _on("check", not_null.filled(t, change), [change.old_name])
+    if at == At.DROPPING and (old := [c.old_name for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(t.new.name), old)
     if at == At.DROPPING and t.is_partitioned:
         # They go with the columns.
         changes = {i.old_name for i in t.converted_indexes}
@@ -261,15 +262,10 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
-    if at == At.EXPANDED:
-        yield from (_filled(t, c) for c in t.columns if c.not_null)
-        if any(c.not_null for c in t.columns):
-            yield _in_step(t, names)
-
-
-def _filled(t: TableChange, c: ColumnChange) -> str:
-    side = c if t.at_expand else replace(c, name=c.build_name)
-    return _on("check", not_null.filled(_filling(t), side), [side.name])
+    new = [c.name if t.at_expand else c.build_name for c in t.columns if c.not_null]
+    if at == At.EXPANDED and new:
+        yield _on("check", not_null.filled(_filling(t).new.name), new)
+        yield _in_step(t, names)
 
 
 def _foreign_key(

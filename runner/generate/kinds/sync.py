@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import trigger
-from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Paragraph, Statement, literal_list, plain
+from runner.generate.model import TableChange
+from runner.generate.statement import Paragraph, Statement, between, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import (
     Name,
@@ -423,18 +424,18 @@ def walk(
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    given = {
-        "unfilled": quote_literal(unfilled),
-        "unchanged": quote_literal(unchanged),
-        "fill": dollar_quote(f"\n    {update}\n    "),
-    }
+    given = {"fill": dollar_quote(f"\n    {update}\n    ")}
     if proven:
-        checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
-        given["proof"] = dollar_quote(f"\n    ALTER TABLE {table}\n        {checks}\n    ")
+        checks = (f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
+        given["proof"] = dollar_quote(between(f"ALTER TABLE {table} ", checks))
     given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
     if listed:
         given["listed"] = literal_list(listed)
     if names_operators:
         given["path"] = "pg_catalog.current_schemas(false)"
-    arguments = [OWN_ID, quote_literal(table), *(f"{name} => {v}" for name, v in given.items())]
-    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(arguments) + "\n);"
+    lines = [
+        f"{OWN_ID}, {quote_literal(table)}",
+        f"unfilled => {quote_literal(unfilled)}, unchanged => {quote_literal(unchanged)}",
+        *(f"{name} => {value}" for name, value in given.items()),
+    ]
+    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(lines) + "\n);"

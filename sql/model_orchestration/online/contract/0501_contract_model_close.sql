@@ -25,14 +25,10 @@ CALL trueup.require_same('public.model', ARRAY[
 CALL trueup.require_unused('public.models');
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.model',
-    uuids => ARRAY['id__old'],
-    rules => ARRAY[
-        ['id', $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.model', uuids => ARRAY['id__old'], rules => ARRAY[
+    ['id', $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

@@ -29,14 +29,10 @@ CALL trueup.require_same('public.request', ARRAY[
 
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.request',
-    uuids => ARRAY['id__old', 'model_id__old'],
-    rules => ARRAY[
-        ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.request', uuids => ARRAY['id__old', 'model_id__old'], rules => ARRAY[
+    ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

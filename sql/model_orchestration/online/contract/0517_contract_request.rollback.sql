@@ -34,10 +34,7 @@ ALTER TABLE public.request
 CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.request
-    ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_model_id_filled CHECK (model_id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT request_filled CHECK (id__old IS NOT NULL AND request_type__old IS NOT NULL AND model_id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.request_sync_back()

@@ -24,14 +24,10 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
 
 CALL trueup.require_unused('public.provider_quotas');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.provider_quota',
-    uuids => ARRAY['id__old'],
-    rules => ARRAY[
-        ['id', $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.provider_quota', uuids => ARRAY['id__old'], rules => ARRAY[
+    ['id', $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

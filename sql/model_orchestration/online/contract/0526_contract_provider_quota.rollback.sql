@@ -27,8 +27,7 @@ ALTER TABLE public.provider_quota ADD COLUMN id__old varchar(36), ADD COLUMN pro
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
-    ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT provider_quota_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.provider_quota_sync_back()
