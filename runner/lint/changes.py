@@ -60,7 +60,8 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
 
 def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
     type_ = tree.type_name(definition.type_name)
-    column = WrittenColumn(as_stored(type_), is_serial(definition, type_), script)
+    numbered = is_serial(definition, type_)
+    column = WrittenColumn(as_stored(type_), numbered, numbered, script)
     table.columns[definition.colname] = column
     for item in definition.constraints:
         part = item.constraint

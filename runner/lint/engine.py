@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
 from runner.lint import tree
-from runner.lint.blocks import shown
+from runner.lint.blocks import shown, shown_sql, told_names
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.counted import counted
@@ -289,7 +289,9 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
         values |= {"column": step.name} if step.name else {}
     values |= hit.names
-    instead = rule.instead if hit.instead is None else hit.instead
+    instead = fill(rule.instead if hit.instead is None else hit.instead, values)
+    if step is not None and step.hidden and instead:
+        instead = told_names(hit.message, *values.values()) + shown_sql(instead)
     return Finding(
         rule=rule.name,
         level=hit.level or rule.level,
@@ -297,8 +299,8 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         line=line,
         column=column,
         end_line=line + text.count("\n", offset, end),
-        message=shown(hit.message),
+        message=shown(hit.message, step.table if step is not None else ""),
         why=rule.why,
-        instead=fill(instead, values),
+        instead=instead,
         edits=hit.edits,
     )

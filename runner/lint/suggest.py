@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.lint import tree
-from runner.lint.blocks import shown
+from runner.lint.blocks import shown_sql
 from runner.lint.tree import TableKey
 from runner.quoting import quote_ident, quote_literal, shorten
 
@@ -45,8 +45,8 @@ class Identifier:
 
     def __format__(self, spec: str) -> str:
         """The name as SQL."""
-        name = shorten(shown(self.name), spec.rstrip("'"))
-        schema = f"{quote_ident(shown(self.schema))}." if self.schema else ""
+        name = shorten(shown_sql(self.name), spec.rstrip("'"))
+        schema = f"{quote_ident(shown_sql(self.schema))}." if self.schema else ""
         text = schema + quote_ident(name)
         return quote_literal(text) if spec.endswith("'") else text
 
@@ -205,8 +205,8 @@ def index_element(column: str) -> Node:
 
 
 def _readable(text: str) -> str:
-    """Without what the deparser writes though nobody did, and with names as users see them."""
-    return shown(re.sub(r" USING btree \(", " (", text), quoted=True)
+    """Without what the deparser writes though nobody did."""
+    return re.sub(r" USING btree \(", " (", text)
 
 
 def not_valid(constraint: Node, name: str, **changes: Any) -> Sql:

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 Reach = Literal["all", "always", "open", "bounded"]
 
 _COMPARISONS = frozenset({"<", ">", "<=", ">="})
+# Where migration tools write down what they have run: a row each, or one.
+_OF_TOOLS = frozenset(
+    """
+    alembic_version ar_internal_metadata databasechangelog databasechangeloglock django_migrations
+    flyway_schema_history goose_db_version knex_migrations pgmigrations schema_migrations
+    schema_version __diesel_schema_migrations _prisma_migrations _sqlx_migrations _yoyo_migration
+    """.split()
+)
 
 
 def reach(step: Step, table: Table | None) -> Reach:
@@ -29,6 +37,8 @@ def reach(step: Step, table: Table | None) -> Reach:
         How far it reaches.
     """
     node = step.node
+    if step.table.rpartition(".")[2] in _OF_TOOLS:
+        return "bounded"
     if not node.HasField("where_clause"):
         joined = node.from_clause if step.verb == "Update" else node.using_clause
         return "open" if joined else "all"

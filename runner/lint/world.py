@@ -23,10 +23,15 @@ _GUARD_NAME = re.compile(
 
 @dataclass
 class WrittenColumn:
-    """A column as the files of the chain write it, and what they have done to it since."""
+    """A column as the files of the chain write it, and what they have done to it since.
+
+    Args:
+        numbered: whether it is a serial or an identity.
+    """
 
     type: str = ""
     not_null: bool = False
+    numbered: bool = False
     born: Script | None = None
     renamed: bool = False
     converted: bool = False
