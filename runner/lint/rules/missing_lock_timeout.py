@@ -62,7 +62,8 @@ def _locks(step: Step, context: Context) -> bool:
 
 def _referenced(step: Step, context: Context) -> str:
     """A table in use that a new one has a foreign key to; empty when there is none."""
-    for item in step.node.table_elts:
+    text = step.statement.text
+    for item in step.node.table_elts if step.hidden or "references" in text.lower() else ():
         part = tree.inner(item)
         of_column = tree.kind(part) == "ColumnDef"
         for constraint in map(tree.inner, part.constraints) if of_column else (part,):
