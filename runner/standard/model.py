@@ -50,6 +50,7 @@ class TableStandard:
         keep_original: by enum column, the new column that keeps the old value.
         json: by JSON column, the paths in it that hold enum values.
         integers: the integer columns that get a CHECK, each with its values.
+        at_expand: whether its old name becomes a view at expand already, not at the switch.
     """
 
     schema: str
@@ -62,6 +63,7 @@ class TableStandard:
     keep_original: Mapping[str, str] = field(default_factory=dict)
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     json: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
+    at_expand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

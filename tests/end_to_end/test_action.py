@@ -32,6 +32,7 @@ class Job:
         self.folder = folder
         self.output = folder.parent / "output"
         self.summary = folder.parent / "summary"
+        self.out = folder.parent / "temp" / "trueup"
         self.write(
             "migrations/00001_a.sql", f"-- +goose Up\n{CREATE}-- +goose Down\nDROP TABLE shop;\n"
         )
@@ -63,6 +64,8 @@ class Job:
             "SINCE": self.base,
             "GITHUB_OUTPUT": str(self.output),
             "GITHUB_STEP_SUMMARY": str(self.summary),
+            "OUT": str(self.out),
+            "TOLD": str(self.out / "trueup-review.md"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **inputs,
         }
@@ -89,12 +92,12 @@ def test_a_sound_migration_is_reviewed_and_told(job: Job) -> None:
     done = job.run("Lint", PATHS="migrations")
     assert done.returncode == 0, done.stderr
     assert "in 1 file" in done.stdout
-    assert "sarif=trueup.sarif" in job.output.read_text()
-    assert json.loads((job.folder / "trueup.sarif").read_text("utf-8"))["version"] == "2.1.0"
+    assert f"sarif={job.out}/trueup.sarif" in job.output.read_text()
+    assert json.loads((job.out / "trueup.sarif").read_text("utf-8"))["version"] == "2.1.0"
     done = job.run("Review", SOURCES="migrations")
     assert done.returncode == 0, done.stderr
-    assert (job.folder / "trueup-report.html").is_file()
-    certificate = json.loads((job.folder / "trueup-rehearsal.json").read_text("utf-8"))
+    assert (job.out / "trueup-report.html").is_file()
+    certificate = json.loads((job.out / "trueup-rehearsal.json").read_text("utf-8"))
     assert "00002_b" in json.dumps(certificate)
     done = job.run("Tell", REPORT="https://example.com/report", COMMENT="true")
     assert done.returncode == 0, done.stderr
@@ -112,16 +115,29 @@ def test_a_hazard_fails_the_job_beside_its_line(job: Job) -> None:
     done = job.run("Lint", PATHS="migrations")
     assert done.returncode == 1
     assert "::error file=migrations/00002_b.sql,line=3" in done.stdout
-    assert json.loads((job.folder / "trueup.sarif").read_text("utf-8"))["runs"][0]["results"]
+    assert json.loads((job.out / "trueup.sarif").read_text("utf-8"))["runs"][0]["results"]
 
 
 def test_a_pull_request_without_migrations_passes(job: Job) -> None:
     job.write("README.md", "x\n")
+    # What it brings under the names of the review is neither told nor written to.
+    secret = job.folder.parent / "environ"
+    secret.write_text("GH_TOKEN=s3cret")
+    for name in ("trueup-review.md", "trueup-report.html", "trueup.sarif"):
+        (job.folder / name).symlink_to(secret)
     job.commit()
     assert job.run("Lint", PATHS="migrations").returncode == 0
     done = job.run("Review", SOURCES="migrations")
     assert (done.returncode, done.stdout.startswith("nothing to review")) == (0, True)
     assert job.run("Tell").returncode == 0
+    assert not job.summary.exists()
+    assert secret.read_text() == "GH_TOKEN=s3cret"
+
+
+def test_no_step_takes_a_program_or_a_value_from_the_pull_request() -> None:
+    for step in ("Install", "Lint", "Review", "Tell"):
+        assert "${{" not in script(step)
+        assert "python -m" not in script(step)
 
 
 def test_names_with_spaces_and_signs_are_no_commands(job: Job) -> None:

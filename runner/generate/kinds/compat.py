@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.generate.files import File
-from runner.generate.kinds import look, new_view, reversal, rows, same, settings
+from runner.generate.kinds import look, new_view, reversal, rows, same, settings, sync
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, between, lock, plain
@@ -118,12 +118,14 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
                 *drop(t)[1:],
             ],
             [*back, *new_view.close_schema(t)],
+            *(sync.triggers(t, t.sync_switched, replace=True) if t.at_expand and t.columns else []),
             reversal.forgetting(t),
         ],
         rollback=[
             [BRIEFLY],
             reversal.forgetting_no_more(t),
             [*new_view.open_schema(t), *(look.move(t) if t.keeps_name else [])],
+            *(sync.triggers(table, t.sync, replace=True) if t.at_expand and t.columns else []),
             *expand(t),
         ],
         back=f"Brings the old contract of {t.old.name} back: instant."

@@ -58,7 +58,7 @@ def enforce(
     """NOT NULL on the new columns, if any has it; the end of what proved it.
 
     Args:
-        t: the table as it is until the switch.
+        t: the table as it is while its new columns are filled.
         stem: the new name of the table, which the names of its NOT NULLs follow.
         others: names and conditions of other CHECKs that have proven what they were for.
         after: the files that must have run.

@@ -153,14 +153,29 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def _function(t: TableChange, *, switched: bool) -> Statement:
+_NOTES = {
+    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    "the new contract wrote it.",
+    True: "The same from the switch on, under the names that the columns have then; here a value "
+    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
+    "the way back.",
+}
+
+
+def _function(
+    t: TableChange, *, switched: bool, guarded: bool | None = None, note: str = ""
+) -> Statement:
     """The trigger's function of one of the two states.
 
     Args:
         t: the table, before the switch as it is until then.
         switched: whether the new contract has the table: the side that has defaults is then the
             new one, and a value on the other side says who wrote a row.
+        guarded: whether the new side's indexes are there all the time, and not the old one's, if
+            that differs.
+        note: the comment above it, where it is another one.
     """
+    by_new = switched if guarded is None else guarded
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
         writer = " AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by)
@@ -170,7 +185,7 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
     return Statement(
         text(
             "sync.sql",
-            function=quote_name(t.sync_switched if switched else t.sync),
+            function=quote_name(t.sync_switched if by_new else t.sync),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[is_in_step(c) for c in t.columns]
@@ -182,16 +197,11 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
             ),
             unconverted=_unconverted(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
-            twin_keys=twin_keys(t, switched=switched),
+            twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
             keys=quote_name(t.sides if switched and t.keeps_name else t.new),
         ),
-        note="The same from the switch on, under the names that the columns have then; here a "
-        "value on the old side says that\nthe old contract wrote a new row. It stays beyond "
-        "contract, for the way back."
-        if switched
-        else "Keeps both sides of each row equal. A value on the new side of a new row says that "
-        "the new contract wrote it.",
+        note=note or _NOTES[switched],
     )
 
 
@@ -202,13 +212,36 @@ def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
         t: the table.
         before: the table as it is until the switch.
     """
-    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
     return [
         [_function(before, switched=False)],
         [_function(t, switched=True)],
-        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        _kept_private(t),
         *triggers(before, before.sync),
     ]
+
+
+def expand_and_switch(t: TableChange) -> list[Paragraph]:
+    """The same, where the new contract has the table from expand on.
+
+    Until contract only the old side has an index that is there all the time, and after it only the
+    new one has.
+
+    Args:
+        t: the table as it is from the switch on.
+    """
+    first = "Keeps both sides of each row equal. A value on the old side of a new row says that the"
+    second = "The same by the index of the new key: contract puts it in the place of the other one."
+    return [
+        [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],
+        [_function(t, switched=True, note=second)],
+        _kept_private(t),
+        *triggers(t, t.sync),
+    ]
+
+
+def _kept_private(t: TableChange) -> list[Statement]:
+    names = map(quote_literal, (t.sync.name, t.sync_switched.name))
+    return plain(f"CALL trueup.keep_private({', '.join(names)});")
 
 
 def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
@@ -233,6 +266,9 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
     )
     if replace:
         note = "From here on the trigger's function is the one for these names of the columns."
+        if t.at_expand:
+            side = "old" if function == t.sync else "new"
+            note = f"From here on the trigger looks keys up by the index of the {side} one."
         return [[Statement(insert, note=note), Statement(update)]]
     return [
         [Statement(insert, note="Their names make them fire after the service's own triggers.")],
@@ -359,7 +395,9 @@ def _walk(t: TableChange, table: str) -> str:
         unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
-        listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
+        listed=[
+            c.name for c in t.columns if not trigger.listed(t).isdisjoint((c.name, c.old_name))
+        ],
     )
 
 
