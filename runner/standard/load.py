@@ -121,10 +121,10 @@ class _Reader:
             known = enums.get(name)
             if known is None and "values" not in paragraph:
                 raise self._error(
-                    path,
-                    f"[enum.{name}] has no values, and the enums module has no {name}",
-                    hint="Of a module, only values count that are written in its text.",
+                    path, f"[enum.{name}] has no values, and the enums module has no {name}"
                 )
+            if known is not None and "values" not in paragraph:
+                self._require_known(known, path)
             values = self._texts(paragraph, "values", path) or (known.values if known else ())
             self._require_values(name, values, (*path, "values"))
             enums[name] = EnumStandard(
@@ -252,8 +252,19 @@ class _Reader:
                 word=str(name),
             )
         # Only now: a module may hold enums that are no business of the database.
+        self._require_known(enums[name], path)
         self._require_values(name, enums[name].values, path)
         return enums[name]
+
+    def _require_known(self, enum: EnumStandard, path: _Path) -> None:
+        if enum.unknown:
+            raise self._error(
+                path,
+                f"the values of {enum.name} are not all written in its module, which is read and "
+                f"not run: {enum.unknown}",
+                hint=f"Write each value there, or list them here: [enum.{enum.name}] values = …",
+                word=enum.name,
+            )
 
     def _json(
         self,

@@ -20,12 +20,15 @@ class EnumStandard:
         mapping: the new value of each old one, in upper case, that does not stay what it is.
         back: the old value, as the old contract spells it, that stands for a new one to which
             several old ones, or none, are mapped.
+        unknown: the line of its module that does not tell a value, empty where all are told; there
+            are no values then.
     """
 
     name: str
     values: tuple[str, ...]
     mapping: Mapping[str, str] = field(default_factory=dict)
     back: Mapping[str, str] = field(default_factory=dict)
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
