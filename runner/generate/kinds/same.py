@@ -262,8 +262,7 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
-    new = [c.name if t.at_expand else c.build_name for c in t.columns if c.not_null]
-    if at == At.EXPANDED and new:
+    if at == At.EXPANDED and (new := [names.new(c.name) for c in t.columns if c.not_null]):
         yield _on("check", not_null.filled(_filling(t).new.name), new)
         yield _in_step(t, names)
 

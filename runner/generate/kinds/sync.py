@@ -35,13 +35,15 @@ class _Sides:
     new_changed: str
 
 
-def _unconverted(t: TableChange, row: str) -> str:
-    """The condition that a row's new side is not filled yet."""
+def unfilled(t: TableChange, row: str, *, old: bool = False) -> str:
+    """The condition that the new side of a row is not filled yet; or the old one."""
+    columns = [t.anchor] if t.anchor else t.columns
+    sides = [(c.name, c.old_name) if old else (c.old_name, c.name) for c in columns]
     if t.anchor:
-        return f"{row}{quote_ident(t.anchor.name)} IS NULL"
+        return f"{row}{quote_ident(sides[0][1])} IS NULL"
     return " OR ".join(
-        f"{row}{quote_ident(c.old_name)} IS NOT NULL AND {row}{quote_ident(c.name)} IS NULL"
-        for c in t.columns
+        f"{row}{quote_ident(there)} IS NOT NULL AND {row}{quote_ident(empty)} IS NULL"
+        for there, empty in sides
     )
 
 
@@ -49,7 +51,7 @@ def _converted(t: TableChange, row: str) -> str:
     """The condition that a row's new side is filled."""
     if t.anchor:
         return f"{row}{quote_ident(t.anchor.name)} IS NOT NULL"
-    return f"NOT ({_unconverted(t, row)})"
+    return f"NOT ({unfilled(t, row)})"
 
 
 def changed(c: ColumnChange, name: str) -> str:
@@ -195,7 +197,7 @@ def _function(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
                 for c in written_by
             ),
-            unconverted=_unconverted(t, "OLD."),
+            unconverted=unfilled(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
@@ -259,7 +261,7 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
     )
     update = (
         f"{create} TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN (\n"
-        f"    {_unconverted(t, 'NEW.')}\n"
+        f"    {unfilled(t, 'NEW.')}\n"
         f"    OR {any_changed((c, c.old_name) for c in t.columns)}\n"
         f"    OR {_converted(t, 'OLD.')} AND {any_changed((c, c.name) for c in t.columns)}\n"
         f")\n{execute}"
@@ -391,7 +393,7 @@ def _walk(t: TableChange, table: str) -> str:
         f"UPDATE {table}\n    SET\n        "
         + ",\n        ".join(_assignments(t.columns))
         + f"\n    WHERE {OF_BATCH}",
-        unfilled=_unconverted(t, ""),
+        unfilled=unfilled(t, ""),
         unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
