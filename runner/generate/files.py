@@ -39,7 +39,7 @@ OWN_ID = "\0own id\0"
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
 HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
-BRIEF = " for a few ms; gives up after 200 ms and can be run again"
+BRIEF = " for a few ms; gives up after 200 ms: run it again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
     LockMode.ROW_SHARE: ", as any SELECT FOR UPDATE",
@@ -295,6 +295,8 @@ def _entries(title: str, **entries: str) -> list[str]:
 @lru_cache(1 << 12)
 def _wrapped(text: str) -> list[str]:
     """The lines of an entry of the header; most entries are those of many files."""
+    if 0 < len(text) <= _WIDTH - 12:
+        return [text]
     return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
 
 

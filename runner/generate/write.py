@@ -29,6 +29,7 @@ from runner.standard.model import Standard
 
 _LOCK_TIMEOUT = "5s"
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
+_BASES = ("common", "online", "window")  # there even when empty
 FOLDERS = ("common", "online", "online/switch", "online/contract", "window")
 
 
@@ -150,12 +151,13 @@ def generate_service(
         for name in FOLDERS:
             if (folder / name).is_file():  # found before the first folder is made
                 raise FileExistsError(EEXIST, os.strerror(EEXIST), str(folder / name))
-        for name in FOLDERS:
+        for name in {*_BASES, *(file.folder for file in generated.files)}:
             (folder / name).mkdir(parents=True, exist_ok=True)
         added = {*written.added, *written.replaced}
         for path, text in _texts(generated.files):
             if path in added:
-                (folder / path).write_text(text, encoding="utf-8")
+                with open(f"{folder}/{path}", "w", encoding="utf-8") as file:
+                    file.write(text)
     return written
 
 
@@ -274,11 +276,11 @@ def _texts(files: Sequence[MigrationText]) -> list[tuple[str, str]]:
 
 def _compare(folder: Path, generated: Generated) -> Written:
     added, unchanged, differing = [], [], []
+    there = {f"{sub}/{path.name}" for sub in FOLDERS for path in (folder / sub).glob("*.sql")}
     for path, text in _texts(generated.files):
-        target = folder / path
-        if not target.exists():
+        if path not in there:
             added.append(path)
-        elif target.read_text(encoding="utf-8") == text:
+        elif (folder / path).read_text(encoding="utf-8") == text:
             unchanged.append(path)
         else:
             differing.append(path)
