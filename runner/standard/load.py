@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner import toml
 from runner.errors import StandardError
 from runner.quoting import Name
 from runner.standard.lines import Lines
@@ -34,7 +35,7 @@ def load_standard(path: Path) -> Standard:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
+        content = toml.parse(text)
     except OSError as error:
         raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
