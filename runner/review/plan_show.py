@@ -50,7 +50,7 @@ def as_markdown(plan: Plan, room: int = COMMENT) -> str:
     lines += ["", "| file | stops | time | way back |", "| --- | --- | --- | --- |"]
     blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
     after = ["", "**In the way now**", ""] if blocked else []
-    after += [f"- `{f.migration}`: {cell(_blocker(b))}" for f, b in blocked[:_MOST_BLOCKERS]]
+    after += [f"- `{named(f.migration)}`: {cell(_blocker(b))}" for f, b in blocked[:_MOST_BLOCKERS]]
     room -= _size([*lines, *after]) + _RESERVED
     rows = fitting([[_row(file)] for file in plan.files], room)
     lines += [line for row in rows for line in row]
@@ -66,7 +66,7 @@ def as_markdown(plan: Plan, room: int = COMMENT) -> str:
 
 
 def _row(file: PlannedFile) -> str:
-    name = f"`{file.migration}`" + (" (on request)" if file.on_request else "")
+    name = f"`{named(file.migration)}`" + (" (on request)" if file.on_request else "")
     return (
         f"| {name}<br>{cell(file.title)} | {cell(_stopped(file))} |"
         f" {cell(_time(file))} | {cell(_back(file))} |"
@@ -74,9 +74,9 @@ def _row(file: PlannedFile) -> str:
 
 
 def _statements(file: PlannedFile) -> list[str]:
-    lines = [f"**{file.migration}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
+    lines = [f"**{cell(file.migration)}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
     for statement in file.statements:
-        shown = cell(_first_line(statement).replace("`", "'"))
+        shown = named(_first_line(statement))
         locks = cell(", ".join(map(_lock, statement.locks)))
         lines.append(f"| {statement.line} | `{shown}` | {locks} | {cell(_cost(statement))} |")
     return [*lines, ""]
@@ -250,9 +250,17 @@ def _first_line(statement: PlannedStatement) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
+def named(text: str) -> str:
+    """A name or SQL that stays within its backticks and its cell."""
+    return _short(text).replace("`", "'").replace("|", "\\|")
+
+
 def cell(text: str) -> str:
-    """Text that stays in its cell, is no markup and no book."""
+    """Text that stays in its cell, is no markup, no link, calls nobody, and is no book."""
+    line = _short(text).replace("|", "\\|").replace("<", "&lt;")
+    return line.replace("[", "\\[").replace("@", "&#64;")
+
+
+def _short(text: str) -> str:
     line = " ".join(text.split())
-    if len(line) > _MOST_CHARACTERS:
-        line = line[:_MOST_CHARACTERS] + "…"
-    return line.replace("|", "\\|").replace("<", "&lt;")
+    return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"

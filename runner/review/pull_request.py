@@ -14,7 +14,7 @@ from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import plural, seconds, version
 from runner.review.plan import make_plan
-from runner.review.plan_show import COMMENT, as_markdown, cell, fitting
+from runner.review.plan_show import COMMENT, as_markdown, cell, fitting, named
 from runner.review.rehearse import Options, rehearse
 from runner.review.report.command import read_remarks, write_report
 from runner.review.report.listing import Remark
@@ -120,7 +120,7 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
         found = [(path, remark) for path, each in remarks.items() for remark in each]
         found.sort(key=lambda pair: (pair[1].level != "error", pair[0].name, pair[1].line))
         rows = [
-            f"| {r.level} | `{path.name}` | {r.line} | {cell(r.message)} (`{r.rule}`) |"
+            f"| {r.level} | `{named(path.name)}` | {r.line} | {cell(r.message)} (`{r.rule}`) |"
             for path, r in found
         ]
         shown = fitting([[row] for row in rows[:_MOST_SHOWN]], _ROOM)
