@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from runner.generate.files import File
+from runner.generate.kinds import sync
 from runner.generate.model import ColumnChange, TableChange
 from runner.generate.statement import BRIEFLY, Statement, in_lines, lock, plain
 from runner.generate.text import text
@@ -173,7 +174,7 @@ def forgetting(t: TableChange) -> list[Statement]:
             ),
             note="Forgets the old spellings of a row that is deleted.",
         ),
-        *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
+        sync.hand_over(t, t.forget),
         Statement(
             f"CREATE TRIGGER zz_trueup_forget AFTER DELETE ON {on}\n"
             f"FOR EACH ROW EXECUTE FUNCTION {function}();",

@@ -201,13 +201,18 @@ def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
         t: the table.
         before: the table as it is until the switch.
     """
-    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
     return [
         [_function(before, switched=False)],
         [_function(t, switched=True)],
-        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        [hand_over(before, t.sync, t.sync_switched)],
         *triggers(before, before.sync),
     ]
+
+
+def hand_over(t: TableChange, *functions: Name) -> Statement:
+    """What lets functions of triggers run with the rights of the table's owner."""
+    names = ", ".join(quote_literal(name.name) for name in functions)
+    return Statement(f"CALL trueup.hand_over({quote_literal(quote_name(t.new))}, {names});")
 
 
 def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
@@ -274,7 +279,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             note="Where references find how a key is spelled. A view follows renames: the switch "
             "does not\ntouch its names.",
         ),
-        Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
+        Statement(f"CALL trueup.share_sides({quote_literal(t.sides.name)});"),
     ]
 
 
