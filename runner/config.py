@@ -199,7 +199,9 @@ def resolve_sources(
         # A strategy is nothing without what it has in common with the other.
         folders = [f for folder in folders for f in (*_common_beside(folder), folder)]
         folders = [*dict.fromkeys(folders)]
-    named_only = tuple(f / n for f in folders for n in ON_REQUEST if (f / n).is_dir())
+    named_only = tuple(
+        f / n for f in folders for n in ON_REQUEST if (f / n).is_dir() and any((f / n).iterdir())
+    )
     return Sources(tuple(f for f in folders if f not in named_only), named_only)
 
 

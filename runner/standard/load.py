@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
 from runner.standard.modules import shared_enums
 
-TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
+TABLE_KEYS = {
+    *("name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json", "switch")
+}
 ENUM_KEYS = {"values", "map", "back"}
-_SERVICE_KEYS = {"name", "schema", "enums"}
+_SERVICE_KEYS = {"name", "schema", "enums", "switch"}
 _Path = tuple[str, ...]
 
 
@@ -62,11 +65,14 @@ class _Reader:
         if module is not None and (not isinstance(module, str) or not module):
             raise self._error(("service", "enums"), f"enums must be text, not {module!r}")
         enums = self._enums(module, self._paragraphs(content, ("enum",)))
+        at_expand = self._switches_at_expand(service, ("service",))
         tables: dict[Name, TableStandard] = {}
         wanted: dict[Name, TableStandard] = {}
         for path, paragraph in self._tables(content):
             place = path[1] if path[0] == "schema" else schema
             table = self._table(Name(place, path[-1]), paragraph, path, enums)
+            if at_expand:
+                table = replace(table, at_expand=True)
             key = Name(place, table.old)
             if key in tables:
                 raise self._error(path, f"the table {key} has two sections")
@@ -116,10 +122,10 @@ class _Reader:
             known = enums.get(name)
             if known is None and "values" not in paragraph:
                 raise self._error(
-                    path,
-                    f"[enum.{name}] has no values, and the enums module has no {name}",
-                    hint="Of a module, only values count that are written in its text.",
+                    path, f"[enum.{name}] has no values, and the enums module has no {name}"
                 )
+            if known is not None and "values" not in paragraph:
+                self._require_known(known, path)
             values = self._texts(paragraph, "values", path) or (known.values if known else ())
             self._require_values(name, values, (*path, "values"))
             enums[name] = EnumStandard(
@@ -222,9 +228,19 @@ class _Reader:
             keep_original=self._names(paragraph, "keep_original", path),
             integers=self._integers(paragraph, path),
             json=self._json(old, paragraph, path, enums),
+            at_expand=self._switches_at_expand(paragraph, path),
         )
         self._require_sense(found, path)
         return found
+
+    def _switches_at_expand(self, paragraph: Mapping[str, Any], path: _Path) -> bool:
+        if "switch" in paragraph and paragraph["switch"] != "expand":
+            raise self._error(
+                (*path, "switch"),
+                f'switch can be "expand" alone, not {paragraph["switch"]!r}',
+                hint="Without it the switch is a phase of its own, after enforce.",
+            )
+        return "switch" in paragraph
 
     def _enum(
         self, enums: Mapping[str, EnumStandard], name: object, where: str, path: _Path
@@ -237,8 +253,19 @@ class _Reader:
                 word=str(name),
             )
         # Only now: a module may hold enums that are no business of the database.
+        self._require_known(enums[name], path)
         self._require_values(name, enums[name].values, path)
         return enums[name]
+
+    def _require_known(self, enum: EnumStandard, path: _Path) -> None:
+        if enum.unknown:
+            raise self._error(
+                path,
+                f"the values of {enum.name} are not all written in its module, which is read and "
+                f"not run: {enum.unknown}",
+                hint=f"Write each value there, or list them here: [enum.{enum.name}] values = …",
+                word=enum.name,
+            )
 
     def _json(
         self,

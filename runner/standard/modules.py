@@ -1,28 +1,48 @@
 """The enums of a Python module, read from its text: whoever wrote it, nothing of it runs here.
 
 A review reads standards that a pull request brings, and an import would hand it the environment.
+An enum with one member whose value the text does not tell is not known at all.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any
 
 from runner.errors import StandardError
 from runner.standard.model import EnumStandard
 
 _HERE = "Run trueup in the folder that holds it, or name that folder in PYTHONPATH."
 _BASES = ("Enum", "Flag", "Choices")
+_HARMLESS = ("unique", "verify", "total_ordering", "deprecated")  # decorators
 _MOST = 5_000_000  # bytes of a module
-_Found = dict[str, EnumStandard | None]  # None: an enum without members, which others derive from
+
+
+@dataclass(frozen=True)
+class _Enum:
+    """What the text of a class tells.
+
+    Args:
+        values: of its members.
+        unknown: what of it does not tell a value, empty where all are told.
+        computes: whether it makes the values of members, also of classes that derive from it.
+    """
+
+    values: tuple[str, ...] = ()
+    unknown: str = ""
+    computes: bool = False
+
+
+_Found = dict[str, _Enum]
 
 
 def shared_enums(module: str) -> list[EnumStandard]:
-    """The enums that a module defines or imports, as far as their values are written there.
+    """The enums that a module defines or imports; `unknown` of those whose values it computes.
 
     Args:
         module: its dotted name; looked for where Python does, and in the working folder.
@@ -31,7 +51,11 @@ def shared_enums(module: str) -> list[EnumStandard]:
         StandardError: it is not there, or is not Python.
     """
     found = _Reader().enums(module)
-    return [enum for enum in found.values() if enum is not None]
+    return [
+        EnumStandard(name, enum.values, unknown=enum.unknown)
+        for name, enum in found.items()
+        if enum.values or enum.unknown
+    ]
 
 
 class _Reader:
@@ -47,18 +71,26 @@ class _Reader:
         self._read[module] = found
         path = _find(module)
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        tree = _parsed(module, path)
+        once = _assigned_once(tree)
         constants: dict[str, str] = {}
-        for node in _parsed(module, path).body:
-            if isinstance(node, ast.ImportFrom):
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module != "enum":
                 found.update(self._imported(node, package))
-            elif isinstance(node, ast.ClassDef) and _is_enum(node, found):
-                values = tuple(dict.fromkeys(_values(node, constants)))
-                found[node.name] = EnumStandard(node.name, values) if values else None
+            elif isinstance(node, ast.ClassDef):
+                if _is_enum(node, found):
+                    found[node.name] = _read(node, found, constants)
             elif isinstance(node, ast.Assign | ast.AnnAssign):
-                constants.update(_texts(node, constants))
+                for name, value in _assigned(node):
+                    if isinstance(value, ast.Name) and value.id in found:
+                        found[name] = found[value.id]
+                    elif name in found:
+                        found[name] = _Enum(unknown=ast.unparse(node))
+                    elif name in once and (text := _text(value, constants)) is not None:
+                        constants[name] = text
         return found
 
-    def _imported(self, node: ast.ImportFrom, package: str) -> Iterator[tuple[str, Any]]:
+    def _imported(self, node: ast.ImportFrom, package: str) -> Iterator[tuple[str, _Enum]]:
         """What a module imports from another one; what cannot be read has no enums."""
         above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
         try:
@@ -106,36 +138,85 @@ def _parsed(module: str, path: Path) -> ast.Module:
     raise StandardError(f"the enums module {module} cannot be read: {reason}")
 
 
-def _is_enum(node: ast.ClassDef, found: Mapping[str, Any]) -> bool:
-    names = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
-    return any(name in found or name.endswith(_BASES) for name in names)
+def _is_enum(node: ast.ClassDef, found: _Found) -> bool:
+    return any(name in found or name.endswith(_BASES) for name in _bases(node))
 
 
-def _values(node: ast.ClassDef, constants: Mapping[str, str]) -> Iterator[str]:
-    """The values of the members; auto() of a StrEnum is the name in lower case."""
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [_last(base) for base in node.bases]
+
+
+def _last(node: ast.expr) -> str:
+    """The last part of a dotted name, of what is called too."""
+    return ast.unparse(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]
+
+
+def _read(node: ast.ClassDef, found: _Found, constants: Mapping[str, str]) -> _Enum:
+    """A class of members. Whatever could make, change or hide one makes all of it unknown."""
+    bases = _bases(node)
+    functions = {f.name for f in node.body if isinstance(f, ast.FunctionDef)}
+    computes = bool(functions & {"__new__", "_generate_next_value_"}) or any(
+        found[base].computes for base in bases if base in found
+    )
     known = dict(constants)
-    is_text = any("StrEnum" in ast.unparse(base) for base in node.bases)
+    values: list[str] = []
+    for decorator in node.decorator_list:
+        if _last(decorator) not in _HARMLESS:
+            return _Enum(unknown=f"@{ast.unparse(decorator)}", computes=computes)
     for statement in node.body:
-        if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.Pass):
             continue
-        known.update(texts := dict(_texts(statement, known, is_text=is_text)))
-        yield from (value for name, value in texts.items() if not name.startswith("_"))
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        if isinstance(statement, ast.AnnAssign) and statement.value is None:
+            continue
+        text: str | None = None
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            for name, value in _assigned(statement):
+                if name.startswith("__") and name.endswith("__"):
+                    text = ""
+                elif not (name.startswith("_") and name.endswith("_")):
+                    is_plain = bases == ["StrEnum"] and "StrEnum" not in found
+                    text = None if computes else _member(name, value, bases, known, is_plain)
+                    if text is not None:
+                        known[name] = text
+                        values.append(text)
+        if text is None:
+            first = ast.unparse(statement).partition("\n")[0]
+            return _Enum(unknown=first, computes=computes)
+    return _Enum(tuple(dict.fromkeys(values)), computes=computes)
 
 
-def _texts(
-    node: ast.Assign | ast.AnnAssign, known: Mapping[str, str], *, is_text: bool = False
-) -> Iterable[tuple[str, str]]:
-    """The names that are given a plain value, and that as text."""
+def _member(
+    name: str, value: ast.expr, bases: Sequence[str], known: Mapping[str, str], is_plain: bool
+) -> str | None:
+    """The value of a member as text, None when it is not written there."""
+    if is_plain and isinstance(value, ast.Call) and _last(value) == "auto":
+        return name.lower()
+    if isinstance(value, ast.Tuple) and value.elts and any(b.endswith("Choices") for b in bases):
+        value = value.elts[0]  # behind it stands a label
+    return _text(value, known)
+
+
+def _text(value: ast.expr, known: Mapping[str, str]) -> str | None:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str | int):
+        return str(value.value)
+    return known.get(value.id) if isinstance(value, ast.Name) else None
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]]:
+    """The names that are given a value; nothing for one that is taken apart."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    value = node.value
-    if isinstance(value, ast.Tuple) and value.elts:
-        value = value.elts[0]  # behind it stands a label, as Django's choices have it
     for target in targets:
-        if not isinstance(target, ast.Name):
-            continue
-        if isinstance(value, ast.Constant) and isinstance(value.value, str | int):
-            yield target.id, str(value.value)
-        elif isinstance(value, ast.Name) and value.id in known:
-            yield target.id, known[value.id]
-        elif is_text and isinstance(value, ast.Call) and ast.unparse(value.func).endswith("auto"):
-            yield target.id, target.id.lower()
+        if isinstance(target, ast.Name) and node.value is not None:
+            yield target.id, node.value
+
+
+def _assigned_once(tree: ast.Module) -> set[str]:
+    """The names that nothing in the whole module gives another value."""
+    stored = Counter(
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del)
+    )
+    return {name for name, times in stored.items() if times == 1}

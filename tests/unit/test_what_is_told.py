@@ -144,9 +144,7 @@ def test_nothing_that_a_terminal_would_obey_is_printed() -> None:
     stream = io.StringIO()
     show(Console(file=stream, width=80), [Text(f"[red]{EVIL}", "bold")])
     text_listener(stream)(Noticed("f", "NOTICE", EVIL))
-    assert stream.getvalue() == (
-        "[red]a␛[2J\ufffd31m\ufffdb\n    NOTICE: a␛[2J\ufffd31m␍\ufffdb\n"
-    )
+    assert stream.getvalue() == ("[red]a␛[2J\ufffd31m\ufffdb\n    NOTICE: a␛[2J\ufffd31m␍\ufffdb\n")
 
 
 def test_what_a_server_says_begins_no_line_of_ours() -> None:
