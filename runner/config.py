@@ -156,7 +156,10 @@ def ledger_schema(dsn: str) -> str | None:
 
     if "+" not in dsn.partition("://")[0] or "://" not in dsn:
         return None
-    schemas = parse_qs(urlsplit(dsn).query).get("schema")
+    try:
+        schemas = parse_qs(urlsplit(dsn).query).get("schema")
+    except ValueError:  # whoever connects says so
+        return None
     return schemas[0] if schemas else None
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner import toml
 from runner.config import DSN_VARIABLES
 from runner.errors import UsageError
 
@@ -92,7 +93,7 @@ def read_fleet(path: Path) -> list[Member]:
         UsageError: when it cannot be read, or an entry lacks something.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("database", [])
+        entries = toml.parse(path.read_text(encoding="utf-8")).get("database", [])
     except OSError as error:
         raise UsageError(f"fleet file {path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

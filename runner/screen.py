@@ -15,8 +15,30 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+# What a terminal would obey, or show in another order: what others write may hold anything.
+_OBEYED = {
+    **{n: 0x2400 + n for n in range(0x20) if chr(n) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+}
 LINES = 24 - 1  # of a terminal of the usual size; the last one is the prompt's
 _QUIET = 3.0  # seconds without a line, where no terminal shows that something is done
+
+
+def harmless(text: str) -> str:
+    """A text with a visible character in the place of each that a terminal would obey."""
+    return text.replace("\r\n", "\n").translate(_OBEYED)
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text that may hold what others wrote.
+
+    Args:
+        text: what.
+        err: on standard error.
+        nl: end the line.
+    """
+    click.echo(harmless(str(text)), err=err, nl=nl)
 
 
 @contextmanager
@@ -30,8 +52,10 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True)
     if console.is_terminal and not console.is_dumb_terminal:
+        from rich.text import Text
+
         with console.status(title) as status:
-            yield status.update
+            yield lambda text: status.update(Text(harmless(text)))
         return
     spoke = time.monotonic()
 
@@ -39,7 +63,7 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
         nonlocal spoke
         if (now := time.monotonic()) - spoke >= _QUIET:
             spoke = now
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     yield tell
 
@@ -99,4 +123,5 @@ def rest(shown: int, count: int) -> str:
 def show(console: Console, lines: Sequence[Text]) -> None:
     """Print lines as they are: the terminal wraps what is too long, so it can be copied whole."""
     for line in lines:
+        line.plain = harmless(line.plain)
         console.print(line, soft_wrap=True, highlight=False)

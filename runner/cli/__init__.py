@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from runner import screen
 from runner.cli.root import cli
 from runner.errors import TrueupError
 
@@ -62,5 +63,5 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    screen.echo(f"error: {message}", err=True)
     sys.exit(exit_code)

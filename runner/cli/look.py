@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner import config, places
+from runner import config, places, screen
 from runner.cli.manual import whole
 from runner.cli.root import all_shared, cli, on_fleet, options, print_json
 
@@ -120,7 +120,7 @@ def verify(
         if as_json:
             print_json({"differences": [asdict(difference) for difference in found]})
         else:
-            click.echo(describe_drift(found))
+            screen.echo(describe_drift(found))
         if found:
             sys.exit(1)
         return

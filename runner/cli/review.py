@@ -56,7 +56,7 @@ def plan(
     if as_json or form == "json":
         print_json(plan_show.as_json(found))
     elif form == "markdown":
-        click.echo(plan_show.as_markdown(found), nl=False)
+        screen.echo(plan_show.as_markdown(found), nl=False)
     else:
         plan_show.print_plan(found, Console(), everything=everything)
 
@@ -105,7 +105,7 @@ def report(
     if as_json:
         print_json({"wrote": str(output)})
     else:
-        click.echo(f"wrote {output}")
+        screen.echo(f"wrote {output}")
 
 
 @cli.command()
@@ -172,7 +172,7 @@ def review(
             if as_json:
                 print_json({"passed": True, "wrote": []})
             else:
-                click.echo(f"nothing to review: no migration was changed after {since}")
+                screen.echo(f"nothing to review: no migration was changed after {since}")
             return
         base = before
     options = Options(
@@ -192,7 +192,7 @@ def review(
     if as_json:
         print_json({"passed": passed, "wrote": pull_request.written(output)})
     else:
-        click.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
+        screen.echo((output / pull_request.MARKDOWN).read_text(encoding="utf-8"), nl=False)
     if not passed:
         sys.exit(1)
 
@@ -347,7 +347,7 @@ def lint(
     from runner.lint.command import Options, list_rules, run_fix, run_lint
 
     if rules:
-        click.echo(list_rules())
+        screen.echo(list_rules())
         return
     if as_json:
         options["form"] = "json"
@@ -360,11 +360,11 @@ def lint(
         done, shown = run_fix(
             paths, usual, chosen, write=not diff, dsn=dsn, also_applied=also_applied
         )
-        click.echo(shown, err=not diff)
+        screen.echo(shown, err=not diff)
         if diff:
             sys.exit(1 if done.files else 0)
     text, failed = run_lint(paths, usual, chosen)
-    click.echo(text)
+    screen.echo(text)
     if failed:
         sys.exit(1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner import config
+from runner import config, screen
 from runner.cli.manual import Verbs
 from runner.errors import UsageError
 
@@ -196,14 +196,14 @@ def _on_each(path: Path, parallel: int, shard: str | None, *, as_json: bool) -> 
 
     def show(result: Result) -> None:
         if not as_json:
-            click.echo(describe(result, width))
+            screen.echo(describe(result, width))
 
     results = run_fleet(members, _arguments(), parallel=parallel, report=show)
     line, code = sum_up(results)
     if as_json:
         print_json({"databases": [asdict(result) for result in results]})
     else:
-        click.echo(line)
+        screen.echo(line)
     if code:
         sys.exit(code)
 

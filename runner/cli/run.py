@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner import config, places
+from runner import config, places, screen
 from runner.cli.root import cli, on_fleet, options, print_json
 from runner.errors import UsageError
 
@@ -131,7 +131,7 @@ def apply(
             Path(rehearsal) if rehearsal else None,
             migrations,
             sign_key,
-            tell=partial(click.echo, err=True),
+            tell=partial(screen.echo, err=True),
         )
     settings = engine.Settings(
         deadline=deadline,
@@ -153,7 +153,7 @@ def apply(
         if as_json:
             print_json({"trials": [asdict(trial) for trial in trials]})
         else:
-            click.echo(describe_trials(trials))
+            screen.echo(describe_trials(trials))
         return
     with listening(log_format, quiet=quiet, metrics=metrics) as listener:
         outcome = engine.apply(
@@ -162,7 +162,7 @@ def apply(
     if as_json:
         print_json(asdict(outcome))
     else:
-        click.echo(outcome)
+        screen.echo(outcome)
     if outcome.left:
         sys.exit(1)
 
@@ -219,7 +219,7 @@ def rollback(
     if as_json:
         print_json(asdict(outcome))
     else:
-        click.echo(outcome)
+        screen.echo(outcome)
 
 
 @cli.command()
@@ -248,7 +248,7 @@ def baseline(scratch: str | None, deadline: float, as_json: bool, **where: Any) 
     if as_json:
         print_json({"recorded": recorded})
     else:
-        click.echo(describe_baseline(migrations, recorded))
+        screen.echo(describe_baseline(migrations, recorded))
 
 
 @cli.command()
@@ -272,7 +272,7 @@ def grants(role: str, as_json: bool, **where: Any) -> None:
         print_json({"needs": [asdict(need) for need in found]})
     else:
         for need in found:
-            click.echo(need)
+            screen.echo(need)
 
 
 @cli.command()
@@ -297,7 +297,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
 
     def confirmed(plan: list[Repair]) -> bool:
         for item in plan:
-            click.echo(f"{item.finding.message}\n{item.diff}{item.effect}", err=as_json)
+            screen.echo(f"{item.finding.message}\n{item.diff}{item.effect}", err=as_json)
         if not yes and not sys.stdin.isatty():
             raise UsageError("nothing was recorded: there is nobody to ask", hint="give --yes")
         return yes or click.confirm("record this?", default=False, err=as_json)
@@ -306,7 +306,7 @@ def repair(ids: tuple[str, ...], yes: bool, deadline: float, as_json: bool, **wh
     if as_json:
         print_json({"recorded": [item.finding.migration for item in done]})
     else:
-        click.echo(f"recorded: {len(done)}")
+        screen.echo(f"recorded: {len(done)}")
 
 
 @cli.command()
@@ -365,4 +365,4 @@ def status(
 
         show(seen, sys.stdout, everything=everything)
     else:
-        click.echo(underway.describe(next(seen), everything=everything))
+        screen.echo(underway.describe(next(seen), everything=everything))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner import config
+from runner import config, screen
 from runner.cli.root import cli, print_json
 
 
@@ -80,16 +80,16 @@ def propose(
         database = config.resolve_dsn(dsn, config.read_config(config.find_config(Path.cwd())))
         proposed = source.propose_from_database(database, wishes, scan=not no_scan)
     for warning in proposed.warnings:
-        click.echo(warning, err=True)
+        screen.echo(warning, err=True)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(proposed.text, encoding="utf-8")
     if as_json:
         print_json({"warnings": proposed.warnings, "standard": proposed.text})
     elif output is None:
-        click.echo(proposed.text, nl=False)
+        screen.echo(proposed.text, nl=False)
     else:
-        click.echo(f"wrote {output}")
+        screen.echo(f"wrote {output}")
 
 
 @cli.command()
@@ -122,14 +122,14 @@ def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: b
     if replace:
         recorded = recorded_ids(found) if found is not None else frozenset()
     if replace and found is None:
-        click.echo(
+        screen.echo(
             "no database is named, so none was asked whether it has files recorded", err=True
         )
     written = generate_service(folder, dsn=dsn, dry=dry, recorded=recorded)
     if as_json:
         print_json(asdict(written))
     else:
-        click.echo("\n".join(describe(written, dry=dry)))
+        screen.echo("\n".join(describe(written, dry=dry)))
     if dry and (written.added or written.differing or written.replaced or written.removed):
         sys.exit(1)
 

@@ -16,6 +16,7 @@ from runner.ledger.audit import audit, refuse
 from runner.ledger.records import read_ledger
 from runner.ledger.rules import check_files
 from runner.ledger.strategies import look_aside, refuse_taken
+from runner.ledger.tables import require_own_schema
 from runner.ledger.units import unit_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def dry_run(
         if not chosen:
             return []
         require_writable(connection)
+        require_own_schema(connection, ledger.schema)
         require_unused(connection, chosen, settings.force, settings.standbys, read=False)
         connection.execute("BEGIN")
         try:

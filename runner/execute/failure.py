@@ -43,17 +43,23 @@ def statement_error(
     start = text.rfind("\n", 0, offset) + 1
     shown = text[start:].split("\n", 1)[0].rstrip("\r")
     column = offset - start + 1
+    said = _within(diag.message_primary or str(error))
     parts = [
-        f"{path}:{line}:{column}: {diag.message_primary or error} (SQLSTATE {error.sqlstate})",
+        f"{path}:{line}:{column}: {said} (SQLSTATE {error.sqlstate})",
         f"    {shown}",
         "    " + "".join("\t" if c == "\t" else " " for c in shown[: column - 1]) + "^",
     ]
-    parts += [f"detail: {diag.message_detail}"] if diag.message_detail else []
+    parts += [f"detail: {_within(diag.message_detail)}"] if diag.message_detail else []
     if diag.internal_query:
-        parts.append(f"in: {diag.internal_query.strip()}")
+        parts.append(f"in: {_within(diag.internal_query)}")
     if diag.context and not diag.internal_query:
-        parts.append(f"context: {diag.context.strip()}")
-    return StatementError("\n".join(parts), hint=diag.message_hint or hint)
+        parts.append(f"context: {_within(diag.context)}")
+    return StatementError("\n".join(parts), hint=_within(diag.message_hint or hint))
+
+
+def _within(text: str) -> str:
+    """What the server says, which may quote a row, begins no line of ours."""
+    return text.strip().replace("\n", "\n    ")
 
 
 def _block_line_offset(text: str, statement: Statement, line: int) -> int:

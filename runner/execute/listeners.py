@@ -30,6 +30,8 @@ from runner.execute.events import (
     Vitals,
 )
 from runner.execute.picture import Picture, after, describe_progress, describe_vitals, draw
+from runner.quoting import one_line
+from runner.screen import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,7 +76,7 @@ def describe(event: Event) -> str:
             title = f": {event.title}" if event.title else ""
             return f"{place} {event.migration}{' (resumed)' if event.resumed else ''}{title}"
         case AttemptFailed():
-            line = f"    {event.reason}; try {event.attempt + 1} in {event.pause:.2f} s"
+            line = f"    {one_line(event.reason)}; try {event.attempt + 1} in {event.pause:.2f} s"
             return "\n".join([line, *(f"    in the way: {b}" for b in event.blockers)])
         case TableHeld():
             return "\n".join(f"    waiting, not queueing: {holder}" for holder in event.holders)
@@ -85,7 +87,9 @@ def describe(event: Event) -> str:
         case InvalidIndexDropped():
             return f"    dropped index {event.index}, left by a build that did not finish"
         case Noticed():
-            return f"    {event.severity}: {event.message}"
+            # What the message says begins no line of ours.
+            message = event.message.replace("\n", "\n        ")
+            return f"    {event.severity}: {message}"
         case Progress():
             return f"    {describe_progress(event)}"
         case Vitals():
@@ -119,7 +123,7 @@ class _Lines:
             if self._vitals and self._vitals.migration == event.migration:
                 line = "; ".join(filter(None, [line, describe_vitals(self._vitals)]))
         if line:
-            self._stream.write(line + "\n")
+            self._stream.write(harmless(line) + "\n")
             self._stream.flush()
 
 
@@ -143,7 +147,7 @@ class _Terminal:
         elif self._live is None:
             self._lines(event)
         elif not isinstance(event, Progress | Vitals) and (line := describe(event)):
-            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
             self._live.refresh()  # else what is printed below would be of the event before
 
     def _begin(self) -> None:

@@ -10,11 +10,12 @@ from psycopg import Error, errors
 from psycopg.types.json import Jsonb
 
 from runner.errors import UsageError
+from runner.ledger.tables import find_stranger
 from runner.postgres.connect import OURS, connect
 from runner.quoting import Name, quote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from psycopg import Connection
@@ -155,7 +156,11 @@ def old_names(connection: Connection) -> list[str]:
 
 
 def read_old_names(
-    connection: Connection, waiting_period: timedelta, standbys: Sequence[Standby] = ()
+    connection: Connection,
+    waiting_period: timedelta,
+    standbys: Sequence[Standby] = (),
+    *,
+    of: Iterable[Sequence[str]] = (),
 ) -> list[OldName]:
     """Read who uses the old contract.
 
@@ -163,12 +168,19 @@ def read_old_names(
         connection: to the database.
         waiting_period: how long an old name must be unused before contract removes it.
         standbys: asked, too.
+        of: the service's tables, as schema and name: who acts for their owner is trusted.
 
     Returns:
         One entry for each compat view; sessions of other roles show their query to a superuser
         or a member of pg_read_all_stats only.
     """
-    return [_read(connection, name, waiting_period, standbys) for name in old_names(connection)]
+    names = old_names(connection)
+    # What answers are functions of the schema: nobody else's is called.
+    if names and (stranger := find_stranger(connection, (), of)):
+        says = f"{stranger}, and could run code of its own with the privileges of this role"
+        trap = Witness("counter", heard=False, objects=True, unused_since=None, says=says)
+        return [OldName(name, 0, None, None, None, (), (trap,)) for name in names]
+    return [_read(connection, name, waiting_period, standbys) for name in names]
 
 
 def read_again(connection: Connection, name: str, standbys: Sequence[Standby] = ()) -> bool:

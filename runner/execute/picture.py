@@ -20,6 +20,7 @@ from runner.execute.events import (
     Vitals,
     percent,
 )
+from runner.screen import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,7 +137,7 @@ def draw(picture: Picture) -> Group:
     from rich.text import Text
 
     def line(text: str, style: str = "") -> Text:
-        return Text(text, style, no_wrap=True, overflow="ellipsis")
+        return Text(harmless(text), style, no_wrap=True, overflow="ellipsis")
 
     shown: list[RenderableType] = [_phases(picture)]
     if picture.file:

@@ -25,7 +25,8 @@ from runner.ledger.records import read_ledger
 from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
 from runner.ledger.strategies import look_aside
-from runner.ledger.units import Stand, find_units, is_of, stand_of, tables_of, unit_of
+from runner.ledger.tables import hold_table
+from runner.ledger.units import Stand, all_tables, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import OURS, connect
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def look(
                 replace(b, share=1.0) if b.file in ledger.applied else b
                 for b in read_backfills(connection)
             ]
-            old_names = read_old_names(connection, waiting_period, asked)
+            old_names = read_old_names(connection, waiting_period, asked, of=all_tables(migrations))
             if within is not None:
                 lines = [x for x in lines if x.migration in within.files | within.shared]
                 backfills = [x for x in backfills if x.file in within.files]
@@ -287,8 +288,10 @@ def read_backfills(connection: Connection) -> list[BackfillStatus]:
     """
     with connection.cursor(row_factory=class_row(BackfillStatus)) as cursor:
         try:
-            return cursor.execute(
-                """
+            with connection.transaction():
+                hold_table(connection, "trueup", "progress")
+                return cursor.execute(
+                    """
                 SELECT p.file, p.table_name, p.rows_done,
                     CASE WHEN p.pages = 0 THEN 1.0
                         ELSE least(1.0, p.page::float8 / p.pages) END AS share,
@@ -302,7 +305,7 @@ def read_backfills(connection: Connection) -> list[BackfillStatus]:
                     ON s.relid = pg_catalog.to_regclass(p.table_name)
                 ORDER BY p.file
                 """
-            ).fetchall()
+                ).fetchall()
         except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
             return []
 

@@ -10,6 +10,7 @@ from runner.execute.events import Progress
 from runner.execute.pace import Pace
 from runner.execute.picture import Picture, draw
 from runner.execute.underway import Underway, describe
+from runner.screen import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,9 @@ def show(looks: Iterable[Underway], stream: TextIO, *, everything: bool = False)
                 everything=everything,
                 room=console.height - _ABOVE,
             )
-            live.update(Group(draw(picture), "", Text(below, overflow="fold")), refresh=True)
+            live.update(
+                Group(draw(picture), "", Text(harmless(below), overflow="fold")), refresh=True
+            )
 
 
 def picture_of(underway: Underway, pace: Pace) -> Picture:
@@ -83,6 +86,6 @@ def _show_lines(looks: Iterable[Underway], stream: TextIO, everything: bool) -> 
     for found in looks:
         text = describe(found, everything=everything)
         if text != told:
-            stream.write(text + "\n")
+            stream.write(harmless(text) + "\n")
             stream.flush()
         told = text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.layouts.text import Texts
 
 _PRISMA, _UP, _DOWN = "migration.sql", "up.sql", "down.sql"
-_NO_TRANSACTION = re.compile(r"^\s*run_in_transaction\s*=\s*false", re.MULTILINE)
+_NO_TRANSACTION = re.compile(r"^[ \t]*run_in_transaction\s*=\s*false", re.MULTILINE)
 _CHANGE = re.compile(r"^(?P<name>[^\s%@#:-][^\s@]*)|^@(?P<tag>\S+)", re.MULTILINE)
 SQITCH = ("deploy", "revert", "verify")
 

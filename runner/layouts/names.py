@@ -21,8 +21,8 @@ FLYWAY = re.compile(r"^(?P<way>[VURB])(?P<version>[\d._]*)__.+\.sql$")
 _NUMBER = re.compile(r"\d+")
 _LEADING_NUMBER = re.compile(r"^[vV]?(\d+)(?:[._-]|$)")
 _YOYO_DIRECTIVE = re.compile(r"^--\s*(?:transactional|depends)\s*:", re.MULTILINE)
-_SET_LOCAL = re.compile(r"^\s*SET\s+LOCAL\b", re.IGNORECASE | re.MULTILINE)
-_BEGIN = re.compile(r"^\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE)
+_SET_LOCAL = re.compile(r"^[ \t]*SET\s+LOCAL\b", re.IGNORECASE | re.MULTILINE)
+_BEGIN = re.compile(r"^[ \t]*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE)
 _DUMP = re.compile(
     r"^-- PostgreSQL database dump\r?$|^INSERT INTO \"schema_migrations\" \(version\) VALUES",
     re.MULTILINE,

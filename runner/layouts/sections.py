@@ -21,7 +21,7 @@ _MARK = re.compile(
     r")$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NO_TRANSACTION = re.compile(r"^\s*--\s*\+(?:goose|migrate)\b.*no\s?transaction", re.I | re.M)
+_NO_TRANSACTION = re.compile(r"^[ \t]*--[ \t]*\+(?:goose|migrate)\b.*no\s?transaction", re.I | re.M)
 
 
 def read_sections(path: Path, text: str, layout: str | None) -> Pair[ScriptText] | None:

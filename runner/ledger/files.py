@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -272,6 +273,7 @@ def read_text(path: Path) -> str:
         MigrationFileError: when it is no readable UTF-8 file.
     """
     try:
+        _require_plain(path)
         content = path.read_bytes()
         if len(content) > LARGEST_FILE:
             raise MigrationFileError(
@@ -291,6 +293,24 @@ def read_text(path: Path) -> str:
         raise MigrationFileError(f"{path} is a folder, not a migration file") from None
     except OSError as error:
         raise MigrationFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _require_plain(path: Path) -> None:
+    """Refuse what has no end, and a link to what is no migration: what is read may be shown.
+
+    Raises:
+        MigrationFileError, OSError: it is one, or is not there.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        raise MigrationFileError(f"{path} is a device or a pipe, not a migration file")
+    if path.is_symlink() and (target := path.resolve()).suffix != path.suffix:
+        raise MigrationFileError(
+            f"{path} is a link to {target}, which is not a {path.suffix} file",
+            hint="put the file itself there",
+        )
 
 
 class Header(NamedTuple):

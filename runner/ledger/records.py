@@ -18,7 +18,7 @@ from psycopg import Connection, errors, sql
 from psycopg.rows import class_row
 
 from runner.errors import LedgerError
-from runner.ledger.tables import DEFAULT_SCHEMA, in_schema
+from runner.ledger.tables import DEFAULT_SCHEMA, hold_table, in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,8 +142,9 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
             hint="run `yoyo list` once with yoyo 9, which upgrades them",
         )
     try:
-        applied = _read_applied(connection, home) if exists else {}
-        latest = _read_latest(connection) if ("trueup", "ledger") in there else {}
+        with connection.transaction():
+            applied = _read_applied(connection, home) if exists else {}
+            latest = _read_latest(connection) if ("trueup", "ledger") in there else {}
     except errors.InsufficientPrivilege as error:
         raise LedgerError(
             f"the ledger cannot be read: {error.diag.message_primary}",
@@ -160,6 +161,7 @@ def read_ledger(connection: Connection, *, schema: str | None = None) -> Ledger:
 
 
 def _read_applied(connection: Connection, schema: str) -> dict[str, datetime]:
+    hold_table(connection, schema, "_yoyo_migration")
     rows = connection.execute(
         sql.SQL(
             "SELECT migration_id, applied_at_utc FROM {}._yoyo_migration"
@@ -170,6 +172,7 @@ def _read_applied(connection: Connection, schema: str) -> dict[str, datetime]:
 
 
 def _read_latest(connection: Connection) -> dict[str, Record]:
+    hold_table(connection, "trueup", "ledger")
     with connection.cursor(row_factory=class_row(Record)) as cursor:
         records = cursor.execute(
             """

@@ -11,7 +11,7 @@ from psycopg import sql
 from runner.errors import UsageError
 from runner.ledger.audit import audit
 from runner.ledger.records import read_ledger
-from runner.ledger.tables import in_schema
+from runner.ledger.tables import hold_table, in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,11 +110,13 @@ def record_repairs(
 
 
 def _recorded_sql(connection: Connection, migration: str) -> tuple[str, str]:
-    row = connection.execute(
-        "SELECT forward_sql, rollback_sql FROM trueup.ledger WHERE migration_id = %s"
-        " ORDER BY id DESC LIMIT 1",
-        [migration],
-    ).fetchone()
+    with connection.transaction():
+        hold_table(connection, "trueup", "ledger")
+        row = connection.execute(
+            "SELECT forward_sql, rollback_sql FROM trueup.ledger WHERE migration_id = %s"
+            " ORDER BY id DESC LIMIT 1",
+            [migration],
+        ).fetchone()
     return row if row else ("", "")
 
 

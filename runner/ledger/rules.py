@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 20
 _DIRECTIVES = ("transactional", "depends")
-_KEY = re.compile(r"^\s*--+\s*([A-Za-z_-]+)\s*:", re.MULTILINE)
+# Within a line, and without going back: a long file of blank lines or dashes takes no hours.
+_KEY = re.compile(r"^[ \t]*-{2,}+[ \t]*+([A-Za-z_][A-Za-z_-]*+)[ \t]*:", re.MULTILINE)
 _DIRECTIVE_ANYWHERE = re.compile(
-    r"^[ \t]*(?:--+|/\*+|\*+)?[ \t]*(transactional|depends)[ \t]*:", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*+(?:-{2,}+|/\*++|\*++)?[ \t]*+(transactional|depends)[ \t]*:",
+    re.MULTILINE | re.IGNORECASE,
 )
 # Marks of tools that keep both directions in one file.
 _BOTH_WAYS = re.compile(
-    r"^\s*--(?:[ \t]*migrate:down|[ \t]*\+(?:goose|migrate)[ \t]+down|[\s-]*down[ \t]+migration"
-    r"|[ \t]*changeset[ \t]+\S+:\S+)\b",
+    r"^[ \t]*--(?:[ \t]*migrate:down|[ \t]*\+(?:goose|migrate)[ \t]+down"
+    r"|[ \t-]*+down[ \t]+migration|[ \t]*changeset[ \t]+\S+:\S+)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_NO_OP = re.compile(r"^\s*--\s*no-op:\s*\S", re.MULTILINE)
+_NO_OP = re.compile(r"^[ \t]*--[ \t]*no-op:[ \t]*\S", re.MULTILINE)
 _COPY_STREAM = re.compile(r"\b(?:FROM\s+STDIN|TO\s+STDOUT)\b", re.IGNORECASE)
 
 

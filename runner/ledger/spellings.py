@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 
+from runner.ledger.tables import hold_table
 from runner.quoting import quote_literal
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def read_spellings(connection: Connection[Any]) -> list[KeptSpellings]:
     Returns:
         One entry a table, by name; none before contract, and once they are forgotten.
     """
-    with connection.cursor(row_factory=class_row(KeptSpellings)) as cursor:
+    with (
+        connection.transaction(),
+        connection.cursor(row_factory=class_row(KeptSpellings)) as cursor,
+    ):
         # Within a transaction, as verify asks: it goes on where the role may not see them.
         # to_regclass() would fail where the schema is closed to this role.
         readable = cursor.connection.execute(
@@ -60,6 +64,7 @@ def read_spellings(connection: Connection[Any]) -> list[KeptSpellings]:
         ).fetchone()
         if readable is None:
             return []
+        hold_table(connection, "trueup", "kept")
         return cursor.execute(
             """
             SELECT k.name AS reversal, k.since, k.since + coalesce(

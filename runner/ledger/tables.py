@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection, errors, sql
@@ -74,6 +74,7 @@ FROM (
     UNION ALL
     SELECT p.proowner, 'owns ' || p.oid::regprocedure FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = pg_catalog.to_regnamespace('trueup')
+        AND NOT (p.prosecdef AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype)
     UNION ALL
     SELECT c.relowner, 'owns ' || c.oid::regclass FROM pg_catalog.pg_class AS c
     WHERE c.relnamespace = pg_catalog.to_regnamespace('trueup')
@@ -97,26 +98,73 @@ FROM (
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = o.role_id
 JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
 WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_class AS t
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+        WHERE (n.nspname, t.relname) IN (
+                SELECT * FROM unnest(%(places)s::text[], %(tables)s::text[])
+            )
+            AND t.relkind IN ('r', 'p') AND pg_catalog.pg_has_role(r.oid, t.relowner, 'MEMBER')
+    )
 LIMIT 1
 """
 
 
-def find_stranger(connection: Connection[Any], schemas: Sequence[str]) -> str:
-    """Who could run code of their own through the ledger's tables, with the rights of who migrates.
+def find_stranger(
+    connection: Connection[Any], schemas: Sequence[str], tables: Iterable[Sequence[str]] = ()
+) -> str:
+    """Who could run code of their own through trueup's schema and yoyo's tables, with our rights.
 
     Args:
-        connection: to the database, as the role that migrates.
+        connection: to the database.
         schemas: where yoyo's tables are, or may be looked for.
+        tables: of the service, as schema and name: whoever acts for their owner is in good hands,
+            too, for a role that only looks.
 
     Returns:
         The role and what it has; empty where they are not there or are in good hands: the role's
         own, the database owner's or a superuser's.
     """
+    named = [name for name in tables if len(name) == 2]
+    wanted = {
+        "schemas": list(schemas),
+        "yoyo": list(YOYO_TABLES),
+        "places": [schema for schema, _ in named],
+        "tables": [table for _, table in named],
+    }
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(
-            _STRANGERS, {"schemas": list(schemas), "yoyo": list(YOYO_TABLES)}
-        ).fetchone()
+        row = cursor.execute(_STRANGERS, wanted).fetchone()
     return "" if row is None else f"{row[0]} {row[1]}"
+
+
+_IS_TABLE = """
+SELECT c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s
+"""
+
+
+def hold_table(connection: Connection[Any], schema: str, table: str) -> None:
+    """Make sure that a table is one until the transaction ends: a view could run anybody's code.
+
+    Args:
+        connection: in a transaction.
+        schema, table: its name.
+
+    Raises:
+        LedgerError: it is something else.
+        psycopg.Error: it is not there, or may not be read.
+    """
+    name = sql.Identifier(schema, table)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        # As the SELECT to come will do; nobody can put another thing in its place then.
+        cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(name))
+        if cursor.execute(_IS_TABLE, [schema, table]).fetchone() != (True,):
+            raise LedgerError(
+                f"{schema}.{table} is not the plain table that it was made as, and could run code"
+                " of its owner",
+                hint="see who has changed it: \\d+ in psql",
+            )
 
 
 # What the role's sessions begin with, whatever this one has been given.

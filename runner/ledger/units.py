@@ -137,6 +137,11 @@ def tables_of(migrations: Sequence[Migration], unit: Unit) -> frozenset[tuple[st
     return frozenset(_tables(m for m in migrations if m.id in unit.files))
 
 
+def all_tables(migrations: Sequence[Migration]) -> frozenset[tuple[str, ...]]:
+    """The old and the new names of the tables that files convert, each as schema and name."""
+    return frozenset(_tables(migrations))
+
+
 def last_names(migrations: Sequence[Migration], unit: Unit) -> tuple[str, ...]:
     """The names that a unit's tables have in the end."""
     found = _tables(m for m in migrations if m.id in unit.files)

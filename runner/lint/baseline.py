@@ -80,7 +80,7 @@ def read_baseline(path: Path) -> dict[str, str]:
             f"the baseline {path} cannot be read: {error.strerror}",
             hint="`trueup lint --write-baseline` writes it",
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(
             f"{path} is not a baseline", hint="`trueup lint --write-baseline` writes one"
         ) from None

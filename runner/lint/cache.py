@@ -59,7 +59,7 @@ class Cache:
             text = path.read_text("utf-8")
             os.utime(path)  # it was asked for
             return [_finding(value) for value in json.loads(text)]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def put(self, key: str, findings: Sequence[Finding]) -> None:

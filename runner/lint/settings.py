@@ -85,12 +85,18 @@ class Settings:
         absolute = Path.cwd() / path
         folder = Path.cwd() / self.folder
         try:
-            return absolute.relative_to(folder).as_posix()
+            found = absolute.relative_to(folder)
         except ValueError:
             try:
-                return absolute.resolve().relative_to(folder.resolve()).as_posix()
+                found = absolute.resolve().relative_to(folder.resolve())
             except ValueError:
-                return path.as_posix()
+                found = path
+        return in_utf8(found.as_posix())
+
+
+def in_utf8(name: str) -> str:
+    """The name of a file as reports can hold it, whatever its bytes are."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def find_settings(start: Path) -> Settings:
@@ -123,9 +129,9 @@ def _section(path: Path) -> dict[str, Any] | None:
         text = path.read_text("utf-8")
         if path.name == _PYPROJECT and "trueup" not in text:
             return None
-        import tomllib
+        from runner import toml
 
-        values = tomllib.loads(text)
+        values = toml.parse(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # of TOML, or of UTF-8
@@ -206,7 +212,11 @@ class _Reader:
                 )
 
     def _wrong(self, key: str, value: object, expected: str) -> UsageError:
-        return UsageError(f"{self.path}: {key} is {value!r}, expected {expected}")
+        try:
+            shown = repr(value)
+        except ValueError:  # a number of thousands of digits
+            shown = "too large"
+        return UsageError(f"{self.path}: {key} is {shown}, expected {expected}")
 
 
 def _close(name: str, known: Iterable[str]) -> list[str]:

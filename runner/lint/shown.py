@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.lint.settings import Settings
+from runner.lint.settings import Settings, in_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,8 @@ class Shown:
         """A path from the root, with slashes; as it is when it is not below."""
         absolute = (Path.cwd() / path).resolve()
         root = self.root.resolve()
-        return absolute.relative_to(root).as_posix() if root in absolute.parents else str(path)
+        below = root in absolute.parents
+        return in_utf8(absolute.relative_to(root).as_posix() if below else str(path))
 
     def failed(self, *, strict: bool = False) -> bool:
         """Whether there is an error; with strict, also whether there is a warning."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import re
@@ -12,6 +13,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runner.errors import ConnectionFailedError, StatementError, TrueupError
+
+# What it says of a lost connection, the error that follows says better.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT = 10
 # For sessions that look at a database: no name in a query can mean what somebody else made there,
@@ -139,6 +143,7 @@ def ended_by_server(error: psycopg.Error) -> TrueupError:
     """
     said = str(error).strip().splitlines()
     reason = error.diag.message_primary or (said[0] if said else type(error).__name__)
+    reason = " ".join(reason.split("\n"))
     if isinstance(error, psycopg.OperationalError):
         return ConnectionFailedError(
             f"the connection was lost: {reason}",

@@ -71,7 +71,10 @@ def check(
         findings += found
         findings += check_locks(connection, changes)
         findings += check_objects(connection, changes, catalog)
-        findings += check_strangers(connection, changes)
+        strangers = list(check_strangers(connection, changes))
+        findings += strangers
+        if strangers:
+            readable = frozenset()  # a query of rows might run their code
         findings += check_creators(connection, changes)
         if sent is not None:
             findings += check_upserts(connection, changes, sent)

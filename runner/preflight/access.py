@@ -45,6 +45,8 @@ _TABLES: LiteralString = """
 SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
     pg_get_userbyid(c.relowner) AS owner,
     pg_has_role(c.relowner, 'USAGE') AS owned,
+    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user)
+        AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = c.relowner) AS by_superuser,
     has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
     has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered,
@@ -199,6 +201,17 @@ def check_tables(
         findings += _table_findings(name, row)
         if row["readable"] and not row["filtered"]:
             readable.add(name)
+    if owners := sorted({row["owner"] for row in rows if row["by_superuser"]}):
+        role = rows[0]["role"]
+        findings.append(
+            Finding(
+                Severity.KNOW,
+                f"role {role}",
+                f"is a superuser, and tables belong to {', '.join(owners)}: what these wrote in"
+                " CHECKs and functions runs with its privileges while rows are converted",
+                hint="Migrate as the owner, or as a member: `trueup grants` prints what it needs.",
+            )
+        )
     if rows:
         findings.append(_room(connection, rows))
     return frozenset(readable), findings

@@ -2,91 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, LiteralString
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from runner.generate.model import TableChange
+from runner.generate.text import text
 from runner.ledger.tables import searched_schemas
 from runner.preflight.report import Finding, Severity
-from runner.quoting import quote_ident
+from runner.quoting import quote_ident, quote_name
 
-# As trueup.require_own() asks in the files.
-_STRANGERS: LiteralString = """
-WITH RECURSIVE tables AS (
-    SELECT c.oid, c.relowner
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
-),
-shown AS (
-    SELECT oid FROM tables
-    UNION
-    SELECT r.ev_class
-    FROM shown AS s
-    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
-    JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-)
-SELECT u.what, r.rolname AS owner, current_user AS role
-FROM (
-    SELECT 'view ' || c.oid::regclass AS what, c.relowner AS owner
-    FROM shown AS s
-    JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('v', 'm')
-    UNION ALL
-    SELECT format('type %%s of column %%I', t.oid::regtype, a.attname), t.typowner
-    FROM tables AS c
-    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
-        -- What a view shows is compared in all its columns.
-        AND (
-            a.attname = ANY (%(converted)s)
-            OR EXISTS (SELECT FROM shown AS s WHERE s.oid NOT IN (SELECT oid FROM tables))
-        )
-    JOIN pg_type AS y ON y.oid = a.atttypid
-    JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
-    UNION ALL
-    SELECT format('function %%s in the view %%s', p.oid::regprocedure, c.oid::regclass), p.proowner
-    FROM shown AS s
-    JOIN pg_class AS c ON c.oid = s.oid AND c.relkind IN ('v', 'm')
-    JOIN pg_rewrite AS w ON w.ev_class = c.oid
-    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-    LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-    JOIN pg_proc AS p ON p.oid = CASE
-        WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
-    END
-) AS u
-JOIN pg_roles AS r ON r.oid = u.owner
-JOIN pg_database AS b ON b.datname = current_database()
-WHERE NOT r.rolsuper
-    AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
-    AND NOT pg_has_role(r.oid, b.datdba, 'MEMBER')
-    AND NOT EXISTS (SELECT FROM tables AS t WHERE pg_has_role(r.oid, t.relowner, 'MEMBER'))
-ORDER BY u.what
-"""
+
+def _strangers() -> str:
+    """The query of trueup.require_own(), so that check tells what the files will refuse."""
+    found = re.search(
+        r"(WITH RECURSIVE shown.*)\n    INTO stranger\n(.*?)\n    LIMIT 1;",
+        text("toolkit/rows.sql"),
+        re.S,
+    )
+    assert found is not None
+    query = f"{found[1]}, current_user AS role\n{found[2]}".replace("%", "%%")
+    query = re.sub(r"\b(unnest|ANY) ?\(tables\)", r"\1(%(tables)s::oid[]::regclass[])", query)
+    return re.sub(r"ANY \(columns\)", "ANY(%(columns)s::name[])", query)
 
 
 def check_strangers(
     connection: Connection[Any], changes: Sequence[TableChange]
 ) -> Iterator[Finding]:
-    """The views on tables, the functions in them and the types of columns of somebody else.
+    """What tables, their indexes, CHECKs and views come to that is somebody else's.
 
     Args:
         connection: in a read-only transaction, as the role that will migrate.
         changes: the tables that are at the old contract.
     """
-    wanted = {
-        "schemas": [c.old.schema for c in changes],
-        "names": [c.old.name for c in changes],
-        "converted": sorted({name for c in changes for name in c.converted}),
-    }
+    names = [quote_name(c.old) for c in changes]
     with connection.cursor(row_factory=dict_row) as cursor:
-        for row in cursor.execute(_STRANGERS, wanted).fetchall():
+        there = "SELECT array_agg(to_regclass(t)::oid) AS tables FROM unnest(%s::text[]) AS t"
+        tables = cursor.execute(there, [names]).fetchall()[0]["tables"]
+        columns = sorted({name for c in changes for name in c.converted})
+        wanted = {"tables": tables, "columns": columns}
+        for row in cursor.execute(sql.SQL(_strangers()), wanted).fetchall():
             yield Finding(
                 Severity.STOPS,
                 row["what"],
                 f"belongs to {row['owner']}, whose code would run with the privileges of the role"
-                f" {row['role']}",
-                hint="Give it to the owner of the table (ALTER ... OWNER TO), or drop the view"
+                f" {row['role']}, so no rows were read",
+                hint="Give it to the owner of the table (ALTER ... OWNER TO), or drop what uses it"
                 " before, and make it again afterwards.",
             )
 

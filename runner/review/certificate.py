@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 from runner.errors import RehearsalError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
+from runner.ledger.tables import find_stranger, hold_table
 from runner.review.commit import Commit
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, FileCost, Load, TableSize
@@ -150,7 +151,7 @@ def read_file(path: Path) -> Certificate:
         return from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise RehearsalError(f"{path} cannot be read: {error.strerror}", hint=_AGAIN) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RehearsalError(f"{path} is not the certificate of a rehearsal", hint=_AGAIN) from None
 
 
@@ -186,6 +187,7 @@ def store(connection: Connection[Any], certificate: Certificate) -> None:
     Raises:
         RehearsalError: the role may not create or write trueup.rehearsal.
     """
+    _require_ours(connection)
     try:
         with connection.transaction():
             present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
@@ -214,9 +216,11 @@ def load_stored(connection: Connection[Any]) -> Certificate | None:
         return None
     _require_ours(connection)
     try:
-        row = connection.execute(
-            "SELECT certificate FROM trueup.rehearsal ORDER BY stored_at DESC LIMIT 1"
-        ).fetchone()
+        with connection.transaction():
+            hold_table(connection, "trueup", "rehearsal")
+            row = connection.execute(
+                "SELECT certificate FROM trueup.rehearsal ORDER BY stored_at DESC LIMIT 1"
+            ).fetchone()
     except errors.InsufficientPrivilege as error:
         raise RehearsalError(
             f"the stored certificate cannot be read: {error.diag.message_primary}"
@@ -225,21 +229,15 @@ def load_stored(connection: Connection[Any]) -> Certificate | None:
 
 
 def _require_ours(connection: Connection[Any]) -> None:
-    """Refuse a table that somebody else may have made to let a migration pass.
+    """Refuse a schema in which somebody else may have made what lets a migration pass.
 
     Raises:
-        RehearsalError: it belongs to neither this role, the database's owner nor a superuser.
+        RehearsalError: it or something in it belongs to neither this role, the database's owner
+            nor a superuser.
     """
-    row = connection.execute(
-        "SELECT o.rolname FROM pg_catalog.pg_class AS c"
-        " JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner"
-        " JOIN pg_catalog.pg_database AS d ON d.datname = current_database()"
-        " WHERE c.oid = to_regclass('trueup.rehearsal') AND NOT o.rolsuper"
-        " AND o.oid <> d.datdba AND o.rolname <> current_user"
-    ).fetchone()
-    if row:
+    if stranger := find_stranger(connection, ()):
         raise RehearsalError(
-            f"trueup.rehearsal belongs to {row[0]}, who could have put any certificate there",
+            f"{stranger}, and could have put any certificate there, or code that runs with it",
             hint="give the certificate's file to whoever applies, signed:"
             " trueup apply --require-rehearsal FILE --sign-key FILE",
         )

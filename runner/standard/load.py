@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner import toml
 from runner.errors import StandardError
 from runner.quoting import Name
 from runner.standard.lines import Lines
@@ -37,7 +38,7 @@ def load_standard(path: Path) -> Standard:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
+        content = toml.parse(text)
     except OSError as error:
         raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

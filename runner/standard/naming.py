@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+from runner import toml
 from runner.errors import StandardError
 
 # Words that look plural to a rule and are not, or whose plural is the name in use.
@@ -138,7 +139,7 @@ def read_words(path: Path) -> dict[str, str]:
         StandardError: it cannot be read, or is no such list.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = toml.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StandardError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

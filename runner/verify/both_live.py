@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from runner.catalog import Constraint, Relation
+from runner.ledger.tables import hold_table
 from runner.preflight.reading import fetch_all, fetch_one
 from runner.quoting import Name, quote_ident, quote_name, shorten
 from runner.verify.report import Distance
@@ -122,6 +123,7 @@ def _backfilled(connection: Connection[Any], table: Verified) -> Iterator[Distan
     )
     if in_step is None or in_step.validated or known != (True,):
         return
+    hold_table(connection, "trueup", "progress")
     walked = {
         name: (page, pages)
         for name, page, pages in fetch_all(

@@ -31,7 +31,12 @@ def own_functions(connection: Connection[Any], tables: Iterable[Name]) -> frozen
             JOIN pg_class AS c ON c.oid = k.conrelid
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
-            WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+            LEFT JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+            WHERE (
+                    d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+                    -- A domain's CHECKs may call some, too.
+                    OR t.typtype = 'd'
+                )
                 AND n.nspname || '.' || c.relname = ANY ({})
             """
         ).format(sql.Literal([str(t) for t in tables])),

@@ -12,7 +12,7 @@ LAYERS = (
     ("generate", "lint"),
     ("standard", "execute", "layouts"),
     ("catalog", "ledger"),
-    ("quoting", "config", "postgres", "screen"),
+    ("quoting", "config", "postgres", "screen", "toml"),
     ("errors",),
 )
 # What the data layer has for runner: the enums that services and standards share.

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from support.databases import DatabaseFactory
 from support.variants import PRODUCTION, SHIPPED, MakeService, Service, Variant, write_generated
 
@@ -95,3 +96,18 @@ def share_service(
 
     yield share
     factory.drop()
+
+
+@pytest.fixture
+def mallory(make_service: MakeService, server_dsn: str) -> Iterator[str]:
+    """A role that may log in and no more."""
+    with psycopg.connect(server_dsn, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS mallory")
+        admin.execute("CREATE ROLE mallory LOGIN")
+        yield "mallory"
+        for (database,) in admin.execute(
+            "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+        ).fetchall():
+            with psycopg.connect(make_conninfo(server_dsn, dbname=database)) as connection:
+                connection.execute("DROP OWNED BY mallory CASCADE")
+        admin.execute("DROP ROLE mallory")

@@ -106,6 +106,8 @@ def test_what_the_servers_do_not_have_yet_is_an_error(project: Path) -> None:
         ("exclude = 'db'", "exclude is 'db', expected a list of texts"),
         ("layout = 'word'", "there is no layout 'word'"),
         ("[rules", "cannot be read"),
+        ("exclude = " + "[" * 90_000, "nested too deeply"),
+        ("postgresql = 0x" + "f" * 9_000, "postgresql is too large, expected a major version"),
     ],
 )
 def test_settings_that_say_what_cannot_be_are_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from support.migration_files import write_migration
 from yoyo.migrations import topological_sort
 
 from runner.errors import MigrationFileError
-from runner.ledger.files import chain_checksums, read_migrations
+from runner.ledger.files import chain_checksums, read_migration, read_migrations
+from runner.ledger.rules import check_files
 
 SQL = Path(__file__).parents[2] / "sql"
 
@@ -200,3 +202,30 @@ def test_a_service_without_files_is_told_the_way_to_them(
         assert raised.value.hint == ""
     else:
         assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("text", ["\n" * 300_000, " " * 300_000, "-" * 300_000, "--\n" * 100_000])
+def test_a_long_file_of_nothing_is_refused_in_no_time(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "0001_expand_a.sql"
+    path.write_text(text)
+    with pytest.raises(MigrationFileError, match="holds no statement"):
+        check_files([read_migration(path)])
+
+
+def test_what_has_no_end_and_a_link_to_no_migration_is_not_read(tmp_path: Path) -> None:
+    secret = tmp_path / "environ"
+    secret.write_text("s3cret")
+    (tmp_path / "0001_a.sql").symlink_to(secret)
+    with pytest.raises(MigrationFileError, match=r"which is not a \.sql file") as refused:
+        read_migration(tmp_path / "0001_a.sql")
+    assert "s3cret" not in str(refused.value)
+    (tmp_path / "0002_a.sql").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "0003_a.sql")
+    for name in ("0002_a.sql", "0003_a.sql"):
+        with pytest.raises(MigrationFileError, match="is a device or a pipe"):
+            read_migration(tmp_path / name)
+    # As Kubernetes mounts a ConfigMap.
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "0004_a.sql").write_text("SELECT 1;")
+    (tmp_path / "0004_a.sql").symlink_to("data/0004_a.sql")
+    assert read_migration(tmp_path / "0004_a.sql").text == "SELECT 1;"

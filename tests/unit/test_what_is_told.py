@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
+from rich.console import Console
+from rich.text import Text
+
 from runner.execute.dry_run import Trial, describe_trials
 from runner.execute.engine import Outcome
+from runner.execute.events import AttemptFailed, Noticed
+from runner.execute.listeners import describe as describe_event
+from runner.execute.listeners import text_listener
 from runner.execute.old_names import OldName, Witness
 from runner.execute.underway import BackfillStatus, Underway, describe, describe_backfill
 from runner.fleet import Result
@@ -13,6 +21,8 @@ from runner.generate.write import describe as describe_written
 from runner.ledger.privileges import Need
 from runner.ledger.status import MigrationStatus, Standing, describe_status
 from runner.ledger.units import Stand
+from runner.review.plan_show import cell, code
+from runner.screen import harmless, show
 
 
 def test_the_outcome_of_a_run() -> None:
@@ -124,3 +134,26 @@ def test_what_generating_came_to() -> None:
         "unchanged: 1 file",
     ]
     assert describe_written(written, dry=False)[0] == "added: 2 files in online/"
+
+
+EVIL = "a\x1b[2J\x9b31m\r\u202eb"
+
+
+def test_nothing_that_a_terminal_would_obey_is_printed() -> None:
+    assert harmless(EVIL + "\tc\r\nd") == "a␛[2J\ufffd31m␍\ufffdb\tc\nd"
+    stream = io.StringIO()
+    show(Console(file=stream, width=80), [Text(f"[red]{EVIL}", "bold")])
+    text_listener(stream)(Noticed("f", "NOTICE", EVIL))
+    assert stream.getvalue() == ("[red]a␛[2J\ufffd31m\ufffdb\n    NOTICE: a␛[2J\ufffd31m␍\ufffdb\n")
+
+
+def test_what_a_server_says_begins_no_line_of_ours() -> None:
+    told = describe_event(Noticed("f", "NOTICE", "a\ndone in 1 s"))
+    assert told == "    NOTICE: a\n        done in 1 s"
+    told = describe_event(AttemptFailed("f", 1, "a\nerror: b", (), 0.1, 9.0))
+    assert told == "    a error: b; try 2 in 0.10 s"
+
+
+def test_a_name_in_a_comment_is_no_markup_and_calls_nobody() -> None:
+    assert cell("a|b <img> [x](y)\n@all") == "a\\|b &lt;img> \\[x](y) &#64;all"
+    assert code("a`b|c\n<i>") == "`a'b\\|c <i>`"

@@ -129,7 +129,7 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     changed = sync.any_changed((c, c.name) for c in t.columns)
     return [
         [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
-        plain(f"CALL trueup.keep_private({quote_literal(t.sync_back.name)});"),
+        [sync.hand_over(t, t.sync_back)],
         plain(
             f"CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON {on}\nFOR EACH ROW {execute}",
             f"CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {on}\nFOR EACH ROW WHEN (\n"

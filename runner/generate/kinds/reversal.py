@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from runner.generate.column_change import ColumnChange
 from runner.generate.files import File
+from runner.generate.kinds import sync
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Statement, between, lock, plain
 from runner.generate.text import text
@@ -177,7 +178,7 @@ def forgetting(t: TableChange) -> list[Statement]:
             ),
             note="Forgets the old spellings of a row that is deleted.",
         ),
-        *plain(f"CALL trueup.keep_private({quote_literal(t.forget.name)});"),
+        sync.hand_over(t, t.forget),
         Statement(
             f"CREATE TRIGGER zz_trueup_forget AFTER DELETE ON {on}\n"
             f"FOR EACH ROW EXECUTE FUNCTION {function}();",

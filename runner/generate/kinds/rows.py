@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.generate.files import File
@@ -14,6 +15,9 @@ from runner.generate.unit import listed
 from runner.generate.wording.predicates import check_condition
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
+
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_QUALIFIED = re.compile(r"""(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)\.\S""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
     old = listed(t.old.name for t in tables)
     has_twins = any(twins.refuse(t) for t in tables)
     has_labels = any(c.labels for t in tables for c in t.columns)
-    made = sorted({name for t in tables for name in _of_made_types(t)})
+    runs_code = any(_runs_code(t) for t in tables)
     return File(
         unlike=f"check {tables[0].new}",
         folder=folder,
@@ -132,23 +136,33 @@ def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:
         + f"; {listed(t.old.name for t in tables if twins.refuse(t))} twice" * has_twins,
         undo="nothing to undo",
         body=[
-            *([[require_own(tables, made)]] if made else []),
+            *([[require_own(tables)]] if runs_code else []),
             *(p for t in tables for p in (*_labels(t), [_clean(t)], *twins.refuse(t))),
         ],
         back="no-op: the file changed nothing.",
     )
 
 
-def require_own(tables: Iterable[TableChange], columns: Sequence[str] = ()) -> Statement:
+def require_own(tables: Sequence[TableChange]) -> Statement:
     """The refusal of what somebody else made and a file would run.
 
     Args:
-        tables: whose views are looked at.
-        columns: whose types are; empty for all.
+        tables: whose views, indexes, CHECKs and types of converted columns are looked at.
     """
     of = literal_list(quote_name(t.old) for t in tables)
-    of_columns = f", {literal_list(columns)}" if columns else ""
+    made = sorted({name for t in tables for name in _of_made_types(t)})
+    of_columns = f", {literal_list(made)}" if made else ""
     return Statement(f"CALL trueup.require_own({of}{of_columns});")
+
+
+def _runs_code(t: TableChange) -> bool:
+    """Whether writing to a table, or casting its values, may run what somebody has made."""
+    relation = t.relation
+    texts = [k.definition for k in relation.constraints if k.kind == "c"]
+    texts += [i.method for i in relation.indexes]
+    texts += [c.default for c in relation.columns if c.generated and c.default]
+    named = any(_QUALIFIED.search(_LITERAL.sub("", text)) for text in texts)
+    return named or bool(t.partitions) or any(_of_made_types(t))
 
 
 def _of_made_types(t: TableChange) -> Iterator[str]:

@@ -217,7 +217,7 @@ def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
     return [
         [_function(before, switched=False)],
         [_function(t, switched=True)],
-        _kept_private(t),
+        [hand_over(before, t.sync, t.sync_switched)],
         *triggers(before, before.sync),
     ]
 
@@ -236,14 +236,15 @@ def expand_and_switch(t: TableChange) -> list[Paragraph]:
     return [
         [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],
         [_function(t, switched=True, note=second)],
-        _kept_private(t),
+        [hand_over(t, t.sync, t.sync_switched)],
         *triggers(t, t.sync),
     ]
 
 
-def _kept_private(t: TableChange) -> list[Statement]:
-    names = map(quote_literal, (t.sync.name, t.sync_switched.name))
-    return plain(f"CALL trueup.keep_private({', '.join(names)});")
+def hand_over(t: TableChange, *functions: Name) -> Statement:
+    """What lets functions of triggers run with the rights of the table's owner."""
+    names = ", ".join(quote_literal(name.name) for name in functions)
+    return Statement(f"CALL trueup.hand_over({quote_literal(quote_name(t.new))}, {names});")
 
 
 def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
@@ -313,7 +314,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             note="Where references find how a key is spelled. A view follows renames: the switch "
             "leaves its names.",
         ),
-        Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
+        Statement(f"CALL trueup.share_sides({quote_literal(t.sides.name)});"),
     ]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from runner import screen
 from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.postgres.connect import OURS, connect
@@ -16,7 +15,6 @@ from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
 from runner.review.rehearse.rehearsal import Options, rehearse
-from runner.screen import progress
 from runner.standard import load_standard
 
 _LONGEST = 5
@@ -66,7 +64,7 @@ def run(
     options = Options(
         *(rows, scratch, backup, made_up_rows, not no_clients, base, unit, time_limit, statements)
     )
-    with progress("rehearsing") as tell:
+    with screen.progress("rehearsing") as tell:
         certificate = rehearse(
             dsn,
             migrations,
@@ -83,9 +81,9 @@ def run(
             certificates.store(connection, certificate)
     if not quiet:
         for line in summary(certificate):
-            click.echo(line)
+            screen.echo(line)
         signed = "" if key is None else f", signed with key {signing.key_id(key)}"
-        click.echo(f"certificate: {output}{signed}")
+        screen.echo(f"certificate: {output}{signed}")
     return certificate
 
 

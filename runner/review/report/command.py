@@ -12,7 +12,7 @@ from psycopg import Connection
 from runner.errors import UsageError
 from runner.execute.old_names import read_old_names
 from runner.ledger.files import Migration, chain_checksums
-from runner.ledger.units import is_of, tables_of, unit_of
+from runner.ledger.units import all_tables, is_of, tables_of, unit_of
 from runner.lint.baseline import unknown
 from runner.lint.engine import lint
 from runner.lint.settings import find_settings
@@ -62,7 +62,7 @@ def write_report(
             facts = {
                 "database": connection.info.dbname,
                 "sessions": read_blockers(connection),
-                "odometers": _odometers(connection, tables),
+                "odometers": _odometers(connection, tables, migrations),
                 "preflight": _check(connection, standard, tables) if with_check else None,
             }
     shown = [m for m in migrations if m.phase != "baseline"]
@@ -109,7 +109,9 @@ def _check(
 
 
 def _odometers(
-    connection: Connection[Any], tables: frozenset[tuple[str, ...]] | None
+    connection: Connection[Any],
+    tables: frozenset[tuple[str, ...]] | None,
+    migrations: Sequence[Migration],
 ) -> list[Odometer]:
     """What each compat view's odometer shows; none when there is no compat view."""
     return [
@@ -118,6 +120,6 @@ def _odometers(
             name.queries,
             f"{name.unused_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if name.unused_since else "",
         )
-        for name in read_old_names(connection, timedelta())
+        for name in read_old_names(connection, timedelta(), of=all_tables(migrations))
         if tables is None or is_of(tables, name.name)
     ]

@@ -29,6 +29,8 @@ BEGIN
         UNION ALL
         SELECT p.proowner, format('owns %s', p.oid::regprocedure)
         FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('trueup')
+            -- With the rights of its owner.
+            AND NOT (p.prosecdef AND p.prorettype = 'trigger'::regtype)
         UNION ALL
         SELECT c.relowner, format('owns %s', c.oid::regclass) FROM pg_class AS c
         WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -244,6 +246,49 @@ BEGIN
         ) AS o (what, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS a
         WHERE a.grantee <> o.owner
+            -- Nor from those whose triggers' functions call them.
+            AND NOT (a.privilege_type = 'EXECUTE' AND EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef AND p.proowner = a.grantee
+            ))
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    statement text;
+BEGIN
+    CALL trueup.keep_private(VARIADIC functions);
+    FOR statement IN
+        SELECT DISTINCT ON (s.step, s.statement) s.statement
+        FROM pg_class AS c
+        JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
+            AND p.proowner <> c.relowner
+        CROSS JOIN LATERAL (
+            SELECT 1, 'GRANT CREATE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
+            UNION ALL
+            SELECT 2, format('ALTER FUNCTION %s OWNER TO %%s', p.oid::regprocedure)
+            UNION ALL
+            SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
+            WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
+            UNION ALL
+            SELECT 4, format('GRANT EXECUTE ON FUNCTION %s TO %%s', f.oid::regprocedure)
+            FROM pg_proc AS f
+            WHERE f.pronamespace = p.pronamespace AND strpos(p.prosrc, f.oid::regproc || '(') > 0
+            UNION ALL
+            SELECT 4, format('GRANT SELECT ON %s TO %%s', v.oid::regclass)
+            FROM pg_class AS v
+            WHERE v.relnamespace = p.pronamespace AND v.relkind = 'v' AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+        ) AS n (step, statement)
+        CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
+        WHERE c.oid = relation
+        ORDER BY s.step, s.statement
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -545,16 +590,21 @@ BEGIN
 END
 $$;
 
--- Keeps the old values of a reversal table to its owner, also where rights are given later, and tells
--- since when they are kept.
+-- Keeps the old values of a reversal table to its owner, and to that of the table whose triggers forget them, also
+-- where rights are given later, and tells since when they are kept.
 CREATE OR REPLACE PROCEDURE trueup.keep_spellings(reversal regclass, source regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own_name constant text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = reversal);
+    owner constant text := (SELECT c.relowner::regrole FROM pg_class AS c WHERE c.oid = source);
 BEGIN
     CALL trueup.keep_private(own_name);
+    IF owner <> quote_ident(current_user) THEN
+        EXECUTE format('GRANT SELECT, DELETE ON %s TO %s', reversal, owner);
+    END IF;
     IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = source) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', reversal);
+        EXECUTE format('CREATE POLICY forgets ON %s TO %s USING (true)', reversal, owner);
     END IF;
     INSERT INTO trueup.kept AS k (name) VALUES (reversal::text)
     ON CONFLICT (name) DO UPDATE SET since = excluded.since, forgotten_at = NULL;
@@ -587,9 +637,9 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'standing', 'require_same', 'is_uuid',
-    'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since', 'forget_spellings', 'keep_spellings',
-    'forget_deleted', 'tell_forgotten'
+    'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'hand_over', 'standing',
+    'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since',
+    'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'
 );
 
 CALL trueup.require_settings();

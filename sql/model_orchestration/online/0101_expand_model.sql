@@ -37,7 +37,7 @@ CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
-CALL trueup.keep_private('model_sides');
+CALL trueup.share_sides('model_sides');
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
 CREATE FUNCTION trueup.model_sync()
@@ -141,7 +141,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('model_sync', 'model_sync_switched');
+CALL trueup.hand_over('public.models', 'model_sync', 'model_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.models

@@ -150,7 +150,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('request_sync', 'request_sync_switched');
+CALL trueup.hand_over('public.requests', 'request_sync', 'request_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.requests

@@ -105,7 +105,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('provider_quota_sync', 'provider_quota_sync_switched');
+CALL trueup.hand_over('public.provider_quotas', 'provider_quota_sync', 'provider_quota_sync_switched');
 
 -- Their names make them fire after the service's own triggers.
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quotas

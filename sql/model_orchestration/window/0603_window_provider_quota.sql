@@ -65,7 +65,7 @@ EXCEPTION
         RETURN NULL; -- none are kept yet, or no more
 END
 $$;
-CALL trueup.keep_private('provider_quota_forget');
+CALL trueup.hand_over('public.provider_quota', 'provider_quota_forget');
 CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.provider_quota
 FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_forget();
 CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.provider_quota

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,21 +57,6 @@ SET_BY_FILES = {
     "exit_on_error": "on",
     "synchronous_commit": "off",
 }
-
-
-@pytest.fixture
-def mallory(make_service: MakeService, server_dsn: str) -> Iterator[str]:
-    """A role that may log in and no more."""
-    with psycopg.connect(server_dsn, autocommit=True) as admin:
-        admin.execute("DROP ROLE IF EXISTS mallory")
-        admin.execute("CREATE ROLE mallory LOGIN")
-        yield "mallory"
-        for (database,) in admin.execute(
-            "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
-        ).fetchall():
-            with psycopg.connect(make_conninfo(server_dsn, dbname=database)) as connection:
-                connection.execute("DROP OWNED BY mallory CASCADE")
-        admin.execute("DROP ROLE mallory")
 
 
 @contextmanager
@@ -536,8 +522,9 @@ VIEW = """
 """
 
 
-@pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
-@pytest.mark.parametrize("owned", ["view", "function"])
+@pytest.mark.parametrize(
+    ("kind", "owned"), [("VIEW", "function look()"), ("MATERIALIZED VIEW", "view every")]
+)
 def test_the_query_of_a_view_never_runs_what_somebody_else_made(
     make_service: MakeService, tmp_path: Path, mallory: str, kind: str, owned: str
 ) -> None:
@@ -545,17 +532,18 @@ def test_the_query_of_a_view_never_runs_what_somebody_else_made(
     with psycopg.connect(service.dsn, autocommit=True) as admin:
         admin.execute(sql.SQL(VIEW).format(sql.SQL(kind)))
         write_generated(SHIPPED / "standard.toml", service.dsn, tmp_path)
-        changed = f"ALTER {kind} every" if owned == "view" else "ALTER FUNCTION look()"
+        changed = f"ALTER {kind} every" if owned == "view every" else "ALTER FUNCTION look()"
+        named = re.escape(f"{owned.replace(' ', ' public.')} belongs to mallory, whose code")
         admin.execute("GRANT CREATE ON SCHEMA public TO mallory")
         admin.execute(f"{changed} OWNER TO mallory".encode())
         admin.execute("TRUNCATE seen")
-        with pytest.raises(StatementError, match=r"every belongs to mallory, whose code"):
+        with pytest.raises(StatementError, match=named):
             Service(service.dsn, tmp_path).up("expand")
         assert admin.execute("SELECT * FROM seen").fetchall() == []
         standard = str(SHIPPED / "standard.toml")
         checked = run_trueup("check", "--no-statements", "--standard", standard, dsn=service.dsn)
         assert checked.returncode == 1
-        assert "every belongs to mallory, whose code" in " ".join(checked.stdout.split())
+        assert re.search(named, " ".join(checked.stdout.split()))
         assert admin.execute("SELECT * FROM seen").fetchall() == []
         admin.execute(f"{changed} OWNER TO CURRENT_USER".encode())
     Service(service.dsn, tmp_path).up("expand")

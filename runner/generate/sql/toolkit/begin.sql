@@ -14,6 +14,8 @@ BEGIN
         UNION ALL
         SELECT p.proowner, format('owns %s', p.oid::regprocedure)
         FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('trueup')
+            -- With the rights of its owner.
+            AND NOT (p.prosecdef AND p.prorettype = 'trigger'::regtype)
         UNION ALL
         SELECT c.relowner, format('owns %s', c.oid::regclass) FROM pg_class AS c
         WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')

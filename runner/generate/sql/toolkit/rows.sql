@@ -1,63 +1,88 @@
--- Stops the file when it would run what somebody else made, with the rights of who migrates: a view on
--- tables, a function in it, or the type of a column, of which its owner may make a cast, belongs neither
--- to this role nor to one that could do so anyway (the tables' and the database's owner, a superuser).
-CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[], columns name[] DEFAULT NULL)
+-- Stops the file when it would run what somebody else made, with the rights of who migrates: what tables, their
+-- indexes, CHECKs and views come to (functions, views, types, of which their owners may make casts) belongs
+-- neither to this role nor to one that could do so anyway (the tables' and the database's owner, a superuser).
+CREATE OR REPLACE PROCEDURE trueup.require_own(tables regclass[], columns name[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stranger record;
 BEGIN
-    WITH RECURSIVE shown AS (
-        SELECT unnest(tables)::oid AS relation
+    WITH RECURSIVE shown (relation) AS (
+        SELECT p.relid::oid FROM unnest(tables) AS t (relation) CROSS JOIN LATERAL (
+            SELECT t.relation UNION SELECT relid FROM pg_partition_tree(t.relation)
+        ) AS p (relid)
         UNION
         SELECT r.ev_class
         FROM shown AS s
         JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation
         JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
     ),
-    views AS (
-        SELECT c.oid, c.oid::regclass::text AS name, c.relowner AS owner
-        FROM shown AS s
-        JOIN pg_class AS c ON c.oid = s.relation AND c.relkind IN ('v', 'm')
+    reached (class, id) AS (
+        SELECT 'pg_class'::regclass::oid, s.relation FROM shown AS s
+        UNION
+        SELECT n.class, n.id
+        FROM reached AS r
+        CROSS JOIN LATERAL (
+            SELECT d.refclassid, d.refobjid
+            FROM pg_depend AS d
+            LEFT JOIN pg_class AS o ON r.class = 'pg_class'::regclass AND o.oid = r.id
+            LEFT JOIN pg_attribute AS a ON a.attrelid = o.oid AND a.attnum = d.objsubid AND a.attnum > 0
+            LEFT JOIN pg_class AS c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid
+            WHERE d.classid = r.class AND d.objid = r.id AND (
+                d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+                OR c.relkind IN ('v', 'm')
+                -- Of a table only the columns that are converted are cast.
+                OR d.refclassid = 'pg_type'::regclass AND (
+                    coalesce(o.relkind NOT IN ('r', 'p', 'f'), true) OR a.attname = ANY (columns)
+                )
+            )
+            UNION ALL
+            SELECT 'pg_rewrite'::regclass, w.oid FROM pg_rewrite AS w
+            WHERE r.class = 'pg_class'::regclass AND w.ev_class = r.id
+            UNION ALL
+            SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index AS i
+            WHERE r.class = 'pg_class'::regclass AND i.indrelid = r.id
+            UNION ALL
+            SELECT 'pg_attrdef'::regclass, f.oid
+            FROM pg_attrdef AS f
+            JOIN pg_attribute AS a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+            WHERE r.class = 'pg_class'::regclass AND f.adrelid = r.id
+            UNION ALL
+            SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint AS k
+            WHERE k.contype = 'c' AND CASE r.class
+                WHEN 'pg_class'::regclass THEN k.conrelid = r.id WHEN 'pg_type'::regclass THEN k.contypid = r.id
+            END
+        ) AS n (class, id)
     )
-    SELECT u.what, r.rolname AS owner
+    SELECT u.what, o.rolname AS owner
     INTO stranger
     FROM (
-        SELECT 'view ' || v.name AS what, v.owner FROM views AS v
+        SELECT CASE WHEN c.relkind IN ('v', 'm') THEN 'view ' ELSE 'table ' END || c.oid::regclass AS what, c.relowner AS owner
+        FROM reached AS r JOIN pg_class AS c ON r.class = 'pg_class'::regclass AND c.oid = r.id AND c.relkind NOT IN ('i', 'I')
         UNION ALL
-        SELECT format('type %s of column %I', t.oid::regtype, a.attname), t.typowner
-        FROM pg_attribute AS a
-        JOIN pg_type AS y ON y.oid = a.atttypid
-        JOIN pg_type AS t ON t.oid = coalesce(nullif(y.typelem, 0), nullif(y.typbasetype, 0), y.oid)
-        WHERE a.attrelid = ANY (tables) AND a.attnum > 0
-            AND (columns IS NULL OR a.attname = ANY (columns))
+        SELECT 'type ' || t.oid::regtype, t.typowner
+        FROM reached AS r JOIN pg_type AS t ON r.class = 'pg_type'::regclass AND t.oid = r.id
         UNION ALL
-        SELECT format('function %s in the view %s', p.oid::regprocedure, v.name), p.proowner
-        FROM views AS v
-        JOIN pg_rewrite AS w ON w.ev_class = v.oid
-        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-        LEFT JOIN pg_operator AS o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-        JOIN pg_proc AS p ON p.oid = CASE
-            WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode
-        END
+        SELECT 'function ' || p.oid::regprocedure, p.proowner
+        FROM reached AS r JOIN pg_proc AS p ON r.class = 'pg_proc'::regclass AND p.oid = r.id
     ) AS u
-    JOIN pg_roles AS r ON r.oid = u.owner
-    WHERE NOT r.rolsuper
-        AND NOT pg_has_role(r.oid, quote_ident(current_user)::regrole, 'MEMBER')
+    JOIN pg_roles AS o ON o.oid = u.owner
+    WHERE NOT o.rolsuper
+        AND NOT pg_has_role(o.oid, quote_ident(current_user)::regrole, 'MEMBER')
         AND NOT EXISTS (
             SELECT FROM pg_database AS d
-            WHERE d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+            WHERE d.datname = current_database() AND pg_has_role(o.oid, d.datdba, 'MEMBER')
         )
         AND NOT EXISTS (
             SELECT FROM pg_class AS c
-            WHERE c.oid = ANY (tables) AND pg_has_role(r.oid, c.relowner, 'MEMBER')
+            WHERE c.oid = ANY (tables) AND pg_has_role(o.oid, c.relowner, 'MEMBER')
         )
-    ORDER BY 1
+    ORDER BY u.what
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'the % belongs to %, whose code would run with the rights of %',
             stranger.what, stranger.owner, current_user
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop the view before, '
+                HINT = 'Give it to the owner of the table (ALTER ... OWNER TO), or drop what uses it before, '
                     'and make it again afterwards.';
     END IF;
 END

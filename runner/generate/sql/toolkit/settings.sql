@@ -161,6 +161,49 @@ BEGIN
         ) AS o (what, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS a
         WHERE a.grantee <> o.owner
+            -- Nor from those whose triggers' functions call them.
+            AND NOT (a.privilege_type = 'EXECUTE' AND EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef AND p.proowner = a.grantee
+            ))
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    statement text;
+BEGIN
+    CALL trueup.keep_private(VARIADIC functions);
+    FOR statement IN
+        SELECT DISTINCT ON (s.step, s.statement) s.statement
+        FROM pg_class AS c
+        JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
+            AND p.proowner <> c.relowner
+        CROSS JOIN LATERAL (
+            SELECT 1, 'GRANT CREATE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
+            UNION ALL
+            SELECT 2, format('ALTER FUNCTION %s OWNER TO %%s', p.oid::regprocedure)
+            UNION ALL
+            SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
+            WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
+            UNION ALL
+            SELECT 4, format('GRANT EXECUTE ON FUNCTION %s TO %%s', f.oid::regprocedure)
+            FROM pg_proc AS f
+            WHERE f.pronamespace = p.pronamespace AND strpos(p.prosrc, f.oid::regproc || '(') > 0
+            UNION ALL
+            SELECT 4, format('GRANT SELECT ON %s TO %%s', v.oid::regclass)
+            FROM pg_class AS v
+            WHERE v.relnamespace = p.pronamespace AND v.relkind = 'v' AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+        ) AS n (step, statement)
+        CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
+        WHERE c.oid = relation
+        ORDER BY s.step, s.statement
     LOOP
         EXECUTE statement;
     END LOOP;

@@ -47,16 +47,21 @@ BEGIN
 END
 $$;
 
--- Keeps the old values of a reversal table to its owner, also where rights are given later, and tells
--- since when they are kept.
+-- Keeps the old values of a reversal table to its owner, and to that of the table whose triggers forget them, also
+-- where rights are given later, and tells since when they are kept.
 CREATE OR REPLACE PROCEDURE trueup.keep_spellings(reversal regclass, source regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own_name constant text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = reversal);
+    owner constant text := (SELECT c.relowner::regrole FROM pg_class AS c WHERE c.oid = source);
 BEGIN
     CALL trueup.keep_private(own_name);
+    IF owner <> quote_ident(current_user) THEN
+        EXECUTE format('GRANT SELECT, DELETE ON %s TO %s', reversal, owner);
+    END IF;
     IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = source) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', reversal);
+        EXECUTE format('CREATE POLICY forgets ON %s TO %s USING (true)', reversal, owner);
     END IF;
     INSERT INTO trueup.kept AS k (name) VALUES (reversal::text)
     ON CONFLICT (name) DO UPDATE SET since = excluded.since, forgotten_at = NULL;

@@ -55,7 +55,7 @@ EXCEPTION
         RETURN NULL; -- none are kept yet, or no more
 END
 $$;
-CALL trueup.keep_private('model_forget');
+CALL trueup.hand_over('public.model', 'model_forget');
 CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.model
 FOR EACH ROW EXECUTE FUNCTION trueup.model_forget();
 CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.model

@@ -59,7 +59,7 @@ EXCEPTION
         RETURN NULL; -- none are kept yet, or no more
 END
 $$;
-CALL trueup.keep_private('request_forget');
+CALL trueup.hand_over('public.request', 'request_forget');
 CREATE TRIGGER zz_trueup_forget AFTER DELETE ON public.request
 FOR EACH ROW EXECUTE FUNCTION trueup.request_forget();
 CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.request

@@ -63,7 +63,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('request_sync_back');
+CALL trueup.hand_over('public.request', 'request_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.request
 FOR EACH ROW EXECUTE FUNCTION trueup.request_sync_back();

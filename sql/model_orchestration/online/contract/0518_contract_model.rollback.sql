@@ -30,7 +30,7 @@ CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'],
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
-CALL trueup.keep_private('model_sides');
+CALL trueup.share_sides('model_sides');
 
 ALTER TABLE public.model
     ADD CONSTRAINT model_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL AND capabilities__old IS NOT NULL AND status__old IS NOT NULL) NOT VALID;
@@ -59,7 +59,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('model_sync_back');
+CALL trueup.hand_over('public.model', 'model_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.model
 FOR EACH ROW EXECUTE FUNCTION trueup.model_sync_back();

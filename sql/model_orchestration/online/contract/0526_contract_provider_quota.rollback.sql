@@ -49,7 +49,7 @@ BEGIN
 END
 $$;
 
-CALL trueup.keep_private('provider_quota_sync_back');
+CALL trueup.hand_over('public.provider_quota', 'provider_quota_sync_back');
 
 CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quota
 FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync_back();
