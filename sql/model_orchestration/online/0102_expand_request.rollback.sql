@@ -20,8 +20,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'check request_type_check (request_type__new)', 'check request_provider_check (provider__new)',
     'check requests_filled (id__new, model_id__new, provider__new, request_type__new)',
     'check requests_in_step (id, id__new, model_id, model_id__new, provider, provider__new, request_type, request_type__new)',
-    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider, success)', 'view public.request'
+    'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider, success)', 'view public.request'
 ]);
 CALL trueup.give_grants('public.requests', 'public.request', since => true);
 
