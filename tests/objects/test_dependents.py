@@ -169,6 +169,13 @@ OTHERS = {
             COMMENT ON STATISTICS things_s IS 'They go together';
         """,
     ),
+    "rule that uses whole rows": things(
+        then="""
+            CREATE TABLE log (said text);
+            CREATE RULE log_it AS ON UPDATE TO things
+                DO ALSO INSERT INTO log SELECT row_to_json(NEW)::text WHERE NEW IS NULL;
+        """
+    ),
 }
 
 ONLY_IN_A_WINDOW = {

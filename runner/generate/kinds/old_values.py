@@ -43,9 +43,9 @@ def _spelled(
     t: TableChange,
     c: ColumnChange,
     row: str,
-    kept: str,
     indent: int,
     *,
+    kept: str = "",
     parents: bool = True,
 ) -> str:
     """The old value of a row.
@@ -58,8 +58,8 @@ def _spelled(
         t: the table.
         c: the column.
         row: what stands before the names of the row's columns.
-        kept: what stands before those of its row in the reversal table.
         indent: how far what it begins in is indented.
+        kept: what stands before those of its row in the reversal table, where that was read before.
         parents: whether the old columns of all parents are there.
     """
     value = f"{row}{quote_ident(c.name)}"
@@ -67,14 +67,14 @@ def _spelled(
     found = [*_of_parents(u, t, c, row, parents=parents)] if c.parent else []
     inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
     if t.keeps_spellings and c in t.reversible:
-        own = f"{kept}{quote_ident(c.old_name)}"
-        same = reversal.still_same(t, c, kept, row)
+        own = f"{kept}{quote_ident(c.old_name)}" if kept else reversal.of_value(t, c, row)
+        same = reversal.still_same(t, c, kept, row) if kept else ""
         if same and not found:
             return f"CASE WHEN {same}{inner}THEN {own} ELSE {derived} END"
         found.insert(0, f"CASE WHEN {same} THEN {own} END" if same else own)
     if not found:
         return derived
-    if c.parent is None:
+    if len(found) == 1 and c.name in t.key:
         return f"coalesce({found[0]}, {derived})"
     return f"coalesce({inner}" + f",{inner}".join([*found, derived]) + f"{outer})"
 
@@ -98,7 +98,7 @@ def _of_parents(
         wanted = [(root.name, f"{row}{quote_ident(c.name)}")]
         if table is parent:
             wanted = [(far, here) for far, here in pairs if far in kept]
-        yield reversal.spelling(table, root, wanted)
+        yield reversal.of_any(table, root, wanted)
 
 
 def _side(u: Unit, t: TableChange, c: ColumnChange) -> _Side:
@@ -106,7 +106,7 @@ def _side(u: Unit, t: TableChange, c: ColumnChange) -> _Side:
     updated = c.old_beside(f"NEW.{new}", f"OLD.{new}", f"OLD.{old}") if c.to_old_beside else ""
     return _Side(
         old=old,
-        filled=_spelled(u, t, c, "NEW.", "kept.", 8 if updated else 4, parents=False),
+        filled=_spelled(u, t, c, "NEW.", 8 if updated else 4, kept="kept.", parents=False),
         updated=updated,
         changed=sync.changed(c, c.name),
     )
@@ -139,23 +139,16 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
 
 
 def _update(u: Unit, t: TableChange, table: str, condition: str, indent: int) -> str:
-    """The UPDATE that fills the old columns of rows, by what is kept of each."""
-    columns = [(c, quote_ident(c.old_name)) for c in t.columns]
+    """The UPDATE that fills the old columns of rows.
+
+    Each column has an assignment of its own: of one for several, no rule on the table could use the
+    row as a whole.
+    """
     line = "\n" + " " * indent
-    if not t.keeps_spellings:
-        values = (f"{name} = {_spelled(u, t, c, 't.', 'r.', indent + 4)}" for c, name in columns)
-        sets = f"SET{line}    " + f",{line}    ".join(values)
-    else:
-        listed = ", ".join(name for _, name in columns)
-        values = (_spelled(u, t, c, "t.", "r.", indent + 8) for c, _ in columns)
-        sets = (
-            f"SET ({listed}) = ({line}    SELECT{line}        "
-            + f",{line}        ".join(values)
-            + f"{line}    FROM (VALUES (true)) AS one"
-            f"{line}    LEFT JOIN {quote_name(t.reversal)} AS r ON {reversal.of_row(t, 't.')}"
-            f"{line})"
-        )
-    return f"UPDATE {table} AS t{line}{sets}{line}WHERE {condition}"
+    sets = f",{line}    ".join(
+        f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', indent + 4)}" for c in t.columns
+    )
+    return f"UPDATE {table} AS t{line}SET{line}    {sets}{line}WHERE {condition}"
 
 
 def fill(

@@ -89,7 +89,7 @@ def _indexes(t: TableChange) -> list[Statement]:
     return plain(*(f"CREATE INDEX ON {on} ({quote_ident(name)});" for name in referred))
 
 
-def spelling(t: TableChange, c: ColumnChange, wanted: Iterable[tuple[str, str]]) -> str:
+def of_any(t: TableChange, c: ColumnChange, wanted: Iterable[tuple[str, str]]) -> str:
     """A kept spelling as SQL, of any row that has some values; null where there is none.
 
     Args:
@@ -97,10 +97,23 @@ def spelling(t: TableChange, c: ColumnChange, wanted: Iterable[tuple[str, str]])
         c: its column.
         wanted: columns of the copy with their values.
     """
-    return (
-        f"(SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
-        f" WHERE {_same_row(t, wanted)} LIMIT 1)"
-    )
+    return f"({_spelling(t, c)} WHERE {_same_row(t, wanted)} LIMIT 1)"
+
+
+def of_value(t: TableChange, c: ColumnChange, row: str) -> str:
+    """The kept spelling of a row's value as SQL; null where it is another value by now.
+
+    Args:
+        t: the table.
+        c: the column.
+        row: what stands before the names of the row's columns, the new ones.
+    """
+    same = still_same(t, c, "r.", row)
+    return f"({_spelling(t, c)} WHERE {of_row(t, row)}" + (f" AND {same})" if same else ")")
+
+
+def _spelling(t: TableChange, c: ColumnChange) -> str:
+    return f"SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
 
 
 def of_row(t: TableChange, row: str) -> str:

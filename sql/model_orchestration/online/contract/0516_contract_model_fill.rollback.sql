@@ -11,18 +11,20 @@ CALL trueup.fill_rows(
     unfilled => 'id__old IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.model AS t
-    SET (id__old, provider__old, capabilities__old, status__old) = (
-        SELECT
-            coalesce(r.id__old, t.id::text),
-            CASE WHEN r.provider = t.provider
-                THEN r.provider__old ELSE lower(t.provider COLLATE "C") END,
-            CASE WHEN r.capabilities = t.capabilities
-                THEN r.capabilities__old ELSE lower(t.capabilities::text COLLATE "C")::varchar[] END,
-            CASE WHEN r.status = t.status
-                THEN r.status__old ELSE lower(t.status COLLATE "C") END
-        FROM (VALUES (true)) AS one
-        LEFT JOIN trueup.model_reversal AS r ON r.id = t.id
-    )
+    SET
+        id__old = coalesce((SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = t.id), t.id::text),
+        provider__old = coalesce(
+            (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
+            lower(t.provider COLLATE "C")
+        ),
+        capabilities__old = coalesce(
+            (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.capabilities = t.capabilities),
+            lower(t.capabilities::text COLLATE "C")::varchar[]
+        ),
+        status__old = coalesce(
+            (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = t.id AND r.status = t.status),
+            lower(t.status COLLATE "C")
+        )
     WHERE ctid = ANY ($1)
     $$,
     proof => $$ALTER TABLE public.model VALIDATE CONSTRAINT model_filled$$,

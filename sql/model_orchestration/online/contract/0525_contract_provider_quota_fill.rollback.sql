@@ -11,14 +11,12 @@ CALL trueup.fill_rows(
     unfilled => 'id__old IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.provider_quota AS t
-    SET (id__old, provider__old) = (
-        SELECT
-            coalesce(r.id__old, t.id::text),
-            CASE WHEN r.provider = t.provider
-                THEN r.provider__old ELSE lower(t.provider COLLATE "C") END
-        FROM (VALUES (true)) AS one
-        LEFT JOIN trueup.provider_quota_reversal AS r ON r.id = t.id
-    )
+    SET
+        id__old = coalesce((SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = t.id), t.id::text),
+        provider__old = coalesce(
+            (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
+            lower(t.provider COLLATE "C")
+        )
     WHERE ctid = ANY ($1)
     $$,
     proof => $$ALTER TABLE public.provider_quota VALIDATE CONSTRAINT provider_quota_filled$$,
