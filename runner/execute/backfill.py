@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from psycopg import Connection, Error
 
 from runner.execute.events import RESTS, BackfillHeld, Vitals
-from runner.execute.health import Watch, clients_active, compress_wal
+from runner.execute.health import Watch, clients_active, spare_clients
 from runner.execute.pulse import Pulse
 from runner.execute.session import names_of_files
 from runner.execute.vitals import send
@@ -37,7 +37,7 @@ VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
 BATCH_PAGES = 128  # the most: what trueup.fill_rows does by itself
-PASSES = 8  # of trueup.fill_rows over a stretch, with larger batches after the first one
+PASSES = 9  # of trueup.fill_rows over a stretch, with larger batches after the first one
 
 _CALL = re.compile(r"CALL trueup\.fill_rows\(\s*'(?:[^']|'')+',\s*'((?:[^']|'')+)',")
 
@@ -167,7 +167,7 @@ class Backfill:
             numbers = range(1, self.settings.jobs + 1)
             hands = [stack.enter_context(self.connect(number)) for number in numbers]
             for hand in hands:
-                compress_wal(hand)
+                spare_clients(hand, self.settings.jobs)
             pool = ThreadPoolExecutor(len(hands), thread_name_prefix="backfill")
             try:
                 self._hand_out(first, pages, hands, pool)

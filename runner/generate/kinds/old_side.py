@@ -225,7 +225,6 @@ def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
 
 def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
     """What fills the old columns of a table, or of a partition, on the way back."""
-    anchor = t.anchor or t.columns[0]
     quoted = quote_name(table)
     walk = sync.walk(
         quoted,
@@ -234,7 +233,6 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
             f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 8)}" for c in t.columns
         ],
         unfilled=_unfilled(t, ""),
-        unchanged=anchor.name,
         filled=[c.old_name for c in t.columns],
         proven=_proven(t),
         names_operators=t.names_operators,
@@ -250,7 +248,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         does="changes no row; its rollback fills the old columns from the new ones and the "
         "spellings that were kept, in batches of pages",
         cost="none",
-        undo=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
+        undo=f"writes each row of {table.name} once, for which it goes over each 10 MB nine "
         "times, and reads it twice more; can be stopped and run again at any point; the table "
         "grows until VACUUM",
         body=[[forget]],
@@ -258,7 +256,7 @@ def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
         back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
+        back_cost=f"writes each row of {table.name} once, for which it goes over each 10 MB nine "
         f"times, and reads {table.name} twice more; the table grows until VACUUM",
         after=after,
     )

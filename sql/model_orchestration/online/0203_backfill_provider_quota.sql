@@ -5,8 +5,8 @@
 --          any point
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
 --          at most: reads and writes go on
--- cost:    writes each row once, for which it goes over each 10 MB eight times, and reads the table once more; the
---          table grows until VACUUM
+-- cost:    writes each row once, for which it goes over each 10 MB nine times, and reads the table once more; the table
+--          grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
 -- transactional: false
 -- depends: 0103_expand_provider_quota
@@ -15,7 +15,6 @@ CALL trueup.fill_rows(
     '0203_backfill_provider_quota',
     'public.provider_quotas',
     unfilled => 'id__new IS NULL',
-    unchanged => 'id',
     fill => $$
     UPDATE public.provider_quotas
     SET

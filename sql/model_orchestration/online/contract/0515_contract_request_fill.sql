@@ -4,7 +4,7 @@
 --          batches of pages
 -- locks:   none
 -- cost:    none
--- undo:    writes each row of request once, for which it goes over each 10 MB eight times, and reads it twice more; can
+-- undo:    writes each row of request once, for which it goes over each 10 MB nine times, and reads it twice more; can
 --          be stopped and run again at any point; the table grows until VACUUM
 -- transactional: false
 -- depends: 0514_contract_requests_provider_success_idx

@@ -4,8 +4,8 @@
 --          batches of pages
 -- locks:   none
 -- cost:    none
--- undo:    writes each row of model once, for which it goes over each 10 MB eight times, and reads it twice more; can
---          be stopped and run again at any point; the table grows until VACUUM
+-- undo:    writes each row of model once, for which it goes over each 10 MB nine times, and reads it twice more; can be
+--          stopped and run again at any point; the table grows until VACUUM
 -- transactional: false
 -- depends: 0515_contract_request_fill
 

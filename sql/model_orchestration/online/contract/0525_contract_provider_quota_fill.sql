@@ -4,7 +4,7 @@
 --          batches of pages
 -- locks:   none
 -- cost:    none
--- undo:    writes each row of provider_quota once, for which it goes over each 10 MB eight times, and reads it twice
+-- undo:    writes each row of provider_quota once, for which it goes over each 10 MB nine times, and reads it twice
 --          more; can be stopped and run again at any point; the table grows until VACUUM
 -- transactional: false
 -- depends: 0524_contract_provider_quotas_provider_idx
