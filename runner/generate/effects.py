@@ -53,7 +53,7 @@ _OTHERS = (
     ("RULE ", rf"\bRULE {_PART}[^;]*? (?:ON|TO) {_NAME}", LockMode.ACCESS_EXCLUSIVE),
     (
         "TRIGGER ",
-        rf"\bCREATE (?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}",
+        rf"\bCREATE (?:OR REPLACE )?(?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}",
         LockMode.SHARE_ROW_EXCLUSIVE,
     ),
     (

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
-from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.quoting import Name, quote_ident
 
 # A child and its column, and the key at the root of it.
@@ -29,6 +30,11 @@ class Unit:
     def defers(self) -> bool:
         """Whether a check of a table may wait for the end of a transaction."""
         return any(t.defers for t in self.tables)
+
+    @property
+    def at_expand(self) -> bool:
+        """Whether its switch is part of expand."""
+        return any(t.at_expand for t in self.tables)
 
     @property
     def foreign_keys(self) -> list[ForeignKeyChange]:

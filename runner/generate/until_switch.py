@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from runner.generate.model import (
-    ColumnChange,
-    ForeignKeyChange,
-    IndexChange,
-    TableChange,
-)
+from runner.generate.column_change import ColumnChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.unit import Unit
 from runner.generate.wording.predicates import with_columns
 from runner.quoting import Name
@@ -27,6 +23,22 @@ def until_switch(u: Unit) -> Unit:
     """The unit as it is until the switch."""
     names = {t.new: (t.old, {c.name: c.build_name for c in t.columns}) for t in u.tables}
     return replace(u, tables=tuple(_table(t, names) for t in u.tables))
+
+
+def from_switch(u: Unit) -> Unit:
+    """The unit as it is from the switch until its old names go."""
+    names: _Names = {t.new: (t.apart, {}) for t in u.tables}
+    return replace(
+        u,
+        tables=tuple(
+            replace(
+                t.switched,
+                foreign_keys=tuple(_foreign_key(k, names) for k in t.foreign_keys),
+                touching=tuple(_foreign_key(k, names) for k in t.touching),
+            )
+            for t in u.tables
+        ),
+    )
 
 
 def _table(t: TableChange, names: _Names) -> TableChange:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.catalog import Column, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, one_to_one
 from runner.generate.files import File
 from runner.generate.kinds import not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange, one_to_one
+from runner.generate.model import CheckChange, Obstacle, TableChange
 from runner.generate.statement import (
     Statement,
     alter,
@@ -193,20 +194,25 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """The constraints that have the name of a CHECK to come."""
     constraints = {k.name: k for k in t.relation.constraints}
     for column in t.columns:
-        filled = not_null.filled(t, column)
-        made = [column.check_name, filled if column.not_null else None]
-        for name in (n for n in made if n is not None and n in constraints):
-            goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
-                constraints[name].columns
-            )
-            if goes and name != filled:
-                continue  # the new one has another name for the while
+        name = column.check_name
+        if name is None or name not in constraints:
+            continue
+        goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
+            constraints[name].columns
+        )
+        if not goes:  # else the new one has another name for the while
             yield Obstacle(
                 f"constraint {name} on {t.old}",
                 f"has the name that a CHECK of {column.name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
-                online_only=name == filled,
             )
+    for name in {not_null.filled(t.old.name), not_null.filled(t.new.name)} & constraints.keys():
+        yield Obstacle(
+            f"constraint {name} on {t.old}",
+            "has the name that a CHECK gets until NOT NULL is set",
+            "Rename it before, or convert the table by the window strategy.",
+            online_only=True,
+        )
     for column_name, name, _ in t.integer_checks:
         if name in constraints:
             yield Obstacle(
@@ -247,15 +253,22 @@ def in_step(t: TableChange) -> str:
     return shorten(t.new.name, "_in_step")
 
 
-def expand(t: TableChange) -> list[str]:
+def expand(t: TableChange, called: TableChange) -> list[str]:
     """The clauses that hold new and changed rows to the CHECKs of the new contract.
 
     Args:
         t: the table as it is until the switch.
+        called: the table as the file leaves it, after whose names some of them are named.
     """
+    return [
+        f"ADD CONSTRAINT {quote_ident(name)} CHECK ({condition}) NOT VALID"
+        for (name, _), (_, condition) in zip(_added(called), _added(t), strict=True)
+    ]
+
+
+def _added(t: TableChange) -> list[tuple[str, str]]:
     carried = [(k.build_name, k.condition[1:-1]) for k in t.checks]
-    added = own(t, built=True) + carried + not_null.checks(t) + agreeing(t)
-    return [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added]
+    return own(t, built=True) + carried + not_null.checks(t) + agreeing(t)
 
 
 def expand_back(t: TableChange) -> list[str]:
@@ -284,7 +297,7 @@ def enforce(t: TableChange, after: Sequence[File]) -> File:
     """The proof of the CHECKs for the rows that were there before.
 
     Args:
-        t: the table as it is until the switch.
+        t: the table as it is while its new columns are filled.
         after: the files that must have run.
     """
     unproven = {k.build_name for k in t.checks if not k.validated}
@@ -322,7 +335,7 @@ def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
         subject=f"{t.stem}_validate",
         title=f"Prove the new columns of {new} for every row that was there before.",
         does="validates in one scan that each row has its new values, that they are allowed, and "
-        "that both sides of it agree",
+        "that both sides agree",
         cost=f"reads {new} once",
         undo="nothing to undo: the CHECKs go with expand",
         body=[[setting("lock_timeout", "5s")], [prove], _analyzed(t)],

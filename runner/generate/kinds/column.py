@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds import enum, json_path, settings, uuid
-from runner.generate.model import ColumnChange, Obstacle, TableChange
+from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import Paragraph, Statement, alter, plain
 from runner.quoting import Name, quote_ident, quote_name, shorten
 from runner.standard.checks import listed_values
@@ -177,6 +178,7 @@ def expand(
         note: the comment above them.
     """
     added, dropped = [], []
+    names = [(c.name, c.old_name) for c in t.columns]
     for c in t.columns:
         for name, type_name in ((c.kept, "varchar"), (c.name, c.new_type)):
             if name:
@@ -192,7 +194,7 @@ def expand(
         ],
         [
             *settings.of_columns(t, {c.old_name: c.name for c in t.columns}),
-            *settings.copy_grants(t.new, t.new, [(c.name, c.old_name) for c in t.columns]),
+            *([] if t.at_expand else settings.copy_grants(t.new, t.new, names)),
         ],
     ]
 

@@ -6,18 +6,23 @@ not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
 
 from runner.catalog import Column, Constraint, Index
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
 from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import Statement, in_lines
-from runner.quoting import quote_literal, quote_name
+from runner.generate.wording.casts import NAME
+from runner.generate.wording.predicates import with_columns
+from runner.quoting import Name, quote_literal, quote_name
 
+_PLAIN = re.compile(rf"USING \w+ \({NAME}(?: \w+)*(?:, {NAME}(?: \w+)*)*\)")
 _KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
 
 
@@ -30,6 +35,11 @@ class At(IntEnum):
     SWITCHED = 3
     DROPPING = 4  # the old columns go next
     NEW = 5
+
+
+def is_switched(t: TableChange, at: At) -> bool:
+    """Whether the new contract has the table."""
+    return at >= (At.EXPANDED if t.at_expand else At.SWITCHED)
 
 
 def renames(t: TableChange) -> Mapping[str, str]:
@@ -69,12 +79,31 @@ def require(
     }
     lines = list(dict.fromkeys(_standing(t, at, but_keys=but_keys)))
     lines = [line for line in lines if line not in gone]
-    stands = {At.SWITCHED: t.apart, At.DROPPING: t.new, At.NEW: t.new}.get(at, t.old)
-    table = quote_literal(quote_name(stands))
+    table = quote_literal(quote_name(_stands(t, at)))
     sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
     if may := list(dict.fromkeys(_may_stand(t, at))):
         sql += f", may_be => ARRAY[\n{in_lines(map(quote_literal, may))}\n]"
     return Statement(sql + ");")
+
+
+def require_alike(t: TableChange, at: At) -> list[Statement]:
+    """The call that stops a file where one partition has what its table has not.
+
+    Args:
+        t: the table.
+        at: how far it is; no index of ours is on some partitions alone by then.
+    """
+    if not (t.is_partitioned and t.columns):
+        return []
+    names = _Names(t, at)
+    sides = [side(c.name) for c in t.columns for side in (names.old, names.new)]
+    listed = ", ".join(map(quote_literal, dict.fromkeys(sides[:: 2 if at == At.OLD else 1])))
+    table = quote_literal(quote_name(_stands(t, at)))
+    return [Statement(f"CALL trueup.require_alike({table}, ARRAY[{listed}]);")]
+
+
+def _stands(t: TableChange, at: At) -> Name:
+    return t.new if at >= At.DROPPING else t.apart if is_switched(t, at) else t.old
 
 
 def _on(kind: str, name: str, columns: Iterable[str]) -> str:
@@ -85,23 +114,32 @@ class _Names:
     """What the columns of a table are called at some point."""
 
     def __init__(self, t: TableChange, at: At) -> None:
-        self._t, self._at = t, at
+        self._t, self._switched = t, is_switched(t, at)
 
     def old(self, name: str) -> str:
         """The old side of a column, or one that has one side alone."""
         if c := self._t.converted.get(name):
-            return c.name if self._at < At.SWITCHED else c.old_name
+            return c.old_name if self._switched else c.name
         return self.single(name)
 
     def new(self, name: str) -> str:
         """Its new side."""
         if c := self._t.converted.get(name):
-            return c.build_name if self._at < At.SWITCHED else c.name
+            return c.name if self._switched else c.build_name
         return self.single(name)
+
+    def of_old(self, method: str) -> str:
+        """The definition of an index on the old side, from `USING` on."""
+        return with_columns(method, self._t.old_names) if self._switched else method
+
+    def of_new(self, method: str) -> str:
+        """The same of one on the new side."""
+        names = {c.name: c.build_name for c in self._t.columns}
+        return method if self._switched else with_columns(method, names)
 
     def single(self, name: str) -> str:
         """A column that is not converted."""
-        return name if self._at < At.SWITCHED else self._t.renamed.get(name, name)
+        return self._t.renamed.get(name, name) if self._switched else name
 
 
 def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
@@ -130,7 +168,8 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
         and d.host.schema != "trueup"
         and not d.host.schema.startswith("pg_temp")
     }
-    views |= {At.EXPANDED: {t.apart}, At.ENFORCED: {t.apart}, At.SWITCHED: {t.old}}.get(at, set())
+    if At.OLD < at < At.DROPPING:
+        views.add(t.old if is_switched(t, at) else t.apart)
     yield from (f"view {v.schema}.{v.name}" for v in sorted(views))
 
 
@@ -140,22 +179,22 @@ def _column(t: TableChange, column: Column, names: _Names, at: At) -> Iterator[s
         has_default = bool(column.default or column.identity or column.generated)
         yield _said(names.single(column.name), column.not_null, has_default)
         return
-    if at < At.NEW and not _is_uncertain(column, change, at):
+    if at < At.NEW and not _is_uncertain(t, column, change, at):
         # To have none where the type has one, it has NULL.
-        own = column.default if at < At.SWITCHED else change.type_default
+        own = change.type_default if is_switched(t, at) else column.default
         has_default = own is not None
         yield _said(names.old(column.name), column.not_null, has_default)
     if at == At.OLD:
         return
     if change.kept:
         yield f"column {change.kept}"
-    has_default = at >= At.SWITCHED and change.new_default is not None
+    has_default = is_switched(t, at) and change.new_default is not None
     yield _said(names.new(column.name), change.not_null and at >= At.ENFORCED, has_default)
 
 
-def _is_uncertain(column: Column, change: ColumnChange, at: At) -> bool:
+def _is_uncertain(t: TableChange, column: Column, change: ColumnChange, at: At) -> bool:
     """Whether a rollback leaves an old column otherwise than the way there does."""
-    keeps_null = at >= At.SWITCHED and column.default is not None and change.old_default is None
+    keeps_null = is_switched(t, at) and column.default is not None and change.old_default is None
     return keeps_null or (at == At.DROPPING and column.not_null)
 
 
@@ -166,9 +205,9 @@ def _said(name: str, not_null: bool, has_default: bool) -> str:
 def _may_stand(t: TableChange, at: At) -> Iterator[str]:
     """What is there or not, as a rollback that was broken off left it."""
     names = _Names(t, at)
-    for column in t.relation.columns if At.SWITCHED <= at < At.NEW else ():
+    for column in t.relation.columns if is_switched(t, at) and at < At.NEW else ():
         change = t.converted.get(column.name)
-        if change is None or not _is_uncertain(column, change, at):
+        if change is None or not _is_uncertain(t, column, change, at):
             continue
         own = column.default if change.old_default is None else None
         has_default = own is not None or change.type_default is not None
@@ -176,21 +215,26 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
             (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
         ):
             yield from (_said(change.old_name, is_set, d) for d in sorted({False, has_default}))
-        if change.not_null and at == At.DROPPING:
-            yield _on("check", not_null.filled(t, change), [change.old_name])
+    if at == At.DROPPING and (old := [c.old_name for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(t.new.name), old)
     if at == At.DROPPING and t.is_partitioned:
         # They go with the columns.
         changes = {i.old_name for i in t.converted_indexes}
         for index in t.relation.indexes:
             if index.name in changes and index.constraint is None:
-                yield _on(_index_kind(index), index.name, map(names.old, index.columns))
+                yield f"{_index_kind(index)} {index.name}"
     if t.columns and not any(c.not_null for c in t.columns) and At.OLD < at < At.NEW:
         yield _in_step(t, names)
 
 
+def _filling(t: TableChange) -> TableChange:
+    """The table by the name that it has while its new columns are filled."""
+    return t.switched if t.at_expand else replace(t, new=t.old)
+
+
 def _in_step(t: TableChange, names: _Names) -> str:
     sides = [side(c.name) for c in t.columns for side in (names.old, names.new)]
-    return _on("check", check.in_step(replace(t, new=t.old)), sides)
+    return _on("check", check.in_step(_filling(t)), sides)
 
 
 def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> Iterator[str]:
@@ -218,16 +262,9 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
-    if at == At.EXPANDED:
-        before = replace(t, new=t.old)
-        yield from (_filled(before, c) for c in t.columns if c.not_null)
-        if any(c.not_null for c in t.columns):
-            yield _in_step(t, names)
-
-
-def _filled(before: TableChange, c: ColumnChange) -> str:
-    side = replace(c, name=c.build_name)
-    return _on("check", not_null.filled(before, side), [side.name])
+    if at == At.EXPANDED and (new := [names.new(c.name) for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(_filling(t).new.name), new)
+        yield _in_step(t, names)
 
 
 def _foreign_key(
@@ -251,13 +288,10 @@ def _key(t: TableChange, k: Constraint, i: IndexChange, names: _Names, at: At) -
         yield _on(kind, i.name, map(names.new, k.columns))
     elif at >= At.ENFORCED:
         # A partitioned table has its second constraint all the time; of others it is an index.
-        own = "unique" if t.is_partitioned and i.constraint == "UNIQUE" else "unique index"
-        columns = k.columns if own == "unique" else _mentioned(t, i)
-        yield _on(own, i.build_name, map(names.new, columns))
-
-
-def _mentioned(t: TableChange, i: IndexChange) -> tuple[str, ...]:
-    return next(x.columns for x in t.relation.indexes if x.name == i.old_name)
+        if t.is_partitioned and i.constraint == "UNIQUE":
+            yield _on("unique", i.build_name, map(names.new, k.columns))
+        else:
+            yield _built(i, i.build_name, names)
 
 
 def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
@@ -269,13 +303,18 @@ def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
         i = changes.get(index.name)
         if i is None or not i.converted:
             name = i.name if i is not None and at == At.NEW else index.name
-            yield _on(kind, name, map(names.old, index.columns))
+            yield f"{kind} {name} {names.of_old(index.method)}"
             continue
         if at < At.DROPPING:
-            yield _on(kind, i.old_name, map(names.old, index.columns))
+            yield f"{kind} {i.old_name} {names.of_old(index.method)}"
         if at >= At.ENFORCED:
-            name = i.name if at == At.NEW else i.build_name
-            yield _on("unique index" if i.unique else "index", name, map(names.new, index.columns))
+            yield _built(i, i.name if at == At.NEW else i.build_name, names)
+
+
+def _built(i: IndexChange, name: str, names: _Names) -> str:
+    """An index on the new columns; expressions of ours are printed in other words."""
+    method = f" {names.of_new(i.new_method)}" if _PLAIN.fullmatch(i.new_method) else ""
+    return f"{'unique ' * i.unique}index {name}{method}"
 
 
 def _index_kind(index: Index) -> str:

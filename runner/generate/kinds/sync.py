@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import trigger
-from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Paragraph, Statement, literal_list, plain
+from runner.generate.model import TableChange
+from runner.generate.statement import Paragraph, Statement, between, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import (
     Name,
@@ -34,13 +35,15 @@ class _Sides:
     new_changed: str
 
 
-def _unconverted(t: TableChange, row: str) -> str:
-    """The condition that a row's new side is not filled yet."""
+def unfilled(t: TableChange, row: str, *, old: bool = False) -> str:
+    """The condition that the new side of a row is not filled yet; or the old one."""
+    columns = [t.anchor] if t.anchor else t.columns
+    sides = [(c.name, c.old_name) if old else (c.old_name, c.name) for c in columns]
     if t.anchor:
-        return f"{row}{quote_ident(t.anchor.name)} IS NULL"
+        return f"{row}{quote_ident(sides[0][1])} IS NULL"
     return " OR ".join(
-        f"{row}{quote_ident(c.old_name)} IS NOT NULL AND {row}{quote_ident(c.name)} IS NULL"
-        for c in t.columns
+        f"{row}{quote_ident(there)} IS NOT NULL AND {row}{quote_ident(empty)} IS NULL"
+        for there, empty in sides
     )
 
 
@@ -48,7 +51,7 @@ def _converted(t: TableChange, row: str) -> str:
     """The condition that a row's new side is filled."""
     if t.anchor:
         return f"{row}{quote_ident(t.anchor.name)} IS NOT NULL"
-    return f"NOT ({_unconverted(t, row)})"
+    return f"NOT ({unfilled(t, row)})"
 
 
 def changed(c: ColumnChange, name: str) -> str:
@@ -152,14 +155,29 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def _function(t: TableChange, *, switched: bool) -> Statement:
+_NOTES = {
+    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    "the new contract wrote it.",
+    True: "The same from the switch on, under the names that the columns have then; here a value "
+    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
+    "the way back.",
+}
+
+
+def _function(
+    t: TableChange, *, switched: bool, guarded: bool | None = None, note: str = ""
+) -> Statement:
     """The trigger's function of one of the two states.
 
     Args:
         t: the table, before the switch as it is until then.
         switched: whether the new contract has the table: the side that has defaults is then the
             new one, and a value on the other side says who wrote a row.
+        guarded: whether the new side's indexes are there all the time, and not the old one's, if
+            that differs.
+        note: the comment above it, where it is another one.
     """
+    by_new = switched if guarded is None else guarded
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
         writer = " AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by)
@@ -169,7 +187,7 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
     return Statement(
         text(
             "sync.sql",
-            function=quote_name(t.sync_switched if switched else t.sync),
+            function=quote_name(t.sync_switched if by_new else t.sync),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[is_in_step(c) for c in t.columns]
@@ -179,18 +197,13 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
                 for c in written_by
             ),
-            unconverted=_unconverted(t, "OLD."),
+            unconverted=unfilled(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
-            twin_keys=twin_keys(t, switched=switched),
+            twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
             keys=quote_name(t.sides if switched and t.keeps_name else t.new),
         ),
-        note="The same under the names that the columns have from the switch on: until then "
-        "nothing calls it.\nA value on the old side of a new row says that the old contract wrote "
-        "it. It stays beyond\ncontract, for the way back."
-        if switched
-        else "Keeps both sides of each row equal. A value on the new side of a new row says that "
-        "the new\ncontract wrote it.",
+        note=note or _NOTES[switched],
     )
 
 
@@ -201,13 +214,36 @@ def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
         t: the table.
         before: the table as it is until the switch.
     """
-    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
     return [
         [_function(before, switched=False)],
         [_function(t, switched=True)],
-        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        _kept_private(t),
         *triggers(before, before.sync),
     ]
+
+
+def expand_and_switch(t: TableChange) -> list[Paragraph]:
+    """The same, where the new contract has the table from expand on.
+
+    Until contract only the old side has an index that is there all the time, and after it only the
+    new one has.
+
+    Args:
+        t: the table as it is from the switch on.
+    """
+    first = "Keeps both sides of each row equal. A value on the old side of a new row says that the"
+    second = "The same by the index of the new key: contract puts it in the place of the other one."
+    return [
+        [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],
+        [_function(t, switched=True, note=second)],
+        _kept_private(t),
+        *triggers(t, t.sync),
+    ]
+
+
+def _kept_private(t: TableChange) -> list[Statement]:
+    names = map(quote_literal, (t.sync.name, t.sync_switched.name))
+    return plain(f"CALL trueup.keep_private({', '.join(names)});")
 
 
 def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
@@ -225,13 +261,16 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
     )
     update = (
         f"{create} TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN (\n"
-        f"    {_unconverted(t, 'NEW.')}\n"
+        f"    {unfilled(t, 'NEW.')}\n"
         f"    OR {any_changed((c, c.old_name) for c in t.columns)}\n"
         f"    OR {_converted(t, 'OLD.')} AND {any_changed((c, c.name) for c in t.columns)}\n"
         f")\n{execute}"
     )
     if replace:
         note = "From here on the trigger's function is the one for these names of the columns."
+        if t.at_expand:
+            side = "old" if function == t.sync else "new"
+            note = f"From here on the trigger looks keys up by the index of the {side} one."
         return [[Statement(insert, note=note), Statement(update)]]
     return [
         [Statement(insert, note="Their names make them fire after the service's own triggers.")],
@@ -272,7 +311,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             f" FROM {quote_name(t.new)};",
             undo=(drop_sides(t),),
             note="Where references find how a key is spelled. A view follows renames: the switch "
-            "does not\ntouch its names.",
+            "leaves its names.",
         ),
         Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
     ]
@@ -306,6 +345,9 @@ WALK_LOCKS = (
     "which it waits 5 s at most: reads and writes go on"
 )
 
+# What tells the rows of a batch.
+OF_BATCH = "ctid = ANY ($1)"
+
 
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
@@ -316,11 +358,11 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
         does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
-        "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
-        "service; can be stopped and run again at any point",
+        "each; comes back to rows that clients hold; fires no trigger of the service; can be "
+        "stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, for which it goes over each 10 MB nine times, and reads the "
-        "table once more; the table grows until VACUUM",
+        cost="writes each row once, in nine passes over each 10 MB, and reads the table once "
+        "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[
             [
@@ -347,20 +389,22 @@ def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
 def _walk(t: TableChange, table: str) -> str:
     return walk(
         table,
-        table,
-        assignments=_assignments(t.columns),
-        unfilled=_unconverted(t, ""),
+        f"UPDATE {table}\n    SET\n        "
+        + ",\n        ".join(_assignments(t.columns))
+        + f"\n    WHERE {OF_BATCH}",
+        unfilled=unfilled(t, ""),
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
-        listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
+        listed=[
+            c.name for c in t.columns if not trigger.listed(t).isdisjoint((c.name, c.old_name))
+        ],
     )
 
 
 def walk(
     table: str,
-    target: str,
+    update: str,
     *,
-    assignments: Iterable[str],
     unfilled: str,
     filled: Iterable[str],
     proven: Sequence[str] = (),
@@ -371,27 +415,25 @@ def walk(
 
     Args:
         table: the table, quoted.
-        target: the same as UPDATE names it, with an alias if the assignments have one.
-        assignments: `column = value`.
+        update: the statement that fills a batch of rows, indented.
         unfilled: the condition that a row is not filled yet.
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    sets = ",\n        ".join(assignments)
-    update = f"\n    UPDATE {target}\n    SET\n        {sets}\n    WHERE ctid = ANY ($1)\n    "
-    given = {
-        "unfilled": quote_literal(unfilled),
-        "fill": dollar_quote(update),
-    }
+    given = {"fill": dollar_quote(f"\n    {update}\n    ")}
     if proven:
-        checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
-        given["proof"] = dollar_quote(f"\n    ALTER TABLE {table}\n        {checks}\n    ")
+        checks = (f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
+        given["proof"] = dollar_quote(between(f"ALTER TABLE {table} ", checks))
     given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
     if listed:
         given["listed"] = literal_list(listed)
     if names_operators:
         given["path"] = "pg_catalog.current_schemas(false)"
-    arguments = [OWN_ID, quote_literal(table), *(f"{name} => {v}" for name, v in given.items())]
-    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(arguments) + "\n);"
+    lines = [
+        f"{OWN_ID}, {quote_literal(table)}",
+        f"unfilled => {quote_literal(unfilled)}",
+        *(f"{name} => {value}" for name, value in given.items()),
+    ]
+    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(lines) + "\n);"

@@ -1,7 +1,7 @@
 -- Undo: Give models its new contract beside the old one.
 --
 -- does:    takes the new contract of models away again: instant, loses nothing
--- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -17,8 +17,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
     'primary key models_pkey (id)', 'check model_provider_check (provider__new)',
     'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)',
-    'check models_id__new_filled (id__new)', 'check models_provider__new_filled (provider__new)',
-    'check models_capabilities__new_filled (capabilities__new)', 'check models_status__new_filled (status__new)',
+    'check models_filled (capabilities__new, id__new, provider__new, status__new)',
     'check models_in_step (capabilities, capabilities__new, id, id__new, provider, provider__new, status, status__new)',
     'view public.model'
 ]);

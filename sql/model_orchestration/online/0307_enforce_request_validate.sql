@@ -1,7 +1,6 @@
 -- Prove the new columns of requests for every row that was there before.
 --
--- does:    validates in one scan that each row has its new values, that they are allowed, and that both sides of it
---          agree
+-- does:    validates in one scan that each row has its new values, that they are allowed, and that both sides agree
 -- locks:   SHARE UPDATE EXCLUSIVE on requests: reads and writes go on
 -- cost:    reads requests once
 -- undo:    nothing to undo: the CHECKs go with expand
@@ -12,6 +11,4 @@ SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.requests
     VALIDATE CONSTRAINT request_type_check, VALIDATE CONSTRAINT request_provider_check,
-    VALIDATE CONSTRAINT requests_id__new_filled, VALIDATE CONSTRAINT requests_request_type__new_filled,
-    VALIDATE CONSTRAINT requests_model_id__new_filled, VALIDATE CONSTRAINT requests_provider__new_filled,
-    VALIDATE CONSTRAINT requests_in_step;
+    VALIDATE CONSTRAINT requests_filled, VALIDATE CONSTRAINT requests_in_step;

@@ -29,8 +29,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
     'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
-    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider, success)'
+    'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider, success)'
 ]);
 
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
@@ -77,9 +77,7 @@ CREATE FUNCTION trueup.model_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.model_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
         DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
@@ -87,7 +85,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('model_forget');
@@ -136,9 +134,7 @@ CREATE FUNCTION trueup.request_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.request_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE
         DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
@@ -146,7 +142,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('request_forget');

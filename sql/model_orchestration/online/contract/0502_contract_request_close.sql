@@ -3,8 +3,8 @@
 -- does:    drops the compat view; from then on triggers on request forget the old spellings of deleted rows; refuses
 --          while the usage counter does not prove that requests was unused for the waiting period
 --          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
--- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms; gives up after 200 ms
---          and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms; gives up after 200 ms:
+--          run it again
 -- cost:    reads request once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
@@ -19,27 +19,20 @@ CALL trueup.require_same('public.request', ARRAY[
     'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
     'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT', 'column completed_at',
     'foreign key requests_model_id_fkey (model_id__old)', 'foreign key request_model_id_fkey (model_id)',
-    'primary key requests_pkey (id__old)', 'unique index request_pkey (id)',
+    'primary key requests_pkey (id__old)', 'unique index request_pkey USING btree (id)',
     'unique requests_request_id_key (request_id)', 'check request_type_check (request_type)',
-    'check request_provider_check (provider)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id__old)', 'index request_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider__old, success)',
-    'index request_provider_success_idx (provider, success)', 'view public.requests'
+    'check request_provider_check (provider)', 'index requests_created_at_idx USING btree (created_at)',
+    'index requests_model_id_idx USING btree (model_id__old)', 'index request_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider__old, success)',
+    'index request_provider_success_idx USING btree (provider, success)', 'view public.requests'
 ]);
 
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.request',
-    uuids => ARRAY['id__old', 'model_id__old'],
-    rules => ARRAY[
-        [
-            'id',
-            $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ'
-        ]
-    ]
-);
+CALL trueup.require_clean('public.request', uuids => ARRAY['id__old', 'model_id__old'], rules => ARRAY[
+    ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.
@@ -55,9 +48,7 @@ CREATE FUNCTION trueup.request_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.request_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE
         DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
@@ -65,7 +56,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('request_forget');

@@ -1,9 +1,8 @@
 -- Undo: Make the unique indexes of request its keys.
 --
--- does:    gives request its old keys beside the new unique indexes: instant. Where contract was broken off before it
---          had built an index for that, builds it under the lock if the table is small, and refuses with the statement
---          to run if it is large
--- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- does:    gives request its old keys beside the new unique indexes: instant. An index that a broken-off contract did
+--          not come to is built under the lock if the table is small; if it is large, refuses with the statement to run
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -13,13 +12,11 @@ LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index('public.request', 'requests_pkey__back', $$USING btree (id__old)$$);
 CALL trueup.require_index('public.request', 'request_pkey__again', $$USING btree (id)$$);
 
--- The validated CHECKs spare the scan, so they must still be there.
+-- The validated CHECK spares the scan, so it must still be there.
 ALTER TABLE public.request
     ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN request_type__old SET NOT NULL,
     ALTER COLUMN model_id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
-ALTER TABLE public.request
-    DROP CONSTRAINT request_id_filled, DROP CONSTRAINT request_request_type_filled,
-    DROP CONSTRAINT request_model_id_filled, DROP CONSTRAINT request_provider_filled;
+ALTER TABLE public.request DROP CONSTRAINT request_filled;
 CALL trueup.rename_not_nulls('public.request', 'requests', ARRAY[
     'id__old', 'request_type__old', 'model_id__old', 'provider__old'
 ]::name[], ending => '__old');

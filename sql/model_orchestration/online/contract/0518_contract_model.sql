@@ -1,7 +1,7 @@
 -- Leave model with its new contract alone.
 --
 -- does:    drops the trigger and the old columns; gives indexes and constraints their names under the standard
--- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan; reads the spellings that are kept
 -- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what clients write; the
 --          files before it fill the rest. The order of columns that the table had does not come back
@@ -22,10 +22,9 @@ CALL trueup.require_same('public.model', ARRAY[
     'primary key model_pkey (id)', 'check model_provider_check (provider)',
     'check model_capabilities_check (capabilities)', 'check model_status_check (status)'
 ], may_be => ARRAY[
-    'column id__old', 'column id__old NOT NULL', 'check model_id_filled (id__old)', 'column provider__old',
-    'column provider__old NOT NULL', 'check model_provider_filled (provider__old)', 'column capabilities__old',
-    'column capabilities__old NOT NULL', 'check model_capabilities_filled (capabilities__old)', 'column status__old',
-    'column status__old NOT NULL', 'check model_status_filled (status__old)'
+    'column id__old', 'column id__old NOT NULL', 'column provider__old', 'column provider__old NOT NULL',
+    'column capabilities__old', 'column capabilities__old NOT NULL', 'column status__old',
+    'column status__old NOT NULL', 'check model_filled (capabilities__old, id__old, provider__old, status__old)'
 ]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.model;

@@ -2,7 +2,7 @@
 --
 -- does:    drops the view model and gives the table its name and its columns; the old name and the old columns live on
 --          in a view that counts its uses
--- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate
@@ -18,8 +18,9 @@ CALL trueup.require_same('public.models', ARRAY[
     'column capabilities__new NOT NULL', 'column status NOT NULL DEFAULT', 'column status__new NOT NULL',
     'column max_tokens', 'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
-    'primary key models_pkey (id)', 'unique index model_pkey (id__new)', 'check model_provider_check (provider__new)',
-    'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)', 'view public.model'
+    'primary key models_pkey (id)', 'unique index model_pkey USING btree (id__new)',
+    'check model_provider_check (provider__new)', 'check model_capabilities_check (capabilities__new)',
+    'check model_status_check (status__new)', 'view public.model'
 ]);
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);

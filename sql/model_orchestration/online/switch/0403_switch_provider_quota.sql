@@ -2,8 +2,7 @@
 --
 -- does:    drops the view provider_quota and gives the table its name and its columns; the old name and the old columns
 --          live on in a view that counts its uses
--- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0312_enforce_provider_quota_not_null
@@ -19,9 +18,9 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
-    'unique index provider_quota_pkey (id__new)', 'check provider_quota_provider_check (provider__new)',
-    'index provider_quotas_provider_idx (provider)', 'index provider_quota_provider_idx (provider__new)',
-    'view public.provider_quota'
+    'unique index provider_quota_pkey USING btree (id__new)', 'check provider_quota_provider_check (provider__new)',
+    'index provider_quotas_provider_idx USING btree (provider)',
+    'index provider_quota_provider_idx USING btree (provider__new)', 'view public.provider_quota'
 ]);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
