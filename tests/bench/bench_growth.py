@@ -64,6 +64,7 @@ def measure(bench: Bench) -> None:
         SPREAD,
         "x",
         "; ".join(f"{rows:,}: {rate:,.0f}" for rows, rate in rates.items()),
+        small=False,
     )
     bench.at_most("WAL a row, the same", _spread(wal), SPREAD, "x", _listed(wal, "bytes"))
     bench.at_most("disk a row, the same", _spread(disk), SPREAD, "x", _listed(disk, "bytes more"))
@@ -83,6 +84,8 @@ def _chain(bench: Bench, rows: int) -> Grown:
     name = bench.empty_database()
     dsn = bench.server.dsn(name)
     fill(dsn, models=7, requests=rows)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")  # so that each page is written to the WAL whole, once
     seconds: dict[str, float] = {}
     memory = 0
     _apply(dsn, "expand")
