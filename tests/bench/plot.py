@@ -83,7 +83,7 @@ def curves(found: list[dict[str, Any]]) -> str:
             f'<polyline points="{line}" fill="none" stroke="#2f5f9e" stroke-width="2"/>',
             f'<text x="{MARGIN - 6}" y="{bottom + 4}" text-anchor="end" fill="#444">0</text>',
             f'<text x="{MARGIN - 6}" y="{top + 10}" text-anchor="end" fill="#444">'
-            f"{most_y:,.3g}</text>".replace("e+0", "e"),
+            f"{most_y:,.0f}</text>",
             f'<text x="{MARGIN + WIDE}" y="{bottom + 16}" text-anchor="end" fill="#444">'
             f"{most_x:,.0f} {escape(curve['along'])}</text>",
         ]
