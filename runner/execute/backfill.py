@@ -37,7 +37,7 @@ VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
 STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
 
 BATCH_PAGES = 128  # the most: what trueup.fill_rows does by itself
-PASSES = 8  # of trueup.fill_rows over a stretch, with larger batches after the first one
+PASSES = 9  # of trueup.fill_rows over a stretch, with larger batches after the first one
 
 _CALL = re.compile(r"CALL trueup\.fill_rows\(\s*'(?:[^']|'')+',\s*'((?:[^']|'')+)',")
 

@@ -17,6 +17,7 @@ from runner.generate.kinds import (
 )
 from runner.generate.kinds.same import At
 from runner.generate.locks import is_large, locked
+from runner.generate.model import ForeignKeyChange
 from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.unit import Unit, listed, together
 from runner.quoting import quote_name
@@ -31,7 +32,7 @@ def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
             continue
         found.append(_unit(u, checks.before("window")))
         if any(t.columns for t in u.tables):
-            found.append(_analyze(u, found[-1:]))
+            found.append(_afterwards(u, found[-1:]))
     return found
 
 
@@ -69,7 +70,12 @@ def _convert(u: Unit) -> list[Paragraph]:
         [s for t in u.tables for s in (same.require(t, At.OLD), *same.require_alike(t, At.OLD))],
         off,
         *(p for t in u.tables for p in in_place.convert(t)),
-        *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),
+        *(
+            foreign_key.with_comment(
+                k, k.table, k.name, k.references, not_valid=k in _proven_later(u)
+            )
+            for k in u.foreign_keys
+        ),
         *(standing.on(u, u.dependents) if u.dependents else ()),
     ]
 
@@ -102,17 +108,29 @@ def _convert_back(u: Unit) -> list[Paragraph]:
     ]
 
 
-def _analyze(u: Unit, after: Sequence[File]) -> File:
+def _proven_later(u: Unit) -> list[ForeignKeyChange]:
+    """The foreign keys that are proven when clients work again; a partitioned table's cannot be."""
+    return [k for k in u.foreign_keys if k.validated and not u.table(k.table).is_partitioned]
+
+
+def _afterwards(u: Unit, after: Sequence[File]) -> File:
+    keys = _proven_later(u)
+    sampled = in_place.analyzed(u.tables)
+    proofs = [foreign_key.validate(k, k.table, k.name) for k in keys]
+    proven = listed(k.name for k in keys)
     return File(
         unlike=f"analyze unit {u.tables[0].new}",
         folder="window",
         phase="window",
         subject=f"{u.tables[0].stem}_analyze",
-        title="Tell the planner about the new columns.",
-        does="samples the tables anew",
-        cost="reads a sample",
+        title=(f"Prove {proven}, and tell" if keys else "Tell")
+        + " the planner about the new columns.",
+        does=("validates the foreign keys; " if keys else "") + "samples the new columns",
+        cost="reads a sample"
+        + ("; reads each table once for each of its foreign keys" * bool(keys)),
         undo="nothing to undo",
-        body=[in_place.analyzed(u.tables)],
-        back="no-op: statistics are no part of a contract.",
+        body=[[*foreign_key.PATIENTLY, *proofs], sampled] if keys else [sampled],
+        back="no-op: statistics are no part of a contract"
+        + (", and foreign keys go with the file before." if keys else "."),
         after=after,
     )

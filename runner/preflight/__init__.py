@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from runner.catalog import read_catalog, with_dependents
 from runner.preflight.access import check_locks, check_server, check_tables
-from runner.preflight.data import read_table
+from runner.preflight.data import Spellings, read_table, sizes
 from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references, window_units
@@ -79,11 +79,15 @@ def check(
         if sent is not None:
             findings += check_upserts(connection, changes, sent)
         tables = []
+        bytes_of = sizes(connection, [c for c in changes if c.old in readable])
+        spellings: Spellings = {}
         for change, table in plan.changes:
             if change.old in readable:
                 on_table(change.old)
                 known = tuple(references(change, plan, catalog, readable))
-                read, found = read_table(connection, change, table, catalog, known)
+                read, found = read_table(
+                    connection, change, table, catalog, known, bytes_of[change.old], spellings
+                )
                 tables.append(read)
                 findings += found
     if folder is not None and len(changes) == len(standard.tables):

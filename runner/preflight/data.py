@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import Connection, sql
 
@@ -33,7 +33,7 @@ from runner.preflight.rules import (
     unproven_rules,
     without_reversal,
 )
-from runner.quoting import quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_ident, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
 _CLASS = 32  # an outcome is 0 for a fine value, else its class times this, plus a bucket
@@ -50,6 +50,10 @@ class Key:
     column: str
     rules: tuple[Rule, ...] = ()
     reference: Reference | None = None
+
+
+# The spellings that enums' values are derived back to, by the SQL that derives them.
+Spellings: TypeAlias = dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def read_table(
     standard: TableStandard,
     catalog: Catalog,
     references: Sequence[Reference],
+    size: int,
+    known: Spellings,
 ) -> tuple[TableRead, list[Finding]]:
     """Read a table once and list what in its rows stops the conversion, or should be known.
 
@@ -82,13 +88,15 @@ def read_table(
         standard: what it becomes.
         catalog: the database at the old contract.
         references: what its columns must be found in.
+        size: its bytes, with its indexes.
+        known: what values are derived back to, as far as that is known; more is added.
 
     Returns:
         How much was read, and the findings.
     """
     started = time.monotonic()
     keys = [
-        *column_keys(connection, change, standard, catalog),
+        *column_keys(connection, change, standard, catalog, known),
         *(_reference_key(r, position) for position, r in enumerate(references)),
     ]
     groups = _scan(connection, change, references, keys)
@@ -99,11 +107,24 @@ def read_table(
         if key.reference is not None and classes:
             findings += find_orphans(connection, change, key.reference)
     findings += find_collisions(connection, change, _respelled(keys, counted, rows))
-    query = sql.SQL("SELECT sum(pg_total_relation_size(t::regclass)) FROM unnest({}::text[]) AS t")
-    places = [quote_name(name) for name in (change.old, *(p.name for p in change.partitions))]
-    size = fetch_one(connection, query.format(sql.Literal(places)))
     seconds = time.monotonic() - started
-    return TableRead(change.old, change.new, rows, int(size[0]), seconds), findings
+    return TableRead(change.old, change.new, rows, size, seconds), findings
+
+
+def sizes(connection: Connection[Any], changes: Sequence[TableChange]) -> dict[Name, int]:
+    """The bytes of tables with their indexes, by their old names.
+
+    Args:
+        connection: in a read-only transaction.
+        changes: the tables.
+    """
+    pairs = [(c.old, place) for c in changes for place in (c.old, *(p.name for p in c.partitions))]
+    query = sql.SQL("SELECT pg_total_relation_size(t::regclass) FROM unnest({}::text[]) AS t")
+    listed = sql.Literal([quote_name(place) for _, place in pairs])
+    found: dict[Name, int] = defaultdict(int)
+    for (name, _), (size,) in zip(pairs, fetch_all(connection, query.format(listed)), strict=True):
+        found[name] += int(size)
+    return found
 
 
 def _scan_query(
@@ -192,7 +213,11 @@ def _joined(change: TableChange, references: Sequence[Reference]) -> sql.Compose
 
 
 def column_keys(
-    connection: Connection[Any], change: TableChange, standard: TableStandard, catalog: Catalog
+    connection: Connection[Any],
+    change: TableChange,
+    standard: TableStandard,
+    catalog: Catalog,
+    known: Spellings,
 ) -> Iterator[Key]:
     """What the scan evaluates for each converted column."""
     for converted in change.columns:
@@ -208,7 +233,12 @@ def column_keys(
         if enum is not None and column.type_name not in catalog.types:
             quoted = [quote_literal("{" + v + "}" if column.is_array else v) for v in enum.values]
             derived = [converted.old_from(literal) for literal in quoted]
-            spellings = _spellings(connection, derived, is_array=column.is_array)
+            each = ", ".join(
+                f"({d})[1]::text" if column.is_array else f"({d})::text" for d in derived
+            )
+            if each not in known:
+                known[each] = _spellings(connection, each)
+            spellings = known[each]
         rules = column_rules(converted, column, enum.values if enum else (), spellings)
         yield Key(rules.value, _outcome(rules), converted.name, rules.rules)
     for name, _, condition in change.integer_checks:
@@ -223,12 +253,9 @@ def column_keys(
         yield Key(rules.value, _outcome(rules), rules.name, rules.rules)
 
 
-def _spellings(
-    connection: Connection[Any], derived: Sequence[str], *, is_array: bool
-) -> tuple[str, ...]:
+def _spellings(connection: Connection[Any], derived: str) -> tuple[str, ...]:
     """What the enum's values are derived back to: constants, which are cheap to compare with."""
-    each = (f"({d})[1]::text" if is_array else f"({d})::text" for d in derived)
-    row = fetch_one(connection, sql.SQL("SELECT {}").format(expressions(each)))
+    row = fetch_one(connection, sql.SQL("SELECT {}").format(expression(derived)))
     return tuple(map(quote_literal, row))
 
 

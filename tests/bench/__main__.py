@@ -75,6 +75,7 @@ def main() -> None:
             "full": full,
             "machine": dict(described),
             "lines": [asdict(line) | {"passed": line.passed} for line in bench.lines],
+            "curves": [asdict(curve) for curve in bench.curves],
         }
         Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     for failure in failures:

@@ -12,7 +12,7 @@ from psycopg import sql
 from bench.bench_window import run_window
 from bench.support import TURNS, Bench, migrations, ratios
 from runner.execute import engine
-from runner.execute.events import Event, FileDone
+from runner.execute.events import Event, FileDone, Listener
 
 PLAIN: LiteralString = """
     UPDATE public.requests
@@ -21,13 +21,14 @@ PLAIN: LiteralString = """
     WHERE id__new IS NULL
 """
 FILE = "0202_backfill_request"
+FILE_BACK = "contract_request_fill"
 
 
 def measure(bench: Bench) -> None:
     """The bars of issue 19."""
     requests = bench.size(full=2_000_000, small=100_000)
     ours, plain, grown, plain_grown, hot, new_page, chain, window = ([] for _ in range(8))
-    side_by_side, grown_by_two = [], []
+    side_by_side, grown_by_two, back, fill_back = [], [], [], []
     for _ in range(TURNS):
         with bench.database(requests=requests) as dsn:
             engine.apply(dsn, migrations("online"), to="expand")
@@ -37,13 +38,19 @@ def measure(bench: Bench) -> None:
         with bench.database(requests=requests) as dsn:
             files = _chain(dsn, "expand")
             before = _size(dsn)
-            files |= _chain(dsn, "backfill")
+            filled = _chain(dsn, "backfill")
+            files |= filled
             ours.append(files[FILE])
             grown.append(_size(dsn) / before)
             hot.append(_share(dsn, "n_tup_hot_upd"))
             new_page.append(_share(dsn, "n_tup_newpage_upd"))
             files |= _chain(dsn, "contract")
             chain.append(sum(files.values()))
+            undone = _contract_back(dsn)
+            back.append(sum(undone.values()) / sum(filled.values()))
+            fill_back.append(
+                sum(s for name, s in undone.items() if name.endswith(FILE_BACK)) / files[FILE]
+            )
         with bench.database(requests=requests) as dsn:
             _chain(dsn, "expand")
             before = _size(dsn)
@@ -80,6 +87,14 @@ def measure(bench: Bench) -> None:
         f" {median(plain_grown):.2f} x",
     )
     bench.at_most(
+        "contract's rollback to the backfill",
+        back,
+        1.2,
+        "x",
+        f"with the old contract's indexes; the files that fill {median(fill_back):.2f} x",
+        small=False,
+    )
+    bench.at_most(
         "online chain to window chain",
         ratios(chain, window),
         2.5,
@@ -90,15 +105,27 @@ def measure(bench: Bench) -> None:
 
 
 def _chain(dsn: str, to: str, jobs: int = 1) -> dict[str, float]:
+    taken, listen = _listener()
+    settings = engine.Settings(waiting_period="0", jobs=jobs)
+    engine.apply(dsn, migrations("online"), to=to, settings=settings, listener=listen)
+    return taken
+
+
+def _contract_back(dsn: str) -> dict[str, float]:
+    taken, listen = _listener()
+    engine.rollback(dsn, migrations("online"), to="switch", listener=listen)
+    return taken
+
+
+def _listener() -> tuple[dict[str, float], Listener]:
+    """The seconds of each file, and what listens for them."""
     taken: dict[str, float] = {}
 
     def listen(event: Event) -> None:
         if isinstance(event, FileDone):
             taken[event.migration] = event.seconds
 
-    settings = engine.Settings(waiting_period="0", jobs=jobs)
-    engine.apply(dsn, migrations("online"), to=to, settings=settings, listener=listen)
-    return taken
+    return taken, listen
 
 
 def _execute(dsn: str, statement: LiteralString) -> float:

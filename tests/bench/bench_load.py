@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ RATE = 300.0
 NEW_RATE = 100.0  # of the new contract's clients, beside the old one's
 CONNECTIONS = 6
 START_SECONDS = 3.0
+STEP_SECONDS = 5  # of the curves
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def measure(bench: Bench) -> None:
             counted = int(row[0])
         holds = _holds(statements_of_runs(bench.server.log, log_from))
     _report(bench, f"{models:,} + {requests:,} rows", load)
+    _curves(bench, load)
     bench.exactly("deadlocks", deadlocks, 0)
     lost = acknowledged(load.samples) - counted
     bench.exactly("lost increments", lost, 0, note=f"{counted:,} counted")
@@ -176,6 +179,24 @@ def _report(bench: Bench, size: str, load: Load) -> None:
         f"{sum(f.attempts - 1 for f in files)} lock attempts failed and were repeated",
         small=False,
     )
+
+
+def _curves(bench: Bench, load: Load) -> None:
+    """The p99 and the worst of every few seconds, and when which phase ran."""
+    begun = min(s.ended for s in load.samples)
+    buckets: dict[int, list[float]] = defaultdict(list)
+    for sample in load.samples:
+        buckets[int((sample.ended - begun) // STEP_SECONDS)].append(sample.seconds * 1000)
+    taken = {at * STEP_SECONDS: sorted(found) for at, found in sorted(buckets.items())}
+    p99 = {at: found[int(len(found) * 0.99)] for at, found in taken.items()}
+    worst = {at: found[-1] for at, found in taken.items()}
+    marks: dict[str, float] = {}
+    for file in load.files:
+        marks.setdefault(file.migration.split("_")[1], file.begun - begun)
+    for calm_begun, _ in load.calm[1:]:
+        marks["no migration"] = calm_begun - begun
+    for name, points in (("p99", p99), ("worst", worst)):
+        bench.curve("load", "seconds", f"{name} of {STEP_SECONDS} s: ms", points, marks)
 
 
 def _file_at(files: list[FileRun], sample: Sample) -> str:

@@ -88,7 +88,8 @@ def _scans(connection: psycopg.Connection, expressions_of: Expressions) -> float
 
 def _outcomes(connection: psycopg.Connection, change: TableChange, catalog: Catalog) -> list[str]:
     standard = next(t for t in STANDARD.tables if t.old == change.old.name)
-    return [f"max({key.outcome})" for key in column_keys(connection, change, standard, catalog)]
+    keys = column_keys(connection, change, standard, catalog, {})
+    return [f"max({key.outcome})" for key in keys]
 
 
 def _conditions(_: psycopg.Connection, change: TableChange, _catalog: Catalog) -> list[str]:

@@ -1,7 +1,11 @@
-"""`python -m bench.plot FILE... > docs/benchmarks.svg`: each bar of BENCH_JSON files as one bar."""
+"""`python -m bench.plot FILE... > docs/benchmarks.svg`: each bar of BENCH_JSON files as one bar.
+
+`python -m bench.plot --curves growth FILE > docs/growth.svg`: the curves of one of their plots.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from html import escape
@@ -51,6 +55,67 @@ def svg(lines: list[dict[str, Any]]) -> str:
     return "\n".join(parts) + "\n"
 
 
+PANEL, GAP, WIDE = 110, 46, 620  # of a curve's panel
+MARGIN = 70
+
+
+def curves(found: list[dict[str, Any]]) -> str:
+    """A panel for each curve, one below the other, each from 0."""
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE + 2 * MARGIN}'
+        f' {len(found) * (PANEL + GAP) + 30}" font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
+    ]
+    most_x = max(x for curve in found for x, _ in curve["points"])
+    for place, curve in enumerate(found):
+        top = 30 + place * (PANEL + GAP)
+        most_y = max(y for _, y in curve["points"]) * 1.1 or 1.0
+        at = [
+            (MARGIN + x / most_x * WIDE, top + PANEL - y / most_y * PANEL)
+            for x, y in curve["points"]
+        ]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+        bottom = top + PANEL
+        parts += [
+            f'<text x="{MARGIN}" y="{top - 8}" fill="#444">{escape(curve["name"])}</text>',
+            f'<polyline points="{MARGIN},{top} {MARGIN},{bottom} {MARGIN + WIDE},{bottom}"'
+            ' fill="none" stroke="#999"/>',
+            f'<polyline points="{line}" fill="none" stroke="#2f5f9e" stroke-width="2"/>',
+            f'<text x="{MARGIN - 6}" y="{bottom + 4}" text-anchor="end" fill="#444">0</text>',
+            f'<text x="{MARGIN - 6}" y="{top + 10}" text-anchor="end" fill="#444">'
+            f"{most_y:,.0f}</text>",
+            f'<text x="{MARGIN + WIDE}" y="{bottom + 16}" text-anchor="end" fill="#444">'
+            f"{most_x:,.0f} {escape(curve['along'])}</text>",
+        ]
+        for x, what in curve["marks"]:
+            left = MARGIN + x / most_x * WIDE
+            parts += [
+                f'<line x1="{left:.1f}" y1="{top}" x2="{left:.1f}" y2="{bottom}" stroke="#999"'
+                ' stroke-dasharray="3 3"/>',
+                f'<text x="{left + 3:.1f}" y="{top + 10}" font-size="10" fill="#444" {RIM}>'
+                f"{escape(what)}</text>",
+            ]
+        if len(at) <= MARKED:
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#2f5f9e"/>' for x, y in at]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+MARKED = 20  # points that are marked one by one
+
+
+def main() -> None:
+    """Draw what the command line asks for."""
+    asked = argparse.ArgumentParser(prog="python -m bench.plot")
+    asked.add_argument("--curves", metavar="PLOT")
+    asked.add_argument("files", nargs="+", type=Path)
+    given = asked.parse_args()
+    read = [json.loads(path.read_text("utf-8")) for path in given.files]
+    if given.curves:
+        drawn = [c for content in read for c in content["curves"] if c["plot"] == given.curves]
+        sys.stdout.write(curves(drawn))
+    else:
+        sys.stdout.write(svg([line for content in read for line in content["lines"]]))
+
+
 if __name__ == "__main__":
-    found = [line for name in sys.argv[1:] for line in json.loads(Path(name).read_text())["lines"]]
-    sys.stdout.write(svg(found))
+    main()

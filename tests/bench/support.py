@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,6 +78,25 @@ class Line:
         return self.measured >= self.bar if self.sign == ">=" else self.measured == self.bar
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A curve of a plot that `bench.plot` draws.
+
+    Args:
+        plot: which plot.
+        along: what its x axis counts.
+        name: what it shows, and its unit.
+        points: y by x.
+        marks: what begins at which x.
+    """
+
+    plot: str
+    along: str
+    name: str
+    points: tuple[tuple[float, float], ...]
+    marks: tuple[tuple[float, str], ...] = ()
+
+
 @dataclass
 class Bench:
     """One run of the measurements.
@@ -90,6 +109,7 @@ class Bench:
     full: bool
     report: Callable[[Line], None]
     lines: list[Line] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
     _templates: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def at_most(
@@ -136,6 +156,18 @@ class Bench:
     def figure(self, name: str, measured: Measured, unit: str = "", note: str = "") -> None:
         """Report a figure without a bar."""
         self._held(name, measured, None, "", unit, note, small=True)
+
+    def curve(
+        self,
+        plot: str,
+        along: str,
+        name: str,
+        points: Mapping[int, float],
+        marks: Mapping[str, float] | None = None,
+    ) -> None:
+        """Keep a curve for a plot; the arguments are those of Curve."""
+        begins = tuple((at, what) for what, at in (marks or {}).items())
+        self.curves.append(Curve(plot, along, name, tuple(points.items()), begins))
 
     def _held(
         self,
@@ -382,6 +414,7 @@ __all__ = [
     "SERVICE",
     "TURNS",
     "Bench",
+    "Curve",
     "Line",
     "Logged",
     "Spent",

@@ -111,7 +111,7 @@ def test_the_update_in_a_backfills_call_is_judged_like_any_other(
 ) -> None:
     (tmp_path / "0001_backfill_t.sql").write_text(
         "-- Fill b.\n-- transactional: false\n\nCALL trueup.fill_rows(\n    '0001_backfill_t',"
-        " 'public.t',\n    unfilled => 'b IS NULL', unchanged => 'a',\n    fill => $$"
+        " 'public.t',\n    unfilled => 'b IS NULL',\n    fill => $$"
         f"UPDATE public.t SET b = a WHERE {where}$$,\n    statistics => $$ANALYZE public.t$$\n);\n"
     )
     (tmp_path / "0001_backfill_t.rollback.sql").write_text("-- no-op: b goes with its table.\n")

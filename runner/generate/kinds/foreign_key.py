@@ -184,9 +184,12 @@ def comment(k: ForeignKeyChange, table: Name, name: str) -> list[Statement]:
     return [] if k.comment is None else [comment_on_constraint(table, name, k.comment)]
 
 
-def with_comment(k: ForeignKeyChange, table: Name, name: str, references: Name) -> list[Statement]:
-    """The foreign key at once, with its comment."""
-    return [add(k, table, name, references), *comment(k, table, name)]
+def with_comment(
+    k: ForeignKeyChange, table: Name, name: str, references: Name, *, not_valid: bool = False
+) -> list[Statement]:
+    """The foreign key at once, with its comment; the arguments are those of add."""
+    made = add(k, table, name, references, not_valid=not_valid)
+    return [made, *comment(k, table, name)]
 
 
 def enforce(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> Iterator[File]:
@@ -239,6 +242,22 @@ def _add(t: TableChange, k: ForeignKeyChange, table: Name, after: Sequence[File]
         yield prove(t, k, table, name, [file])
 
 
+# For a lock that a vacuum may hold, which gives way within a second or two.
+PATIENTLY = [setting("lock_timeout", "5s")]
+
+
+def validate(k: ForeignKeyChange, table: Name, name: str) -> Statement:
+    """The proof of a foreign key of a table, or of one partition of it."""
+    return Statement(
+        f"ALTER TABLE {'' if table == k.table else 'IF EXISTS '}{quote_name(table)}"
+        f" VALIDATE CONSTRAINT {quote_ident(name)};",
+        locks=(
+            lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
+            lock(LockMode.ROW_SHARE, k.references),
+        ),
+    )
+
+
 def prove(
     t: TableChange,
     k: ForeignKeyChange,
@@ -251,14 +270,6 @@ def prove(
 ) -> File:
     """The proof of a foreign key for the rows that were there before it."""
     is_whole = table == k.table
-    validate = Statement(
-        f"ALTER TABLE {'' if is_whole else 'IF EXISTS '}{quote_name(table)}"
-        f" VALIDATE CONSTRAINT {quote_ident(name)};",
-        locks=(
-            lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
-            lock(LockMode.ROW_SHARE, k.references),
-        ),
-    )
     return File(
         unlike=f"validate {name} {table}",
         folder=folder,
@@ -268,7 +279,7 @@ def prove(
         does="validates the foreign key",
         cost=f"reads {table.name} once",
         undo="nothing to undo: the foreign key goes with the file that made it",
-        body=[[setting("lock_timeout", "5s")], [validate]],
+        body=[PATIENTLY, [validate(k, table, name)]],
         back="no-op: the foreign key goes with the file that made it.",
         after=after,
     )

@@ -224,6 +224,19 @@ def unproven_checks(t: TableChange) -> list[Paragraph]:
 
 
 def analyzed(tables: Sequence[TableChange]) -> list[Statement]:
-    """Statistics of the new columns."""
-    locks = tuple(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, t.new) for t in tables)
-    return [Statement(f"ANALYZE {quote_name(t.new)};", locks=locks) for t in tables if t.columns]
+    """Statistics of the new columns; those of the others outlive a rewrite."""
+    return [
+        Statement(
+            f"ANALYZE {quote_name(t.new)}{_sampled(t)};",
+            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, t.new),),
+        )
+        for t in tables
+        if t.columns
+    ]
+
+
+def _sampled(t: TableChange) -> str:
+    """The columns, unless the whole table is to be sampled: what is of several, or computed."""
+    if t.names_operators or t.relation.statistics:
+        return ""
+    return f" ({', '.join(quote_ident(c.name) for c in t.columns)})"

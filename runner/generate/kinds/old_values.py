@@ -163,13 +163,11 @@ def fill(
         proven: the CHECKs that are validated once all rows are filled.
         after: the files that must have run.
     """
-    anchor = t.anchor or t.columns[0]
     quoted = quote_name(table)
     walk = sync.walk(
         quoted,
         _update(u, t, quoted, sync.OF_BATCH, 4),
         unfilled=sync.unfilled(t, "", old=True),
-        unchanged=anchor.name,
         filled=[c.old_name for c in t.columns],
         proven=proven,
         names_operators=t.names_operators,
@@ -191,7 +189,7 @@ def fill(
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
         back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once, in eight passes over each 10 MB, and "
+        back_cost=f"writes each row of {table.name} once, in nine passes over each 10 MB, and "
         "reads it twice more; it grows until VACUUM",
         after=after,
     )

@@ -8,7 +8,7 @@ from runner.generate.column_change import ColumnChange
 from runner.generate.files import File
 from runner.generate.kinds import sync
 from runner.generate.model import TableChange
-from runner.generate.statement import BRIEFLY, Statement, between, lock, plain
+from runner.generate.statement import BRIEFLY, Statement, between, lock, plain, setting
 from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -172,7 +172,14 @@ def _copy(
     )
     # Old values, which row security may have kept from others.
     names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(source))
-    return [copy, Statement(f"CALL trueup.keep_spellings({', '.join(names)});")]
+    return [
+        Statement(
+            setting("parallel_tuple_cost", 0).sql,
+            note="Few rows are copied, which the planner cannot know: it is to read in parallel.",
+        ),
+        copy,
+        Statement(f"CALL trueup.keep_spellings({', '.join(names)});"),
+    ]
 
 
 def forgetting(t: TableChange) -> list[Statement]:

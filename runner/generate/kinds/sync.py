@@ -362,7 +362,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         "each; comes back to rows that clients hold; fires no trigger of the service; can be "
         "stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
+        cost="writes each row once, in nine passes over each 10 MB, and reads the table once "
         "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[
@@ -388,14 +388,12 @@ def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
 
 
 def _walk(t: TableChange, table: str) -> str:
-    anchor = t.anchor or t.columns[0]
     return walk(
         table,
         f"UPDATE {table}\n    SET\n        "
         + ",\n        ".join(_assignments(t.columns))
         + f"\n    WHERE {OF_BATCH}",
         unfilled=unfilled(t, ""),
-        unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
         listed=[
@@ -409,7 +407,6 @@ def walk(
     update: str,
     *,
     unfilled: str,
-    unchanged: str,
     filled: Iterable[str],
     proven: Sequence[str] = (),
     names_operators: bool = False,
@@ -421,7 +418,6 @@ def walk(
         table: the table, quoted.
         update: the statement that fills a batch of rows, indented.
         unfilled: the condition that a row is not filled yet.
-        unchanged: a column that the filling does not change.
         filled: the columns, which are analyzed at the end.
         proven: the CHECKs that are validated at the end.
         names_operators: whether an index that comes later is built by operators or functions.
@@ -438,7 +434,7 @@ def walk(
         given["path"] = "pg_catalog.current_schemas(false)"
     lines = [
         f"{OWN_ID}, {quote_literal(table)}",
-        f"unfilled => {quote_literal(unfilled)}, unchanged => {quote_literal(unchanged)}",
+        f"unfilled => {quote_literal(unfilled)}",
         *(f"{name} => {value}" for name, value in given.items()),
     ]
     return "CALL trueup.fill_rows(\n    " + ",\n    ".join(lines) + "\n);"

@@ -4,14 +4,14 @@
 --          that clients hold; fires no trigger of the service; can be stopped and run again at any point
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
 --          at most: reads and writes go on
--- cost:    writes each row once, in eight passes over each 10 MB, and reads the table once more; it grows until VACUUM
+-- cost:    writes each row once, in nine passes over each 10 MB, and reads the table once more; it grows until VACUUM
 -- undo:    nothing to undo: the columns go with expand
 -- transactional: false
 -- depends: 0101_expand_model 0102_expand_request
 
 CALL trueup.fill_rows(
     '0201_backfill_model', 'public.models',
-    unfilled => 'id__new IS NULL', unchanged => 'id',
+    unfilled => 'id__new IS NULL',
     fill => $$
     UPDATE public.models
     SET

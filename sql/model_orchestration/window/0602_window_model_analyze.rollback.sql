@@ -1,1 +1,1 @@
--- no-op: statistics are no part of a contract.
+-- no-op: statistics are no part of a contract, and foreign keys go with the file before.

@@ -24,6 +24,8 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'index provider_quotas_provider_idx USING btree (provider)'
 ]);
 
+-- Few rows are copied, which the planner cannot know: it is to read in parallel.
+SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider COLLATE "C") AS provider

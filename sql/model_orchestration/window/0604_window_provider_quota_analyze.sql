@@ -1,6 +1,6 @@
 -- Tell the planner about the new columns.
 --
--- does:    samples the tables anew
+-- does:    samples the new columns
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota: reads and writes go on
 -- cost:    reads a sample
 -- undo:    nothing to undo
@@ -8,4 +8,4 @@
 
 CALL trueup.fix_transaction();
 
-ANALYZE public.provider_quota;
+ANALYZE public.provider_quota (id, provider);

@@ -141,7 +141,6 @@ CREATE OR REPLACE PROCEDURE trueup.fill_rows(
     file text,
     relation regclass,
     unfilled text, -- a condition
-    unchanged name, -- another column
     fill text,
     statistics text,
     proof text DEFAULT NULL,
@@ -152,12 +151,12 @@ LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- Pages are full. The first pass moves a third of their rows away; the later ones, of a tenth each, then
+    -- Pages are full. The first pass moves a fifth of their rows away; the later ones, of a tenth each, then
     -- find room on the same page, which spares the indexes, and each frees the room for the next. A pass
     -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
     batch_pages bigint := 128;
     stretch_pages bigint;
-    passes constant integer := 8;
+    passes constant integer := 9;
     pass integer := 0;
     free text;
     -- What a run of trueup asks of its sessions: to walk some of the pages, in smaller batches; or only to come
@@ -194,13 +193,13 @@ BEGIN
     END IF;
     stretch_pages := 10 * batch_pages;
     batch := page;
-    -- A row has a slice from 0 to 9, which its filling does not change.
+    -- Of the rows that are left each fifth, or eighth ..., so as many of each page; to scan the pages frees room.
     free := format(
-        'SELECT ARRAY('
-        'SELECT ctid FROM %s WHERE ctid >= $1 AND ctid < $2 AND (%s) '
-        'AND coalesce(abs(hashtext(%I::text) %% 10), 0) BETWEEN $3 AND $4 '
-        'FOR NO KEY UPDATE SKIP LOCKED)',
-        relation, unfilled, unchanged
+        'SELECT ARRAY(SELECT ctid FROM %1$s WHERE (%2$s) AND ctid = ANY (ARRAY('
+        'SELECT place FROM (SELECT ctid, row_number() OVER () FROM %1$s '
+        'WHERE ctid >= $1 AND ctid < $2 AND (%2$s)) AS r (place, number) WHERE number %% $3 = 0'
+        ')) FOR NO KEY UPDATE SKIP LOCKED)',
+        relation, unfilled
     );
     LOOP
         COMMIT;
@@ -254,8 +253,7 @@ BEGIN
             EXECUTE free INTO free_rows USING
                 format('(%s,0)', batch)::tid,
                 format('(%s,0)', least(batch_end, page + stretch_pages, page_end))::tid,
-                CASE WHEN pass = 0 OR rows_left > 0 THEN 0 ELSE pass + 2 END,
-                CASE WHEN rows_left > 0 THEN 9 ELSE pass + 2 END;
+                CASE WHEN rows_left > 0 THEN 1 WHEN pass = 0 THEN 5 ELSE passes - pass END;
             EXECUTE fill USING free_rows;
             GET DIAGNOSTICS filled = ROW_COUNT;
             tries := 0;

@@ -3,12 +3,12 @@
 -- does:    fills the old columns in batches, and comes back to rows that clients hold; can be stopped and run again
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
 --          at most: reads and writes go on
--- cost:    writes each row of model once, in eight passes over each 10 MB, and reads it twice more; it grows until
+-- cost:    writes each row of model once, in nine passes over each 10 MB, and reads it twice more; it grows until
 --          VACUUM
 
 CALL trueup.fill_rows(
     '0516_contract_model_fill', 'public.model',
-    unfilled => 'id__old IS NULL', unchanged => 'id',
+    unfilled => 'id__old IS NULL',
     fill => $$
     UPDATE public.model AS t
     SET

@@ -8,6 +8,8 @@
 
 CALL trueup.fix_transaction();
 
+-- Few rows are copied, which the planner cannot know: it is to read in parallel.
+SET LOCAL parallel_tuple_cost = 0;
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT id__old, id, provider__old, provider
 FROM public.provider_quota
