@@ -1,12 +1,12 @@
-"""Python's cyclic garbage collector, put off while a chunk of rows becomes entities.
+"""Python's cyclic garbage collector, put off while some rows become entities.
 
 Every few hundred new objects the collector walks the young ones, and now and then all of them: of a
 large result most of the time goes there, and it finds nothing, since no row is in a cycle. Put off
-for a chunk, it walks each new object once, at the chunk's end, as young as it is: what is garbage
+for a few chunks, it walks each new object once, at their end, as young as it is: what is garbage
 by then is collected then. Its thresholds, its counts and its generations are left alone.
 
-A chunk takes a few milliseconds and waits for nothing. Only one is put off for at a time, so that
-threads that read one chunk after the other cannot keep the collector from running.
+That takes a few milliseconds and waits for nothing. Only one is put off for at a time, so that
+threads that read one after the other cannot keep the collector from running.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ contract explains. Between two looks it costs reading the clock.
 
 Whichever contract has the table is used, so pyorm never meets a view. Until the switch that is the
 old one: the new name belongs to a view, and a column of a view is never NOT NULL. After the switch
-it is the new one, whose table has every column, NOT NULL, and its validated CHECKs.
+it is the new one, whose table has every column, NOT NULL, and its validated CHECKs. Where the
+switch is part of expand, the new name has the table before its columns are filled, which a CHECK
+tells that is not validated: until then the view of the old contract is used.
 
 Where both contracts have one name, the new one stands in a schema of trueup's until the old one is
 gone; before that and after it, types and CHECKs tell which contract the one table has.
@@ -72,7 +74,11 @@ LOOK = b"""
         c.relkind IN ('v', 'm') AS is_view,
         a.attname::text AS name,
         format_type(e.oid, NULL) AS type,
-        a.attnotnull AS not_null,
+        a.attnotnull AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
+                AND k.conname ~ '_in_step$'
+        ) AS not_null,
         EXISTS (
             SELECT FROM pg_constraint AS k
             WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
@@ -128,7 +134,11 @@ LOOK_BY_SCHEMA = b"""
         c.relkind IN ('v', 'm') AS is_view,
         a.attname::text AS name,
         format_type(e.oid, NULL) AS type,
-        a.attnotnull AS not_null,
+        a.attnotnull AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
+                AND k.conname ~ '_in_step$'
+        ) AS not_null,
         EXISTS (
             SELECT FROM pg_constraint AS k
             WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
@@ -161,7 +171,7 @@ class FoundColumn:
         is_view: whether that is a view.
         name: its name.
         type: its type, of an element if it is an array.
-        not_null: whether it is NOT NULL.
+        not_null: whether it is NOT NULL, in a table whose new columns are not being filled.
         checked: whether a validated CHECK is on it alone; where both contracts have one name, one
             that lists the values of the new one.
         labels: the labels of its native enum type, none for another type.

@@ -26,6 +26,7 @@ from pyorm.observe import OnQuery, Timed
 from pyorm.operation import (
     ATTEMPTS,
     CHUNK,
+    CHUNKS,
     Copy,
     Execute,
     ExecuteMany,
@@ -80,8 +81,8 @@ class PostgresBackend:
             with self._on.connection() as connection:
                 yield connection
 
-    # Each wait goes through all coroutines that are open: of nearly every call these are run() and
-    # _execute().
+    # Each wait goes through all coroutines that are open: of nearly every call this is run() alone,
+    # which is why it takes the most frequent step itself.
     def run(self, source: Source[Any], operation: Operation[T]) -> T:
         """Do an operation."""
         pool = None
@@ -103,7 +104,16 @@ class PostgresBackend:
                 # The first try is spared the generator.
                 try:
                     step = operation.step(mapping)
-                    result = operation.finish(self._take(connection, step))
+                    if isinstance(step, Execute) and not (
+                        step.locks or step.make_of or self._on_query
+                    ):
+                        cursor = connection.cursor(row_factory=tuple_row)
+                        binary = not isinstance(cursor, ClientCursor)
+                        cursor.execute(step.statement, step.parameters, binary=binary)
+                        outcome = self._read(cursor, step)
+                    else:
+                        outcome = self._take(connection, step)
+                    result = operation.finish(outcome)
                 except psycopg.Error as error:
                     steps = run_again(source, operation, mapping, connection.pgconn, idle, error)
                     result = self._drive(connection, steps)
@@ -221,6 +231,10 @@ class PostgresBackend:
         cursor = connection.cursor(row_factory=tuple_row)
         binary = not isinstance(cursor, ClientCursor)
         cursor.execute(step.statement, step.parameters, binary=binary)
+        return self._read(cursor, step)
+
+    def _read(self, cursor: Cursor[Any], step: Execute) -> Outcome:
+        """What an executed statement gave."""
         rowcount = cursor.rowcount
         make = step.make
         if make is None:
@@ -240,7 +254,8 @@ class PostgresBackend:
         while len(made) < rowcount:
             # The rows are here already: no await in this block waits for the server.
             with PutOff() if self._pause else nullcontext():
-                made += make(fetch(cursor, CHUNK))
+                for _ in range(CHUNKS):
+                    made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
     def _check_lock(self, connection: Connection[Any]) -> None:

@@ -62,7 +62,7 @@ class Repository(Generic[E]):
         contract: `new` or `old` if you know which one the database follows; `auto` to find out, and
             to follow a migration while it runs.
         pause_collector: whether a large result may put Python's garbage collector off in the
-            whole process, for the few milliseconds in which 400 entities are made, each time.
+            whole process, for the few milliseconds in which 1,600 entities are made, each time.
         cursor_key: signs the cursors of pages, which clients send back. By default PYORM_CURSOR_KEY
             of the environment, or the password of the database.
         on_query: called after each statement with a Query: what was sent and how long it took.

@@ -1,18 +1,18 @@
 """Rows to entities and back: small functions compiled once for an entity and its columns.
 
     def make(rows):
-        made = [new(cls)] if len(rows) == 1 else list(map(new, repeat(cls, len(rows))))
         try:
+            made = list(map(new, repeat(cls, len(rows))))
             for o, (v0, v1, v2) in zip(made, rows):
                 o.id = v0
                 o.model_id = v1
                 o.status = d2[v2]
+            return made
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return try_again(rows, error)
-        return made
 
-It costs one call for many rows instead of a constructor's call for each. An entity whose
-constructor does more (__post_init__) gets the call.
+It costs one call for many rows instead of a constructor's call for each. A single row gets the same
+lines without the loop. An entity whose constructor does more (__post_init__) gets the call.
 """
 
 from __future__ import annotations
@@ -78,26 +78,33 @@ def row_maker(
 
     fields = [column.field for column, _ in columns]
     frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    begin = "made = [new(cls)] if len(rows) == 1 else list(map(new, repeat(cls, len(rows))))"
-    each = "o, ({}) in zip(made, rows)"
+    row = _commas("v", len(columns))
     # A twin of a class with bases has another layout.
     if hasattr(cls, "__post_init__") or (frozen and cls.__bases__ != (object,)):
-        begin, each = "made = []", "{} in rows"
         pairs = zip(fields, values, strict=True)
         made_of = ", ".join(f"{field}=({value})" for field, value in pairs)
-        lines = [*tests.values(), f"made.append(cls({made_of}))"]
+        each = [*tests.values(), f"made.append(cls({made_of}))"]
+        body = ["made = []", f"for {row} in rows:", *_indented(each), "return made"]
     else:
         if frozen:
             # Its twin has the same slots and lets them be filled.
             names["blank"] = type(cls.__name__, (), {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
-            begin = begin.replace("cls", "blank")
-        lines = []
+        blank = "blank" if frozen else "cls"
+        each = []
         for field, value in zip(fields, values, strict=True):
             # A value that was just looked at is at hand.
-            lines += [tests[field]] if field in tests else []
-            lines.append(f"o.{field} = {value}")
+            each += [tests[field]] if field in tests else []
+            each.append(f"o.{field} = {value}")
         if frozen:
-            lines.append("o.__class__ = cls")
+            each.append("o.__class__ = cls")
+        body = [
+            "if len(rows) == 1:",
+            *_indented([f"{row} = rows[0]", f"o = new({blank})", *each, "return [o]"]),
+            f"made = list(map(new, repeat({blank}, len(rows))))",
+            f"for o, ({row}) in zip(made, rows):",
+            *_indented(each),
+            "return made",
+        ]
 
     def try_again(rows: Rows, error: Exception) -> list[E]:
         problem = _explanation(declared, columns, rows, strict)
@@ -110,18 +117,14 @@ def row_maker(
         return make(rows)
 
     names["try_again"] = try_again
-    body = "\n            ".join(lines)
-    exec(
-        f"def make(rows):\n"
-        f"    {begin}\n"
-        f"    try:\n"
-        f"        for {each.format(_commas('v', len(columns)))}:\n"
-        f"            {body}\n"
-        f"    except (ValueError, TypeError, KeyError, AttributeError) as error:\n"
-        f"        return try_again(rows, error)\n"
-        f"    return made\n",
-        names,
-    )
+    lines = [
+        "def make(rows):",
+        "    try:",
+        *_indented(_indented(body)),
+        "    except (ValueError, TypeError, KeyError, AttributeError) as error:",
+        "        return try_again(rows, error)",
+    ]
+    exec("\n".join(lines), names)
     make: Make[E] = names["make"]
     return make
 
@@ -263,6 +266,10 @@ def batch_encoder(
     )
     made: Callable[[list[Any]], Iterable[tuple[Any, ...]]] = names["encode_batch"]
     return made
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _commas(letter: str, count: int) -> str:

@@ -45,11 +45,13 @@ def find_config(start: Path) -> Path | None:
     return None
 
 
-def read_config(path: Path | None) -> dict[str, str]:
+def read_config(path: Path | None, *, of_others: bool = False) -> dict[str, str]:
     """Read a yoyo.ini as yoyo does, inheritance and variables included.
 
     Args:
         path: the file, None for no file.
+        of_others: it may be somebody else's: it chooses no database, and gets no variable of the
+            environment, as what it says may be shown.
 
     Returns:
         The values of its DEFAULT section that trueup uses: database and sources. A source that
@@ -67,13 +69,22 @@ def read_config(path: Path | None) -> dict[str, str]:
     from yoyo.config import read_config as read_yoyo_config
 
     try:
-        section = read_yoyo_config(str(path))["DEFAULT"]
-        values = {key: section[key] for key in ("database", "sources") if key in section}
+        read = read_yoyo_config(str(path))
+        if of_others:
+            here = str(path.parent.resolve()).replace("%", "%%")
+            own = configparser.ConfigParser()
+            own.read_dict({"DEFAULT": {"here": here, **dict(read.items("DEFAULT", raw=True))}})
+            read = own
+        section = read["DEFAULT"]
+        keys = ("sources",) if of_others else ("database", "sources")
+        values = {key: section[key] for key in keys if key in section}
         table = section.get("migration_table", _YOYO_MIGRATION_TABLE)
     except configparser.InterpolationMissingOptionError as error:
         raise UsageError(
             f"{path}: {error.option} uses the variable {error.reference}, which is not set",
-            hint=f"set {error.reference.upper()} in the environment",
+            hint=f"name the file, if it is yours: --config {path}"
+            if of_others
+            else f"set {error.reference.upper()} in the environment",
         ) from None
     # The original messages would quote lines, and with them passwords.
     except configparser.InterpolationError as error:
@@ -185,7 +196,9 @@ def resolve_sources(
         # A strategy is nothing without what it has in common with the other.
         folders = [f for folder in folders for f in (*_common_beside(folder), folder)]
         folders = [*dict.fromkeys(folders)]
-    named_only = tuple(f / n for f in folders for n in ON_REQUEST if (f / n).is_dir())
+    named_only = tuple(
+        f / n for f in folders for n in ON_REQUEST if (f / n).is_dir() and any((f / n).iterdir())
+    )
     return Sources(tuple(f for f in folders if f not in named_only), named_only)
 
 

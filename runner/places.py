@@ -62,12 +62,10 @@ def locate_for_review(
     from runner.layouts.migrations import read_migrations
     from runner.lint.settings import find_settings
 
-    values = _values(config_path)
+    values = _values(config_path, of_others=of_others and config_path is None)
     places = config.resolve_sources(sources, service, values, strategy)
     named = layout_named(layout) if layout else find_settings(Path.cwd()).layout
     found = read_migrations(places.folders, on_request=places.on_request, layout=named)
-    if of_others and config_path is None:
-        values.pop("database", None)
     return config.find_dsn(dsn, values), found, _standard_beside(places)
 
 
@@ -144,7 +142,7 @@ def folders_to_lint(
     Raises:
         UsageError: when none is.
     """
-    values = _values(config_path)
+    values = _values(config_path, of_others=config_path is None)
     places = [
         config.resolve_sources(sources, service, values, strategy) for strategy in config.STRATEGIES
     ]
@@ -156,8 +154,9 @@ def folders_to_lint(
     return there
 
 
-def _values(path: Path | None) -> dict[str, str]:
-    return config.read_config(path or config.find_config(Path.cwd()))
+def _values(path: Path | None, *, of_others: bool = False) -> dict[str, str]:
+    found = path or config.find_config(Path.cwd())
+    return config.read_config(found, of_others=of_others)
 
 
 def _read(places: config.Sources) -> tuple[Migration, ...]:

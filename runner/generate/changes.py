@@ -46,6 +46,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
     }
     old_names = {new: old for old, new in new_names.items()}
     units = _units(foreign_keys, old_names, Closure(catalog, columns, new_names).ties)
+    at_expand = {units[name] for name in columns if standards[name].at_expand}
     in_use = NamesInUse.of(catalog)
     changes = []
     for name in _parents_first(columns, foreign_keys, old_names):
@@ -83,6 +84,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
                 integer_checks=tuple(check.of_integers(standards[name], relation)),
                 checks=tuple(check.change(relation, new, changed, standards[name].columns)),
                 partitions=partition.change(relation, changed, catalog, taken),
+                at_expand=units[name] in at_expand,
             )
         )
     _require_own_names(changes)

@@ -9,7 +9,9 @@ from runner.generate.kinds import (
     compat,
     foreign_key,
     key,
+    old_foreign_key,
     old_side,
+    old_values,
     reversal,
     settled,
     standing,
@@ -44,7 +46,7 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
         previous = [standing.contract(u, stored or previous)]
         found += previous
     for place, keys in enumerate(old_foreign_keys(u)):
-        found += foreign_key.contract(u, keys, place, previous)
+        found += old_foreign_key.contract(u, keys, place, previous)
         previous = found[-1:]
     # The rollback goes from the last to the first: parents before their children.
     tables = [t for t in reversed(u.tables) if t.columns or t.old != t.new]
@@ -69,10 +71,10 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
         previous = found[-1:]
     for t in converted:
         if t.is_partitioned:
-            found.append(old_side.fill_late(u, t, previous))
+            found.append(old_values.fill_late(u, t, previous))
             previous = found[-1:]
         for name in t.with_rows:
-            found.append(old_side.fill(u, t, name, previous))
+            found.append(old_values.fill(u, t, name, old_side.proven(t), previous))
             previous = found[-1:]
     for t in tables:
         found.append(table.contract(t, u, previous))

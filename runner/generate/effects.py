@@ -48,7 +48,7 @@ _OTHERS = (
     (re.compile(rf"\bDROP (?:MATERIALIZED VIEW|TABLE) {_IF}{_NAME}"), LockMode.ACCESS_EXCLUSIVE),
     (re.compile(rf"\b(?:POLICY|RULE) {_PART}[^;]*? (?:ON|TO) {_NAME}"), LockMode.ACCESS_EXCLUSIVE),
     (
-        re.compile(rf"\bCREATE (?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}"),
+        re.compile(rf"\bCREATE (?:OR REPLACE )?(?:CONSTRAINT )?TRIGGER [^;]*? ON {_NAME}"),
         LockMode.SHARE_ROW_EXCLUSIVE,
     ),
     (

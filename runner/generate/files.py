@@ -39,7 +39,7 @@ OWN_ID = "\0own id\0"
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
 HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
-BRIEF = " for a few ms; gives up after 200 ms and can be run again"
+BRIEF = " for a few ms; gives up after 200 ms: run it again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
     LockMode.ROW_SHARE: ", as any SELECT FOR UPDATE",

@@ -313,6 +313,7 @@ class TableChange:
         partitions: of all levels, the deepest first.
         touching: all foreign keys of it and to it, those of tables that stay as they are too.
         looked_up: the columns of its keys by which others find their old spelling.
+        at_expand: whether its switch is part of expand.
     """
 
     old: Name
@@ -335,6 +336,7 @@ class TableChange:
     partitions: tuple[Partition, ...] = ()
     touching: tuple[ForeignKeyChange, ...] = ()
     looked_up: tuple[str, ...] = ()
+    at_expand: bool = False
 
     @cached_property
     def converted(self) -> Mapping[str, ColumnChange]:

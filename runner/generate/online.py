@@ -20,7 +20,7 @@ from runner.generate.kinds import (
 from runner.generate.locks import is_large
 from runner.generate.model import TableChange
 from runner.generate.unit import Unit
-from runner.generate.until_switch import until_switch
+from runner.generate.until_switch import from_switch, until_switch
 from runner.quoting import Name
 
 
@@ -28,9 +28,9 @@ def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
     """The files of the online strategy, in their order."""
     found: list[File] = []
     last: dict[Name, list[File]] = {}
-    pairs = [(u, until_switch(u)) for u, _ in units]
-    for (u, before), (_, checks) in zip(pairs, units, strict=True):
-        found += _expand(u, before, checks.before("online"), last)
+    for u, checks in units:
+        found += _expand(u, checks.before("online"), last)
+    pairs = [(u, from_switch(u) if u.at_expand else until_switch(u)) for u, _ in units]
     for _, before in pairs:
         found += _backfill(before, last)
     for u, before in pairs:
@@ -43,22 +43,23 @@ def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
     for u, before in pairs:
         keys: list[File] = []
         for k in before.foreign_keys:
-            after = list(dict.fromkeys([*last[k.table], *last[k.references]]))
-            made = list(foreign_key.enforce(before.table(k.table), k, after))
+            table, parent = before.table(k.table), before.table(k.references)
+            after = list(dict.fromkeys([*last[table.old], *last[parent.old]]))
+            made = list(foreign_key.enforce(table, k, after))
             found += made
             keys.append(made[-1])
-        switched = _switch(u, before, [*(f for t in u.tables for f in last[t.old]), *keys])
-        found += [*switched, *contract.files(u, switched)]
+        enforced = [*(f for t in u.tables for f in last[t.old]), *keys]
+        switched = [] if u.at_expand else _switch(u, before, enforced)
+        found += [*switched, *contract.files(u, switched or enforced)]
     return found
 
 
-def _expand(
-    u: Unit, before: Unit, after: Sequence[File], last: dict[Name, list[File]]
-) -> list[File]:
+def _expand(u: Unit, after: Sequence[File], last: dict[Name, list[File]]) -> list[File]:
     found: list[File] = []
-    for t, b in zip(u.tables, before.tables, strict=True):
+    expand = table.expand_and_switch if u.at_expand else table.expand
+    for t, b in zip(u.tables, until_switch(u).tables, strict=True):
         # A large unit goes in a chain: one file cannot name hundreds.
-        file = table.expand(t, b, u.dependents, found[-1:] if found and is_large(u) else after)
+        file = expand(t, b, u.dependents, found[-1:] if found and is_large(u) else after)
         found.append(file)
         last[t.old] = [file]
     return found

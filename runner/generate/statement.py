@@ -85,6 +85,7 @@ def setting(name: str, value: str | int) -> Statement:
     return Statement(f"SET LOCAL {name} = {said};")
 
 
+_WIDTH = 120
 _SHORT = 70  # characters of a clause that shares its line
 
 # Well below deadlock_timeout: the migration gives up, never a client.
@@ -99,16 +100,26 @@ def plain(*texts: str) -> list[Statement]:
 def alter(table: Name, clauses: Iterable[str]) -> str:
     """The ALTER TABLE of some clauses: one a line, or several short ones."""
     found = list(clauses)
-    is_short = all(len(c) < _SHORT and "\n" not in c and "FOREIGN KEY" not in c for c in found)
-    listed = in_lines(found) if is_short else ",\n".join(f"    {clause}" for clause in found)
-    return f"ALTER TABLE {quote_name(table)}\n{listed};"
+    head = f"ALTER TABLE {quote_name(table)}"
+    if all(len(c) < _SHORT and "\n" not in c and "FOREIGN KEY" not in c for c in found):
+        return between(f"{head} ", found) + ";"
+    return f"{head}\n" + ",\n".join(f"    {clause}" for clause in found) + ";"
 
 
-def in_lines(items: Iterable[str], width: int = 120) -> str:
+def between(head: str, items: Iterable[str], tail: str = "") -> str:
+    """A list between two texts: in one line if it fits, or its items in lines of their own."""
+    found = list(items)
+    line = head + ", ".join(found) + tail
+    if len(line) < _WIDTH and "\n" not in line:
+        return line
+    return f"{head.rstrip()}\n{in_lines(found)}" + (f"\n{tail}" if tail else "")
+
+
+def in_lines(items: Iterable[str]) -> str:
     """Items of a list, as many a line as fit, below each other and indented."""
     lines: list[str] = []
     for item in items:
-        if lines and len(lines[-1]) + len(item) + 3 <= width:
+        if lines and len(lines[-1]) + len(item) + 3 <= _WIDTH:
             lines[-1] += f", {item}"
         else:
             lines[-1:] = [*(f"{line}," for line in lines[-1:]), f"    {item}"]

@@ -31,6 +31,11 @@ class Unit:
         return any(t.defers for t in self.tables)
 
     @property
+    def at_expand(self) -> bool:
+        """Whether its switch is part of expand."""
+        return any(t.at_expand for t in self.tables)
+
+    @property
     def foreign_keys(self) -> list[ForeignKeyChange]:
         """The converted foreign keys within the unit."""
         return [k for t in self.tables for k in t.foreign_keys if k.converted]

@@ -29,6 +29,22 @@ def until_switch(u: Unit) -> Unit:
     return replace(u, tables=tuple(_table(t, names) for t in u.tables))
 
 
+def from_switch(u: Unit) -> Unit:
+    """The unit as it is from the switch until its old names go."""
+    names: _Names = {t.new: (t.apart, {}) for t in u.tables}
+    return replace(
+        u,
+        tables=tuple(
+            replace(
+                t.switched,
+                foreign_keys=tuple(_foreign_key(k, names) for k in t.foreign_keys),
+                touching=tuple(_foreign_key(k, names) for k in t.touching),
+            )
+            for t in u.tables
+        ),
+    )
+
+
 def _table(t: TableChange, names: _Names) -> TableChange:
     own = names[t.new][1]
     return replace(

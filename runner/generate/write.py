@@ -29,6 +29,7 @@ from runner.standard.model import Standard
 
 _LOCK_TIMEOUT = "5s"
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
+_BASES = ("common", "online", "window")  # there even when empty
 FOLDERS = ("common", "online", "online/switch", "online/contract", "window")
 
 
@@ -150,7 +151,7 @@ def generate_service(
         for name in FOLDERS:
             if (folder / name).is_file():  # found before the first folder is made
                 raise FileExistsError(EEXIST, os.strerror(EEXIST), str(folder / name))
-        for name in FOLDERS:
+        for name in {*_BASES, *(file.folder for file in generated.files)}:
             (folder / name).mkdir(parents=True, exist_ok=True)
         added = {*written.added, *written.replaced}
         for path, text in _texts(generated.files):

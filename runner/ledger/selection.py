@@ -119,6 +119,8 @@ def _end_of(migrations: Sequence[Migration], to: str) -> int:
     ]
     if not ends and to == "baseline" and not any(m.of_another_tool for m in migrations):
         return 0  # a service without legacy files stands there before its first file
+    if not ends and to == "switch" and any(m.phase == "contract" for m in migrations):
+        return _end_of(migrations, "enforce")  # the switch is part of expand
     if not ends and any(m.of_another_tool for m in migrations):
         last = ", ".join(m.id for m in migrations[-_MOST_NAMED:])
         raise UsageError(

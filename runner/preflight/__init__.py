@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.data import read_table
 from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
-from runner.preflight.plan import make_plan, only_window, references
+from runner.preflight.plan import make_plan, only_window, references, window_units
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
 from runner.preflight.strangers import check_creators, check_strangers
@@ -59,7 +60,13 @@ def check(
         catalog = read_catalog(connection, with_dependents(connection, standard.places))
         plan = make_plan(standard, catalog)
         findings += plan.findings
-        changes = [change for change, _ in plan.changes]
+        in_a_window = window_units(standard, catalog)
+        windowed = {t.old for u in in_a_window for t in u.tables}
+        # In a window no contract ever stands in another schema.
+        changes = [
+            replace(change, apart=change.new) if change.old in windowed else change
+            for change, _ in plan.changes
+        ]
         readable, found = check_tables(connection, changes)
         findings += found
         findings += check_locks(connection, changes)
@@ -82,4 +89,5 @@ def check(
     if plan.refusal and not any(f.severity is Severity.STOPS for f in findings):
         findings.append(plan.refusal)
     findings.sort(key=lambda f: f.severity is not Severity.STOPS)
-    return Report(standard.service, tuple(findings), tuple(tables), only_window(standard, catalog))
+    only = only_window(in_a_window, len(standard.tables))
+    return Report(standard.service, tuple(findings), tuple(tables), only)

@@ -88,7 +88,7 @@ def _baseline(
 
 
 def _of_clients(workload: Workload) -> Iterator[Finding]:
-    """What a client of the old release meets while it still has its table stops the conversion."""
+    """What a client of the old release meets as soon as expand is done stops the conversion."""
     failing: dict[str, list[Refusal]] = {}
     for refusal in workload.refusals:
         if refusal.is_of_expand:

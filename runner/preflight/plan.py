@@ -11,6 +11,7 @@ from runner.errors import StandardError
 from runner.generate import plan_units
 from runner.generate.changes import apart, is_converted, plan_changes, shows_new_contract
 from runner.generate.model import TableChange
+from runner.generate.unit import Unit
 from runner.preflight.again import Reference
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name
@@ -98,24 +99,32 @@ def _plannable(
     return good
 
 
-def only_window(standard: Standard, catalog: Catalog) -> str:
-    """Which tables only the window strategy converts, and why, as a line; empty for none.
+def window_units(standard: Standard, catalog: Catalog) -> list[Unit]:
+    """The units that only the window strategy converts.
 
     Args:
         standard: the new contract.
         catalog: the database.
     """
     try:
-        units = plan_units(standard, catalog)
+        return [u for u in plan_units(standard, catalog) if u.only_window]
     except StandardError:
-        return ""  # told as what is in the way
-    names = [str(t.new) for u in units if u.only_window for t in u.tables]
+        return []  # told as what is in the way
+
+
+def only_window(units: Sequence[Unit], tables: int) -> str:
+    """Which tables only the window strategy converts, and why, as a line; empty for none.
+
+    Args:
+        units: theirs.
+        tables: how many the standard has.
+    """
+    names = [str(t.new) for u in units for t in u.tables]
     if not names:
         return ""
     why = "; ".join(dict.fromkeys(reason for u in units for reason in u.only_window))
     return (
-        f"{len(names)} of {len(standard.tables)} tables only by --strategy window:"
-        f" {', '.join(names)}. Why: {why}"
+        f"{len(names)} of {tables} tables only by --strategy window: {', '.join(names)}. Why: {why}"
     )
 
 

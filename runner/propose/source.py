@@ -26,7 +26,7 @@ from runner.standard.documents import read_documents
 from runner.standard.evidence import read_evidence
 from runner.standard.joined import read_joins
 from runner.standard.keys import settle, tables_of, tied_columns, uuid_verdicts
-from runner.standard.load import shared_enums
+from runner.standard.modules import shared_enums
 from runner.standard.propose import Found, propose
 
 _MAKE_DUMP = "Make the dump with: pg_dump --no-owner --file schema.sql"
@@ -69,7 +69,7 @@ def propose_from_database(dsn: str, wishes: Wishes, *, scan: bool) -> Proposed:
         scan: read each table once; else the planner's statistics must do.
 
     Raises:
-        StandardError: a schema has no table, or the module cannot be imported.
+        StandardError: a schema has no table, or the module cannot be read.
         LockedError, StatementError, ConnectionFailedError: the database could not be read.
     """
     enums = shared_enums(wishes.enums_module) if wishes.enums_module else []

@@ -56,7 +56,12 @@ def review(
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", hint="make it, or name another one")
-    path = folder / CERTIFICATE
+    # What stands there is of an earlier review, or a link that a pull request brings.
+    for path in (folder / MARKDOWN, folder / REPORT, folder / CERTIFICATE):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be replaced: {error.strerror}") from None
     certificates.require_writable(path)
     listener("linting")
     remarks = read_remarks(migrations)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import enum
-import importlib
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from runner.errors import StandardError
 from runner.quoting import Name
 from runner.standard.lines import Lines
 from runner.standard.model import LONGEST, EnumStandard, JsonPath, Standard, TableStandard
+from runner.standard.modules import shared_enums
 
-TABLE_KEYS = {"name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json"}
+TABLE_KEYS = {
+    *("name", "uuids", "enums", "checks", "columns", "keep_original", "integers", "json", "switch")
+}
 ENUM_KEYS = {"values", "map", "back"}
-_SERVICE_KEYS = {"name", "schema", "enums"}
+_SERVICE_KEYS = {"name", "schema", "enums", "switch"}
 _Path = tuple[str, ...]
 
 
@@ -31,7 +30,7 @@ def load_standard(path: Path) -> Standard:
         path: the file.
 
     Returns:
-        The standard, its enums looked up in the module that the file names.
+        The standard, its enums read from the module that the file names, which is not run.
 
     Raises:
         StandardError: the file cannot be read, or says what cannot be.
@@ -44,45 +43,6 @@ def load_standard(path: Path) -> Standard:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StandardError(f"{path}: is not TOML: {error}") from error
     return _Reader(path, text).standard(content)
-
-
-def shared_enums(module: str) -> list[EnumStandard]:
-    """The enums that a module defines.
-
-    Args:
-        module: its dotted name.
-
-    Raises:
-        StandardError: it cannot be imported.
-    """
-    try:
-        found = vars(_import(module))
-    except (Exception, SystemExit) as error:
-        reason = str(error) or type(error).__name__
-        if isinstance(error, SystemExit):
-            reason = f"it ended the program with {error.code}"
-        raise StandardError(
-            f"the enums module {module} cannot be imported: {reason}",
-            hint="Run trueup in the folder that holds it, or name that folder in PYTHONPATH.",
-        ) from error
-    return [
-        EnumStandard(name, tuple(str(member.value) for member in value))
-        for name, value in found.items()
-        if isinstance(value, type) and issubclass(value, enum.Enum) and len(value)
-    ]
-
-
-def _import(module: str) -> ModuleType:
-    """Import a module, of this folder too; what it prints is no part of trueup's output."""
-    here, writes_nothing = str(Path.cwd()), sys.dont_write_bytecode
-    sys.path.append(here)
-    sys.dont_write_bytecode = True
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return importlib.import_module(module)
-    finally:
-        sys.path.remove(here)
-        sys.dont_write_bytecode = writes_nothing
 
 
 class _Reader:
@@ -104,11 +64,14 @@ class _Reader:
         if module is not None and (not isinstance(module, str) or not module):
             raise self._error(("service", "enums"), f"enums must be text, not {module!r}")
         enums = self._enums(module, self._paragraphs(content, ("enum",)))
+        at_expand = self._switches_at_expand(service, ("service",))
         tables: dict[Name, TableStandard] = {}
         wanted: dict[Name, TableStandard] = {}
         for path, paragraph in self._tables(content):
             place = path[1] if path[0] == "schema" else schema
             table = self._table(Name(place, path[-1]), paragraph, path, enums)
+            if at_expand:
+                table = replace(table, at_expand=True)
             key = Name(place, table.old)
             if key in tables:
                 raise self._error(path, f"the table {key} has two sections")
@@ -160,6 +123,8 @@ class _Reader:
                 raise self._error(
                     path, f"[enum.{name}] has no values, and the enums module has no {name}"
                 )
+            if known is not None and "values" not in paragraph:
+                self._require_known(known, path)
             values = self._texts(paragraph, "values", path) or (known.values if known else ())
             self._require_values(name, values, (*path, "values"))
             enums[name] = EnumStandard(
@@ -262,9 +227,19 @@ class _Reader:
             keep_original=self._names(paragraph, "keep_original", path),
             integers=self._integers(paragraph, path),
             json=self._json(old, paragraph, path, enums),
+            at_expand=self._switches_at_expand(paragraph, path),
         )
         self._require_sense(found, path)
         return found
+
+    def _switches_at_expand(self, paragraph: Mapping[str, Any], path: _Path) -> bool:
+        if "switch" in paragraph and paragraph["switch"] != "expand":
+            raise self._error(
+                (*path, "switch"),
+                f'switch can be "expand" alone, not {paragraph["switch"]!r}',
+                hint="Without it the switch is a phase of its own, after enforce.",
+            )
+        return "switch" in paragraph
 
     def _enum(
         self, enums: Mapping[str, EnumStandard], name: object, where: str, path: _Path
@@ -277,8 +252,19 @@ class _Reader:
                 word=str(name),
             )
         # Only now: a module may hold enums that are no business of the database.
+        self._require_known(enums[name], path)
         self._require_values(name, enums[name].values, path)
         return enums[name]
+
+    def _require_known(self, enum: EnumStandard, path: _Path) -> None:
+        if enum.unknown:
+            raise self._error(
+                path,
+                f"the values of {enum.name} are not all written in its module, which is read and "
+                f"not run: {enum.unknown}",
+                hint=f"Write each value there, or list them here: [enum.{enum.name}] values = …",
+                word=enum.name,
+            )
 
     def _json(
         self,

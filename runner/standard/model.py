@@ -20,12 +20,15 @@ class EnumStandard:
         mapping: the new value of each old one, in upper case, that does not stay what it is.
         back: the old value, as the old contract spells it, that stands for a new one to which
             several old ones, or none, are mapped.
+        unknown: the line of its module that does not tell a value, empty where all are told; there
+            are no values then.
     """
 
     name: str
     values: tuple[str, ...]
     mapping: Mapping[str, str] = field(default_factory=dict)
     back: Mapping[str, str] = field(default_factory=dict)
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class TableStandard:
         keep_original: by enum column, the new column that keeps the old value.
         json: by JSON column, the paths in it that hold enum values.
         integers: the integer columns that get a CHECK, each with its values.
+        at_expand: whether its old name becomes a view at expand already, not at the switch.
     """
 
     schema: str
@@ -62,6 +66,7 @@ class TableStandard:
     keep_original: Mapping[str, str] = field(default_factory=dict)
     integers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     json: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
+    at_expand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

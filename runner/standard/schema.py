@@ -7,6 +7,10 @@ from typing import Any
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "array", "items": _TEXT}
 _VALUE = {**_TEXT, "description": "a value of the enum, in upper case"}
+_SWITCH = {
+    "const": "expand",
+    "description": "the old name becomes a view at expand already, and no table shows more columns",
+}
 
 
 def schema() -> dict[str, Any]:
@@ -28,6 +32,7 @@ def schema() -> dict[str, Any]:
                         "description": "the schema of the tables that name none",
                     },
                     "enums": {**_TEXT, "description": "a Python module with shared enums"},
+                    "switch": _SWITCH,
                 },
                 required=["name"],
             ),
@@ -76,6 +81,7 @@ def _table() -> dict[str, Any]:
                 "additionalProperties": {"type": "object"},
                 "description": "by column, paths in it that hold values of an enum",
             },
+            "switch": _SWITCH,
         }
     )
 

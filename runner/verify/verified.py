@@ -76,7 +76,9 @@ class Verified:
     @property
     def in_step(self) -> str:
         """The name of the CHECK that proves that both sides of each row agree."""
-        return shorten(self.standard.old, "_in_step")
+        # Where the switch is part of expand, the table has its new name by then.
+        new = shorten(self.standard.name, "_in_step")
+        return new if self.relation.constraint(new) else shorten(self.standard.old, "_in_step")
 
     def distance(
         self, object_: str, expected: str, found: str, left_for: str | None = None

@@ -7,6 +7,7 @@ import re
 from runner.workload.model import Stage
 
 _WAIT = "switch after whoever sends it is retired"
+_LATER = 'leave switch = "expand" out of standard.toml'
 # The first whose pattern is in the statement and whose SQLSTATE is the server's; "" is any.
 _OF_A_VIEW: tuple[tuple[str, str, str], ...] = (
     ("42803", "", "name every column that is selected in GROUP BY, or"),
@@ -32,21 +33,26 @@ def defines(text: str) -> bool:
     return bool(_OF_DEFINITIONS.match(text))
 
 
-def advice(text: str, stage: Stage, sqlstate: str) -> str:
+def advice(text: str, stage: Stage, sqlstate: str, *, of_view: bool) -> str:
     """The next step.
 
     Args:
         text: the statement.
         stage: the first at which it fails.
         sqlstate: the server's; empty when it raised no error.
+        of_view: whether it meets a view there.
     """
     if defines(text):
         return "leave definitions alone until contract, and then name the new contract's"
-    if stage is Stage.EXPANDED:
+    if not of_view:
         if re.match(r"\s*COPY\b", text, re.IGNORECASE):
             return "give it a list of columns: the table has more of them from expand on"
-        return "give it a list of columns, so that what expand adds is not in it"
+        return (
+            "give it a list of columns, so that what expand adds is not in it, or give the table"
+            ' switch = "expand" in standard.toml'
+        )
+    last = _LATER if stage is Stage.EXPANDED else _WAIT
     for state, pattern, what in _OF_A_VIEW:
         if state in ("", sqlstate) and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
-            return f"{what} {_WAIT}"
-    return _WAIT
+            return f"{what} {last}"
+    return last

@@ -137,10 +137,15 @@ class _Trials:
         self._not_tried: list[tuple[Sent, str]] = []
         self._stages: list[Stage] = []
         self._tried: Counter[str] = Counter()
+        self._views: frozenset[str] = frozenset()  # those of the tables that are views at a stage
+        self._at_expand: frozenset[str] = frozenset()
 
     def at(self, stage: Stage, sent: Sequence[Sent], connection: Connection[Any]) -> None:
         """Try the statements at a stage; NOW comes first."""
         self._stages.append(stage)
+        self._views = _views(connection, self._tables)
+        if stage is Stage.EXPANDED:
+            self._at_expand = self._views
         for one in sent:
             key = one.routine or one.text
             if stage is Stage.NOW:
@@ -162,6 +167,7 @@ class _Trials:
             tuple(self._not_tried),
             tuple(notes),
             tuple(self._stages),
+            tuple(sorted(self._at_expand)),
         )
 
     def _try_now(self, key: str, one: Sent, connection: Connection[Any]) -> None:
@@ -181,7 +187,9 @@ class _Trials:
     def _try_later(self, key: str, one: Sent, stage: Stage, connection: Connection[Any]) -> None:
         text, before = self._now[key]
         answer = attempt(connection, one.trial or text, one)
-        verdict, message = _compared(one.text, before, answer, self._names, stage)
+        touched = self._touched(f"{one.text} {one.source if one.trial else ''}", before)
+        of_view = bool(self._views.intersection(touched) if touched else self._views)
+        verdict, message = _compared(one.text, before, answer, self._names, of_view=of_view)
         if verdict is None:
             return
         if verdict is Verdict.FAILS:
@@ -189,11 +197,11 @@ class _Trials:
         self._refused.append(
             Refusal(
                 one,
-                self._touched(f"{one.text} {one.source if one.trial else ''}", before),
+                touched,
                 stage,
                 verdict,
                 message,
-                advice(one.text, stage, answer.sqlstate),
+                advice(one.text, stage, answer.sqlstate, of_view=of_view),
                 one.routine is None and defines(one.text),
             )
         )
@@ -211,6 +219,15 @@ class _Trials:
         )
 
 
+def _views(connection: Connection[Any], tables: Sequence[Name]) -> frozenset[str]:
+    found = connection.execute(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind = 'v'"
+    )
+    views = {Name(*row) for row in found}
+    return frozenset(str(name) for name in tables if name in views)
+
+
 def _group(one: Sent) -> str:
     if one.routine is None:
         return one.source.rpartition(":")[0] or one.source
@@ -218,7 +235,7 @@ def _group(one: Sent) -> str:
 
 
 def _compared(
-    text: str, before: Answer, after: Answer, names: frozenset[str], stage: Stage
+    text: str, before: Answer, after: Answer, names: frozenset[str], *, of_view: bool
 ) -> tuple[Verdict | None, str]:
     """What became of an answer; None for as good as before."""
     if after.message:
@@ -237,7 +254,7 @@ def _compared(
     if before.rows is not None and after.rows is not None:
         if lost := _lost(before.rows, after.rows, names):
             return Verdict.DIFFERS, lost
-    elif stage is Stage.SWITCHED and _LOOKS_UP.search(text) and before.reads_catalog:
+    elif of_view and _LOOKS_UP.search(text) and before.reads_catalog:
         return Verdict.MAYBE, "looks a table up in the catalog, and may find a view"
     return None, ""
 

@@ -69,7 +69,7 @@ class Refusal:
 
     @property
     def is_of_expand(self) -> bool:
-        """Whether a client of the old release fails while it still has its table."""
+        """Whether a client of the old release fails as soon as expand is done."""
         return self.stage is Stage.EXPANDED and self.verdict is Verdict.FAILS and not self.defines
 
 
@@ -84,6 +84,7 @@ class Workload:
         not_tried: statements that could not be tried, each with why.
         not_looked_at: what nothing is said about, each with the way to it.
         stages: those that were reached; without SWITCHED nothing is said of the switch.
+        at_expand: the tables whose old names are views after expand already.
     """
 
     tried: tuple[tuple[str, int], ...] = ()
@@ -92,6 +93,7 @@ class Workload:
     not_tried: tuple[tuple[Sent, str], ...] = ()
     not_looked_at: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    at_expand: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

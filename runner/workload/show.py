@@ -50,7 +50,10 @@ def lines(workload: Workload, *, everything: bool) -> list[str]:
     if workload.count:
         sources = ", ".join(f"{number:,} of {name}" for name, number in workload.tried)
         found.append(f"statements tried: {sources}")
-    for stage, title in _TITLES.items():
+    for stage, said in _TITLES.items():
+        title = said
+        if stage is Stage.EXPANDED and workload.at_expand:
+            title = f"after expand, where {', '.join(workload.at_expand)} is a view already"
         refusals = workload.at(stage)
         if not refusals:
             if stage in workload.stages and workload.count:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.variants import KEPT, LIVE, Service, Variant
+from support.variants import EARLY, KEPT, LIVE, Service, Variant
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ KEPT_OLD = replace(OLD, name="old of one name", variant=KEPT)
 KEPT_NEW = replace(
     KEPT_OLD, name="new of one name", case=str.upper, search_path="model_orchestration_new, public"
 )
+# Of tables whose old names are views from expand on.
+EARLY_OLD = replace(OLD, name="old of an early switch", variant=EARLY)
+EARLY_NEW = replace(NEW, name="new of an early switch", variant=EARLY)
 
 # Who may work when.
 CLIENTS = [
@@ -51,6 +54,9 @@ CLIENTS = [
     pytest.param("enforce", KEPT_NEW, id="enforce-new-of-one-name"),
     pytest.param("switch", KEPT_OLD, id="switch-old-of-one-name"),
     pytest.param("switch", KEPT_NEW, id="switch-new-of-one-name"),
+    pytest.param("expand", EARLY_OLD, id="expand-old-of-an-early-switch"),
+    pytest.param("enforce", EARLY_OLD, id="enforce-old-of-an-early-switch"),
+    pytest.param("enforce", EARLY_NEW, id="enforce-new-of-an-early-switch"),
 ]
 any_client = pytest.mark.parametrize(("phase", "side"), CLIENTS)
 

@@ -213,6 +213,21 @@ def test_a_review_needs_no_database_and_finds_the_standard(
     assert locate_for_review(**named, strategy="online", of_others=True)[0] == "d"
 
 
+@pytest.mark.parametrize("key", ["sources", "migration_table"])
+def test_a_yoyo_ini_of_others_gets_nothing_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SIGN_KEY", "s3cret")
+    path = tmp_path / "yoyo.ini"
+    path.write_text("[DEFAULT]\ndatabase = %(SIGN_KEY)s\nup = %(here)s/a\nsources = %(up)s/b\n")
+    assert read_config(path, of_others=True) == {"sources": str(tmp_path / "a" / "b")}
+    path.write_text(f"[DEFAULT]\n{key} = %(SIGN_KEY)s\n")
+    with pytest.raises(UsageError, match="which is not set") as refused:
+        read_config(path, of_others=True)
+    assert "s3cret" not in str(refused.value)
+    assert "--config" in refused.value.hint
+
+
 def test_the_standard_stands_beside_the_migrations_or_is_named(service: Path) -> None:
     where = options(service=str(service), dsn="host=h")
     with pytest.raises(UsageError, match=r"no standard\.toml stands beside the migrations"):

@@ -11,6 +11,7 @@ from runner.errors import StandardError
 from runner.standard import EnumStandard, load_standard
 from runner.standard.lines import Lines
 from runner.standard.load import ENUM_KEYS, TABLE_KEYS
+from runner.standard.modules import shared_enums
 
 HEAD = '[service]\nname = "s"\n\n[enum.State]\nvalues = [\n    "OPEN",\n    "CLOSED",\n]\n'
 # Where what stands behind HEAD begins.
@@ -133,6 +134,11 @@ ERRORS = {
     "an enum that is a list": ('[table.ts]\nenums.a = ["State"]', 1, "enums.a must be text"),
     "enums that are a text": ('[table.ts]\nenums = "State"', 1, "enums must be a table of texts"),
     "a name that is a number": ("[table.ts]\nname = 1", 1, "name must be text, not 1"),
+    "a switch elsewhere": (
+        '[table.ts]\nuuids = ["a"]\nswitch = "enforce"',
+        2,
+        "switch can be \"expand\" alone, not 'enforce'",
+    ),
     "an empty name": ('[table.ts]\nname = ""', 1, "name must be text, not ''"),
     "a table that is a text": ('[table]\nts = "t"', 1, "table.ts must be a section"),
     "a schema without tables": ("[schema]\nbilling = 1", 1, "schema.billing must be a section"),
@@ -159,8 +165,9 @@ def test_an_error_points_to_its_line(tmp_path: Path, text: str, line: int, messa
         ('[enum.E]\nvalues = ["A"]', 1, "there is no [service] section"),
         ('[service]\nschema = "x"', 1, "[service] has no name"),
         ('[service]\nname = "s"\nenum = "x"', 3, "[service] has no key enum"),
+        ('[service]\nname = "s"\nswitch = true', 3, 'switch can be "expand" alone, not True'),
         ('[service]\nname = "s"\nenums = 1', 3, "enums must be text, not 1"),
-        ('[service]\nname = "s"\nenums = "no.such"', 3, "the enums module no.such cannot be"),
+        ('[service]\nname = "s"\nenums = "no.such"', 3, "the enums module no.such is not there"),
     ],
 )
 def test_an_error_of_the_service_points_to_its_line(
@@ -185,6 +192,72 @@ def test_a_module_whose_enum_is_not_uppercase_is_refused_where_a_column_names_it
     assert load(tmp_path, head + 'enums.b = "Low"').startswith(
         "6: Low: the value a is not in upper case"
     )
+
+
+def test_enums_of_a_module_are_read_from_its_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "theirs"
+    package.mkdir()
+    (package / "__init__.py").write_text("from theirs.kinds import *\nfrom no.such import Gone\n")
+    (package / "base.py").write_text(
+        "from enum import Enum\nfrom . import kinds\nFIRST = 'FIRST'\n"
+        "class Base(str, Enum):\n    def text(self): return ''\n"
+    )
+    (package / "kinds.py").write_text(
+        "import enum, os\nfrom enum import StrEnum, auto\nfrom .base import FIRST, Base as Ours\n"
+        "class Kind(Ours):\n    A: str = 'A'\n    B = 'B'\n    AGAIN = B\n    _x = 'C'\n"
+        "    def f(self): ...\n"
+        "class Small(enum.StrEnum):\n    ONE = enum.auto()\n    TWO = 'TWO'\n"
+        "@enum.unique\nclass Plain(StrEnum):\n    '''Told.'''\n    ONE = auto()\n"
+        "    def f(self): ...\n"
+        "class Label(models.TextChoices):\n    A = 'A', 'The first'\n"
+        "class Computed(enum.Enum):\n    A = os.environ['PATH']\n"
+        "class Other:\n    A = 'A'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = {enum.name: enum.values for enum in shared_enums("theirs") if not enum.unknown}
+    assert found == {
+        "Kind": ("A", "B", "C"),
+        "Small": ("one", "TWO"),
+        "Plain": ("one",),
+        "Label": ("A",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ("class State(str, Enum):\n    A = 'A'\n    B = made()\n", "B = made()"),
+        ("class State(str, Enum):\n    A = 'A'\n    B = CHANGED\n", "B = CHANGED"),
+        ("class State(str, Enum):\n    A = 'A'\n    for B in 'BC': pass\n", "for B in 'BC':"),
+        ("class State(str, Enum):\n    A = 'A', 1\n", "A = ('A', 1)"),
+        ("class State(Upper):\n    A = auto()\n", "A = auto()"),
+        ("class State(str, Enum):\n    A = auto()\n", "A = auto()"),
+        ("class State(Upper):\n    A = 'A'\n", "A = 'A'"),
+        ("@more\nclass State(str, Enum):\n    A = 'A'\n", "@more"),
+        ("class State(str, Enum):\n    A = 'A'\nState = more(State)\n", "State = more(State)"),
+    ],
+)
+def test_an_enum_is_refused_where_the_text_does_not_tell_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: str, told: str
+) -> None:
+    module = f"computed_{abs(hash(members))}"
+    (tmp_path / f"{module}.py").write_text(
+        "from enum import Enum, StrEnum, auto\nCHANGED = 'B'\nif made(): CHANGED = 'C'\n"
+        "class Upper(StrEnum):\n    def _generate_next_value_(name, *_): return name.upper()\n"
+        f"class Other(Enum):\n    A = made()\n{members}"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "standard.toml"
+    head = f'[service]\nname = "s"\nenums = "{module}"\n'
+    for rest in ('[table.a]\nenums = { b = "State" }\n', "[enum.State]\nmap = {}\n"):
+        path.write_text(head + rest)
+        with pytest.raises(StandardError) as refused:
+            load_standard(path)
+        assert refused.value.message.endswith(f"not run: {told}")
+    path.write_text(f'{head}[table.a]\nenums = {{ b = "State" }}\n[enum.State]\nvalues = ["A"]\n')
+    assert load_standard(path).tables[0].enums["b"].values == ("A",)
 
 
 def test_what_is_no_toml_or_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -213,6 +286,7 @@ checks.state = "plan_ok"
 keep_original.state = "state_detail"
 columns.metadata = "plan_metadata"
 integers.level = [1, 2]
+switch = "expand"
 
 [schema.billing."a.b"]
 name = "c.d"
@@ -235,6 +309,10 @@ name = "c.d"
     assert plans.keep_original == {"state": "state_detail"}
     assert plans.columns == {"metadata": "plan_metadata"}
     assert plans.integers == {"level": (1, 2)}
+    assert [t.at_expand for t in standard.tables] == [True, False, False]
+    service = HEAD.replace("[service]", '[service]\nswitch = "expand"')
+    path.write_text(service + "[table.ts]\n[table.us]")
+    assert all(t.at_expand for t in load_standard(path).tables)
     assert (dotted.schema, dotted.old, dotted.name) == ("billing", "a.b", "c.d")
     assert (other.schema, other.old, other.name) == ("billing", "plans", "plans")
     assert standard.schemas == ("public", "billing")

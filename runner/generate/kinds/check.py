@@ -247,15 +247,22 @@ def in_step(t: TableChange) -> str:
     return shorten(t.new.name, "_in_step")
 
 
-def expand(t: TableChange) -> list[str]:
+def expand(t: TableChange, called: TableChange) -> list[str]:
     """The clauses that hold new and changed rows to the CHECKs of the new contract.
 
     Args:
         t: the table as it is until the switch.
+        called: the table as the file leaves it, after whose names some of them are named.
     """
+    return [
+        f"ADD CONSTRAINT {quote_ident(name)} CHECK ({condition}) NOT VALID"
+        for (name, _), (_, condition) in zip(_added(called), _added(t), strict=True)
+    ]
+
+
+def _added(t: TableChange) -> list[tuple[str, str]]:
     carried = [(k.build_name, k.condition[1:-1]) for k in t.checks]
-    added = own(t, built=True) + carried + not_null.checks(t) + agreeing(t)
-    return [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in added]
+    return own(t, built=True) + carried + not_null.checks(t) + agreeing(t)
 
 
 def expand_back(t: TableChange) -> list[str]:
@@ -284,7 +291,7 @@ def enforce(t: TableChange, after: Sequence[File]) -> File:
     """The proof of the CHECKs for the rows that were there before.
 
     Args:
-        t: the table as it is until the switch.
+        t: the table as it is while its new columns are filled.
         after: the files that must have run.
     """
     unproven = {k.build_name for k in t.checks if not k.validated}
@@ -322,7 +329,7 @@ def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
         subject=f"{t.stem}_validate",
         title=f"Prove the new columns of {new} for every row that was there before.",
         does="validates in one scan that each row has its new values, that they are allowed, and "
-        "that both sides of it agree",
+        "that both sides agree",
         cost=f"reads {new} once",
         undo="nothing to undo: the CHECKs go with expand",
         body=[[setting("lock_timeout", "5s")], [prove], _analyzed(t)],

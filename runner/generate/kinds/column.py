@@ -177,6 +177,7 @@ def expand(
         note: the comment above them.
     """
     added, dropped = [], []
+    names = [(c.name, c.old_name) for c in t.columns]
     for c in t.columns:
         for name, type_name in ((c.kept, "varchar"), (c.name, c.new_type)):
             if name:
@@ -192,7 +193,7 @@ def expand(
         ],
         [
             *settings.of_columns(t, {c.old_name: c.name for c in t.columns}),
-            *settings.copy_grants(t.new, t.new, [(c.name, c.old_name) for c in t.columns]),
+            *([] if t.at_expand else settings.copy_grants(t.new, t.new, names)),
         ],
     ]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.generate.files import File
-from runner.generate.kinds import look, new_view, reversal, rows, same, settings
+from runner.generate.kinds import look, new_view, reversal, rows, same, settings, sync
 from runner.generate.kinds.same import At
 from runner.generate.model import TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, in_lines, lock, plain
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, between, lock, plain
 from runner.postgres.locks import LockMode
 from runner.quoting import quote_ident, quote_literal, quote_name
 
@@ -26,9 +26,9 @@ def expand(t: TableChange) -> list[Paragraph]:
             "view, which a dump does not read.",
         ),
     ]
-    columns = in_lines(_shown(t, c.name) for c in t.relation.columns)
+    columns = between("SELECT ", [_shown(t, c.name) for c in t.relation.columns])
     view = Statement(
-        f"CREATE VIEW {old} AS\nSELECT\n{columns}\nFROM {new}\n"
+        f"CREATE VIEW {old} AS\n{columns}\nFROM {new}\n"
         f"WHERE NOT EXISTS (SELECT FROM {marker}){options};",
         note=f"The compat view: the old {'schema' if t.keeps_name else 'name'}, the old columns "
         "in their old order.",
@@ -118,12 +118,14 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
                 *drop(t)[1:],
             ],
             [*back, *new_view.close_schema(t)],
+            *(sync.triggers(t, t.sync_switched, replace=True) if t.at_expand and t.columns else []),
             reversal.forgetting(t),
         ],
         rollback=[
             [BRIEFLY],
             reversal.forgetting_no_more(t),
             [*new_view.open_schema(t), *(look.move(t) if t.keeps_name else [])],
+            *(sync.triggers(table, t.sync, replace=True) if t.at_expand and t.columns else []),
             *expand(t),
         ],
         back=f"Brings the old contract of {t.old.name} back: instant."

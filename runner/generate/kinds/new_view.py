@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from runner.generate.kinds import settings
 from runner.generate.model import TableChange
-from runner.generate.statement import Paragraph, Statement, in_lines, plain
+from runner.generate.statement import Paragraph, Statement, between, plain
 from runner.quoting import quote_ident, quote_literal, quote_name
 
 
 def expand(t: TableChange) -> list[Paragraph]:
     """The view, with the defaults of the new contract and what the table's clients may do."""
     view, table = quote_name(t.apart), quote_name(t.old)
-    columns = in_lines(_shown(t))
+    columns = between("SELECT ", _shown(t))
     defaults = [
         f"ALTER VIEW {view} ALTER COLUMN {quote_ident(c.name)} SET DEFAULT {c.new_default};"
         for c in t.columns
@@ -20,7 +20,7 @@ def expand(t: TableChange) -> list[Paragraph]:
     return [
         [
             Statement(
-                f"CREATE VIEW {view} AS\nSELECT\n{columns}\nFROM {table};",
+                f"CREATE VIEW {view} AS\n{columns}\nFROM {table};",
                 undo=(drop(t),),
                 note=f"The new view: the new {'schema' if t.keeps_name else 'name'}, the new "
                 "columns. Until the switch the new release uses it.",

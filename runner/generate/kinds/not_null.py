@@ -12,7 +12,7 @@ from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
 from runner.generate.model import ColumnChange, Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Statement, alter, in_lines
+from runner.generate.statement import BRIEFLY, Statement, alter, between
 from runner.generate.unit import listed
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
@@ -47,7 +47,7 @@ def enforce(
     """NOT NULL on the new columns, if any has it; the end of what proved it.
 
     Args:
-        t: the table as it is until the switch.
+        t: the table as it is while its new columns are filled.
         stem: the new name of the table, which the names of its NOT NULLs follow.
         others: names and conditions of other CHECKs that have proven what they were for.
         after: the files that must have run.
@@ -67,7 +67,7 @@ def enforce(
         title=f"Set NOT NULL on the new columns of {new}.",
         does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs"
         + (
-            f", and {listed(name for name, _ in others)}: the trigger keeps equal what it proved"
+            f", and {listed(name for name, _ in others)}, as the trigger keeps both equal"
             if others
             else ""
         ),
@@ -180,12 +180,8 @@ def _named(
     own = {column for column, _, _ in named}
     without = f", ending => {quote_literal(ending)}" if ending else ""
     if others := [c for c in wanted if c not in own]:
-        found.append(
-            Statement(
-                f"CALL trueup.rename_not_nulls({on}, {quote_literal(stem)}, ARRAY[\n"
-                f"{in_lines(map(quote_literal, others))}\n]::name[]{without});"
-            )
-        )
+        call = f"CALL trueup.rename_not_nulls({on}, {quote_literal(stem)}, ARRAY["
+        found.append(Statement(between(call, map(quote_literal, others), f"]::name[]{without});")))
     return found
 
 

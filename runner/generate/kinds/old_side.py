@@ -1,16 +1,15 @@
 """The old side of a table: what the rollback of contract makes again, while clients work.
 
-The rollback runs these files from the last to the first: the old columns come back empty with a
-trigger, a backfill fills them, their indexes are built, and the keys change places.
+The rollback runs its files from the last to the first: the old columns come back empty, they are
+filled, their indexes are built, and the keys change places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from runner.generate.dependent import DependentChange
-from runner.generate.files import OWN_ID, File
+from runner.generate.files import File
 from runner.generate.kinds import (
     check,
     column,
@@ -18,144 +17,30 @@ from runner.generate.kinds import (
     index,
     key,
     not_null,
+    old_foreign_key,
+    old_values,
     partition,
     publication,
-    reversal,
     standing,
     sync,
-    trigger,
 )
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import (
     BRIEFLY,
     Paragraph,
     Statement,
     alter,
     comment_on_constraint,
-    literal_list,
     lock,
     plain,
 )
-from runner.generate.text import text
 from runner.generate.unit import Unit, listed
 from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
 _FOLDER = "online/contract"
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """What the trigger's text says of a column: its old name, and SQL."""
-
-    old: str
-    filled: str
-    updated: str
-    changed: str
-
-
-# What a value was under the old contract.
-
-
-def _spelled(
-    u: Unit, t: TableChange, c: ColumnChange, row: str, indent: int, *, parents: bool = True
-) -> str:
-    """The old value of a row that has none yet.
-
-    It follows from the row's new values alone, so that a reference and its key are spelled alike
-    whichever is written first.
-
-    Args:
-        u: the unit.
-        t: the table.
-        c: the column.
-        row: what stands before the names of the row's columns.
-        indent: how far the statement is indented.
-        parents: whether the old columns of all parents are there.
-    """
-    value = f"{row}{quote_ident(c.name)}"
-    derived = c.old_from(value, f"{row}{quote_ident(c.kept)}" if c.kept else None)
-    found = [reversal.spelling(t, c, row)] if t.keeps_spellings and c in t.reversible else []
-    if c.parent is not None:
-        pairs = [(far, f"{row}{quote_ident(here)}") for here, far in c.parent.pairs]
-        parent = u.table(c.parent.table)
-        if parents or u.place(parent) <= u.place(t):
-            match = " AND ".join(f"p.{quote_ident(far)} = {here}" for far, here in pairs)
-            found.append(
-                f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.new)} AS p"
-                f" WHERE {match})"
-            )
-        table, root = u.root(c)
-        if table.keeps_spellings and root in table.reversible:
-            kept = {*table.key, *(r.name for r in table.reversible)}
-            wanted = [(root.name, value)]
-            if table is parent:
-                wanted = [(far, here) for far, here in pairs if far in kept]
-            found.append(reversal.spelling(table, root, row, wanted, first=True))
-    if not found:
-        return derived
-    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
-    return f"coalesce({inner}" + f",{inner}".join([*found, derived]) + f"{outer})"
-
-
-def _unfilled(t: TableChange, row: str) -> str:
-    """The condition that a row's old side is not filled yet."""
-    if t.anchor:
-        return f"{row}{quote_ident(t.anchor.old_name)} IS NULL"
-    return " OR ".join(
-        f"{row}{quote_ident(c.name)} IS NOT NULL AND {row}{quote_ident(c.old_name)} IS NULL"
-        for c in t.columns
-    )
-
-
-def _changed(c: ColumnChange) -> str:
-    found = sync.changed(c, c.name)
-    if c.kept:
-        kept = quote_ident(c.kept)
-        found += f" OR NEW.{kept} IS DISTINCT FROM OLD.{kept}"
-    return found
-
-
-def _updated(u: Unit, t: TableChange, c: ColumnChange) -> str:
-    if c.to_old_beside is None:
-        return _spelled(u, t, c, "NEW.", 12, parents=False)
-    new, old = quote_ident(c.name), quote_ident(c.old_name)
-    return c.old_beside(f"NEW.{new}", f"OLD.{new}", f"OLD.{old}")
-
-
-def _trigger(u: Unit, t: TableChange) -> list[Paragraph]:
-    """The trigger that fills the old side of what clients of the new contract write."""
-    sides = [
-        _Side(
-            quote_ident(c.old_name),
-            _spelled(u, t, c, "NEW.", 8, parents=False),
-            _updated(u, t, c),
-            _changed(c),
-        )
-        for c in t.columns
-    ]
-    function = text(
-        "sync_back.sql",
-        function=quote_name(t.sync_back),
-        columns=sides,
-        moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
-        unfilled=_unfilled(t, "OLD."),
-        keys=quote_name(t.new),
-        twin_keys=sync.twin_keys(t, switched=True),
-    )
-    on, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"
-    changed = sync.any_changed((c, c.name) for c in t.columns)
-    return [
-        [Statement(function, note="Fills the old side of each row that is written meanwhile.")],
-        plain(f"CALL trueup.keep_private({quote_literal(t.sync_back.name)});"),
-        plain(
-            f"CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON {on}\nFOR EACH ROW {execute}",
-            f"CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {on}\nFOR EACH ROW WHEN (\n"
-            f"    {_unfilled(t, 'NEW.')}\n    OR {changed}\n)\n{execute}",
-        ),
-    ]
 
 
 def no_more(t: TableChange) -> list[Statement]:
@@ -175,7 +60,7 @@ def _own_checks(t: TableChange) -> Iterator[tuple[str, str, bool, str | None]]:
             yield k.name, with_columns(restate(k.definition), t.old_names), k.validated, k.comment
 
 
-def _proven(t: TableChange) -> list[str]:
+def proven(t: TableChange) -> list[str]:
     """The CHECKs that are validated once the old columns are filled."""
     found = [not_null.filled(t, c) for c in t.columns if c.not_null]
     return found + [name for name, _, validated, _ in _own_checks(t) if validated]
@@ -219,90 +104,8 @@ def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
         column.add_old(t),
         sync.sides(t, switched=True),
         [*([held] if checks else []), *comments],
-        *_trigger(u, t),
+        *old_values.trigger(u, t),
     ]
-
-
-def fill(u: Unit, t: TableChange, table: Name, after: Sequence[File]) -> File:
-    """What fills the old columns of a table, or of a partition, on the way back."""
-    anchor = t.anchor or t.columns[0]
-    quoted = quote_name(table)
-    walk = sync.walk(
-        quoted,
-        f"{quoted} AS t",
-        assignments=[
-            f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 8)}" for c in t.columns
-        ],
-        unfilled=_unfilled(t, ""),
-        unchanged=anchor.name,
-        filled=[c.old_name for c in t.columns],
-        proven=_proven(t),
-        names_operators=t.names_operators,
-        listed=_listed(t),
-    )
-    forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
-    return File(
-        unlike=f"fill {table}",
-        folder=_FOLDER,
-        phase="contract",
-        subject=f"{t.prefix}{table.name}_fill",
-        title=f"Before the old columns of {table.name} go: on the way back they are filled here.",
-        does="changes no row; its rollback fills the old columns from the new ones and the "
-        "spellings that were kept, in batches of pages",
-        cost="none",
-        undo=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
-        "times, and reads it twice more; can be stopped and run again at any point; the table "
-        "grows until VACUUM",
-        body=[[forget]],
-        rollback=[[Statement(walk, alone=True)]],
-        back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
-        "stopped and run again.",
-        back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once, for which it goes over each 10 MB eight "
-        f"times, and reads {table.name} twice more; the table grows until VACUUM",
-        after=after,
-    )
-
-
-def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
-    """What fills the old columns of partitions that are made after these files, on the way back."""
-    root = quote_name(t.new)
-    written = _listed(t)
-    of = f", {literal_list(written)}" if written else ""
-    sets = ",\n    ".join(
-        f"{quote_ident(c.old_name)} = {_spelled(u, t, c, 't.', 4)}" for c in t.columns
-    )
-    return File(
-        unlike=f"fill late {t.new}",
-        folder=_FOLDER,
-        phase="contract",
-        subject=f"{t.prefix}{t.new.name}_fill_late",
-        title=f"Before the old columns of {t.new.name} go: on the way back the partitions that no "
-        "file names are filled here.",
-        does="changes no row; its rollback fills the old columns of what the files of the "
-        "partitions left, in one statement",
-        cost="none",
-        undo=f"reads {t.new.name} once, writes the rows of partitions that were made later",
-        body=[[BRIEFLY]],
-        rollback=[
-            [
-                BRIEFLY,
-                Statement(
-                    "SELECT set_config('session_replication_role', 'replica', true)\n"
-                    f"FROM trueup.woken_triggers({quote_literal(root)}{of})\nLIMIT 1;",
-                    note="The service's own triggers are not to see it.",
-                ),
-            ],
-            [Statement(f"UPDATE {root} AS t\nSET\n    {sets}\nWHERE {_unfilled(t, 't.')};")],
-        ],
-        back="Fills partitions that were made later: holds their rows until it is done.",
-        after=after,
-    )
-
-
-def _listed(t: TableChange) -> list[str]:
-    """The old columns that triggers of UPDATE OF list."""
-    return [c.old_name for c in t.columns if c.name in trigger.listed(t)]
 
 
 # The indexes.
@@ -373,8 +176,8 @@ def _index(
         else f"Before the old key of {table.name} goes: on the way back its {side} index is built.",
         does="drops it"
         if is_old
-        else f"drops {name}, if a rollback that was broken off left it; its rollback builds it on "
-        f"the {side} columns",
+        else f"drops {name} if a broken-off rollback left it; its rollback builds it on the {side} "
+        "columns",
         cost=f"waits for transactions that are older{'' if is_old else ', if the index is there'}",
         undo=f"builds {name}: reads {table.name} twice and waits for transactions that are older",
         locks_said=""
@@ -418,8 +221,8 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     more += "; lets publications name the new columns" if published else ""
     if held := _held_filled(t):
         note = (
-            "The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;"
-            "\nthey go with their columns."
+            "By these the rollback sets NOT NULL, wherever contract ended; they go with their "
+            "columns."
         )
         body.append([Statement(alter(t.new, held), note=note)])
     return File(
@@ -440,15 +243,15 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         "VALID: instant",
         body=[[Statement(BRIEFLY.sql, locks=locks if body else ())], *body],
         rollback=_keys_back(u, t, late),
-        back=f"Gives {new} its old keys beside the new unique indexes: instant. Where contract was "
-        "broken off before it had built an index for that, builds it under the lock if the table "
-        "is small, and refuses with the statement to run if it is large.",
+        back=f"Gives {new} its old keys beside the new unique indexes: instant. An index that a "
+        "broken-off contract did not come to is built under the lock if the table is small; if it "
+        "is large, refuses with the statement to run.",
         after=after,
     )
 
 
 def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list[Paragraph]:
-    resting, names = _resting(t), _proven(t)
+    resting, names = _resting(t), proven(t)
     inherited = (
         [Statement(alter(t.new, (f"VALIDATE CONSTRAINT {quote_ident(n)}" for n in names)))]
         if t.is_partitioned and names
@@ -506,7 +309,7 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
         not_null.old_side(t),
         [foreign_key.drop(k.table, k.name) for k in resting],
         *changed,
-        [s for k in resting for s in foreign_key.add_unproven(u, k)],
+        [s for k in resting for s in old_foreign_key.add_unproven(u, k)],
         settings,
         publication.on(t, t.new, t.old_names, new=False),
         *sync.triggers(t, t.sync_switched, replace=True),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from runner.generate.files import File
 from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import BRIEFLY, Statement, in_lines, lock, plain
+from runner.generate.statement import BRIEFLY, Statement, between, lock, plain
 from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
@@ -64,7 +64,7 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         # Whoever deletes a row forgets its spelling: nobody is to wait behind a DROP that waits.
         rollback=[[BRIEFLY], [drop(t)]],
         back="Drops the copy, which has been put back by then; gives up after 200 ms while a "
-        "client that deletes a row uses it, and can be run again.",
+        "client uses it: run it again.",
         after=after,
     )
 
@@ -87,34 +87,38 @@ def _indexes(t: TableChange) -> list[Statement]:
     return plain(*(f"CREATE INDEX ON {on} ({quote_ident(name)});" for name in referred))
 
 
-def spelling(
-    t: TableChange,
-    c: ColumnChange,
-    row: str,
-    wanted: Iterable[tuple[str, str]] | None = None,
-    *,
-    first: bool = False,
-) -> str:
-    """A kept spelling as SQL, where the value is still the same; null where there is none.
+def spelling(t: TableChange, c: ColumnChange, wanted: Iterable[tuple[str, str]]) -> str:
+    """A kept spelling as SQL, of any row that has some values; null where there is none.
 
     Args:
         t: the table that keeps it.
         c: its column.
-        row: what stands before the name of a column of the row that is to be spelled, by its new
-            names.
-        wanted: which row of the copy: its columns with their values; by default that of the same
-            key and value.
-        first: whether there may be several.
+        wanted: columns of the copy with their values.
     """
-    if wanted is None:
-        wanted = _of_row(t, row)
-        if c.name not in t.key:
-            wanted.append((c.name, f"{row}{quote_ident(c.name)}"))
-    one = " LIMIT 1" if first else ""
     return (
         f"(SELECT r.{quote_ident(c.old_name)} FROM {quote_name(t.reversal)} AS r"
-        f" WHERE {_same_row(t, wanted)}{one})"
+        f" WHERE {_same_row(t, wanted)} LIMIT 1)"
     )
+
+
+def of_row(t: TableChange, row: str) -> str:
+    """The condition that `r` of the copy is what is kept of a row that has the new names."""
+    return _same_row(t, _of_row(t, row))
+
+
+def still_same(t: TableChange, c: ColumnChange, kept: str, row: str) -> str:
+    """The condition that a row has the value whose spelling is kept; empty for one of its key.
+
+    Args:
+        t: the table.
+        c: the column.
+        kept: what stands before the names of the columns of what is kept of this row.
+        row: what stands before the row's own.
+    """
+    if c.name in t.key:
+        return ""
+    name = quote_ident(c.name)
+    return f"{c.compared(f'{kept}{name}')} = {c.compared(f'{row}{name}')}"
 
 
 def _of_row(t: TableChange, row: str) -> list[tuple[str, str]]:
@@ -142,8 +146,8 @@ def _copy(
     t: TableChange, columns: Sequence[str], source: Name, differ: Sequence[str], *, share: bool
 ) -> list[Statement]:
     copy = Statement(
-        f"CREATE TABLE {quote_name(t.reversal)} AS\nSELECT\n"
-        + in_lines(columns)
+        f"CREATE TABLE {quote_name(t.reversal)} AS\n"
+        + between("SELECT ", columns)
         + f"\nFROM {quote_name(source)}\nWHERE\n    "
         + "\n    OR ".join(differ)
         + ";",
@@ -168,8 +172,7 @@ def forgetting(t: TableChange) -> list[Statement]:
                 "forget.sql",
                 function=function,
                 reversal=quote_name(t.reversal),
-                reversal_literal=quote_literal(quote_name(t.reversal)),
-                same_row=_same_row(t, _of_row(t, "OLD.")),
+                same_row=of_row(t, "OLD."),
             ),
             note="Forgets the old spellings of a row that is deleted.",
         ),
@@ -204,10 +207,9 @@ def forget_deleted(t: TableChange) -> list[Statement]:
     if not t.keeps_spellings:
         return []
     names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(t.new))
-    there = dollar_quote(_same_row(t, _of_row(t, "t.")))
     return [
         Statement(
-            f"CALL trueup.forget_deleted({', '.join(names)}, {there});",
+            f"CALL trueup.forget_deleted({', '.join(names)}, {dollar_quote(of_row(t, 't.'))});",
             note="The copy may hold rows that were deleted while it was made.",
         )
     ]

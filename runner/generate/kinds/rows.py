@@ -106,9 +106,8 @@ def _require_clean(table: Name, wanted: Refusals) -> str:
             lines.append(f"    {name} => {literal_list(columns)},")
     if wanted.others:
         listed = ",\n".join(
-            f"        [\n            {quote_literal(rule.column)},\n"
-            f"            {dollar_quote(rule.condition)},\n"
-            f"            {quote_literal(rule.reason)}\n        ]"
+            f"        [{quote_literal(rule.column)}, {dollar_quote(rule.condition)},\n"
+            f"            {quote_literal(rule.reason)}]"
             for rule in wanted.others
         )
         lines.append(f"    rules => ARRAY[\n{listed}\n    ]")

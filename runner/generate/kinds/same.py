@@ -32,6 +32,11 @@ class At(IntEnum):
     NEW = 5
 
 
+def is_switched(t: TableChange, at: At) -> bool:
+    """Whether the new contract has the table."""
+    return at >= (At.EXPANDED if t.at_expand else At.SWITCHED)
+
+
 def renames(t: TableChange) -> Mapping[str, str]:
     """The names of constraints that only follow the table's: old, new."""
     found = {
@@ -69,7 +74,7 @@ def require(
     }
     lines = list(dict.fromkeys(_standing(t, at, but_keys=but_keys)))
     lines = [line for line in lines if line not in gone]
-    stands = {At.SWITCHED: t.apart, At.DROPPING: t.new, At.NEW: t.new}.get(at, t.old)
+    stands = t.new if at >= At.DROPPING else t.apart if is_switched(t, at) else t.old
     table = quote_literal(quote_name(stands))
     sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
     if may := list(dict.fromkeys(_may_stand(t, at))):
@@ -85,23 +90,23 @@ class _Names:
     """What the columns of a table are called at some point."""
 
     def __init__(self, t: TableChange, at: At) -> None:
-        self._t, self._at = t, at
+        self._t, self._switched = t, is_switched(t, at)
 
     def old(self, name: str) -> str:
         """The old side of a column, or one that has one side alone."""
         if c := self._t.converted.get(name):
-            return c.name if self._at < At.SWITCHED else c.old_name
+            return c.old_name if self._switched else c.name
         return self.single(name)
 
     def new(self, name: str) -> str:
         """Its new side."""
         if c := self._t.converted.get(name):
-            return c.build_name if self._at < At.SWITCHED else c.name
+            return c.name if self._switched else c.build_name
         return self.single(name)
 
     def single(self, name: str) -> str:
         """A column that is not converted."""
-        return name if self._at < At.SWITCHED else self._t.renamed.get(name, name)
+        return self._t.renamed.get(name, name) if self._switched else name
 
 
 def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
@@ -130,7 +135,8 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
         and d.host.schema != "trueup"
         and not d.host.schema.startswith("pg_temp")
     }
-    views |= {At.EXPANDED: {t.apart}, At.ENFORCED: {t.apart}, At.SWITCHED: {t.old}}.get(at, set())
+    if At.OLD < at < At.DROPPING:
+        views.add(t.old if is_switched(t, at) else t.apart)
     yield from (f"view {v.schema}.{v.name}" for v in sorted(views))
 
 
@@ -140,22 +146,22 @@ def _column(t: TableChange, column: Column, names: _Names, at: At) -> Iterator[s
         has_default = bool(column.default or column.identity or column.generated)
         yield _said(names.single(column.name), column.not_null, has_default)
         return
-    if at < At.NEW and not _is_uncertain(column, change, at):
+    if at < At.NEW and not _is_uncertain(t, column, change, at):
         # To have none where the type has one, it has NULL.
-        own = column.default if at < At.SWITCHED else change.type_default
+        own = change.type_default if is_switched(t, at) else column.default
         has_default = own is not None
         yield _said(names.old(column.name), column.not_null, has_default)
     if at == At.OLD:
         return
     if change.kept:
         yield f"column {change.kept}"
-    has_default = at >= At.SWITCHED and change.new_default is not None
+    has_default = is_switched(t, at) and change.new_default is not None
     yield _said(names.new(column.name), change.not_null and at >= At.ENFORCED, has_default)
 
 
-def _is_uncertain(column: Column, change: ColumnChange, at: At) -> bool:
+def _is_uncertain(t: TableChange, column: Column, change: ColumnChange, at: At) -> bool:
     """Whether a rollback leaves an old column otherwise than the way there does."""
-    keeps_null = at >= At.SWITCHED and column.default is not None and change.old_default is None
+    keeps_null = is_switched(t, at) and column.default is not None and change.old_default is None
     return keeps_null or (at == At.DROPPING and column.not_null)
 
 
@@ -166,9 +172,9 @@ def _said(name: str, not_null: bool, has_default: bool) -> str:
 def _may_stand(t: TableChange, at: At) -> Iterator[str]:
     """What is there or not, as a rollback that was broken off left it."""
     names = _Names(t, at)
-    for column in t.relation.columns if At.SWITCHED <= at < At.NEW else ():
+    for column in t.relation.columns if is_switched(t, at) and at < At.NEW else ():
         change = t.converted.get(column.name)
-        if change is None or not _is_uncertain(column, change, at):
+        if change is None or not _is_uncertain(t, column, change, at):
             continue
         own = column.default if change.old_default is None else None
         has_default = own is not None or change.type_default is not None
@@ -188,9 +194,14 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
         yield _in_step(t, names)
 
 
+def _filling(t: TableChange) -> TableChange:
+    """The table by the name that it has while its new columns are filled."""
+    return t.switched if t.at_expand else replace(t, new=t.old)
+
+
 def _in_step(t: TableChange, names: _Names) -> str:
     sides = [side(c.name) for c in t.columns for side in (names.old, names.new)]
-    return _on("check", check.in_step(replace(t, new=t.old)), sides)
+    return _on("check", check.in_step(_filling(t)), sides)
 
 
 def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> Iterator[str]:
@@ -219,15 +230,14 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
     if at == At.EXPANDED:
-        before = replace(t, new=t.old)
-        yield from (_filled(before, c) for c in t.columns if c.not_null)
+        yield from (_filled(t, c) for c in t.columns if c.not_null)
         if any(c.not_null for c in t.columns):
             yield _in_step(t, names)
 
 
-def _filled(before: TableChange, c: ColumnChange) -> str:
-    side = replace(c, name=c.build_name)
-    return _on("check", not_null.filled(before, side), [side.name])
+def _filled(t: TableChange, c: ColumnChange) -> str:
+    side = c if t.at_expand else replace(c, name=c.build_name)
+    return _on("check", not_null.filled(_filling(t), side), [side.name])
 
 
 def _foreign_key(

@@ -152,14 +152,29 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
-def _function(t: TableChange, *, switched: bool) -> Statement:
+_NOTES = {
+    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    "the new contract wrote it.",
+    True: "The same from the switch on, under the names that the columns have then; here a value "
+    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
+    "the way back.",
+}
+
+
+def _function(
+    t: TableChange, *, switched: bool, guarded: bool | None = None, note: str = ""
+) -> Statement:
     """The trigger's function of one of the two states.
 
     Args:
         t: the table, before the switch as it is until then.
         switched: whether the new contract has the table: the side that has defaults is then the
             new one, and a value on the other side says who wrote a row.
+        guarded: whether the new side's indexes are there all the time, and not the old one's, if
+            that differs.
+        note: the comment above it, where it is another one.
     """
+    by_new = switched if guarded is None else guarded
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
         writer = " AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by)
@@ -169,7 +184,7 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
     return Statement(
         text(
             "sync.sql",
-            function=quote_name(t.sync_switched if switched else t.sync),
+            function=quote_name(t.sync_switched if by_new else t.sync),
             written_by_new=writer,
             columns=[_sides(c) for c in t.columns],
             moved=[is_in_step(c) for c in t.columns]
@@ -181,16 +196,11 @@ def _function(t: TableChange, *, switched: bool) -> Statement:
             ),
             unconverted=_unconverted(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
-            twin_keys=twin_keys(t, switched=switched),
+            twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
             keys=quote_name(t.sides if switched and t.keeps_name else t.new),
         ),
-        note="The same under the names that the columns have from the switch on: until then "
-        "nothing calls it.\nA value on the old side of a new row says that the old contract wrote "
-        "it. It stays beyond\ncontract, for the way back."
-        if switched
-        else "Keeps both sides of each row equal. A value on the new side of a new row says that "
-        "the new\ncontract wrote it.",
+        note=note or _NOTES[switched],
     )
 
 
@@ -201,13 +211,36 @@ def expand(t: TableChange, before: TableChange) -> list[Paragraph]:
         t: the table.
         before: the table as it is until the switch.
     """
-    private = f"CALL trueup.keep_private({quote_literal(t.sync.name)}"
     return [
         [_function(before, switched=False)],
         [_function(t, switched=True)],
-        plain(f"{private}, {quote_literal(t.sync_switched.name)});"),
+        _kept_private(t),
         *triggers(before, before.sync),
     ]
+
+
+def expand_and_switch(t: TableChange) -> list[Paragraph]:
+    """The same, where the new contract has the table from expand on.
+
+    Until contract only the old side has an index that is there all the time, and after it only the
+    new one has.
+
+    Args:
+        t: the table as it is from the switch on.
+    """
+    first = "Keeps both sides of each row equal. A value on the old side of a new row says that the"
+    second = "The same by the index of the new key: contract puts it in the place of the other one."
+    return [
+        [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],
+        [_function(t, switched=True, note=second)],
+        _kept_private(t),
+        *triggers(t, t.sync),
+    ]
+
+
+def _kept_private(t: TableChange) -> list[Statement]:
+    names = map(quote_literal, (t.sync.name, t.sync_switched.name))
+    return plain(f"CALL trueup.keep_private({', '.join(names)});")
 
 
 def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[Paragraph]:
@@ -232,6 +265,9 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
     )
     if replace:
         note = "From here on the trigger's function is the one for these names of the columns."
+        if t.at_expand:
+            side = "old" if function == t.sync else "new"
+            note = f"From here on the trigger looks keys up by the index of the {side} one."
         return [[Statement(insert, note=note), Statement(update)]]
     return [
         [Statement(insert, note="Their names make them fire after the service's own triggers.")],
@@ -272,7 +308,7 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             f" FROM {quote_name(t.new)};",
             undo=(drop_sides(t),),
             note="Where references find how a key is spelled. A view follows renames: the switch "
-            "does not\ntouch its names.",
+            "leaves its names.",
         ),
         Statement(f"CALL trueup.keep_private({quote_literal(t.sides.name)});"),
     ]
@@ -306,6 +342,9 @@ WALK_LOCKS = (
     "which it waits 5 s at most: reads and writes go on"
 )
 
+# What tells the rows of a batch.
+OF_BATCH = "ctid = ANY ($1)"
+
 
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
@@ -316,11 +355,11 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
         does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
-        "each; passes over rows that clients hold and comes back to them; fires no trigger of the "
-        "service; can be stopped and run again at any point",
+        "each; comes back to rows that clients hold; fires no trigger of the service; can be "
+        "stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, for which it goes over each 10 MB eight times, and reads the "
-        "table once more; the table grows until VACUUM",
+        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
+        "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[
             [
@@ -348,21 +387,23 @@ def _walk(t: TableChange, table: str) -> str:
     anchor = t.anchor or t.columns[0]
     return walk(
         table,
-        table,
-        assignments=_assignments(t.columns),
+        f"UPDATE {table}\n    SET\n        "
+        + ",\n        ".join(_assignments(t.columns))
+        + f"\n    WHERE {OF_BATCH}",
         unfilled=_unconverted(t, ""),
         unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
-        listed=[c.name for c in t.columns if c.old_name in trigger.listed(t)],
+        listed=[
+            c.name for c in t.columns if not trigger.listed(t).isdisjoint((c.name, c.old_name))
+        ],
     )
 
 
 def walk(
     table: str,
-    target: str,
+    update: str,
     *,
-    assignments: Iterable[str],
     unfilled: str,
     unchanged: str,
     filled: Iterable[str],
@@ -374,8 +415,7 @@ def walk(
 
     Args:
         table: the table, quoted.
-        target: the same as UPDATE names it, with an alias if the assignments have one.
-        assignments: `column = value`.
+        update: the statement that fills a batch of rows, indented.
         unfilled: the condition that a row is not filled yet.
         unchanged: a column that the filling does not change.
         filled: the columns, which are analyzed at the end.
@@ -383,12 +423,10 @@ def walk(
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    sets = ",\n        ".join(assignments)
-    update = f"\n    UPDATE {target}\n    SET\n        {sets}\n    WHERE ctid = ANY ($1)\n    "
     given = {
         "unfilled": quote_literal(unfilled),
         "unchanged": quote_literal(unchanged),
-        "fill": dollar_quote(update),
+        "fill": dollar_quote(f"\n    {update}\n    "),
     }
     if proven:
         checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)

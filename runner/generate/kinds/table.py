@@ -101,22 +101,10 @@ def expand(
     old = t.old.name
     columns = ", ".join(f"{c.name} {c.new_type}" for c in before.columns)
     adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
-    added: list[Paragraph] = []
-    taken: list[Paragraph] = [[new_view.drop(t)]]
-    if t.columns:
-        added = [
-            *column.expand(
-                before, check.expand(before), check.expand_back(before), check.note(before)
-            ),
-            check.comments(before, t.old, built=True),
-            sync.sides(before),
-            *sync.expand(t, before),
-            *trigger.expand(t, dependents),
-        ]
-        taken = [[*sync.expand_back(before), new_view.drop(t)], *undone(added)]
-    elif clauses := check.expand(before):
-        added = [plain(alter(t.old, clauses))]
-        taken.append(plain(alter(t.old, check.expand_back(before))))
+    triggers = sync.expand(t, before) if columns else []
+    added = _added(t, before, dependents, called=before, triggers=triggers)
+    gone = sync.expand_back(before) if t.columns else []
+    taken = [[*gone, new_view.drop(t)], *undone(added)]
     return File(
         unlike=f"expand {t.new}",
         folder="online",
@@ -152,6 +140,119 @@ def expand(
     )
 
 
+def _added(
+    t: TableChange,
+    before: TableChange,
+    dependents: Iterable[DependentChange],
+    *,
+    called: TableChange,
+    triggers: Sequence[Paragraph] = (),
+) -> list[Paragraph]:
+    """The new columns of a table that is as it is until the switch, and what guards them."""
+    clauses, gone = check.expand(before, called), check.expand_back(before)
+    if not before.columns:
+        undo = plain(alter(before.new, gone))
+        return [[Statement(alter(before.new, clauses), undo=tuple(undo))]] if clauses else []
+    return [
+        *column.expand(before, clauses, gone, check.note(before)),
+        check.comments(before, before.new, built=True),
+        sync.sides(before),
+        *triggers,
+        *trigger.expand(t, dependents),
+    ]
+
+
+def expand_and_switch(
+    t: TableChange,
+    before: TableChange,
+    dependents: Iterable[DependentChange],
+    after: Sequence[File],
+) -> File:
+    """The new contract gets the table at once; a view keeps the old one.
+
+    Args:
+        t: the table.
+        before: the table as it is until its columns have their new names.
+        dependents: what stands on its converted columns.
+        after: the files that must have run.
+    """
+    old, table = t.old.name, t.switched
+    columns = ", ".join(f"{c.name} {c.new_type}" for c in t.columns)
+    adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
+    added = _added(t, before, dependents, called=table)
+    return File(
+        unlike=f"expand {t.new}",
+        folder="online",
+        phase="expand",
+        subject=t.stem,
+        title=f"Give the table {old} to the new contract, and the old one a view.",
+        does=f"{adds}gives the table {_called(t)}"
+        + (
+            " and the old columns another one; a trigger keeps both sides of each row equal"
+            * bool(columns)
+        )
+        + f"; {old} lives on in a view that counts its uses. Until enforce is done the new columns "
+        "are not filled, so no new release may run",
+        held=brief(t),
+        cost="no rewrite, no scan",
+        undo="instant, loses nothing",
+        body=[
+            [BRIEFLY],
+            [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
+            *added,
+            new_view.open_schema(t),
+            *_to_new(t),
+            *(sync.expand_and_switch(table) if t.columns else []),
+        ],
+        rollback=[
+            [BRIEFLY],
+            _locked_again(t, At.EXPANDED),
+            sync.expand_back(table) if t.columns else [],
+            *_to_old(t),
+            *undone(added),
+            new_view.close_schema(t),
+            *_settled(t),
+        ],
+        back=f"Gives the table back to the old contract as {old}, and takes the new one away: "
+        "instant, loses nothing.",
+        after=after,
+    )
+
+
+def _to_new(t: TableChange) -> list[Paragraph]:
+    """The table gets its place, its name and its columns, and the old contract its view."""
+    table = t.switched
+    pairs = [(c.old_name, c.name) for c in t.columns]
+    if t.at_expand:
+        pairs = [(new, old) for old, new in pairs]
+    return [
+        [*move(t), *column.rename(table)],
+        *(column.switch(table) if t.columns else []),
+        settings.copy_grants(t.apart, t.apart, pairs),
+        *compat.expand(t),
+    ]
+
+
+def _locked_again(t: TableChange, at: At) -> Paragraph:
+    """The view of the old contract goes, if the table is as it was left."""
+    return [
+        _locked(t, t.old, VIEW_FIRST),
+        same.require(t, at),
+        *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
+        *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
+        *compat.drop(t),
+    ]
+
+
+def _to_old(t: TableChange) -> list[Paragraph]:
+    """The table gets its old place, its old name and its old columns."""
+    table = t.switched
+    return [
+        *(column.switch_back(table) if t.columns else []),
+        [*column.rename(table, back=True), *move_back(t, switched=False)],
+    ]
+
+
 def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     """The table goes to the new contract; a view keeps the old one.
 
@@ -162,8 +263,6 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
     """
     old, table = t.old.name, t.switched
     said = t.apart if t.keeps_name else t.new.name
-    names = [*move(t), *column.rename(table)]
-    names_back = [*column.rename(table, back=True), *move_back(t, switched=False)]
     triggers = sync.triggers(table, t.sync_switched, replace=True) if t.columns else []
     triggers_back = sync.triggers(before, t.sync, replace=True) if t.columns else []
     return File(
@@ -186,23 +285,13 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
                 *settings.carry_grants(t.old, t.apart, new_view.pairs(t, back=True)),
                 new_view.drop(t),
             ],
-            names,
-            *(column.switch(table) if t.columns else []),
-            settings.copy_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
-            *compat.expand(t),
+            *_to_new(t),
             *triggers,
         ],
         rollback=[
             [BRIEFLY],
-            [
-                _locked(t, t.old, VIEW_FIRST),
-                same.require(t, At.SWITCHED),
-                *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
-                *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
-                *compat.drop(t),
-            ],
-            *(column.switch_back(table) if t.columns else []),
-            names_back,
+            _locked_again(t, At.SWITCHED),
+            *_to_old(t),
             settings.copy_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
             *new_view.expand(t),
             *triggers_back,

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from runner.generate.files import HEAD, OWN_NAMES, File
-from runner.generate.statement import Paragraph, Statement, in_lines, plain
+from runner.generate.statement import Paragraph, Statement, between, plain
 from runner.generate.text import text
 from runner.quoting import quote_literal
 
 PHASE = "toolkit"
 
 _MADE = re.compile(
-    r"(?:^--[^\n]*\n)*^CREATE (?:OR REPLACE |UNLOGGED )?(FUNCTION|PROCEDURE|TABLE)"
+    r"(?:^--[^\n]*\n)*^CREATE (?:OR REPLACE |UNLOGGED )?(?:FUNCTION|PROCEDURE|TABLE)"
     r"(?: IF NOT EXISTS)? trueup\.(\w+)\b.*?(?:^\$\$;$|^\);$)",
     re.MULTILINE | re.DOTALL,
 )
@@ -111,9 +111,8 @@ _IDEAS = (
 
 @dataclass(frozen=True)
 class _Made:
-    """A routine or table of the toolkit: its kind, and the statement that makes it."""
+    """A routine or table of the toolkit: the statement that makes it."""
 
-    kind: str
     sql: str
     names: frozenset[str]  # what it calls
 
@@ -128,14 +127,14 @@ def _made(idea: str) -> Mapping[str, _Made]:
 @cache
 def _text(part: str) -> Mapping[str, _Made]:
     return {
-        m[2]: _Made(m[1], m[0], frozenset(_NAMED.findall(m[0])))
+        m[1]: _Made(m[0], frozenset(_NAMED.findall(m[0])))
         for m in _MADE.finditer(text(f"toolkit/{part}.sql"))
     }
 
 
 def made_by(sql: str) -> frozenset[str]:
     """The routines and tables that the text of a file of the toolkit makes."""
-    return frozenset(m[2] for m in _MADE.finditer(sql))
+    return frozenset(m[1] for m in _MADE.finditer(sql))
 
 
 def files(
@@ -213,13 +212,17 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
         locks_said="only what it creates",
         cost="none",
         head=[OWN_NAMES] if is_first else HEAD,
-        undo="drops what it made, unless files of another unit of tables, of the other strategy or "
-        "of another service still call it",
-        body=body,
-        rollback=[[_dropped(idea, names, service, with_schema=is_first)]],
-        back="Drops what the file made, and the schema when nothing else lives in it."
+        undo="drops what the toolkit's files made, unless files of another unit of tables, of the "
+        "other strategy or of another service still call it"
         if is_first
-        else "Drops what the file made, unless other files still call it.",
+        else "nothing to undo: it goes with the first file of the toolkit",
+        body=body,
+        rollback=[[Statement(text("toolkit/end.sql", own_toolkit=_own(service)))]]
+        if is_first
+        else [],
+        back="Drops what the toolkit's files made, and the schema when nothing else lives in it."
+        if is_first
+        else "no-op: it goes with the first file of the toolkit.",
         after=after,
     )
 
@@ -228,7 +231,7 @@ def _closed(idea: _Idea, names: list[str]) -> Paragraph:
     """The rights on what was made."""
     found = [
         Statement(
-            f"CALL trueup.keep_private(\n{in_lines(map(quote_literal, names))}\n);",
+            between("CALL trueup.keep_private(", map(quote_literal, names), ");"),
             note="Clients call none of these.",
         )
     ]
@@ -241,21 +244,6 @@ def _closed(idea: _Idea, names: list[str]) -> Paragraph:
             )
         )
     return found
-
-
-def _dropped(idea: _Idea, names: list[str], service: str, *, with_schema: bool) -> Statement:
-    if with_schema:
-        return Statement(text("toolkit/end.sql", own_toolkit=_own(service)))
-    made = _made(idea.name)
-    routines = ", ".join(f"trueup.{n}" for n in reversed(names) if made[n].kind != "TABLE")
-    tables = ", ".join(f"trueup.{n}" for n in names if made[n].kind == "TABLE")
-    drops = [f"DROP ROUTINE {routines};"] if routines else []
-    drops += [f"DROP TABLE {tables};"] if tables else []
-    lines = "\n".join(f"        {line}" for line in drops)
-    return Statement(
-        f"DO $$\nBEGIN\n    IF NOT trueup.is_called({_own(service)}) THEN\n{lines}\n    END IF;\n"
-        "END\n$$;"
-    )
 
 
 def _own(service: str) -> str:

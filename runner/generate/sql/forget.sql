@@ -2,9 +2,7 @@ CREATE FUNCTION {{ function }}()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
 BEGIN
-    IF to_regclass({{ reversal_literal }}) IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM {{ reversal }};
     ELSE
         DELETE FROM {{ reversal }} AS r WHERE {{ same_row }};
@@ -12,6 +10,6 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 {{ dollar }};

@@ -1,6 +1,10 @@
 CREATE FUNCTION {{ function }}()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
+{% if reversal %}
+DECLARE
+    kept {{ reversal }};
+{% endif %}
 BEGIN
 {% if moved %}
     IF TG_OP = 'INSERT'
@@ -13,18 +17,20 @@ BEGIN
     END IF;
 
 {% endif %}
+{% if reversal %}
+    SELECT * INTO kept FROM {{ reversal }} AS r WHERE {{ same_row }};
+{% endif %}
+{% for c in columns %}
+{% if c.updated %}
     IF TG_OP = 'INSERT' OR {{ unfilled }} THEN
-        -- A new row, or one that the backfill has not come to yet.
-{% for c in columns %}
         NEW.{{ c.old }} := {{ c.filled }};
-{% endfor %}
-    ELSE
-{% for c in columns %}
-        IF {{ c.changed }} THEN
-            NEW.{{ c.old }} := {{ c.updated }};
-        END IF;
-{% endfor %}
+    ELSIF {{ c.changed }} THEN
+        NEW.{{ c.old }} := {{ c.updated }};
     END IF;
+{% else %}
+    NEW.{{ c.old }} := {{ c.filled }};
+{% endif %}
+{% endfor %}
 
 {% for key in twin_keys %}
     IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN

@@ -1,6 +1,6 @@
 -- Undo: Make the schema trueup, with what the files of both strategies call.
 --
--- does:    drops what the file made, and the schema when nothing else lives in it
+-- does:    drops what the toolkit's files made, and the schema when nothing else lives in it
 -- locks:   none
 -- cost:    no rewrite, no scan
 
@@ -13,7 +13,6 @@ BEGIN
     IF trueup.is_called('^[0-9]+_toolkit_model_orchestration_(common|both_live|transition|usage_counter|set_aside)(_[0-9]+)?$') THEN
         RETURN;
     END IF;
-    -- Other files of the toolkit left theirs where something still called them.
     FOR left_over IN
         SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc AS p
         WHERE p.pronamespace = 'trueup'::regnamespace

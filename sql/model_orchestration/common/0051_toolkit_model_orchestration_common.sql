@@ -7,8 +7,8 @@
 --          trueup.forget_spellings, which lets them go; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of another service
---          still call it
+-- undo:    drops what the toolkit's files made, unless files of another unit of tables, of the other strategy or of
+--          another service still call it
 -- depends: 0001_baseline_legacy_schema
 
 SET LOCAL search_path = pg_catalog;

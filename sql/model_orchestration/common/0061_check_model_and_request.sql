@@ -14,21 +14,12 @@ CALL trueup.require_clean(
     uuids => ARRAY['id'],
     keys => ARRAY['id'],
     rules => ARRAY[
-        [
-            'provider',
-            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
-        ],
-        [
-            'capabilities',
-            $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
-            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
-        ],
-        [
-            'status',
-            $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
-            'is not one of ACTIVE, INACTIVE, DEPRECATED'
-        ]
+        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'],
+        ['capabilities', $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
+        ['status', $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+            'is not one of ACTIVE, INACTIVE, DEPRECATED']
     ]
 );
 
@@ -37,15 +28,9 @@ CALL trueup.require_clean(
     uuids => ARRAY['id', 'model_id'],
     keys => ARRAY['id'],
     rules => ARRAY[
-        [
-            'request_type',
-            $$upper(request_type COLLATE "C") NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
-            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'
-        ],
-        [
-            'provider',
-            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
-        ]
+        ['request_type', $$upper(request_type COLLATE "C") NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
+            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
+        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
     ]
 );

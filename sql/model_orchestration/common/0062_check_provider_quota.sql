@@ -14,10 +14,7 @@ CALL trueup.require_clean(
     uuids => ARRAY['id'],
     keys => ARRAY['id'],
     rules => ARRAY[
-        [
-            'provider',
-            $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'
-        ]
+        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
     ]
 );

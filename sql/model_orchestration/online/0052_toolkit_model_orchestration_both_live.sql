@@ -5,8 +5,7 @@
 --          sides had; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of another service
---          still call it
+-- undo:    nothing to undo: it goes with the first file of the toolkit
 -- depends: 0051_toolkit_model_orchestration_common
 
 CALL trueup.fix_transaction();

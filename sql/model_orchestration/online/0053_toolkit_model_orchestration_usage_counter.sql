@@ -4,8 +4,7 @@
 --          what was read; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
--- undo:    drops what it made, unless files of another unit of tables, of the other strategy or of another service
---          still call it
+-- undo:    nothing to undo: it goes with the first file of the toolkit
 -- depends: 0052_toolkit_model_orchestration_both_live
 
 CALL trueup.fix_transaction();
@@ -313,8 +312,6 @@ END
 $$;
 
 -- Clients call none of these.
-CALL trueup.keep_private(
-    'odometer', 'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused'
-);
+CALL trueup.keep_private('odometer', 'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused');
 -- `trueup status` calls these as any role. They run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.show_odometer, trueup.witnesses TO PUBLIC;

@@ -3,7 +3,7 @@
 -- does:    adds id__new uuid, provider__new varchar(50), capabilities__new varchar[], status__new varchar(50), with
 --          their CHECKs as NOT VALID; shows them under the new name model in a view with the same owner and grants; a
 --          trigger keeps both sides of each row equal; models keeps its name and its columns
--- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0061_check_model_and_request 0053_toolkit_model_orchestration_usage_counter
@@ -38,13 +38,11 @@ ALTER TABLE public.models
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
--- Where references find how a key is spelled. A view follows renames: the switch does not
--- touch its names.
+-- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
 CALL trueup.keep_private('model_sides');
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new
--- contract wrote it.
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
 CREATE FUNCTION trueup.model_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -94,9 +92,8 @@ BEGIN
 END
 $$;
 
--- The same under the names that the columns have from the switch on: until then nothing calls it.
--- A value on the old side of a new row says that the old contract wrote it. It stays beyond
--- contract, for the way back.
+-- The same from the switch on, under the names that the columns have then; here a value on the old side says that
+-- the old contract wrote a new row. It stays beyond contract, for the way back.
 CREATE FUNCTION trueup.model_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- Undo: Give requests its new contract beside the old one.
 --
 -- does:    takes the new contract of requests away again: instant, loses nothing
--- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

@@ -1,8 +1,7 @@
 -- Undo: Give provider_quotas its new contract beside the old one.
 --
 -- does:    takes the new contract of provider_quotas away again: instant, loses nothing
--- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -28,5 +27,4 @@ DROP TRIGGER zz_trueup_sync_insert ON public.provider_quotas;
 DROP FUNCTION trueup.provider_quota_sync_switched(), trueup.provider_quota_sync();
 DROP VIEW public.provider_quota;
 
-ALTER TABLE public.provider_quotas
-    DROP COLUMN id__new, DROP COLUMN provider__new;
+ALTER TABLE public.provider_quotas DROP COLUMN id__new, DROP COLUMN provider__new;

@@ -3,7 +3,7 @@
 -- does:    adds id__new uuid, provider__new varchar(50), with their CHECKs as NOT VALID; shows them under the new name
 --          provider_quota in a view with the same owner and grants; a trigger keeps both sides of each row equal;
 --          provider_quotas keeps its name and its columns
--- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0062_check_provider_quota 0053_toolkit_model_orchestration_usage_counter
@@ -32,8 +32,7 @@ ALTER TABLE public.provider_quotas
 
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new
--- contract wrote it.
+-- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
 CREATE FUNCTION trueup.provider_quota_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -69,9 +68,8 @@ BEGIN
 END
 $$;
 
--- The same under the names that the columns have from the switch on: until then nothing calls it.
--- A value on the old side of a new row says that the old contract wrote it. It stays beyond
--- contract, for the way back.
+-- The same from the switch on, under the names that the columns have then; here a value on the old side says that
+-- the old contract wrote a new row. It stays beyond contract, for the way back.
 CREATE FUNCTION trueup.provider_quota_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,6 @@
 -- Prove the new columns of models for every row that was there before.
 --
--- does:    validates in one scan that each row has its new values, that they are allowed, and that both sides of it
---          agree
+-- does:    validates in one scan that each row has its new values, that they are allowed, and that both sides agree
 -- locks:   SHARE UPDATE EXCLUSIVE on models: reads and writes go on
 -- cost:    reads models once
 -- undo:    nothing to undo: the CHECKs go with expand

@@ -1,8 +1,8 @@
 -- Set NOT NULL on the new columns of requests.
 --
--- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and requests_in_step: the trigger
---          keeps equal what it proved
--- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms and can be run again
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and requests_in_step, as the
+--          trigger keeps both equal
+-- locks:   ACCESS EXCLUSIVE on requests for a few ms; gives up after 200 ms: run it again
 -- cost:    no scan, because the CHECKs are dropped in a second statement
 -- undo:    instant
 -- depends: 0307_enforce_request_validate

@@ -1,7 +1,7 @@
 -- Undo: Set NOT NULL on the new columns of provider_quotas.
 --
 -- does:    takes NOT NULL away: instant
--- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

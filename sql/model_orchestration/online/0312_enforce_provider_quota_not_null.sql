@@ -1,8 +1,8 @@
 -- Set NOT NULL on the new columns of provider_quotas.
 --
--- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and provider_quotas_in_step: the
---          trigger keeps equal what it proved
--- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms and can be run again
+-- does:    sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs, and provider_quotas_in_step, as
+--          the trigger keeps both equal
+-- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no scan, because the CHECKs are dropped in a second statement
 -- undo:    instant
 -- depends: 0311_enforce_provider_quota_validate
@@ -11,8 +11,7 @@ CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The validated CHECKs spare the scan, so they must still be there.
-ALTER TABLE public.provider_quotas
-    ALTER COLUMN id__new SET NOT NULL, ALTER COLUMN provider__new SET NOT NULL;
+ALTER TABLE public.provider_quotas ALTER COLUMN id__new SET NOT NULL, ALTER COLUMN provider__new SET NOT NULL;
 
 ALTER TABLE public.provider_quotas
     DROP CONSTRAINT provider_quotas_id__new_filled, DROP CONSTRAINT provider_quotas_provider__new_filled,

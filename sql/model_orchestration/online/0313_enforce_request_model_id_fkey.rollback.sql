@@ -1,7 +1,7 @@
 -- Undo: Let the new columns of requests reference models.
 --
 -- does:    drops the foreign key: instant
--- locks:   ACCESS EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on requests and models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

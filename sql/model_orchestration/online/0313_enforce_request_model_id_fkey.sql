@@ -1,7 +1,7 @@
 -- Let the new columns of requests reference models.
 --
 -- does:    adds what requests_model_id_fkey is for the old columns, as NOT VALID
--- locks:   SHARE ROW EXCLUSIVE on requests and models for a few ms; gives up after 200 ms and can be run again
+-- locks:   SHARE ROW EXCLUSIVE on requests and models for a few ms; gives up after 200 ms: run it again
 -- cost:    no scan
 -- undo:    instant
 -- depends: 0308_enforce_request_not_null 0303_enforce_model_not_null

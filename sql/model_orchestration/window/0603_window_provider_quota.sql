@@ -26,8 +26,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
 
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
-SELECT
-    id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider COLLATE "C") AS provider
+SELECT id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider COLLATE "C") AS provider
 FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
@@ -55,9 +54,7 @@ CREATE FUNCTION trueup.provider_quota_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.provider_quota_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE
         DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
@@ -65,7 +62,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('provider_quota_forget');

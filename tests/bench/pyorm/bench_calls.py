@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import fields
+from statistics import median
 from typing import Any
 
 import psycopg
@@ -76,7 +77,7 @@ def measure_get(
         names = (field.name for field in fields(Model))
         return Model(**dict(zip(names, row, strict=True)))
 
-    best = fastest(
+    turns = in_turns(
         {
             "hand": by_hand,
             "binary": by_hand_binary,
@@ -84,17 +85,17 @@ def measure_get(
             "pyorm": lambda: models.get(model.id),
         }
     )
-    note = f"a tuple of 14 columns by hand took {best['hand'] * 1e6:.0f} us"
-    bench.at_most("get / by hand", best["pyorm"] / best["hand"], 1.1, "x", note)
-    bench.figure("get / by hand, binary tuple", best["pyorm"] / best["binary"], "x")
-    bench.figure("get / by hand, binary, to a dataclass", best["pyorm"] / best["entity"], "x")
+    note = f"a tuple of 14 columns by hand took {typical(turns, 'hand'):.0f} us"
+    bench.at_most("get / by hand", ratio(turns, "pyorm", "hand"), 1.1, "x", note)
+    bench.figure("get / by hand, binary tuple", ratio(turns, "pyorm", "binary"), "x")
+    bench.figure("get / by hand, binary, to a dataclass", ratio(turns, "pyorm", "entity"), "x")
 
 
 def measure_concurrent(bench: Bench, dsn: str, model: Model) -> None:
     """50 tasks that read by the key on a pool of ten connections."""
     query = f"SELECT {MODEL} FROM public.model WHERE id = %s".encode()
 
-    async def run() -> dict[str, float]:
+    async def run() -> list[dict[str, float]]:
         options = {"autocommit": True}
         async with AsyncConnectionPool(dsn, min_size=10, open=False, kwargs=options) as pool:
             models = AsyncRepository(Model, pool)
@@ -103,29 +104,26 @@ def measure_concurrent(bench: Bench, dsn: str, model: Model) -> None:
                 async with pool.connection() as connection:
                     return await (await connection.execute(query, (model.id,))).fetchone()
 
-            async def by_pyorm() -> Any:
-                return await models.get(model.id)
+            async def repeat(call: Callable[[], Awaitable[Any]]) -> float:
+                begun = time.perf_counter()
+                await asyncio.gather(*(ten(call) for _ in range(50)))
+                return (time.perf_counter() - begun) / 500
 
-            async def repeat(call: Callable[[], Awaitable[Any]]) -> None:
+            async def ten(call: Callable[[], Awaitable[Any]]) -> None:
                 for _ in range(10):
                     await call()
 
-            best: dict[str, float] = {}
-            calls: dict[str, Callable[[], Awaitable[Any]]] = {"hand": by_hand, "pyorm": by_pyorm}
-            for _ in range(30):
-                for name, call in calls.items():
-                    begun = time.perf_counter()
-                    await asyncio.gather(*(repeat(call) for _ in range(50)))
-                    taken = (time.perf_counter() - begun) / 500
-                    best[name] = min(best.get(name, taken), taken)
-            return best
+            calls: dict[str, Callable[[], Awaitable[Any]]] = {
+                "hand": by_hand,
+                "pyorm": lambda: models.get(model.id),
+            }
+            return [{name: await repeat(call) for name, call in calls.items()} for _ in range(60)]
 
-    best = asyncio.run(run())
-    note = (
-        f"a tuple of 14 columns by hand took {best['hand'] * 1e6:.0f} us; 50 tasks, 10 connections"
-    )
+    turns = asyncio.run(run())
+    taken = typical(turns, "hand")
+    note = f"a tuple of 14 columns by hand took {taken:.0f} us; 50 tasks, 10 connections"
     name = "50 concurrent async gets: by hand / pyorm"
-    bench.at_least(name, best["hand"] / best["pyorm"], 1.0, "x", note)
+    bench.at_least(name, ratio(turns, "hand", "pyorm"), 1.0, "x", note)
 
 
 def measure_insert(bench: Bench, connection: psycopg.Connection[Any], model: Model) -> None:
@@ -133,14 +131,14 @@ def measure_insert(bench: Bench, connection: psycopg.Connection[Any], model: Mod
     marks = ", ".join(["%s"] * len(fields(Request)))
     query = f"INSERT INTO public.request ({REQUEST}) VALUES ({marks}) RETURNING {REQUEST}".encode()
     new = endless(model)
-    best = fastest(
+    turns = in_turns(
         {
             "hand": lambda: connection.execute(query, values(next(new))).fetchone(),
             "pyorm": lambda: requests.add(next(new)),
         }
     )
-    note = f"by hand took {best['hand'] * 1e6:.0f} us; 20 columns, RETURNING all"
-    bench.at_most("insert / by hand", best["pyorm"] / best["hand"], 1.1, "x", note)
+    note = f"by hand took {typical(turns, 'hand'):.0f} us; 20 columns, RETURNING all"
+    bench.at_most("insert / by hand", ratio(turns, "pyorm", "hand"), 1.1, "x", note)
 
 
 def measure_bulk(
@@ -239,14 +237,25 @@ def values(r: Request) -> tuple[Any, ...]:
     )
 
 
-def fastest(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """The best time of a call, over many short turns: what disturbs one turn spares another."""
-    best: dict[str, float] = {}
+def in_turns(calls: dict[str, Callable[[], Any]]) -> list[dict[str, float]]:
+    """The time of each call in many short turns: what disturbs a turn disturbs all of it."""
+    turns = []
     for _ in range(400):
+        turn = {}
         for name, call in calls.items():
             begun = time.perf_counter()
             for _ in range(25):
                 call()
-            taken = (time.perf_counter() - begun) / 25
-            best[name] = min(best.get(name, taken), taken)
-    return best
+            turn[name] = (time.perf_counter() - begun) / 25
+        turns.append(turn)
+    return turns
+
+
+def ratio(turns: list[dict[str, float]], of: str, to: str) -> float:
+    """How many times as long a call takes as another one, in the median turn."""
+    return median(turn[of] / turn[to] for turn in turns)
+
+
+def typical(turns: list[dict[str, float]], name: str) -> float:
+    """What a call takes in the median turn, in microseconds."""
+    return median(turn[name] for turn in turns) * 1e6

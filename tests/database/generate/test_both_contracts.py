@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from psycopg import errors
-from support.sides import KEPT_NEW, NEW, OLD, Client, Side, any_client, client
-from support.variants import LIVE, MakeService, Service, Variant
+from support.sides import EARLY_NEW, KEPT_NEW, NEW, OLD, Client, Side, any_client, client
+from support.variants import EARLY, LIVE, MakeService, Service, Variant
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_cte_that_writes(app: Client) -> None:
 def test_merge(app: Client) -> None:
     if app.connection.info.server_version < 170000:
         pytest.skip("a view can be the target of MERGE from PostgreSQL 17 on")
-    key = "uuid" if app.side in (NEW, KEPT_NEW) else "varchar"
+    key = "uuid" if app.side in (NEW, KEPT_NEW, EARLY_NEW) else "varchar"
     app.run(
         "MERGE INTO {models} AS m"
         f" USING (VALUES ('gpt-4', '{ID}1'), ('brand-new', '{ID}2')) AS v (name, id)"
@@ -285,6 +285,34 @@ def test_who_has_the_table_can_send_all_and_who_has_a_view_cannot(
             needs_key = "GROUP BY" in text or "ON CONSTRAINT" in text
             works = is_table and not (needs_key and side is NEW and phase == "switch")
             assert refused(owner, text) is (None if works else error), text
+
+
+def test_with_the_switch_in_expand_a_prepared_select_star_lives_on(
+    make_service: MakeService,
+) -> None:
+    """The new release has the table at once, and waits for enforce all the same."""
+    service = make_service(EARLY)
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        client.execute("PREPARE p AS SELECT * FROM models")
+
+        def read() -> list[str]:
+            return sorted(map(str, client.execute("EXECUTE p")))
+
+        def unfilled() -> tuple[object, ...] | None:
+            return client.execute(
+                "SELECT relkind, (SELECT count(*) FROM model WHERE id IS NULL)"
+                " FROM pg_class WHERE oid = 'model'::regclass"
+            ).fetchone()
+
+        before = read()
+        for phase, rows in (("expand", len(before)), ("backfill", 0), ("enforce", 0)):
+            service.up(phase)
+            assert read() == before
+            assert unfilled() == ("r", rows)
+        assert not service.up("switch").migrations
+        for to in ("backfill", "expand", "baseline"):
+            service.down("online", to)
+            assert read() == before
 
 
 def test_a_prepared_select_star_fails_once_at_expand(make_service: MakeService) -> None:

@@ -11,7 +11,7 @@ import pytest
 from psycopg import errors
 from support.runs import query, tables
 from support.sides import NEW, OLD, Client, Side, client
-from support.variants import LIVE, MakeService, Service
+from support.variants import EARLY, LIVE, MakeService, Service, Variant
 
 from runner.errors import StatementError
 from runner.execute.engine import Settings
@@ -21,12 +21,16 @@ ID = "0a0b0c0d-0000-4000-8000-00000000000"
 # Each other's writes
 
 
-@pytest.fixture(params=["enforce", "switch"])
+@pytest.fixture(params=["enforce", "switch", "of an early switch"])
 def both(
     make_service: MakeService, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Client, Client, Service]]:
     """A client of each side, while both contracts live: before the switch and after it."""
-    service = make_service(LIVE, at=request.param)
+    if request.param == "of an early switch":
+        service = make_service(EARLY)
+        service.up("enforce")
+    else:
+        service = make_service(LIVE, at=request.param)
     with client(service, OLD) as old, client(service, NEW) as new:
         yield old, new, service
 
@@ -147,10 +151,11 @@ def test_a_role_that_may_only_insert_needs_no_more(both: Both) -> None:
 # Clients that stay connected
 
 
+@pytest.mark.parametrize("variant", [LIVE, EARLY], ids=str)
 def test_prepared_statements_outlive_every_phase_and_its_rollback(
-    make_service: MakeService,
+    make_service: MakeService, variant: Variant
 ) -> None:
-    service = make_service(LIVE)
+    service = make_service(variant)
     with client(service, OLD) as app:
         app.run("SET plan_cache_mode = force_generic_plan")
         key = app.value("SELECT id FROM {models} WHERE model_id = 'gpt-4'")

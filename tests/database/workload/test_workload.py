@@ -52,11 +52,11 @@ def shop(database: str, tmp_path: Path) -> Path:
     return prepare(database, tmp_path)
 
 
-def prepare(dsn: str, folder: Path, made: str = "") -> Path:
+def prepare(dsn: str, folder: Path, made: str = "", standard: str = STANDARD) -> Path:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(SCHEMA)
         connection.execute(made.encode())
-    (folder / "standard.toml").write_text(STANDARD, encoding="utf-8")
+    (folder / "standard.toml").write_text(standard, encoding="utf-8")
     write_generated(folder / "standard.toml", dsn, folder)
     return folder
 
@@ -65,8 +65,8 @@ def prepare(dsn: str, folder: Path, made: str = "") -> Path:
 def tried(database: str, tmp_path: Path, server_dsn: str) -> Try:
     """`tried(*statements, made="")` tries statements after SQL that makes more of the database."""
 
-    def run(*statements: str, made: str = "") -> Workload:
-        shop = prepare(database, tmp_path, made)
+    def run(*statements: str, made: str = "", standard: str = STANDARD) -> Workload:
+        shop = prepare(database, tmp_path, made, standard)
         given = shop / "sent.sql"
         given.write_text("".join(f"{text};\n" for text in statements or ("SELECT 1",)))
         return try_workload(
@@ -135,6 +135,23 @@ def test_a_prepared_select_of_all_columns_is_told_and_works_again_after_the_swit
     assert (refusal.stage, refusal.verdict) == (Stage.EXPANDED, Verdict.DIFFERS)
     assert "cached plan must not change result type" in refusal.message
     assert not refusal.is_of_expand
+
+
+def test_with_the_switch_in_expand_clients_meet_the_view_after_expand(tried: Try) -> None:
+    standard = STANDARD.replace('uuids = ["id"]', 'uuids = ["id"]\nswitch = "expand"')
+    found = tried("SELECT * FROM purchases", GROUPED, standard=standard)
+    refusal = only(found)
+    assert (refusal.stage, refusal.verdict) == (Stage.EXPANDED, Verdict.FAILS)
+    assert refusal.is_of_expand
+    assert refusal.advice == (
+        'name every column that is selected in GROUP BY, or leave switch = "expand" out of'
+        " standard.toml"
+    )
+    assert found.at_expand == ("public.customers", "public.purchases")
+    assert lines(found, everything=False)[1].startswith(
+        "after expand, where public.customers, public.purchases is a view already: fails: 1"
+    )
+    assert order_of_switch(found) == ""
 
 
 def test_what_differs_after_expand_may_fail_after_the_switch(tried: Try) -> None:

@@ -66,6 +66,7 @@ ODD = Variant("text-odd", _LEGACY, _SHIPPED, ("text_rows.sql", "odd_spellings.sq
 DIRTY = Variant("text-dirty", _LEGACY, _SHIPPED, ("text_rows.sql", "unconvertible.sql"))
 LIVE = Variant("live", _LEGACY, _SHIPPED, (*ODD.rows, "app_grants.sql"))
 KEPT = Variant("kept", _LEGACY, HERE / "kept.toml", LIVE.rows)
+EARLY = Variant("early", _LEGACY, HERE / "early.toml", LIVE.rows)
 # Generated from its own catalog: the shipped files do not know its policies and settings.
 PRODUCTION = Variant("production", _LEGACY, HERE / "production.toml", (*ODD.rows, "production.sql"))
 NATIVE_UPPER = Variant(
@@ -112,7 +113,8 @@ def migrations_of(service: Path, strategy: str) -> tuple[Migration, ...]:
     """The migrations of one strategy below a service's folder."""
     on_request = []
     if strategy == "online":
-        on_request = [service / "online" / name for name in ("switch", "contract")]
+        found = (service / "online" / name for name in ("switch", "contract"))
+        on_request = [folder for folder in found if [*folder.glob("*.sql")]]
     shared = [folder for name in ("legacy", "common") if (folder := service / name).exists()]
     return read_migrations([*shared, service / strategy], on_request=on_request)
 

@@ -5,7 +5,6 @@ BEGIN
     IF trueup.is_called({{ own_toolkit }}) THEN
         RETURN;
     END IF;
-    -- Other files of the toolkit left theirs where something still called them.
     FOR left_over IN
         SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc AS p
         WHERE p.pronamespace = 'trueup'::regnamespace

@@ -3,8 +3,8 @@
 -- does:    drops the compat view; from then on triggers on model forget the old spellings of deleted rows; refuses
 --          while the usage counters do not prove that models, requests were unused for the waiting period
 --          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
--- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up after 200 ms and
---          can be run again
+-- locks:   ACCESS EXCLUSIVE on the view models, SHARE ROW EXCLUSIVE on model for a few ms; gives up after 200 ms: run
+--          it again
 -- cost:    reads model once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
@@ -28,11 +28,8 @@ CALL trueup.require_clean(
     'public.model',
     uuids => ARRAY['id__old'],
     rules => ARRAY[
-        [
-            'id',
-            $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ'
-        ]
+        ['id', $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
+            'stands in a row whose two sides differ']
     ]
 );
 
@@ -50,9 +47,7 @@ CREATE FUNCTION trueup.model_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.model_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
         DELETE FROM trueup.model_reversal AS r WHERE r.id = OLD.id;
@@ -60,7 +55,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('model_forget');

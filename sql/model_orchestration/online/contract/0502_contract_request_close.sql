@@ -3,8 +3,8 @@
 -- does:    drops the compat view; from then on triggers on request forget the old spellings of deleted rows; refuses
 --          while the usage counter does not prove that requests was unused for the waiting period
 --          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
--- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms; gives up after 200 ms
---          and can be run again
+-- locks:   ACCESS EXCLUSIVE on the view requests, SHARE ROW EXCLUSIVE on request for a few ms; gives up after 200 ms:
+--          run it again
 -- cost:    reads request once
 -- undo:    instant
 -- depends: 0401_switch_model 0402_switch_request
@@ -33,11 +33,8 @@ CALL trueup.require_clean(
     'public.request',
     uuids => ARRAY['id__old', 'model_id__old'],
     rules => ARRAY[
-        [
-            'id',
-            $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ'
-        ]
+        ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
+            'stands in a row whose two sides differ']
     ]
 );
 
@@ -55,9 +52,7 @@ CREATE FUNCTION trueup.request_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.request_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE
         DELETE FROM trueup.request_reversal AS r WHERE r.id = OLD.id;
@@ -65,7 +60,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('request_forget');

@@ -9,8 +9,7 @@
 CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.model_reversal AS
-SELECT
-    id__old, id, provider__old, provider, capabilities__old, capabilities, status__old, status
+SELECT id__old, id, provider__old, provider, capabilities__old, capabilities, status__old, status
 FROM public.model
 WHERE
     id__old IS DISTINCT FROM id::text

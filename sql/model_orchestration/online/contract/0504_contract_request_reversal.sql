@@ -9,8 +9,7 @@
 CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.request_reversal AS
-SELECT
-    id__old, id, request_type__old, request_type, provider__old, provider
+SELECT id__old, id, request_type__old, request_type, provider__old, provider
 FROM public.request
 WHERE
     id__old IS DISTINCT FROM id::text

@@ -1,7 +1,7 @@
 -- Undo: Drop the foreign keys of the old columns: requests_model_id_fkey.
 --
 -- does:    holds the old columns of request to their foreign keys again: instant
--- locks:   SHARE ROW EXCLUSIVE on request, model for a few ms; gives up after 200 ms and can be run again
+-- locks:   SHARE ROW EXCLUSIVE on request, model for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

@@ -1,9 +1,8 @@
 -- Undo: Make the unique indexes of request its keys.
 --
--- does:    gives request its old keys beside the new unique indexes: instant. Where contract was broken off before it
---          had built an index for that, builds it under the lock if the table is small, and refuses with the statement
---          to run if it is large
--- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- does:    gives request its old keys beside the new unique indexes: instant. An index that a broken-off contract did
+--          not come to is built under the lock if the table is small; if it is large, refuses with the statement to run
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

@@ -1,7 +1,7 @@
 -- Make the unique indexes of request its keys.
 --
 -- does:    makes them the keys in place of the old ones
--- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0506_contract_model_old_fkeys
@@ -12,8 +12,7 @@ SET LOCAL lock_timeout = '200ms';
 ALTER TABLE public.request
     DROP CONSTRAINT requests_pkey, ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
 
--- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
--- they go with their columns.
+-- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
 ALTER TABLE public.request
     ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,

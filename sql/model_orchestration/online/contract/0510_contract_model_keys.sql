@@ -1,7 +1,7 @@
 -- Make the unique indexes of model its keys.
 --
 -- does:    makes them the keys in place of the old ones
--- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0509_contract_requests_pkey_back
@@ -9,11 +9,9 @@
 CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
-ALTER TABLE public.model
-    DROP CONSTRAINT models_pkey, ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
+ALTER TABLE public.model DROP CONSTRAINT models_pkey, ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
 
--- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
--- they go with their columns.
+-- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
 ALTER TABLE public.model
     ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,

@@ -1,7 +1,6 @@
 -- Before the old key of model goes: on the way back its new index is built.
 --
--- does:    drops model_pkey__again, if a rollback that was broken off left it; its rollback builds it on the new
---          columns
+-- does:    drops model_pkey__again if a broken-off rollback left it; its rollback builds it on the new columns
 -- locks:   SHARE UPDATE EXCLUSIVE on model, if the index is there: reads and writes go on
 -- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds model_pkey__again: reads model twice and waits for transactions that are older

@@ -1,7 +1,6 @@
 -- Before the old key of model goes: on the way back its old index is built.
 --
--- does:    drops models_pkey__back, if a rollback that was broken off left it; its rollback builds it on the old
---          columns
+-- does:    drops models_pkey__back if a broken-off rollback left it; its rollback builds it on the old columns
 -- locks:   SHARE UPDATE EXCLUSIVE on model, if the index is there: reads and writes go on
 -- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds models_pkey__back: reads model twice and waits for transactions that are older

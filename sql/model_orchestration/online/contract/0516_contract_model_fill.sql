@@ -1,11 +1,9 @@
 -- Before the old columns of model go: on the way back they are filled here.
 --
--- does:    changes no row; its rollback fills the old columns from the new ones and the spellings that were kept, in
---          batches of pages
+-- does:    changes no row; its rollback fills the old columns from the new ones and the spellings that were kept
 -- locks:   none
 -- cost:    none
--- undo:    writes each row of model once, for which it goes over each 10 MB eight times, and reads it twice more; can
---          be stopped and run again at any point; the table grows until VACUUM
+-- undo:    writes each row of model once, in batches; can be stopped and run again
 -- transactional: false
 -- depends: 0515_contract_request_fill
 

@@ -1,7 +1,7 @@
 -- Undo: Leave request with its new contract alone.
 --
 -- does:    adds the old columns of request again, behind the others and empty: instant
--- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -43,53 +43,20 @@ ALTER TABLE public.request
 CREATE FUNCTION trueup.request_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept trueup.request_reversal;
 BEGIN
-    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
-        -- A new row, or one that the backfill has not come to yet.
-        NEW.id__old := coalesce(
-            (SELECT r.id__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id),
-            NEW.id::text
-        );
-        NEW.request_type__old := coalesce(
-            (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-            lower(NEW.request_type COLLATE "C")
-        );
-        NEW.model_id__old := coalesce(
-            (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
-            (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.model_id LIMIT 1),
-            NEW.model_id::text
-        );
-        NEW.provider__old := coalesce(
-            (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider COLLATE "C")
-        );
-    ELSE
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := coalesce(
-                (SELECT r.id__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id),
-                NEW.id::text
-            );
-        END IF;
-        IF NEW.request_type IS DISTINCT FROM OLD.request_type THEN
-            NEW.request_type__old := coalesce(
-                (SELECT r.request_type__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.request_type = NEW.request_type),
-                lower(NEW.request_type COLLATE "C")
-            );
-        END IF;
-        IF NEW.model_id IS DISTINCT FROM OLD.model_id THEN
-            NEW.model_id__old := coalesce(
-                (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
-                (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.model_id LIMIT 1),
-                NEW.model_id::text
-            );
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := coalesce(
-                (SELECT r.provider__old FROM trueup.request_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider COLLATE "C")
-            );
-        END IF;
-    END IF;
+    SELECT * INTO kept FROM trueup.request_reversal AS r WHERE r.id = NEW.id;
+    NEW.id__old := coalesce(kept.id__old, NEW.id::text);
+    NEW.request_type__old := CASE WHEN kept.request_type = NEW.request_type
+        THEN kept.request_type__old ELSE lower(NEW.request_type COLLATE "C") END;
+    NEW.model_id__old := coalesce(
+        (SELECT p.id__old FROM public.model AS p WHERE p.id = NEW.model_id),
+        (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.model_id LIMIT 1),
+        NEW.model_id::text
+    );
+    NEW.provider__old := CASE WHEN kept.provider = NEW.provider
+        THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
 
     IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.request AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -1,7 +1,7 @@
 -- Leave request with its new contract alone.
 --
 -- does:    drops the trigger and the old columns; gives indexes and constraints their names under the standard
--- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan; reads the spellings that are kept
 -- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what clients write; the
 --          files before it fill the rest. The order of columns that the table had does not come back

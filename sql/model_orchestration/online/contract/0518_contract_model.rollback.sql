@@ -1,7 +1,7 @@
 -- Undo: Leave model with its new contract alone.
 --
 -- does:    adds the old columns of model again, behind the others and empty: instant
--- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -20,9 +20,7 @@ CALL trueup.require_same('public.model', ARRAY[
 ]);
 
 ALTER INDEX public.model_model_id_key RENAME TO models_model_id_key;
-CALL trueup.rename_not_nulls('public.model', 'models', ARRAY[
-    'model_id', 'created_at', 'updated_at'
-]::name[]);
+CALL trueup.rename_not_nulls('public.model', 'models', ARRAY['model_id', 'created_at', 'updated_at']::name[]);
 
 ALTER TABLE public.model
     ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50), ADD COLUMN capabilities__old varchar[],
@@ -30,8 +28,7 @@ ALTER TABLE public.model
 COMMENT ON COLUMN public.model.status__old IS 'Whether requests may be routed to the model';
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);
 
--- Where references find how a key is spelled. A view follows renames: the switch does not
--- touch its names.
+-- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
 CALL trueup.keep_private('model_sides');
 
@@ -45,51 +42,17 @@ ALTER TABLE public.model
 CREATE FUNCTION trueup.model_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept trueup.model_reversal;
 BEGIN
-    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
-        -- A new row, or one that the backfill has not come to yet.
-        NEW.id__old := coalesce(
-            (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id),
-            NEW.id::text
-        );
-        NEW.provider__old := coalesce(
-            (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider COLLATE "C")
-        );
-        NEW.capabilities__old := coalesce(
-            (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-            lower(NEW.capabilities::text COLLATE "C")::varchar[]
-        );
-        NEW.status__old := coalesce(
-            (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-            lower(NEW.status COLLATE "C")
-        );
-    ELSE
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := coalesce(
-                (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id),
-                NEW.id::text
-            );
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := coalesce(
-                (SELECT r.provider__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider COLLATE "C")
-            );
-        END IF;
-        IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := coalesce(
-                (SELECT r.capabilities__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.capabilities = NEW.capabilities),
-                lower(NEW.capabilities::text COLLATE "C")::varchar[]
-            );
-        END IF;
-        IF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := coalesce(
-                (SELECT r.status__old FROM trueup.model_reversal AS r WHERE r.id = NEW.id AND r.status = NEW.status),
-                lower(NEW.status COLLATE "C")
-            );
-        END IF;
-    END IF;
+    SELECT * INTO kept FROM trueup.model_reversal AS r WHERE r.id = NEW.id;
+    NEW.id__old := coalesce(kept.id__old, NEW.id::text);
+    NEW.provider__old := CASE WHEN kept.provider = NEW.provider
+        THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
+    NEW.capabilities__old := CASE WHEN kept.capabilities = NEW.capabilities
+        THEN kept.capabilities__old ELSE lower(NEW.capabilities::text COLLATE "C")::varchar[] END;
+    NEW.status__old := CASE WHEN kept.status = NEW.status
+        THEN kept.status__old ELSE lower(NEW.status COLLATE "C") END;
 
     IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

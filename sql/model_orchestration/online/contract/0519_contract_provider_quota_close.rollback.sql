@@ -1,7 +1,7 @@
 -- Undo: Take the old name provider_quotas away, once nobody uses it.
 --
 -- does:    brings the old name provider_quotas back: instant
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

@@ -4,7 +4,7 @@
 --          refuses while the usage counter does not prove that provider_quotas was unused for the waiting period
 --          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
 -- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for a few ms; gives up
---          after 200 ms and can be run again
+--          after 200 ms: run it again
 -- cost:    reads provider_quota once
 -- undo:    instant
 -- depends: 0403_switch_provider_quota
@@ -28,11 +28,8 @@ CALL trueup.require_clean(
     'public.provider_quota',
     uuids => ARRAY['id__old'],
     rules => ARRAY[
-        [
-            'id',
-            $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ'
-        ]
+        ['id', $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
+            'stands in a row whose two sides differ']
     ]
 );
 
@@ -50,9 +47,7 @@ CREATE FUNCTION trueup.provider_quota_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('trueup.provider_quota_reversal') IS NULL THEN
-        NULL; -- none are kept yet, or no more
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE
         DELETE FROM trueup.provider_quota_reversal AS r WHERE r.id = OLD.id;
@@ -60,7 +55,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION
     WHEN undefined_table THEN
-        RETURN NULL; -- a rollback dropped them just now
+        RETURN NULL; -- none are kept yet, or no more
 END
 $$;
 CALL trueup.keep_private('provider_quota_forget');

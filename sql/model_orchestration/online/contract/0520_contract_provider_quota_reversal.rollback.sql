@@ -1,7 +1,6 @@
 -- Undo: Keep the old spellings of provider_quota that the new contract cannot give back.
 --
--- does:    drops the copy, which has been put back by then; gives up after 200 ms while a client that deletes a row
---          uses it, and can be run again
+-- does:    drops the copy, which has been put back by then; gives up after 200 ms while a client uses it: run it again
 -- locks:   none
 -- cost:    no rewrite, no scan
 

@@ -9,8 +9,7 @@
 CALL trueup.fix_transaction();
 
 CREATE TABLE trueup.provider_quota_reversal AS
-SELECT
-    id__old, id, provider__old, provider
+SELECT id__old, id, provider__old, provider
 FROM public.provider_quota
 WHERE
     id__old IS DISTINCT FROM id::text

@@ -1,9 +1,9 @@
 -- Undo: Make the unique indexes of provider_quota its keys.
 --
--- does:    gives provider_quota its old keys beside the new unique indexes: instant. Where contract was broken off
---          before it had built an index for that, builds it under the lock if the table is small, and refuses with the
---          statement to run if it is large
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- does:    gives provider_quota its old keys beside the new unique indexes: instant. An index that a broken-off
+--          contract did not come to is built under the lock if the table is small; if it is large, refuses with the
+--          statement to run
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -14,8 +14,7 @@ CALL trueup.require_index('public.provider_quota', 'provider_quotas_pkey__back',
 CALL trueup.require_index('public.provider_quota', 'provider_quota_pkey__again', $$USING btree (id)$$);
 
 -- The validated CHECKs spare the scan, so they must still be there.
-ALTER TABLE public.provider_quota
-    ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
+ALTER TABLE public.provider_quota ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
 ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quota_id_filled, DROP CONSTRAINT provider_quota_provider_filled;
 CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[

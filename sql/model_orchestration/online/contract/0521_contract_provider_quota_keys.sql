@@ -1,7 +1,7 @@
 -- Make the unique indexes of provider_quota its keys.
 --
 -- does:    makes them the keys in place of the old ones
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    the old keys in place of the new ones, whose foreign keys are added again as NOT VALID: instant
 -- depends: 0520_contract_provider_quota_reversal
@@ -13,8 +13,7 @@ ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quotas_pkey,
     ADD CONSTRAINT provider_quota_pkey PRIMARY KEY USING INDEX provider_quota_pkey;
 
--- The rollback sets NOT NULL by these CHECKs, whether contract came to its end or not;
--- they go with their columns.
+-- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
 ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;

@@ -1,7 +1,6 @@
 -- Before the old key of provider_quota goes: on the way back its new index is built.
 --
--- does:    drops provider_quota_pkey__again, if a rollback that was broken off left it; its rollback builds it on the
---          new columns
+-- does:    drops provider_quota_pkey__again if a broken-off rollback left it; its rollback builds it on the new columns
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota, if the index is there: reads and writes go on
 -- cost:    waits for transactions that are older, if the index is there
 -- undo:    builds provider_quota_pkey__again: reads provider_quota twice and waits for transactions that are older

@@ -3,8 +3,8 @@
 -- does:    fills the old columns in batches, and comes back to rows that clients hold; can be stopped and run again
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
 --          at most: reads and writes go on
--- cost:    writes each row of provider_quota once, for which it goes over each 10 MB eight times, and reads
---          provider_quota twice more; the table grows until VACUUM
+-- cost:    writes each row of provider_quota once, in eight passes over each 10 MB, and reads it twice more; it grows
+--          until VACUUM
 
 CALL trueup.fill_rows(
     '0525_contract_provider_quota_fill',
@@ -13,15 +13,14 @@ CALL trueup.fill_rows(
     unchanged => 'id',
     fill => $$
     UPDATE public.provider_quota AS t
-    SET
-        id__old = coalesce(
-            (SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = t.id),
-            t.id::text
-        ),
-        provider__old = coalesce(
-            (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = t.id AND r.provider = t.provider),
-            lower(t.provider COLLATE "C")
-        )
+    SET (id__old, provider__old) = (
+        SELECT
+            coalesce(r.id__old, t.id::text),
+            CASE WHEN r.provider = t.provider
+                THEN r.provider__old ELSE lower(t.provider COLLATE "C") END
+        FROM (VALUES (true)) AS one
+        LEFT JOIN trueup.provider_quota_reversal AS r ON r.id = t.id
+    )
     WHERE ctid = ANY ($1)
     $$,
     proof => $$

@@ -1,7 +1,7 @@
 -- Undo: Leave provider_quota with its new contract alone.
 --
 -- does:    adds the old columns of provider_quota again, behind the others and empty: instant
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();
@@ -23,8 +23,7 @@ CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
     'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at', 'updated_at'
 ]::name[]);
 
-ALTER TABLE public.provider_quota
-    ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50);
+ALTER TABLE public.provider_quota ADD COLUMN id__old varchar(36), ADD COLUMN provider__old varchar(50);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
@@ -35,31 +34,13 @@ ALTER TABLE public.provider_quota
 CREATE FUNCTION trueup.provider_quota_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept trueup.provider_quota_reversal;
 BEGIN
-    IF TG_OP = 'INSERT' OR OLD.id__old IS NULL THEN
-        -- A new row, or one that the backfill has not come to yet.
-        NEW.id__old := coalesce(
-            (SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id),
-            NEW.id::text
-        );
-        NEW.provider__old := coalesce(
-            (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-            lower(NEW.provider COLLATE "C")
-        );
-    ELSE
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := coalesce(
-                (SELECT r.id__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id),
-                NEW.id::text
-            );
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := coalesce(
-                (SELECT r.provider__old FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id AND r.provider = NEW.provider),
-                lower(NEW.provider COLLATE "C")
-            );
-        END IF;
-    END IF;
+    SELECT * INTO kept FROM trueup.provider_quota_reversal AS r WHERE r.id = NEW.id;
+    NEW.id__old := coalesce(kept.id__old, NEW.id::text);
+    NEW.provider__old := CASE WHEN kept.provider = NEW.provider
+        THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
 
     IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
         PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -1,7 +1,7 @@
 -- Leave provider_quota with its new contract alone.
 --
 -- does:    drops the trigger and the old columns; gives indexes and constraints their names under the standard
--- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan; reads the spellings that are kept
 -- undo:    instant: adds the old columns behind the others, empty, with a trigger that fills what clients write; the
 --          files before it fill the rest. The order of columns that the table had does not come back
@@ -31,8 +31,7 @@ DROP TRIGGER zz_trueup_sync_insert ON public.provider_quota;
 -- A rollback that was broken off may have left it.
 DROP FUNCTION IF EXISTS trueup.provider_quota_sync_back();
 
-ALTER TABLE public.provider_quota
-    DROP COLUMN id__old, DROP COLUMN provider__old;
+ALTER TABLE public.provider_quota DROP COLUMN id__old, DROP COLUMN provider__old;
 
 CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quota', ARRAY[
     'id', 'provider', 'daily_tokens_used', 'monthly_tokens_used', 'daily_cost_used', 'monthly_cost_used', 'created_at',

@@ -1,7 +1,7 @@
 -- Undo: Give the table requests to the new contract.
 --
 -- does:    gives the table back to the old contract as requests: instant, loses nothing
--- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

@@ -2,7 +2,7 @@
 --
 -- does:    drops the view request and gives the table its name and its columns; the old name and the old columns live
 --          on in a view that counts its uses
--- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms and can be run again
+-- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0303_enforce_model_not_null 0308_enforce_request_not_null 0314_enforce_request_model_id_fkey_validate

@@ -1,8 +1,7 @@
 -- Undo: Give the table provider_quotas to the new contract.
 --
 -- does:    gives the table back to the old contract as provider_quotas: instant, loses nothing
--- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
 CALL trueup.fix_transaction();

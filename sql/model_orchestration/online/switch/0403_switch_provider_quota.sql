@@ -2,8 +2,7 @@
 --
 -- does:    drops the view provider_quota and gives the table its name and its columns; the old name and the old columns
 --          live on in a view that counts its uses
--- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms and can be run
---          again
+-- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
 -- depends: 0312_enforce_provider_quota_not_null
