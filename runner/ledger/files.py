@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import MigrationFileError
 
@@ -293,8 +293,7 @@ def read_text(path: Path) -> str:
         raise MigrationFileError(f"{path} cannot be read: {error.strerror}") from None
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The comment lines that a file starts with.
 
     Args:
