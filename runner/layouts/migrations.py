@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import MigrationFileError
 from runner.layouts.model import UNDO_OPTIONAL, ScriptText
 from runner.layouts.read import find_files, read_chains
-from runner.layouts.text import blank
+from runner.layouts.text import TEMPLATE, blank, name_for
 from runner.ledger import files as ledger_files
 from runner.ledger.files import Migration
 from runner.ledger.scanner import ScanError, Statement, split
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runner.layouts.model import Pair
 
 _NUMBER = re.compile(r"^[A-Za-z]?(\d+)")
-_PLACEHOLDER = re.compile(r"\$\{[^}\n]*\}")
 _WITH_PLACEHOLDERS = ("flyway", "liquibase", "plain")
 _BY_PSQL = ("sqitch", "plain", "dump")
 _PSQL_COMMAND = re.compile(
@@ -153,9 +152,9 @@ def _as_sent(script: ScriptText) -> str:
         MigrationFileError: for what only the tool, or psql, can put into it.
     """
     text = script.text
-    for found in _PLACEHOLDER.finditer(script.content):
-        if not text[found.start() : found.end()].strip("_"):
-            if _fills_in(script):
+    for found in TEMPLATE.finditer(script.content):
+        if text[found.start() : found.end()] == name_for(found[0]):
+            if found[0].startswith("{{") or _fills_in(script):
                 raise MigrationFileError(
                     f"{_place(script, found.start())}: what {found[0]} stands for is known to the"
                     " tool alone",

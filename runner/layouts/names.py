@@ -32,6 +32,12 @@ _REVISION = re.compile(
     re.MULTILINE,
 )
 _UP_DOWN = (".up.sql", ".down.sql")
+_OTHER_DATABASE = re.compile(
+    r"\.(?:cockroach|mariadb|mssql|mysql|sqlite3?)(?:\.autocommit)?\.(?:up|down)\.sql$"
+)
+_BEFORE_DIRECTION = re.compile(
+    r"(?:\.tx|\.postgres(?:ql)?)?(?:\.autocommit)?(?=\.(?:up|down)\.sql$)"
+)
 _SQLX_OUTSIDE = re.compile(r"\ufeff?--\s*no-transaction\b", re.IGNORECASE)
 
 
@@ -52,12 +58,15 @@ def is_up_down(name: str) -> bool:
 
 
 def read_up_down(folder: Path, texts: Mapping[str, str]) -> list[Pair[ScriptText]]:
-    """The pairs X.up.sql and X.down.sql: golang-migrate, sqlx, bun, node-pg-migrate."""
+    """The pairs X.up.sql and X.down.sql: golang-migrate, sqlx, bun, node-pg-migrate, pop."""
     found = []
-    for name in texts:
-        if name.endswith(".up.sql"):
-            id_ = name.removesuffix(".up.sql").removesuffix(".tx")
-            undo = next((n for n in (f"{id_}.down.sql", f"{id_}.tx.down.sql") if n in texts), None)
+    ours = [name for name in texts if not _OTHER_DATABASE.search(name)]
+    by_id = {_id_of(name): name for name in sorted(ours, key=lambda n: ".postgres" in n)}
+    for name in ours:
+        id_ = _id_of(name)
+        if name.endswith(".up.sql") and by_id[id_] == name:
+            id_ = id_.removesuffix(".up.sql")
+            undo = by_id.get(f"{id_}.down.sql")
             found.append(
                 Pair(
                     _up_down(folder / name, texts[name], id_, up=True),
@@ -67,8 +76,14 @@ def read_up_down(folder: Path, texts: Mapping[str, str]) -> list[Pair[ScriptText
     return found
 
 
+def _id_of(name: str) -> str:
+    """A file's name without what some tools put before the direction, such as `.tx`."""
+    return _BEFORE_DIRECTION.sub("", name)
+
+
 def _up_down(path: Path, text: str, id_: str, *, up: bool) -> ScriptText:
-    inside = not (_SQLX_OUTSIDE.match(text) or stands_alone(text))
+    outside = ".autocommit." in path.name or _SQLX_OUTSIDE.match(text) or stands_alone(text)
+    inside = not outside
     return whole(path, text, "up-down", id_, up=up, transactional=inside)
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"[^\r\n]+")
 _PSQL_LINE = re.compile(r"^[ \t]*\\[^\r\n]*", re.MULTILINE)
-_TEMPLATE = re.compile(r"\$\{[^}\n]*\}")
+# What a tool fills in: Flyway and others, and Go's templates, as pop has them.
+TEMPLATE = re.compile(r"\$\{[^}\n]*\}|\{\{-?(?:[ .]|\w+ \.)[^{}\n]*\}\}")
 _HEADER = re.compile(r"\ufeff?(?:[ \t]*(?:--[^\n]*)?(?:\n|$))*")
 _OUTSIDE_ONLY = re.compile(
     r"\b(?:INDEX\s+CONCURRENTLY|VACUUM|REINDEX\b.*\bCONCURRENTLY|DISCARD\s+ALL|ADD\s+VALUE)\b",
@@ -70,9 +71,14 @@ def clean(text: str) -> str:
     text = without_rows(text)
     if "\\" in text:
         text = _PSQL_LINE.sub(lambda m: " " * len(m[0]), text)
-    if "${" in text:
-        text = _TEMPLATE.sub(lambda m: "_" * len(m[0]), text)
+    if "${" in text or "{{" in text:
+        text = TEMPLATE.sub(lambda m: name_for(m[0]), text)
     return text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text
+
+
+def name_for(template: str) -> str:
+    """A name, as long as what a tool fills in, that stands for it."""
+    return re.sub(r"\W", "_", template)
 
 
 def header_of(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -22,7 +23,7 @@ _UNSHOWN_WORD = re.compile(r"(?P<schema>\w+\.)?(?P<name>\w*trueup_unshown_\w*?_e
 _UNSHOWN_PART = re.compile(r"trueup_unshown_(\w*?)_eh")
 _NO_NAME = "value"  # of a variable
 _LONGEST_SHOWN = 20
-_MOST_TEXTS = 20
+_MOST_TEXTS = 50
 
 
 def block_text(node: Node) -> str:
@@ -96,7 +97,7 @@ def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
             elif key == "PLpgSQL_stmt_foreach_a":
                 inside = {**values, names[item["varno"]]: _constants(_expression(item["expr"]))}
             elif key == "PLpgSQL_stmt_fors":
-                inside = {**values, **_rows(item["var"], _query(item["query"]))}
+                inside = {**values, **_rows(item.get("var", {}), _query(item["query"]))}
             visit(item, loop or key in _LOOPS, {k: v for k, v in inside.items() if v})
 
     parsed = tree.parse_plpgsql(block)
@@ -144,8 +145,11 @@ def _fixed(datums: Sequence[dict[str, Any]], action: object) -> dict[str, tuple[
 
     visit(action)
     found = {}
+    names = Counter(datum.get("PLpgSQL_var", {}).get("refname") for datum in datums)
     for number, datum in enumerate(datums):
         variable = datum.get("PLpgSQL_var", {})
+        if names[variable.get("refname")] > 1:
+            continue  # A block inside has one of its own.
         if "default_val" in variable:
             values = _constants(_expression(variable["default_val"]))
             given.setdefault(number, []).append(values)
@@ -166,7 +170,7 @@ def _rows(variable: dict[str, Any], query: str) -> dict[str, tuple[str, ...]]:
     if row := variable.get("PLpgSQL_row"):
         names = [item["name"] for item in row["fields"]]
         return dict(zip(names, columns.values(), strict=False))
-    record = next(iter(variable.values())).get("refname", "")
+    record = variable.get("PLpgSQL_rec", {}).get("refname", "")
     return {f"{record}.{name}": values for name, values in columns.items()}
 
 
@@ -199,8 +203,9 @@ def _columns(select: Node) -> dict[str, tuple[str, ...]]:
             found |= sources  # *
         elif name:
             found[target.name or name] = sources.get(name, ())
-        elif not sources:
-            found[target.name or f"column {len(found)}"] = _constants(target.val)
+        else:
+            values = () if sources else _constants(target.val)
+            found[target.name or f"column {len(found)}"] = values
     return found
 
 

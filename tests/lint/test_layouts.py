@@ -302,6 +302,22 @@ def test_plain_files_without_numbers_know_nothing_of_each_other(tmp_path: Path) 
     assert len(chains(find_files([tmp_path]))) == 2
 
 
+def test_files_for_other_databases_are_not_read(tmp_path: Path) -> None:
+    for name in ("mysql", "sqlite3", "cockroach"):
+        (tmp_path / f"20240101_a.{name}.up.sql").write_text("CREATE TABLE `t` (a int);\n")
+    (tmp_path / "20240101_a.up.sql").write_text("DROP TABLE everything;\n")
+    (tmp_path / "20240101_a.postgres.up.sql").write_text("CREATE TABLE t (a int);\n")
+    (tmp_path / "20240101_a.postgres.down.sql").write_text("DROP TABLE t;\n")
+    (tmp_path / "20240102_b.up.sql").write_text("CREATE TABLE u (a int);\n")
+    (tmp_path / "20240102_b.down.sql").write_text("DROP TABLE u;\n")
+    index = "DROP INDEX CONCURRENTLY IF EXISTS i;\nCREATE INDEX CONCURRENTLY i ON u (a);\n"
+    (tmp_path / "20240103_c.postgres.autocommit.up.sql").write_text(index)
+    (tmp_path / "20240103_c.autocommit.down.sql").write_text("DROP INDEX CONCURRENTLY i;\n")
+    report = lint([tmp_path], with_squawk=False)
+    assert report.findings == ()
+    assert any("20240101_a.cockroach.up.sql" in note for note in report.notes)
+
+
 def test_plain_files_with_numbers_are_a_chain(tmp_path: Path) -> None:
     first = "SET lock_timeout = '1s';\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID;\n"
     assert rules(tmp_path, first) == {"not-valid-never-validated"}
@@ -312,6 +328,13 @@ def test_plain_files_with_numbers_are_a_chain(tmp_path: Path) -> None:
 def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> None:
     text = "\\set ON_ERROR_STOP on\nSELECT :'name', :number;\nGRANT SELECT ON ${schema}.t TO app;\n"
     assert rules(tmp_path, text) == set()
+    write_example(
+        tmp_path,
+        "SET lock_timeout = '1s';\nDROP TABLE {{ index .Options \"Namespace\" }}.users;\n"
+        "INSERT INTO t (a) VALUES ('{{1,2},{3,4}}');\n",
+    )
+    (finding,) = lint([tmp_path], with_squawk=False).findings
+    assert (finding.rule, "index__options__namespace" in finding.message) == ("drop-table", True)
 
 
 def test_a_statement_that_cannot_be_parsed_does_not_hide_the_next(tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ def test_what_lies_below_a_source_of_yoyo_does_not_make_it_another_tool_s(tmp_pa
 def test_what_only_the_tool_knows_is_not_run_as_something_else(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileError, match=r"V1__a\.sql:1: what \$\{schema\} stands for"):
         read_migrations([write(tmp_path / "a", {"V1__a.sql": "CREATE TABLE ${schema}.t ();"})])
+    with pytest.raises(MigrationFileError, match=r"what \{\{ \.Schema \}\} stands for"):
+        read_migrations([write(tmp_path / "p", {"1_a.up.sql": "CREATE TABLE {{ .Schema }}.t ();"})])
     with pytest.raises(MigrationFileError, match=r"the psql command \\i runs what is not in"):
         read_migrations([write(tmp_path / "b", {"deploy/a.sql": "\\i other.sql\n"})])
     (kept,) = read_migrations([write(tmp_path / "c", {"1_a/migration.sql": "SELECT '${x}';"})])
