@@ -11,30 +11,30 @@ from typing import Any
 
 from pyorm.errors import InvalidValue
 
-_sending: dict[int, tuple[Any, list[Any]]] = {}
-"""The connections that send rows: the thread or the task that makes them, cursors to be closed."""
+_sending: dict[tuple[int, Any], list[Any]] = {}
+"""Each connection that sends rows, with the thread or task that makes them: cursors to close."""
 
 
 def begin_sending(connection: Any) -> None:
     """Mark a connection as one that sends rows which are made in this thread or task."""
-    _sending[id(connection)] = (_runs_here(), [])
+    _sending[id(connection), _runs_here()] = []
 
 
 def end_sending(connection: Any) -> list[Any]:
     """Take the mark away; the cursors that could not be closed meanwhile."""
-    return _sending.pop(id(connection))[1]
+    return _sending.pop((id(connection), _runs_here()))
 
 
 def is_sending(connection: Any) -> bool:
     """Whether a connection sends rows that are made in this thread or task."""
-    return id(connection) in _sending and _sending[id(connection)][0] == _runs_here()
+    return bool(_sending) and (id(connection), _runs_here()) in _sending
 
 
 def close_later(connection: Any, cursor: Any) -> bool:
     """Whether a cursor cannot be closed now: it will be when all rows are sent."""
     if not is_sending(connection):
         return False
-    _sending[id(connection)][1].append(cursor)
+    _sending[id(connection), _runs_here()].append(cursor)
     return True
 
 

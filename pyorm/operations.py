@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -68,21 +68,36 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     key_of: list[Any] = []
 
     def step(mapping: TableMapping[E]) -> Step:
-        storage = mapping.storages[field]
-        key_of[:] = [storage.encode(key) for key in wanted]
+        key_of[:] = map(_told_key(mapping, field), wanted)
         found = {field: filters.one_of(*wanted)}
         return Execute(*queries.find(mapping, found), _by_key(mapping, field))
 
     def finish(outcome: Outcome) -> list[E]:
         by_key = dict(outcome.items)
+        if not by_key.keys() <= set(key_of):
+            raise InvalidValue(
+                f"{declared.name}.{field} is compared in another way than Python's, so it is not "
+                f"known which row is of which key",
+                hint="ask for each by get()",
+                entity=declared.name,
+                field=field,
+            )
         return [by_key[key] for key in key_of if key in by_key]
 
     return Operation(step, finish)
 
 
 def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
-    encode = mapping.storages[field].encode
-    return lambda rows: [(encode(getattr(made, field)), made) for made in mapping.make(rows)]
+    told = _told_key(mapping, field)
+    return lambda rows: [(told(getattr(made, field)), made) for made in mapping.make(rows)]
+
+
+def _told_key(mapping: TableMapping[Any], field: str) -> Callable[[Any], Any]:
+    """Gives of a key what two keys have in common that the server finds equal."""
+    storage = mapping.storages[field]
+    if storage.sql_type == "bpchar" and not storage.spellings:  # which pads with blanks
+        return lambda key: storage.encode(key).rstrip(" ")
+    return storage.encode
 
 
 def find(wanted: Wanted) -> Operation[list[Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.transaction import OutOfOrderTransactionNesting
 
 from pyorm.entity import Declaration, DeclaredColumn
 from pyorm.errors import (
@@ -70,6 +71,8 @@ def violation_of_postgres(
         The error, None when it is no refusal of a value.
     """
     state = error.sqlstate or ""
+    if isinstance(error, OutOfOrderTransactionNesting):
+        return None  # of threads that share a connection; no value is to blame
     if state.startswith("22") or (not state and isinstance(error, CANNOT_SEND)):
         return _data_exception(error, declared)
     if state == "42P10" and error.diag.source_function == "infer_arbiter_indexes":

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.transaction import OutOfOrderTransactionNesting
 
 from pyorm import (
     Model,
@@ -18,6 +19,7 @@ from pyorm import (
     RequestType,
     not_,
 )
+from pyorm.entity import declaration
 from pyorm.errors import (
     CheckViolation,
     ForeignKeyViolation,
@@ -27,6 +29,7 @@ from pyorm.errors import (
     UniqueViolation,
     UnknownEnumValue,
 )
+from pyorm.violations import violation_of_postgres
 
 from .conftest import Place
 from .entities import a_model, a_request
@@ -201,3 +204,8 @@ def test_an_error_of_the_server_stays_the_drivers_own(
         pytest.skip("a server's error")
     with pytest.raises(psycopg.errors.UndefinedFunction):
         models.query("SELECT {columns} FROM {table} WHERE no_such_function()")
+
+
+def test_transactions_that_threads_mix_on_one_connection_are_about_no_value() -> None:
+    error = OutOfOrderTransactionNesting("transaction commit at the wrong nesting level")
+    assert violation_of_postgres(error, declaration(Model), None) is None

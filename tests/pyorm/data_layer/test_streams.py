@@ -15,7 +15,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from support.databases import DatabaseFactory
 
-from pyorm import AsyncRepository, Database, Repository, above, entity
+from pyorm import AsyncRepository, Database, Repository, above, at_least, entity
 from pyorm.ddl import create_table
 from pyorm.errors import InvalidValue
 
@@ -209,6 +209,9 @@ def test_async_streams_at_once(dsn: str) -> None:
         async with connected(dsn) as jobs:
             counts = await asyncio.gather(count(jobs.stream()), count(jobs.stream(limit=2_000)))
             assert list(counts) == [3_000, 2_000]
+            added = [[Job(id=n) for n in range(f, f + 800)] for f in (5_000, 6_000)]
+            assert await asyncio.gather(*map(jobs.add_many, added)) == [800, 800]
+            await jobs.delete_where(id=at_least(5_000))
         async with AsyncConnectionPool(dsn, min_size=2, open=False) as pool:
             pooled = AsyncRepository(Job, pool)
             counts = await asyncio.gather(count(pooled.stream()), count(pooled.stream(limit=2_000)))

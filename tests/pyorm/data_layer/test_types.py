@@ -281,6 +281,25 @@ def test_types_that_the_driver_does_not_know_are_read_and_copied(database: str) 
         Database(connection).check(Thing)
 
 
+@pytest.mark.parametrize("sql_type", ["char(3)", "name"])
+def test_no_row_of_many_keys_is_lost(database: str, sql_type: str) -> None:
+    @entity("short")
+    class Short:
+        id: str = column(sql_type=sql_type)
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(create_table(Short).encode())
+        shorts: Repository[Short] = Repository(Short, connection)
+        shorts.add_many([Short(id="a"), Short(id="b"), Short(id="c" * 3)])
+        assert [one.id.strip() for one in shorts.get_many(["b", "a"])] == ["b", "a"]
+        if sql_type == "name":  # it is cut off at 63 characters, and found so
+            shorts.add(Short(id="d" * 63))
+            with pytest.raises(InvalidValue, match="compared in another way"):
+                shorts.get_many(["d" * 70])
+
+
 def test_a_datetime_is_no_date() -> None:
     @entity("day")
     class Day:
