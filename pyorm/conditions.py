@@ -14,6 +14,7 @@ from pyorm.errors import InvalidValue
 from pyorm.filters import Match
 from pyorm.mapping import SQLITE, TableMapping
 from pyorm.storage import Storage, array_text
+from pyorm.values import is_encodable
 
 Operator = str | tuple["Operator", ...]
 """A test's name; of NOT and ANY_OF with the operators within: (ANY_OF, IS_NULL, LIKE)."""
@@ -149,7 +150,7 @@ def _match(
 
 
 def _pattern(mapping: TableMapping[Any], field: str, pattern: Any) -> str:
-    if not isinstance(pattern, str) or "\0" in pattern:
+    if not isinstance(pattern, str) or "\0" in pattern or not is_encodable(pattern):
         raise _invalid(mapping, field, f": {pattern!r} is not a pattern for text")
     # PostgreSQL refuses a pattern that ends within an escape.
     if (len(pattern) - len(pattern.rstrip("\\"))) % 2:

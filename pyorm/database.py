@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from psycopg import Connection, sql
 from psycopg.pq import TransactionStatus
@@ -252,8 +252,17 @@ class Transaction:
                 "a block cannot be run again: only a function can",
                 hint="db.transaction(retry=5).run(work), with work(tx)",
             )
+        if self._block is not None:
+            raise InvalidValue(
+                "this transaction is open already",
+                hint="db.transaction() makes another one, or a part of this one",
+            )
         self._block = self._database._begun(self._isolation, self._read_only)
-        within: Database = self._block.__enter__()
+        try:
+            within: Database = self._block.__enter__()
+        except BaseException:
+            self._block = None
+            raise
         return within
 
     def __exit__(
@@ -261,8 +270,10 @@ class Transaction:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        self._block.__exit__(kind, error, trace)
+    ) -> bool | None:
+        block, self._block = self._block, None
+        ended: bool | None = block.__exit__(kind, error, trace)
+        return ended
 
     def run(self, work: Callable[[Database], T]) -> T:
         """Run a function in the transaction, and again from the start as often as retry says.
@@ -274,7 +285,8 @@ class Transaction:
                 that it did in the database is undone.
 
         Returns:
-            What the function returned, once the transaction is committed.
+            What the function returned, once the transaction is committed; None if it raised
+            psycopg.Rollback, which undoes the transaction and goes no further.
         """
         attempts = Attempts(self._retry)
         while True:
@@ -282,6 +294,7 @@ class Transaction:
             try:
                 with self._database._begun(self._isolation, self._read_only) as within:
                     return work(within)
+                return cast("T", None)  # psycopg.Rollback ended the block
             except Exception as error:
                 # A part of another transaction is not what lost.
                 if not outermost or not attempts.left_for(error):

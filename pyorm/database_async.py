@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from psycopg import AsyncConnection, sql
 from psycopg.pq import TransactionStatus
@@ -253,8 +253,17 @@ class AsyncTransaction:
                 "a block cannot be run again: only a function can",
                 hint="db.transaction(retry=5).run(work), with work(tx)",
             )
+        if self._block is not None:
+            raise InvalidValue(
+                "this transaction is open already",
+                hint="db.transaction() makes another one, or a part of this one",
+            )
         self._block = self._database._begun(self._isolation, self._read_only)
-        within: AsyncDatabase = await self._block.__aenter__()
+        try:
+            within: AsyncDatabase = await self._block.__aenter__()
+        except BaseException:
+            self._block = None
+            raise
         return within
 
     async def __aexit__(
@@ -262,8 +271,10 @@ class AsyncTransaction:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        await self._block.__aexit__(kind, error, trace)
+    ) -> bool | None:
+        block, self._block = self._block, None
+        ended: bool | None = await block.__aexit__(kind, error, trace)
+        return ended
 
     async def run(self, work: Callable[[AsyncDatabase], Awaitable[T]]) -> T:
         """Run a function in the transaction, and again from the start as often as retry says.
@@ -275,7 +286,8 @@ class AsyncTransaction:
                 that it did in the database is undone.
 
         Returns:
-            What the function returned, once the transaction is committed.
+            What the function returned, once the transaction is committed; None if it raised
+            psycopg.Rollback, which undoes the transaction and goes no further.
         """
         attempts = Attempts(self._retry)
         while True:
@@ -283,6 +295,7 @@ class AsyncTransaction:
             try:
                 async with self._database._begun(self._isolation, self._read_only) as within:
                     return await work(within)
+                return cast("T", None)  # psycopg.Rollback ended the block
             except Exception as error:
                 # A part of another transaction is not what lost.
                 if not outermost or not attempts.left_for(error):

@@ -31,7 +31,16 @@ from uuid import UUID
 
 from pyorm.enums import SharedEnum
 from pyorm.errors import DeclarationError, InvalidValue
-from pyorm.hints import JSON, METADATA, annotated, column_type, tells, usual_sql_type
+from pyorm.hints import (
+    JSON,
+    LENGTH,
+    METADATA,
+    annotated,
+    column_type,
+    refuse_type,
+    tells,
+    usual_sql_type,
+)
 from pyorm.server_made import GENERATED, ServerMade
 
 E = TypeVar("E")
@@ -344,6 +353,10 @@ def _columns(cls: type[Any]) -> Iterator[DeclaredColumn]:
         extra |= {name: value for name, value in given.items() if value or name not in extra}
         sql_type = extra.pop("sql_type", None)
         base, nullable, array = column_type(cls.__name__, field.name, hint, sql_type)
+        if sql_type:
+            refuse_type(cls.__name__, field.name, base, sql_type.removesuffix("[]"))
+            if base is str and not extra.get("length") and (found := LENGTH.fullmatch(sql_type)):
+                extra["length"] = int(found[1])
         server = field.default if isinstance(field.default, ServerMade) else None
         if extra.get("version") and base is datetime and not extra["on_update"]:
             extra["on_update"] = now

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
 from uuid import UUID
+
+import psycopg
 
 from pyorm.errors import DeclarationError
 
@@ -31,6 +34,84 @@ SQL_TYPES: dict[type, str] = {
     bytes: "bytea",
     dict: "json",
 }
+
+TEXTS = frozenset({"varchar", "text", "bpchar", "name", '"char"'})
+HELD: dict[type, frozenset[str]] = {
+    UUID: TEXTS | {"uuid"},
+    str: TEXTS,
+    int: frozenset({"int2", "int4", "int8", "oid"}),
+    float: frozenset({"float4", "float8"}),
+    bool: frozenset({"bool"}),
+    datetime: frozenset({"timestamptz"}),
+    date: frozenset({"date"}),
+    time: frozenset({"time"}),
+    timedelta: frozenset({"interval"}),
+    Decimal: frozenset({"numeric"}),
+    bytes: frozenset({"bytea"}),
+    dict: frozenset(JSON),
+}
+"""The types of PostgreSQL of which the driver makes values of a type of Python, by its names."""
+
+ALIASES = {
+    "int": "int4",
+    "decimal": "numeric",
+    "dec": "numeric",
+    "float": "float8",
+    "smallserial": "int2",
+    "serial": "int4",
+    "bigserial": "int8",
+    "char": "bpchar",
+}
+BUILT_IN = 16_384
+"""The first number of a type that is not PostgreSQL's own."""
+
+MODIFIER = re.compile(r"\s*\([^)]*\)")
+LENGTH = re.compile(r"(?:varchar|character varying|char|character)\s*\(\s*(\d+)\s*\)", re.I)
+
+
+def driver_type(sql_type: str) -> psycopg.types.TypeInfo | None:
+    """A type of PostgreSQL's own as psycopg knows it.
+
+    Args:
+        sql_type: as SQL has it, without `[]`.
+
+    Returns:
+        None for a domain, an enum, or a type of an extension.
+    """
+    bare = MODIFIER.sub("", sql_type).strip().lower()
+    known = psycopg.adapters.types.get(ALIASES.get(bare, bare))
+    return known if known and known.oid < BUILT_IN else None
+
+
+def refuse_type(entity: str, field: str, base: type[Any], sql_type: str) -> None:
+    """Refuse a column whose values would not be of the field's type.
+
+    Args:
+        entity: the entity's name.
+        field: the field's.
+        base: the type of a value.
+        sql_type: the column's type, of an element if it is an array.
+
+    Raises:
+        DeclarationError: for a `timestamp`, which has no zone, a `double precision` for a Decimal.
+    """
+    known = driver_type(sql_type)
+    kind: type[Any] = base
+    if issubclass(base, Enum):
+        kind = type(next(iter(base)).value)
+    elif base not in HELD:
+        kind = dict
+    if known is None or known.name in HELD[kind]:
+        return
+    hint = f"use {' or '.join(sorted(HELD[kind]))}, or a field of another type"
+    if kind is datetime and known.name == "timestamp":
+        hint = f"ALTER TABLE ... ALTER {field} TYPE timestamptz USING {field} AT TIME ZONE 'UTC'"
+    raise DeclarationError(
+        f"{entity}.{field}: a column of type {sql_type} holds no {base.__name__}",
+        hint=hint,
+        entity=entity,
+        field=field,
+    )
 
 
 def annotated(hint: Any) -> tuple[Any, dict[str, Any], bool]:

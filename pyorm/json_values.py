@@ -8,7 +8,7 @@ import re
 import types
 from collections.abc import Callable
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
 from json import encoder
@@ -91,20 +91,36 @@ def build(wanted: Any, value: Any) -> Any:
     if origin is list:
         return [build(arguments[0], item) for item in value]
     if origin is dict:
-        return {key: build(arguments[1], item) for key, item in value.items()}
+        named, of = arguments
+        return {_key(named, key): build(of, item) for key, item in value.items()}
+    if origin is tuple:
+        each = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        return tuple(build(one, item) for one, item in zip(each, value, strict=True))
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
         # A key that is not known here was written by a newer release.
         hints = _hints(wanted)
         return wanted(**{name: build(hints[name], value[name]) for name in hints.keys() & value})
     if wanted in (datetime, date, time):
         return wanted.fromisoformat(value)
-    if wanted in (UUID, Decimal) or (isinstance(wanted, type) and issubclass(wanted, Enum)):
+    if wanted is Decimal:
+        try:
+            return Decimal(repr(value) if isinstance(value, float) else value)
+        except InvalidOperation:
+            raise ValueError(f"{value!r} is no number") from None
+    if wanted is UUID or (isinstance(wanted, type) and issubclass(wanted, Enum)):
         return wanted(value)
     return value
 
 
+def _key(wanted: Any, key: str) -> Any:
+    """A key, which JSON has as text whatever it was."""
+    return wanted(key) if wanted in (int, float) else build(wanted, key)
+
+
 def is_plain(wanted: Any) -> bool:
     """Whether JSON's own types are the values of a type, so that nothing is to be built."""
+    if get_origin(wanted) is dict and get_args(wanted)[0] not in (str, Any):
+        return False
     if get_origin(wanted) in (Union, types.UnionType, list, dict):
         return all(map(is_plain, get_args(wanted)))
     return wanted in (str, int, float, bool, dict, list, Any, types.NoneType) or is_typeddict(

@@ -140,9 +140,10 @@ class TableMapping(Generic[E]):
     ) -> None:
         self.declared = declared
         self.storages = storages
+        self.copy_types = {c.field: storages[c.field].copy_type(c) for c in declared.columns}
         # A view takes no COPY, and of a native enum's array only the server knows the type.
         self.takes_copy = backend == POSTGRESQL and not is_view
-        self.takes_copy &= not any(s.as_text and s.is_array for s in storages.values())
+        self.takes_copy &= None not in self.copy_types.values()
         self.is_old = is_old
         self.backend = backend
         self.mark = sql.SQL("%s") if backend == POSTGRESQL else sql.SQL("?")

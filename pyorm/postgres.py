@@ -255,7 +255,9 @@ class PostgresBackend:
             # The rows are here already: no await in this block waits for the server.
             with PutOff() if self._pause else nullcontext():
                 for _ in range(CHUNKS):
-                    made += make(fetch(cursor, CHUNK))
+                    # A fetch that reads again gives all rows that are left.
+                    if len(made) < rowcount:
+                        made += make(fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
     def _check_lock(self, connection: Connection[Any]) -> None:

@@ -257,7 +257,9 @@ class AsyncPostgresBackend:
             # The rows are here already: no await in this block waits for the server.
             with PutOff() if self._pause else nullcontext():
                 for _ in range(CHUNKS):
-                    made += make(await fetch(cursor, CHUNK))
+                    # A fetch that reads again gives all rows that are left.
+                    if len(made) < rowcount:
+                        made += make(await fetch(cursor, CHUNK))
         return Outcome(made, rowcount)
 
     def _check_lock(self, connection: AsyncConnection[Any]) -> None:

@@ -156,7 +156,7 @@ def copy(mapping: TableMapping[Any], writer: Writer) -> tuple[bytes, list[str]]:
 
     # COPY takes no parameters, so a percent sign is one here.
     statement = mapping.text(("copy", writer.left_out), text).replace(b"%%", b"%")
-    return statement, [storage.copy_type for _, storage in writer.columns]
+    return statement, [mapping.copy_types[column.field] or "" for column, _ in writer.columns]
 
 
 def upsert(

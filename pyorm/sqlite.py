@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import psycopg
+
 from pyorm.contract import Source, agree
 from pyorm.observe import OnQuery, Timed
 from pyorm.operation import Execute, ExecuteMany, OpenCursor, Operation, Outcome, Rollback, Step
@@ -174,12 +176,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("SAVEPOINT pyorm_part" if nested else "BEGIN")
     try:
         yield
-    except BaseException:
-        connection.execute("ROLLBACK TO pyorm_part" if nested else "ROLLBACK")
-        raise
-    else:
         if not nested:
             connection.execute("COMMIT")
+    except BaseException as error:
+        connection.execute("ROLLBACK TO pyorm_part" if nested else "ROLLBACK")
+        if not isinstance(error, psycopg.Rollback):
+            raise
     finally:
         if nested:
             connection.execute("RELEASE pyorm_part")

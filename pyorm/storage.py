@@ -16,13 +16,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from psycopg.pq import Format
 from psycopg.types.json import Json, Jsonb
 
 from pyorm import json_values
 from pyorm.entity import DeclaredColumn
 from pyorm.enums import SharedEnum
 from pyorm.errors import InvalidValue
-from pyorm.hints import JSON
+from pyorm.hints import JSON, driver_type, refuse_type
 from pyorm.values import ValueType, to_uuid, value_type
 
 Check = Callable[[Any], Any]
@@ -67,12 +69,21 @@ class Storage:
         """Whether it is json, which PostgreSQL cannot compare."""
         return self.sql_type in JSON
 
-    @property
-    def copy_type(self) -> str:
-        """The type's name for COPY; psycopg knows no native enums, and a label is its text."""
-        if self.as_text:
-            return "text"
-        return self.sql_type.replace("character varying", "varchar")
+    def copy_type(self, column: DeclaredColumn) -> str | None:
+        """The type's name for a binary COPY, None where psycopg cannot send it.
+
+        What psycopg does not know goes as its text, if that is what is stored.
+        """
+        known = driver_type(self.sql_type.removesuffix("[]"))
+        if known is not None and not self.as_text:
+            try:
+                psycopg.adapters.get_dumper_by_oid(known.oid, Format.BINARY)
+            except psycopg.ProgrammingError:
+                pass
+            else:
+                return f"{known.name}[]" if self.is_array else known.name
+        is_text = self.as_text or column.python in (str, UUID) or issubclass(column.python, Enum)
+        return "text" if is_text and not self.is_array else None
 
 
 def postgres(
@@ -95,7 +106,9 @@ def postgres(
     sql_type = found or column.sql_type.split("(")[0]
     if sql_type in ("character", "char"):
         sql_type = "bpchar"  # as a cast, `character` is that of one character
-    values = value_type(column)
+    if found:
+        refuse_type(entity, column.field, column.python, found)
+    values = value_type(column, sql_type)
     check = values.check()
     inline = values if values.inline else None
     decode: Any = None
@@ -118,8 +131,12 @@ def postgres(
         dumps = partial(json_values.dumps, binary=sql_type == "jsonb")
         check = lambda value: wrap(dumps(of_type(value)), _same)  # noqa: E731
         decode = _json_reader(column)
-    array = array_text if labels else list
-    storage = _storage(entity, column, sql_type, inline, check, decode, array, bool(labels))
+    as_text = bool(labels)
+    if column.python is str and driver_type(sql_type) is None:
+        # Of a domain psycopg gives text, of an extension's type bytes, of an array neither.
+        decode, as_text = (None, True) if column.array else (_text_of, False)
+    array = array_text if as_text else list
+    storage = _storage(entity, column, sql_type, inline, check, decode, array, as_text)
     return replace(storage, spellings=spellings)
 
 
@@ -253,6 +270,10 @@ def _flat(items: list[Any]) -> list[Any]:
         if type(item) is list:
             raise ValueError(f"a list of lists {items!r}")
     return items
+
+
+def _text_of(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _uuid_of(text: str) -> UUID:

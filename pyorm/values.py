@@ -8,6 +8,7 @@ it was.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -99,8 +100,13 @@ def _function(source: str) -> Callable[[Any], Any]:
     return function
 
 
-def value_type(column: DeclaredColumn) -> ValueType:
-    """What the values of a column are, on every backend."""
+def value_type(column: DeclaredColumn, found: str | None = None) -> ValueType:
+    """What the values of a column are, on every backend.
+
+    Args:
+        column: the column.
+        found: its type in the catalog, None for the declared one.
+    """
     python = column.python
     if issubclass(python, Enum):
         return ValueType(python, read=python, stored="v._value_")
@@ -110,6 +116,8 @@ def value_type(column: DeclaredColumn) -> ValueType:
         return ValueType(str, _text(column.length))
     if python is int:
         return ValueType(int, (_fits(INTEGER.get(column.sql_type, 63)),), exact=True)
+    if python is float and (found or column.sql_type) in ("real", "float4"):
+        return ValueType(float, read=_real, exact=True, inline=False)
     if python is float:
         return ValueType(float, read=_float, exact=True)
     if python is Decimal:
@@ -229,6 +237,23 @@ def _float(value: Any) -> Any:
         return float(value) if type(value) is int else value
     except OverflowError:
         raise ValueError("the number is too large for a float") from None
+
+
+def _real(value: Any) -> Any:
+    """The number that a real holds, so that what was added is found by the same number.
+
+    Too large a one is no infinity and too small a one no zero, as COPY would make of them.
+    """
+    number = _float(value)
+    if type(number) is not float:
+        return number
+    try:
+        (held,) = struct.unpack("<f", struct.pack("<f", number))
+    except OverflowError:
+        held = 0.0
+    if number and not held:
+        raise ValueError(f"{number!r} is too large or too small for a real")
+    return held
 
 
 def _decimal(value: Any) -> Any:

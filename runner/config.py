@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import UsageError
 
@@ -24,8 +23,7 @@ ON_REQUEST = ("switch", "contract")
 _YOYO_MIGRATION_TABLE = "_yoyo_migration"
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The folders that hold a service's migrations.
 
     Args:

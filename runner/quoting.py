@@ -43,6 +43,7 @@ _KEYWORDS = frozenset(
 )
 
 
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _LINE_ENDS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -57,7 +58,7 @@ def quote_ident(name: str) -> str:
     Returns:
         What `quote_ident()` of PostgreSQL 14 to 18 would accept as the same identifier.
     """
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _KEYWORDS:
+    if _PLAIN.fullmatch(name) and name not in _KEYWORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 

@@ -114,7 +114,8 @@ def apply(
       trueup apply --service model_orchestration --to enforce --unit provider_quota
       trueup apply --service model_orchestration --fleet fleet.toml --shard 3/16
     """
-    from runner.execute import engine, listeners
+    from runner.execute import engine
+    from runner.execute.listening import listening
 
     dsn, migrations = places.locate(**where)
     approve = None
@@ -154,7 +155,7 @@ def apply(
         else:
             screen.echo(describe_trials(trials))
         return
-    with listeners.listening(log_format, quiet=quiet, metrics=metrics) as listener:
+    with listening(log_format, quiet=quiet, metrics=metrics) as listener:
         outcome = engine.apply(
             dsn, migrations, to=to, unit=unit, settings=settings, listener=listener
         )
@@ -196,7 +197,8 @@ def rollback(
       trueup rollback --service model_orchestration --to baseline
       trueup rollback --service model_orchestration --to enforce --fleet fleet.toml
     """
-    from runner.execute import engine, listeners
+    from runner.execute import engine
+    from runner.execute.listening import listening
 
     if to and everything:
         raise click.UsageError("--to and --all exclude each other")
@@ -204,7 +206,7 @@ def rollback(
     settings = engine.Settings(
         deadline=deadline, schema=config.ledger_schema(dsn), accept=frozenset(accept)
     )
-    with listeners.listening(log_format, quiet=quiet, metrics=metrics) as listener:
+    with listening(log_format, quiet=quiet, metrics=metrics) as listener:
         outcome = engine.rollback(
             dsn,
             migrations,

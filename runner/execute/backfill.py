@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from psycopg import Connection, Error
 
 from runner.execute.events import RESTS, BackfillHeld, Vitals
-from runner.execute.health import Watch, clients_active, compress_wal
+from runner.execute.health import Watch, clients_active, spare_clients
 from runner.execute.pulse import Pulse
 from runner.execute.session import names_of_files
 from runner.execute.vitals import send
@@ -167,7 +167,7 @@ class Backfill:
             numbers = range(1, self.settings.jobs + 1)
             hands = [stack.enter_context(self.connect(number)) for number in numbers]
             for hand in hands:
-                compress_wal(hand)
+                spare_clients(hand, self.settings.jobs)
             pool = ThreadPoolExecutor(len(hands), thread_name_prefix="backfill")
             try:
                 self._hand_out(first, pages, hands, pool)

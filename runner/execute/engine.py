@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.execute.events import FileStarted, Listener, RunDone, RunStarted, ignore
-from runner.execute.session import Settings, hold_lock, open_session, require_writable
+from runner.execute.session import Settings, hold_lock, ignore, open_session, require_writable
 from runner.ledger import selection
 from runner.ledger.audit import audit, refuse
 from runner.ledger.files import chain_checksums
@@ -19,6 +18,7 @@ from runner.ledger.units import unit_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runner.execute.events import Listener
     from runner.execute.executor import Operation
     from runner.ledger.files import Migration
     from runner.ledger.records import Ledger
@@ -166,6 +166,7 @@ def _run(
                 remove_stale_row(connection, schema=ledger.schema)
             return Outcome(run, operation, (), time.monotonic() - begun, left(ledger))
         # Imported late, for the runs that end above.
+        from runner.execute.events import FileStarted, RunDone, RunStarted
         from runner.execute.executor import Executor, Job
         from runner.execute.gate import require_unused
         from runner.execute.picture import phases_of

@@ -35,11 +35,11 @@ from runner.execute.events import (
     TableHeld,
 )
 from runner.execute.failure import statement_error
-from runner.execute.health import compress_wal, leave_processors
+from runner.execute.health import spare_clients
 from runner.execute.holders import Holder, long_holders, strongly_locked
 from runner.execute.observer import Observer
 from runner.execute.retry import Patience, retryable
-from runner.execute.session import Session, Settings, names_of_files, open_job, reset
+from runner.execute.session import Session, Settings, beginning, names_of_files, open_job
 from runner.ledger.concurrent_index import (
     drop_index,
     find_invalid_index,
@@ -88,10 +88,12 @@ class Executor:
     _speaking: threading.Lock = field(default_factory=threading.Lock, init=False)
     _migration: str = field(default="", init=False)
     _connection: Connection = field(init=False)
+    _begin: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         """Listen to the server's messages."""
         self._connection = self.session.connection
+        self._begin = beginning(self.session)
         self._connection.add_notice_handler(self._notice)
 
     def execute(self, job: Job) -> None:
@@ -103,8 +105,7 @@ class Executor:
         # A concurrent statement waits without blocking anyone: one long try, not many short ones.
         patience = Patience(0 if concurrent else self.settings.deadline)
         record = None
-        leave_processors(self._connection, self.settings.jobs)
-        compress_wal(self._connection)
+        spare_clients(self._connection, self.settings.jobs)
         with ExitStack() as stack:
             observer: Observer | None = None
             if not migration.transactional:
@@ -139,7 +140,7 @@ class Executor:
                     self._sleep(pause, job)
                 else:
                     break
-        reset(self._connection)
+        self._connection.execute(self.session.afresh)
         self._emit(
             FileDone(migration.id, migration.phase, time.monotonic() - begun, patience.attempts + 1)
         )
@@ -182,10 +183,9 @@ class Executor:
     def _attempt_transactional(self, job: Job) -> None:
         statement = job.statements[0] if job.statements else None
         try:
-            self._connection.execute("BEGIN")
-            with self._names_of_files():
-                for statement in job.statements:
-                    self._connection.execute(statement.text.encode())
+            self._connection.execute(self._begin)
+            for statement in job.statements:
+                self._connection.execute(statement.text.encode())
             self._record(job, None)
             self._connection.execute("COMMIT")
         except BaseException as error:
@@ -244,7 +244,7 @@ class Executor:
 
     def _record(self, job: Job, record: int | None) -> None:
         # The file may have taken another role, which need not know the ledger.
-        self._connection.execute("RESET SESSION AUTHORIZATION")
+        self._connection.execute("RESET SESSION AUTHORIZATION; SET LOCAL search_path = pg_catalog")
         if job.operation == "APPLY":
             self.recorder.applied(job.migration, record=record)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from psycopg import errors, sql
@@ -62,49 +63,49 @@ def clients_active(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def leave_processors(connection: Connection, processes: int) -> None:
-    """While clients are active, let a statement of this session use no more than so many processes.
+def spare_clients(connection: Connection, processes: int) -> None:
+    """While clients are active, let a session leave them processors, and write less WAL.
+
+    Their commits wait until all WAL before them is on the disk; compressing it costs time, and a
+    role may not be allowed to ask for it.
 
     Args:
         connection: whose settings are changed, for the session.
-        processes: the session's own and its parallel workers.
+        processes: how many a statement may use, the session's own and its parallel workers.
     """
-    connection.execute(
-        sql.SQL(
-            """
-            SELECT pg_catalog.set_config(name, {workers}::text, false)
-            FROM unnest(
-                ARRAY['max_parallel_workers_per_gather', 'max_parallel_maintenance_workers']
-            ) AS name
-            WHERE current_setting(name)::integer > {workers} AND {active}
-            """
-        ).format(workers=sql.Literal(processes - 1), active=_CLIENTS_ACTIVE)
-    )
+    connection.execute(_sparing(processes - 1, connection.info.server_version >= 150000))
 
 
-def compress_wal(connection: Connection) -> None:
-    """While clients are active, let a session write less WAL, if its role may; it costs time.
-
-    Their commits wait until all WAL before them is on the disk.
-
-    Args:
-        connection: whose setting is changed, for the session.
-    """
+@cache
+def _sparing(workers: int, may_be_granted: bool) -> bytes:
+    """The statement of spare_clients: every file asks for it."""
     may = sql.SQL(
-        "current_setting('is_superuser') = 'on'"
-        if connection.info.server_version < 150000
-        else "pg_catalog.has_parameter_privilege('wal_compression', 'SET')"
+        "pg_catalog.has_parameter_privilege('wal_compression', 'SET')"
+        if may_be_granted
+        else "current_setting('is_superuser') = 'on'"
     )
-    connection.execute(
+    return (
         sql.SQL(
             """
-            SELECT pg_catalog.set_config(
-                name, CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END, false
-            )
-            FROM pg_catalog.pg_settings
-            WHERE name = 'wal_compression' AND setting = 'off' AND {} AND {}
+            SELECT pg_catalog.set_config(name, value, false)
+            FROM (
+                SELECT name, {workers}::text
+                FROM unnest(
+                    ARRAY['max_parallel_workers_per_gather', 'max_parallel_maintenance_workers']
+                ) AS name
+                WHERE current_setting(name)::integer > {workers}
+                UNION ALL
+                SELECT 'wal_compression', (
+                    SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END
+                    FROM pg_catalog.pg_settings WHERE name = 'wal_compression'
+                )
+                WHERE current_setting('wal_compression') = 'off' AND {may}
+            ) AS wanted (name, value)
+            WHERE {active}
             """
-        ).format(may, _CLIENTS_ACTIVE)
+        )
+        .format(workers=sql.Literal(workers), may=may, active=_CLIENTS_ACTIVE)
+        .as_bytes(None)
     )
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,7 @@ from runner.quoting import one_line
 from runner.screen import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
     from typing import TextIO
 
     from rich.live import Live
@@ -50,12 +49,13 @@ def json_listener(stream: TextIO) -> Listener:
     """One JSON object a line: the event's name, the time, and its fields."""
 
     def write(event: Event) -> None:
+        fields = asdict(event) if is_dataclass(event) else event._asdict()
         entry = {
             "event": type(event).__name__,
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **asdict(event),
+            **fields,
         }
-        stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        stream.write(json.dumps(entry, ensure_ascii=False, default=asdict) + "\n")
         stream.flush()
 
     return _silent_when_closed(write)
@@ -185,41 +185,34 @@ def _silent_when_closed(listener: Callable[[Event], None]) -> Listener:
     return listen
 
 
-@contextmanager
-def listening(
-    log_format: str, *, quiet: bool = False, metrics: Path | None = None
-) -> Iterator[Listener]:
-    """The listener of a verb that runs files, for as long as it does.
+class Heard:
+    """The listeners of a verb that runs files.
 
     Args:
         log_format: text or json, on standard error.
         quiet: tell nothing there.
-        metrics: a file to keep at how the run goes, as OpenMetrics text.
-
-    Raises:
-        UsageError: the file cannot be written.
+        others: further ones.
     """
-    heard: list[Listener] = []
-    if metrics:
-        from runner.execute.metrics import metrics_listener
 
-        heard.append(metrics_listener(metrics))
-    terminal = None
-    if log_format == "json" and not quiet:
-        heard.append(json_listener(sys.stderr))
-    elif not quiet and sys.stderr.isatty():
-        terminal = _Terminal(sys.stderr)
-        heard.append(_silent_when_closed(terminal))
-    elif not quiet:
-        heard.append(text_listener(sys.stderr))
+    def __init__(self, log_format: str, *, quiet: bool, others: Iterable[Listener]) -> None:
+        """Begin to tell."""
+        self._heard = [*others]
+        self._terminal: _Terminal | None = None
+        if log_format == "json" and not quiet:
+            self._heard.append(json_listener(sys.stderr))
+        elif not quiet and sys.stderr.isatty():
+            self._terminal = _Terminal(sys.stderr)
+            self._heard.append(_silent_when_closed(self._terminal))
+        elif not quiet:
+            self._heard.append(text_listener(sys.stderr))
 
-    def listen(event: Event) -> None:
-        for listener in heard:
+    def __call__(self, event: Event) -> None:
+        """Tell each of them."""
+        for listener in self._heard:
             listener(event)
 
-    try:
-        yield listen
-    finally:
-        if terminal is not None:
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        if self._terminal is not None:
             with suppress(OSError, ValueError):
-                terminal.end()
+                self._terminal.end()

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import LedgerError
 from runner.execute.drift import baseline_differences
-from runner.execute.events import Listener, ignore
-from runner.execute.session import Settings, hold_lock, open_session, require_writable
+from runner.execute.session import Settings, hold_lock, ignore, open_session, require_writable
 from runner.ledger.files import chain_checksums
 from runner.ledger.records import Recorder, read_ledger
 from runner.ledger.repair import plan_repairs, record_repairs
@@ -16,6 +15,7 @@ from runner.ledger.rules import check_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runner.execute.events import Listener
     from runner.ledger.files import Migration
     from runner.ledger.repair import Repair
 

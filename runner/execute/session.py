@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
-from psycopg import Connection, DataError, Error
+from psycopg import Connection, DataError, Error, sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
 from runner.errors import ConnectionFailedError
-from runner.execute.events import Listener, LockAwaited
 from runner.ledger.lock import migration_lock
 from runner.ledger.tables import create_tables
 from runner.postgres.connect import connect, parse_dsn
@@ -21,6 +19,7 @@ from runner.postgres.connect import connect, parse_dsn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from runner.execute.events import Event, Listener
     from runner.ledger.files import Migration
 
 
@@ -76,8 +75,7 @@ class Settings:
     approve: Callable[[Connection, Sequence[Migration]], None] | None = None
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """A connection and the run it belongs to.
 
     Args:
@@ -85,12 +83,18 @@ class Session:
         run: id of the run, also its application_name.
         connection: in autocommit mode; names in its queries are PostgreSQL's own.
         search_path: what the role has, by which files find names.
+        afresh: what undoes what a file may have set for the session.
     """
 
     dsn: str
     run: str
     connection: Connection
     search_path: str
+    afresh: bytes
+
+
+def ignore(_event: Event) -> None:
+    """A listener that does nothing."""
 
 
 @contextmanager
@@ -109,13 +113,14 @@ def open_session(dsn: str, settings: Settings) -> Iterator[Session]:
     if settings.waiting_period is not None:
         variables["trueup.waiting_period"] = settings.waiting_period
     if settings.force:
+        import json
+
         variables["trueup.force"] = json.dumps(settings.force)
     values = {**parse_dsn(dsn), "client_encoding": "utf8", "application_name": run}
     connection = connect(make_conninfo(**values), application_name=run, settings=variables)
     try:
         path = search_path_of(connection)
-        reset(connection)
-        yield Session(dsn, run, connection, path)
+        yield Session(dsn, run, connection, path, _begin_afresh(connection))
     except Error as error:
         # A value that Python cannot hold has no SQLSTATE either.
         if isinstance(error, DataError) or not (connection.closed or error.sqlstate is None):
@@ -134,7 +139,7 @@ def open_job(session: Session, settings: Settings, number: int) -> Connection:
     name = f"{session.run} job {number}"
     values = {**parse_dsn(session.dsn), "client_encoding": "utf8", "application_name": name}
     connection = connect(make_conninfo(**values), application_name=name, settings=variables)
-    reset(connection)
+    connection.execute(session.afresh)
     return connection
 
 
@@ -143,6 +148,13 @@ def search_path_of(connection: Connection) -> str:
     row = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def beginning(session: Session) -> bytes:
+    """What opens a transaction in which names mean what they mean to the role."""
+    path = sql.Literal(session.search_path)
+    begin = sql.SQL("BEGIN; SELECT pg_catalog.set_config('search_path', {}, true)").format(path)
+    return begin.as_bytes(session.connection)
 
 
 @contextmanager
@@ -172,26 +184,37 @@ def _set_search_path(connection: Connection, search_path: str) -> None:
     )
 
 
-def reset(connection: Connection) -> None:
-    """Undo what a file may have set for the session; yoyo gives each file a new connection."""
-    connection.execute(
-        "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *;"
-        "SET search_path = pg_catalog"
-    )
+def _begin_afresh(connection: Connection) -> bytes:
+    """Give a new session what all files begin with.
+
+    Returns:
+        The statements that do so again after a file; yoyo gives each file a new connection.
+    """
+    connection.execute("SET search_path = pg_catalog")
     # What the DSN says is asked for.
-    connection.execute(
-        """
-        SELECT pg_catalog.set_config(s.name, w.value, false)
-        FROM unnest(%s::text[], %s::text[]) AS w (name, value)
-        JOIN pg_catalog.pg_settings AS s ON s.name = w.name
-        WHERE s.setting <> w.value AND s.source <> 'client'
-        """,
-        [list(_STEADY), list(_STEADY.values())],
-    )
+    found = connection.execute(
+        "SELECT name FROM pg_catalog.pg_settings WHERE name = ANY (%s) AND source <> 'client'",
+        [list(_STEADY)],
+    ).fetchall()
     # The server ends the session, and with it the lock, soon after the client has died; where
     # the server's system cannot tell, TCP will in the end.
-    with suppress(DataError):
-        connection.execute("SET client_connection_check_interval = '1s'")
+    for checked in ({"client_connection_check_interval": "1s"}, {}):
+        values = {name: _STEADY[name] for (name,) in found} | checked
+        steady = sql.SQL("").join(
+            sql.SQL("; SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+            for name, value in values.items()
+        )
+        afresh = (sql.SQL(_AFRESH) + steady).as_bytes(connection)
+        with suppress(DataError):
+            connection.execute(afresh)
+            break
+    return afresh
+
+
+_AFRESH: LiteralString = (
+    "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *;"
+    " SET search_path = pg_catalog"
+)
 
 
 def require_writable(connection: Connection) -> tuple[str, str]:
@@ -236,6 +259,8 @@ def hold_lock(
     Raises:
         LockedError: when the lock was not free within the deadline.
     """
+    from runner.execute.events import LockAwaited
+
     with migration_lock(
         session.connection,
         schema=schema,

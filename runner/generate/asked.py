@@ -26,6 +26,7 @@ _QUERIES: dict[str, Callable[[Standing, Reword], str]] = {
 }
 # What a role that may not see all rows is told of any query: it says nothing of the new columns.
 _FORBIDDEN = "not for this role"
+_TOGETHER = 50  # questions of tables that one statement asks; one by one when it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,20 @@ def misfits(
     Raises:
         psycopg.OperationalError: the connection was lost, or the time ran out.
     """
-    for question in _questions(tables, dependents):
-        if _refusal(connection, question.old):
-            continue
-        if (said := _refusal(connection, question.new)) and said != _FORBIDDEN:
+    for d in dependents:
+        if d.of.can_be_tried and d.of.kind in _QUERIES:
+            yield from _misfits(connection, _of_dependent(d, tables, dependents))
+    asked = [question for t in tables for question in _of_table(t)]
+    for place in range(0, len(asked), _TOGETHER):
+        few = asked[place : place + _TOGETHER]
+        if _refusal(connection, f"SELECT {', '.join(f'EXISTS ({q.new})' for q in few)}"):
+            yield from _misfits(connection, few)
+
+
+def _misfits(connection: Connection[Any], questions: Iterable[_Question]) -> Iterator[Obstacle]:
+    for question in questions:
+        said = _refusal(connection, question.new)
+        if said and said != _FORBIDDEN and not _refusal(connection, question.old):
             yield Obstacle(
                 question.object,
                 f"cannot be made on the new columns: {said}",
@@ -87,26 +98,20 @@ def _refusal(connection: Connection[Any], query: str) -> str:
     return ""
 
 
-def _questions(
-    tables: Sequence[TableChange], dependents: Sequence[DependentChange]
-) -> Iterator[_Question]:
-    for d in dependents:
-        if d.of.can_be_tried and d.of.kind in _QUERIES:
-            yield from _of_dependent(d, tables, dependents)
-    for t in tables:
-        name = quote_name(t.old)
-        queries = [(f"CHECK {k.name}", f"SELECT FROM {name} WHERE {k.condition}") for k in t.checks]
-        for i in t.converted_indexes:
-            keys, tail = twins.keys_of(i.new_method)
-            _, where, predicate = tail.partition(" WHERE ")
-            query = f"SELECT {', '.join(keys)} FROM {name}{where}{predicate}"
-            queries.append((f"index {i.old_name}", query))
-        for label, query in queries:
-            yield _Question(
-                f"{label} on {t.old}",
-                _given([t], [], new=False) + "SELECT",
-                _given([t], [], new=True) + moved([t.old], "")(query),
-            )
+def _of_table(t: TableChange) -> Iterator[_Question]:
+    name = quote_name(t.old)
+    queries = [(f"CHECK {k.name}", f"SELECT FROM {name} WHERE {k.condition}") for k in t.checks]
+    for i in t.converted_indexes:
+        keys, tail = twins.keys_of(i.new_method)
+        _, where, predicate = tail.partition(" WHERE ")
+        query = f"SELECT {', '.join(keys)} FROM {name}{where}{predicate}"
+        queries.append((f"index {i.old_name}", query))
+    for label, query in queries:
+        yield _Question(
+            f"{label} on {t.old}",
+            _given([t], [], new=False) + "SELECT",
+            _given([t], [], new=True) + moved([t.old], "")(query),
+        )
 
 
 def _of_dependent(

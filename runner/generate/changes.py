@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from runner.catalog import Catalog, Relation
 from runner.errors import StandardError
 from runner.generate.closure import Closure
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds import check, column, foreign_key, index, partition, sequence, uuid
 from runner.generate.kinds.naming import NamesInUse, names_taken
-from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.quoting import Name, quote_literal, shorten
-from runner.standard.model import Standard, TableStandard
+from runner.standard.model import EnumStandard, Standard, TableStandard
 
 
 def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...]:
@@ -56,7 +57,7 @@ def plan_changes(standard: Standard, catalog: Catalog) -> tuple[TableChange, ...
             for c in columns[name]
         )
         if not changed and name == new and not standards[name].columns:
-            if standards[name].integers:
+            if [*check.of_integers(standards[name], relation)]:
                 raise StandardError(
                     f"{name} gets nothing but CHECKs of integers",
                     hint="Add them in a migration of your own; trueup converts tables.",
@@ -158,19 +159,37 @@ def has_new_contract(table: TableStandard, relation: Relation) -> bool:
         table: its standard.
         relation: the table.
     """
+    done = conversions(table, relation)
+    return bool(done) and all(done)
+
+
+def conversions(table: TableStandard, relation: Relation) -> list[bool]:
+    """Whether each change of a table is there that the table itself can tell.
+
+    Args:
+        table: its standard.
+        relation: the table.
+    """
     columns = [relation.column(name) for name in table.uuids]
     done = [column is not None and column.type == "uuid" for column in columns]
-    done += [holds_values(table, name, relation) for name in table.enums]
+    done += [_lists(relation, name, e, quote_literal) for name, e in table.enums.items()]
+    done += [
+        _lists(relation, name, path.enum, lambda value: f'"{value}"')
+        for name, paths in table.json.items()
+        for path in paths
+    ]
     done += [
         relation.column(new) is not None and relation.column(old) is None
         for old, new in table.columns.items()
     ]
-    return bool(done) and all(done)
+    return done
 
 
-def holds_values(table: TableStandard, column: str, relation: Relation) -> bool:
-    """Whether a CHECK on an enum column lists the values of the new contract."""
-    values = [quote_literal(value) for value in table.enums[column].values]
+def _lists(
+    relation: Relation, column: str, wanted: EnumStandard, printed: Callable[[str], str]
+) -> bool:
+    """Whether a CHECK on a column lists the values of the new contract, as they are printed."""
+    values = [printed(value) for value in wanted.values]
     return any(
         k.kind == "c" and k.columns == (column,) and all(v in k.definition for v in values)
         for k in relation.constraints

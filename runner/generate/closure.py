@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.catalog import Catalog, Dependent, Function, Relation
+from runner.generate.column_change import ColumnChange, one_to_one
 from runner.generate.dependent import Standing
-from runner.generate.model import ColumnChange, one_to_one
 from runner.generate.wording.predicates import Wording, takes_whole_rows
 from runner.generate.wording.ranks import uses_order
 from runner.quoting import Name

@@ -295,6 +295,8 @@ def _entries(title: str, **entries: str) -> list[str]:
 @lru_cache(1 << 12)
 def _wrapped(text: str) -> list[str]:
     """The lines of an entry of the header; most entries are those of many files."""
+    if 0 < len(text) <= _WIDTH - 12:
+        return [text]
     return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
 
 

@@ -71,8 +71,9 @@ class Statement:
     @property
     def text(self) -> str:
         """The statement below its note."""
-        note = self.note.split("\n") if self.note else []
-        return "".join(f"{comment(line)}\n" for line in note) + self.sql
+        if not self.note:
+            return self.sql
+        return "".join(f"{comment(line)}\n" for line in self.note.split("\n")) + self.sql
 
 
 # Statements that stand together; a file has a blank line between two paragraphs.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
-from runner.generate.model import ColumnChange, ForeignKeyChange, TableChange
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.quoting import Name, quote_ident
 
 # A child and its column, and the key at the root of it.

@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from runner.generate.model import (
-    ColumnChange,
-    ForeignKeyChange,
-    IndexChange,
-    TableChange,
-)
+from runner.generate.column_change import ColumnChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.unit import Unit
 from runner.generate.wording.predicates import with_columns
 from runner.quoting import Name

@@ -66,7 +66,7 @@ def _convert(u: Unit) -> list[Paragraph]:
     return [
         in_place.SETTINGS,
         [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
-        [same.require(t, At.OLD) for t in u.tables],
+        [s for t in u.tables for s in (same.require(t, At.OLD), *same.require_alike(t, At.OLD))],
         off,
         *(p for t in u.tables for p in in_place.convert(t)),
         *(foreign_key.with_comment(k, k.table, k.name, k.references) for k in u.foreign_keys),

@@ -156,7 +156,8 @@ def generate_service(
         added = {*written.added, *written.replaced}
         for path, text in _texts(generated.files):
             if path in added:
-                (folder / path).write_text(text, encoding="utf-8")
+                with open(f"{folder}/{path}", "w", encoding="utf-8") as file:
+                    file.write(text)
     return written
 
 
@@ -275,11 +276,11 @@ def _texts(files: Sequence[MigrationText]) -> list[tuple[str, str]]:
 
 def _compare(folder: Path, generated: Generated) -> Written:
     added, unchanged, differing = [], [], []
+    there = {f"{sub}/{path.name}" for sub in FOLDERS for path in (folder / sub).glob("*.sql")}
     for path, text in _texts(generated.files):
-        target = folder / path
-        if not target.exists():
+        if path not in there:
             added.append(path)
-        elif target.read_text(encoding="utf-8") == text:
+        elif (folder / path).read_text(encoding="utf-8") == text:
             unchanged.append(path)
         else:
             differing.append(path)

@@ -130,11 +130,11 @@ def _unread(pairs: _Pairs) -> tuple[Path, ...]:
     folders = {pair.up.path.parent: None for pair in pairs}
     found = []
     for folder in folders:
+        others = [n for n in os.listdir(folder) if os.path.splitext(n)[1] in _OTHER_LANGUAGES]
         found += [
             path
-            for path in folder.iterdir()
-            if path.suffix in _OTHER_LANGUAGES
-            and (names.is_numbered(path) or names.FLYWAY.match(path.stem + ".sql"))
+            for path in map(folder.joinpath, others)
+            if names.is_numbered(path) or names.FLYWAY.match(path.stem + ".sql")
         ]
     return tuple(sorted(found))
 
@@ -214,7 +214,8 @@ class _Reader:
         return sorted(found, key=names.flyway_order)
 
     def _folder(self, folder: Path) -> _Pairs:
-        listed = sorted(p.name for p in folder.iterdir() if p.name.endswith(".sql") and p.is_file())
+        with os.scandir(folder) as entries:
+            listed = sorted(e.name for e in entries if e.name.endswith(".sql") and e.is_file())
         texts = {name: self.texts[folder / name] for name in listed}
         if self.layout == "flyway":
             return sorted(names.read_flyway(folder, texts), key=names.flyway_order)

@@ -40,7 +40,7 @@ class Texts:
 
     def __getitem__(self, path: Path) -> str:
         """The text of a file; empty when it cannot be read."""
-        if path in self.opened:
+        if self.opened and path in self.opened:
             return self.opened[path]
         if path not in self._read:
             try:

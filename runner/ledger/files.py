@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import MigrationFileError
 
@@ -313,8 +313,7 @@ def _require_plain(path: Path) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The comment lines that a file starts with.
 
     Args:

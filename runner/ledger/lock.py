@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import Connection, Error, sql
 
@@ -147,8 +146,7 @@ def _try_advisory(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
-@dataclass(frozen=True)
-class LockHolder:
+class LockHolder(NamedTuple):
     """The run that holds the migration lock.
 
     Args:

@@ -12,7 +12,7 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, LiteralString
+from typing import TYPE_CHECKING, Literal, LiteralString, NamedTuple
 
 from psycopg import Connection, errors, sql
 from psycopg.rows import class_row
@@ -30,8 +30,7 @@ Operation = Literal["APPLY", "ROLLBACK", "BASELINE", "REPAIR"]
 State = Literal["STARTED", "FAILED", "DONE"]
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One row of trueup.ledger: one run of one file.
 
     Args:
@@ -71,8 +70,7 @@ class Record:
     error: str | None
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(NamedTuple):
     """What a database's records say.
 
     Args:
@@ -207,7 +205,11 @@ class Recorder:
 
     def started(self, migration: Migration, operation: Operation) -> int:
         """Record that a file is begun; returns the record's id."""
-        return self._insert(migration, operation, "STARTED")[0]
+        row = self.connection.execute(
+            _INSERT + " RETURNING id", self._values(migration, operation, "STARTED")
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def failed(self, record: int, error: str) -> None:
         """Record that a begun file failed, and why."""
@@ -228,90 +230,89 @@ class Recorder:
         self, migration: Migration, operation: Operation = "APPLY", *, record: int | None = None
     ) -> None:
         """Record that a migration is applied, in yoyo's tables and in trueup's."""
-        finished_at = self._finish(migration, operation, record)
-        # The same time in both tables tells later that yoyo did not apply it anew since.
-        self.connection.execute(
-            self._sql(
-                "_yoyo_migration",
-                "INSERT INTO {} (migration_hash, migration_id, applied_at_utc)"
-                " VALUES (%s, %s, %s AT TIME ZONE 'UTC')"
-                " ON CONFLICT (migration_hash) DO UPDATE SET applied_at_utc ="
-                " excluded.applied_at_utc",
-            ),
-            [migration.yoyo_hash, migration.id, finished_at],
-        )
-        self._log(migration, "mark" if operation == "BASELINE" else "apply")
+        self._done(migration, operation, "mark" if operation == "BASELINE" else "apply", record)
 
     def rolled_back(self, migration: Migration, *, record: int | None = None) -> None:
         """Record that a migration is rolled back, in yoyo's tables and in trueup's."""
-        self._finish(migration, "ROLLBACK", record)
+        self._done(migration, "ROLLBACK", "rollback", record)
+
+    def _done(
+        self, migration: Migration, operation: Operation, as_yoyo: str, record: int | None
+    ) -> None:
+        is_back = operation == "ROLLBACK"
+        own = self._values(migration, operation, "DONE") if record is None else [record]
+        key = [migration.yoyo_hash] if is_back else [migration.yoyo_hash, migration.id]
+        log = [migration.yoyo_hash, migration.id, as_yoyo, os_user()[:255], host()[:255]]
         self.connection.execute(
-            self._sql("_yoyo_migration", "DELETE FROM {} WHERE migration_hash = %s"),
-            [migration.yoyo_hash],
-        )
-        self._log(migration, "rollback")
-
-    def _finish(
-        self, migration: Migration, operation: Operation, record: int | None
-    ) -> datetime | None:
-        if record is None:
-            return self._insert(migration, operation, "DONE")[1]
-        row = self.connection.execute(
-            "UPDATE trueup.ledger SET state = 'DONE', finished_at = clock_timestamp(),"
-            " error = NULL WHERE id = %s RETURNING finished_at",
-            [record],
-        ).fetchone()
-        return row[0] if row else None
-
-    def _insert(
-        self, migration: Migration, operation: Operation, state: State
-    ) -> tuple[int, datetime | None]:
-        row = self.connection.execute(
-            """
-            INSERT INTO trueup.ledger (
-                migration_id, service, operation, state, checksum, rollback_checksum,
-                chain_checksum, forward_sql, rollback_sql, run, runner_version, os_user, host,
-                started_at, finished_at
-            ) VALUES (
-                %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-                CASE %s WHEN 'DONE' THEN transaction_timestamp() ELSE clock_timestamp() END,
-                CASE %s WHEN 'DONE' THEN clock_timestamp() END
-            ) RETURNING id, finished_at
-            """,
-            [
-                migration.id,
-                migration.service,
-                operation,
-                state,
-                migration.checksum,
-                migration.rollback_checksum,
-                self.chain[migration.id],
-                migration.text,
-                migration.rollback_text,
-                self.run,
-                runner_version(),
-                os_user(),
-                host(),
-                state,
-                state,
-            ],
-        ).fetchone()
-        assert row is not None
-        return row[0], row[1]
-
-    def _log(self, migration: Migration, operation: str) -> None:
-        self.connection.execute(
-            self._sql(
-                "_yoyo_log",
-                "INSERT INTO {} (id, migration_hash, migration_id, operation,"
-                " username, hostname, created_at_utc) VALUES (gen_random_uuid()::text,"
-                " %s, %s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC')",
-            ),
-            [migration.yoyo_hash, migration.id, operation, os_user()[:255], host()[:255]],
+            _recording(self.schema, is_new=record is None, is_back=is_back), [*own, *key, *log]
         )
 
-    def _sql(self, table: str, query: LiteralString) -> sql.Composed:
-        return sql.SQL(query).format(in_schema(self.schema, table))
+    def _values(self, migration: Migration, operation: Operation, state: State) -> list[str]:
+        return [
+            migration.id,
+            migration.service,
+            operation,
+            state,
+            migration.checksum,
+            migration.rollback_checksum,
+            self.chain[migration.id],
+            migration.text,
+            migration.rollback_text,
+            self.run,
+            runner_version(),
+            os_user(),
+            host(),
+            state,
+            state,
+        ]
+
+
+_INSERT: LiteralString = """
+    INSERT INTO trueup.ledger (
+        migration_id, service, operation, state, checksum, rollback_checksum, chain_checksum,
+        forward_sql, rollback_sql, run, runner_version, os_user, host, started_at, finished_at
+    ) VALUES (
+        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+        CASE %s WHEN 'DONE' THEN transaction_timestamp() ELSE clock_timestamp() END,
+        CASE %s WHEN 'DONE' THEN clock_timestamp() END
+    )"""
+_FINISH: LiteralString = """
+    UPDATE trueup.ledger SET state = 'DONE', finished_at = clock_timestamp(), error = NULL
+    WHERE id = %s"""
+# The same time in both tables tells later that yoyo did not apply it anew since.
+_APPLIED: LiteralString = """
+    INSERT INTO {} (migration_hash, migration_id, applied_at_utc)
+    VALUES (%s, %s, (SELECT finished_at FROM recorded) AT TIME ZONE 'UTC')
+    ON CONFLICT (migration_hash) DO UPDATE SET applied_at_utc = excluded.applied_at_utc"""
+
+_RECORDING: LiteralString = """
+WITH recorded AS (
+    {own} RETURNING finished_at
+), marked AS (
+    {theirs}
+)
+INSERT INTO {log} (
+    id, migration_hash, migration_id, operation, username, hostname, created_at_utc
+) VALUES (
+    gen_random_uuid()::text, %s, %s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC'
+)
+"""
+
+
+@cache
+def _recording(schema: str, *, is_new: bool, is_back: bool) -> bytes:
+    """The statement that records a file as done, in all tables at once."""
+    migration, log = (in_schema(schema, name) for name in ("_yoyo_migration", "_yoyo_log"))
+    theirs = "DELETE FROM {} WHERE migration_hash = %s" if is_back else _APPLIED
+    return (
+        sql.SQL(_RECORDING)
+        .format(
+            own=sql.SQL(_INSERT if is_new else _FINISH),
+            theirs=sql.SQL(theirs).format(migration),
+            log=log,
+        )
+        .as_bytes(None)
+    )
 
 
 @cache

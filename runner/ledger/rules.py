@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import MigrationFileError
@@ -89,10 +89,9 @@ def _header_problems(migration: Migration) -> Iterator[_Problem]:
     header_end = _header_end(path, text)
     for match in _KEY.finditer(text, 0, header_end):
         key = match[1]
-        meant = get_close_matches(key.lower(), _DIRECTIVES, n=1, cutoff=0.75)
-        if meant and key not in _DIRECTIVES:
+        if (meant := _meant(key)) != key:
             line = _line(text, match.start(1))
-            yield _Problem(path, line, f"yoyo ignores {key!r}; write {meant[0]!r}")
+            yield _Problem(path, line, f"yoyo ignores {key!r}; write {meant!r}")
     for match in _unquoted(_DIRECTIVE_ANYWHERE, text):
         if match.start(1) < header_end:
             continue
@@ -100,6 +99,16 @@ def _header_problems(migration: Migration) -> Iterator[_Problem]:
         yield _Problem(
             path, line, f"yoyo ignores {match[1]!r} here: it belongs in the leading -- lines"
         )
+
+
+@cache
+def _meant(key: str) -> str:
+    """The directive that a header's key stands for, or nearly; else the key."""
+    if key in _DIRECTIVES:
+        return key
+    from difflib import get_close_matches  # most files have none but these, and trueup's
+
+    return next(iter(get_close_matches(key.lower(), _DIRECTIVES, n=1, cutoff=0.75)), key)
 
 
 def _header_end(path: Path, text: str) -> int:
@@ -119,9 +128,9 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
             f"{mark[0].strip()!r} is another tool's: yoyo would run all of the file forward",
         )
     try:
-        statements = split(text)
-    except ScanError as error:
-        yield _Problem(path, _line(text, error.offset), str(error))
+        statements = migration.statements if forward else migration.rollback_statements
+    except MigrationFileError:
+        yield _unreadable(path, text)
         return
     if not statements and (forward or not _NO_OP.search(text)):
         wanted = "" if forward else "; one meant to do nothing says `-- no-op: reason`"
@@ -138,6 +147,14 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
             yield _Problem(path, statement.line, message)
     if misread := misread_by_yoyo(text, statements):
         yield _Problem(path, misread.line, f"{MISREAD}; {INSTEAD}")
+
+
+def _unreadable(path: Path, text: str) -> _Problem:
+    try:
+        split(text)
+    except ScanError as error:
+        return _Problem(path, _line(text, error.offset), str(error))
+    raise AssertionError(path)
 
 
 def _refused(statement: Statement) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import LedgerError
 from runner.ledger.files import read_migrations
@@ -21,8 +20,7 @@ _SHARED = ("legacy", "common")
 _FOLDERS = (*_SHARED, "online", "online/switch", "online/contract", "window")
 
 
-@dataclass(frozen=True)
-class Aside:
+class Aside(NamedTuple):
     """What the other strategy has to do with a run.
 
     Args:
@@ -135,6 +133,8 @@ def refuse_taken(migrations: Sequence[Migration], aside: Aside) -> None:
     Raises:
         LedgerError: nothing is left for the run.
     """
+    if not aside.taken:
+        return
     units = [unit for unit in find_units(migrations) if last_names(migrations, unit)]
     if units and all(unit.files <= aside.taken for unit in units):
         names = ", ".join(name for unit in units for name in last_names(migrations, unit))

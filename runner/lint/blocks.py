@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from runner.lint import tree
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"%(?:(\d+)\$)?-?\d*([IsL])")
 # What stands for a value that the text does not show; no user ever sees it so.
 _UNSHOWN = "trueup_unshown_{}_eh"
-_UNSHOWN_WORD = re.compile(r"\w*trueup_unshown_\w*?_eh\w*")
+_MARK = "trueup_unshown_"
+_UNSHOWN_WORD = re.compile(r"(?P<schema>\w+\.)?(?P<name>\w*trueup_unshown_\w*?_eh\w*)")
 _UNSHOWN_PART = re.compile(r"trueup_unshown_(\w*?)_eh")
+_NO_NAME = "value"  # of a variable
 _LONGEST_SHOWN = 20
+_MOST_TEXTS = 20
 
 
 def block_text(node: Node) -> str:
@@ -32,6 +37,9 @@ def block_text(node: Node) -> str:
     return str(argument.sval)
 
 
+Values = Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True)
 class BlockQuery:
     """A query inside a DO block.
@@ -40,11 +48,23 @@ class BlockQuery:
         text: the SQL, or the expression that gives it.
         dynamic: True for EXECUTE.
         loop: True inside a loop.
+        values: what variables hold there, where the block shows it, by name.
     """
 
     text: str
     dynamic: bool
     loop: bool
+    values: Values = field(default_factory=dict)
+
+    def texts(self) -> list[str]:
+        """The SQL that it runs, as far as the block shows it; more than one in a loop."""
+        if not self.dynamic:
+            return [self.text]
+        used = [name for name in self.values if re.search(rf"\b{re.escape(name)}\b", self.text)]
+        found: dict[str, None] = {}
+        for chosen in islice(product(*(self.values[name] for name in used)), _MOST_TEXTS):
+            found[_executed_text(self.text, dict(zip(used, chosen, strict=True)))] = None
+        return list(found)
 
 
 def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
@@ -56,26 +76,34 @@ def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
     found: list[BlockQuery] = []
     commits = False
 
-    def visit(value: Any, loop: bool) -> None:
+    def visit(value: Any, loop: bool, values: Values) -> None:
         nonlocal commits
         if isinstance(value, list):
             for item in value:
-                visit(item, loop)
+                visit(item, loop, values)
         if not isinstance(value, dict):
             return
         for key, item in value.items():
+            inside = values
             if key == "PLpgSQL_stmt_execsql":
-                found.append(BlockQuery(item["sqlstmt"]["PLpgSQL_expr"]["query"], False, loop))
+                found.append(BlockQuery(_query(item["sqlstmt"]), False, loop))
             elif key == "PLpgSQL_stmt_dynexecute":
-                found.append(BlockQuery(item["query"]["PLpgSQL_expr"]["query"], True, loop))
+                found.append(BlockQuery(_query(item["query"]), True, loop, values))
             elif key == "PLpgSQL_stmt_perform":
-                found.append(BlockQuery(item["expr"]["PLpgSQL_expr"]["query"], False, loop))
+                found.append(BlockQuery(_query(item["expr"]), False, loop))
             elif key == "PLpgSQL_stmt_commit":
                 commits = True
-            inside = loop or key in _LOOPS
-            visit(item, inside)
+            elif key == "PLpgSQL_stmt_foreach_a":
+                inside = {**values, names[item["varno"]]: _constants(_expression(item["expr"]))}
+            elif key == "PLpgSQL_stmt_fors":
+                inside = {**values, **_rows(item["var"], _query(item["query"]))}
+            visit(item, loop or key in _LOOPS, {k: v for k, v in inside.items() if v})
 
-    visit(tree.parse_plpgsql(block), False)
+    parsed = tree.parse_plpgsql(block)
+    for function in parsed:
+        datums = function["PLpgSQL_function"].get("datums", [])
+        names = [next(iter(datum.values())).get("refname", "") for datum in datums]
+        visit(function, False, _fixed(datums, function["PLpgSQL_function"].get("action")))
     return found, commits
 
 
@@ -85,13 +113,125 @@ _LOOPS = frozenset(
 )
 
 
-def executed_text(expression: str) -> str:
+def _query(holder: dict[str, Any]) -> str:
+    return str(holder["PLpgSQL_expr"]["query"])
+
+
+def _expression(holder: dict[str, Any]) -> Node | None:
+    """The expression of a part of a block; None where the grammar does not take it."""
+    try:
+        return tree.inner(tree.parse(f"SELECT {_query(holder)}")[0][0].target_list[0]).val
+    except (tree.GrammarError, IndexError):
+        return None
+
+
+def _fixed(datums: Sequence[dict[str, Any]], action: object) -> dict[str, tuple[str, ...]]:
+    """The variables that one constant is given to, and nothing else anywhere in the block."""
+    given: dict[int, list[tuple[str, ...]]] = {}
+
+    def visit(value: Any) -> None:
+        for item in value if isinstance(value, list) else ():
+            visit(item)
+        for key, item in value.items() if isinstance(value, dict) else ():
+            if key == "PLpgSQL_stmt_assign":
+                expression = re.sub(r"^.*?:?=", "", _query(item["expr"]), count=1, flags=re.DOTALL)
+                one = _expression({"PLpgSQL_expr": {"query": expression}})
+                given.setdefault(item["varno"], []).append(_constants(one))
+            elif key == "varno":
+                given.setdefault(item, []).append(())
+            else:
+                visit(item)
+
+    visit(action)
+    found = {}
+    for number, datum in enumerate(datums):
+        variable = datum.get("PLpgSQL_var", {})
+        if "default_val" in variable:
+            values = _constants(_expression(variable["default_val"]))
+            given.setdefault(number, []).append(values)
+        if len(given.get(number, ())) == 1 and len(given[number][0]) == 1:
+            found[variable.get("refname", "")] = given[number][0]
+    return found
+
+
+def _rows(variable: dict[str, Any], query: str) -> dict[str, tuple[str, ...]]:
+    """What the variable of a loop over a query holds, where the query writes its rows out."""
+    try:
+        select = tree.parse(query)[0][0]
+    except (tree.GrammarError, IndexError):
+        return {}
+    if tree.kind(select) != "SelectStmt":
+        return {}
+    columns = _columns(select)
+    if row := variable.get("PLpgSQL_row"):
+        names = [item["name"] for item in row["fields"]]
+        return dict(zip(names, columns.values(), strict=False))
+    record = next(iter(variable.values())).get("refname", "")
+    return {f"{record}.{name}": values for name, values in columns.items()}
+
+
+def _columns(select: Node) -> dict[str, tuple[str, ...]]:
+    """The constants in each column of a query, by name."""
+    if select.values_lists:
+        rows = [[_constants(item) for item in row.list.items] for row in select.values_lists]
+        return {
+            f"column{number}": tuple(v for values in column for v in values)
+            for number, column in enumerate(zip(*rows, strict=False), 1)
+        }
+    if select.HasField("where_clause"):
+        return {}
+    sources: dict[str, tuple[str, ...]] = {}
+    for item in select.from_clause:
+        source = tree.inner(item)
+        names = tree.strings(source.alias.colnames) if tree.kind(source) in _ALIASED else ()
+        if tree.kind(source) == "RangeSubselect":
+            sources |= dict(
+                zip(names, _columns(source.subquery.select_stmt).values(), strict=False)
+            )
+        elif tree.kind(source) == "RangeFunction":
+            call = tree.inner(tree.inner(source.functions[0]).items[0])
+            sources |= dict.fromkeys(names or (source.alias.aliasname,), _constants(call))
+    found: dict[str, tuple[str, ...]] = {}
+    for item in select.target_list:
+        target = tree.inner(item)
+        name = tree.column(target.val)
+        if tree.kind(tree.inner(target.val)) == "ColumnRef" and not name:
+            found |= sources  # *
+        elif name:
+            found[target.name or name] = sources.get(name, ())
+        elif not sources:
+            found[target.name or f"column {len(found)}"] = _constants(target.val)
+    return found
+
+
+_ALIASED = ("RangeSubselect", "RangeFunction")
+
+
+def _constants(node: Node | None) -> tuple[str, ...]:
+    """The texts that an expression gives: of a constant, an array of these, unnest of it."""
+    if node is None:
+        return ()
+    node = tree.inner(node)
+    while tree.kind(node) == "TypeCast":
+        node = tree.inner(node.arg)
+    if tree.kind(node) == "FuncCall" and tree.function_name(node) == "unnest" and node.args:
+        return _constants(node.args[0])
+    if tree.kind(node) == "A_ArrayExpr":
+        found = [_constants(item) for item in node.elements]
+        return tuple(v for values in found for v in values) if all(found) else ()
+    value = tree.constant(node)
+    if not isinstance(value, str):
+        return ()
+    return tuple(value[1:-1].split(",")) if re.fullmatch(r"\{\w+(,\w+)*\}", value) else (value,)
+
+
+def _executed_text(expression: str, values: Mapping[str, str]) -> str:
     """The SQL that an EXECUTE runs, as far as its expression shows it; `shown` for the rest."""
     try:
         select = tree.parse(f"SELECT {expression}")[0][0]
     except tree.GrammarError:
         return ""
-    return _text_of(tree.inner(select.target_list[0]).val)
+    return _text_of(tree.inner(select.target_list[0]).val, values)
 
 
 def is_unshown(text: str) -> bool:
@@ -99,42 +239,78 @@ def is_unshown(text: str) -> bool:
     return _UNSHOWN_PART.fullmatch(text.strip()) is not None
 
 
-def shown(text: str, *, quoted: bool = False) -> str:
-    """A text for users: `<t>` for what the variable t of a block holds.
+def is_partly_unshown(text: str) -> bool:
+    """Whether a part of an executed text is not known."""
+    return _MARK in text or not text
+
+
+def shown(text: str, table: str = "") -> str:
+    """A message for users, with words for what only a variable of a block knows.
 
     Args:
-        text: a message, a name or SQL.
-        quoted: whether it is SQL, where such a name needs quotes.
+        text: the message.
+        table: the table that it is about.
     """
 
     def readable(match: re.Match[str]) -> str:
-        word = _UNSHOWN_PART.sub(r"<\1>", match[0])
-        inside = match.string[match.start() - 1 : match.start()] in ("'", '"')
-        return f'"{word}"' if quoted and not inside else word
+        part = _UNSHOWN_PART.fullmatch(match["name"])
+        if part is None:
+            return (match["schema"] or "") + _UNSHOWN_PART.sub("…", match["name"])
+        thing = "table" if table.rpartition(".")[2] == match["name"] else "name"
+        if part[1] == _NO_NAME:
+            return f"the {thing} that the block works out"
+        return f"the {thing} in the variable {part[1]}"
 
-    return _UNSHOWN_WORD.sub(readable, text) if "trueup_unshown" in text else text
+    return _UNSHOWN_WORD.sub(readable, text) if _MARK in text else text
+
+
+def shown_sql(text: str) -> str:
+    """SQL for users, with plain names for what only a variable of a block knows."""
+    return _UNSHOWN_PART.sub(r"the_\1", text) if _MARK in text else text
+
+
+def told_names(*texts: str) -> str:
+    """A comment that tells what the plain names in SQL stand for; empty where there are none."""
+    names = dict.fromkeys(n for text in texts if _MARK in text for n in _UNSHOWN_PART.findall(text))
+    return "".join(
+        f"-- the_{name}: what the block works out\n"
+        if name == _NO_NAME
+        else f"-- the_{name}: the name in the variable {name}\n"
+        for name in names
+    )
 
 
 def _unshown(node: Node) -> str:
     """The stand-in for an expression, with the name of the variable in it."""
     names = [tree.column(n) for n in tree.walk(node) if tree.kind(n) == "ColumnRef"]
-    name = next((n for n in names if re.fullmatch(r"[a-z][a-z0-9_]*", n)), "value")
+    name = next((n for n in names if re.fullmatch(r"[a-z][a-z0-9_]*", n)), _NO_NAME)
     return _UNSHOWN.format(name[:_LONGEST_SHOWN])
 
 
-def _text_of(node: Node) -> str:
+def _text_of(node: Node, values: Mapping[str, str]) -> str:
     node = tree.inner(node)
     value = tree.constant(node)
     if isinstance(value, str):
         return value
-    if tree.kind(node) == "FuncCall" and tree.function_name(node) == "format" and node.args:
-        return _formatted(_text_of(node.args[0]), list(node.args[1:]))
-    if tree.kind(node) == "A_Expr" and tree.strings(node.name) == ("||",):
-        return _text_of(node.lexpr) + _text_of(node.rexpr)
+    while tree.kind(node) == "TypeCast":
+        node = tree.inner(node.arg)
+    kind = tree.kind(node)
+    if kind == "ColumnRef":
+        parts = [tree.inner(part) for part in node.fields]
+        name = ".".join(part.sval for part in parts if tree.kind(part) == "String")
+        return values[name] if name in values else _unshown(node)
+    function = tree.function_name(node) if kind == "FuncCall" and node.args else ""
+    if function == "format":
+        return _formatted(_text_of(node.args[0], values), list(node.args[1:]), values)
+    if function in ("quote_ident", "quote_literal"):
+        text = _text_of(node.args[0], values)
+        return quote_ident(text) if function == "quote_ident" else quote_literal(text)
+    if kind == "A_Expr" and tree.strings(node.name) == ("||",):
+        return _text_of(node.lexpr, values) + _text_of(node.rexpr, values)
     return _unshown(node)
 
 
-def _formatted(pattern: str, arguments: list[Node]) -> str:
+def _formatted(pattern: str, arguments: list[Node], values: Mapping[str, str]) -> str:
     """What format() makes: constants as they are, a stand-in for the rest."""
     left = iter(arguments)
 
@@ -144,7 +320,7 @@ def _formatted(pattern: str, arguments: list[Node]) -> str:
             argument = next(left, None)
         else:
             argument = arguments[number] if number < len(arguments) else None
-        text = _UNSHOWN.format("value") if argument is None else _text_of(argument)
+        text = _UNSHOWN.format(_NO_NAME) if argument is None else _text_of(argument, values)
         if match[2] == "L":
             return quote_literal(text)
         return quote_ident(text) if match[2] == "I" else text

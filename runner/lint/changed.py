@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -42,15 +43,13 @@ def _git(folder: Path, *arguments: str) -> str:
     if arguments[1:2] and arguments[1].startswith("-") and arguments[0] == "merge-base":
         raise UsageError(f"{arguments[1]!r} is not a commit or branch")
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
     except FileNotFoundError:
         raise UsageError("git is not installed, and --since and --changed ask it") from None
     if done.returncode:
-        told = done.stderr.strip().splitlines()
+        told = os.fsdecode(done.stderr).strip().splitlines()
         raise UsageError(
             f"git {' '.join(arguments)}: {told[0] if told else 'failed'}",
             hint="a shallow clone does not hold old commits: fetch them (fetch-depth: 0)",
         )
-    return done.stdout
+    return os.fsdecode(done.stdout)

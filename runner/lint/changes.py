@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.blocks import block_text
-from runner.lint.definitions import as_stored, contype, index_columns, is_serial
+from runner.lint.definitions import contype, index_columns, is_serial
 from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 from runner.quoting import unquote_literal
 
@@ -59,20 +59,23 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
 
 
 def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    type_ = tree.type_name(definition.type_name)
-    column = WrittenColumn(as_stored(type_), is_serial(definition, type_), script)
+    numbered = is_serial(definition)
+    column = WrittenColumn(definition, numbered, numbered, script)
     table.columns[definition.colname] = column
     for item in definition.constraints:
         part = item.constraint
+        kind = contype(part)
+        if kind == "NOTNULL":
+            column.not_null = True
+            continue
+        if kind == "DEFAULT":
+            column.default = tree.constant(part.raw_expr)
         constraint = _constraint(part, step, script, definition.colname)
         if constraint is None:
-            if contype(part) == "DEFAULT":
-                column.default = tree.constant(part.raw_expr)
             continue
-        if constraint.kind in ("NOTNULL", "PRIMARY"):
+        if kind == "PRIMARY":
             column.not_null = True
-        if constraint.kind != "NOTNULL":
-            _add(table, constraint)
+        _add(table, constraint)
 
 
 def _add(table: Table, constraint: Constraint) -> None:
@@ -311,7 +314,9 @@ def _create_function(world: World, step: Step, script: Script) -> None:
 
 
 def _row_security(world: World, step: Step, script: Script) -> None:
-    world.table(step.table).forced_security = step.verb == "ForceRowSecurity"
+    forced = step.verb == "ForceRowSecurity"
+    world.table(step.table).forced_security = forced
+    world.forces_security = world.forces_security or forced
 
 
 def _enum(world: World, step: Step, script: Script) -> None:

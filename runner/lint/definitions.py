@@ -50,22 +50,14 @@ def index_columns(parameters: object) -> tuple[str, ...]:
 
 def column_type(definition: Node) -> str:
     """The type of a column, serial as what it is."""
-    return as_stored(tree.type_name(definition.type_name))
-
-
-def as_stored(type_: str) -> str:
-    """A type as it is written, serial as what it is."""
+    type_ = tree.type_name(definition.type_name)
     return _SERIAL.get(type_, type_)
 
 
-def is_serial(definition: Node, type_: str = "") -> bool:
-    """Whether a column is a serial or an identity.
-
-    Args:
-        definition: of the column.
-        type_: as it is written, where the caller knows it.
-    """
-    return (type_ or tree.type_name(definition.type_name)) in _SERIAL or any(
+def is_serial(definition: Node) -> bool:
+    """Whether a column is a serial or an identity."""
+    names = definition.type_name.names
+    return (len(names) == 1 and names[0].string.sval in _SERIAL) or any(
         contype(k.constraint) == "IDENTITY" for k in definition.constraints
     )
 

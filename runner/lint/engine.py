@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
 from runner.lint import tree
-from runner.lint.blocks import shown
+from runner.lint.blocks import shown, shown_sql, told_names
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
 from runner.lint.counted import counted
@@ -243,20 +244,17 @@ def _transaction(script: Script) -> Transaction:
 
 def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
     script, world = context.script, context.world
+    up, is_window = script.up, script.phase == "window"
     for rule in script_rules() if reported else ():
-        if rule.script is not None and _applies(rule, script):
+        if rule.script is not None and _applies(rule, up, is_window):
             for hit in rule.script(context):
                 yield _finding(rule, hit, script)
     for step in script.steps:
         context.follow(step)
         if reported:
             is_new = bool(step.table) and context.is_new(step.table)
-            for rule in step_rules(step.verb):
-                if rule.step is None or (is_new and not rule.new_tables):
-                    continue
-                if not _applies(rule, script):
-                    continue
-                for hit in rule.step(step, context):
+            for rule, look in _looking(step.verb, up, is_window, is_new):
+                for hit in look(step, context):
                     yield _finding(rule, hit, script, step)
         context.transaction.steps.append(step)
         if script.up:
@@ -268,10 +266,20 @@ def _is_forward_only(name: str) -> bool:
     return name not in RULES_ELSEWHERE and not rule_named(name).rollback
 
 
-def _applies(rule: Rule, script: Script) -> bool:
-    if not script.up:
-        return rule.rollback
-    return rule.window or script.phase != "window"
+@cache
+def _looking(
+    verb: str, up: bool, is_window: bool, is_new: bool
+) -> tuple[tuple[Rule, Callable[[Step, Context], Iterable[Hit]]], ...]:
+    """The rules that look at such a step, each with what looks."""
+    return tuple(
+        (rule, rule.step)
+        for rule in step_rules(verb)
+        if rule.step and (rule.new_tables or not is_new) and _applies(rule, up, is_window)
+    )
+
+
+def _applies(rule: Rule, up: bool, is_window: bool) -> bool:
+    return (rule.window or not is_window) if up else rule.rollback
 
 
 def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> Finding:
@@ -289,7 +297,9 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         values |= {k: v for k, v in (("table", step.table), ("name", step.name)) if v}
         values |= {"column": step.name} if step.name else {}
     values |= hit.names
-    instead = rule.instead if hit.instead is None else hit.instead
+    instead = fill(rule.instead if hit.instead is None else hit.instead, values)
+    if step is not None and step.hidden and instead:
+        instead = told_names(hit.message, *values.values()) + shown_sql(instead)
     return Finding(
         rule=rule.name,
         level=hit.level or rule.level,
@@ -297,8 +307,8 @@ def _finding(rule: Rule, hit: Hit, script: Script, step: Step | None = None) -> 
         line=line,
         column=column,
         end_line=line + text.count("\n", offset, end),
-        message=shown(hit.message),
+        message=shown(hit.message, step.table if step is not None else ""),
         why=rule.why,
-        instead=fill(instead, values),
+        instead=instead,
         edits=hit.edits,
     )

@@ -4,11 +4,11 @@ LOOKS: dict[str, str] = {
     "AddColumn": """
         add-column-generated add-column-not-null add-column-serial add-column-volatile-default
         add-primary-key check-not-valid column-type foreign-key-not-valid identifier
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout not-immutable several-tables-locked
     """,
     "AddConstraint": """
         add-primary-key check-dirty-rows check-not-valid exclusion-constraint foreign-key-not-valid
-        identifier lock-after-long-work missing-lock-timeout primary-key-nullable
+        identifier lock-after-long-work missing-lock-timeout not-immutable primary-key-nullable
         several-tables-locked
     """,
     "AddIdentity": """
@@ -39,11 +39,14 @@ LOOKS: dict[str, str] = {
     "AlterEnum": """
         enum-change enum-value-used
     """,
+    "AlterExtension": """
+        hidden-ddl
+    """,
     "AlterFunction": """
         security-definer
     """,
     "AlterPolicy": """
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout row-security several-tables-locked
     """,
     "AlterRole": """
         role-change
@@ -67,7 +70,7 @@ LOOKS: dict[str, str] = {
         hidden-ddl
     """,
     "ChangeOwner": """
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout revoke several-tables-locked
     """,
     "Cluster": """
         lock-after-long-work missing-lock-timeout several-tables-locked vacuum-full
@@ -79,7 +82,10 @@ LOOKS: dict[str, str] = {
         server-files
     """,
     "Create": """
-        column-type create-partition identifier unlogged-table
+        column-type create-partition identifier missing-lock-timeout unlogged-table
+    """,
+    "CreateEventTrig": """
+        create-trigger
     """,
     "CreateExtension": """
         server-files
@@ -94,7 +100,7 @@ LOOKS: dict[str, str] = {
         security-definer server-files
     """,
     "CreatePolicy": """
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout row-security several-tables-locked
     """,
     "CreateRole": """
         role-change
@@ -131,10 +137,10 @@ LOOKS: dict[str, str] = {
         disable-trigger lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "Do": """
-        hidden-ddl server-files sessions-ended
+        error-swallowed hidden-ddl server-files sessions-ended
     """,
     "Drop": """
-        concurrently-in-transaction drop-cascade drop-index drop-object drop-table
+        concurrently-in-transaction drop-cascade drop-constraint drop-index drop-object drop-table
         lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "DropColumn": """
@@ -165,6 +171,9 @@ LOOKS: dict[str, str] = {
     "DropRole": """
         role-change
     """,
+    "DropSubscription": """
+        drop-object
+    """,
     "Dropdb": """
         concurrently-in-transaction drop-table
     """,
@@ -192,11 +201,11 @@ LOOKS: dict[str, str] = {
     "Index": """
         concurrently-if-not-exists concurrently-in-transaction concurrently-on-partitioned
         create-index identifier lock-after-long-work long-work-under-lock missing-lock-timeout
-        several-tables-locked
+        not-immutable several-tables-locked
     """,
     "Insert": """
-        backfill-row-security catalog-write long-work-under-lock server-files sessions-ended
-        update-whole-table
+        backfill-row-security catalog-write long-work-under-lock sequence-reset server-files
+        sessions-ended update-whole-table
     """,
     "Lock": """
         lock-after-long-work lock-table missing-lock-timeout several-tables-locked
@@ -226,7 +235,7 @@ LOOKS: dict[str, str] = {
         create-trigger lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "Select": """
-        disable-trigger hidden-ddl sequence-reset server-files sessions-ended
+        disable-trigger hidden-ddl long-work-under-lock sequence-reset server-files sessions-ended
     """,
     "SetAccessMethod": """
         lock-after-long-work missing-lock-timeout rewrite-storage several-tables-locked
@@ -281,7 +290,8 @@ LOOKS: dict[str, str] = {
         compat-view-not-updatable identifier server-files view-star
     """,
     "a script": """
-        file-encoding rollback-incomplete rollback-missing syntax transaction-control yoyo-format
+        file-encoding hidden-ddl rollback-incomplete rollback-missing syntax transaction-control
+        yoyo-format
     """,
     "the chain": """
         check-against-default compat-view-grants compat-view-never-dropped duplicate-version

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
 from runner.lint import tree
-from runner.lint.blocks import block_queries, executed_text
+from runner.lint.blocks import block_queries
 from runner.postgres.locks import LockMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runner.lint.tree import Node
 
@@ -271,6 +271,8 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
             lock = "" if tree.option(node.params, "concurrently") is not None else "SHARE"
             name = tree.relation(node.relation) if node.HasField("relation") else node.name
             return name, "", lock, tree.enum_name(node, "kind")[15:]
+        case "DropSubscriptionStmt":
+            return node.subname, "", "", "SUBSCRIPTION"
         case "AlterSeqStmt":
             return tree.relation(node.sequence), "", "", "SEQUENCE"
         case "CreateSeqStmt":
@@ -360,13 +362,8 @@ def _hidden_steps(block: Statement) -> Iterator[Step]:
     for query in queries:
         place = block.text.find(query.text, begin)
         begin = place if place >= 0 else begin
-        text = executed_text(query.text) if query.dynamic else query.text
-        try:
-            parsed = tree.parse(text)
-        except tree.GrammarError:
-            continue
         hidden = "EXECUTE" if query.dynamic else "DO"
-        for node, _, _ in parsed:
+        for node in _parsed(query.texts()):
             for step in _steps(node, block):
                 yield Step(
                     step.verb,
@@ -381,6 +378,13 @@ def _hidden_steps(block: Statement) -> Iterator[Step]:
                     query.loop,
                     commits,
                 )
+
+
+def _parsed(texts: Iterable[str]) -> Iterator[Node]:
+    """The statements of texts, but those that cannot be parsed."""
+    for text in texts:
+        with suppress(tree.GrammarError):
+            yield from [node for node, _, _ in tree.parse(text)]
 
 
 __all__ = ["STRONG", "ScanError", "Statement", "Step", "statements", "steps"]

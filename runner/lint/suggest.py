@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runner.lint import tree
-from runner.lint.blocks import shown
+from runner.lint.blocks import shown_sql
 from runner.lint.tree import TableKey
 from runner.quoting import quote_ident, quote_literal, shorten
 
@@ -45,8 +45,8 @@ class Identifier:
 
     def __format__(self, spec: str) -> str:
         """The name as SQL."""
-        name = shorten(shown(self.name), spec.rstrip("'"))
-        schema = f"{quote_ident(shown(self.schema))}." if self.schema else ""
+        name = shorten(shown_sql(self.name), spec.rstrip("'"))
+        schema = f"{quote_ident(shown_sql(self.schema))}." if self.schema else ""
         text = schema + quote_ident(name)
         return quote_literal(text) if spec.endswith("'") else text
 
@@ -124,16 +124,22 @@ def changed(node: Node, **changes: Any) -> Node:
     return copy
 
 
+@cache
+def _template(sql: str) -> Node:
+    """A statement to be copied and changed."""
+    return tree.parse(sql)[0][0]
+
+
 def expression(node: Node) -> Sql:
     """An expression written out again."""
-    select = changed(tree.parse("SELECT NULL")[0][0])
+    select = changed(_template("SELECT NULL"))
     tree.wrap(tree.inner(node), select.target_list[0].res_target.val)
     return Sql(_readable(tree.deparse(select)).removeprefix("SELECT "))
 
 
 def type_(node: Node) -> Sql:
     """A type written out again."""
-    select = changed(tree.parse("SELECT NULL::integer")[0][0])
+    select = changed(_template("SELECT NULL::integer"))
     select.target_list[0].res_target.val.type_cast.type_name.CopyFrom(node)
     return Sql(tree.deparse(select).removeprefix(_CAST))
 
@@ -149,7 +155,7 @@ def definition(node: Node, **changes: Any) -> Sql:
         Its definition.
     """
     is_column = tree.kind(node) == "ColumnDef"
-    alter = changed(tree.parse(_ADD + ("COLUMN a int" if is_column else "CHECK (a)"))[0][0])
+    alter = changed(_template(_ADD + ("COLUMN a int" if is_column else "CHECK (a)")))
     tree.wrap(changed(node, **changes), getattr(alter.cmds[0].alter_table_cmd, "def"))
     text = tree.deparse(alter).removeprefix(_ADD).removeprefix("COLUMN ")
     return Sql(_readable(text))
@@ -178,7 +184,7 @@ def alone(step: Step, node: Node | None = None) -> Sql:
     command = step.node if node is None else node
     if tree.kind(command) != "AlterTableCmd":
         return statement(command)
-    alter = changed(tree.parse("ALTER TABLE t ADD a int")[0][0])
+    alter = changed(_template("ALTER TABLE t ADD a int"))
     alter.relation.CopyFrom(range_var(step.table))
     whole = step.statement.node
     if whole is not None and tree.kind(whole) == "AlterTableStmt":
@@ -205,8 +211,8 @@ def index_element(column: str) -> Node:
 
 
 def _readable(text: str) -> str:
-    """Without what the deparser writes though nobody did, and with names as users see them."""
-    return shown(re.sub(r" USING btree \(", " (", text), quoted=True)
+    """Without what the deparser writes though nobody did."""
+    return text.replace(" USING btree (", " (")
 
 
 def not_valid(constraint: Node, name: str, **changes: Any) -> Sql:
@@ -237,7 +243,7 @@ def names_of(names: Iterable[str]) -> list[Node]:
 
 def bound(node: Node) -> Sql:
     """A partition's bounds: FOR VALUES ... or DEFAULT."""
-    create = changed(tree.parse("CREATE TABLE a PARTITION OF b DEFAULT")[0][0])
+    create = changed(_template("CREATE TABLE a PARTITION OF b DEFAULT"))
     create.partbound.CopyFrom(node)
     return Sql(tree.deparse(create).removeprefix("CREATE TABLE a PARTITION OF b "))
 

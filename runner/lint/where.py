@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 # all: no WHERE; always: a WHERE that is always true; open: no bound; bounded: by key or batch.
 Reach = Literal["all", "always", "open", "bounded"]
 
+_KEY = re.compile(r"(?:^|_|[a-z])(?:id|ID|Id)$")
+_LIMITS = re.compile(r"\b(?:LIMIT|FETCH)\b", re.IGNORECASE)
 _COMPARISONS = frozenset({"<", ">", "<=", ">="})
+# Where migration tools write down what they have run: a row each, or one.
+_OF_TOOLS = frozenset(
+    """
+    alembic_version ar_internal_metadata databasechangelog databasechangeloglock django_migrations
+    flyway_schema_history goose_db_version knex_migrations pgmigrations schema_migrations
+    schema_version __diesel_schema_migrations _prisma_migrations _sqlx_migrations _yoyo_migration
+    """.split()
+)
 
 
 def reach(step: Step, table: Table | None) -> Reach:
@@ -29,6 +39,8 @@ def reach(step: Step, table: Table | None) -> Reach:
         How far it reaches.
     """
     node = step.node
+    if step.table.rpartition(".")[2] in _OF_TOOLS:
+        return "bounded"
     if not node.HasField("where_clause"):
         joined = node.from_clause if step.verb == "Update" else node.using_clause
         return "open" if joined else "all"
@@ -133,7 +145,10 @@ def _comparison_truth(node: Node) -> bool | None:
 
 def _bounded(where: Node, step: Step) -> bool:
     """Whether a condition limits the rows: a key, a closed range, a batch of a LIMIT."""
-    if any(n.HasField("limit_count") for n in tree.walk(where) if tree.kind(n) == "SelectStmt"):
+    may_limit = step.hidden or _LIMITS.search(step.statement.text)
+    if may_limit and any(
+        n.HasField("limit_count") for n in tree.walk(where) if tree.kind(n) == "SelectStmt"
+    ):
         return True
     written = (
         {tree.inner(t).name for t in step.node.target_list} if step.verb == "Update" else set()
@@ -160,7 +175,7 @@ def _bounded(where: Node, step: Step) -> bool:
             direction = operator[0] if name else {"<": ">", ">": "<"}[operator[0]]
             sides.add((subject, direction))
             # Keys count up from 1: an upper limit is a range.
-            is_key = re.search(r"(?:^|_|[a-z])(?:id|ID|Id)$", name) is not None
+            is_key = _KEY.search(name) is not None
             if direction == "<" and is_key and isinstance(tree.constant(node.rexpr), int):
                 return True
     return any((subject, "<") in sides and (subject, ">") in sides for subject, _ in sides)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from runner.lint.context import Context
     from runner.lint.steps import Step
 
-LONG_VERBS = frozenset({"Update", "Delete", "Insert", "Index", "CreateTableAs", "RefreshMatView"})
+LONG_VERBS = frozenset(
+    {"Update", "Delete", "Insert", "Index", "CreateTableAs", "RefreshMatView", "Select"}
+)
 LOCKING_VERBS = frozenset(
     """
     AddColumn AlterColumnType SetNotNull DropNotNull ColumnDefault AddConstraint DropConstraint
@@ -34,6 +36,8 @@ def is_long(step: Step, context: Context) -> bool:
         if context.is_new(step.table):
             return False
         return reach(step, context.world.tables.get(step.table)) != "bounded"
+    if step.verb == "Select":
+        return "pg_sleep" in step.statement.text
     if step.verb == "Index":
         return not step.node.concurrent and not context.is_new(step.table)
     if step.verb in ("RefreshMatView", "CreateTableAs") and _without_data(step):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.blocks import block_text
+from runner.lint.definitions import column_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.lint.layouts import Script
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 _RAISES = re.compile(r"\bRAISE\s+EXCEPTION\b|\bASSERT\b|1\s*/\s*0", re.IGNORECASE)
 _GUARD_NAME = re.compile(
@@ -23,14 +26,25 @@ _GUARD_NAME = re.compile(
 
 @dataclass
 class WrittenColumn:
-    """A column as the files of the chain write it, and what they have done to it since."""
+    """A column as the files of the chain write it, and what they have done to it since.
 
-    type: str = ""
+    Args:
+        definition: as it was added; None when no file shows it.
+        numbered: whether it is a serial or an identity.
+    """
+
+    definition: Node | None = None
     not_null: bool = False
+    numbered: bool = False
     born: Script | None = None
     renamed: bool = False
     converted: bool = False
     default: object = None
+
+    @cached_property
+    def type(self) -> str:
+        """Its type; of most columns nobody asks."""
+        return "" if self.definition is None else column_type(self.definition)
 
 
 @dataclass
@@ -130,7 +144,7 @@ class World:
         enum_types: native enum types that the chain created.
         functions: bodies of the functions and procedures that it created.
         steady: those that it declared immutable or stable.
-        routines_raise: whether a function may refuse to go on.
+        forces_security: whether row security was ever forced on a table.
     """
 
     tables: dict[str, Table] = field(default_factory=dict)
@@ -142,6 +156,7 @@ class World:
     new_types: dict[str, Script] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     steady: set[str] = field(default_factory=set)
+    forces_security: bool = False
 
     def table(self, name: str) -> Table:
         """The table, made known by being asked for."""

@@ -36,7 +36,7 @@ class LockMode(StrEnum):
     @property
     def number(self) -> int:
         """The server's own number, from 1, the weakest, to 8."""
-        return list(type(self)).index(self) + 1
+        return _NUMBERS[self]
 
     @property
     def strong(self) -> bool:
@@ -53,6 +53,9 @@ class LockMode(StrEnum):
     def conflicts_with(self, other: LockMode) -> bool:
         """Whether two sessions cannot hold both on one table."""
         return other in _CONFLICTS[self]
+
+
+_NUMBERS = {mode: number for number, mode in enumerate(LockMode, 1)}
 
 
 def _modes(numbers: str) -> frozenset[LockMode]:

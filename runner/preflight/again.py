@@ -12,8 +12,9 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds import twins
-from runner.generate.model import ColumnChange, IndexChange, TableChange
+from runner.generate.model import IndexChange, TableChange
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, Severity
 from runner.preflight.rules import as_text, is_uuid, same_uuid

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.catalog import Column, Constraint
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds.check import broken as broken_by
 from runner.generate.kinds.json_path import UNKNOWN_TO_JSONB
-from runner.generate.model import CheckChange, ColumnChange, TableChange
+from runner.generate.model import CheckChange, TableChange
 from runner.generate.wording.json_paths import path_sql
 from runner.generate.wording.predicates import check_condition
 from runner.preflight.report import Severity

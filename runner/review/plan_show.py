@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ _MOST_BLOCKERS = 50
 _MOST_CHARACTERS = 600  # of a cell
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
+_MARKUP = re.compile(r"[\\|\[]")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+_PIPE = re.compile(r"\\*\|")
 _NOTES, _FILES = 4, 3  # of a plan in short
 
 
@@ -50,7 +54,7 @@ def as_markdown(plan: Plan, room: int = COMMENT) -> str:
     lines += ["", "| file | stops | time | way back |", "| --- | --- | --- | --- |"]
     blocked = [(file, blocker) for file in plan.files for blocker in file.in_the_way]
     after = ["", "**In the way now**", ""] if blocked else []
-    after += [f"- `{named(f.migration)}`: {cell(_blocker(b))}" for f, b in blocked[:_MOST_BLOCKERS]]
+    after += [f"- {code(f.migration)}: {cell(_blocker(b))}" for f, b in blocked[:_MOST_BLOCKERS]]
     room -= _size([*lines, *after]) + _RESERVED
     rows = fitting([[_row(file)] for file in plan.files], room)
     lines += [line for row in rows for line in row]
@@ -66,7 +70,7 @@ def as_markdown(plan: Plan, room: int = COMMENT) -> str:
 
 
 def _row(file: PlannedFile) -> str:
-    name = f"`{named(file.migration)}`" + (" (on request)" if file.on_request else "")
+    name = code(file.migration) + (" (on request)" if file.on_request else "")
     return (
         f"| {name}<br>{cell(file.title)} | {cell(_stopped(file))} |"
         f" {cell(_time(file))} | {cell(_back(file))} |"
@@ -74,11 +78,11 @@ def _row(file: PlannedFile) -> str:
 
 
 def _statements(file: PlannedFile) -> list[str]:
-    lines = [f"**{cell(file.migration)}**", "", "| line | statement | locks | time |", "|-|-|-|-|"]
+    lines = [code(file.migration), "", "| line | statement | locks | time |", "|-|-|-|-|"]
     for statement in file.statements:
-        shown = named(_first_line(statement))
+        shown = code(_first_line(statement))
         locks = cell(", ".join(map(_lock, statement.locks)))
-        lines.append(f"| {statement.line} | `{shown}` | {locks} | {cell(_cost(statement))} |")
+        lines.append(f"| {statement.line} | {shown} | {locks} | {cell(_cost(statement))} |")
     return [*lines, ""]
 
 
@@ -250,17 +254,18 @@ def _first_line(statement: PlannedStatement) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
-def named(text: str) -> str:
-    """A name or SQL that stays within its backticks and its cell."""
-    return _short(text).replace("`", "'").replace("|", "\\|")
-
-
 def cell(text: str) -> str:
-    """Text that stays in its cell, is no markup, no link, calls nobody, and is no book."""
-    line = _short(text).replace("|", "\\|").replace("<", "&lt;")
-    return line.replace("[", "\\[").replace("@", "&#64;")
+    """Text that stays in its cell and on its line, links to nothing and calls nobody."""
+    line = _MARKUP.sub(r"\\\g<0>", _cut(text)).replace("<", "&lt;")
+    return _MENTION.sub("&#64;", line)
 
 
-def _short(text: str) -> str:
+def code(text: str) -> str:
+    """Text as code that stays in its cell and on its line."""
+    line = _PIPE.sub(r"\|", _cut(text).replace("`", "'"))
+    return f"`{line}`"
+
+
+def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"

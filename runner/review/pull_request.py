@@ -14,7 +14,7 @@ from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import plural, seconds, version
 from runner.review.plan import make_plan
-from runner.review.plan_show import COMMENT, as_markdown, cell, fitting, named
+from runner.review.plan_show import COMMENT, as_markdown, cell, code, fitting
 from runner.review.rehearse import Options, rehearse
 from runner.review.report.command import read_remarks, write_report
 from runner.review.report.listing import Remark
@@ -72,6 +72,11 @@ def review(
         standard=load_standard(standard) if standard else None,
         listener=listener,
     )
+    # What was applied before is not under review.
+    reviewed = {
+        p for m in migrations if m.id in certificate.files for p in (m.path, m.rollback_path)
+    }
+    remarks = {path: found for path, found in remarks.items() if path in reviewed}
     if key is not None:
         certificate = signing.sign(certificate, key)
     certificates.write_file(certificate, path)
@@ -120,7 +125,7 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
         found = [(path, remark) for path, each in remarks.items() for remark in each]
         found.sort(key=lambda pair: (pair[1].level != "error", pair[0].name, pair[1].line))
         rows = [
-            f"| {r.level} | `{named(path.name)}` | {r.line} | {cell(r.message)} (`{r.rule}`) |"
+            f"| {r.level} | {code(_short(path))} | {r.line} | {cell(r.message)} (`{r.rule}`) |"
             for path, r in found
         ]
         shown = fitting([[row] for row in rows[:_MOST_SHOWN]], _ROOM)
@@ -128,6 +133,12 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
         if len(found) > len(shown):
             lines.append(f"\n{len(found) - len(shown)} more: `trueup lint` lists all.")
     return "\n".join(lines) + "\n"
+
+
+def _short(path: Path) -> str:
+    """A file's name, with its folder where the tool names that and not the file."""
+    tells = path.stem not in ("migration", "up", "down")
+    return path.name if tells else f"{path.parent.name}/{path.name}"
 
 
 def _some(lines: list[str]) -> list[str]:

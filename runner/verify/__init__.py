@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from runner.catalog import Catalog, Relation, read_catalog
-from runner.generate.changes import apart, holds_values, shows_new_contract
+from runner.generate.changes import apart, conversions, shows_new_contract
 from runner.ledger.spellings import read_spellings
 from runner.preflight.reading import read_only
 from runner.quoting import Name
@@ -99,7 +99,8 @@ def _is_at_old_contract(table: TableStandard, relation: Relation) -> bool:
     columns = [relation.column(name) for name in table.uuids]
     if columns:
         return all(column is not None and column.type != "uuid" for column in columns)
-    return bool(table.enums) and not any(holds_values(table, c, relation) for c in table.enums)
+    done = conversions(table, relation)
+    return bool(done) and not any(done)
 
 
 def _for_expand(distance: Distance) -> Distance:

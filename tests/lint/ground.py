@@ -54,7 +54,7 @@ GROUND = {
         + "; CREATE TRIGGER audit BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION audit()"
     ),
     "users_id_seq": "CREATE SEQUENCE users_id_seq",
-    "<t>": 'CREATE TABLE "<t>" (id int)',
+    "the_t": "CREATE TABLE the_t (id int)",
 }
 
 

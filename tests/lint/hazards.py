@@ -204,6 +204,63 @@ HAZARDS: dict[str, tuple[str, str]] = {
     ),
     "drop column": ("drop-column", _T + "ALTER TABLE accounts DROP COLUMN IF EXISTS balance;"),
     "rename column": ("rename-column", _T + "ALTER TABLE accounts RENAME owner TO holder;"),
+    "default that goes with its file": (
+        "drop-default",
+        _T + 'BEGIN;\nALTER TABLE "payments" ADD COLUMN "channel" varchar(20) DEFAULT \'web\''
+        ' NOT NULL;\nALTER TABLE "payments" ALTER COLUMN "channel" DROP DEFAULT;\nCOMMIT;',
+    ),
+    "copy that takes the table's place": (
+        "rename-table",
+        _T + "BEGIN;\nCREATE TABLE notes_new (LIKE notes INCLUDING ALL);\n"
+        "INSERT INTO notes_new SELECT * FROM notes;\nALTER TABLE notes RENAME TO notes_old;\n"
+        "ALTER TABLE notes_new RENAME TO notes;\nCOMMIT;",
+    ),
+    "two indexes at once": (
+        "drop-index",
+        "DROP INDEX CONCURRENTLY accounts_pkey, payments_account_idx;",
+    ),
+    "index of a constraint": ("drop-index", _T + "DROP INDEX CONCURRENTLY payments_pkey;"),
+    "errors hidden": (
+        "error-swallowed",
+        _T + "DO $$ BEGIN UPDATE accounts SET owner = 'x' WHERE id = '1';\n"
+        "EXCEPTION WHEN OTHERS THEN RAISE NOTICE 'never mind'; END $$;",
+    ),
+    "index of the last days": (
+        "not-immutable",
+        "CREATE INDEX CONCURRENTLY recent ON accounts (id)\n"
+        "    WHERE created_at > now() - '1d'::interval;",
+    ),
+    "numbers of its own": (
+        "sequence-reset",
+        "INSERT INTO accounts (id, no) VALUES ('x', 1), ('y', 2);",
+    ),
+    "policy for everybody": (
+        "row-security",
+        _T + "CREATE POLICY everything ON tenants FOR ALL USING (true);",
+    ),
+    "other owner": ("revoke", _T + "ALTER TABLE payments OWNER TO CURRENT_USER;"),
+    "event trigger": (
+        "create-trigger",
+        "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';\n"
+        "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();",
+    ),
+    "sleep under a lock": (
+        "long-work-under-lock",
+        "BEGIN;\nSET LOCAL lock_timeout = '1s';\nALTER TABLE payments ADD COLUMN a int;\n"
+        "SELECT pg_sleep(0.1);\nCOMMIT;",
+    ),
+    "new table that references": (
+        "missing-lock-timeout",
+        "CREATE TABLE bills (id bigint PRIMARY KEY, payment_id bigint REFERENCES payments);",
+    ),
+    "subscription": ("drop-object", "DROP SUBSCRIPTION reports;"),
+    "extension updated": ("hidden-ddl", "ALTER EXTENSION plpgsql UPDATE;"),
+    "names in a list": (
+        "alter-column-type",
+        _T + "DO $$ DECLARE t text; BEGIN\n  FOREACH t IN ARRAY ARRAY['tenants'] LOOP\n"
+        "    EXECUTE format('ALTER TABLE %I ALTER COLUMN name TYPE char(9)', t);\n"
+        "  END LOOP; END $$;",
+    ),
     "drop default": ("drop-default", _T + "ALTER TABLE accounts ALTER status DROP DEFAULT;"),
     "drop not null": ("drop-not-null", _T + "ALTER TABLE payments ALTER amount DROP NOT NULL;"),
     "drop expression": (
@@ -550,6 +607,19 @@ SAFE: dict[str, str] = {
     "    (SELECT id FROM payments WHERE note IS NULL LIMIT 1000);\n"
     "  EXIT WHEN NOT FOUND;\n  COMMIT;\nEND LOOP; END $$;",
     "seed rows": "INSERT INTO tenants (id, name) VALUES (1, 'a'), (2, 'b') ON CONFLICT DO NOTHING;",
+    "the tool's own table": _T + "BEGIN;\nCREATE TABLE alembic_version (version_num text);\n"
+    "UPDATE alembic_version SET version_num = 'b' WHERE alembic_version.version_num = 'a';\n"
+    "COMMIT;",
+    "another unique index first": "CREATE TABLE code (c text, d text);\n"
+    "CREATE UNIQUE INDEX one ON code (c);\nCREATE UNIQUE INDEX two ON code (c);\nDROP INDEX one;",
+    "copy under a lock": "BEGIN;\nSET LOCAL lock_timeout = '500ms';\n"
+    "LOCK TABLE notes IN SHARE ROW EXCLUSIVE MODE;\nCREATE TABLE notes_new (LIKE notes);\n"
+    "INSERT INTO notes_new SELECT * FROM notes LIMIT 10;\nALTER TABLE notes RENAME TO notes_old;\n"
+    "ALTER TABLE notes_new RENAME TO notes;\nCOMMIT;",
+    "only what is expected": "DO $$ BEGIN CREATE TYPE mood AS ENUM ('happy');\n"
+    "EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
+    "numeric of more digits": _T + "ALTER TABLE accounts ALTER COLUMN balance TYPE numeric(14, 2);",
+    "policy to read": _T + "CREATE POLICY readers ON tenants FOR SELECT USING (true);",
     "default changed": _T + "ALTER TABLE accounts ALTER COLUMN status SET DEFAULT 'OPEN';",
     "enum swap of Prisma": "BEGIN;\nSET LOCAL lock_timeout = '500ms';\n"
     "CREATE TYPE \"Role_new\" AS ENUM ('USER', 'OWNER');\n"
@@ -626,7 +696,8 @@ SAFE: dict[str, str] = {
 NOT_RUN = {
     *("alter system reset", "alter system", "copy from a file", "superuser", "extension dropped"),
     *("role that logs in no more", "strong role", "untrusted language", "sessions ended"),
-    *("drop owned", "alter database", "alter role set", "syntax"),
+    *("drop owned", "alter database", "alter role set", "syntax", "subscription"),
+    *("event trigger", "extension updated"),
 }
 # What the server refuses, which is what the rule says.
 REFUSED = {
@@ -634,4 +705,5 @@ REFUSED = {
     *("index concurrently in a transaction", "index concurrently on a partitioned table"),
     *("check that the default breaks", "check of values in another spelling"),
     *("check of a spelling, nothing converted", "enum value used", "lock table"),
+    *("two indexes at once", "index of a constraint", "index of the last days"),
 }

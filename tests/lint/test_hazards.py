@@ -70,3 +70,32 @@ def test_the_change_is_one_that_a_server_runs(database: str, name: str) -> None:
             run(database, _ROWS + change)
     else:
         run(database, change)
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ("FOREACH t IN ARRAY ARRAY['notes', 'moods'] LOOP {} END LOOP;", ["notes", "moods"]),
+        ("FOREACH t IN ARRAY '{notes,moods}'::text[] LOOP {} END LOOP;", ["notes", "moods"]),
+        ("FOR t IN SELECT unnest(ARRAY['notes']) LOOP {} END LOOP;", ["notes"]),
+        ("FOR t IN SELECT n FROM (VALUES ('notes'), ('moods')) AS v (n) LOOP {} END LOOP;", 2),
+        ("t := 'notes'; {}", ["notes"]),
+        ("t := 'notes'; t := current_setting('a.b'); {}", ["the table in the variable t"]),
+        (
+            "FOR t IN SELECT relname FROM pg_class LOOP {} END LOOP;",
+            ["the table in the variable t"],
+        ),
+    ],
+)
+def test_a_block_that_names_its_tables_is_read_as_if_it_wrote_them_out(
+    tmp_path: Path, block: str, told: list[str] | int
+) -> None:
+    work = "EXECUTE format('ALTER TABLE %I ALTER COLUMN k TYPE bigint', t);"
+    change = f"DO $$ DECLARE t text; BEGIN {block.replace('{}', work)} END $$;"
+    found = [f for f in findings(tmp_path, change) if f.rule == "alter-column-type"]
+    names = told if isinstance(told, list) else ["notes", "moods"]
+    assert [f.message.split(".k ")[0] for f in found] == [f"changing {name}" for name in names]
+    for finding in found:
+        assert ("-- the_t: the name in the variable t\n" in finding.instead) == (
+            "the_t" in finding.instead
+        )

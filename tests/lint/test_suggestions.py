@@ -140,8 +140,8 @@ def test_what_is_suggested_for_the_hazards_runs(database: str, tmp_path: Path, f
     assert not found, "\n\n".join(found)
 
 
-# `<t>` is what lint calls a table whose name only the database knows.
-_ROLE = {"the_application": GROUND["the_application"], "<t>": 'CREATE TABLE "<t>" (k int)'}
+# `the_t` is what a suggestion calls a table whose name only the variable t of a block knows.
+_ROLE = {"the_application": GROUND["the_application"], "the_t": "CREATE TABLE the_t (k int)"}
 
 
 def test_all_that_is_suggested_for_the_corpus_is_sql() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import psycopg
 import pytest
 from support.journey import Journey
 from support.runs import query
@@ -20,6 +21,7 @@ SCHEMA = """
         note text
     );
     CREATE INDEX things_n_idx ON things (n);
+    CREATE INDEX things_status_idx ON things (status);
     INSERT INTO things (id, n, m) SELECT gen_random_uuid(), n, n FROM generate_series(1, 20) AS n;
     CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 """
@@ -34,13 +36,14 @@ STANDARD = """
 
 # By what the file calls it, the statement that adds it; {} is the column `status` on the old side.
 ADDED = {
-    "index late_1 ({})": 'CREATE INDEX late_1 ON {table} ("{}")',
-    "unique index late_2 ({}, id)": 'CREATE UNIQUE INDEX late_2 ON {table} ("{}", id)',
-    "index late_3 (n, {})": "CREATE INDEX late_3 ON {table} (n) WHERE \"{}\" <> 'done'",
+    "index late_1 USING btree ({})": 'CREATE INDEX late_1 ON {table} ("{}")',
+    "unique index late_2 USING btree ({}, id)": 'CREATE UNIQUE INDEX late_2 ON {table} ("{}", id)',
+    "index late_3 USING btree (n) WHERE": "CREATE INDEX late_3 ON {table} (n)"
+    " WHERE \"{}\" <> 'done'",
     "unique late_4 (n, {})": 'ALTER TABLE {table} ADD CONSTRAINT late_4 UNIQUE (n, "{}")',
     "check late_5 (n, {})": "ALTER TABLE {table}"
     " ADD CONSTRAINT late_5 CHECK (n > 0 OR \"{}\" <> 'x')",
-    "index late_6 (note)": "CREATE INDEX late_6 ON {table} (note)",
+    "index late_6 USING btree (note)": "CREATE INDEX late_6 ON {table} (note)",
     "statistics late": 'CREATE STATISTICS late ON n, "{}" FROM {table}',
     "policy late": "CREATE POLICY late ON {table} USING (true)",
     "row level security": "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
@@ -65,14 +68,16 @@ def add_everything(service: Service, table: str, column: str) -> set[str]:
     found = set()
     for what, statement in ADDED.items():
         query(service.dsn, statement.replace("{table}", table).replace("{}", column))
-        name, _, columns = what.replace("{}", column).partition(" (")
-        found.add(f"{name} ({', '.join(sorted(columns[:-1].split(', ')))})" if columns else name)
+        called = what.replace("{}", column)
+        name, _, columns = called.partition(" (")
+        in_order = f"{name} ({', '.join(sorted(columns[:-1].split(', ')))})"
+        found.add(in_order if columns and "USING" not in called else called)
     return found
 
 
 def unknown(error: StatementError) -> set[str]:
     """What a refused file did not know."""
-    return set(re.findall(r"unknown here: (.+)", str(error)))
+    return set(re.findall(r"unknown here: (.+?WHERE|.+)", str(error)))
 
 
 @pytest.mark.parametrize(
@@ -128,10 +133,33 @@ def test_what_stands_on_a_column_that_is_about_to_go_is_named_after_the_old_name
 def test_what_was_taken_off_is_named(service: Service) -> None:
     service.up("enforce")
     query(service.dsn, "DROP INDEX things_n_idx")
-    with pytest.raises(StatementError, match=r"missing: index things_n_idx \(n\)"):
+    with pytest.raises(StatementError, match=r"missing: index things_n_idx USING btree \(n\)"):
         service.up("switch")
     query(service.dsn, "CREATE INDEX things_n_idx ON things (n)")
     service.up("contract")
+
+
+@pytest.mark.parametrize(
+    ("reached", "wanted", "name", "made"),
+    [
+        (None, "expand", "things_n_idx", "ON things ((n + 1))"),
+        ("enforce", "switch", "things_n_idx", "ON things (n DESC)"),
+        ("switch", "contract", "things_n_idx", "ON thing (n) WHERE n > 0"),
+        (None, "window", "things_n_idx", "ON things USING hash (n)"),
+        (None, "expand", "things_status_idx", "ON things (status, n)"),
+        ("enforce", "switch", "thing_status_idx", "ON things (status__new) INCLUDE (n)"),
+        ("switch", "contract", "things_status_idx", "ON thing (status__old DESC)"),
+    ],
+)
+def test_another_index_of_the_same_name_stops_the_next_file(
+    service: Service, reached: str | None, wanted: str, name: str, made: str
+) -> None:
+    if reached:
+        service.up(reached)
+    with psycopg.connect(service.dsn, autocommit=True) as connection:
+        connection.execute(f"DROP INDEX {name}; CREATE INDEX {name} {made}".encode())
+    with pytest.raises(StatementError, match=f"unknown here: index {name} USING"):
+        service.up(wanted)
 
 
 def test_an_index_that_was_left_invalid_is_no_index(service: Service) -> None:
@@ -140,7 +168,7 @@ def test_an_index_that_was_left_invalid_is_no_index(service: Service) -> None:
         service.dsn,
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'things_n_idx'::regclass",
     )
-    with pytest.raises(StatementError, match=r"unknown here: invalid index things_n_idx \(n\)"):
+    with pytest.raises(StatementError, match="unknown here: invalid index things_n_idx USING"):
         service.up("switch")
 
 
@@ -150,3 +178,40 @@ def test_a_rollback_that_was_broken_off_can_go_forward_again(service: Service) -
     service.down("online", last)
     service.up("contract")
     service.down("online")
+
+
+def test_what_one_partition_alone_got_stops_the_next_file(journey: Journey) -> None:
+    service = journey.start(
+        """
+        CREATE TABLE events (
+            id varchar(36) NOT NULL, day date NOT NULL, note text, PRIMARY KEY (id, day)
+        ) PARTITION BY RANGE (day);
+        CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+        CREATE TABLE events_2 PARTITION OF events DEFAULT;
+        """,
+        '[table.events]\nname = "event"\nuuids = ["id"]\n',
+    )
+    for column, phase in (("id", "expand"), ("id__new", "switch"), ("id__old", "contract")):
+        for name, made in (
+            ("index late", f"CREATE INDEX late ON events_1 ({column})"),
+            (
+                "constraint late",
+                f"ALTER TABLE events_1 ADD CONSTRAINT late CHECK ({column} IS NOT NULL)",
+            ),
+            ("statistics late", f"CREATE STATISTICS late ON {column}, note FROM events_1"),
+        ):
+            with psycopg.connect(service.dsn) as connection:
+                connection.execute(made.encode())
+            with pytest.raises(StatementError, match=f"events_1: {name}"):
+                service.up(phase)
+            kind = name.partition(" ")[0]
+            drop = (
+                "ALTER TABLE events_1 DROP CONSTRAINT" if kind == "constraint" else f"DROP {kind}"
+            )
+            with psycopg.connect(service.dsn) as connection:
+                connection.execute(f"{drop} late".encode())
+        if phase == "expand":
+            query(service.dsn, "CREATE INDEX ON events_1 (note)")
+        service.up({"expand": "enforce"}.get(phase, phase))
+    service.down("online")
+    service.up("window")

@@ -217,8 +217,12 @@ def test_a_not_null_of_its_own_name_comes_through(
         "old side": (things("id__old integer"), "public.things.id__old has the name"),
         "new side": (things("id__new integer"), "public.things.id__new has the name"),
         "a guard": (
-            things("n integer CONSTRAINT thing_status_filled CHECK (n > 0)"),
-            "constraint thing_status_filled on public.things has the name",
+            things("n integer CONSTRAINT thing_filled CHECK (n > 0)"),
+            "constraint thing_filled on public.things has the name",
+        ),
+        "a guard of the new columns": (
+            things("n integer CONSTRAINT things_filled CHECK (n > 0)"),
+            "constraint things_filled on public.things has the name",
         ),
     }.values(),
 )

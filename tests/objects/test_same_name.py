@@ -113,17 +113,50 @@ def tasks(journey: Journey) -> Service:
     return journey.start(TASKS, TASKS_STANDARD)
 
 
-def test_it_is_known_as_done_when_only_a_column_got_another_name(journey: Journey) -> None:
+@pytest.mark.parametrize(
+    "standard",
+    [
+        'columns = {label = "title"}\n',
+        'columns = {label = "title"}\nintegers = {n = [1, 2]}\n',
+        'json.body.kind = "Kind"\n[enum.Kind]\nvalues = ["CHAT", "CALL"]\n',
+    ],
+    ids=["a column of another name", "that and a CHECK of integers", "a path of a document"],
+)
+def test_it_is_known_as_done_when_its_columns_keep_their_types(
+    journey: Journey, standard: str
+) -> None:
     service = journey.start(
-        "CREATE TABLE kind (n integer PRIMARY KEY, label text);",
-        '[table.kind]\ncolumns = {label = "title"}\n',
+        "CREATE TABLE kind (n integer PRIMARY KEY, label text, body jsonb);",
+        f"[table.kind]\n{standard}",
     )
-    again = ("generate", "--service", str(service.folder))
+    where = ("--service", str(service.folder))
+
+    def said(*arguments: str, code: int = 0) -> str:
+        done = run_trueup(*arguments, *where, dsn=service.dsn)
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    assert "tables: 1 old contract" in said("verify", code=1)
     for last in ("expand", "switch", "contract"):
         service.up(last)
-        done = run_trueup(*again, dsn=service.dsn)
-        assert done.returncode == 0, (last, done.stderr)
-    assert "converted already, no files needed: public.kind" in done.stdout
+        done = said("generate")
+        assert said("check")
+    assert "converted already, no files needed: public.kind" in done
+    assert said("verify")
+    service.down("online")
+    assert "added: " not in said("generate")
+
+
+def test_integers_that_are_checked_already_are_no_reason_to_refuse_it(journey: Journey) -> None:
+    service = journey.start(
+        "CREATE TABLE kind (n integer PRIMARY KEY CHECK (n IN (1, 2)));"
+        "CREATE TABLE things (id varchar(36) PRIMARY KEY);",
+        '[table.kind]\nintegers = {n = [1, 2]}\n[table.things]\nname = "thing"\nuuids = ["id"]\n',
+    )
+    service.up("contract")
+    for verb in ("generate", "check", "verify"):
+        done = run_trueup(verb, "--service", str(service.folder), dsn=service.dsn)
+        assert done.returncode == 0, (verb, done.stdout, done.stderr)
 
 
 def test_pyorm_follows_it_through_the_schemas(

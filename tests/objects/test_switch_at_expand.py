@@ -258,7 +258,7 @@ def test_each_verb_knows_the_order(journey: Journey) -> None:
         return done.stdout
 
     service.up("expand")
-    assert "left: 1 for backfill, 7 for enforce, 7 for contract" in said("verify", code=6)
+    assert "left: 1 for backfill, 6 for enforce, 7 for contract" in said("verify", code=6)
     assert said("status").endswith("expand is done, next: trueup apply\n")
     assert "converted already, no files needed: public.job" in said("generate")
     assert "applied: 4 files" in said("apply", "--to", "switch")

@@ -77,15 +77,22 @@ def test_hazards_fail_it_and_stand_first(
         hazards[1].path: [
             Remark("style-rule", "style", 1, "a | b", ""),
             Remark("big-rule", "error", 5, "<b>", ""),
-        ]
+            Remark("odd-rule", "style", 7, r"\[all is well](https://evil.example) @ann", ""),
+        ],
+        hazards[1].path.with_name("0009_`x`|y.sql"): [Remark("name-rule", "style", 1, "z", "")],
+        Path("prisma/20240101_change/migration.sql"): [Remark("folder-rule", "style", 1, "z", "")],
     }
     text = verdict(hazardous, remarks)
     assert text.startswith("# ❌ Migration review")
-    assert "- **Lint**: 1 error, 1 lesser finding" in text
+    assert "- **Lint**: 1 error, 4 lesser findings" in text
     assert "- **Problem**: " in text
     assert text.index("big-rule") < text.index("style-rule")
     assert "a \\| b" in text
     assert "&lt;b>" in text
+    # What a pull request is called is no link, no mention and no other cell.
+    assert r"\\\[all is well](https://evil.example) &#64;ann" in text
+    assert r"| `0009_'x'\|y.sql` |" in text
+    assert "| `20240101_change/migration.sql` |" in text
 
 
 def test_a_comment_is_no_longer_than_a_site_takes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import reduce
 from io import StringIO
 
@@ -82,14 +82,14 @@ def test_what_is_waited_for_goes_when_rows_move() -> None:
     held = picture(STARTED, BEGUN, HALF, BackfillHeld(FILE, "standby r is 12.0 s behind"))
     assert held.waits
     assert after(held, HALF).waits
-    assert not after(held, replace(HALF, rows=HALF.rows + 1)).waits
+    assert not after(held, HALF._replace(rows=HALF.rows + 1)).waits
 
 
 def test_a_phase_grows_with_its_files_and_shrinks_when_they_are_rolled_back() -> None:
     done = picture(STARTED, BEGUN, HALF, VITALS, FileDone(FILE, "backfill", 1.0, 1))
     assert done.phases[-1] == Phase("backfill", 3, 2)
     assert (done.file, done.progress) == ("", None)
-    back = picture(replace(STARTED, operation="ROLLBACK"), BEGUN, FileDone(FILE, "backfill", 1, 1))
+    back = picture(STARTED._replace(operation="ROLLBACK"), BEGUN, FileDone(FILE, "backfill", 1, 1))
     assert back.phases[-1] == Phase("backfill", 3, 0)
 
 

@@ -21,7 +21,6 @@ from runner.generate.write import describe as describe_written
 from runner.ledger.privileges import Need
 from runner.ledger.status import MigrationStatus, Standing, describe_status
 from runner.ledger.units import Stand
-from runner.review.plan_show import cell, named
 from runner.screen import harmless, show
 
 
@@ -152,8 +151,3 @@ def test_what_a_server_says_begins_no_line_of_ours() -> None:
     assert told == "    NOTICE: a\n        done in 1 s"
     told = describe_event(AttemptFailed("f", 1, "a\nerror: b", (), 0.1, 9.0))
     assert told == "    a error: b; try 2 in 0.10 s"
-
-
-def test_a_name_in_a_comment_is_no_markup_and_calls_nobody() -> None:
-    assert cell("a|b <img> [x](y)\n@all") == "a\\|b &lt;img> \\[x](y) &#64;all"
-    assert named("a`b|c\n<i>") == "a'b\\|c <i>"

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.catalog import Column, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, one_to_one
 from runner.generate.files import File
 from runner.generate.kinds import not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import CheckChange, ColumnChange, Obstacle, TableChange, one_to_one
+from runner.generate.model import CheckChange, Obstacle, TableChange
 from runner.generate.statement import (
     Statement,
     alter,
@@ -193,20 +194,25 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
     """The constraints that have the name of a CHECK to come."""
     constraints = {k.name: k for k in t.relation.constraints}
     for column in t.columns:
-        filled = not_null.filled(t, column)
-        made = [column.check_name, filled if column.not_null else None]
-        for name in (n for n in made if n is not None and n in constraints):
-            goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
-                constraints[name].columns
-            )
-            if goes and name != filled:
-                continue  # the new one has another name for the while
+        name = column.check_name
+        if name is None or name not in constraints:
+            continue
+        goes = constraints[name].kind == "c" and not t.converted.keys().isdisjoint(
+            constraints[name].columns
+        )
+        if not goes:  # else the new one has another name for the while
             yield Obstacle(
                 f"constraint {name} on {t.old}",
                 f"has the name that a CHECK of {column.name} gets",
                 "Rename it before, or name the CHECK in standard.toml.",
-                online_only=name == filled,
             )
+    for name in {not_null.filled(t.old.name), not_null.filled(t.new.name)} & constraints.keys():
+        yield Obstacle(
+            f"constraint {name} on {t.old}",
+            "has the name that a CHECK gets until NOT NULL is set",
+            "Rename it before, or convert the table by the window strategy.",
+            online_only=True,
+        )
     for column_name, name, _ in t.integer_checks:
         if name in constraints:
             yield Obstacle(

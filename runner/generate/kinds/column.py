@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange
 from runner.generate.kinds import enum, json_path, settings, uuid
-from runner.generate.model import ColumnChange, Obstacle, TableChange
+from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import Paragraph, Statement, alter, plain
 from runner.quoting import Name, quote_ident, quote_name, shorten
 from runner.standard.checks import listed_values

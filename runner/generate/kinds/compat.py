@@ -106,7 +106,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         cost=f"reads {t.new.name} once" if t.columns else "none",
         undo="instant",
         body=[
-            [same.require(t, At.SWITCHED)],
+            [same.require(t, At.SWITCHED), *same.require_alike(t, At.SWITCHED)],
             [*plain(*unused.values()), *rows.refuse_apart(table), *reversal.refuse_unkept(table)],
             [BRIEFLY, *([again] if t.columns else [])],
             [

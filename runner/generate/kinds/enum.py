@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from runner.catalog import Column
 from runner.errors import StandardError
-from runner.generate.model import ColumnChange, Refusal
+from runner.generate.column_change import ColumnChange, Refusal
 from runner.generate.wording.casing import lower, upper
 from runner.generate.wording.types import short_type, storage_clauses
 from runner.quoting import quote_ident, quote_literal, quote_without_holes, shorten, unquote_literal

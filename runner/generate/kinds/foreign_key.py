@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from runner.catalog import Constraint, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, Parent
 from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, ForeignKeyChange, Parent, TableChange
+from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import (
     BRIEFLY,
     Lock,

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.catalog import Constraint, Index, Relation
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, one_to_one
 from runner.generate.files import File
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, IndexChange, Obstacle, TableChange, one_to_one
+from runner.generate.model import IndexChange, Obstacle, TableChange
 from runner.generate.statement import Statement, comment_on_constraint, lock
 from runner.generate.wording.casts import closing, split_list
 from runner.generate.wording.predicates import Wording, calls_function_on, restate

@@ -12,8 +12,8 @@ from typing import Any
 
 from runner.catalog import Column
 from runner.errors import StandardError
+from runner.generate.column_change import ColumnChange, Refusal
 from runner.generate.kinds import enum
-from runner.generate.model import ColumnChange, Refusal
 from runner.generate.wording.json_paths import path_sql
 from runner.generate.wording.types import storage_clauses
 from runner.quoting import Name, quote_ident, quote_literal, shorten

@@ -11,13 +11,15 @@ from runner.catalog import Constraint
 from runner.generate.files import File
 from runner.generate.kinds.naming import follow
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, Obstacle, TableChange
+from runner.generate.model import Obstacle, TableChange
 from runner.generate.statement import BRIEFLY, Statement, alter, between
 from runner.generate.unit import listed
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 # A column, the name of its NOT NULL, the comment on it.
 Named = tuple[str, str, str | None]
+
+_SPARES = "The validated CHECK spares the scan, so it must still be there."
 
 
 def obstacles(t: TableChange, constraint: Constraint) -> Iterator[Obstacle]:
@@ -31,14 +33,23 @@ def obstacles(t: TableChange, constraint: Constraint) -> Iterator[Obstacle]:
         )
 
 
-def filled(t: TableChange, column: ColumnChange) -> str:
-    """The name of the CHECK that stands for NOT NULL until it is set."""
-    return shorten(f"{t.new.name}_{column.name}", "_filled")
+def filled(table: str) -> str:
+    """The name of the CHECK that stands for the NOT NULLs of a table's columns until they are set.
+
+    One CHECK is enough: PostgreSQL looks for each column among the parts that AND joins.
+    """
+    return shorten(table, "_filled")
+
+
+def are_filled(columns: Iterable[str]) -> str:
+    """The condition of that CHECK."""
+    return " AND ".join(f"{quote_ident(name)} IS NOT NULL" for name in columns)
 
 
 def checks(t: TableChange) -> list[tuple[str, str]]:
-    """The CHECKs that stand for NOT NULL."""
-    return [(filled(t, c), f"{quote_ident(c.name)} IS NOT NULL") for c in t.columns if c.not_null]
+    """The CHECK that stands for NOT NULL on the new columns; none if all may be null."""
+    columns = [c.name for c in t.columns if c.not_null]
+    return [(filled(t.new.name), are_filled(columns))] if columns else []
 
 
 def enforce(
@@ -65,14 +76,14 @@ def enforce(
         phase="enforce",
         subject=f"{t.stem}_not_null",
         title=f"Set NOT NULL on the new columns of {new}.",
-        does="sets NOT NULL, which the validated CHECKs prove, then drops these CHECKs"
+        does=f"sets NOT NULL, which the CHECK {filled(new)} proves; then drops it"
         + (
-            f", and {listed(name for name, _ in others)}, as the trigger keeps both equal"
+            f" and {listed(name for name, _ in others)}, as the trigger keeps both sides equal"
             if others
             else ""
         ),
         held=brief(t),
-        cost="no scan, because the CHECKs are dropped in a second statement",
+        cost="no scan, because the CHECK is dropped in a second statement",
         undo="instant",
         body=[
             [BRIEFLY],
@@ -80,7 +91,7 @@ def enforce(
                 Statement(
                     alter(t.new, (f"ALTER COLUMN {name} SET NOT NULL" for name in names)),
                     locks=(locked(t, t.new),),
-                    note="The validated CHECKs spare the scan, so they must still be there.",
+                    note=_SPARES,
                 )
             ],
             [Statement(alter(t.new, dropped))],
@@ -100,7 +111,7 @@ def enforce(
 
 
 def old_side(t: TableChange) -> list[Statement]:
-    """NOT NULL on the old columns again, which the validated CHECKs prove; then these go."""
+    """NOT NULL on the old columns again, which the validated CHECK proves; then this goes."""
     columns = [c for c in t.columns if c.not_null]
     if not columns:
         return []
@@ -112,9 +123,9 @@ def old_side(t: TableChange) -> list[Statement]:
     return [
         Statement(
             alter(t.new, (f"ALTER COLUMN {quote_ident(c.old_name)} SET NOT NULL" for c in columns)),
-            note="The validated CHECKs spare the scan, so they must still be there.",
+            note=_SPARES,
         ),
-        Statement(alter(t.new, (f"DROP CONSTRAINT {quote_ident(filled(t, c))}" for c in columns))),
+        Statement(alter(t.new, [f"DROP CONSTRAINT {quote_ident(filled(t.new.name))}"])),
         *names,
     ]
 

@@ -62,18 +62,15 @@ def _own_checks(t: TableChange) -> Iterator[tuple[str, str, bool, str | None]]:
 
 def proven(t: TableChange) -> list[str]:
     """The CHECKs that are validated once the old columns are filled."""
-    found = [not_null.filled(t, c) for c in t.columns if c.not_null]
+    found = [not_null.filled(t.new.name)] if any(c.not_null for c in t.columns) else []
     return found + [name for name, _, validated, _ in _own_checks(t) if validated]
 
 
 def _held_filled(t: TableChange) -> list[str]:
-    """The clauses that hold new rows to a filled old side, and cost no scan."""
-    return [
-        f"ADD CONSTRAINT {quote_ident(not_null.filled(t, c))}"
-        f" CHECK ({quote_ident(c.old_name)} IS NOT NULL) NOT VALID"
-        for c in t.columns
-        if c.not_null
-    ]
+    """The clause that holds new rows to a filled old side, and costs no scan; if any is needed."""
+    columns = [c.old_name for c in t.columns if c.not_null]
+    name, condition = quote_ident(not_null.filled(t.new.name)), not_null.are_filled(columns)
+    return [f"ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID"] if columns else []
 
 
 def columns_again(u: Unit, t: TableChange) -> list[Paragraph]:
@@ -221,8 +218,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     more += "; lets publications name the new columns" if published else ""
     if held := _held_filled(t):
         note = (
-            "By these the rollback sets NOT NULL, wherever contract ended; they go with their "
-            "columns."
+            "By it the rollback sets NOT NULL, wherever contract ended; it goes with its columns."
         )
         body.append([Statement(alter(t.new, held), note=note)])
     return File(

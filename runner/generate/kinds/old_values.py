@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import reversal, sync
 from runner.generate.kinds.trigger import listed as listed_by_triggers
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, literal_list, plain
 from runner.generate.text import text
 from runner.generate.unit import Unit
@@ -100,16 +101,6 @@ def _of_parents(
         yield reversal.spelling(table, root, wanted)
 
 
-def unfilled(t: TableChange, row: str) -> str:
-    """The condition that a row's old side is not filled yet."""
-    if t.anchor:
-        return f"{row}{quote_ident(t.anchor.old_name)} IS NULL"
-    return " OR ".join(
-        f"{row}{quote_ident(c.name)} IS NOT NULL AND {row}{quote_ident(c.old_name)} IS NULL"
-        for c in t.columns
-    )
-
-
 def _side(u: Unit, t: TableChange, c: ColumnChange) -> _Side:
     new, old = quote_ident(c.name), quote_ident(c.old_name)
     updated = c.old_beside(f"NEW.{new}", f"OLD.{new}", f"OLD.{old}") if c.to_old_beside else ""
@@ -130,7 +121,7 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         same_row=reversal.of_row(t, "NEW.") if t.keeps_spellings else "",
         columns=[_side(u, t, c) for c in t.columns],
         moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
-        unfilled=unfilled(t, "OLD."),
+        unfilled=sync.unfilled(t, "OLD.", old=True),
         keys=quote_name(t.new),
         twin_keys=sync.twin_keys(t, switched=True),
     )
@@ -142,7 +133,7 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         plain(
             f"CREATE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON {on}\nFOR EACH ROW {execute}",
             f"CREATE TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {on}\nFOR EACH ROW WHEN (\n"
-            f"    {unfilled(t, 'NEW.')}\n    OR {changed}\n)\n{execute}",
+            f"    {sync.unfilled(t, 'NEW.', old=True)}\n    OR {changed}\n)\n{execute}",
         ),
     ]
 
@@ -184,7 +175,7 @@ def fill(
     walk = sync.walk(
         quoted,
         _update(u, t, quoted, sync.OF_BATCH, 4),
-        unfilled=unfilled(t, ""),
+        unfilled=sync.unfilled(t, "", old=True),
         unchanged=anchor.name,
         filled=[c.old_name for c in t.columns],
         proven=proven,
@@ -239,7 +230,7 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
                     note="The service's own triggers are not to see it.",
                 ),
             ],
-            [Statement(f"{_update(u, t, root, unfilled(t, 't.'), 0)};")],
+            [Statement(f"{_update(u, t, root, sync.unfilled(t, 't.', old=True), 0)};")],
         ],
         back="Fills partitions that were made later: holds their rows until it is done.",
         after=after,

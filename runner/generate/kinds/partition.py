@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner.catalog import Catalog, Relation
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import File
 from runner.generate.kinds import index
 from runner.generate.locks import brief, locked
-from runner.generate.model import ColumnChange, IndexChange, Obstacle, Partition, TableChange
+from runner.generate.model import IndexChange, Obstacle, Partition, TableChange
 from runner.generate.statement import BRIEFLY, Statement, if_there, literal_list
 from runner.generate.wording.predicates import with_columns
 from runner.postgres.locks import LockMode

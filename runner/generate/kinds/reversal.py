@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import File
 from runner.generate.kinds import sync
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Statement, between, lock, plain
 from runner.generate.text import text
 from runner.postgres.locks import LockMode

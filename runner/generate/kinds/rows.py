@@ -104,20 +104,17 @@ def _integers(table: TableChange) -> list[Refused]:
 
 
 def _require_clean(table: Name, wanted: Refusals) -> str:
-    lines = [f"CALL trueup.require_clean(\n    {quote_literal(quote_name(table))},"]
+    given = [quote_literal(quote_name(table))]
     for name, columns in (("uuids", wanted.uuids), ("keys", wanted.keys)):
         if columns:
-            lines.append(f"    {name} => {literal_list(columns)},")
-    if wanted.others:
-        listed = ",\n".join(
-            f"        [{quote_literal(rule.column)}, {dollar_quote(rule.condition)},\n"
-            f"            {quote_literal(rule.reason)}]"
-            for rule in wanted.others
-        )
-        lines.append(f"    rules => ARRAY[\n{listed}\n    ]")
-    else:
-        lines.append("    rules => '{}'")
-    return "\n".join([*lines, ");"])
+            given.append(f"{name} => {literal_list(columns)}")
+    rules = ",\n".join(
+        f"    [{quote_literal(rule.column)}, {dollar_quote(rule.condition)},\n"
+        f"        {quote_literal(rule.reason)}]"
+        for rule in wanted.others
+    )
+    given.append(f"rules => ARRAY[\n{rules}\n]" if rules else "rules => '{}'")
+    return f"CALL trueup.require_clean({', '.join(given)});"
 
 
 def check(tables: Sequence[TableChange], folder: str, subject: str) -> File:

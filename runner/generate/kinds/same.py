@@ -6,18 +6,23 @@ not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
 
 from runner.catalog import Column, Constraint, Index
+from runner.generate.column_change import ColumnChange
 from runner.generate.dependent import DependentChange
 from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
-from runner.generate.model import ColumnChange, ForeignKeyChange, IndexChange, TableChange
+from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import Statement, in_lines
-from runner.quoting import quote_literal, quote_name
+from runner.generate.wording.casts import NAME
+from runner.generate.wording.predicates import with_columns
+from runner.quoting import Name, quote_literal, quote_name
 
+_PLAIN = re.compile(rf"USING \w+ \({NAME}(?: \w+)*(?:, {NAME}(?: \w+)*)*\)")
 _KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
 
 
@@ -74,12 +79,31 @@ def require(
     }
     lines = list(dict.fromkeys(_standing(t, at, but_keys=but_keys)))
     lines = [line for line in lines if line not in gone]
-    stands = t.new if at >= At.DROPPING else t.apart if is_switched(t, at) else t.old
-    table = quote_literal(quote_name(stands))
+    table = quote_literal(quote_name(_stands(t, at)))
     sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
     if may := list(dict.fromkeys(_may_stand(t, at))):
         sql += f", may_be => ARRAY[\n{in_lines(map(quote_literal, may))}\n]"
     return Statement(sql + ");")
+
+
+def require_alike(t: TableChange, at: At) -> list[Statement]:
+    """The call that stops a file where one partition has what its table has not.
+
+    Args:
+        t: the table.
+        at: how far it is; no index of ours is on some partitions alone by then.
+    """
+    if not (t.is_partitioned and t.columns):
+        return []
+    names = _Names(t, at)
+    sides = [side(c.name) for c in t.columns for side in (names.old, names.new)]
+    listed = ", ".join(map(quote_literal, dict.fromkeys(sides[:: 2 if at == At.OLD else 1])))
+    table = quote_literal(quote_name(_stands(t, at)))
+    return [Statement(f"CALL trueup.require_alike({table}, ARRAY[{listed}]);")]
+
+
+def _stands(t: TableChange, at: At) -> Name:
+    return t.new if at >= At.DROPPING else t.apart if is_switched(t, at) else t.old
 
 
 def _on(kind: str, name: str, columns: Iterable[str]) -> str:
@@ -103,6 +127,15 @@ class _Names:
         if c := self._t.converted.get(name):
             return c.name if self._switched else c.build_name
         return self.single(name)
+
+    def of_old(self, method: str) -> str:
+        """The definition of an index on the old side, from `USING` on."""
+        return with_columns(method, self._t.old_names) if self._switched else method
+
+    def of_new(self, method: str) -> str:
+        """The same of one on the new side."""
+        names = {c.name: c.build_name for c in self._t.columns}
+        return method if self._switched else with_columns(method, names)
 
     def single(self, name: str) -> str:
         """A column that is not converted."""
@@ -182,14 +215,14 @@ def _may_stand(t: TableChange, at: At) -> Iterator[str]:
             (False, True) if at == At.DROPPING and column.not_null else (column.not_null,)
         ):
             yield from (_said(change.old_name, is_set, d) for d in sorted({False, has_default}))
-        if change.not_null and at == At.DROPPING:
-            yield _on("check", not_null.filled(t, change), [change.old_name])
+    if at == At.DROPPING and (old := [c.old_name for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(t.new.name), old)
     if at == At.DROPPING and t.is_partitioned:
         # They go with the columns.
         changes = {i.old_name for i in t.converted_indexes}
         for index in t.relation.indexes:
             if index.name in changes and index.constraint is None:
-                yield _on(_index_kind(index), index.name, map(names.old, index.columns))
+                yield f"{_index_kind(index)} {index.name}"
     if t.columns and not any(c.not_null for c in t.columns) and At.OLD < at < At.NEW:
         yield _in_step(t, names)
 
@@ -229,15 +262,9 @@ def _constraints(t: TableChange, names: _Names, at: At, *, but_keys: bool) -> It
     for carried in t.checks:
         name = carried.name if at == At.NEW else carried.build_name
         yield _on("check", name, map(names.new, carried.columns))
-    if at == At.EXPANDED:
-        yield from (_filled(t, c) for c in t.columns if c.not_null)
-        if any(c.not_null for c in t.columns):
-            yield _in_step(t, names)
-
-
-def _filled(t: TableChange, c: ColumnChange) -> str:
-    side = c if t.at_expand else replace(c, name=c.build_name)
-    return _on("check", not_null.filled(_filling(t), side), [side.name])
+    if at == At.EXPANDED and (new := [names.new(c.name) for c in t.columns if c.not_null]):
+        yield _on("check", not_null.filled(_filling(t).new.name), new)
+        yield _in_step(t, names)
 
 
 def _foreign_key(
@@ -261,13 +288,10 @@ def _key(t: TableChange, k: Constraint, i: IndexChange, names: _Names, at: At) -
         yield _on(kind, i.name, map(names.new, k.columns))
     elif at >= At.ENFORCED:
         # A partitioned table has its second constraint all the time; of others it is an index.
-        own = "unique" if t.is_partitioned and i.constraint == "UNIQUE" else "unique index"
-        columns = k.columns if own == "unique" else _mentioned(t, i)
-        yield _on(own, i.build_name, map(names.new, columns))
-
-
-def _mentioned(t: TableChange, i: IndexChange) -> tuple[str, ...]:
-    return next(x.columns for x in t.relation.indexes if x.name == i.old_name)
+        if t.is_partitioned and i.constraint == "UNIQUE":
+            yield _on("unique", i.build_name, map(names.new, k.columns))
+        else:
+            yield _built(i, i.build_name, names)
 
 
 def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
@@ -279,13 +303,18 @@ def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
         i = changes.get(index.name)
         if i is None or not i.converted:
             name = i.name if i is not None and at == At.NEW else index.name
-            yield _on(kind, name, map(names.old, index.columns))
+            yield f"{kind} {name} {names.of_old(index.method)}"
             continue
         if at < At.DROPPING:
-            yield _on(kind, i.old_name, map(names.old, index.columns))
+            yield f"{kind} {i.old_name} {names.of_old(index.method)}"
         if at >= At.ENFORCED:
-            name = i.name if at == At.NEW else i.build_name
-            yield _on("unique index" if i.unique else "index", name, map(names.new, index.columns))
+            yield _built(i, i.name if at == At.NEW else i.build_name, names)
+
+
+def _built(i: IndexChange, name: str, names: _Names) -> str:
+    """An index on the new columns; expressions of ours are printed in other words."""
+    method = f" {names.of_new(i.new_method)}" if _PLAIN.fullmatch(i.new_method) else ""
+    return f"{'unique ' * i.unique}index {name}{method}"
 
 
 def _index_kind(index: Index) -> str:

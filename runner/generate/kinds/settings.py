@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from runner.catalog import Column
-from runner.generate.model import ColumnChange, TableChange
+from runner.generate.column_change import ColumnChange
+from runner.generate.model import TableChange
 from runner.generate.statement import Statement, if_there
 from runner.generate.wording.types import storage_clauses
 from runner.quoting import Name, quote_ident, quote_literal, quote_name

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
 from runner.generate.kinds import trigger
-from runner.generate.model import ColumnChange, TableChange
-from runner.generate.statement import Paragraph, Statement, literal_list, plain
+from runner.generate.model import TableChange
+from runner.generate.statement import Paragraph, Statement, between, literal_list, plain
 from runner.generate.text import text
 from runner.quoting import (
     Name,
@@ -34,13 +35,15 @@ class _Sides:
     new_changed: str
 
 
-def _unconverted(t: TableChange, row: str) -> str:
-    """The condition that a row's new side is not filled yet."""
+def unfilled(t: TableChange, row: str, *, old: bool = False) -> str:
+    """The condition that the new side of a row is not filled yet; or the old one."""
+    columns = [t.anchor] if t.anchor else t.columns
+    sides = [(c.name, c.old_name) if old else (c.old_name, c.name) for c in columns]
     if t.anchor:
-        return f"{row}{quote_ident(t.anchor.name)} IS NULL"
+        return f"{row}{quote_ident(sides[0][1])} IS NULL"
     return " OR ".join(
-        f"{row}{quote_ident(c.old_name)} IS NOT NULL AND {row}{quote_ident(c.name)} IS NULL"
-        for c in t.columns
+        f"{row}{quote_ident(there)} IS NOT NULL AND {row}{quote_ident(empty)} IS NULL"
+        for there, empty in sides
     )
 
 
@@ -48,7 +51,7 @@ def _converted(t: TableChange, row: str) -> str:
     """The condition that a row's new side is filled."""
     if t.anchor:
         return f"{row}{quote_ident(t.anchor.name)} IS NOT NULL"
-    return f"NOT ({_unconverted(t, row)})"
+    return f"NOT ({unfilled(t, row)})"
 
 
 def changed(c: ColumnChange, name: str) -> str:
@@ -194,7 +197,7 @@ def _function(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
                 for c in written_by
             ),
-            unconverted=_unconverted(t, "OLD."),
+            unconverted=unfilled(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
@@ -259,7 +262,7 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
     )
     update = (
         f"{create} TRIGGER zz_trueup_sync_update BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN (\n"
-        f"    {_unconverted(t, 'NEW.')}\n"
+        f"    {unfilled(t, 'NEW.')}\n"
         f"    OR {any_changed((c, c.old_name) for c in t.columns)}\n"
         f"    OR {_converted(t, 'OLD.')} AND {any_changed((c, c.name) for c in t.columns)}\n"
         f")\n{execute}"
@@ -391,7 +394,7 @@ def _walk(t: TableChange, table: str) -> str:
         f"UPDATE {table}\n    SET\n        "
         + ",\n        ".join(_assignments(t.columns))
         + f"\n    WHERE {OF_BATCH}",
-        unfilled=_unconverted(t, ""),
+        unfilled=unfilled(t, ""),
         unchanged=anchor.old_name,
         filled=[c.name for c in t.columns],
         names_operators=t.names_operators,
@@ -424,18 +427,18 @@ def walk(
         names_operators: whether an index that comes later is built by operators or functions.
         listed: those of the columns that triggers of UPDATE OF list.
     """
-    given = {
-        "unfilled": quote_literal(unfilled),
-        "unchanged": quote_literal(unchanged),
-        "fill": dollar_quote(f"\n    {update}\n    "),
-    }
+    given = {"fill": dollar_quote(f"\n    {update}\n    ")}
     if proven:
-        checks = ",\n        ".join(f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
-        given["proof"] = dollar_quote(f"\n    ALTER TABLE {table}\n        {checks}\n    ")
+        checks = (f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
+        given["proof"] = dollar_quote(between(f"ALTER TABLE {table} ", checks))
     given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
     if listed:
         given["listed"] = literal_list(listed)
     if names_operators:
         given["path"] = "pg_catalog.current_schemas(false)"
-    arguments = [OWN_ID, quote_literal(table), *(f"{name} => {v}" for name, v in given.items())]
-    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(arguments) + "\n);"
+    lines = [
+        f"{OWN_ID}, {quote_literal(table)}",
+        f"unfilled => {quote_literal(unfilled)}, unchanged => {quote_literal(unchanged)}",
+        *(f"{name} => {value}" for name, value in given.items()),
+    ]
+    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(lines) + "\n);"

@@ -119,7 +119,12 @@ def expand(
         undo="instant, loses nothing",
         body=[
             [BRIEFLY],
-            [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
+            [
+                _lock_table(t, t.old),
+                same.require(t, At.OLD),
+                *same.require_alike(t, At.OLD),
+                row_type.require_none(t),
+            ],
             *added,
             new_view.open_schema(t),
             *new_view.expand(t),
@@ -198,7 +203,12 @@ def expand_and_switch(
         undo="instant, loses nothing",
         body=[
             [BRIEFLY],
-            [_lock_table(t, t.old), same.require(t, At.OLD), row_type.require_none(t)],
+            [
+                _lock_table(t, t.old),
+                same.require(t, At.OLD),
+                *same.require_alike(t, At.OLD),
+                row_type.require_none(t),
+            ],
             *added,
             new_view.open_schema(t),
             *_to_new(t),
@@ -281,6 +291,7 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
             [
                 _locked(t, t.apart, VIEW_FIRST),
                 same.require(t, At.ENFORCED),
+                *same.require_alike(t, At.ENFORCED),
                 *settings.carry_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
                 *settings.carry_grants(t.old, t.apart, new_view.pairs(t, back=True)),
                 new_view.drop(t),

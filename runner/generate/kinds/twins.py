@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from runner.generate.model import ColumnChange, IndexChange, TableChange
+from runner.generate.column_change import ColumnChange
+from runner.generate.model import IndexChange, TableChange
 from runner.generate.statement import Statement
 from runner.generate.wording.casts import NAME, closing, split_list
 from runner.quoting import dollar_quote, quote_ident, quote_literal, quote_name, unused

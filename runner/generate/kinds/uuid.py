@@ -9,7 +9,7 @@ from uuid import UUID
 
 from runner.catalog import Catalog, Column, Relation
 from runner.errors import StandardError
-from runner.generate.model import ColumnChange, Refusal
+from runner.generate.column_change import ColumnChange, Refusal
 from runner.generate.wording.casts import ID, is_balanced, is_one_call
 from runner.generate.wording.types import short_type, storage_clauses
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _NUMBERS = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
 _SIMILAR = frozenset({"varchar", "text"})
+_MAY_FIT = {
+    "varchar": "a shorter varchar",
+    "text": "varchar",
+    "numeric": "a numeric of no more digits and the same scale",
+}
 _PRECISE = frozenset({"timestamp", "timestamptz", "time", "time with time zone", "interval"})
 
 
@@ -72,20 +77,21 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     definition = getattr(step.node, "def").column_def
     new, old = tree.type_name(definition.type_name), _old_type(step, context)
     using = definition.raw_default if definition.HasField("raw_default") else None
-    converted = using is not None and tree.column(using) != step.name
-    converted = converted or definition.HasField("coll_clause")  # Its indexes are built again.
+    uses = using is not None and tree.column(using) != step.name
+    converted = uses or definition.HasField("coll_clause")  # Its indexes are built again.
     if not converted and (keeps_rows(old, new) if old else new in _SIMILAR):
         return
     if context.utc and _differ_by_zone(old, new):
         return  # The bytes are the same.
     shown = f"from {old} to {new}" if old else f"to {new}"
+    may_fit = "" if old or uses else _MAY_FIT.get(tree.base_type(new), "")
     yield Hit(
-        f"changing {step.table}.{step.name} {shown} rewrites the table and its indexes under"
-        " ACCESS EXCLUSIVE, and breaks clients that still send the old type"
-        if old or tree.base_type(new) not in _SIMILAR
-        else f"{step.table}.{step.name} becomes {new}, and no file shows what it was: only from a"
-        " shorter varchar is this no work; else each row is checked under ACCESS EXCLUSIVE",
-        level=None if old or tree.base_type(new) not in _SIMILAR else "warning",
+        f"{step.table}.{step.name} becomes {new}, and no file shows what it was: only from"
+        f" {may_fit} is this no work; else each row is read or written under ACCESS EXCLUSIVE"
+        if may_fit
+        else f"changing {step.table}.{step.name} {shown} rewrites the table and its indexes under"
+        " ACCESS EXCLUSIVE, and breaks clients that still send the old type",
+        level="warning" if may_fit else None,
         names={
             "type": suggest.type_(definition.type_name),
             "column": step.name,
@@ -111,6 +117,7 @@ ALTER TABLE {table} RENAME COLUMN {column:_new} TO {column};""",
         "CREATE TABLE t (c varchar(50));\n-- file: 0002_shorter.sql\n"
         "ALTER TABLE t ALTER COLUMN c TYPE varchar(20);",
         "ALTER TABLE users ALTER COLUMN name TYPE text USING upper(name);",
+        "ALTER TABLE orders ALTER COLUMN n TYPE numeric(12,4);",
         "CREATE TABLE t (c numeric(10,2));\n-- file: 0002_scale.sql\n"
         "ALTER TABLE t ALTER COLUMN c TYPE numeric(12,4);",
     ),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    for name in _read(step):
+    for name in _read(step) if context.world.forces_security else ():
         table = context.world.tables.get(name)
         if table is None or not table.forced_security or _switched_off(step, context):
             continue

@@ -19,6 +19,13 @@ _INSTEAD = 64  # TRIGGER_TYPE_INSTEAD of PostgreSQL's trigger.h.
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     node = step.node
+    if step.verb == "CreateEventTrig":
+        yield Hit(
+            f"{node.trigname} runs at every change of the schema in the whole database, of any"
+            " service: one error in it, and none of them can migrate",
+            instead="-- with a WHEN TAG IN (...) that names what it is for",
+        )
+        return
     if node.replace or _replaced(step, context) or step.table in context.world.views:
         return
     if step.verb == "CreateTrig":
@@ -64,6 +71,7 @@ RULE = Rule(
     flagged=(
         "SET lock_timeout = '1s';\nCREATE TRIGGER sync BEFORE INSERT ON users"
         " FOR EACH ROW EXECUTE FUNCTION sync();",
+        "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();",
         "CREATE RULE quiet AS ON DELETE TO users DO INSTEAD NOTHING;",
     ),
     passed=(
@@ -76,6 +84,6 @@ RULE = Rule(
         " FOR EACH ROW EXECUTE FUNCTION audit();",
     ),
     step=_check,
-    verbs=frozenset({"CreateTrig", "Rule"}),
+    verbs=frozenset({"CreateTrig", "Rule", "CreateEventTrig"}),
     window=False,
 )

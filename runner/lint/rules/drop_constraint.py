@@ -32,6 +32,9 @@ _LOST = {
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "Drop":
+        yield from _unique_index(step, context)
+        return
     table = context.world.table(step.table)
     known = next((k for k in table.constraints if k.name == step.name), None)
     kind = known.kind if known else _kind(step.name)
@@ -45,6 +48,30 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         f"without {step.name} {_LOST[kind]} from now on, and its way back must first check every"
         f" row of {step.table}",
         names={"statement": suggest.alone(step)},
+    )
+
+
+def _unique_index(step: Step, context: Context) -> Iterator[Hit]:
+    """A unique index that the chain made keeps the same values out as a constraint does."""
+    indexes = context.world.indexes
+    index = indexes.get(step.name.rpartition(".")[2]) if step.target == "INDEX" else None
+    if index is None or not index.unique or context.is_new(index.table) or context.guarded(step):
+        return
+    table = context.world.table(index.table)
+    keys = [
+        other.columns
+        for other in indexes.values()
+        if other.table == index.table and other.unique and not other.partial and other is not index
+    ]
+    keys += [k.columns for k in table.constraints if k.kind in ("PRIMARY", "UNIQUE")]
+    if "" in index.columns or any(set(key) <= set(index.columns) for key in keys):
+        return
+    if any(s.verb == "DropColumn" for s in context.of_name(index.table)):
+        return
+    yield Hit(
+        f"without {index.name} {_LOST['UNIQUE']}, and its way back fails on the first such value",
+        names={"statement": suggest.statement(step.node)},
+        instead="-- first what takes its place, built CONCURRENTLY; then\n{statement};",
     )
 
 
@@ -91,6 +118,8 @@ RULE = Rule(
         "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey;",
         "CREATE TABLE t (n int CONSTRAINT positive CHECK (n > 0));\n-- file: 0002_drop.sql\n"
         "ALTER TABLE t DROP CONSTRAINT positive;",
+        "CREATE TABLE t (code text);\nCREATE UNIQUE INDEX one ON t (code);\n-- file: 0002_a.sql\n"
+        "DROP INDEX CONCURRENTLY one;\nCREATE UNIQUE INDEX CONCURRENTLY other ON t (code);",
     ),
     passed=(
         "ALTER TABLE t ADD CONSTRAINT t_n_check2 CHECK (n > 1) NOT VALID;\n"
@@ -99,8 +128,10 @@ RULE = Rule(
         "-- file: 0002_validate.sql\nALTER TABLE t VALIDATE CONSTRAINT f;\n"
         "-- file: 0003_set.sql\nALTER TABLE t ALTER n SET NOT NULL;\n"
         "ALTER TABLE t DROP CONSTRAINT f;",
+        "CREATE TABLE t (code text);\nCREATE UNIQUE INDEX one ON t (code);\n-- file: 0002_a.sql\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY other ON t (code);\nDROP INDEX CONCURRENTLY one;",
     ),
     step=_check,
-    verbs=frozenset({"DropConstraint"}),
+    verbs=frozenset({"DropConstraint", "Drop"}),
     window=False,
 )

@@ -33,11 +33,21 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.node.HasField("def") or step.target not in ("TABLE", ""):
         return
     column = context.world.table(step.table).columns.get(step.name)
-    if column is not None and (column.renamed or column.born is context.script):
+    is_new = column is not None and column.born is context.script
+    if column is not None and (column.renamed or (is_new and not column.not_null)):
         return
     for other in context.later(step):
-        if (other.table, other.name) == (step.table, step.name) and other.verb == "ColumnDefault":
+        if (other.table, other.name) == (step.table, step.name) and other.verb in _MENDS:
             return
+    if is_new:
+        yield Hit(
+            f"INSERTs of the running release, which does not know {step.table}.{step.name}, fail:"
+            " it is NOT NULL, and its default is gone again",
+            names={"column": step.name},
+            level="error",
+            instead="-- the default stays until every release that runs writes {column}",
+        )
+        return
     yield Hit(
         f"INSERTs of the running release that leave out {step.table}.{step.name} store NULL, or"
         " fail when it is NOT NULL",
@@ -45,6 +55,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     )
 
 
+_MENDS = ("ColumnDefault", "DropNotNull", "DropColumn")
 _OTHER = """-- release code that always writes {column} first"""
 
 RULE = Rule(
@@ -58,10 +69,14 @@ ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT;""",
     flagged=(
         "ALTER TABLE users ALTER COLUMN status DROP DEFAULT;",
         "ALTER TABLE users ALTER COLUMN id DROP IDENTITY;",
+        "ALTER TABLE users ADD COLUMN plan text DEFAULT 'free' NOT NULL;\n"
+        "ALTER TABLE users ALTER COLUMN plan DROP DEFAULT;",
     ),
     passed=(
         "ALTER TABLE users ALTER COLUMN status DROP DEFAULT, ALTER COLUMN status SET DEFAULT 'A';",
         "ALTER TABLE users ALTER COLUMN status SET DEFAULT 'ACTIVE';",
+        "ALTER TABLE users ADD COLUMN plan text DEFAULT 'free';\n"
+        "ALTER TABLE users ALTER COLUMN plan DROP DEFAULT;",
     ),
     step=_check,
     verbs=frozenset({"ColumnDefault", "DropIdentity", "SetIdentity", "DropExpression"}),

@@ -12,12 +12,29 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.world import Constraint
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if step.target != "INDEX" or step.node.concurrent:
+    if step.target != "INDEX":
         return
-    index = context.world.indexes.get(step.name.rpartition(".")[2])
+    name = step.name.rpartition(".")[2]
+    index = context.world.indexes.get(name)
+    tables = context.world.tables.values() if index is None else ()
+    owner = next((t for t in tables if any(_is_of(k, name) for k in t.constraints)), None)
+    if owner is not None:
+        yield Hit(
+            f"{name} belongs to a constraint of {owner.name}: PostgreSQL refuses to drop it alone",
+            names={"table": owner.name},
+            instead="ALTER TABLE {table} DROP CONSTRAINT {name};",
+        )
+        return
+    if step.node.concurrent:
+        if len(step.node.objects) > 1 or _cascades(step):
+            yield Hit(
+                "CONCURRENTLY takes one index, and no CASCADE: PostgreSQL refuses the statement"
+            )
+        return
     if index is not None and context.is_new(index.table):
         return
     yield Hit(
@@ -28,10 +45,18 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 
 def _edits(step: Step, context: Context) -> tuple[Edit, ...]:
     around = edits.outside(context, step)
-    cascades = tree.enum_name(step.node, "behavior") == "DROP_CASCADE"
-    if around is None or cascades or len(step.node.objects) > 1:
+    if around is None or _cascades(step) or len(step.node.objects) > 1:
         return ()
     return around + edits.behind_word(step, "INDEX", " CONCURRENTLY")
+
+
+def _cascades(step: Step) -> bool:
+    return tree.enum_name(step.node, "behavior") == "DROP_CASCADE"
+
+
+def _is_of(constraint: Constraint, index: str) -> bool:
+    """Whether an index is the one that a constraint is kept by."""
+    return constraint.name == index and constraint.kind in ("PRIMARY", "UNIQUE", "EXCLUSION")
 
 
 RULE = Rule(
@@ -41,7 +66,12 @@ RULE = Rule(
     why="It waits for every running query on the table, and every new query waits behind it.",
     instead="""-- in a file of its own, outside a transaction
 DROP INDEX CONCURRENTLY IF EXISTS {name};""",
-    flagged=("DROP INDEX users_email_idx;",),
+    flagged=(
+        "DROP INDEX users_email_idx;",
+        "DROP INDEX CONCURRENTLY users_email_idx, users_name_idx;",
+        "CREATE TABLE t (code text UNIQUE);\n-- file: 0002_drop.sql\n"
+        "DROP INDEX CONCURRENTLY t_code_key;",
+    ),
     passed=("-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS users_email_idx;",),
     step=_check,
     verbs=frozenset({"Drop"}),

@@ -27,6 +27,7 @@ _HAPPENS = {
     "POLICY": "what rows each role sees changes: without another policy none",
     "EXTENSION": "its types, functions and indexes go with it",
     "PUBLICATION": "subscribers stop receiving, and must copy all rows to start again",
+    "SUBSCRIPTION": "what the publisher writes from now on does not come, nor from where to go on",
     "EVENT_TRIGGER": "what it guarded is no longer guarded, without an error",
     "COLLATION": "queries that name it fail at once",
     "CAST": "queries that rely on it fail at once",
@@ -40,7 +41,17 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     happens = _HAPPENS.get(step.target)
     if step.target in _CALLED:
         happens = "clients, triggers and defaults that call it fail at once"
-    if happens is None or context.guarded(step) or _is_own(step, context):
+    if happens is None or context.guarded(step):
+        return
+    if _is_own(step, context):
+        if step.target == "VIEW" and _loses_grants(step, context):
+            yield Hit(
+                f"the view {step.table} is made again without the grants that it had: all but its"
+                " owner fail with `permission denied`",
+                level="warning",
+                instead="-- CREATE OR REPLACE VIEW where the columns allow it keeps them; else\n"
+                "GRANT SELECT ON {table} TO the_application;",
+            )
         return
     what = _WORDS.get(step.target, step.target).lower()
     name = f"{step.name} on {step.table}" if step.name and step.table else step.table or step.name
@@ -49,6 +60,14 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         level="error" if step.target in _CERTAIN else "warning",
         names={"statement": suggest.statement(step.node)},
     )
+
+
+def _loses_grants(step: Step, context: Context) -> bool:
+    """Whether a view of before had grants, and the file gives none after it is made again."""
+    view = context.world.views.get(step.table)
+    if view is None or not view.granted or view.script is context.script:
+        return False
+    return not any(s.verb in ("Grant", "Do", "Call") for s in context.later(step))
 
 
 def _is_own(step: Step, context: Context) -> bool:
@@ -116,6 +135,9 @@ RULE = Rule(
         "DROP SEQUENCE users_id_seq;",
         "DROP TYPE mood;",
         "DROP TRIGGER audit ON users;",
+        "CREATE VIEW active_users AS SELECT id, email FROM users;\n"
+        "GRANT SELECT ON active_users TO app;\n-- file: 0002_less.sql\n"
+        "DROP VIEW active_users; CREATE VIEW active_users AS SELECT id FROM users;",
         "CREATE FUNCTION pay(amount int) RETURNS int LANGUAGE sql AS 'SELECT 1';\n"
         "-- file: 0002_change.sql\nDROP FUNCTION pay(int);\n"
         "CREATE FUNCTION pay(amount int, code text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
@@ -130,6 +152,6 @@ RULE = Rule(
         "DROP VIEW active_users;",
     ),
     step=_check,
-    verbs=frozenset({"Drop"}),
+    verbs=frozenset({"Drop", "DropSubscription"}),
     squawk=("ban-drop-domain", "ban-drop-extension"),
 )

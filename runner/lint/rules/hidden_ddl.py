@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runner.layouts.data import without_rows
 from runner.lint import tree
-from runner.lint.blocks import block_queries, block_text, executed_text, is_unshown
+from runner.lint.blocks import block_queries, block_text, is_partly_unshown, is_unshown
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +22,33 @@ _DDL = re.compile(
 )
 
 
+_PSQL = re.compile(
+    r"^[ \t]*(\\(?:!|i|ir|include|include_relative|gexec|copy)(?![a-z_]))[^\r\n]*", re.MULTILINE
+)
+
+
+def _psql(context: Context) -> Iterator[Hit]:
+    """Commands of psql that run what is not in the file."""
+    content = context.script.content
+    text = without_rows(content) if "\\" in content else ""
+    for found in _PSQL.finditer(text):
+        if not context.script.text[found.start() : found.end()].strip():
+            yield Hit(
+                f"{found[1]} is a command of psql: what it runs is not in the file, and no other"
+                " tool takes it",
+                offset=found.start(1),
+                instead="-- the SQL itself, in the file",
+            )
+
+
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "AlterExtension":
+        yield Hit(
+            f"the update of {step.node.extname} runs a script of the server's, which may lock and"
+            " rewrite what the extension made, and there is no way back",
+            instead="-- on a copy first, with lint --trace or trueup rehearse; with TO 'VERSION'",
+        )
+        return
     if step.verb != "Do":
         yield from _called(step, context)
         return
@@ -32,13 +59,16 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         begin = max(place, begin)
         if not query.dynamic:
             continue
-        text = executed_text(query.text)
-        if _DDL.search(text) or is_unshown(text):
+        if any(map(_is_hidden, query.texts())):
             yield Hit(
                 "EXECUTE runs a statement that the file does not show: what it locks and changes"
                 " depends on the database",
                 offset=step.statement.offset + max(place, 0),
             )
+
+
+def _is_hidden(text: str) -> bool:
+    return is_unshown(text) or (is_partly_unshown(text) and _DDL.search(text) is not None)
 
 
 def _called(step: Step, context: Context) -> Iterator[Hit]:
@@ -57,22 +87,28 @@ def _called(step: Step, context: Context) -> Iterator[Hit]:
 RULE = Rule(
     name="hidden-ddl",
     level="warning",
-    title="EXECUTE, or a function made for it, hides what is changed",
+    title="EXECUTE, a function made for it or another script hides what is changed",
     why="A reviewer approves what can be read. `trueup lint --trace` runs the block on a server"
     " of its own and tells which locks it took and which tables it rewrote.",
     instead="""-- write each statement out, with the names that it is to have""",
     flagged=(
-        "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD COLUMN a int'; END $$;",
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE ' || current_setting('a.t') || ' ADD a int'; END $$;",
         "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables LOOP"
         " EXECUTE format('DROP TABLE %I', t); END LOOP; END $$;",
+        "ALTER EXTENSION postgis UPDATE;",
+        "\\i tables.sql\n",
         "CREATE FUNCTION widen() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n"
         "ALTER TABLE users ALTER COLUMN age TYPE bigint; END $$;\nSELECT widen();",
     ),
     passed=(
         "DO $$ BEGIN EXECUTE 'SELECT 1'; END $$;",
+        "\\set ON_ERROR_STOP on\nCOPY t (a) FROM STDIN;\n\\i tables.sql\n\\.\n",
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['users', 'orders'] LOOP"
+        " EXECUTE format('ALTER TABLE %I ADD COLUMN a int', t); END LOOP; END $$;",
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN"
         " CREATE ROLE app; END IF; END $$;",
     ),
     step=_check,
-    verbs=frozenset({"Do", "Select", "Call"}),
+    script=_psql,
+    verbs=frozenset({"Do", "Select", "Call", "AlterExtension"}),
 )

@@ -34,9 +34,9 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.hidden:
         return
     for name in _names(step):
-        size = len(name.encode())
         # The parser has cut it already, as the server does.
-        if size == _LONGEST and _written_longer(name, step.statement.text):
+        is_longest = len(name) * 4 >= _LONGEST and len(name.encode()) == _LONGEST
+        if is_longest and _written_longer(name, step.statement.text):
             yield Hit(
                 f"{name} is cut here: PostgreSQL keeps {_LONGEST} bytes and only tells by a notice;"
                 " the next name that starts so is a duplicate",

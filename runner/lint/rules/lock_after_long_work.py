@@ -20,7 +20,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     earlier = [s for s in context.transaction.steps if s.statement is not step.statement]
     if any(s.lock == "ACCESS EXCLUSIVE" and s.table == step.table for s in earlier):
         return
-    work = next((s for s in earlier if is_long(s, context)), None)
+    work = next((s for s in earlier if s.table and is_long(s, context)), None)
     if work is not None:
         yield Hit(
             f"this transaction has worked through {work.table} before it asks for {step.lock} on"

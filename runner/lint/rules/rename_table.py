@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import suggest, tree
 from runner.lint.context import renamed
 from runner.lint.model import Hit, Rule
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 _READ = frozenset({"TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"})
 
@@ -29,6 +30,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if any(other.verb == "View" and other.table == step.table for other in context.later(step)):
         return
     if _is_replaced(step, context) or _takes_a_place(step, context):
+        if into := _copied_into(step, context):
+            yield Hit(
+                f"rows that clients write to {step.table} while it is copied to {into} are lost:"
+                " nothing locks it before, and nothing carries them over",
+                names={"copy": into},
+                instead=_COPIED,
+            )
         return
     table = context.world.tables.get(step.table)
     columns = list(table.columns) if table and table.known else []
@@ -42,6 +50,29 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             "remark": suggest.Sql("" if columns else "  -- its columns by name, in place of the *"),
         },
     )
+
+
+_COPIED = """-- a trigger on {table} that carries every write to {copy}, then a copy in batches;
+-- or, for a small table, in the same transaction, before the copy
+SET LOCAL lock_timeout = '200ms';
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;"""
+
+
+def _copied_into(step: Step, context: Context) -> str:
+    """The table that a file copies a table to, and puts in its place; empty when it locks it."""
+    copied = ""
+    for other in context.script.steps:
+        if other.table == step.table and other.verb in ("Lock", "CreateTrig"):
+            return ""
+        if other.verb == "Insert" and context.is_new(other.table):
+            named = {tree.relation(n) for n in tree.walk(other.node.select_stmt) if _is_table(n)}
+            copied = other.table if step.table in named else copied
+    takes = any(renamed(other) == step.table for other in context.of_name(copied))
+    return copied if copied and takes else ""
+
+
+def _is_table(node: Node) -> bool:
+    return tree.kind(node) == "RangeVar"
 
 
 def _is_replaced(step: Step, context: Context) -> bool:
@@ -98,11 +129,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
         "ALTER TABLE app_user RENAME TO users; COMMIT;",
         "BEGIN; ALTER TABLE users RENAME TO a; ALTER TABLE a RENAME TO users;"
         " ALTER TABLE users RENAME TO app_user; COMMIT;",
+        "BEGIN; CREATE TABLE t_new (LIKE t); INSERT INTO t_new SELECT * FROM t;\n"
+        "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
         "BEGIN; DROP MATERIALIZED VIEW totals; ALTER MATERIALIZED VIEW sums RENAME TO totals;"
         " COMMIT;",
     ),
     passed=(
         "BEGIN; ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
+        "BEGIN; LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE; CREATE TABLE t_new (LIKE t);\n"
+        "INSERT INTO t_new SELECT * FROM t; ALTER TABLE t RENAME TO t_old;\n"
+        "ALTER TABLE t_new RENAME TO t; COMMIT;",
         "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE app_user RENAME TO users;"
         " COMMIT;",
         "CREATE MATERIALIZED VIEW next.totals AS SELECT 1 AS n WITH NO DATA;\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -18,6 +18,17 @@ _MAKING = frozenset({"Create", "CreateFunction", "View", "CreateTableAs", "Creat
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     node = step.node
+    if step.verb == "ChangeOwner":
+        if step.target != "TABLE":
+            return  # A view is mostly made again, and given to whom it was.
+        owner = node.newowner.rolename or "another role"
+        yield Hit(
+            f"{step.table} becomes {owner}'s: the role that owned it may no longer alter it, nor"
+            " read or write it without a grant",
+            instead="-- first the grants that the former owner's clients need; then\n{statement};",
+            names={"statement": suggest.alone(step)},
+        )
+        return
     if node.is_grant or any(other.verb in _MAKING for other in context.earlier(step)):
         return  # Of what the file made nobody has a right yet.
     if any(other.verb == "Grant" and other.node.is_grant for other in context.later(step)):
@@ -34,13 +45,18 @@ RULE = Rule(
     why="The release that is running may use the right, and rights are not the same on every"
     " server: no file shows who relies on it.",
     instead="""-- in a later release, when pg_stat_statements shows no use of it by the role""",
-    flagged=("REVOKE SELECT ON users FROM app;", "REVOKE reader FROM app;"),
+    flagged=(
+        "REVOKE SELECT ON users FROM app;",
+        "REVOKE reader FROM app;",
+        "ALTER TABLE users OWNER TO app;",
+    ),
     passed=(
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n"
         "REVOKE ALL ON FUNCTION f() FROM PUBLIC;",
+        "CREATE TABLE t (a int);\nALTER TABLE t OWNER TO app;",
         "REVOKE ALL ON users FROM app;\nGRANT SELECT ON users TO app;",
     ),
     step=_check,
-    verbs=frozenset({"Grant", "GrantRole"}),
+    verbs=frozenset({"Grant", "GrantRole", "ChangeOwner"}),
     squawk=("ban-revoke",),
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runner.lint.layouts import Script
     from runner.lint.steps import Step
 
+_WORD = re.compile(r"\w+")
 _MADE = {
     "Create": "TABLE",
     "View": "VIEW",
@@ -61,7 +62,7 @@ def _check(context: Context) -> Iterator[Hit]:
 
 @lru_cache(4)
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text))
+    return frozenset(_WORD.findall(text))
 
 
 def _speaks_of(text: str, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
+    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
@@ -25,6 +26,12 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             yield Hit(
                 f"no policy for {step.table}: all but its owner see an empty table at once",
                 names={"policy": suggest.made(step.table, "own")},
+            )
+    elif step.verb in ("CreatePolicy", "AlterPolicy"):
+        if any(map(_is_true, (step.node.qual, step.node.with_check))) and _writes(step, context):
+            yield Hit(
+                f"{step.name} lets everybody write every row of {step.table}",
+                instead="-- in place of true: what makes a row one's own; or TO the roles that may",
             )
     elif step.verb == "ForceRowSecurity":
         yield Hit(
@@ -40,10 +47,23 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         )
 
 
+def _is_true(expression: Node) -> bool:
+    return tree.constant(expression) is True
+
+
+def _writes(step: Step, context: Context) -> bool:
+    """Whether a policy is for writes, of all roles, and adds to what others allow."""
+    node = step.node
+    if step.verb == "AlterPolicy":
+        return not node.roles
+    public = all(tree.inner(role).rolename in ("", "anon", "authenticated") for role in node.roles)
+    return bool(node.permissive) and public and node.cmd_name != "select"
+
+
 RULE = Rule(
     name="row-security",
     level="warning",
-    title="Row security is switched on without a policy, forced, or off",
+    title="Row security is switched on without a policy, forced, off, or lets all through",
     why="Row security without a policy hides all rows, without an error. Switched off, it shows"
     " every tenant's rows to every tenant.",
     instead="""-- in one transaction
@@ -52,10 +72,19 @@ ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;""",
     flagged=(
         "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY;",
+        "CREATE POLICY p ON users USING (true);",
     ),
-    passed=("CREATE POLICY p ON users USING (true); ALTER TABLE users ENABLE ROW LEVEL SECURITY;",),
+    passed=(
+        "CREATE POLICY p ON users USING (owner = current_user);\n"
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
+        "CREATE POLICY p ON users FOR SELECT USING (true);",
+        "CREATE POLICY p ON users TO admins USING (true);",
+    ),
     step=_check,
     verbs=frozenset(
-        {"EnableRowSecurity", "DisableRowSecurity", "ForceRowSecurity", "NoForceRowSecurity"}
+        {
+            *("EnableRowSecurity", "DisableRowSecurity", "ForceRowSecurity", "NoForceRowSecurity"),
+            *("CreatePolicy", "AlterPolicy"),
+        }
     ),
 )

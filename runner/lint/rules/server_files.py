@@ -23,6 +23,7 @@ _FUNCTIONS = frozenset(
     """.split()
 )
 _CALLS = re.compile(rf"\b({'|'.join(sorted(_FUNCTIONS))})\s*\(", re.IGNORECASE)
+_NAMES = re.compile("|".join(sorted(_FUNCTIONS)), re.IGNORECASE)
 _PROGRAM = re.compile(r"\bCOPY\b[^;]*\b(?:TO|FROM)\s+PROGRAM\b", re.IGNORECASE)
 _UNTRUSTED = re.compile(r"(?:c|internal|pl\w+u|plsh|plr)", re.IGNORECASE)
 
@@ -45,7 +46,7 @@ def _what(step: Step) -> str:
     if step.verb == "CreateExtension":
         untrusted = _UNTRUSTED.fullmatch(node.extname) or node.extname in ("file_fdw", "adminpack")
         return f"{node.extname} lets SQL reach the server's files and programs" if untrusted else ""
-    for part in tree.walk(node):
+    for part in tree.walk(node) if step.hidden or _NAMES.search(step.statement.text) else ():
         if tree.kind(part) == "FuncCall" and (name := tree.function_name(part)) in _FUNCTIONS:
             return f"{name}() reaches the server's files, or another server"
     return ""

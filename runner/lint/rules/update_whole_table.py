@@ -113,6 +113,7 @@ END $batches$;""",
     passed=(
         "INSERT INTO kind (name) VALUES ('a') ON CONFLICT DO NOTHING;",
         "UPDATE settings SET value = 'on' WHERE name = 'beta';",
+        "UPDATE alembic_version SET version_num = 'b2' WHERE alembic_version.version_num = 'a1';",
         "UPDATE users SET a = b WHERE id BETWEEN 1 AND 1000;",
         "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE gone LIMIT 500);",
         "-- transactional: false\nDO $$ BEGIN LOOP UPDATE users SET a = b WHERE id IN"

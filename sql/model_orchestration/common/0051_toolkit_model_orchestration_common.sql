@@ -320,17 +320,7 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     UNION ALL
     SELECT concat(
         CASE WHEN NOT i.indisvalid THEN 'invalid ' END, CASE WHEN i.indisunique THEN 'unique ' END,
-        'index ', c.relname, ' (', (
-            SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
-            FROM pg_attribute AS a
-            WHERE a.attrelid = relation AND a.attnum > 0
-                AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
-                    SELECT FROM pg_depend AS d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
-                        AND d.refobjsubid = a.attnum
-                ))
-        ), ')'
+        'index ', c.relname, regexp_replace(pg_get_indexdef(c.oid), '^("[^"]*"|[^"])*? USING ', ' USING ')
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -365,7 +355,8 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         AND NOT pg_is_other_temp_schema(n.oid) AND n.oid <> pg_my_temp_schema()
 $$;
 
--- Stops the file when a table is not as it was when the file was written.
+-- Stops the file when a table is not as it was when the file was written. What is expected of an index may
+-- end with its name.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -374,9 +365,13 @@ DECLARE
 BEGIN
     SELECT string_agg(d.sign || d.line, E'\n' ORDER BY d.sign DESC, d.line) INTO difference
     FROM (
-        SELECT 'unknown here: ', s FROM unnest(standing) AS s WHERE s <> ALL (expected || may_be)
+        SELECT 'unknown here: ', s FROM unnest(standing) AS s
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(expected || may_be) AS e WHERE s = e OR starts_with(s, e || ' USING ')
+        )
         UNION ALL
-        SELECT 'missing: ', e FROM unnest(expected) AS e WHERE e <> ALL (standing)
+        SELECT 'missing: ', e FROM unnest(expected) AS e
+        WHERE NOT EXISTS (SELECT FROM unnest(standing) AS s WHERE s = e OR starts_with(s, e || ' USING '))
     ) AS d (sign, line);
     IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation

@@ -9,28 +9,18 @@
 
 CALL trueup.fix_transaction();
 
-CALL trueup.require_clean(
-    'public.models',
-    uuids => ARRAY['id'],
-    keys => ARRAY['id'],
-    rules => ARRAY[
-        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'],
-        ['capabilities', $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
-            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
-        ['status', $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
-            'is not one of ACTIVE, INACTIVE, DEPRECATED']
-    ]
-);
+CALL trueup.require_clean('public.models', uuids => ARRAY['id'], keys => ARRAY['id'], rules => ARRAY[
+    ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+        'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM'],
+    ['capabilities', $$NOT upper(capabilities::text COLLATE "C")::varchar[] <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]$$,
+        'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
+    ['status', $$upper(status COLLATE "C") NOT IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')$$,
+        'is not one of ACTIVE, INACTIVE, DEPRECATED']
+]);
 
-CALL trueup.require_clean(
-    'public.requests',
-    uuids => ARRAY['id', 'model_id'],
-    keys => ARRAY['id'],
-    rules => ARRAY[
-        ['request_type', $$upper(request_type COLLATE "C") NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
-            'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
-        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
-    ]
-);
+CALL trueup.require_clean('public.requests', uuids => ARRAY['id', 'model_id'], keys => ARRAY['id'], rules => ARRAY[
+    ['request_type', $$upper(request_type COLLATE "C") NOT IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')$$,
+        'is not one of CHAT, COMPLETION, EMBEDDING, IMAGE_GENERATION, AUDIO_TRANSCRIPTION, AUDIO_TRANSLATION'],
+    ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+        'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
+]);

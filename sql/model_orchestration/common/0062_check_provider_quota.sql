@@ -9,12 +9,7 @@
 
 CALL trueup.fix_transaction();
 
-CALL trueup.require_clean(
-    'public.provider_quotas',
-    uuids => ARRAY['id'],
-    keys => ARRAY['id'],
-    rules => ARRAY[
-        ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
-            'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
-    ]
-);
+CALL trueup.require_clean('public.provider_quotas', uuids => ARRAY['id'], keys => ARRAY['id'], rules => ARRAY[
+    ['provider', $$upper(provider COLLATE "C") NOT IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')$$,
+        'is not one of OPENAI, ANTHROPIC, OLLAMA, CUSTOM']
+]);

@@ -17,8 +17,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
     'primary key models_pkey (id)', 'check model_provider_check (provider__new)',
     'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)',
-    'check models_id__new_filled (id__new)', 'check models_provider__new_filled (provider__new)',
-    'check models_capabilities__new_filled (capabilities__new)', 'check models_status__new_filled (status__new)',
+    'check models_filled (capabilities__new, id__new, provider__new, status__new)',
     'check models_in_step (capabilities, capabilities__new, id, id__new, provider, provider__new, status, status__new)',
     'view public.model'
 ]);

@@ -29,10 +29,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT model_provider_check CHECK (provider__new IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
     ADD CONSTRAINT model_capabilities_check CHECK (capabilities__new <@ ARRAY['CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION']::varchar[]) NOT VALID,
     ADD CONSTRAINT model_status_check CHECK (status__new IN ('ACTIVE', 'INACTIVE', 'DEPRECATED')) NOT VALID,
-    ADD CONSTRAINT models_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_capabilities__new_filled CHECK (capabilities__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_status__new_filled CHECK (status__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT models_filled CHECK (id__new IS NOT NULL AND provider__new IS NOT NULL AND capabilities__new IS NOT NULL AND status__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';

@@ -18,11 +18,10 @@ CALL trueup.require_same('public.requests', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
     'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
     'check request_type_check (request_type__new)', 'check request_provider_check (provider__new)',
-    'check requests_id__new_filled (id__new)', 'check requests_request_type__new_filled (request_type__new)',
-    'check requests_model_id__new_filled (model_id__new)', 'check requests_provider__new_filled (provider__new)',
+    'check requests_filled (id__new, model_id__new, provider__new, request_type__new)',
     'check requests_in_step (id, id__new, model_id, model_id__new, provider, provider__new, request_type, request_type__new)',
-    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider, success)', 'view public.request'
+    'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider, success)', 'view public.request'
 ]);
 CALL trueup.give_grants('public.requests', 'public.request', since => true);
 

@@ -19,8 +19,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
     'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
-    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider, success)'
+    'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider, success)'
 ]);
 CALL trueup.require_no_functions('public.requests');
 
@@ -31,10 +31,7 @@ ALTER TABLE public.requests
     ADD COLUMN provider__new varchar(50),
     ADD CONSTRAINT request_type_check CHECK (request_type__new IN ('CHAT', 'COMPLETION', 'EMBEDDING', 'IMAGE_GENERATION', 'AUDIO_TRANSCRIPTION', 'AUDIO_TRANSLATION')) NOT VALID,
     ADD CONSTRAINT request_provider_check CHECK (provider__new IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
-    ADD CONSTRAINT requests_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT requests_request_type__new_filled CHECK (request_type__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT requests_model_id__new_filled CHECK (model_id__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT requests_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT requests_filled CHECK (id__new IS NOT NULL AND request_type__new IS NOT NULL AND model_id__new IS NOT NULL AND provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type COLLATE "C") AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
 CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);

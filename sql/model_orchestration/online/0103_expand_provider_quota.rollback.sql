@@ -15,10 +15,9 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
-    'check provider_quota_provider_check (provider__new)', 'check provider_quotas_id__new_filled (id__new)',
-    'check provider_quotas_provider__new_filled (provider__new)',
+    'check provider_quota_provider_check (provider__new)', 'check provider_quotas_filled (id__new, provider__new)',
     'check provider_quotas_in_step (id, id__new, provider, provider__new)',
-    'index provider_quotas_provider_idx (provider)', 'view public.provider_quota'
+    'index provider_quotas_provider_idx USING btree (provider)', 'view public.provider_quota'
 ]);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', since => true);
 

@@ -18,7 +18,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
     'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
-    'index provider_quotas_provider_idx (provider)'
+    'index provider_quotas_provider_idx USING btree (provider)'
 ]);
 CALL trueup.require_no_functions('public.provider_quotas');
 
@@ -26,8 +26,7 @@ ALTER TABLE public.provider_quotas
     ADD COLUMN id__new uuid,
     ADD COLUMN provider__new varchar(50),
     ADD CONSTRAINT provider_quota_provider_check CHECK (provider__new IN ('OPENAI', 'ANTHROPIC', 'OLLAMA', 'CUSTOM')) NOT VALID,
-    ADD CONSTRAINT provider_quotas_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT provider_quotas_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT provider_quotas_filled CHECK (id__new IS NOT NULL AND provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);

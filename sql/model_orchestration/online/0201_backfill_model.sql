@@ -10,10 +10,8 @@
 -- depends: 0101_expand_model 0102_expand_request
 
 CALL trueup.fill_rows(
-    '0201_backfill_model',
-    'public.models',
-    unfilled => 'id__new IS NULL',
-    unchanged => 'id',
+    '0201_backfill_model', 'public.models',
+    unfilled => 'id__new IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.models
     SET

@@ -10,10 +10,8 @@
 -- depends: 0103_expand_provider_quota
 
 CALL trueup.fill_rows(
-    '0203_backfill_provider_quota',
-    'public.provider_quotas',
-    unfilled => 'id__new IS NULL',
-    unchanged => 'id',
+    '0203_backfill_provider_quota', 'public.provider_quotas',
+    unfilled => 'id__new IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.provider_quotas
     SET

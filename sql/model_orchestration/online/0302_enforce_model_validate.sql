@@ -11,6 +11,4 @@ SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.models
     VALIDATE CONSTRAINT model_provider_check, VALIDATE CONSTRAINT model_capabilities_check,
-    VALIDATE CONSTRAINT model_status_check, VALIDATE CONSTRAINT models_id__new_filled,
-    VALIDATE CONSTRAINT models_provider__new_filled, VALIDATE CONSTRAINT models_capabilities__new_filled,
-    VALIDATE CONSTRAINT models_status__new_filled, VALIDATE CONSTRAINT models_in_step;
+    VALIDATE CONSTRAINT model_status_check, VALIDATE CONSTRAINT models_filled, VALIDATE CONSTRAINT models_in_step;

@@ -12,8 +12,5 @@ ALTER TABLE public.models
     ALTER COLUMN provider__new DROP NOT NULL,
     ALTER COLUMN capabilities__new DROP NOT NULL,
     ALTER COLUMN status__new DROP NOT NULL,
-    ADD CONSTRAINT models_id__new_filled CHECK (id__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_provider__new_filled CHECK (provider__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_capabilities__new_filled CHECK (capabilities__new IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT models_status__new_filled CHECK (status__new IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT models_filled CHECK (id__new IS NOT NULL AND provider__new IS NOT NULL AND capabilities__new IS NOT NULL AND status__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;

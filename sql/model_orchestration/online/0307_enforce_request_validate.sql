@@ -11,6 +11,4 @@ SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.requests
     VALIDATE CONSTRAINT request_type_check, VALIDATE CONSTRAINT request_provider_check,
-    VALIDATE CONSTRAINT requests_id__new_filled, VALIDATE CONSTRAINT requests_request_type__new_filled,
-    VALIDATE CONSTRAINT requests_model_id__new_filled, VALIDATE CONSTRAINT requests_provider__new_filled,
-    VALIDATE CONSTRAINT requests_in_step;
+    VALIDATE CONSTRAINT requests_filled, VALIDATE CONSTRAINT requests_in_step;

@@ -10,5 +10,5 @@ CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE public.provider_quotas
-    VALIDATE CONSTRAINT provider_quota_provider_check, VALIDATE CONSTRAINT provider_quotas_id__new_filled,
-    VALIDATE CONSTRAINT provider_quotas_provider__new_filled, VALIDATE CONSTRAINT provider_quotas_in_step;
+    VALIDATE CONSTRAINT provider_quota_provider_check, VALIDATE CONSTRAINT provider_quotas_filled,
+    VALIDATE CONSTRAINT provider_quotas_in_step;

@@ -29,8 +29,8 @@ CALL trueup.require_same('public.request', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key request_model_id_fkey (model_id)',
     'primary key request_pkey (id)', 'unique request_request_id_key (request_id)',
     'check request_type_check (request_type)', 'check request_provider_check (provider)',
-    'index request_created_at_idx (created_at)', 'index request_model_id_idx (model_id)',
-    'index request_provider_success_idx (provider, success)'
+    'index request_created_at_idx USING btree (created_at)', 'index request_model_id_idx USING btree (model_id)',
+    'index request_provider_success_idx USING btree (provider, success)'
 ]);
 
 ALTER TABLE public.request DROP CONSTRAINT request_model_id_fkey;

@@ -29,8 +29,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'column latency_ms', 'column cost', 'column success NOT NULL', 'column error_message', 'column error_code',
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key requests_model_id_fkey (model_id)',
     'primary key requests_pkey (id)', 'unique requests_request_id_key (request_id)',
-    'index requests_created_at_idx (created_at)', 'index requests_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider, success)'
+    'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider, success)'
 ]);
 
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;

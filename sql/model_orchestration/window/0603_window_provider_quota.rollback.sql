@@ -18,7 +18,7 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
     'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx USING btree (provider)'
 ]);
 
 CALL trueup.tell_forgotten('trueup.provider_quota_reversal');

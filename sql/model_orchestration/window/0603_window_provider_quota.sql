@@ -21,7 +21,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
     'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
-    'index provider_quotas_provider_idx (provider)'
+    'index provider_quotas_provider_idx USING btree (provider)'
 ]);
 
 -- The spellings that cannot be derived back.

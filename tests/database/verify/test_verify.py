@@ -221,8 +221,8 @@ DAMAGE = {
         "varchar(36)",
     ),
     "CREATE TABLE requests (id integer)": ("table public.requests", "a table of that name"),
-    "ALTER TABLE request ADD CONSTRAINT request_id_filled CHECK (id IS NOT NULL)": (
-        "constraint request_id_filled on public.request",
+    "ALTER TABLE request ADD CONSTRAINT request_filled CHECK (id IS NOT NULL)": (
+        "constraint request_filled on public.request",
         "CHECK ((id IS NOT NULL))",
     ),
 }

@@ -61,6 +61,34 @@ class TestTransactions:
                 add_and_fail(part)
         assert db[Model].find() == [kept]
 
+    def test_are_left_quietly_by_a_rollback(self, db: Database) -> None:
+        calls = []
+
+        def give_up(tx: Database) -> int:
+            calls.append(tx[Model].add(a_model()))
+            raise psycopg.Rollback
+
+        with db.transaction() as tx:
+            kept = tx[Model].add(a_model())
+            with tx.transaction() as part:
+                part[Model].add(a_model())
+                raise psycopg.Rollback
+            assert tx.transaction().run(give_up) is None
+        assert db.transaction(retry=3).run(give_up) is None
+        assert len(calls) == 2
+        assert db[Model].find() == [kept]
+
+    def test_are_begun_once_at_a_time(self, db: Database) -> None:
+        twice = db.transaction()
+        with twice as tx, pytest.raises(InvalidValue, match="open already"), twice:
+            pass
+        with pytest.raises(RuntimeError), twice as tx:
+            add_and_fail(tx)
+        assert db[Model].count() == 0
+        with twice as tx:
+            tx[Model].add(a_model())
+        assert db[Model].count() == 1
+
     def test_on_a_pool_use_one_connection_which_its_repositories_join(self, dsn: str) -> None:
         with ConnectionPool(dsn, min_size=1, max_size=1, timeout=5) as pool:
             db = Database(pool)

@@ -112,7 +112,7 @@ def test_patterns(things: Repository[Thing]) -> None:
     assert found(things, name=like(r"x\_y")) == [3]
     assert found(things, name=like(r"50\%%")) == [1]
     assert found(things, name=not_(like("%"))) == [0]
-    for wrong in ("a\\", 5, "a\0"):
+    for wrong in ("a\\", 5, "a\0", "\ud800"):
         with pytest.raises(InvalidValue):
             things.find(name=like(wrong))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="is not text"):

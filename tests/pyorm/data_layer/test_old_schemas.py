@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from support.databases import DatabaseFactory
 
 from pyorm import Repository, above, column, contains, entity, not_, one_of
+from pyorm.errors import DeclarationError
 from pyorm.testing import sqlite_database
 
 from .entities import Mood
@@ -67,6 +69,28 @@ def test_native_enums_are_written_and_read(persons: Repository[Person]) -> None:
     assert persons.find(order="name") == [ada, bob, carl]
     assert list(persons.stream(order="name")) == [ada, bob, carl]
     assert persons.query("SELECT {columns} FROM {table} WHERE mood = %s", [Mood.CALM]) == [ada]
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [("timestamp", "timestamptz USING at AT TIME ZONE 'UTC'"), ("date", "use timestamptz")],
+)
+def test_a_column_whose_values_are_of_another_type_is_named(
+    database: str, contract: Literal["old", "auto"], found: str, hint: str
+) -> None:
+    @entity("visit", old="visits")
+    class Visit:
+        id: UUID
+        at: datetime
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE visits (id text PRIMARY KEY, at {found})".encode())
+        visits: Repository[Visit] = Repository(Visit, connection, contract=contract)
+        with pytest.raises(DeclarationError, match=r"Visit\.at: .* holds no datetime") as caught:
+            visits.find()
+        assert hint in str(caught.value)
 
 
 def test_native_enums_are_asked_for(persons: Repository[Person]) -> None:
@@ -135,6 +159,8 @@ def test_a_row_is_found_by_its_id_however_it_is_written(
     assert persons.update(key, name="Eve").name == "Eve"
     persons.delete(key)
     assert [person.name for person in persons.find()] == ["Bob"]
+    assert persons.add_many([Person(id=key, name="Joe")]) == 1
+    assert persons.get(key).name == "Joe"
 
 
 def test_pages_by_ids_written_in_several_ways_have_each_row_once(keyed: Any) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Annotated, Any, NewType, TypedDict
+from uuid import UUID
 
+import psycopg
 import pytest
 
 from pyorm import Repository, at_least, column, entity, one_of
+from pyorm.ddl import create_table
 from pyorm.entity import declaration
 from pyorm.errors import DeclarationError, InvalidValue, MappingError
 
@@ -45,11 +49,20 @@ class Line:
     at: time | None = None
 
 
+@dataclass
+class Parts:
+    counts: dict[int, int]
+    by_color: dict[Color, Decimal]
+    size: tuple[int, Decimal] | None = None
+    more: tuple[Level, ...] = ()
+
+
 @entity("sample")
 class Sample:
     id: UserId
     code: Code = "c"
     maybe: Annotated[str, column(length=3)] | None = None
+    padded: str | None = column(sql_type="char(3)", default=None)
     color: Color = Color.RED
     colors: list[Color] = column(default_factory=list)
     level: Level | None = None
@@ -61,6 +74,7 @@ class Sample:
     lines: list[Line] | None = column(sql_type="jsonb", default=None)
     by_name: dict[str, Line] | None = column(sql_type="jsonb", default=None)
     point: Point | None = None
+    parts: Parts | None = None
 
     def __fields__(self, **fields: Any) -> None: ...
 
@@ -69,6 +83,7 @@ FULL = Sample(
     id=UserId(1),
     code="abc",
     maybe="xyz",
+    padded="abc",
     color=Color.BLUE,
     colors=[Color.BLUE, Color.RED],
     level=Level.HIGH,
@@ -80,6 +95,7 @@ FULL = Sample(
     lines=[Line("x", 2, Color.BLUE, time(1)), Line("y")],
     by_name={"k": Line("z")},
     point={"x": 1},
+    parts=Parts({1: 2}, {Color.BLUE: Decimal("1.10")}, (3, Decimal(4)), (Level.LOW, Level.HIGH)),
 )
 
 
@@ -139,6 +155,7 @@ def test_annotated_types_tell_the_column(samples: Repository[Sample]) -> None:
 class Settings:
     theme: str
     size: int = 10
+    price: Decimal | None = None
     seen: list[str] = field(default_factory=list)
 
 
@@ -157,6 +174,12 @@ def test_json_of_a_newer_release_is_read_by_an_older_one(made: Made) -> None:
     newer = '{"theme": "light", "size": 12, "font": {"name": "x"}}'
     connection.execute(f"UPDATE person SET settings = '{newer}'")
     assert people.get(1).settings == Settings("light", 12)
+    connection.execute('UPDATE person SET settings = \'{"theme": "x", "price": 1.1}\'')
+    assert people.get(1).settings.price == Decimal("1.1")
+    connection.execute('UPDATE person SET settings = \'{"theme": "x", "price": "much"}\'')
+    for read in (lambda: people.get(1), people.find, lambda: list(people.stream())):
+        with pytest.raises(MappingError, match=r"Person\.settings of the row with id=1: 'much'"):
+            read()
     connection.execute("UPDATE person SET settings = '{\"size\": 1}'")
     with pytest.raises(MappingError, match=r"Person\.settings of the row with id=1"):
         people.get(1)
@@ -175,9 +198,87 @@ def test_an_enum_of_mixed_values_is_no_column() -> None:
             mixed: Mixed
 
 
-def test_a_datetime_is_no_date() -> None:
-    from datetime import date
+@pytest.mark.parametrize(
+    ("held", "sql_type"),
+    [
+        (datetime, "timestamp"),
+        (datetime, "timestamp(3) without time zone"),
+        (time, "timetz"),
+        (date, "timestamptz"),
+        (Decimal, "double precision"),
+        (float, "numeric(10, 2)"),
+        (int, "numeric"),
+        (bool, "integer"),
+        (str, "uuid"),
+        (str, "inet"),
+        (UUID, "bytea"),
+        (dict, "text"),
+        (Color, "integer"),
+        (Level, "varchar"),
+    ],
+)
+def test_a_column_holds_values_of_the_fields_type(held: Any, sql_type: str) -> None:
+    with pytest.raises(DeclarationError, match=r"Thing\.it: a column of type .* holds no"):
 
+        @entity("thing")
+        class Thing:
+            id: int
+            it: held = column(sql_type=sql_type)
+
+
+@entity("thing")
+class Thing:
+    id: int = column(sql_type="posint")
+    mail: str = column(sql_type="mail")
+    other: list[str] = column(sql_type="mail")
+    odd: str = column(sql_type="odd")
+    size: Decimal = column(sql_type="decimal(10, 2)")
+    padded: list[str] = column(sql_type="char(2)")
+    since: datetime = column(sql_type="timestamp(6) with time zone")
+
+    def __fields__(self, **fields: Any) -> None: ...
+
+
+def test_types_that_the_driver_does_not_know_are_read_and_copied(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE DOMAIN mail AS varchar CHECK (VALUE LIKE '%@%')")
+        connection.execute("CREATE DOMAIN posint AS integer CHECK (VALUE > 0)")
+        # As an extension makes one: of a number of its own, its text as it is.
+        connection.execute("CREATE TYPE odd")
+        for name, argument, result in (("in", "cstring", "odd"), ("out", "odd", "cstring")):
+            connection.execute(
+                f"CREATE FUNCTION odd_{name}({argument}) RETURNS {result} LANGUAGE internal "
+                f"IMMUTABLE STRICT AS 'text{name}'".encode()
+            )
+        connection.execute(
+            "CREATE FUNCTION odd_recv(internal) RETURNS odd LANGUAGE internal AS 'textrecv'"
+        )
+        connection.execute(
+            "CREATE FUNCTION odd_send(odd) RETURNS bytea LANGUAGE internal AS 'textsend'"
+        )
+        connection.execute(
+            "CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, RECEIVE = odd_recv, "
+            "SEND = odd_send, LIKE = text)"
+        )
+        connection.execute(create_table(Thing).encode())
+        things: Repository[Thing] = Repository(Thing, connection)
+        one = Thing(
+            id=1,
+            mail="a@b",
+            other=["c@d", 'e"@f'],
+            odd="än",
+            size=Decimal("1.50"),
+            padded=["ab", "c "],
+            since=datetime(2026, 1, 2, tzinfo=UTC),
+        )
+        assert things.add(one) == one
+        two = replace(one, id=2)
+        assert things.add_many([two]) == 1
+        assert things.find(order="id") == [one, two]
+        assert things.count(mail="a@b", other=["c@d", 'e"@f']) == 2
+
+
+def test_a_datetime_is_no_date() -> None:
     @entity("day")
     class Day:
         id: date

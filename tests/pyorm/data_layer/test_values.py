@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from support.databases import DatabaseFactory
 
-from pyorm import Repository, column, entity
+from pyorm import Repository, between, column, entity, one_of
 from pyorm.ddl import create_table
 from pyorm.errors import InvalidValue, MappingError
 from pyorm.testing import sqlite_database
@@ -35,6 +35,8 @@ class Sample:
     words: list[str] = column(default_factory=list)
     moods: list[Mood] = column(default_factory=list)
     past: list[Mood] | None = None
+    short: str | None = column(sql_type="varchar(3)", default=None)
+    rough: float | None = column(sql_type="real", default=None)
 
     def __fields__(self, **fields: Any) -> None: ...
 
@@ -78,6 +80,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a NUL": {"text": "a\0"},
     "half a surrogate pair in a list": {"words": ["\udfff"]},
     "no float": {"ratio": 10**400},
+    "too large for a real, where COPY makes infinity of it": {"rough": 1e300},
+    "too small for a real, where COPY makes zero of it": {"rough": -1e-60},
+    "blanks that a varchar cuts off": {"short": "abc  "},
     "too many digits": {"amount": Decimal("1E+131072")},
     "too many digits after the point": {"amount": Decimal("1E-16384")},
     "a signalling NaN": {"amount": Decimal("sNaN")},
@@ -118,6 +123,8 @@ KEPT: dict[str, dict[str, Any]] = {
     "the finest number": {"amount": Decimal("1E-16383")},
     "an infinite number": {"amount": Decimal("-Infinity")},
     "an infinite float": {"ratio": float("-inf")},
+    "an infinite real": {"rough": float("inf")},
+    "a real": {"rough": 0.25},
     "text of any plane": {"text": "\U0010ffff\u20ac"},
     "a backslash before u0000": {"binary": {"a": "\\u0000"}},
     "a NUL in json": {"plain": {"a": "\0"}},
@@ -132,6 +139,14 @@ def test_what_is_written_comes_back_the_same(
     assert samples.add(written) == written
     assert samples.find() == [written]
     assert samples.find(id=1, **{k: v for k, v in given.items() if k not in ("plain", "binary")})
+
+
+def test_a_real_is_found_by_the_number_that_was_written(samples: Repository[Sample]) -> None:
+    added = samples.add(Sample(id=1, rough=0.1))
+    samples.add_many([Sample(id=2, rough=0.1)])
+    assert added.rough == pytest.approx(0.1)
+    for wanted in (0.1, one_of(0.1), between(0.1, 0.1), added.rough):
+        assert samples.count(rough=wanted) == 2
 
 
 def test_no_number_comes_back_as_none(samples: Repository[Sample]) -> None:

@@ -17,21 +17,18 @@ CALL trueup.require_same('public.model', ARRAY[
     'column capabilities NOT NULL', 'column status__old NOT NULL', 'column status NOT NULL DEFAULT',
     'column max_tokens', 'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
-    'primary key models_pkey (id__old)', 'unique index model_pkey (id)', 'check model_provider_check (provider)',
-    'check model_capabilities_check (capabilities)', 'check model_status_check (status)', 'view public.models'
+    'primary key models_pkey (id__old)', 'unique index model_pkey USING btree (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)', 'view public.models'
 ]);
 
 CALL trueup.require_unused('public.models');
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.model',
-    uuids => ARRAY['id__old'],
-    rules => ARRAY[
-        ['id', $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.model', uuids => ARRAY['id__old'], rules => ARRAY[
+    ['id', $$(id, provider, capabilities, status) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"), upper(capabilities__old::text COLLATE "C")::varchar[], upper(status__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

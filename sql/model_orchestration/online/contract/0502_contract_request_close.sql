@@ -19,24 +19,20 @@ CALL trueup.require_same('public.request', ARRAY[
     'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
     'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT', 'column completed_at',
     'foreign key requests_model_id_fkey (model_id__old)', 'foreign key request_model_id_fkey (model_id)',
-    'primary key requests_pkey (id__old)', 'unique index request_pkey (id)',
+    'primary key requests_pkey (id__old)', 'unique index request_pkey USING btree (id)',
     'unique requests_request_id_key (request_id)', 'check request_type_check (request_type)',
-    'check request_provider_check (provider)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id__old)', 'index request_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider__old, success)',
-    'index request_provider_success_idx (provider, success)', 'view public.requests'
+    'check request_provider_check (provider)', 'index requests_created_at_idx USING btree (created_at)',
+    'index requests_model_id_idx USING btree (model_id__old)', 'index request_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider__old, success)',
+    'index request_provider_success_idx USING btree (provider, success)', 'view public.requests'
 ]);
 
 CALL trueup.require_unused('public.requests');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.request',
-    uuids => ARRAY['id__old', 'model_id__old'],
-    rules => ARRAY[
-        ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.request', uuids => ARRAY['id__old', 'model_id__old'], rules => ARRAY[
+    ['id', $$(id, request_type, model_id, provider) IS DISTINCT FROM (id__old::uuid, upper(request_type__old COLLATE "C"), model_id__old::uuid, upper(provider__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

@@ -12,13 +12,11 @@ LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index('public.request', 'requests_pkey__back', $$USING btree (id__old)$$);
 CALL trueup.require_index('public.request', 'request_pkey__again', $$USING btree (id)$$);
 
--- The validated CHECKs spare the scan, so they must still be there.
+-- The validated CHECK spares the scan, so it must still be there.
 ALTER TABLE public.request
     ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN request_type__old SET NOT NULL,
     ALTER COLUMN model_id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
-ALTER TABLE public.request
-    DROP CONSTRAINT request_id_filled, DROP CONSTRAINT request_request_type_filled,
-    DROP CONSTRAINT request_model_id_filled, DROP CONSTRAINT request_provider_filled;
+ALTER TABLE public.request DROP CONSTRAINT request_filled;
 CALL trueup.rename_not_nulls('public.request', 'requests', ARRAY[
     'id__old', 'request_type__old', 'model_id__old', 'provider__old'
 ]::name[], ending => '__old');

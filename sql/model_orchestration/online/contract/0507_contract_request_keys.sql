@@ -12,9 +12,6 @@ SET LOCAL lock_timeout = '200ms';
 ALTER TABLE public.request
     DROP CONSTRAINT requests_pkey, ADD CONSTRAINT request_pkey PRIMARY KEY USING INDEX request_pkey;
 
--- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
+-- By it the rollback sets NOT NULL, wherever contract ended; it goes with its columns.
 ALTER TABLE public.request
-    ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_model_id_filled CHECK (model_id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT request_filled CHECK (id__old IS NOT NULL AND request_type__old IS NOT NULL AND model_id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;

@@ -12,13 +12,11 @@ CALL trueup.lock_tables('ACCESS EXCLUSIVE', 'public.request', 'public.model');
 CALL trueup.require_index('public.model', 'models_pkey__back', $$USING btree (id__old)$$);
 CALL trueup.require_index('public.model', 'model_pkey__again', $$USING btree (id)$$);
 
--- The validated CHECKs spare the scan, so they must still be there.
+-- The validated CHECK spares the scan, so it must still be there.
 ALTER TABLE public.model
     ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL,
     ALTER COLUMN capabilities__old SET NOT NULL, ALTER COLUMN status__old SET NOT NULL;
-ALTER TABLE public.model
-    DROP CONSTRAINT model_id_filled, DROP CONSTRAINT model_provider_filled, DROP CONSTRAINT model_capabilities_filled,
-    DROP CONSTRAINT model_status_filled;
+ALTER TABLE public.model DROP CONSTRAINT model_filled;
 CALL trueup.rename_not_nulls('public.model', 'models', ARRAY[
     'id__old', 'provider__old', 'capabilities__old', 'status__old'
 ]::name[], ending => '__old');

@@ -11,9 +11,6 @@ SET LOCAL lock_timeout = '200ms';
 
 ALTER TABLE public.model DROP CONSTRAINT models_pkey, ADD CONSTRAINT model_pkey PRIMARY KEY USING INDEX model_pkey;
 
--- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
+-- By it the rollback sets NOT NULL, wherever contract ended; it goes with its columns.
 ALTER TABLE public.model
-    ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_capabilities_filled CHECK (capabilities__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT model_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL AND capabilities__old IS NOT NULL AND status__old IS NOT NULL) NOT VALID;

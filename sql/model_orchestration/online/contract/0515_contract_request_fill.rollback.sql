@@ -7,10 +7,8 @@
 --          VACUUM
 
 CALL trueup.fill_rows(
-    '0515_contract_request_fill',
-    'public.request',
-    unfilled => 'id__old IS NULL',
-    unchanged => 'id',
+    '0515_contract_request_fill', 'public.request',
+    unfilled => 'id__old IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.request AS t
     SET (id__old, request_type__old, model_id__old, provider__old) = (
@@ -30,12 +28,6 @@ CALL trueup.fill_rows(
     )
     WHERE ctid = ANY ($1)
     $$,
-    proof => $$
-    ALTER TABLE public.request
-        VALIDATE CONSTRAINT request_id_filled,
-        VALIDATE CONSTRAINT request_request_type_filled,
-        VALIDATE CONSTRAINT request_model_id_filled,
-        VALIDATE CONSTRAINT request_provider_filled
-    $$,
+    proof => $$ALTER TABLE public.request VALIDATE CONSTRAINT request_filled$$,
     statistics => $$ANALYZE public.request (id__old, request_type__old, model_id__old, provider__old)$$
 );

@@ -7,10 +7,8 @@
 --          VACUUM
 
 CALL trueup.fill_rows(
-    '0516_contract_model_fill',
-    'public.model',
-    unfilled => 'id__old IS NULL',
-    unchanged => 'id',
+    '0516_contract_model_fill', 'public.model',
+    unfilled => 'id__old IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.model AS t
     SET (id__old, provider__old, capabilities__old, status__old) = (
@@ -27,12 +25,6 @@ CALL trueup.fill_rows(
     )
     WHERE ctid = ANY ($1)
     $$,
-    proof => $$
-    ALTER TABLE public.model
-        VALIDATE CONSTRAINT model_id_filled,
-        VALIDATE CONSTRAINT model_provider_filled,
-        VALIDATE CONSTRAINT model_capabilities_filled,
-        VALIDATE CONSTRAINT model_status_filled
-    $$,
+    proof => $$ALTER TABLE public.model VALIDATE CONSTRAINT model_filled$$,
     statistics => $$ANALYZE public.model (id__old, provider__old, capabilities__old, status__old)$$
 );

@@ -18,8 +18,8 @@ CALL trueup.require_same('public.request', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key request_model_id_fkey (model_id)',
     'primary key request_pkey (id)', 'unique request_request_id_key (request_id)',
     'check request_type_check (request_type)', 'check request_provider_check (provider)',
-    'index request_created_at_idx (created_at)', 'index request_model_id_idx (model_id)',
-    'index request_provider_success_idx (provider, success)'
+    'index request_created_at_idx USING btree (created_at)', 'index request_model_id_idx USING btree (model_id)',
+    'index request_provider_success_idx USING btree (provider, success)'
 ]);
 
 ALTER INDEX public.request_created_at_idx RENAME TO requests_created_at_idx;
@@ -34,10 +34,7 @@ ALTER TABLE public.request
 CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.request
-    ADD CONSTRAINT request_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_request_type_filled CHECK (request_type__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_model_id_filled CHECK (model_id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT request_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT request_filled CHECK (id__old IS NOT NULL AND request_type__old IS NOT NULL AND model_id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.request_sync_back()

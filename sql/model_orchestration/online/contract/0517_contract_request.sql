@@ -22,13 +22,12 @@ CALL trueup.require_same('public.request', ARRAY[
     'column created_at NOT NULL DEFAULT', 'column completed_at', 'foreign key request_model_id_fkey (model_id)',
     'primary key request_pkey (id)', 'unique requests_request_id_key (request_id)',
     'check request_type_check (request_type)', 'check request_provider_check (provider)',
-    'index requests_created_at_idx (created_at)', 'index request_model_id_idx (model_id)',
-    'index request_provider_success_idx (provider, success)'
+    'index requests_created_at_idx USING btree (created_at)', 'index request_model_id_idx USING btree (model_id)',
+    'index request_provider_success_idx USING btree (provider, success)'
 ], may_be => ARRAY[
-    'column id__old', 'column id__old NOT NULL', 'check request_id_filled (id__old)', 'column request_type__old',
-    'column request_type__old NOT NULL', 'check request_request_type_filled (request_type__old)',
-    'column model_id__old', 'column model_id__old NOT NULL', 'check request_model_id_filled (model_id__old)',
-    'column provider__old', 'column provider__old NOT NULL', 'check request_provider_filled (provider__old)'
+    'column id__old', 'column id__old NOT NULL', 'column request_type__old', 'column request_type__old NOT NULL',
+    'column model_id__old', 'column model_id__old NOT NULL', 'column provider__old', 'column provider__old NOT NULL',
+    'check request_filled (id__old, model_id__old, provider__old, request_type__old)'
 ]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.request;

@@ -33,10 +33,7 @@ CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM publi
 CALL trueup.share_sides('model_sides');
 
 ALTER TABLE public.model
-    ADD CONSTRAINT model_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_capabilities_filled CHECK (capabilities__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT model_status_filled CHECK (status__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT model_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL AND capabilities__old IS NOT NULL AND status__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.model_sync_back()

@@ -22,10 +22,9 @@ CALL trueup.require_same('public.model', ARRAY[
     'primary key model_pkey (id)', 'check model_provider_check (provider)',
     'check model_capabilities_check (capabilities)', 'check model_status_check (status)'
 ], may_be => ARRAY[
-    'column id__old', 'column id__old NOT NULL', 'check model_id_filled (id__old)', 'column provider__old',
-    'column provider__old NOT NULL', 'check model_provider_filled (provider__old)', 'column capabilities__old',
-    'column capabilities__old NOT NULL', 'check model_capabilities_filled (capabilities__old)', 'column status__old',
-    'column status__old NOT NULL', 'check model_status_filled (status__old)'
+    'column id__old', 'column id__old NOT NULL', 'column provider__old', 'column provider__old NOT NULL',
+    'column capabilities__old', 'column capabilities__old NOT NULL', 'column status__old',
+    'column status__old NOT NULL', 'check model_filled (capabilities__old, id__old, provider__old, status__old)'
 ]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.model;

@@ -17,21 +17,17 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx (provider__old)',
-    'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
+    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey USING btree (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx USING btree (provider__old)',
+    'index provider_quota_provider_idx USING btree (provider)', 'view public.provider_quotas'
 ]);
 
 CALL trueup.require_unused('public.provider_quotas');
 -- Something may have written past the trigger: one side alone would be lost.
-CALL trueup.require_clean(
-    'public.provider_quota',
-    uuids => ARRAY['id__old'],
-    rules => ARRAY[
-        ['id', $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
-            'stands in a row whose two sides differ']
-    ]
-);
+CALL trueup.require_clean('public.provider_quota', uuids => ARRAY['id__old'], rules => ARRAY[
+    ['id', $$(id, provider) IS DISTINCT FROM (id__old::uuid, upper(provider__old COLLATE "C"))$$,
+        'stands in a row whose two sides differ']
+]);
 
 SET LOCAL lock_timeout = '200ms';
 -- Somebody may have used it while the rows were read.

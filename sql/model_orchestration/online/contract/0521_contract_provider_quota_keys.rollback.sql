@@ -13,10 +13,9 @@ LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_index('public.provider_quota', 'provider_quotas_pkey__back', $$USING btree (id__old)$$);
 CALL trueup.require_index('public.provider_quota', 'provider_quota_pkey__again', $$USING btree (id)$$);
 
--- The validated CHECKs spare the scan, so they must still be there.
+-- The validated CHECK spares the scan, so it must still be there.
 ALTER TABLE public.provider_quota ALTER COLUMN id__old SET NOT NULL, ALTER COLUMN provider__old SET NOT NULL;
-ALTER TABLE public.provider_quota
-    DROP CONSTRAINT provider_quota_id_filled, DROP CONSTRAINT provider_quota_provider_filled;
+ALTER TABLE public.provider_quota DROP CONSTRAINT provider_quota_filled;
 CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
     'id__old', 'provider__old'
 ]::name[], ending => '__old');

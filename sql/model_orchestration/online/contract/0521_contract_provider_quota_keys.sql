@@ -13,7 +13,6 @@ ALTER TABLE public.provider_quota
     DROP CONSTRAINT provider_quotas_pkey,
     ADD CONSTRAINT provider_quota_pkey PRIMARY KEY USING INDEX provider_quota_pkey;
 
--- By these the rollback sets NOT NULL, wherever contract ended; they go with their columns.
+-- By it the rollback sets NOT NULL, wherever contract ended; it goes with its columns.
 ALTER TABLE public.provider_quota
-    ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT provider_quota_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;

@@ -7,10 +7,8 @@
 --          until VACUUM
 
 CALL trueup.fill_rows(
-    '0525_contract_provider_quota_fill',
-    'public.provider_quota',
-    unfilled => 'id__old IS NULL',
-    unchanged => 'id',
+    '0525_contract_provider_quota_fill', 'public.provider_quota',
+    unfilled => 'id__old IS NULL', unchanged => 'id',
     fill => $$
     UPDATE public.provider_quota AS t
     SET (id__old, provider__old) = (
@@ -23,10 +21,6 @@ CALL trueup.fill_rows(
     )
     WHERE ctid = ANY ($1)
     $$,
-    proof => $$
-    ALTER TABLE public.provider_quota
-        VALIDATE CONSTRAINT provider_quota_id_filled,
-        VALIDATE CONSTRAINT provider_quota_provider_filled
-    $$,
+    proof => $$ALTER TABLE public.provider_quota VALIDATE CONSTRAINT provider_quota_filled$$,
     statistics => $$ANALYZE public.provider_quota (id__old, provider__old)$$
 );

@@ -16,7 +16,7 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
     'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx USING btree (provider)'
 ]);
 
 CALL trueup.rename_not_nulls('public.provider_quota', 'provider_quotas', ARRAY[
@@ -27,8 +27,7 @@ ALTER TABLE public.provider_quota ADD COLUMN id__old varchar(36), ADD COLUMN pro
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']]);
 
 ALTER TABLE public.provider_quota
-    ADD CONSTRAINT provider_quota_id_filled CHECK (id__old IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT provider_quota_provider_filled CHECK (provider__old IS NOT NULL) NOT VALID;
+    ADD CONSTRAINT provider_quota_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL) NOT VALID;
 
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.provider_quota_sync_back()

@@ -20,10 +20,10 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL', 'column monthly_cost_used NOT NULL',
     'column daily_reset_at', 'column monthly_reset_at', 'column created_at NOT NULL DEFAULT',
     'column updated_at NOT NULL DEFAULT', 'primary key provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx (provider)'
+    'check provider_quota_provider_check (provider)', 'index provider_quota_provider_idx USING btree (provider)'
 ], may_be => ARRAY[
-    'column id__old', 'column id__old NOT NULL', 'check provider_quota_id_filled (id__old)', 'column provider__old',
-    'column provider__old NOT NULL', 'check provider_quota_provider_filled (provider__old)'
+    'column id__old', 'column id__old NOT NULL', 'column provider__old', 'column provider__old NOT NULL',
+    'check provider_quota_filled (id__old, provider__old)'
 ]);
 
 DROP TRIGGER zz_trueup_sync_update ON public.provider_quota;

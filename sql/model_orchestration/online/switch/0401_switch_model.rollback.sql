@@ -15,8 +15,9 @@ CALL trueup.require_same('public.model', ARRAY[
     'column capabilities NOT NULL', 'column status__old NOT NULL', 'column status NOT NULL DEFAULT',
     'column max_tokens', 'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
-    'primary key models_pkey (id__old)', 'unique index model_pkey (id)', 'check model_provider_check (provider)',
-    'check model_capabilities_check (capabilities)', 'check model_status_check (status)', 'view public.models'
+    'primary key models_pkey (id__old)', 'unique index model_pkey USING btree (id)',
+    'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
+    'check model_status_check (status)', 'view public.models'
 ]);
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);

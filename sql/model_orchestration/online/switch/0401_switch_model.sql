@@ -18,8 +18,9 @@ CALL trueup.require_same('public.models', ARRAY[
     'column capabilities__new NOT NULL', 'column status NOT NULL DEFAULT', 'column status__new NOT NULL',
     'column max_tokens', 'column token_limit', 'column cost_per_token', 'column configuration', 'column model_metadata',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'unique models_model_id_key (model_id)',
-    'primary key models_pkey (id)', 'unique index model_pkey (id__new)', 'check model_provider_check (provider__new)',
-    'check model_capabilities_check (capabilities__new)', 'check model_status_check (status__new)', 'view public.model'
+    'primary key models_pkey (id)', 'unique index model_pkey USING btree (id__new)',
+    'check model_provider_check (provider__new)', 'check model_capabilities_check (capabilities__new)',
+    'check model_status_check (status__new)', 'view public.model'
 ]);
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);

@@ -17,12 +17,12 @@ CALL trueup.require_same('public.request', ARRAY[
     'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
     'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT', 'column completed_at',
     'foreign key requests_model_id_fkey (model_id__old)', 'foreign key request_model_id_fkey (model_id)',
-    'primary key requests_pkey (id__old)', 'unique index request_pkey (id)',
+    'primary key requests_pkey (id__old)', 'unique index request_pkey USING btree (id)',
     'unique requests_request_id_key (request_id)', 'check request_type_check (request_type)',
-    'check request_provider_check (provider)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id__old)', 'index request_model_id_idx (model_id)',
-    'index requests_provider_success_idx (provider__old, success)',
-    'index request_provider_success_idx (provider, success)', 'view public.requests'
+    'check request_provider_check (provider)', 'index requests_created_at_idx USING btree (created_at)',
+    'index requests_model_id_idx USING btree (model_id__old)', 'index request_model_id_idx USING btree (model_id)',
+    'index requests_provider_success_idx USING btree (provider__old, success)',
+    'index request_provider_success_idx USING btree (provider, success)', 'view public.requests'
 ]);
 CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);

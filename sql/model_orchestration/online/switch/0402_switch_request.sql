@@ -20,12 +20,12 @@ CALL trueup.require_same('public.requests', ARRAY[
     'column completion_tokens', 'column total_tokens', 'column latency_ms', 'column cost', 'column success NOT NULL',
     'column error_message', 'column error_code', 'column created_at NOT NULL DEFAULT', 'column completed_at',
     'foreign key requests_model_id_fkey (model_id)', 'foreign key request_model_id_fkey (model_id__new)',
-    'primary key requests_pkey (id)', 'unique index request_pkey (id__new)',
+    'primary key requests_pkey (id)', 'unique index request_pkey USING btree (id__new)',
     'unique requests_request_id_key (request_id)', 'check request_type_check (request_type__new)',
-    'check request_provider_check (provider__new)', 'index requests_created_at_idx (created_at)',
-    'index requests_model_id_idx (model_id)', 'index request_model_id_idx (model_id__new)',
-    'index requests_provider_success_idx (provider, success)',
-    'index request_provider_success_idx (provider__new, success)', 'view public.request'
+    'check request_provider_check (provider__new)', 'index requests_created_at_idx USING btree (created_at)',
+    'index requests_model_id_idx USING btree (model_id)', 'index request_model_id_idx USING btree (model_id__new)',
+    'index requests_provider_success_idx USING btree (provider, success)',
+    'index request_provider_success_idx USING btree (provider__new, success)', 'view public.request'
 ]);
 CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
 CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);

@@ -15,9 +15,9 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT',
-    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey (id)',
-    'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx (provider__old)',
-    'index provider_quota_provider_idx (provider)', 'view public.provider_quotas'
+    'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey USING btree (id)',
+    'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx USING btree (provider__old)',
+    'index provider_quota_provider_idx USING btree (provider)', 'view public.provider_quotas'
 ]);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);

@@ -18,9 +18,9 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'column daily_tokens_used NOT NULL', 'column monthly_tokens_used NOT NULL', 'column daily_cost_used NOT NULL',
     'column monthly_cost_used NOT NULL', 'column daily_reset_at', 'column monthly_reset_at',
     'column created_at NOT NULL DEFAULT', 'column updated_at NOT NULL DEFAULT', 'primary key provider_quotas_pkey (id)',
-    'unique index provider_quota_pkey (id__new)', 'check provider_quota_provider_check (provider__new)',
-    'index provider_quotas_provider_idx (provider)', 'index provider_quota_provider_idx (provider__new)',
-    'view public.provider_quota'
+    'unique index provider_quota_pkey USING btree (id__new)', 'check provider_quota_provider_check (provider__new)',
+    'index provider_quotas_provider_idx USING btree (provider)',
+    'index provider_quota_provider_idx USING btree (provider__new)', 'view public.provider_quota'
 ]);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
