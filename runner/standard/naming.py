@@ -93,6 +93,8 @@ def singular(name: str, words: Mapping[str, str] | None = None) -> str:
         return words[name]
     last = (words_of(name) or [""])[-1]
     lower = last.lower()
+    if not last:
+        return name
     if last in words:
         found = words[last]
     elif lower in words:

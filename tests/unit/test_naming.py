@@ -90,6 +90,7 @@ def test_words_are_found_in_every_convention() -> None:
         # As real schemas have them.
         *("item_rtdata", "override_opstatus", "config_autoreg_tls", "user_directory_stream_pos"),
         *("bonus", "alias", "census", "oasis", "dns", "gps", "user_sms", "usage_statistics"),
+        *(";", "--", ""),
     ],
 )
 def test_a_singular_stays(name: str) -> None:

@@ -17,9 +17,9 @@ SET LOCAL search_path = pg_catalog;
 -- another meaning, and they run with the rights of others.
 DO $$
 DECLARE
-    found record;
+    wrong record;
 BEGIN
-    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO found
+    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO wrong
     FROM (
         SELECT n.nspowner, 'owns the schema trueup' FROM pg_namespace AS n WHERE n.nspname = 'trueup'
         UNION ALL
@@ -39,21 +39,21 @@ BEGIN
     JOIN pg_database AS d ON d.datname = current_database()
     WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
     LIMIT 1;
-    IF found.what IS NOT NULL THEN
-        RAISE EXCEPTION '% %, and could run code of its own with the rights of %', found.role, found.what, current_user
+    IF wrong.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %', wrong.role, wrong.what, current_user
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format(
                 'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup FROM %1$s, '
-                'or, before anything is migrated: DROP SCHEMA trueup CASCADE.', found.role
+                'or, before anything is migrated: DROP SCHEMA trueup CASCADE.', wrong.role
             );
     END IF;
 
-    SELECT p.pubname, s.slot_name INTO found
+    SELECT p.pubname, s.slot_name INTO wrong
     FROM pg_publication AS p CROSS JOIN pg_replication_slots AS s
     WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
     LIMIT 1;
-    IF found.pubname IS NOT NULL THEN
+    IF wrong.pubname IS NOT NULL THEN
         RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
-            found.pubname, found.slot_name
+            wrong.pubname, wrong.slot_name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
                 HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
@@ -148,9 +148,9 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found record;
+    wrong record;
 BEGIN
-    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO found
+    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO wrong
     FROM (
         VALUES
         ('statement_timeout', '0', 'would end a backfill or an index build halfway'),
@@ -163,12 +163,12 @@ BEGIN
         -- A run of trueup gives each statement a lock_timeout that fits.
         AND NOT (s.name = 'lock_timeout' AND coalesce(current_setting('trueup.run', true), '') <> '')
     LIMIT 1;
-    IF found.name IS NOT NULL THEN
-        RAISE EXCEPTION '% = % %', found.name, quote_literal(found.value), found.effect
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = trueup.to_set(found.name, found.wanted);
+    IF wrong.name IS NOT NULL THEN
+        RAISE EXCEPTION '% = % %', wrong.name, quote_literal(wrong.value), wrong.effect
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = trueup.to_set(wrong.name, wrong.wanted);
     END IF;
 
-    SELECT n.nspname AS schema, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role INTO found
+    SELECT n.nspname AS schema, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role INTO wrong
     FROM pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
@@ -184,14 +184,14 @@ BEGIN
             WHERE p.pronamespace = 'trueup'::regnamespace AND c.relowner = acl.grantee
         )
     LIMIT 1;
-    IF found.schema IS NOT NULL THEN
+    IF wrong.schema IS NOT NULL THEN
         RAISE EXCEPTION '% may create in the schema %, which is in the search_path of %',
-            found.role, found.schema, current_user
+            wrong.role, wrong.schema, current_user
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = 'An index is built outside a transaction, and operators and functions of '
                     'theirs would run with the rights of this role.',
                 HINT = format(
-                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.', found.schema, found.role
+                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.', wrong.schema, wrong.role
                 );
     END IF;
 END
@@ -426,7 +426,7 @@ DECLARE
     -- Of each check the column, what tells fast that there may be such rows, which they are, and why.
     checks text[] := '{}';
     uuid_column text;
-    found boolean[];
+    answers boolean[];
 BEGIN
     IF row_security_active(relation) THEN
         RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
@@ -470,7 +470,7 @@ BEGIN
             (SELECT string_agg(format('bool_or(%s)', checks[n][2]), ', ' ORDER BY n) FROM generate_subscripts(checks, 1) AS n),
             relation
         )
-        INTO found;
+        INTO answers;
     EXCEPTION
         WHEN data_exception THEN
             -- A cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
@@ -485,8 +485,8 @@ BEGIN
             END LOOP;
             RAISE;
     END;
-    FOR n IN 1 .. cardinality(found) LOOP
-        IF found[n] THEN
+    FOR n IN 1 .. cardinality(answers) LOOP
+        IF answers[n] THEN
             CALL trueup.refuse_rows(relation, checks[n][1], checks[n][3], checks[n][4]);
         END IF;
     END LOOP;

@@ -53,6 +53,7 @@ SET_BY_FILES = {
     "check_function_bodies": "off",
     "client_min_messages": "error",
     "plpgsql.variable_conflict": "use_column",
+    "plpgsql.extra_errors": "all",
     "restrict_nonsystem_relation_kind": "view",
     "exit_on_error": "on",
     "synchronous_commit": "off",

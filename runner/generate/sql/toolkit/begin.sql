@@ -2,9 +2,9 @@
 -- another meaning, and they run with the rights of others.
 DO $$
 DECLARE
-    found record;
+    wrong record;
 BEGIN
-    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO found
+    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO wrong
     FROM (
         SELECT n.nspowner, 'owns the schema trueup' FROM pg_namespace AS n WHERE n.nspname = 'trueup'
         UNION ALL
@@ -24,21 +24,21 @@ BEGIN
     JOIN pg_database AS d ON d.datname = current_database()
     WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
     LIMIT 1;
-    IF found.what IS NOT NULL THEN
-        RAISE EXCEPTION '% %, and could run code of its own with the rights of %', found.role, found.what, current_user
+    IF wrong.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %', wrong.role, wrong.what, current_user
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format(
                 'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup FROM %1$s, '
-                'or, before anything is migrated: DROP SCHEMA trueup CASCADE.', found.role
+                'or, before anything is migrated: DROP SCHEMA trueup CASCADE.', wrong.role
             );
     END IF;
 
-    SELECT p.pubname, s.slot_name INTO found
+    SELECT p.pubname, s.slot_name INTO wrong
     FROM pg_publication AS p CROSS JOIN pg_replication_slots AS s
     WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
     LIMIT 1;
-    IF found.pubname IS NOT NULL THEN
+    IF wrong.pubname IS NOT NULL THEN
         RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
-            found.pubname, found.slot_name
+            wrong.pubname, wrong.slot_name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
                 HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '

@@ -164,7 +164,7 @@ DECLARE
     -- Of each check the column, what tells fast that there may be such rows, which they are, and why.
     checks text[] := '{}';
     uuid_column text;
-    found boolean[];
+    answers boolean[];
 BEGIN
     IF row_security_active(relation) THEN
         RAISE EXCEPTION '%: row security hides rows from %', relation, current_user
@@ -208,7 +208,7 @@ BEGIN
             (SELECT string_agg(format('bool_or(%s)', checks[n][2]), ', ' ORDER BY n) FROM generate_subscripts(checks, 1) AS n),
             relation
         )
-        INTO found;
+        INTO answers;
     EXCEPTION
         WHEN data_exception THEN
             -- A cast is ten times as fast as a pattern; the pattern finds the rows when it fails.
@@ -223,8 +223,8 @@ BEGIN
             END LOOP;
             RAISE;
     END;
-    FOR n IN 1 .. cardinality(found) LOOP
-        IF found[n] THEN
+    FOR n IN 1 .. cardinality(answers) LOOP
+        IF answers[n] THEN
             CALL trueup.refuse_rows(relation, checks[n][1], checks[n][3], checks[n][4]);
         END IF;
     END LOOP;
@@ -236,7 +236,7 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.require_labels(relation text, column_name name, labels text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found constant text[] := ARRAY(
+    labelled constant text[] := ARRAY(
         SELECT e.enumlabel::text
         FROM pg_attribute AS a
         JOIN pg_type AS t ON t.oid = a.atttypid
@@ -246,9 +246,9 @@ DECLARE
         ORDER BY e.enumsortorder
     );
 BEGIN
-    IF found <> labels THEN
+    IF labelled <> labels THEN
         RAISE EXCEPTION '%.%: has the labels %, and this file is for %',
-            relation, column_name, found, labels
+            relation, column_name, labelled, labels
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Rename the labels (ALTER TYPE ... RENAME VALUE), or generate files for this database.';
     END IF;

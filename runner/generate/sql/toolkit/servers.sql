@@ -50,17 +50,17 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.name_not_null(relation regclass, column_name name, wanted name, note text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found name;
+    named name;
     other oid;
 BEGIN
-    SELECT k.conname INTO found
+    SELECT k.conname INTO named
     FROM pg_constraint AS k
     JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
     WHERE k.conrelid = relation AND k.contype = 'n' AND a.attname = column_name;
-    IF found IS NULL THEN
+    IF named IS NULL THEN
         RETURN;
     END IF;
-    IF found <> wanted THEN
+    IF named <> wanted THEN
         -- Another column's may have it until it gets its own.
         SELECT k.oid INTO other
         FROM pg_constraint AS k
@@ -70,7 +70,7 @@ BEGIN
                 'ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, wanted, 'trueup_' || other
             );
         END IF;
-        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, found, wanted);
+        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', relation, named, wanted);
     END IF;
     EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', wanted, relation, note);
 END

@@ -63,9 +63,9 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.require_settings(path name[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found record;
+    wrong record;
 BEGIN
-    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO found
+    SELECT s.name, s.wanted, s.effect, current_setting(s.name) AS value INTO wrong
     FROM (
         VALUES
         ('statement_timeout', '0', 'would end a backfill or an index build halfway'),
@@ -78,12 +78,12 @@ BEGIN
         -- A run of trueup gives each statement a lock_timeout that fits.
         AND NOT (s.name = 'lock_timeout' AND coalesce(current_setting('trueup.run', true), '') <> '')
     LIMIT 1;
-    IF found.name IS NOT NULL THEN
-        RAISE EXCEPTION '% = % %', found.name, quote_literal(found.value), found.effect
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = trueup.to_set(found.name, found.wanted);
+    IF wrong.name IS NOT NULL THEN
+        RAISE EXCEPTION '% = % %', wrong.name, quote_literal(wrong.value), wrong.effect
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = trueup.to_set(wrong.name, wrong.wanted);
     END IF;
 
-    SELECT n.nspname AS schema, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role INTO found
+    SELECT n.nspname AS schema, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role INTO wrong
     FROM pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     LEFT JOIN pg_roles AS r ON r.oid = acl.grantee
@@ -99,14 +99,14 @@ BEGIN
             WHERE p.pronamespace = 'trueup'::regnamespace AND c.relowner = acl.grantee
         )
     LIMIT 1;
-    IF found.schema IS NOT NULL THEN
+    IF wrong.schema IS NOT NULL THEN
         RAISE EXCEPTION '% may create in the schema %, which is in the search_path of %',
-            found.role, found.schema, current_user
+            wrong.role, wrong.schema, current_user
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = 'An index is built outside a transaction, and operators and functions of '
                     'theirs would run with the rights of this role.',
                 HINT = format(
-                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.', found.schema, found.role
+                    'REVOKE CREATE ON SCHEMA %I FROM %s; or leave it out of the search_path.', wrong.schema, wrong.role
                 );
     END IF;
 END
