@@ -231,8 +231,9 @@ def _of_strategy(folder: Path, strategy: str) -> Path:
 
 
 def _common_beside(folder: Path) -> list[Path]:
-    common = folder.with_name("common")
-    return [common] if folder.name in STRATEGIES and common.is_dir() else []
+    if folder.name in STRATEGIES and (common := folder.with_name("common")).is_dir():
+        return [common]
+    return []
 
 
 def parse_seconds(duration: str) -> float:

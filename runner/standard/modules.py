@@ -20,6 +20,8 @@ from runner.standard.model import EnumStandard
 _HERE = "Run trueup in the folder that holds it, or name that folder in PYTHONPATH."
 _BASES = ("Enum", "Flag", "Choices")
 _HARMLESS = ("unique", "verify", "total_ordering", "deprecated")  # decorators
+_COMPUTE = {"__new__", "__init__", "_generate_next_value_", "value", "_value_"}  # functions
+_PLAIN = {"Enum", "IntEnum", "StrEnum", "Choices", "TextChoices", "IntegerChoices", "str", "int"}
 _MOST = 5_000_000  # bytes of a module
 
 
@@ -30,7 +32,7 @@ class _Enum:
     Args:
         values: of its members.
         unknown: what of it does not tell a value, empty where all are told.
-        computes: whether it makes the values of members, also of classes that derive from it.
+        computes: whether a class that derives from it may have other values than it writes.
     """
 
     values: tuple[str, ...] = ()
@@ -74,12 +76,15 @@ class _Reader:
         tree = _parsed(module, path)
         once = _assigned_once(tree)
         constants: dict[str, str] = {}
+        mixins: set[str] = set()
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module != "enum":
                 found.update(self._imported(node, package))
             elif isinstance(node, ast.ClassDef):
                 if _is_enum(node, found):
-                    found[node.name] = _read(node, found, constants)
+                    found[node.name] = _read(node, found, constants, mixins)
+                elif not node.bases and not _functions(node) & _COMPUTE:
+                    mixins.add(node.name)
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 for name, value in _assigned(node):
                     if isinstance(value, ast.Name) and value.id in found:
@@ -88,6 +93,8 @@ class _Reader:
                         found[name] = _Enum(unknown=ast.unparse(node))
                     elif name in once and (text := _text(value, constants)) is not None:
                         constants[name] = text
+        if changed := _changed_later(tree):
+            found.update(dict.fromkeys(found, _Enum(unknown=changed)))
         return found
 
     def _imported(self, node: ast.ImportFrom, package: str) -> Iterator[tuple[str, _Enum]]:
@@ -151,18 +158,43 @@ def _last(node: ast.expr) -> str:
     return ast.unparse(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]
 
 
-def _read(node: ast.ClassDef, found: _Found, constants: Mapping[str, str]) -> _Enum:
+def _functions(node: ast.ClassDef) -> set[str]:
+    return {f.name for f in node.body if isinstance(f, ast.FunctionDef)}
+
+
+def _computed(node: ast.ClassDef, found: _Found, mixins: set[str]) -> str:
+    """What makes the values of a class, other than that they are written; empty for nothing."""
+    for name in sorted(_functions(node) & _COMPUTE):
+        return f"def {name}"
+    for base in _bases(node):
+        if found[base].computes if base in found else base not in _PLAIN | mixins:
+            return f"class {node.name}({base})"
+    return ""
+
+
+def _changed_later(tree: ast.Module) -> str:
+    """The statement of a module that gives a member another value; empty for none."""
+    for statement in tree.body:
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            continue
+        stored = (n for n in ast.walk(statement) if isinstance(n, ast.Attribute))
+        if any(n.attr in _COMPUTE and isinstance(n.ctx, ast.Store) for n in stored):
+            return ast.unparse(statement).partition("\n")[0]
+    return ""
+
+
+def _read(
+    node: ast.ClassDef, found: _Found, constants: Mapping[str, str], mixins: set[str]
+) -> _Enum:
     """A class of members. Whatever could make, change or hide one makes all of it unknown."""
     bases = _bases(node)
-    functions = {f.name for f in node.body if isinstance(f, ast.FunctionDef)}
-    computes = bool(functions & {"__new__", "_generate_next_value_"}) or any(
-        found[base].computes for base in bases if base in found
-    )
+    if computed := _computed(node, found, mixins):
+        return _Enum(unknown=computed, computes=True)
     known = dict(constants)
     values: list[str] = []
     for decorator in node.decorator_list:
         if _last(decorator) not in _HARMLESS:
-            return _Enum(unknown=f"@{ast.unparse(decorator)}", computes=computes)
+            return _Enum(unknown=f"@{ast.unparse(decorator)}", computes=True)
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.Pass):
             continue
@@ -177,14 +209,14 @@ def _read(node: ast.ClassDef, found: _Found, constants: Mapping[str, str]) -> _E
                     text = ""
                 elif not (name.startswith("_") and name.endswith("_")):
                     is_plain = bases == ["StrEnum"] and "StrEnum" not in found
-                    text = None if computes else _member(name, value, bases, known, is_plain)
+                    text = _member(name, value, bases, known, is_plain)
                     if text is not None:
                         known[name] = text
                         values.append(text)
         if text is None:
             first = ast.unparse(statement).partition("\n")[0]
-            return _Enum(unknown=first, computes=computes)
-    return _Enum(tuple(dict.fromkeys(values)), computes=computes)
+            return _Enum(unknown=first)
+    return _Enum(tuple(dict.fromkeys(values)))
 
 
 def _member(
@@ -199,7 +231,7 @@ def _member(
 
 
 def _text(value: ast.expr, known: Mapping[str, str]) -> str | None:
-    if isinstance(value, ast.Constant) and isinstance(value.value, str | int):
+    if isinstance(value, ast.Constant) and type(value.value) in (str, int):
         return str(value.value)
     return known.get(value.id) if isinstance(value, ast.Name) else None
 

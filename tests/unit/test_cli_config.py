@@ -150,6 +150,13 @@ def test_contract_named_as_a_source_stays_on_request(service: Path) -> None:
     assert found.on_request == (service / "online" / "contract",)
 
 
+def test_the_current_folder_may_be_the_source(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(service / "legacy")
+    assert resolve_sources(["."], None, {}, "online").folders == (Path(),)
+
+
 def test_a_service_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UsageError, match="there is no service 'nothing'") as raised:
         resolve_sources((), "nothing", {}, "online")

@@ -211,6 +211,8 @@ def test_enums_of_a_module_are_read_from_its_text(
         "class Small(enum.StrEnum):\n    ONE = enum.auto()\n    TWO = 'TWO'\n"
         "@enum.unique\nclass Plain(StrEnum):\n    '''Told.'''\n    ONE = auto()\n"
         "    def f(self): ...\n"
+        "class Told:\n    def text(self): return ''\n"
+        "class With(Told, str, enum.Enum):\n    A = 'A'\n"
         "class Label(models.TextChoices):\n    A = 'A', 'The first'\n"
         "class Computed(enum.Enum):\n    A = os.environ['PATH']\n"
         "class Other:\n    A = 'A'\n"
@@ -221,6 +223,7 @@ def test_enums_of_a_module_are_read_from_its_text(
         "Kind": ("A", "B", "C"),
         "Small": ("one", "TWO"),
         "Plain": ("one",),
+        "With": ("A",),
         "Label": ("A",),
     }
 
@@ -232,9 +235,12 @@ def test_enums_of_a_module_are_read_from_its_text(
         ("class State(str, Enum):\n    A = 'A'\n    B = CHANGED\n", "B = CHANGED"),
         ("class State(str, Enum):\n    A = 'A'\n    for B in 'BC': pass\n", "for B in 'BC':"),
         ("class State(str, Enum):\n    A = 'A', 1\n", "A = ('A', 1)"),
-        ("class State(Upper):\n    A = auto()\n", "A = auto()"),
+        ("class State(Upper):\n    A = auto()\n", "class State(Upper)"),
+        ("class State(Mixin, Enum):\n    A = 'A'\n", "class State(Mixin)"),
+        ("class State(Enum):\n    A = 'A'\n    def __init__(self, _): ...\n", "def __init__"),
+        ("class State(Enum):\n    A = True\n", "A = True"),
+        ("class State(Enum):\n    A = 'A'\nState.A._value_ = 'B'\n", "State.A._value_ = 'B'"),
         ("class State(str, Enum):\n    A = auto()\n", "A = auto()"),
-        ("class State(Upper):\n    A = 'A'\n", "A = 'A'"),
         ("@more\nclass State(str, Enum):\n    A = 'A'\n", "@more"),
         ("class State(str, Enum):\n    A = 'A'\nState = more(State)\n", "State = more(State)"),
     ],
@@ -246,6 +252,7 @@ def test_an_enum_is_refused_where_the_text_does_not_tell_a_value(
     (tmp_path / f"{module}.py").write_text(
         "from enum import Enum, StrEnum, auto\nCHANGED = 'B'\nif made(): CHANGED = 'C'\n"
         "class Upper(StrEnum):\n    def _generate_next_value_(name, *_): return name.upper()\n"
+        "class Mixin:\n    @property\n    def value(self): return 'B'\n"
         f"class Other(Enum):\n    A = made()\n{members}"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
