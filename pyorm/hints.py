@@ -8,7 +8,17 @@ import types
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 from uuid import UUID
 
 import psycopg
@@ -146,6 +156,7 @@ def column_type(
     entity: str, field: str, hint: Any, sql_type: str | None
 ) -> tuple[type[Any], bool, bool]:
     """What a type hint says: the type of a value, whether it may be None, whether it is a list."""
+    _refuse_keys(entity, field, hint, set())
     wanted = hint
     nullable = array = False
     if get_origin(hint) in (Union, types.UnionType):
@@ -170,6 +181,46 @@ def column_type(
         entity=entity,
         field=field,
     )
+
+
+def _refuse_keys(entity: str, field: str, hint: Any, seen: set[type[Any]]) -> None:
+    """Refuse a dict in json whose keys would not come back as what they were."""
+    hint = plain(hint)
+    arguments = get_args(hint)
+    if get_origin(hint) is dict and not _is_key(arguments[0]):
+        raise DeclarationError(
+            f"{entity}.{field}: json has no keys of the type in {hint!r}",
+            hint="use str, int, float, bool, or an enum that is a str or an int",
+            entity=entity,
+            field=field,
+        )
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint not in seen:
+        seen.add(hint)
+        try:
+            arguments = tuple(argument_hints(hint).values())
+        except Exception:  # of a class that is made later: told when a row is read
+            return
+    elif get_origin(hint) not in (Union, types.UnionType, list, dict, tuple):
+        return
+    for argument in arguments:
+        _refuse_keys(entity, field, argument, seen)
+
+
+def _is_key(hint: Any) -> bool:
+    """Whether a key of JSON, which is text, tells the value of a type."""
+    hint = plain(hint)
+    if get_origin(hint) is Literal:
+        return all(isinstance(value, str) for value in get_args(hint))
+    if get_origin(hint) in (Union, types.UnionType):
+        return all(isinstance(one, type) and issubclass(one, str) for one in get_args(hint))
+    return hint is Any or (isinstance(hint, type) and issubclass(hint, str | int | float))
+
+
+@cache
+def argument_hints(wanted: type[Any]) -> dict[str, Any]:
+    """The types of the arguments of a dataclass."""
+    hints = get_type_hints(wanted)
+    return {field.name: hints[field.name] for field in dataclasses.fields(wanted) if field.init}
 
 
 def _is_enum(base: type[Any]) -> bool:

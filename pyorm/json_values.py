@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from functools import cache
 from json import encoder
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, NewType, Union, get_args, get_origin, is_typeddict
 from uuid import UUID
 
+from pyorm.hints import argument_hints, plain
 from pyorm.values import is_encodable
 
 
@@ -91,14 +91,14 @@ def build(wanted: Any, value: Any) -> Any:
     if origin is list:
         return [build(arguments[0], item) for item in value]
     if origin is dict:
-        named, of = arguments
+        named, of = plain(arguments[0]), arguments[1]
         return {_key(named, key): build(of, item) for key, item in value.items()}
     if origin is tuple:
         each = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
         return tuple(build(one, item) for one, item in zip(each, value, strict=True))
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
         # A key that is not known here was written by a newer release.
-        hints = _hints(wanted)
+        hints = argument_hints(wanted)
         return wanted(**{name: build(hints[name], value[name]) for name in hints.keys() & value})
     if wanted in (datetime, date, time):
         return wanted.fromisoformat(value)
@@ -109,12 +109,21 @@ def build(wanted: Any, value: Any) -> Any:
             raise ValueError(f"{value!r} is no number") from None
     if wanted is UUID or (isinstance(wanted, type) and issubclass(wanted, Enum)):
         return wanted(value)
+    if origin is Annotated or isinstance(wanted, NewType):
+        return build(plain(wanted), value)
     return value
 
 
 def _key(wanted: Any, key: str) -> Any:
     """A key, which JSON has as text whatever it was."""
-    return wanted(key) if wanted in (int, float) else build(wanted, key)
+    if wanted is bool:
+        if key not in ("true", "false"):
+            raise ValueError(f"{key!r} is neither true nor false")
+        return key == "true"
+    for number in (int, float):
+        if isinstance(wanted, type) and issubclass(wanted, number):
+            return build(wanted, number(key))
+    return build(wanted, key)
 
 
 def is_plain(wanted: Any) -> bool:
@@ -126,10 +135,3 @@ def is_plain(wanted: Any) -> bool:
     return wanted in (str, int, float, bool, dict, list, Any, types.NoneType) or is_typeddict(
         wanted
     )
-
-
-@cache
-def _hints(wanted: type[Any]) -> dict[str, Any]:
-    """The types of the arguments of a dataclass."""
-    hints = get_type_hints(wanted)
-    return {field.name: hints[field.name] for field in dataclasses.fields(wanted) if field.init}

@@ -246,8 +246,7 @@ class PostgresBackend:
                 for row in step.rows:
                     write_row(row)
         except BaseException:
-            if connection.pgconn.transaction_status == ACTIVE:
-                self._end_copy(connection)
+            self._end_copy(connection)
             raise
         finally:
             for unclosed in end_sending(connection):
@@ -256,10 +255,16 @@ class PostgresBackend:
 
     def _end_copy(self, connection: Connection[Any]) -> None:
         """End a COPY that was cancelled while it began, which psycopg leaves open."""
-        with suppress(psycopg.Error):
-            connection.wait(copy_end(connection.pgconn, b"cancelled"))
-        if connection.pgconn.transaction_status == ACTIVE:
-            connection.close()  # it would only say that another command is in progress
+        pgconn, lock = connection.pgconn, connection.lock
+        # Who holds the lock is at work, and a COPY that waited for it has not begun.
+        if pgconn.transaction_status != ACTIVE or pgconn.pipeline_status or lock.locked():
+            return
+        with lock:
+            if pgconn.transaction_status == ACTIVE:
+                with suppress(psycopg.Error):
+                    connection.wait(copy_end(pgconn, b"cancelled"))
+                if pgconn.transaction_status == ACTIVE:
+                    connection.close()  # it would only say that a command is in progress
 
     def _execute(self, connection: Connection[Any], step: Execute) -> Outcome:
         if step.locks:

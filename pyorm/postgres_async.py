@@ -246,8 +246,7 @@ class AsyncPostgresBackend:
                 for row in step.rows:
                     await write_row(row)
         except BaseException:
-            if connection.pgconn.transaction_status == ACTIVE:
-                await self._end_copy(connection)
+            await self._end_copy(connection)
             raise
         finally:
             for unclosed in end_sending(connection):
@@ -256,10 +255,16 @@ class AsyncPostgresBackend:
 
     async def _end_copy(self, connection: AsyncConnection[Any]) -> None:
         """End a COPY that was cancelled while it began, which psycopg leaves open."""
-        with suppress(psycopg.Error):
-            await connection.wait(copy_end(connection.pgconn, b"cancelled"))
-        if connection.pgconn.transaction_status == ACTIVE:
-            await connection.close()  # it would only say that another command is in progress
+        pgconn, lock = connection.pgconn, connection.lock
+        # Who holds the lock is at work, and a COPY that waited for it has not begun.
+        if pgconn.transaction_status != ACTIVE or pgconn.pipeline_status or lock.locked():
+            return
+        async with lock:
+            if pgconn.transaction_status == ACTIVE:
+                with suppress(psycopg.Error):
+                    await connection.wait(copy_end(pgconn, b"cancelled"))
+                if pgconn.transaction_status == ACTIVE:
+                    await connection.close()  # it would only say that a command is in progress
 
     async def _execute(self, connection: AsyncConnection[Any], step: Execute) -> Outcome:
         if step.locks:

@@ -125,9 +125,10 @@ def test_in_a_pipeline_each_call_has_its_result(dsn: str) -> None:
         assert models.update_where(models.where(id=model.id), max_tokens=2) == 1
         assert models.execute("UPDATE {table} SET max_tokens = 3") == 1
         assert models.upsert_many([model, a_model()], "id", changing=()) == 1
+        connection.execute("SELECT 1")  # whose result has yet to come
         for refused in (
-            lambda: models.query("DELETE FROM {table} RETURNING id"),
             lambda: models.add_many([a_model()]),
+            lambda: models.query("DELETE FROM {table} RETURNING id"),
             lambda: list(models.stream()),
         ):
             with pytest.raises(psycopg.NotSupportedError):
@@ -155,6 +156,32 @@ def test_a_copy_that_is_cancelled_as_it_begins_leaves_the_connection_usable(
             return await models.count() + await models.add_many([a_model()])
 
     assert asyncio.run(add()) == 1
+
+
+@pytest.mark.parametrize("work", ["add", "add_many"])
+def test_add_many_that_is_cancelled_as_it_waits_leaves_others_work_alone(
+    dsn: str, work: str
+) -> None:
+    async def add() -> int:
+        async with (
+            await psycopg.AsyncConnection.connect(dsn) as blocker,
+            await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection,
+        ):
+            models = AsyncRepository(Model, connection)
+            await models.count()
+            await blocker.execute("LOCK TABLE model IN EXCLUSIVE MODE")
+            one = a_model()
+            others = asyncio.create_task(
+                models.add(one) if work == "add" else models.add_many([one])
+            )
+            await asyncio.sleep(0.1)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(models.add_many([a_model()]), 0.1)
+            await blocker.rollback()
+            await others
+            return await models.count(id=one.id) + await models.count()
+
+    assert asyncio.run(add()) == 2
 
 
 async def use(dsn: str) -> list[Model]:

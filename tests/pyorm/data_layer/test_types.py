@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, NewType, TypedDict
+from typing import Annotated, Any, Literal, NewType, TypedDict
 from uuid import UUID
 
 import psycopg
@@ -20,6 +20,7 @@ from pyorm.errors import DeclarationError, InvalidValue, MappingError
 from .conftest import Made
 
 UserId = NewType("UserId", int)
+Price = NewType("Price", Decimal)
 Code = Annotated[str, column(length=8)]
 
 
@@ -55,6 +56,9 @@ class Parts:
     by_color: dict[Color, Decimal]
     size: tuple[int, Decimal] | None = None
     more: tuple[Level, ...] = ()
+    by_level: dict[Level, Price] = field(default_factory=dict)
+    by_user: dict[UserId, dict[bool, int]] = field(default_factory=dict)
+    by_code: dict[Annotated[float, "in kg"], dict[Literal["a"], int]] = field(default_factory=dict)
 
 
 @entity("sample")
@@ -75,6 +79,7 @@ class Sample:
     by_name: dict[str, Line] | None = column(sql_type="jsonb", default=None)
     point: Point | None = None
     parts: Parts | None = None
+    counts: dict[Level, dict[UserId, Price]] | None = None
 
     def __fields__(self, **fields: Any) -> None: ...
 
@@ -95,7 +100,16 @@ FULL = Sample(
     lines=[Line("x", 2, Color.BLUE, time(1)), Line("y")],
     by_name={"k": Line("z")},
     point={"x": 1},
-    parts=Parts({1: 2}, {Color.BLUE: Decimal("1.10")}, (3, Decimal(4)), (Level.LOW, Level.HIGH)),
+    parts=Parts(
+        {1: 2},
+        {Color.BLUE: Decimal("1.10")},
+        (3, Decimal(4)),
+        (Level.LOW, Level.HIGH),
+        {Level.HIGH: Price(Decimal("1.10"))},
+        {UserId(1): {True: 1, False: 2}},
+        {1.5: {"a": 1}},
+    ),
+    counts={Level.LOW: {UserId(7): Price(Decimal("0.50"))}},
 )
 
 
@@ -196,6 +210,25 @@ def test_an_enum_of_mixed_values_is_no_column() -> None:
         class Thing:
             id: int
             mixed: Mixed
+
+
+@dataclass
+class ByNumber:
+    within: list[ByNumber]
+    counts: dict[int | None, int]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [ByNumber, dict[UUID, int], dict[Literal[1], int], dict[str, dict[Color | None, int]]],
+)
+def test_a_dict_in_json_has_keys_that_its_texts_tell(held: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"Thing\.it: json has no keys of the type in"):
+
+        @entity("thing")
+        class Thing:
+            id: int
+            it: held
 
 
 @pytest.mark.parametrize(
