@@ -358,6 +358,30 @@ def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> N
     assert (finding.rule, "index__options__namespace" in finding.message) == ("drop-table", True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '{{ '; DROP TABLE users CASCADE; SELECT ' }}';",
+        "SELECT '${'; DROP TABLE users CASCADE; SELECT '}';",
+        "SELECT 1 /* {{ */; DROP TABLE users CASCADE /* }} */;",
+        "/* ${ */ DROP TABLE users CASCADE /* } */;",
+        "-- {{ \rDROP TABLE users CASCADE -- }}\n;",
+        "SELECT $${x}$$; DROP TABLE users CASCADE; SELECT $$x$$;",
+        "SELECT $a${x}$a$; DROP TABLE users CASCADE; SELECT '$a__x_$a$';",
+        "SELECT '\n\\'; DROP TABLE users CASCADE; SELECT '\n';",
+        'SELECT 1 AS "\n\\"; DROP TABLE users CASCADE; SELECT 1 AS "\n";',
+        "SELECT $$\n\\$$; DROP TABLE users CASCADE; SELECT $$\n$$;",
+        "SELECT '\n\\a',\n'\nCOPY t FROM STDIN;\n'; DROP TABLE users CASCADE; SELECT '\n\\.\n';",
+        "\\echo a \\\\ DROP TABLE users CASCADE;\n",
+        "/*\n\\a */ DROP TABLE users CASCADE; /*\n*/",
+    ],
+)
+def test_what_looks_like_a_template_or_a_command_hides_no_sql(text: str, tmp_path: Path) -> None:
+    (tmp_path / "1_a.up.sql").write_text(text, encoding="utf-8", newline="")
+    found = lint([tmp_path], with_squawk=False).findings
+    assert "drop-cascade" in {f.rule for f in found}
+
+
 def test_a_statement_that_cannot_be_parsed_does_not_hide_the_next(tmp_path: Path) -> None:
     write_example(tmp_path, "SELEC 1;\nDROP TABLE users;\n")
     found = {f.rule: f.line for f in lint([tmp_path], with_squawk=False).findings}
