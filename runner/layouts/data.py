@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from functools import lru_cache
 
-from runner.ledger.scanner import ScanError, split
+from runner.ledger.scanner import ScanError, psql_commands, split
 
 _COPY = re.compile(
     r"^[ \t]*COPY\b[^;'$]*?\bFROM\s+STDIN\b[^;]*;[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE
@@ -47,10 +47,21 @@ def without_rows(text: str) -> str:
     return "".join([*parts, text[position:]])
 
 
+def without_commands(text: str) -> str:
+    """The text with the lines blanked that are commands of psql."""
+    if "\\" not in text:
+        return text
+    parts, position = [], 0
+    for start, end in psql_commands(text):
+        parts += [text[position:start], " " * (end - start)]
+        position = end
+    return "".join([*parts, text[position:]])
+
+
 def _is_inside(text: str) -> bool:
     """Whether a quote or comment is still open at the end of a text."""
     try:
-        split(re.sub(r"^\\[^\n]*", "", text, flags=re.MULTILINE))
+        split(without_commands(text))
     except ScanError:
         return True
     return False

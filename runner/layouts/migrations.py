@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import MigrationFileError
 from runner.layouts.model import UNDO_OPTIONAL, ScriptText
 from runner.layouts.read import find_files, read_chains
-from runner.layouts.text import TEMPLATE, blank, name_for
+from runner.layouts.text import blank, name_for, templates
 from runner.ledger import files as ledger_files
 from runner.ledger.files import Migration
 from runner.ledger.scanner import ScanError, Statement, split
@@ -152,7 +152,7 @@ def _as_sent(script: ScriptText) -> str:
         MigrationFileError: for what only the tool, or psql, can put into it.
     """
     text = script.text
-    for found in TEMPLATE.finditer(script.content):
+    for found in templates(script.content):
         if text[found.start() : found.end()] == name_for(found[0]):
             if found[0].startswith("{{") or _fills_in(script):
                 raise MigrationFileError(

@@ -33,8 +33,9 @@ _REVISION = re.compile(
 )
 _UP_DOWN = (".up.sql", ".down.sql")
 _OTHER_DATABASE = re.compile(
-    r"\.(?:cockroach|mariadb|mssql|mysql|sqlite3?)(?:\.autocommit)?\.(?:up|down)\.sql$"
+    r"\.(?:cockroach|mariadb|mssql|mysql|sqlite3?)(?:\.autocommit)?(?P<way>\.(?:up|down)\.sql)$"
 )
+_OURS = re.compile(r"\.postgres(?:ql)?(?:\.autocommit)?\.(?:up|down)\.sql$")
 _BEFORE_DIRECTION = re.compile(
     r"(?:\.tx|\.postgres(?:ql)?)?(?:\.autocommit)?(?=\.(?:up|down)\.sql$)"
 )
@@ -59,21 +60,38 @@ def is_up_down(name: str) -> bool:
 
 def read_up_down(folder: Path, texts: Mapping[str, str]) -> list[Pair[ScriptText]]:
     """The pairs X.up.sql and X.down.sql: golang-migrate, sqlx, bun, node-pg-migrate, pop."""
+    # Only pop knows databases by names: to others `.mysql` is a part of the title, and runs.
+    twins = {n: _OTHER_DATABASE.sub(r"\g<way>", n) for n in texts if _OTHER_DATABASE.search(n)}
+    ids = {_id_of(name) for name in texts if name not in twins}
+    by_id: dict[str, list[str]] = {}
+    for name in texts:
+        if twins.get(name) not in ids:
+            by_id.setdefault(_id_of(name), []).append(name)
+    of_pop = {_without_way(twin) for twin in twins.values() if twin in ids}
+    for id_, names in by_id.items():
+        if _without_way(id_) in of_pop and any(map(_OURS.search, names)):
+            by_id[id_] = [name for name in names if _OURS.search(name)]
     found = []
-    ours = [name for name in texts if not _OTHER_DATABASE.search(name)]
-    by_id = {_id_of(name): name for name in sorted(ours, key=lambda n: ".postgres" in n)}
-    for name in ours:
-        id_ = _id_of(name)
-        if name.endswith(".up.sql") and by_id[id_] == name:
-            id_ = id_.removesuffix(".up.sql")
-            undo = by_id.get(f"{id_}.down.sql")
+    for id_, ups in by_id.items():
+        if not id_.endswith(".up.sql"):
+            continue
+        stem = _without_way(id_)
+        undos = by_id.get(f"{stem}.down.sql", [])
+        # Which one of two is run differs by tool, so all of them are read.
+        for place in range(max(len(ups), len(undos))):
+            up = ups[min(place, len(ups) - 1)]
+            undo = undos[min(place, len(undos) - 1)] if undos else None
             found.append(
                 Pair(
-                    _up_down(folder / name, texts[name], id_, up=True),
-                    _up_down(folder / undo, texts[undo], id_, up=False) if undo else None,
+                    _up_down(folder / up, texts[up], stem, up=True),
+                    _up_down(folder / undo, texts[undo], stem, up=False) if undo else None,
                 )
             )
     return found
+
+
+def _without_way(id_: str) -> str:
+    return id_.removesuffix(".up.sql").removesuffix(".down.sql")
 
 
 def _id_of(name: str) -> str:

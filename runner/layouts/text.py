@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.errors import MigrationFileError
-from runner.layouts.data import without_rows
+from runner.layouts.data import without_commands, without_rows
 from runner.layouts.model import ScriptText
 from runner.ledger.files import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _LINE = re.compile(r"[^\r\n]+")
-_PSQL_LINE = re.compile(r"^[ \t]*\\[^\r\n]*", re.MULTILINE)
-# What a tool fills in: Flyway and others, and Go's templates, as pop has them.
-TEMPLATE = re.compile(r"\$\{[^}\n]*\}|\{\{-?(?:[ .]|\w+ \.)[^{}\n]*\}\}")
+# What a tool fills in: Flyway and others, and Go's templates, as pop has them. It may hold nothing
+# that ends a text, a comment or a statement, nor begin in a dollar quote: it would hide SQL.
+_INSIDE = r"[^{}\r\n;'\"$*\\]"
+_TEMPLATE = re.compile(
+    r"\$\w*\$|(?P<template>\$\{" + _INSIDE + r"*\}"
+    r"|\{\{-?(?:[ .]|\w+ \.)(?:" + _INSIDE + r'|"\w*")*\}\})'
+)
 _HEADER = re.compile(r"\ufeff?(?:[ \t]*(?:--[^\n]*)?(?:\n|$))*")
 _OUTSIDE_ONLY = re.compile(
     r"\b(?:INDEX\s+CONCURRENTLY|VACUUM|REINDEX\b.*\bCONCURRENTLY|DISCARD\s+ALL|ADD\s+VALUE)\b",
@@ -68,12 +72,15 @@ def masked(text: str, start: int, end: int) -> str:
 
 def clean(text: str) -> str:
     """The text without what is no SQL: psql commands, rows of COPY, variables, a BOM."""
-    text = without_rows(text)
-    if "\\" in text:
-        text = _PSQL_LINE.sub(lambda m: " " * len(m[0]), text)
+    text = without_commands(without_rows(text))
     if "${" in text or "{{" in text:
-        text = TEMPLATE.sub(lambda m: name_for(m[0]), text)
+        text = _TEMPLATE.sub(lambda m: name_for(m[0]) if m["template"] else m[0], text)
     return text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text
+
+
+def templates(text: str) -> Iterator[re.Match[str]]:
+    """What a tool fills in, in a text."""
+    return (match for match in _TEMPLATE.finditer(text) if match["template"])
 
 
 def name_for(template: str) -> str:

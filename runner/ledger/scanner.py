@@ -102,8 +102,9 @@ def split(sql: str) -> list[Statement]:
         position = token.end()
         if kind in ("space", "line_comment"):
             continue
+        if kind in _REACHES:
+            position = _end_of(sql, token)
         if kind == "block_comment":
-            position = _comment_end(sql, token.start())
             continue
         if kind == "end" and start is None:
             continue
@@ -118,16 +119,6 @@ def split(sql: str) -> list[Statement]:
                     begins = max(0, begins - 1)
                 elif word == "BEGIN" or begins:
                     begins += 1
-        elif kind == "quote":
-            position = _quoted_end(sql, token, _QUOTE_END, "string")
-        elif kind == "escape_quote":
-            position = _quoted_end(sql, token, _ESCAPE_QUOTE_END, "string")
-        elif kind == "name":
-            position = _quoted_end(sql, token, _NAME_END, "quoted identifier")
-        elif kind == "dollar":
-            position = sql.find(token.group(), position) + len(token.group())
-            if position < token.end():
-                raise ScanError(f"the {token.group()} quote is never closed", token.start())
         elif kind == "open":
             parens += 1
         elif kind == "close":
@@ -149,6 +140,36 @@ def split(sql: str) -> list[Statement]:
     return statements
 
 
+def psql_commands(sql: str) -> list[tuple[int, int]]:
+    """Where lines that are commands of psql begin and end: none inside a quote or a comment.
+
+    Args:
+        sql: the text of a file; what stands behind a quote that never ends is no command.
+    """
+    found: list[tuple[int, int]] = []
+    position, begins_line = 0, True
+    while position < len(sql):
+        token = _TOKEN.match(sql, position)
+        assert token is not None
+        kind, position = token.lastgroup, token.end()
+        if kind == "space":
+            begins_line = begins_line or "\n" in token.group()
+            continue
+        if kind == "backslash" and begins_line:
+            end = _COMMAND_END.search(sql, position)
+            position = end.end() if end else len(sql)
+            found.append((token.start(), position))
+        elif kind in _REACHES:
+            try:
+                position = _end_of(sql, token)
+            except ScanError:
+                break
+        begins_line = False
+    return found
+
+
+# A line, or the \\ behind which psql reads SQL again.
+_COMMAND_END = re.compile(r"\\\\|(?=[\r\n])")
 _BLOCK_WORDS = frozenset({"BEGIN", "CASE", "END"})
 
 
@@ -160,6 +181,26 @@ def _defines_routine(words: list[str]) -> bool:
 
 def _line_breaks(sql: str, start: int, end: int) -> int:
     return sql.count("\n", start, end)
+
+
+_REACHES = frozenset({"block_comment", "dollar", "escape_quote", "name", "quote"})
+
+
+def _end_of(sql: str, token: re.Match[str]) -> int:
+    """Where a comment, string or quoted name ends that a token opens."""
+    match token.lastgroup:
+        case "block_comment":
+            return _comment_end(sql, token.start())
+        case "quote":
+            return _quoted_end(sql, token, _QUOTE_END, "string")
+        case "escape_quote":
+            return _quoted_end(sql, token, _ESCAPE_QUOTE_END, "string")
+        case "name":
+            return _quoted_end(sql, token, _NAME_END, "quoted identifier")
+    end = sql.find(token.group(), token.end())
+    if end < 0:
+        raise ScanError(f"the {token.group()} quote is never closed", token.start())
+    return end + len(token.group())
 
 
 def _comment_end(sql: str, start: int) -> int:

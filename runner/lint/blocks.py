@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from runner.lint import tree
@@ -57,11 +58,21 @@ class BlockQuery:
     loop: bool
     values: Values = field(default_factory=dict)
 
+    @property
+    def used(self) -> list[str]:
+        """The variables in it of which the values are known."""
+        return [name for name in self.values if re.search(rf"\b{re.escape(name)}\b", self.text)]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it runs more texts than are looked at."""
+        return prod(len(self.values[name]) for name in self.used) > _MOST_TEXTS
+
     def texts(self) -> list[str]:
         """The SQL that it runs, as far as the block shows it; more than one in a loop."""
         if not self.dynamic:
             return [self.text]
-        used = [name for name in self.values if re.search(rf"\b{re.escape(name)}\b", self.text)]
+        used = self.used
         found: dict[str, None] = {}
         for chosen in islice(product(*(self.values[name] for name in used)), _MOST_TEXTS):
             found[_executed_text(self.text, dict(zip(used, chosen, strict=True)))] = None
@@ -98,13 +109,24 @@ def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
                 inside = {**values, names[item["varno"]]: _constants(_expression(item["expr"]))}
             elif key == "PLpgSQL_stmt_fors":
                 inside = {**values, **_rows(item.get("var", {}), _query(item["query"]))}
-            visit(item, loop or key in _LOOPS, {k: v for k, v in inside.items() if v})
+            if inside is not values:
+                unknown = changed | assigned
+                new = {k for k, v in inside.items() if values.get(k) is not v}
+                inside = {
+                    k: v
+                    for k, v in inside.items()
+                    if v and (k not in new or k.split(".")[0] not in unknown)
+                }
+            visit(item, loop or key in _LOOPS, inside)
 
     parsed = tree.parse_plpgsql(block)
     for function in parsed:
         datums = function["PLpgSQL_function"].get("datums", [])
         names = [next(iter(datum.values())).get("refname", "") for datum in datums]
-        visit(function, False, _fixed(datums, function["PLpgSQL_function"].get("action")))
+        action = function["PLpgSQL_function"].get("action")
+        changed, assigned = _changed(datums, action)
+        fixed = _fixed(datums, action)
+        visit(function, False, {k: v for k, v in fixed.items() if k not in changed})
     return found, commits
 
 
@@ -124,6 +146,55 @@ def _expression(holder: dict[str, Any]) -> Node | None:
         return tree.inner(tree.parse(f"SELECT {_query(holder)}")[0][0].target_list[0]).val
     except (tree.GrammarError, IndexError):
         return None
+
+
+def _changed(
+    datums: Sequence[dict[str, Any]], action: object
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables, by name, to which a block gives what it does not show, and those it assigns.
+
+    By INTO, FETCH, CALL or GET DIAGNOSTICS, or by a loop in a loop over the same variable; also
+    those of which a block inside has one of its own.
+    """
+    names = [next(iter(d.values())).get("refname", "") for d in datums if "PLpgSQL_row" not in d]
+    found = {name for name, times in Counter(names).items() if times > 1}
+    assigned: set[str] = set()
+
+    def name_of(number: int) -> str:
+        datum = next(iter(datums[number].values()))
+        parent = datum.get("recparentno")
+        return str(datum.get("refname", "")) if parent is None else name_of(parent)
+
+    def names_in(holder: dict[str, Any]) -> set[str]:
+        fields = holder.get("PLpgSQL_row", {}).get("fields", ())
+        whole = (holder.get(kind, {}).get("refname", "") for kind in ("PLpgSQL_rec", "PLpgSQL_var"))
+        return {*(name_of(item["varno"]) for item in fields), *whole} - {""}
+
+    def visit(value: Any, around: frozenset[str]) -> None:
+        for item in value if isinstance(value, list) else ():
+            visit(item, around)
+        for key, item in value.items() if isinstance(value, dict) else ():
+            inside = around
+            if key == "PLpgSQL_stmt_assign":
+                assigned.add(name_of(item["varno"]))
+            elif key == "PLpgSQL_diag_item":
+                found.add(name_of(item.get("target", 0)))
+            elif key == "PLpgSQL_stmt_call":
+                text = _query(item["expr"])
+                words = re.findall(r"\w+", text)
+                found.update(names if tree.has_escaped_names(text) else words)
+                found.update(map(str.lower, words))
+            elif key == "target" and isinstance(item, dict):
+                found.update(names_in(item))
+            elif key in _LOOPS:
+                own = names_in(item.get("var", {}))
+                own |= {name_of(item["varno"])} if "varno" in item else set()
+                found.update(own & around)
+                inside = around | own
+            visit(item, inside)
+
+    visit(action, frozenset())
+    return frozenset(found), frozenset(assigned)
 
 
 def _fixed(datums: Sequence[dict[str, Any]], action: object) -> dict[str, tuple[str, ...]]:
@@ -179,10 +250,10 @@ def _columns(select: Node) -> dict[str, tuple[str, ...]]:
     if select.values_lists:
         rows = [[_constants(item) for item in row.list.items] for row in select.values_lists]
         return {
-            f"column{number}": tuple(v for values in column for v in values)
+            f"column{number}": tuple(v for vs in column for v in vs) if all(column) else ()
             for number, column in enumerate(zip(*rows, strict=False), 1)
         }
-    if select.HasField("where_clause"):
+    if select.HasField("where_clause") or len(select.from_clause) > 1:
         return {}
     sources: dict[str, tuple[str, ...]] = {}
     for item in select.from_clause:
@@ -194,7 +265,8 @@ def _columns(select: Node) -> dict[str, tuple[str, ...]]:
             )
         elif tree.kind(source) == "RangeFunction":
             call = tree.inner(tree.inner(source.functions[0]).items[0])
-            sources |= dict.fromkeys(names or (source.alias.aliasname,), _constants(call))
+            if len(source.functions) == 1 and len(names) < 2:
+                sources |= dict.fromkeys(names or (source.alias.aliasname,), _constants(call))
     found: dict[str, tuple[str, ...]] = {}
     for item in select.target_list:
         target = tree.inner(item)
@@ -212,14 +284,24 @@ def _columns(select: Node) -> dict[str, tuple[str, ...]]:
 _ALIASED = ("RangeSubselect", "RangeFunction")
 
 
+# Types in which a text stays as it is written.
+_AS_WRITTEN = frozenset({"text", "varchar", "name", "regclass"})
+
+
 def _constants(node: Node | None) -> tuple[str, ...]:
     """The texts that an expression gives: of a constant, an array of these, unnest of it."""
     if node is None:
         return ()
     node = tree.inner(node)
     while tree.kind(node) == "TypeCast":
+        if tree.type_name(node.type_name).rstrip("[]") not in _AS_WRITTEN:
+            return ()
         node = tree.inner(node.arg)
-    if tree.kind(node) == "FuncCall" and tree.function_name(node) == "unnest" and node.args:
+    if (
+        tree.kind(node) == "FuncCall"
+        and tree.function_name(node) == "unnest"
+        and len(node.args) == 1
+    ):
         return _constants(node.args[0])
     if tree.kind(node) == "A_ArrayExpr":
         found = [_constants(item) for item in node.elements]

@@ -67,7 +67,7 @@ LOOKS: dict[str, str] = {
         attach-partition lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "Call": """
-        hidden-ddl
+        hidden-ddl server-files
     """,
     "ChangeOwner": """
         lock-after-long-work missing-lock-timeout revoke several-tables-locked
@@ -106,7 +106,7 @@ LOOKS: dict[str, str] = {
         role-change
     """,
     "CreateTableAs": """
-        identifier long-work-under-lock server-files view-star
+        identifier long-work-under-lock server-files sessions-ended view-star
     """,
     "CreateTrig": """
         create-trigger identifier lock-after-long-work missing-lock-timeout several-tables-locked
@@ -115,7 +115,8 @@ LOOKS: dict[str, str] = {
         concurrently-in-transaction
     """,
     "Delete": """
-        backfill-row-security catalog-write long-work-under-lock server-files update-whole-table
+        backfill-row-security catalog-write long-work-under-lock server-files sessions-ended
+        update-whole-table
     """,
     "DetachPartition": """
         concurrently-in-transaction detach-partition lock-after-long-work missing-lock-timeout
@@ -211,7 +212,7 @@ LOOKS: dict[str, str] = {
         lock-after-long-work lock-table missing-lock-timeout several-tables-locked
     """,
     "Merge": """
-        backfill-row-security update-whole-table
+        backfill-row-security server-files update-whole-table
     """,
     "NoForceRowSecurity": """
         lock-after-long-work missing-lock-timeout row-security several-tables-locked

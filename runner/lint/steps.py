@@ -103,6 +103,19 @@ class Step:
         """Whether its lock stops writers."""
         return self.lock in STRONG
 
+    def calls(self, names: re.Pattern[str]) -> Iterator[str]:
+        """The functions that it calls, most often none, without a look at the tree.
+
+        Args:
+            names: finds one of the functions that are looked for in a text.
+        """
+        text = self.statement.text
+        # A name may be written in escapes.
+        if self.hidden or names.search(text) or tree.has_escaped_names(text):
+            for node in tree.walk(self.node):
+                if tree.kind(node) == "FuncCall":
+                    yield tree.function_name(node)
+
 
 def statements(text: str) -> list[Statement]:
     """Parse SQL text; a statement that cannot be parsed does not stop the others.

@@ -14,7 +14,7 @@ from runner.errors import UsageError
 from runner.quoting import quote_ident
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # A protobuf message of postgast. Its fields are those of PostgreSQL's parsenodes.h.
 Node = Any
@@ -54,6 +54,7 @@ _CATALOG_TYPES = {
 }
 _VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
 _MOST_NESTED = 5_000  # comments in comments
+_ESCAPED_NAME = re.compile(r"u&\"", re.IGNORECASE)
 _WITH_TYPMOD = re.compile(r"[( ]")
 
 
@@ -180,6 +181,16 @@ def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
     except (_part("errors").PgQueryError, ValueError, RecursionError):
         return []
     return parsed
+
+
+def has_escaped_names(sql: str) -> bool:
+    """Whether a name in a text may stand in Unicode escapes, as in U&"\\0061"."""
+    return _ESCAPED_NAME.search(sql) is not None
+
+
+def calls_in(names: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of a call of one of some functions, for texts that are not parsed."""
+    return re.compile(rf"\b({'|'.join(sorted(names))})\"?\s*(?:\(|/\*|--)", re.IGNORECASE)
 
 
 def texts(sql: str) -> list[tuple[int, int]]:

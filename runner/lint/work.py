@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
@@ -30,6 +31,10 @@ LOCKING_VERBS = frozenset(
 )
 
 
+_SLEEPS = frozenset({"pg_sleep", "pg_sleep_for", "pg_sleep_until"})
+_SLEEP = re.compile("pg_sleep", re.IGNORECASE)
+
+
 def is_long(step: Step, context: Context) -> bool:
     """Whether a step reads or writes as many rows as a table that others use has."""
     if step.verb in ("Update", "Delete"):
@@ -37,7 +42,7 @@ def is_long(step: Step, context: Context) -> bool:
             return False
         return reach(step, context.world.tables.get(step.table)) != "bounded"
     if step.verb == "Select":
-        return "pg_sleep" in step.statement.text
+        return any(name in _SLEEPS for name in step.calls(_SLEEP))
     if step.verb == "Index":
         return not step.node.concurrent and not context.is_new(step.table)
     if step.verb in ("RefreshMatView", "CreateTableAs") and _without_data(step):

@@ -64,7 +64,8 @@ def review(
             raise UsageError(f"{path} cannot be replaced: {error.strerror}") from None
     certificates.require_writable(path)
     listener("linting")
-    remarks = read_remarks(migrations)
+    notes: list[str] = []
+    remarks = read_remarks(migrations, notes)
     certificate = rehearse(
         dsn,
         migrations,
@@ -83,7 +84,7 @@ def review(
     listener("writing")
     plan = make_plan(dsn, migrations, to=list(certificate.files)[-1], rehearsal=path)
     # The verdict stands above it.
-    above = verdict(certificate, remarks) + "\n"
+    above = verdict(certificate, remarks, notes) + "\n"
     room = COMMENT - len(above.encode())
     text = above + as_markdown(replace(plan, notes=()), room)
     try:
@@ -94,8 +95,16 @@ def review(
     return certificate.passed and not _errors(remarks)
 
 
-def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
-    """The outcome of lint and rehearsal as Markdown, with a link to the report."""
+def verdict(
+    certificate: Certificate, remarks: dict[Path, list[Remark]], notes: Sequence[str] = ()
+) -> str:
+    """The outcome of lint and rehearsal as Markdown, with a link to the report.
+
+    Args:
+        certificate: of the rehearsal.
+        remarks: what lint says, by the paths of the migrations.
+        notes: what lint did not look at.
+    """
     errors = _errors(remarks)
     lesser = sum(map(len, remarks.values())) - errors
     sign = "✅" if certificate.passed and not errors else "❌"
@@ -119,7 +128,7 @@ def verdict(certificate: Certificate, remarks: dict[Path, list[Remark]]) -> str:
             f" took {seconds(slowest)}"
         )
     lines += _some([f"- **Problem**: {cell(problem)}" for problem in certificate.problems])
-    lines += _some([f"- Note: {cell(note)}" for note in certificate.notes])
+    lines += _some([f"- Note: {cell(note)}" for note in (*notes, *certificate.notes)])
     if remarks:
         lines += ["", "| | file | line | finding |", "| --- | --- | --- | --- |"]
         found = [(path, remark) for path, each in remarks.items() for remark in each]

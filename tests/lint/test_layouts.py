@@ -318,6 +318,27 @@ def test_files_for_other_databases_are_not_read(tmp_path: Path) -> None:
     assert any("20240101_a.cockroach.up.sql" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("2_b.mysql.up.sql", "1_a.up.sql"),
+        ("2_b.mysql.autocommit.up.sql", "2_b.down.sql"),
+        ("2_b.tx.mysql.up.sql", "2_b.up.sql"),
+        ("2_b.tx.up.sql", "2_b.up.sql"),
+        ("2_b.up.sql", "2_b.tx.up.sql"),
+        ("2_b.up.sql", "2_b.postgres.up.sql"),
+        ("2_b.tx.down.sql", "2_b.down.sql"),
+    ],
+)
+def test_no_name_hides_a_migration(name: str, beside: str, tmp_path: Path) -> None:
+    for other in ("2_b.up.sql", beside) if ".down" in name else (beside,):
+        (tmp_path / other).write_text("CREATE TABLE t (a int);\n", encoding="utf-8")
+    (tmp_path / name).write_text("DROP TABLE users CASCADE;\n", encoding="utf-8")
+    found = {(f.rule, f.path.name) for f in lint([tmp_path], with_squawk=False).findings}
+    both_back = ("duplicate-version", "2_b.up.sql")
+    assert (both_back if ".down" in name else ("drop-cascade", name)) in found
+
+
 def test_plain_files_with_numbers_are_a_chain(tmp_path: Path) -> None:
     first = "SET lock_timeout = '1s';\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID;\n"
     assert rules(tmp_path, first) == {"not-valid-never-validated"}
@@ -335,6 +356,30 @@ def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> N
     )
     (finding,) = lint([tmp_path], with_squawk=False).findings
     assert (finding.rule, "index__options__namespace" in finding.message) == ("drop-table", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '{{ '; DROP TABLE users CASCADE; SELECT ' }}';",
+        "SELECT '${'; DROP TABLE users CASCADE; SELECT '}';",
+        "SELECT 1 /* {{ */; DROP TABLE users CASCADE /* }} */;",
+        "/* ${ */ DROP TABLE users CASCADE /* } */;",
+        "-- {{ \rDROP TABLE users CASCADE -- }}\n;",
+        "SELECT $${x}$$; DROP TABLE users CASCADE; SELECT $$x$$;",
+        "SELECT $a${x}$a$; DROP TABLE users CASCADE; SELECT '$a__x_$a$';",
+        "SELECT '\n\\'; DROP TABLE users CASCADE; SELECT '\n';",
+        'SELECT 1 AS "\n\\"; DROP TABLE users CASCADE; SELECT 1 AS "\n";',
+        "SELECT $$\n\\$$; DROP TABLE users CASCADE; SELECT $$\n$$;",
+        "SELECT '\n\\a',\n'\nCOPY t FROM STDIN;\n'; DROP TABLE users CASCADE; SELECT '\n\\.\n';",
+        "\\echo a \\\\ DROP TABLE users CASCADE;\n",
+        "/*\n\\a */ DROP TABLE users CASCADE; /*\n*/",
+    ],
+)
+def test_what_looks_like_a_template_or_a_command_hides_no_sql(text: str, tmp_path: Path) -> None:
+    (tmp_path / "1_a.up.sql").write_text(text, encoding="utf-8", newline="")
+    found = lint([tmp_path], with_squawk=False).findings
+    assert "drop-cascade" in {f.rule for f in found}
 
 
 def test_a_statement_that_cannot_be_parsed_does_not_hide_the_next(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def test_hazards_fail_it_and_stand_first(
         hazards[1].path.with_name("0009_`x`|y.sql"): [Remark("name-rule", "style", 1, "z", "")],
         Path("prisma/20240101_change/migration.sql"): [Remark("folder-rule", "style", 1, "z", "")],
     }
-    text = verdict(hazardous, remarks)
+    text = verdict(hazardous, remarks, ["not read: 0002_b.mysql.up.sql"])
+    assert "- Note: not read: 0002_b.mysql.up.sql" in text
     assert text.startswith("# ❌ Migration review")
     assert "- **Lint**: 1 error, 4 lesser findings" in text
     assert "- **Problem**: " in text
@@ -131,5 +132,9 @@ def test_the_settings_of_lint_count_in_a_review(
     migrations = read_migrations([tmp_path])
     monkeypatch.chdir(tmp_path)
     assert "drop-table" in {r.rule for each in read_remarks(migrations).values() for r in each}
+    (tmp_path / "0001_a.mysql.down.sql").write_text("SELECT 1;")
+    notes: list[str] = []
+    read_remarks(migrations, notes)
+    assert ["0001_a.mysql.down.sql" in note for note in notes] == [True]
     (tmp_path / "trueup.toml").write_text('[rules]\ndrop-table = "off"\n')
     assert "drop-table" not in {r.rule for each in read_remarks(migrations).values() for r in each}

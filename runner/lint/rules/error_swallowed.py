@@ -17,7 +17,8 @@ _EXCEPTION = 21  # the level of RAISE that is an error, in elog.h
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if "others" not in step.statement.text.lower():
+    text = step.statement.text
+    if "others" not in text.lower() and not tree.has_escaped_names(text):
         return
     if _swallows(tree.parse_plpgsql(step.statement.text)):
         yield Hit(

@@ -59,7 +59,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         begin = max(place, begin)
         if not query.dynamic:
             continue
-        if any(map(_is_hidden, query.texts())):
+        if query.is_cut or any(map(_is_hidden, query.texts())):
             yield Hit(
                 "EXECUTE runs a statement that the file does not show: what it locks and changes"
                 " depends on the database",
@@ -95,6 +95,32 @@ RULE = Rule(
         "DO $$ BEGIN EXECUTE 'ALTER TABLE ' || current_setting('a.t') || ' ADD a int'; END $$;",
         "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables LOOP"
         " EXECUTE format('DROP TABLE %I', t); END LOOP; END $$;",
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['a'] LOOP SELECT n INTO t FROM names;"
+        " EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['a'] LOOP t := current_user;"
+        " EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM (VALUES ('a'), (current_user)) v (t)"
+        " LOOP EXECUTE 'DROP TABLE ' || r.t; END LOOP; END $$;",
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT 'a' AS t LOOP r.t := current_user;"
+        " EXECUTE 'DROP TABLE ' || r.t; END LOOP; END $$;",
+        "DO $$ DECLARE t text := 'a'; BEGIN CALL pick(t); EXECUTE 'DROP TABLE ' || t; END $$;",
+        "DO $$ DECLARE t text := 'a'; BEGIN PERFORM 1 / 0; EXCEPTION WHEN division_by_zero THEN\n"
+        "GET STACKED DIAGNOSTICS t = MESSAGE_TEXT; EXECUTE 'DROP TABLE ' || t; END $$;",
+        "DO $$ DECLARE t text := 'a'; c refcursor; BEGIN FETCH c INTO t;"
+        " EXECUTE 'DROP TABLE ' || t; END $$;",
+        "DO $$ DECLARE t text := 'a'; BEGIN EXECUTE 'SELECT 1' INTO t;"
+        " EXECUTE 'DROP TABLE ' || t; END $$;",
+        "DO $$ DECLARE t text := 'a'; BEGIN FOR t IN SELECT n FROM names LOOP"
+        " EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY '{"
+        + ",".join(f"t{n}" for n in range(51))
+        + "}'"
+        "::text[] LOOP EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
+        "DO $$ DECLARE t text := 'ab'::varchar(1); BEGIN EXECUTE 'DROP TABLE ' || t; END $$;",
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT 'a' AS t LOOP FOR r IN EXECUTE 'SELECT 1'"
+        " LOOP EXECUTE 'DROP TABLE ' || r.t; END LOOP; END LOOP; END $$;",
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT n.t FROM (VALUES ('a')) v (t), names n LOOP"
+        " EXECUTE 'DROP TABLE ' || r.t; END LOOP; END $$;",
         "ALTER EXTENSION postgis UPDATE;",
         "\\i tables.sql\n",
         "CREATE FUNCTION widen() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n"
@@ -105,6 +131,9 @@ RULE = Rule(
         "\\set ON_ERROR_STOP on\nCOPY t (a) FROM STDIN;\n\\i tables.sql\n\\.\n",
         "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['users', 'orders'] LOOP"
         " EXECUTE format('ALTER TABLE %I ADD COLUMN a int', t); END LOOP; END $$;",
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['a'] LOOP"
+        " EXECUTE 'DROP TABLE ' || t; END LOOP; FOREACH t IN ARRAY '{b,c}'::text[] LOOP"
+        " EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN"
         " CREATE ROLE app; END IF; END $$;",
     ),

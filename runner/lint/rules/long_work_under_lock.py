@@ -39,7 +39,7 @@ RULE = Rule(
         "-- migrate:up\nALTER TABLE users ADD COLUMN a int;\n"
         "INSERT INTO archived SELECT * FROM users;\n-- migrate:down\n",
         "BEGIN; LOCK TABLE users; REFRESH MATERIALIZED VIEW totals; COMMIT;",
-        "BEGIN; ALTER TABLE users ADD COLUMN a int; SELECT pg_sleep(5); COMMIT;",
+        "BEGIN; ALTER TABLE users ADD COLUMN a int; SELECT PG_SLEEP(5); COMMIT;",
     ),
     passed=(
         "BEGIN; ALTER TABLE users ADD COLUMN a int; COMMIT;",

@@ -22,7 +22,7 @@ _FUNCTIONS = frozenset(
     dblink_connect dblink dblink_exec
     """.split()
 )
-_CALLS = re.compile(rf"\b({'|'.join(sorted(_FUNCTIONS))})\s*\(", re.IGNORECASE)
+_CALLS = tree.calls_in(_FUNCTIONS)
 _NAMES = re.compile("|".join(sorted(_FUNCTIONS)), re.IGNORECASE)
 _PROGRAM = re.compile(r"\bCOPY\b[^;]*\b(?:TO|FROM)\s+PROGRAM\b", re.IGNORECASE)
 _UNTRUSTED = re.compile(r"(?:c|internal|pl\w+u|plsh|plr)", re.IGNORECASE)
@@ -36,7 +36,6 @@ def _what(step: Step) -> str:
             return f"COPY {way} PROGRAM runs a command on the server, with the server's own rights"
         if node.filename:
             return f"COPY {way} {node.filename!r} uses a file of the server, not of the client"
-        return ""
     if step.verb in ("Do", "CreateFunction"):
         return _in_a_body(step)
     if step.verb in ("CreateForeignTable", "CreateForeignServer"):
@@ -46,10 +45,8 @@ def _what(step: Step) -> str:
     if step.verb == "CreateExtension":
         untrusted = _UNTRUSTED.fullmatch(node.extname) or node.extname in ("file_fdw", "adminpack")
         return f"{node.extname} lets SQL reach the server's files and programs" if untrusted else ""
-    for part in tree.walk(node) if step.hidden or _NAMES.search(step.statement.text) else ():
-        if tree.kind(part) == "FuncCall" and (name := tree.function_name(part)) in _FUNCTIONS:
-            return f"{name}() reaches the server's files, or another server"
-    return ""
+    name = next((name for name in step.calls(_NAMES) if name in _FUNCTIONS), "")
+    return f"{name}() reaches the server's files, or another server" if name else ""
 
 
 def _in_a_body(step: Step) -> str:
@@ -61,6 +58,8 @@ def _in_a_body(step: Step) -> str:
     body = block_text(step.node)
     if call := _CALLS.search(body):
         return f"{call[1].lower()}() reaches the server's files, or another server"
+    if tree.has_escaped_names(body):
+        return 'a name in escapes (U&"...") hides from who reads the file what is called'
     return "COPY ... PROGRAM runs a command on the server" if _PROGRAM.search(body) else ""
 
 
@@ -81,6 +80,11 @@ RULE = Rule(
         "COPY users TO PROGRAM 'gzip > /tmp/users.gz';",
         "COPY users FROM '/tmp/users.csv';",
         "SELECT pg_read_file('/etc/passwd');",
+        "SELECT U&\"pg_read_\\0066ile\"('/etc/passwd');",
+        "COPY (SELECT \"pg_read_file\" /* */ ('/etc/passwd')) TO STDOUT;",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT PG_READ_FILE/**/('a') $$;",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql\n"
+        "AS $$ SELECT u&\"pg_r\\0065ad_file\"('a') $$;",
         "DO $$ BEGIN EXECUTE 'COPY users TO PROGRAM ''env'''; END $$;",
         "CREATE EXTENSION plpython3u;",
     ),
@@ -88,7 +92,8 @@ RULE = Rule(
     step=_check,
     verbs=frozenset(
         {
-            *("Copy", "Do", "Select", "Insert", "Update", "Delete", "CreateTableAs", "View"),
+            *("Copy", "Do", "Select", "Insert", "Update", "Delete", "Merge", "CreateTableAs"),
+            *("View", "Call"),
             *("CreateFunction", "CreateExtension", "CreateForeignTable", "CreateForeignServer"),
         }
     ),

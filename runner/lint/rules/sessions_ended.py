@@ -24,19 +24,22 @@ _DOES = {
     "pg_drop_replication_slot": "makes a subscriber or standby start from nothing",
 }
 _NAMES = re.compile("|".join(_DOES), re.IGNORECASE)
-_CALLS = re.compile(rf"\b({'|'.join(_DOES)})\s*\(", re.IGNORECASE)
+_CALLS = tree.calls_in(_DOES)
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.verb == "Do":
         call = _CALLS.search(block_text(step.node))
         names = [call[1].lower()] if call else []
-    elif not _NAMES.search(step.statement.text):
-        return
+    elif (
+        step.hidden
+        and tree.kind(step.statement.node) == "DoStmt"
+        and _CALLS.search(step.statement.text)
+    ):
+        return  # Told of the block.
     else:
-        calls = [node for node in tree.walk(step.node) if tree.kind(node) == "FuncCall"]
-        names = [name for name in map(tree.function_name, calls) if name in _DOES]
-    if names and not step.hidden:
+        names = [name for name in step.calls(_NAMES) if name in _DOES]
+    if names:
         yield Hit(f"{names[0]}() {_DOES[names[0]]}")
 
 
@@ -50,10 +53,13 @@ RULE = Rule(
     flagged=(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app';",
         "SELECT pg_reload_conf();",
+        'SELECT U&"pg_reload\\005Fconf"();',
+        "DO $$ BEGIN EXECUTE 'SELECT pg_reload' || '_conf()'; END $$;",
+        'DELETE FROM t WHERE pg_catalog."pg_terminate_backend"/* */(pid);',
     ),
     passed=("SELECT pid FROM pg_stat_activity;",),
     step=_check,
-    verbs=frozenset({"Select", "Do", "Insert", "Update"}),
+    verbs=frozenset({"Select", "Do", "Insert", "Update", "Delete", "CreateTableAs"}),
     new_tables=True,
     rollback=True,
 )

@@ -79,17 +79,22 @@ def write_report(
         raise UsageError(f"{output} cannot be written: {error.strerror}") from None
 
 
-def read_remarks(migrations: Iterable[Migration]) -> dict[Path, list[Remark]]:
+def read_remarks(
+    migrations: Iterable[Migration], notes: list[str] | None = None
+) -> dict[Path, list[Remark]]:
     """What lint says, by the paths of the migrations.
 
     Args:
         migrations: whose folders are linted.
+        notes: gets what lint did not look at.
     """
     folders = {migration.path.parent: None for migration in migrations}
     known = {p.resolve(): p for m in migrations for p in (m.path, m.rollback_path) if p}
     remarks: dict[Path, list[Remark]] = {}
     settings = find_settings(Path.cwd())
     report = unknown(lint(list(folders), with_squawk=settings.squawk, settings=settings), settings)
+    if notes is not None:
+        notes += report.notes
     for finding in report.findings:
         path = known.get(finding.path.resolve())
         if path is not None:
