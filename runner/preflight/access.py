@@ -48,6 +48,7 @@ SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
     (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user)
         AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = c.relowner) AS by_superuser,
     has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
+    has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS owner_may_use,
     has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered,
     pg_table_size(c.oid) AS heap, pg_indexes_size(c.oid) AS indexes,
@@ -234,6 +235,12 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
             f"belongs to {row['owner']}, who has no CREATE on the schema, as the compat view's "
             "owner must",
             f"GRANT CREATE ON SCHEMA {quote_ident(name.schema)} TO {owner};",
+        )
+    if not row["owner_may_use"]:
+        yield stop(
+            f"belongs to {row['owner']}, who may not use the schema: triggers run with the rights "
+            "of the table's owner",
+            f"GRANT USAGE ON SCHEMA {quote_ident(name.schema)} TO {owner};",
         )
     if not row["readable"]:
         yield stop(

@@ -286,7 +286,20 @@ CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functio
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    closed record;
 BEGIN
+    SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
+    FROM pg_class AS c
+    JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
+        AND strpos(p.prosrc, relation || ' ') > 0
+    WHERE c.oid = relation AND NOT has_schema_privilege(c.relowner, c.relnamespace, 'USAGE')
+    LIMIT 1;
+    IF closed.owner IS NOT NULL THEN
+        RAISE EXCEPTION '% may not use the schema %, and owns the triggers'' functions of %', closed.owner, closed.schema, relation
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('GRANT USAGE ON SCHEMA %s TO %s;', closed.schema, closed.owner);
+    END IF;
+
     CALL trueup.keep_private(VARIADIC functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
@@ -300,6 +313,8 @@ BEGIN
             UNION ALL
             SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
             WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
+            UNION ALL
+            SELECT 4, 'GRANT USAGE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
         ) AS n (step, statement)
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation

@@ -221,6 +221,34 @@ def test_tables_of_another_role_go_there_and_back_and_clients_need_no_more(
     assert service.rows() == before
 
 
+def test_an_owner_who_may_not_use_the_schema_is_told_before_clients_meet_it(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, "ALTER TABLE provider_quotas OWNER TO mallory")
+    query(service.dsn, "REVOKE ALL ON provider_quotas FROM mallory")
+    query(service.dsn, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    grant = "GRANT USAGE ON SCHEMA public TO mallory;"
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert checked.returncode == 1
+    assert "mallory, who may not use the schema" in " ".join(checked.stdout.split())
+    with pytest.raises(StatementError, match="mallory may not use the schema public") as refused:
+        service.up("expand")
+    assert grant in str(refused.value)
+    query(service.dsn, grant)
+    service.up("toolkit")
+    query(service.dsn, "REVOKE USAGE ON SCHEMA trueup FROM PUBLIC")
+    query(service.dsn, "GRANT INSERT ON provider_quotas TO trueup_test_app")
+    query(service.dsn, "GRANT USAGE ON SCHEMA public TO trueup_test_app")
+    service.up("expand")
+    query(
+        make_conninfo(service.dsn, user="trueup_test_app"),
+        "INSERT INTO provider_quotas (id, provider, daily_tokens_used, monthly_tokens_used,"
+        " daily_cost_used, monthly_cost_used)"
+        " VALUES (gen_random_uuid()::text, 'openai', 0, 0, 0, 0)",
+    )
+
+
 # Who has a right on a function of trueup's triggers, or the rights of its owner, without being it.
 MAY_ATTACH = """
     SELECT p.proname, r.rolname
@@ -297,6 +325,8 @@ def test_a_change_of_owner_stops_no_client(
     query(make_conninfo(service.dsn, user="trueup_test_app"), WRITES[table])
     if phase == "expand":  # A view reads with the rights of its own owner.
         query(service.dsn, "ALTER VIEW model OWNER TO trueup_test_owner")
+    told = " ".join(run_trueup("verify", *LOOK, dsn=service.dsn).stdout.split())
+    assert ("CALL trueup.hand_over('" in told) is how.startswith("ALTER")
     service.up("contract")
     service.down("online")
     wrong = (
