@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
+from runner.ledger.privileges import give_away
 from runner.ledger.tables import (
     DEFAULT_SCHEMA,
     PUBLISHED_HINT,
@@ -45,6 +46,7 @@ _TABLES: LiteralString = """
 SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
     pg_get_userbyid(c.relowner) AS owner,
     pg_has_role(c.relowner, 'USAGE') AS owned,
+    pg_has_role(c.relowner, %(give)s) AS may_give,
     (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user)
         AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = c.relowner) AS by_superuser,
     has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
@@ -194,7 +196,11 @@ def check_tables(
     readable: set[Name] = set()
     findings: list[Finding] = []
     names = [name for c in changes for name in (c.old, *(p.name for p in c.partitions))]
-    wanted = {"schemas": [n.schema for n in names], "names": [n.name for n in names]}
+    wanted = {
+        "schemas": [n.schema for n in names],
+        "names": [n.name for n in names],
+        "give": give_away(connection),
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_TABLES, wanted).fetchall()
     for row in rows:
@@ -229,6 +235,12 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
         yield stop(
             f"belongs to {row['owner']}, and the role {role} is not a member of that role",
             f"GRANT {owner} TO {quoted};",
+        )
+    elif not row["may_give"]:
+        yield stop(
+            f"belongs to {row['owner']}, and the role {role} may not SET ROLE to it, and so cannot "
+            "give it the functions of triggers",
+            f"GRANT {owner} TO {quoted} WITH SET TRUE;",
         )
     elif not row["owner_may_create"]:
         yield stop(
