@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
@@ -139,6 +139,7 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
     rows = connection.execute(
         """
         SELECT n.nspname, o.rolname, min(c.relname),
+               pg_has_role(%(role)s, o.oid, 'USAGE') AND pg_has_role(%(role)s, o.oid, %(give)s),
                pg_has_role(%(role)s, o.oid, 'USAGE'),
                has_schema_privilege(%(role)s, n.oid, 'USAGE'),
                has_schema_privilege(%(role)s, n.oid, 'CREATE'),
@@ -159,10 +160,10 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
         GROUP BY n.oid, n.nspname, o.oid, o.rolname
         ORDER BY n.nspname, o.rolname
         """,
-        {"role": role, "tables": sorted(owned_tables(migrations))},
+        {"role": role, "give": give_away(connection), "tables": sorted(owned_tables(migrations))},
     ).fetchall()
     wanted: list[Need] = []
-    for home, owner, table, member, usage, create, owner_creates in rows:
+    for home, owner, table, member, inherits, usage, create, owner_creates in rows:
         wanted += [
             Need(_grant("USAGE ON SCHEMA {} TO {}", home, role), f"uses {home}.{table}", usage),
             Need(
@@ -177,9 +178,16 @@ def _table_needs(connection: Connection, migrations: Iterable[Migration], role: 
             ),
         ]
         if owner != role:
-            statement = _grant("{} TO {}", owner, role)
+            statement = _grant(
+                "{} TO {}" + " WITH SET TRUE" * (inherits and not member), owner, role
+            )
             wanted.append(Need(statement, f"alters {home}.{table}, which {owner} owns", member))
     return wanted
+
+
+def give_away(connection: Connection[Any]) -> str:
+    """The privilege on a role that lets a member give it objects: since PostgreSQL 16, SET."""
+    return "SET" if connection.info.server_version >= 160000 else "USAGE"
 
 
 def owned_tables(migrations: Iterable[Migration]) -> set[str]:

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runner.generate.locks import most_locks
 from runner.generate.model import TableChange
+from runner.ledger.privileges import give_away
 from runner.ledger.tables import (
     DEFAULT_SCHEMA,
     PUBLISHED_HINT,
@@ -45,9 +46,11 @@ _TABLES: LiteralString = """
 SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
     pg_get_userbyid(c.relowner) AS owner,
     pg_has_role(c.relowner, 'USAGE') AS owned,
+    pg_has_role(c.relowner, %(give)s) AS may_give,
     (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user)
         AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = c.relowner) AS by_superuser,
     has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
+    has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS owner_may_use,
     has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered,
     pg_table_size(c.oid) AS heap, pg_indexes_size(c.oid) AS indexes,
@@ -193,7 +196,11 @@ def check_tables(
     readable: set[Name] = set()
     findings: list[Finding] = []
     names = [name for c in changes for name in (c.old, *(p.name for p in c.partitions))]
-    wanted = {"schemas": [n.schema for n in names], "names": [n.name for n in names]}
+    wanted = {
+        "schemas": [n.schema for n in names],
+        "names": [n.name for n in names],
+        "give": give_away(connection),
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_TABLES, wanted).fetchall()
     for row in rows:
@@ -229,11 +236,23 @@ def _table_findings(name: Name, row: dict[str, Any]) -> Iterator[Finding]:
             f"belongs to {row['owner']}, and the role {role} is not a member of that role",
             f"GRANT {owner} TO {quoted};",
         )
+    elif not row["may_give"]:
+        yield stop(
+            f"belongs to {row['owner']}, and the role {role} may not SET ROLE to it, and so cannot "
+            "give it the functions of triggers",
+            f"GRANT {owner} TO {quoted} WITH SET TRUE;",
+        )
     elif not row["owner_may_create"]:
         yield stop(
             f"belongs to {row['owner']}, who has no CREATE on the schema, as the compat view's "
             "owner must",
             f"GRANT CREATE ON SCHEMA {quote_ident(name.schema)} TO {owner};",
+        )
+    if not row["owner_may_use"]:
+        yield stop(
+            f"belongs to {row['owner']}, who may not use the schema: triggers run with the rights "
+            "of the table's owner",
+            f"GRANT USAGE ON SCHEMA {quote_ident(name.schema)} TO {owner};",
         )
     if not row["readable"]:
         yield stop(

@@ -1,4 +1,4 @@
-"""The views in which references find how a key is spelled on its other side."""
+"""What the triggers' functions read, and with whose rights."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ _READ_BY_TRIGGERS = sql.SQL(
     ORDER BY 1, 2, 3
     """
 )
+# They run with the rights of their owner, whom nobody changes with the table's.
+_OTHER_OWNERS = sql.SQL(
+    """
+    SELECT DISTINCT n.nspname, c.relname, pg_catalog.quote_ident(f.proname),
+        pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_get_userbyid(f.proowner),
+        pg_catalog.format('CALL trueup.hand_over(%L, %L);', c.oid::regclass, f.proname)
+    FROM pg_catalog.pg_proc AS f
+    JOIN pg_catalog.pg_namespace AS s ON s.oid = f.pronamespace AND s.nspname = 'trueup'
+    JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = f.oid AND t.tgparentid = 0
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE f.prosecdef AND f.proowner <> c.relowner
+    ORDER BY 1, 2, 3
+    """
+)
 _LEFT_BEHIND = sql.SQL(
     """
     SELECT n.nspname, c.relname, pg_catalog.quote_ident(v.relname)
@@ -52,7 +67,7 @@ def sides(
     tables: Mapping[Name, Name],
     states: Sequence[tuple[Name, State]],
 ) -> Iterator[Distance]:
-    """List the views that triggers read and that are not there, and those nobody needs any more.
+    """List what the functions of triggers lack, and the views that nobody needs any more.
 
     Args:
         connection: in a read-only transaction.
@@ -66,6 +81,10 @@ def sides(
         found = "one that its function's owner may not read" if unreadable else "none"
         if unreadable or not there:
             yield Distance(tables.get(name), f"view trueup.{view}", expected, found)
+    for schema, table, function, owner, other, call in fetch_all(connection, _OTHER_OWNERS):
+        object_ = f"function trueup.{function} of {Name(schema, table)}"
+        found = f"the owner {other}: {call}"
+        yield Distance(tables.get(Name(schema, table)), object_, f"the owner {owner}", found)
     for schema, table, view in fetch_all(connection, _LEFT_BEHIND):
         shown = tables.get(Name(schema, table))
         if shown in new:

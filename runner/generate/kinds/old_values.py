@@ -89,7 +89,7 @@ def _of_parents(
     if parents or u.place(parent) <= u.place(t):
         match = " AND ".join(f"p.{quote_ident(far)} = {here}" for far, here in pairs)
         yield (
-            f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.new)} AS p"
+            f"(SELECT p.{quote_ident(c.parent.old_name)} FROM {quote_name(parent.sides)} AS p"
             f" WHERE {match})"
         )
     table, root = u.root(c)
@@ -123,6 +123,7 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
         unfilled=sync.unfilled(t, "OLD.", old=True),
         keys=quote_name(t.new),
+        keys_named=quote_literal(quote_name(t.new)),
         twin_keys=sync.twin_keys(t, switched=True),
     )
     on, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"

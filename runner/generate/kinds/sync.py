@@ -201,7 +201,8 @@ def _function(
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=by_new),
             # Between switch and contract the table may move; the view follows it.
-            keys=quote_name(t.sides if switched and t.keeps_name else t.new),
+            keys=quote_name(keys := t.sides if switched and t.keeps_name else t.new),
+            keys_named=quote_literal(quote_name(keys)),
         ),
         note=note or _NOTES[switched],
     )
@@ -272,7 +273,7 @@ def triggers(t: TableChange, function: Name, *, replace: bool = False) -> list[P
         if t.at_expand:
             side = "old" if function == t.sync else "new"
             note = f"From here on the trigger looks keys up by the index of the {side} one."
-        return [[Statement(insert, note=note), Statement(update)]]
+        return [[hand_over(t, function), Statement(insert, note=note), Statement(update)]]
     return [
         [Statement(insert, note="Their names make them fire after the service's own triggers.")],
         [
@@ -314,7 +315,10 @@ def sides(t: TableChange, *, switched: bool = False) -> list[Statement]:
             note="Where references find how a key is spelled. A view follows renames: the switch "
             "leaves its names.",
         ),
-        Statement(f"CALL trueup.share_sides({quote_literal(t.sides.name)});"),
+        *plain(
+            f"CALL trueup.keep_private({quote_literal(t.sides.name)});",
+            "CALL trueup.share();",
+        ),
     ]
 
 

@@ -79,6 +79,7 @@ _IDEAS = (
             "inserts of one key, locks several tables and fills columns in batches; and the tables "
             "that keep how far a backfill is and which grants both sides had"
         },
+        public=("hold_key",),
     ),
     _Idea(
         "transition",
@@ -97,7 +98,7 @@ _IDEAS = (
             "usage_counter": "what reads the usage counter of a compat view and asks the other "
             "witnesses, and the table that keeps what was read"
         },
-        always=("read_odometer", "require_unused"),
+        always=("read_odometer", "require_unused", "show_odometer", "witnesses"),
         public=("show_odometer", "witnesses"),
     ),
     _Idea(
@@ -168,7 +169,7 @@ def _needed(callers: Sequence[File]) -> set[str]:
     """The names that are called, and what these call."""
     made = {name: m for idea in _IDEAS for name, m in _made(idea.name).items()}
     folders = {"common", *(f.strategy for f in callers)}
-    ready = {n for i in _IDEAS if i.folder in folders for n in (*i.always, *i.public)}
+    ready = {n for i in _IDEAS if i.folder in folders for n in i.always}
     ready |= {n for f in callers for s in f.statements for n in _NAMED.findall(s.text)}
     needed: set[str] = set()
     while ready := (ready & made.keys()) - needed:
@@ -239,8 +240,7 @@ def _closed(idea: _Idea, names: list[str]) -> Paragraph:
         found.append(
             Statement(
                 f"GRANT EXECUTE ON ROUTINE {', '.join(public)} TO PUBLIC;",
-                note="`trueup status` calls these as any role. They run with the rights of their "
-                "caller.",
+                note="Any role may call these: they run with the rights of their caller.",
             )
         )
     return found

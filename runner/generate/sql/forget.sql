@@ -1,6 +1,6 @@
 CREATE FUNCTION {{ function }}()
 -- Whoever deletes a row need not be allowed to read old spellings.
-RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS {{ dollar }}
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM {{ reversal }};
@@ -9,7 +9,7 @@ BEGIN
     END IF;
     RETURN NULL;
 EXCEPTION
-    WHEN undefined_table THEN
-        RETURN NULL; -- none are kept yet, or no more
+    WHEN undefined_table OR insufficient_privilege THEN
+        RETURN NULL; -- none are kept yet, or no more; or the table has got another owner
 END
 {{ dollar }};

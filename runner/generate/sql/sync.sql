@@ -49,8 +49,12 @@ BEGIN
 
 {% for key in twin_keys %}
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
-        PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege({{ keys_named }}, 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
+            PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+        END IF;
     END IF;
 
 {% endfor %}

@@ -1,6 +1,6 @@
 CREATE FUNCTION {{ function }}()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS {{ dollar }}
 {% if reversal %}
 DECLARE
     kept {{ reversal }};
@@ -33,8 +33,12 @@ BEGIN
 {% endfor %}
 
 {% for key in twin_keys %}
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
-        PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege({{ keys_named }}, 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
+            PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
+        END IF;
     END IF;
 
 {% endfor %}

@@ -376,22 +376,6 @@ BEGIN
 END
 $$;
 
--- Lets the functions of triggers, and nobody else, look up old spellings in a view.
-CREATE OR REPLACE PROCEDURE trueup.share_sides(sides text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    owner regrole;
-BEGIN
-    CALL trueup.keep_private(sides);
-    FOR owner IN
-        SELECT DISTINCT p.proowner::regrole FROM pg_proc AS p
-        WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef AND strpos(p.prosrc, format('trueup.%I ', sides)) > 0
-    LOOP
-        EXECUTE format('GRANT SELECT ON trueup.%I TO %s', sides, owner);
-    END LOOP;
-END
-$$;
-
 -- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
 -- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
 -- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
@@ -436,5 +420,7 @@ $$;
 -- Clients call none of these.
 CALL trueup.keep_private(
     'progress', 'grants', 'give_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
-    'share_sides', 'hold_key', 'require_index'
+    'hold_key', 'require_index'
 );
+-- Any role may call these: they run with the rights of their caller.
+GRANT EXECUTE ON ROUTINE trueup.hold_key TO PUBLIC;

@@ -313,5 +313,5 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private('odometer', 'share_marker', 'show_odometer', 'witnesses', 'read_odometer', 'require_unused');
--- `trueup status` calls these as any role. They run with the rights of their caller.
+-- Any role may call these: they run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.show_odometer, trueup.witnesses TO PUBLIC;

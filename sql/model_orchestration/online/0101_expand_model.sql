@@ -37,7 +37,8 @@ CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM public.models;
-CALL trueup.share_sides('model_sides');
+CALL trueup.keep_private('model_sides');
+CALL trueup.share();
 
 -- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
 CREATE FUNCTION trueup.model_sync()
@@ -81,8 +82,12 @@ BEGIN
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.models AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.models', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.models AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;
@@ -133,8 +138,12 @@ BEGIN
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.model', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;

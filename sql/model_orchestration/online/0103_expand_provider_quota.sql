@@ -59,8 +59,12 @@ BEGIN
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quotas AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.provider_quotas', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.provider_quotas AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;
@@ -97,8 +101,12 @@ BEGIN
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.provider_quota', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;

@@ -119,6 +119,12 @@ def test_old_values_are_nobody_elses_under_row_security(make_service: MakeServic
         for name in shown:
             assert query(service.dsn, f"SELECT count(*) > 0 FROM trueup.{name}") == [(True,)]
             assert client.execute(f"SELECT count(*) FROM trueup.{name}").fetchone() == (0,)
+    for name in shown:
+        table = name.removesuffix("_reversal")
+        kept = f"SELECT count(*) FROM trueup.{name}"
+        done = f"SET row_security = off; DELETE FROM {table}"
+        query(service.dsn, done)
+        assert query(service.dsn, kept) == [(0,)]
 
 
 def test_status_and_verify_tell_from_when_on_spellings_may_go(make_service: MakeService) -> None:

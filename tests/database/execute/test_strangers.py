@@ -219,3 +219,117 @@ def test_tables_of_another_role_go_there_and_back_and_clients_need_no_more(
     service.up("window")
     service.down("window")
     assert service.rows() == before
+
+
+def test_an_owner_who_may_not_use_the_schema_is_told_before_clients_meet_it(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, "ALTER TABLE provider_quotas OWNER TO mallory")
+    query(service.dsn, "REVOKE ALL ON provider_quotas FROM mallory")
+    query(service.dsn, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    grant = "GRANT USAGE ON SCHEMA public TO mallory;"
+    checked = run_trueup("check", "--no-statements", *LOOK, dsn=service.dsn)
+    assert checked.returncode == 1
+    assert "mallory, who may not use the schema" in " ".join(checked.stdout.split())
+    with pytest.raises(StatementError, match="mallory may not use the schema public") as refused:
+        service.up("expand")
+    assert grant in str(refused.value)
+    query(service.dsn, grant)
+    service.up("toolkit")
+    query(service.dsn, "REVOKE USAGE ON SCHEMA trueup FROM PUBLIC")
+    query(service.dsn, "GRANT INSERT ON provider_quotas TO trueup_test_app")
+    query(service.dsn, "GRANT USAGE ON SCHEMA public TO trueup_test_app")
+    service.up("expand")
+    query(
+        make_conninfo(service.dsn, user="trueup_test_app"),
+        "INSERT INTO provider_quotas (id, provider, daily_tokens_used, monthly_tokens_used,"
+        " daily_cost_used, monthly_cost_used)"
+        " VALUES (gen_random_uuid()::text, 'openai', 0, 0, 0, 0)",
+    )
+
+
+# Who has a right on a function of trueup's triggers, or the rights of its owner, without being it.
+MAY_ATTACH = """
+    SELECT p.proname, r.rolname
+    FROM pg_proc AS p CROSS JOIN pg_roles AS r
+    WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef AND NOT r.rolsuper
+        AND r.oid <> p.proowner AND r.rolname IN ('mallory', 'trueup_test_owner')
+        AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+"""
+WRITES = {
+    "models": """
+        INSERT INTO models (id, model_id, provider, capabilities)
+            VALUES (gen_random_uuid()::text, 'own', 'openai', '{chat}');
+        INSERT INTO requests
+            (id, request_id, request_type, model_id, provider, request_data, success)
+            SELECT gen_random_uuid()::text, 'own', 'chat', id, 'openai', '{}', true
+            FROM models WHERE model_id = 'own';
+        DELETE FROM requests WHERE request_id = 'own';
+        DELETE FROM models WHERE model_id = 'own';
+    """,
+    "model": """
+        INSERT INTO model (id, model_id, provider, capabilities)
+            VALUES (gen_random_uuid(), 'own', 'OPENAI', '{CHAT}');
+        INSERT INTO request
+            (id, request_id, request_type, model_id, provider, request_data, success)
+            SELECT gen_random_uuid(), 'own', 'CHAT', id, 'OPENAI', '{}', true
+            FROM model WHERE model_id = 'own';
+        UPDATE request SET provider = 'CUSTOM' WHERE request_id = 'own';
+        DELETE FROM request WHERE request_id = 'own';
+        DELETE FROM model WHERE model_id = 'own';
+    """,
+}
+
+
+def test_clients_write_while_tables_of_several_owners_go_there_and_back(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    before = service.rows()
+    give = "GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO trueup_test_app"
+    owners = {"models": "mallory", "requests": "trueup_test_owner"}
+    for table, owner in owners.items():
+        query(service.dsn, f"ALTER TABLE {table} OWNER TO {owner}")
+        query(service.dsn, give.format(table))
+    query(service.dsn, "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO mallory")
+    client = make_conninfo(service.dsn, user="trueup_test_app")
+    for phase in ("expand", "switch", "contract"):
+        service.up(phase)
+        query(client, WRITES["models" if phase == "expand" else "model"])
+        assert query(service.dsn, MAY_ATTACH) == []
+    for migration in reversed(service.migrations("online")):
+        if migration.phase == "contract":
+            service.down("online", migration.id)
+            query(client, WRITES["model"])
+    assert query(service.dsn, MAY_ATTACH) == []
+    service.down("online")
+    assert service.rows() == before
+
+
+@pytest.mark.parametrize(
+    "how", ["ALTER TABLE models OWNER TO {}", "REASSIGN OWNED BY mallory TO {}"]
+)
+@pytest.mark.parametrize("phase", ["expand", "switch", "contract"])
+def test_a_change_of_owner_stops_no_client(
+    make_service: MakeService, mallory: str, phase: str, how: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, "ALTER TABLE models OWNER TO mallory")
+    query(
+        service.dsn, "GRANT SELECT, INSERT, UPDATE, DELETE ON models, requests TO trueup_test_app"
+    )
+    service.up(phase)
+    table = "models" if phase == "expand" else "model"
+    query(service.dsn, how.format("trueup_test_owner").replace("models", table))
+    query(make_conninfo(service.dsn, user="trueup_test_app"), WRITES[table])
+    if phase == "expand":  # A view reads with the rights of its own owner.
+        query(service.dsn, "ALTER VIEW model OWNER TO trueup_test_owner")
+    told = " ".join(run_trueup("verify", *LOOK, dsn=service.dsn).stdout.split())
+    assert ("CALL trueup.hand_over('" in told) is how.startswith("ALTER")
+    service.up("contract")
+    service.down("online")
+    wrong = (
+        "SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('trueup') AND prosecdef"
+    )
+    assert query(service.dsn, wrong) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -97,6 +97,23 @@ def test_the_whole_chain_runs_with_what_grants_prints(live: str, deploy: str) ->
     assert owners == [("app owner",)]
     again = run_trueup("grants", "--role", '50% de"ploy', "--service", str(SERVICE), dsn=live)
     assert all(line.startswith("-- has already: ") for line in again.stdout.splitlines())
+
+
+def test_a_membership_that_is_not_to_be_set_is_too_little(
+    live: str, deploy: str, since: Callable[[int], None]
+) -> None:
+    since(16)
+    give = 'GRANT "app owner" TO "50% de""ploy" WITH {};'
+    query(live, give.format("SET FALSE"))
+    for verb in (("grants", "--role", '50% de"ploy'), ("check", "--no-statements", "--all")):
+        told = run_trueup(*verb, "--service", str(SERVICE), dsn=deploy).stdout
+        assert "WITH SET TRUE;" in told, told
+    with pytest.raises(LedgerError) as raised:
+        apply(deploy, migrations("online"))
+    assert give.format("SET TRUE") in raised.value.message
+    query(live, give.format("SET TRUE"))
+    again = run_trueup("grants", "--role", '50% de"ploy', "--service", str(SERVICE), dsn=deploy)
+    assert '-- has already: GRANT "app owner" TO "50% de""ploy";' in again.stdout
 
 
 def test_a_role_that_is_not_there(live: str) -> None:

@@ -161,11 +161,33 @@ BEGIN
         ) AS o (what, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS a
         WHERE a.grantee <> o.owner
-            -- Nor from those whose triggers' functions call them.
-            AND NOT (a.privilege_type = 'EXECUTE' AND EXISTS (
-                SELECT FROM pg_proc AS p
-                WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef AND p.proowner = a.grantee
-            ))
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
+-- Lets the functions of triggers use the views and tables of the schema trueup that they name.
+CREATE OR REPLACE PROCEDURE trueup.share()
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        WITH uses (relation, secured, owner, privilege) AS (
+            SELECT DISTINCT c.oid::regclass, c.relrowsecurity, p.proowner::regrole, r.privilege
+            FROM pg_class AS c
+            JOIN pg_proc AS p ON p.pronamespace = c.relnamespace AND p.prosecdef AND p.proowner <> c.relowner
+                AND strpos(translate(p.prosrc, ';', ' '), c.oid::regclass || ' ') > 0
+            JOIN (VALUES ('SELECT', ''), ('DELETE', 'DELETE FROM ')) AS r (privilege, verb)
+                ON strpos(p.prosrc, r.verb || c.oid::regclass) > 0
+            WHERE c.relnamespace = 'trueup'::regnamespace AND c.relkind IN ('r', 'v', 'm')
+        )
+        SELECT format('GRANT %s ON %s TO %s', u.privilege, u.relation, u.owner)
+        FROM uses AS u WHERE NOT has_table_privilege(u.owner, u.relation, u.privilege)
+        UNION ALL
+        SELECT format('ALTER POLICY forgets ON %s TO %s', u.relation, string_agg(DISTINCT u.owner::text, ', '))
+        FROM uses AS u WHERE u.secured GROUP BY u.relation
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -173,12 +195,26 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them.
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
+-- called again where the table has got another owner.
 CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    closed record;
 BEGIN
+    SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
+    FROM pg_class AS c
+    JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
+        AND strpos(p.prosrc, relation || ' ') > 0
+    WHERE c.oid = relation AND NOT has_schema_privilege(c.relowner, c.relnamespace, 'USAGE')
+    LIMIT 1;
+    IF closed.owner IS NOT NULL THEN
+        RAISE EXCEPTION '% may not use the schema %, and owns the triggers'' functions of %', closed.owner, closed.schema, relation
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('GRANT USAGE ON SCHEMA %s TO %s;', closed.schema, closed.owner);
+    END IF;
+
     CALL trueup.keep_private(VARIADIC functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
@@ -193,13 +229,7 @@ BEGIN
             SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
             WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
             UNION ALL
-            SELECT 4, format('GRANT EXECUTE ON FUNCTION %s TO %%s', f.oid::regprocedure)
-            FROM pg_proc AS f
-            WHERE f.pronamespace = p.pronamespace AND strpos(p.prosrc, f.oid::regproc || '(') > 0
-            UNION ALL
-            SELECT 4, format('GRANT SELECT ON %s TO %%s', v.oid::regclass)
-            FROM pg_class AS v
-            WHERE v.relnamespace = p.pronamespace AND v.relkind = 'v' AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+            SELECT 4, 'GRANT USAGE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
         ) AS n (step, statement)
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
@@ -207,5 +237,6 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
+    CALL trueup.share();
 END
 $$;

@@ -56,13 +56,11 @@ DECLARE
     owner constant text := (SELECT c.relowner::regrole FROM pg_class AS c WHERE c.oid = source);
 BEGIN
     CALL trueup.keep_private(own_name);
-    IF owner <> quote_ident(current_user) THEN
-        EXECUTE format('GRANT SELECT, DELETE ON %s TO %s', reversal, owner);
-    END IF;
     IF (SELECT c.relrowsecurity FROM pg_class AS c WHERE c.oid = source) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', reversal);
         EXECUTE format('CREATE POLICY forgets ON %s TO %s USING (true)', reversal, owner);
     END IF;
+    CALL trueup.share();
     INSERT INTO trueup.kept AS k (name) VALUES (reversal::text)
     ON CONFLICT (name) DO UPDATE SET since = excluded.since, forgotten_at = NULL;
     RAISE NOTICE '% keeps the old spellings that a rollback needs', reversal

@@ -26,6 +26,7 @@ ALTER TABLE public.request
     ADD CONSTRAINT requests_pkey PRIMARY KEY USING INDEX requests_pkey__back;
 ALTER INDEX public.request_pkey__again RENAME TO request_pkey;
 
+CALL trueup.hand_over('public.request', 'request_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.request
 FOR EACH ROW EXECUTE FUNCTION trueup.request_sync_switched();

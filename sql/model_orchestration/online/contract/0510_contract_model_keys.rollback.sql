@@ -32,6 +32,7 @@ ALTER TABLE public.request
     FOREIGN KEY (model_id)
     REFERENCES public.model (id) NOT VALID;
 
+CALL trueup.hand_over('public.model', 'model_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.model
 FOR EACH ROW EXECUTE FUNCTION trueup.model_sync_switched();

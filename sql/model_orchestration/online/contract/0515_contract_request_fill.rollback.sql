@@ -18,7 +18,7 @@ CALL trueup.fill_rows(
             lower(t.request_type COLLATE "C")
         ),
         model_id__old = coalesce(
-            (SELECT p.id__old FROM public.model AS p WHERE p.id = t.model_id),
+            (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = t.model_id),
             (SELECT r.id__old FROM trueup.model_reversal AS r WHERE r.id = t.model_id LIMIT 1),
             t.model_id::text
         ),

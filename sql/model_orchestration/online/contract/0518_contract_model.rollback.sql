@@ -30,7 +30,8 @@ CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'],
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
 CREATE VIEW trueup.model_sides AS SELECT id__old AS id__old, id AS id FROM public.model;
-CALL trueup.share_sides('model_sides');
+CALL trueup.keep_private('model_sides');
+CALL trueup.share();
 
 ALTER TABLE public.model
     ADD CONSTRAINT model_filled CHECK (id__old IS NOT NULL AND provider__old IS NOT NULL AND capabilities__old IS NOT NULL AND status__old IS NOT NULL) NOT VALID;
@@ -38,7 +39,7 @@ ALTER TABLE public.model
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.model_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     kept trueup.model_reversal;
 BEGIN
@@ -51,8 +52,12 @@ BEGIN
     NEW.status__old := CASE WHEN kept.status = NEW.status
         THEN kept.status__old ELSE lower(NEW.status COLLATE "C") END;
 
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.model', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;

@@ -25,6 +25,7 @@ ALTER TABLE public.provider_quota
     ADD CONSTRAINT provider_quotas_pkey PRIMARY KEY USING INDEX provider_quotas_pkey__back;
 ALTER INDEX public.provider_quota_pkey__again RENAME TO provider_quota_pkey;
 
+CALL trueup.hand_over('public.provider_quota', 'provider_quota_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quota
 FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync_switched();

@@ -32,7 +32,7 @@ ALTER TABLE public.provider_quota
 -- Fills the old side of each row that is written meanwhile.
 CREATE FUNCTION trueup.provider_quota_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
-RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     kept trueup.provider_quota_reversal;
 BEGIN
@@ -41,8 +41,12 @@ BEGIN
     NEW.provider__old := CASE WHEN kept.provider = NEW.provider
         THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
 
-    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
-        PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+        IF NOT has_table_privilege('public.provider_quota', 'SELECT') THEN -- the table has got another owner
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        ELSIF NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
+            PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
+        END IF;
     END IF;
 
     RETURN NEW;

@@ -55,6 +55,7 @@ COMMENT ON COLUMN public.model.model_id IS 'The name that callers use, such as g
 COMMENT ON COLUMN public.model.status IS 'Whether requests may be routed to the model';
 CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id', 'id__new'], ['provider', 'provider__new'], ['capabilities', 'capabilities__new'], ['status', 'status__new']]);
 
+CALL trueup.hand_over('public.models', 'model_sync');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.models
 FOR EACH ROW EXECUTE FUNCTION trueup.model_sync();

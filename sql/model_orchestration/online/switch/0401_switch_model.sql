@@ -66,6 +66,7 @@ CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id', 'id__old']
 CALL trueup.share_marker('trueup.models_used', 'public.models');
 CALL trueup.read_odometer('public.models');
 
+CALL trueup.hand_over('public.model', 'model_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.model
 FOR EACH ROW EXECUTE FUNCTION trueup.model_sync_switched();

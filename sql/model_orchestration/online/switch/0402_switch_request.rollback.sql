@@ -55,6 +55,7 @@ COMMENT ON VIEW public.request IS 'One row for each request to a provider, kept 
 COMMENT ON COLUMN public.request.latency_ms IS 'Time until the provider answered, in milliseconds';
 CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id', 'id__new'], ['request_type', 'request_type__new'], ['model_id', 'model_id__new'], ['provider', 'provider__new']]);
 
+CALL trueup.hand_over('public.requests', 'request_sync');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.requests
 FOR EACH ROW EXECUTE FUNCTION trueup.request_sync();

@@ -64,6 +64,7 @@ CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id', 'id__o
 CALL trueup.share_marker('trueup.requests_used', 'public.requests');
 CALL trueup.read_odometer('public.requests');
 
+CALL trueup.hand_over('public.request', 'request_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.request
 FOR EACH ROW EXECUTE FUNCTION trueup.request_sync_switched();

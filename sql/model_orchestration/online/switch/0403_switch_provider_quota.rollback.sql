@@ -45,6 +45,7 @@ FROM public.provider_quotas;
 COMMENT ON VIEW public.provider_quota IS 'What may be spent with a provider, and what was spent';
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id', 'id__new'], ['provider', 'provider__new']]);
 
+CALL trueup.hand_over('public.provider_quotas', 'provider_quota_sync');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quotas
 FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync();

@@ -54,6 +54,7 @@ CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY
 CALL trueup.share_marker('trueup.provider_quotas_used', 'public.provider_quotas');
 CALL trueup.read_odometer('public.provider_quotas');
 
+CALL trueup.hand_over('public.provider_quota', 'provider_quota_sync_switched');
 -- From here on the trigger's function is the one for these names of the columns.
 CREATE OR REPLACE TRIGGER zz_trueup_sync_insert BEFORE INSERT ON public.provider_quota
 FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync_switched();
