@@ -162,6 +162,48 @@ def test_another_index_of_the_same_name_stops_the_next_file(
         service.up(wanted)
 
 
+def test_an_index_that_only_prints_another_text_stops_no_file(journey: Journey) -> None:
+    """As after a dump and its restore, or on a server with other keywords."""
+    service = journey.start(
+        """
+        CREATE TABLE things (
+            id varchar(36) PRIMARY KEY, status varchar(20) NOT NULL, label varchar(9),
+            "end" integer, "a, ""(b WHERE " varchar(9)
+        );
+        CREATE INDEX things_open_idx ON things (("end" + 1), status)
+            WHERE status IN ('open', 'done');
+        CREATE INDEX things_label_idx ON things (label DESC, "end") WHERE label IN ('a', 'b');
+        CREATE INDEX things_in_idx ON things ((label IN ('a', 'b')), ("end" + 1));
+        CREATE INDEX things_odd_idx ON things ("a, ""(b WHERE " COLLATE "C" DESC, lower(label))
+            INCLUDE (status) WITH (fillfactor = 90);
+        CREATE UNIQUE INDEX things_c_idx ON things (id, "a, ""(b WHERE " COLLATE "C")
+            INCLUDE (label, "a, ""(b WHERE ") WITH (fillfactor = 90);
+        CREATE INDEX things_status_idx ON things (status, "end") WITH (fillfactor = 90);
+        """,
+        STANDARD,
+    )
+
+    def restore() -> None:
+        with psycopg.connect(service.dsn, autocommit=True) as connection:
+            for name, made in connection.execute(
+                "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+                " AND (indexdef LIKE '%WHERE (%' OR indexdef LIKE '%ARRAY%')"
+            ).fetchall():
+                connection.execute(f"DROP INDEX {name}; {made}".encode())
+            for (name,) in connection.execute(
+                "SELECT indexname FROM pg_indexes WHERE indexname LIKE '%status_idx'"
+            ).fetchall():
+                connection.execute(f"ALTER INDEX {name} SET (fillfactor = 80)".encode())
+
+    for phase in ("expand", "enforce", "switch", "contract"):
+        restore()
+        service.up(phase)
+    restore()
+    service.down("online")
+    restore()
+    service.up("window")
+
+
 def test_an_index_that_was_left_invalid_is_no_index(service: Service) -> None:
     service.up("enforce")
     query(

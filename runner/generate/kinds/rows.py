@@ -150,7 +150,7 @@ def require_own(tables: Sequence[TableChange]) -> Statement:
         tables: whose views, indexes, CHECKs and types of converted columns are looked at.
     """
     of = literal_list(quote_name(t.old) for t in tables)
-    made = sorted({name for t in tables for name in _of_made_types(t)})
+    made = sorted({name for t in tables for name in _of_made_types(t) if name in t.converted})
     of_columns = f", {literal_list(made)}" if made else ""
     return Statement(f"CALL trueup.require_own({of}{of_columns});")
 
@@ -162,14 +162,14 @@ def _runs_code(t: TableChange) -> bool:
     texts += [i.method for i in relation.indexes]
     texts += [c.default for c in relation.columns if c.generated and c.default]
     named = any(_QUALIFIED.search(_LITERAL.sub("", text)) for text in texts)
-    return named or bool(t.partitions) or any(_of_made_types(t))
+    called = t.converted.keys() | {name for i in relation.indexes for name in i.columns}
+    return named or bool(t.partitions) or not called.isdisjoint(_of_made_types(t))
 
 
 def _of_made_types(t: TableChange) -> Iterator[str]:
-    """The converted columns of types that somebody has made."""
+    """The columns of types that somebody has made."""
     for c in t.relation.columns:
-        made = c.type_name is not None and c.type_name.schema != "pg_catalog"
-        if made and c.name in t.converted:
+        if c.type_name is not None and c.type_name.schema != "pg_catalog":
             yield c.name
 
 

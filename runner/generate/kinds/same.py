@@ -1,6 +1,6 @@
 """The guard of a file: what stands on its table, as the file was written for.
 
-It is said with names and columns alone, which are the same on every server: a definition's text is
+It is said with names and columns alone, which are the same on every server: an expression's text is
 not.
 """
 
@@ -18,11 +18,14 @@ from runner.generate.kinds import check, not_null
 from runner.generate.kinds.naming import follow
 from runner.generate.model import ForeignKeyChange, IndexChange, TableChange
 from runner.generate.statement import Statement, in_lines
-from runner.generate.wording.casts import NAME
+from runner.generate.wording.casts import NAME, arguments, closing
 from runner.generate.wording.predicates import with_columns
 from runner.quoting import Name, quote_literal, quote_name
 
 _PLAIN = re.compile(rf"USING \w+ \({NAME}(?: \w+)*(?:, {NAME}(?: \w+)*)*\)")
+_KEY = re.compile(rf"({NAME})(?: |$)")  # one that is no expression
+_OPTIONS = re.compile(r""" WITH \([^"()]*\)$""")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
 
 
@@ -303,18 +306,38 @@ def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
         i = changes.get(index.name)
         if i is None or not i.converted:
             name = i.name if i is not None and at == At.NEW else index.name
-            yield f"{kind} {name} {names.of_old(index.method)}"
+            yield f"{kind} {name} {_defined(index, names)}"
             continue
         if at < At.DROPPING:
-            yield f"{kind} {i.old_name} {names.of_old(index.method)}"
+            yield f"{kind} {i.old_name} {_defined(index, names)}"
         if at >= At.ENFORCED:
             yield _built(i, i.name if at == At.NEW else i.build_name, names)
 
 
 def _built(i: IndexChange, name: str, names: _Names) -> str:
     """An index on the new columns; expressions of ours are printed in other words."""
-    method = f" {names.of_new(i.new_method)}" if _PLAIN.fullmatch(i.new_method) else ""
-    return f"{'unique ' * i.unique}index {name}{method}"
+    method = _OPTIONS.sub("", i.new_method)
+    said = f" {_plain(names.of_new(method))}" if _PLAIN.fullmatch(method) else ""
+    return f"{'unique ' * i.unique}index {name}{said}"
+
+
+def _defined(index: Index, names: _Names) -> str:
+    """What trueup.standing() says of an index on the old side."""
+    method = names.of_old(index.method)
+    begin = method.index("(") + 1
+    keys = [_KEY.match(method[at:end]) for at, end in arguments(method, begin)]
+    behind = _QUOTED.sub("", method[closing(method, begin) + 1 :])
+    if all(keys) and " WHERE " not in behind:
+        return _plain(method)
+    listed = ", ".join(key[1] if key else "(...)" for key in keys)
+    predicate = " WHERE (...)" * (" WHERE " in behind)
+    mentioned = ", ".join(sorted(map(names.old, index.columns)))
+    return f"{method[:begin]}{listed}){predicate} on {mentioned}".replace('"', "")
+
+
+def _plain(method: str) -> str:
+    """A definition without what differs between servers: options, and quotes around keywords."""
+    return _OPTIONS.sub("", method).replace('"', "")
 
 
 def _index_kind(index: Index) -> str:

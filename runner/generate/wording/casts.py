@@ -56,7 +56,7 @@ def cast_ids(text: str, ids: Collection[str]) -> str:
             text = _one_type(text, list(_compared(text, found.end())), column)
         elif found["call"]:
             cast = _one_type if found["chooses"] else _as_text
-            text = cast(text, list(_arguments(text, found.end())), column)
+            text = cast(text, list(arguments(text, found.end())), column)
     text = _cast_unions(text, column)
     return _cast_lists(text, column)
 
@@ -181,14 +181,14 @@ def _is_id(value: str, column: str) -> bool:
     found = re.match(r"(?:COALESCE|GREATEST|LEAST)\(|CASE\b", value)
     if found is None or not is_one_call(value):
         return False
-    places = (_branches if found[0] == "CASE" else _arguments)(value, found.end())
+    places = (_branches if found[0] == "CASE" else arguments)(value, found.end())
     chosen = [value[begin:end] for begin, end in places]
     return any(_is_id(v, column) for v in chosen) and all(
         _is_id(v, column) or v.endswith("::uuid") for v in chosen
     )
 
 
-def _arguments(text: str, begin: int) -> Iterator[tuple[int, int]]:
+def arguments(text: str, begin: int) -> Iterator[tuple[int, int]]:
     """The places of a call's arguments; begin is behind its parenthesis."""
     for mark in _marks(text, begin):
         if mark[0] in (",", ")"):

@@ -88,6 +88,56 @@ def test_a_table_comes_to_nothing_of_somebody_elses(
         assert admin.execute("SELECT * FROM seen").fetchall() == []
 
 
+# What an index of a column that stays runs at each write: functions of its range, or of the
+# operator class.
+RANGES = """
+    CREATE FUNCTION diff(float8, float8) RETURNS float8 LANGUAGE sql IMMUTABLE
+        AS $$ SELECT CASE WHEN public.look('') THEN 1.0 ELSE 0.0 END $$;
+    CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = diff);
+    CREATE DOMAIN wide AS span;
+    CREATE DOMAIN wider AS wide;
+    CREATE TABLE things (
+        id varchar(36) NOT NULL, n float8, during span, throughout wider, sometimes span_multirange
+    );
+    CREATE INDEX things_idx ON things USING gist (during);
+    CREATE FUNCTION hashed(varchar) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+    CREATE OPERATOR CLASS odd FOR TYPE varchar USING hash AS
+        OPERATOR 1 =(text, text), FUNCTION 1 hashed(varchar);
+    ALTER FUNCTION diff OWNER TO mallory;
+    ALTER FUNCTION hashed OWNER TO mallory;
+"""
+
+
+def test_an_index_of_a_column_that_stays_runs_nothing_of_somebody_elses(
+    make_service: MakeService, tmp_path: Path, mallory: str
+) -> None:
+    service = make_service(TEXT)
+    standard = tmp_path / "standard.toml"
+    standard.write_text(
+        '[service]\nname = "spans"\n[table.things]\nname = "thing"\nuuids = ["id"]\n',
+        encoding="utf-8",
+    )
+    with psycopg.connect(service.dsn, autocommit=True) as admin:
+        admin.execute(SPY.encode())
+        admin.execute(RANGES.encode())
+        write_generated(standard, service.dsn, tmp_path)
+        belongs = r"function .*(diff|hashed)\(.* belongs to mallory"
+        with pytest.raises(StatementError, match=belongs):
+            Service(service.dsn, tmp_path).up("expand")
+        for key in (
+            "gist (throughout)",
+            "gist (sometimes)",
+            "gist (span(n, n, '[]'))",
+            "hash (id odd)",
+        ):
+            made = f"CREATE INDEX things_idx ON things USING {key}"
+            admin.execute(f"DROP INDEX things_idx; {made}".encode())
+            with pytest.raises(psycopg.Error, match=belongs):
+                admin.execute("CALL trueup.require_own('{things}')")
+        admin.execute("DROP INDEX things_idx")
+        admin.execute("CALL trueup.require_own('{things}')")
+
+
 # What somebody who may make schemas makes in the place of trueup's own.
 FAKE = """
     CREATE SCHEMA trueup;

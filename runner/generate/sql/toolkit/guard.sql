@@ -23,10 +23,32 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     UNION ALL
     SELECT concat(
         CASE WHEN NOT i.indisvalid THEN 'invalid ' END, CASE WHEN i.indisunique THEN 'unique ' END,
-        'index ', c.relname, regexp_replace(pg_get_indexdef(c.oid), '^("[^"]*"|[^"])*? USING ', ' USING ')
+        'index ', c.relname, ' ', replace(CASE
+            WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN regexp_replace(
+                regexp_replace(pg_get_indexdef(c.oid), '^("[^"]*"|[^"])*? USING ', 'USING '),
+                ' WITH \([^"()]*\)$', ''
+            )
+            -- Of an expression's text a restored server prints another; what it is made of stays.
+            ELSE concat('USING ', m.amname, ' (', (
+                SELECT string_agg(coalesce(a.attname::text, '(...)'), ', ' ORDER BY k.place)
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = k.attnum
+                WHERE k.place <= i.indnkeyatts
+            ), ')', CASE WHEN i.indpred IS NOT NULL THEN ' WHERE (...)' END, ' on ', (
+                SELECT string_agg(a.attname::text, ', ' ORDER BY a.attname)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = relation AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
+                    SELECT FROM pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+                        AND d.refobjsubid = a.attnum AND a.attnum > 0
+                ))
+            ))
+        END, '"', '')
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
+    JOIN pg_am AS m ON m.oid = c.relam
     WHERE i.indrelid = relation AND NOT EXISTS (
         SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
     )

@@ -48,9 +48,30 @@ BEGIN
             WHERE r.class = 'pg_class'::regclass AND f.adrelid = r.id
             UNION ALL
             SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint AS k
-            WHERE k.contype = 'c' AND CASE r.class
-                WHEN 'pg_class'::regclass THEN k.conrelid = r.id WHEN 'pg_type'::regclass THEN k.contypid = r.id
-            END
+            WHERE r.class = 'pg_class'::regclass AND k.conrelid = r.id AND k.contype = 'c'
+            UNION ALL
+            SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint AS k
+            WHERE r.class = 'pg_type'::regclass AND k.contypid = r.id AND k.contype = 'c'
+            -- An index calls what its types and operator classes have for it, such as subtype_diff; the
+            -- types themselves may be anybody's, and so they go by as 'pg_range'.
+            UNION ALL
+            SELECT 'pg_range'::regclass, a.atttypid
+            FROM pg_index AS i
+            JOIN pg_attribute AS a ON a.attrelid IN (i.indexrelid, i.indrelid)
+                AND (a.attrelid = i.indexrelid OR a.attnum = ANY (i.indkey::int2[]))
+            WHERE r.class = 'pg_class'::regclass AND i.indexrelid = r.id
+            UNION ALL
+            SELECT CASE d.refclassid WHEN 'pg_type'::regclass THEN 'pg_range'::regclass ELSE d.refclassid END, d.refobjid
+            FROM pg_depend AS d
+            WHERE r.class = 'pg_range'::regclass AND d.classid = 'pg_type'::regclass AND d.objid = r.id
+                AND d.refclassid IN ('pg_type'::regclass, 'pg_proc'::regclass)
+            UNION ALL
+            SELECT 'pg_proc'::regclass, p.amproc
+            FROM pg_depend AS d
+            JOIN pg_opclass AS o ON o.oid = d.refobjid
+            JOIN pg_amproc AS p ON p.amprocfamily = o.opcfamily
+            WHERE r.class = 'pg_class'::regclass AND d.classid = r.class AND d.objid = r.id
+                AND d.refclassid = 'pg_opclass'::regclass
         ) AS n (class, id)
     )
     SELECT u.what, o.rolname AS owner
