@@ -19,6 +19,7 @@ _KEY = re.compile(r"(?:^|_|[a-z])(?:id|ID|Id)$")
 _LIMITS = re.compile(r"\b(?:LIMIT|FETCH)\b", re.IGNORECASE)
 _COMPARISONS = frozenset({"<", ">", "<=", ">="})
 # Where migration tools write down what they have run: a row each, or one.
+_OF_ONE_ROW = "alembic_version"
 _OF_TOOLS = frozenset(
     """
     alembic_version ar_internal_metadata databasechangelog databasechangeloglock django_migrations
@@ -39,7 +40,8 @@ def reach(step: Step, table: Table | None) -> Reach:
         How far it reaches.
     """
     node = step.node
-    if step.table.rpartition(".")[2] in _OF_TOOLS:
+    name = step.table.rpartition(".")[2]
+    if step.verb == "Update" and name == _OF_ONE_ROW:
         return "bounded"
     if not node.HasField("where_clause"):
         joined = node.from_clause if step.verb == "Update" else node.using_clause
@@ -49,7 +51,7 @@ def reach(step: Step, table: Table | None) -> Reach:
         return "bounded"
     if truth(where, table) is True:
         return "always"
-    if _bounded(where, step) or _joins_values_only(step):
+    if name in _OF_TOOLS or _bounded(where, step) or _joins_values_only(step):
         return "bounded"
     return "open"
 

@@ -25,8 +25,11 @@ _MOST_BLOCKERS = 50
 _MOST_CHARACTERS = 600  # of a cell
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
-_MARKUP = re.compile(r"[\\|\[]")
-_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+_MARKUP = re.compile(r"[\\|\[\]*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# What sites make links and mentions of, an entity decoded before: a space of no width breaks it.
+_LINKED = re.compile(r"[@#]|:(?=//)|(?<=www)\.|(?<=GH-)(?=\d)", re.IGNORECASE)
+_ENTITIES = {"@": "&#64;", "#": "&#35;", ":": "&#58;", ".": "&#46;", "": ""}
+_NO_WIDTH = "&#8203;"
 _PIPE = re.compile(r"\\*\|")
 _NOTES, _FILES = 4, 3  # of a plan in short
 
@@ -256,8 +259,8 @@ def _first_line(statement: PlannedStatement) -> str:
 
 def cell(text: str) -> str:
     """Text that stays in its cell and on its line, links to nothing and calls nobody."""
-    line = _MARKUP.sub(r"\\\g<0>", _cut(text)).replace("<", "&lt;")
-    return _MENTION.sub("&#64;", line)
+    line = _MARKUP.sub(r"\\\g<0>", _cut(text).replace("&", "&amp;"))
+    return _LINKED.sub(lambda m: _ENTITIES[m[0]] + _NO_WIDTH, line).replace("<", "&lt;")
 
 
 def code(text: str) -> str:

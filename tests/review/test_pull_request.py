@@ -91,7 +91,7 @@ def test_hazards_fail_it_and_stand_first(
     assert "a \\| b" in text
     assert "&lt;b>" in text
     # What a pull request is called is no link, no mention and no other cell.
-    assert r"\\\[all is well](https://evil.example) &#64;ann" in text
+    assert r"\\\[all is well\](https&#58;&#8203;//evil.example) &#64;&#8203;ann" in text
     assert r"| `0009_'x'\|y.sql` |" in text
     assert "| `20240101_change/migration.sql` |" in text
 

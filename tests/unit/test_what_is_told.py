@@ -155,5 +155,8 @@ def test_what_a_server_says_begins_no_line_of_ours() -> None:
 
 
 def test_a_name_in_a_comment_is_no_markup_and_calls_nobody() -> None:
-    assert cell("a|b <img> [x](y)\n@all") == "a\\|b &lt;img> \\[x](y) &#64;all"
+    assert cell("a|b <img> [x](y)\n@all") == r"a\|b &lt;img> \[x\](y) &#64;&#8203;all"
+    assert cell("_@ann_ a_b `*~") == r"\_&#64;&#8203;ann\_ a_b \`\*\~"
+    assert cell("https://e.x WWW.e.x") == "https&#58;&#8203;//e.x WWW&#46;&#8203;e.x"
+    assert cell("o/r#1 GH-1 &#64;ann") == "o/r&#35;&#8203;1 GH-&#8203;1 &amp;&#35;&#8203;64;ann"
     assert code("a`b|c\n<i>") == "`a'b\\|c <i>`"
