@@ -228,6 +228,9 @@ def test_a_constructor_that_does_more_is_called(database: str) -> None:
         ("Order(A, b) ON DELETE CASCADE", '"order"("a", "b") ON DELETE CASCADE'),
         ('"Or""der" ("Id")', '"Or""der" ("Id")'),
         ("shop.user (id)", '"shop"."user" ("id")'),
+        ("GRÖSSE(übung, _2)", '"grÖsse"("übung", "_2")'),
+        ("a$B(id$1)", '"a$b"("id$1")'),
+        ('users("a)b", C)', '"users"("a)b", "c")'),
     ],
 )
 def test_a_reference_is_to_a_table_of_any_name(references: str, said: str) -> None:
