@@ -185,6 +185,24 @@ def test_what_field_types_need_is_imported(tmp_path: Path) -> None:
     assert refused.stderr == "service: NameError: name 'wrong' is not defined\n"
 
 
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("from pyorm import entity\n", "\n\nimport os\n"),
+        ('"""Said."""\n', ""),
+        ('"""Said."""\nfrom __future__ import annotations\n', "\n\nimport os\n"),
+    ],
+)
+def test_the_import_stands_above_what_needs_it(tmp_path: Path, above: str, below: str) -> None:
+    source = tmp_path / "service.py"
+    rest = "try:\n    from pyorm import entity\nexcept ImportError:\n    raise\n\n\n"
+    bare = f'@entity("bare")\nclass Bare:\n    id: int\n{below}'
+    source.write_text(f"{above}{rest}{bare}")
+    assert run_fields("--write", "service", where=tmp_path).returncode == 0
+    assert source.read_text().startswith(f"{above}from pyorm import Fields\n{rest}class BareFields")
+    assert run_fields("--check", "service", where=tmp_path).returncode == 0
+
+
 def test_field_types_are_printed_by_a_command() -> None:
     command = [sys.executable, "-m", "pyorm.fields"]
     done = subprocess.run(
