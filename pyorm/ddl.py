@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -18,8 +19,11 @@ from pyorm.mapping import POSTGRESQL, SQLITE
 from pyorm.server_made import DEFAULT, GENERATED
 from pyorm.storage import DECIMAL
 
-_NAME = re.compile(r'"(?:[^"]|"")*"|([A-Za-z_]\w*)')
-_NAMES = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern}))?(?:\s*\([^)]*\))?")
+_NAME = re.compile(r'"(?:[^"]|"")*"|([^\W\d][\w$]*)')
+_NAMES = re.compile(
+    rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern}))?" + r'(?:\s*\((?:"[^"]*"|[^)"])*\))?'
+)
+_FOLDED = {ord(capital): capital.lower() for capital in string.ascii_uppercase}
 
 
 def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
@@ -55,6 +59,11 @@ def create_table(entity: type[Any], backend: str = POSTGRESQL) -> str:
     table = ".".join(_quote(name) for name in (schema, declared.table) if name)
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {table} (\n    {body}\n)"
+
+
+def folded(name: str) -> str:
+    """A name that is not quoted as PostgreSQL takes it, which folds the letters of ASCII alone."""
+    return name.translate(_FOLDED)
 
 
 def check_name(declared: Declaration[Any], column: DeclaredColumn) -> str:
@@ -113,7 +122,7 @@ def _reference(declared: Declaration[Any], references: str, backend: str) -> str
     # A table may be called `user` or `order`.
     names = _NAMES.match(references)
     told = names[0] if names else ""
-    quoted = _NAME.sub(lambda name: _quote(name[1].lower()) if name[1] else name[0], told)
+    quoted = _NAME.sub(lambda name: _quote(folded(name[1])) if name[1] else name[0], told)
     references = quoted + references[len(told) :]
     return f"{_quote(declared.schema or '')}.{references}" if in_schema else references
 

@@ -115,9 +115,11 @@ def write(module: ModuleType, found: list[Place]) -> list[str]:
     path = Path(inspect.getfile(module))
     lines = path.read_text(encoding="utf-8").splitlines()
     told = []
+    first = len(lines)
     for place in sorted(found, key=lambda place: place.first, reverse=True):
         if place.text == place.wanted:
             continue
+        first = place.first
         lines[place.first : place.last] = place.wanted.split("\n")
         name = place.entity.__name__
         told.append(f"{path}: wrote the field types of {name}")
@@ -126,17 +128,21 @@ def write(module: ModuleType, found: list[Place]) -> list[str]:
             line = f"def __fields__(self, **fields: Unpack[{name}Fields]) -> None: ..."
             told.append(f"    {line}")
     if told and not hasattr(module, "Fields"):
-        lines.insert(_after_imports(lines), "from pyorm import Fields")
+        lines.insert(_after_imports(lines, first), "from pyorm import Fields")
     if told:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return told
 
 
-def _after_imports(lines: list[str]) -> int:
-    """The line after the last import of a module."""
-    imports = (ast.Import, ast.ImportFrom)
-    nodes = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, imports)]
-    return max((node.end_lineno or 0 for node in nodes), default=0)
+def _after_imports(lines: list[str], first: int) -> int:
+    """The line after the last import above a line, or else after the docstring."""
+    nodes = ast.parse("\n".join(lines)).body
+    above: list[ast.stmt] = [
+        node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    if isinstance(nodes[0], ast.Expr):
+        above.append(nodes[0])
+    return max((n.end_lineno or 0 for n in above if (n.end_lineno or 0) <= first), default=0)
 
 
 def _entities(module: ModuleType, name: str) -> list[type[Any]]:

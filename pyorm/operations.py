@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -68,9 +69,9 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     key_of: list[Any] = []
 
     def step(mapping: TableMapping[E]) -> Step:
-        key_of[:] = map(_told_key(mapping, field), wanted)
+        key_of[:] = map(_told_key(declared, mapping), wanted)
         found = {field: filters.one_of(*wanted)}
-        return Execute(*queries.find(mapping, found), _by_key(mapping, field))
+        return Execute(*queries.find(mapping, found), _by_key(declared, mapping))
 
     def finish(outcome: Outcome) -> list[E]:
         by_key = dict(outcome.items)
@@ -87,17 +88,26 @@ def get_many(declared: Declaration[E], keys: Iterable[Any]) -> Operation[list[E]
     return Operation(step, finish)
 
 
-def _by_key(mapping: TableMapping[E], field: str) -> Make[Any]:
-    told = _told_key(mapping, field)
+def _by_key(declared: Declaration[E], mapping: TableMapping[E]) -> Make[Any]:
+    (field,) = declared.key
+    told = _told_key(declared, mapping)
     return lambda rows: [(told(getattr(made, field)), made) for made in mapping.make(rows)]
 
 
-def _told_key(mapping: TableMapping[Any], field: str) -> Callable[[Any], Any]:
+def _told_key(declared: Declaration[Any], mapping: TableMapping[Any]) -> Callable[[Any], Any]:
     """Gives of a key what two keys have in common that the server finds equal."""
+    (field,) = declared.key
     storage = mapping.storages[field]
     if storage.sql_type == "bpchar" and not storage.spellings:  # which pads with blanks
         return lambda key: storage.encode(key).rstrip(" ")
+    if declared.column(field).python in (Decimal, float):
+        return lambda key: _told_number(storage.encode(key))
     return storage.encode
+
+
+def _told_number(number: Any) -> Any:
+    """A number, or a text for NaN, which in Python is not equal to itself."""
+    return number if number == number else "NaN"
 
 
 def find(wanted: Wanted) -> Operation[list[Any]]:

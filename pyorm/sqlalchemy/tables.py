@@ -40,7 +40,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from pyorm.ddl import check_name
+from pyorm.ddl import check_name, folded
 from pyorm.entity import Declaration, DeclaredColumn, declaration
 from pyorm.enums import check_constraint
 from pyorm.errors import DeclarationError, InvalidValue
@@ -59,8 +59,8 @@ class _Schema(Enum):
 OF_ENTITY: Final = _Schema.OF_ENTITY
 
 _REFERENCE = re.compile(
-    r'\s*(?:(?P<schema>"(?:[^"]|"")+"|\w+)\.)?(?P<table>"(?:[^"]|"")+"|\w+)\s*'
-    r'\(\s*(?P<column>"(?:[^"]|"")+"|\w+)\s*\)\s*(?P<more>.*)',
+    r'\s*(?:(?P<schema>"(?:[^"]|"")+"|[\w$]+)\.)?(?P<table>"(?:[^"]|"")+"|[\w$]+)\s*'
+    r'\(\s*(?P<column>"(?:[^"]|"")+"|[\w$]+)\s*\)\s*(?P<more>.*)',
     re.DOTALL,
 )
 
@@ -169,7 +169,7 @@ def _reference(declared: Declaration[Any], column: DeclaredColumn, schema: str |
 
 
 def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+    return name[1:-1].replace('""', '"') if name.startswith('"') else folded(name)
 
 
 def _type(declared: Declaration[Any], column: DeclaredColumn) -> TypeEngine[Any]:

@@ -185,6 +185,24 @@ def test_what_field_types_need_is_imported(tmp_path: Path) -> None:
     assert refused.stderr == "service: NameError: name 'wrong' is not defined\n"
 
 
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("from pyorm import entity\n", "\n\nimport os\n"),
+        ('"""Said."""\n', ""),
+        ('"""Said."""\nfrom __future__ import annotations\n', "\n\nimport os\n"),
+    ],
+)
+def test_the_import_stands_above_what_needs_it(tmp_path: Path, above: str, below: str) -> None:
+    source = tmp_path / "service.py"
+    rest = "try:\n    from pyorm import entity\nexcept ImportError:\n    raise\n\n\n"
+    bare = f'@entity("bare")\nclass Bare:\n    id: int\n{below}'
+    source.write_text(f"{above}{rest}{bare}")
+    assert run_fields("--write", "service", where=tmp_path).returncode == 0
+    assert source.read_text().startswith(f"{above}from pyorm import Fields\n{rest}class BareFields")
+    assert run_fields("--check", "service", where=tmp_path).returncode == 0
+
+
 def test_field_types_are_printed_by_a_command() -> None:
     command = [sys.executable, "-m", "pyorm.fields"]
     done = subprocess.run(
@@ -228,6 +246,9 @@ def test_a_constructor_that_does_more_is_called(database: str) -> None:
         ("Order(A, b) ON DELETE CASCADE", '"order"("a", "b") ON DELETE CASCADE'),
         ('"Or""der" ("Id")', '"Or""der" ("Id")'),
         ("shop.user (id)", '"shop"."user" ("id")'),
+        ("GRÖSSE(übung, _2)", '"grÖsse"("übung", "_2")'),
+        ("a$B(id$1)", '"a$b"("id$1")'),
+        ('users("a)b", C)', '"users"("a)b", "c")'),
     ],
 )
 def test_a_reference_is_to_a_table_of_any_name(references: str, said: str) -> None:

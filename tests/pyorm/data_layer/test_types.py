@@ -333,6 +333,22 @@ def test_no_row_of_many_keys_is_lost(database: str, sql_type: str) -> None:
                 shorts.get_many(["d" * 70])
 
 
+@pytest.mark.parametrize(("held", "sql_type"), [(Decimal, "numeric"), (float, "real")])
+def test_nan_is_a_key_of_many(database: str, held: Any, sql_type: str) -> None:
+    @entity("amount")
+    class Amount:
+        id: held = column(sql_type=sql_type)
+
+        def __fields__(self, **fields: Any) -> None: ...
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(create_table(Amount).encode())
+        amounts: Repository[Amount] = Repository(Amount, connection)
+        amounts.add_many([Amount(id=held("NaN")), Amount(id=held("1.5"))])
+        found = amounts.get_many([held("1.50"), held("NaN"), held("2")])
+        assert [str(one.id).lower() for one in found] == ["1.5", "nan"]
+
+
 def test_a_datetime_is_no_date() -> None:
     @entity("day")
     class Day:

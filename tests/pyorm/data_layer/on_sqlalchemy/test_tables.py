@@ -209,11 +209,13 @@ def test_odd_names_and_other_schemas_are_themselves() -> None:
         ("public.orders(id)", "REFERENCES orders (id)"),
         ("Orders ( ID )", "REFERENCES orders (id)"),
         ('shop."Or""ders" ("Id")', 'REFERENCES shop."Or""ders" ("Id")'),
+        ("GRÖSSE$(Ö)", 'REFERENCES "grÖsse$" ("Ö")'),
     ],
 )
 def test_a_reference_is_read_as_sql_reads_it(reference: str, found: str) -> None:
     metadata = MetaData()
     Table("orders", metadata, Column("id", UUIDType()))
+    Table("grÖsse$", metadata, Column("Ö", UUIDType()))
     Table('Or"ders', metadata, Column("Id", UUIDType()), schema="shop")
     assert found in ddl(to_table(line(reference), metadata))
 
