@@ -38,7 +38,8 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
         err: on standard error.
         nl: end the line.
     """
-    click.echo(harmless(str(text)), err=err, nl=nl)
+    # A patch of a file of which the lines end in CRLF has to say so.
+    click.echo("\r\n".join(map(harmless, str(text).split("\r\n"))), err=err, nl=nl)
 
 
 @contextmanager

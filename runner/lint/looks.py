@@ -82,7 +82,7 @@ LOOKS: dict[str, str] = {
         server-files
     """,
     "Create": """
-        column-type create-partition identifier missing-lock-timeout unlogged-table
+        column-type create-partition identifier missing-lock-timeout not-immutable unlogged-table
     """,
     "CreateEventTrig": """
         create-trigger

@@ -134,6 +134,17 @@ def test_diff_shows_the_change_and_makes_none(tmp_path: Path) -> None:
     assert lint_command("--diff", tmp_path) == (0, "nothing that can be fixed by itself\n")
 
 
+def test_the_diff_of_a_file_with_crlf_is_a_patch_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("0001_index.sql")
+    path.write_bytes(b"SET lock_timeout = '1s';\r\nCREATE INDEX i ON users (mail);\r\n")
+    patch = CliRunner().invoke(cli, ["lint", "--no-squawk", "--diff", str(path)]).stdout_bytes
+    subprocess.run(["git", "apply", "-"], input=patch, check=True)
+    assert path.read_bytes().endswith(b"\r\nCREATE INDEX CONCURRENTLY i ON users (mail);\r\n")
+
+
 def git(folder: Path, *arguments: str) -> None:
     subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.target != "INDEX":
         return
-    name = step.name.rpartition(".")[2]
+    schema, _, name = step.name.rpartition(".")
     index = context.world.indexes.get(name)
-    tables = context.world.tables.values() if index is None else ()
-    owner = next((t for t in tables if any(_is_of(k, name) for k in t.constraints)), None)
+    # An index is in the schema of its table.
+    tables = (t for t in context.world.tables.values() if t.name.rpartition(".")[0] == schema)
+    named = (t for t in tables if any(_is_of(k, name) for k in t.constraints))
+    owner = next(named, None) if index is None else None
     if owner is not None:
         yield Hit(
             f"{name} belongs to a constraint of {owner.name}: PostgreSQL refuses to drop it alone",
@@ -72,7 +74,11 @@ DROP INDEX CONCURRENTLY IF EXISTS {name};""",
         "CREATE TABLE t (code text UNIQUE);\n-- file: 0002_drop.sql\n"
         "DROP INDEX CONCURRENTLY t_code_key;",
     ),
-    passed=("-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS users_email_idx;",),
+    passed=(
+        "CREATE TABLE a.t (code text, CONSTRAINT foo UNIQUE (code));\n-- file: 0002_drop.sql\n"
+        "-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS b.foo;",
+        "-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS users_email_idx;",
+    ),
     step=_check,
     verbs=frozenset({"Drop"}),
     window=False,

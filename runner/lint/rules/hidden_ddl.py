@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.layouts.data import without_rows
+from runner.ledger.scanner import psql_commands
 from runner.lint import tree
 from runner.lint.blocks import block_queries, block_text, is_partly_unshown, is_unshown
 from runner.lint.model import Hit, Rule
@@ -22,21 +23,40 @@ _DDL = re.compile(
 )
 
 
-_PSQL = re.compile(
-    r"^[ \t]*(\\(?:!|i|ir|include|include_relative|gexec|copy)(?![a-z_]))[^\r\n]*", re.MULTILINE
+_COMMAND = re.compile(r"\\(?:\w+|.)")
+_RUNS = frozenset(
+    r"\i \ir \include \include_relative \gexec \copy \c \connect \e \edit \lo_import".split()
 )
+_WITH_PIPE = frozenset(r"\g \gx \o \out \s \w \write".split())
+_PROGRAM = re.compile(r"\bPROGRAM\b", re.IGNORECASE)
 
 
 def _psql(context: Context) -> Iterator[Hit]:
     """Commands of psql that run what is not in the file."""
     content = context.script.content
     text = without_rows(content) if "\\" in content else ""
-    for found in _PSQL.finditer(text):
-        if not context.script.text[found.start() : found.end()].strip():
+    for start, end in psql_commands(text) if text else ():
+        found = _COMMAND.match(text, start, end)
+        if found is None or context.script.text[start:end].strip():
+            continue
+        word, rest = found[0], text[found.end() : end]
+        if (
+            word == "\\!"
+            or "`" in rest
+            or (word in _WITH_PIPE and "|" in rest)
+            or (word == "\\copy" and _PROGRAM.search(rest))
+        ):
             yield Hit(
-                f"{found[1]} is a command of psql: what it runs is not in the file, and no other"
+                f"{word} runs a program on the machine of whoever gives the file to psql",
+                level="error",
+                offset=start,
+                instead="-- the SQL itself, in the file",
+            )
+        elif word in _RUNS or (word == "\\set" and ";" in rest):
+            yield Hit(
+                f"{word} is a command of psql: what it runs is not in the file, and no other"
                 " tool takes it",
-                offset=found.start(1),
+                offset=start,
                 instead="-- the SQL itself, in the file",
             )
 
@@ -123,6 +143,10 @@ RULE = Rule(
         " EXECUTE 'DROP TABLE ' || r.t; END LOOP; END $$;",
         "ALTER EXTENSION postgis UPDATE;",
         "\\i tables.sql\n",
+        "\\set x `curl example.com`\n",
+        "\\o |sh\n",
+        "\\connect other\n",
+        "\\copy t from program 'env'\n",
         "CREATE FUNCTION widen() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n"
         "ALTER TABLE users ALTER COLUMN age TYPE bigint; END $$;\nSELECT widen();",
     ),

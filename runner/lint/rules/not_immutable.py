@@ -55,10 +55,20 @@ def _expressions(step: Step) -> Iterator[tuple[str, Node, bool]]:
                 yield step.name or "the index", part.expr, True
     elif step.verb == "AddConstraint":
         yield from _constraint(getattr(node, "def").constraint)
+    elif step.verb == "Create":
+        for item in node.table_elts:
+            part = tree.inner(item)
+            if tree.kind(part) == "ColumnDef":
+                yield from _column(part)
+            elif tree.kind(part) == "Constraint":
+                yield from _constraint(part)
     else:
-        column = getattr(node, "def").column_def
-        for item in column.constraints:
-            yield from _constraint(item.constraint, column.colname)
+        yield from _column(getattr(node, "def").column_def)
+
+
+def _column(node: Node) -> Iterator[tuple[str, Node, bool]]:
+    for item in node.constraints:
+        yield from _constraint(item.constraint, node.colname)
 
 
 def _constraint(node: Node, name: str = "") -> Iterator[tuple[str, Node, bool]]:
@@ -91,14 +101,18 @@ RULE = Rule(
     instead="""-- without it: in the query instead, or in a column that is written with the row""",
     flagged=(
         "CREATE INDEX CONCURRENTLY i ON users (id) WHERE created_at > now() - interval '1 day';",
+        "CREATE TABLE t (at date CHECK (at < current_date));",
+        "CREATE TABLE t (at date, CHECK (at < now()));",
+        "CREATE TABLE t (at date, days int GENERATED ALWAYS AS (current_date - at) STORED);",
         "ALTER TABLE users ADD CONSTRAINT past CHECK (created_at < current_date) NOT VALID;",
     ),
     passed=(
         "CREATE INDEX CONCURRENTLY i ON users (lower(email)) WHERE left_at IS NULL;",
         "ALTER TABLE users ADD COLUMN at timestamptz DEFAULT now();",
+        "CREATE TABLE t (at timestamptz DEFAULT now() CHECK (at > '2000-01-01'));",
         "ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0) NOT VALID;",
     ),
     step=_check,
-    verbs=frozenset({"Index", "AddConstraint", "AddColumn"}),
+    verbs=frozenset({"Index", "AddConstraint", "AddColumn", "Create"}),
     new_tables=True,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from runner.lint import suggest, tree
 from runner.lint.context import renamed
 from runner.lint.model import Hit, Rule
+from runner.lint.steps import STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,14 +62,22 @@ LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;"""
 def _copied_into(step: Step, context: Context) -> str:
     """The table that a file copies a table to, and puts in its place; empty when it locks it."""
     copied = ""
+    carried = False
     for other in context.script.steps:
-        if other.table == step.table and other.verb in ("Lock", "CreateTrig"):
-            return ""
-        if other.verb == "Insert" and context.is_new(other.table):
+        if other.table == step.table:
+            # What stops writers holds until the end of the transaction, a trigger for longer.
+            carried |= other.verb == "CreateTrig" or (
+                _stops_writers(other) and other in context.transaction.steps
+            )
+        if other.verb == "Insert" and context.is_new(other.table) and not carried:
             named = {tree.relation(n) for n in tree.walk(other.node.select_stmt) if _is_table(n)}
             copied = other.table if step.table in named else copied
     takes = any(renamed(other) == step.table for other in context.of_name(copied))
     return copied if copied and takes else ""
+
+
+def _stops_writers(step: Step) -> bool:
+    return step.lock in STRONG and step.lock != "SHARE"
 
 
 def _is_table(node: Node) -> bool:
@@ -131,12 +140,18 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the_application;""",
         " ALTER TABLE users RENAME TO app_user; COMMIT;",
         "BEGIN; CREATE TABLE t_new (LIKE t); INSERT INTO t_new SELECT * FROM t;\n"
         "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
+        "BEGIN; LOCK TABLE t IN ACCESS SHARE MODE; CREATE TABLE t_new (LIKE t);\n"
+        "INSERT INTO t_new SELECT * FROM t; LOCK TABLE t;\n"
+        "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
         "BEGIN; DROP MATERIALIZED VIEW totals; ALTER MATERIALIZED VIEW sums RENAME TO totals;"
         " COMMIT;",
     ),
     passed=(
         "BEGIN; ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT;",
         "BEGIN; LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE; CREATE TABLE t_new (LIKE t);\n"
+        "INSERT INTO t_new SELECT * FROM t; ALTER TABLE t RENAME TO t_old;\n"
+        "ALTER TABLE t_new RENAME TO t; COMMIT;",
+        "BEGIN; ALTER TABLE t ADD COLUMN a int; CREATE TABLE t_new (LIKE t);\n"
         "INSERT INTO t_new SELECT * FROM t; ALTER TABLE t RENAME TO t_old;\n"
         "ALTER TABLE t_new RENAME TO t; COMMIT;",
         "BEGIN; ALTER TABLE users RENAME TO app_user; ALTER TABLE app_user RENAME TO users;"

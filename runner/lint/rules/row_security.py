@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
+from runner.lint.where import truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.lint.context import Context
     from runner.lint.steps import Step
-    from runner.lint.tree import Node
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
@@ -28,9 +28,14 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 names={"policy": suggest.made(step.table, "own")},
             )
     elif step.verb in ("CreatePolicy", "AlterPolicy"):
-        if any(map(_is_true, (step.node.qual, step.node.with_check))) and _writes(step, context):
+        table = context.world.tables.get(step.table)
+        every = truth(step.node.qual, table) is True
+        if (every or truth(step.node.with_check, table) is True) and _writes(step, context):
             yield Hit(
-                f"{step.name} lets everybody write every row of {step.table}",
+                f"{step.name} lets everybody write every row of {step.table}"
+                if every
+                else f"{step.name} checks no row that is written to {step.table}: whoever may write"
+                " one may write it in the name of anybody else",
                 instead="-- in place of true: what makes a row one's own; or TO the roles that may",
             )
     elif step.verb == "ForceRowSecurity":
@@ -45,10 +50,6 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             f"every role that may read {step.table} now sees all of its rows",
             instead="-- a policy for each role that shall see more: CREATE POLICY ... TO the role",
         )
-
-
-def _is_true(expression: Node) -> bool:
-    return tree.constant(expression) is True
 
 
 def _writes(step: Step, context: Context) -> bool:
@@ -73,6 +74,8 @@ ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;""",
         "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY;",
         "CREATE POLICY p ON users USING (true);",
+        "CREATE POLICY p ON users USING (1 = 1);",
+        "CREATE POLICY p ON users USING (owner = current_user) WITH CHECK (true);",
     ),
     passed=(
         "CREATE POLICY p ON users USING (owner = current_user);\n"

@@ -48,8 +48,9 @@ def _own_numbers(step: Step, context: Context) -> Iterator[Hit]:
     query = tree.inner(step.node.select_stmt)
     if table is None or tree.kind(query) != "SelectStmt" or not query.values_lists:
         return
-    for place, item in enumerate(step.node.cols):
-        column = table.columns.get(name := tree.inner(item).name)
+    named = [tree.inner(item).name for item in step.node.cols]
+    for place, name in enumerate(named or (table.columns if table.known else ())):
+        column = table.columns.get(name)
         if column is None or not column.numbered:
             continue
         rows = [tree.inner(row).items for row in query.values_lists]
@@ -98,6 +99,8 @@ RULE = Rule(
         "SELECT setval('users_id_seq', 1);",
         "CREATE TABLE kinds (id serial PRIMARY KEY, name text);\n-- file: 0002_rows.sql\n"
         "INSERT INTO kinds (id, name) VALUES (1, 'a'), (2, 'b');",
+        "CREATE TABLE kinds (id serial PRIMARY KEY, name text);\n-- file: 0002_rows.sql\n"
+        "INSERT INTO kinds VALUES (1, 'a');",
     ),
     passed=(
         "SELECT setval('users_id_seq', (SELECT max(id) FROM users));",
