@@ -174,8 +174,8 @@ DECLARE
     statement text;
 BEGIN
     FOR statement IN
-        WITH uses (relation, secured, owner, privilege) AS (
-            SELECT DISTINCT c.oid::regclass, c.relrowsecurity, p.proowner::regrole, r.privilege
+        WITH uses (relation, owner, privilege) AS (
+            SELECT DISTINCT c.oid::regclass, p.proowner::regrole, r.privilege
             FROM pg_class AS c
             JOIN pg_proc AS p ON p.pronamespace = c.relnamespace AND p.prosecdef AND p.proowner <> c.relowner
                 AND strpos(translate(p.prosrc, ';', ' '), c.oid::regclass || ' ') > 0
@@ -187,7 +187,9 @@ BEGIN
         FROM uses AS u WHERE NOT has_table_privilege(u.owner, u.relation, u.privilege)
         UNION ALL
         SELECT format('ALTER POLICY forgets ON %s TO %s', u.relation, string_agg(DISTINCT u.owner::text, ', '))
-        FROM uses AS u WHERE u.secured GROUP BY u.relation
+        FROM uses AS u JOIN pg_policy AS y ON y.polrelid = u.relation
+        GROUP BY u.relation, y.polroles
+        HAVING NOT bool_and(u.owner::oid = ANY (y.polroles))
     LOOP
         EXECUTE statement;
     END LOOP;
