@@ -132,9 +132,7 @@ RULE = Rule(
         " EXECUTE 'DROP TABLE ' || t; END $$;",
         "DO $$ DECLARE t text := 'a'; BEGIN FOR t IN SELECT n FROM names LOOP"
         " EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
-        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY '{"
-        + ",".join(f"t{n}" for n in range(51))
-        + "}'"
+        "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY '{" + ",".join(["users"] * 51) + "}'"
         "::text[] LOOP EXECUTE 'DROP TABLE ' || t; END LOOP; END $$;",
         "DO $$ DECLARE t text := 'ab'::varchar(1); BEGIN EXECUTE 'DROP TABLE ' || t; END $$;",
         "DO $$ DECLARE r record; BEGIN FOR r IN SELECT 'a' AS t LOOP FOR r IN EXECUTE 'SELECT 1'"
