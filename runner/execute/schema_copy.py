@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
-from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.connect import OURS, connect, parse_dsn
 from runner.postgres.plain import Allowance, owner_of, run_plain
 from runner.postgres.scratch import Role
 
@@ -58,7 +58,7 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
     Raises:
         RehearsalError: there is no pg_dump that can, or it failed.
     """
-    with connect(dsn, application_name=_NAME) as connection:
+    with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         major = connection.info.server_version // 10000
         roles = connection.execute(
             "SELECT rolname, rolsuper FROM pg_catalog.pg_roles"

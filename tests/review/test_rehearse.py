@@ -341,7 +341,22 @@ def test_apply_refuses_what_was_not_rehearsed_as_it_is(
         check(found, live, migrations)
 
 
+# What no operator of PostgreSQL fits exactly, and a query of ours would take.
+TRAP = """
+    CREATE TABLE public.sprung (at timestamptz);
+    CREATE FUNCTION public.divided(real, integer) RETURNS float8 LANGUAGE sql
+        AS $$ INSERT INTO public.sprung VALUES (now()); SELECT 1.0::float8 $$;
+    CREATE OPERATOR public./ (FUNCTION = public.divided, LEFTARG = real, RIGHTARG = integer);
+"""
+TO_EVERYBODY = """
+    SELECT relname FROM pg_class CROSS JOIN LATERAL aclexplode(relacl) AS a
+    WHERE a.grantee = 0 AND relname ~ '^(_yoyo_|yoyo_lock$|ledger$|rehearsal$)'
+"""
+
+
 def test_the_command_rehearses_records_and_applies(live: str, files: Path, server_dsn: str) -> None:
+    query(live, TRAP)
+    query(live, "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC")
     where = ("--sources", str(files))
     refused = run_trueup("apply", *where, "--require-rehearsal", dsn=live)
     assert refused.returncode == 1
@@ -365,6 +380,8 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     rest = run_trueup("apply", *where, "--require-rehearsal", str(certificate), dsn=live)
     assert rest.returncode == 0, rest.stderr
     assert query(live, "SELECT to_regclass('public.item_name') IS NOT NULL") == [(True,)]
+    assert query(live, TO_EVERYBODY) == []
+    assert query(live, "SELECT * FROM sprung") == []
 
 
 def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(

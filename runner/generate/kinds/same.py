@@ -153,9 +153,7 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
     yield from _indexes(t, names, at)
     relation = t.relation
     yield from (f"statistics {s.name}" for s in relation.statistics)
-    yield from (
-        f"trigger {s.name}" for s in relation.triggers if not s.name.startswith("zz_trueup_")
-    )
+    yield from (f"trigger {s.name}" for s in relation.triggers if s.function.schema != "trueup")
     yield from (f"rule {s.name}" for s in relation.rules)
     yield from (f"policy {s.name}" for s in relation.policies)
     if relation.row_security:

@@ -18,7 +18,7 @@ from runner.execute.old_names import old_names, read_again
 from runner.execute.schema_copy import Schema, dump_schema, load_schema
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
 from runner.quoting import Name, quote_ident
 from runner.review.certificate import Certificate
@@ -326,7 +326,7 @@ class _Rehearsal:
                 if note not in self._found.notes:
                     self._found.notes.append(note)
         # A schema alone does not say which materialized views hold data; the live database does.
-        with connect(self._dsn or dsn, application_name=_NAME) as connection:
+        with connect(self._dsn or dsn, application_name=_NAME, settings=OURS) as connection:
             filled = connection.execute(_FILLED).fetchall()
         with connect(dsn, application_name=_NAME) as connection:
             for (name,) in filled:
@@ -344,7 +344,7 @@ class _Rehearsal:
         self._tell("making rows up")
         hints = synthetic.hints_of_standard(self._standard) if self._standard else synthetic.Hints()
         if self._dsn is not None:
-            with connect(self._dsn, application_name=_NAME) as connection:
+            with connect(self._dsn, application_name=_NAME, settings=OURS) as connection:
                 hints = synthetic.hints_of_statistics(connection, hints)
             hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
         with self._loader(dsn) as target:
@@ -352,7 +352,10 @@ class _Rehearsal:
             self._found.notes += synthetic.fill(target, catalog, rows, hints)
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
-        with connect(source_dsn, application_name=_NAME) as source, self._loader(dsn) as target:
+        with (
+            connect(source_dsn, application_name=_NAME, settings=OURS) as source,
+            self._loader(dsn) as target,
+        ):
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             catalog = with_rules(service_catalog(source), self._rules or [])
             try:

@@ -138,8 +138,9 @@ RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
         AND (t.tgattr::text = '' OR EXISTS (
             SELECT FROM pg_attribute AS a
             WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
@@ -250,18 +251,20 @@ BEGIN
         PERFORM set_config('lock_timeout', '200ms', true);
         -- A crash may lose the last batches, not the record that all of them are done.
         PERFORM set_config('synchronous_commit', 'off', true);
-        -- The service's own triggers are not to see it: they would stamp or log every row.
-        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
-        INTO loud_triggers, has_triggers
-        FROM trueup.woken_triggers(relation, listed);
-        IF loud_triggers IS NOT NULL THEN
-            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA', relation, loud_triggers
-                USING HINT = 'Disable it until the backfill is done.';
-        ELSIF has_triggers THEN
-            PERFORM set_config('session_replication_role', 'replica', true);
-        END IF;
         batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
         BEGIN
+            -- As the UPDATE will; from here on nobody can make a trigger that it would fire.
+            EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+            -- The service's own triggers are not to see it: they would stamp or log every row.
+            SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+            INTO loud_triggers, has_triggers
+            FROM trueup.woken_triggers(relation, listed);
+            IF loud_triggers IS NOT NULL THEN
+                RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA', relation, loud_triggers
+                    USING HINT = 'Disable it until the backfill is done.';
+            ELSIF has_triggers THEN
+                PERFORM set_config('session_replication_role', 'replica', true);
+            END IF;
             EXECUTE free INTO free_rows USING
                 format('(%s,0)', batch)::tid,
                 format('(%s,0)', least(batch_end, page + stretch_pages, page_end))::tid,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -383,3 +384,35 @@ def test_a_change_of_owner_stops_no_client(
         "SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('trueup') AND prosecdef"
     )
     assert query(service.dsn, wrong) == []
+
+
+WAITS = "SELECT FROM pg_locks WHERE relation = 'models'::regclass AND NOT granted"
+TRIGGER = """
+    CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM public.note(); RETURN NEW; END $$;
+    CREATE TRIGGER zz_trueup_sync_of_mallory BEFORE UPDATE ON requests
+        FOR EACH ROW EXECUTE FUNCTION public.fires();
+"""
+
+
+def test_a_backfill_fires_no_trigger_of_whoever_may_make_some(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, SPY)
+    query(service.dsn, "GRANT CREATE ON SCHEMA public TO mallory")
+    query(service.dsn, "GRANT SELECT, UPDATE, TRIGGER ON models, requests TO mallory")
+    service.up("expand")
+    with psycopg.connect(make_conninfo(service.dsn, user=mallory)) as attacker:
+        attacker.execute(TRIGGER.encode())
+        attacker.commit()
+        # One that is made when the backfill has looked for triggers, and waits to write.
+        mine = "CREATE TRIGGER late BEFORE UPDATE ON models FOR EACH ROW EXECUTE FUNCTION fires()"
+        attacker.execute(mine)
+        with ThreadPoolExecutor(1) as pool:
+            backfill = pool.submit(service.up, "backfill")
+            while not query(service.dsn, WAITS) and not backfill.done():
+                pass
+            attacker.commit()
+            backfill.result()
+    assert query(service.dsn, "SELECT * FROM seen") == []

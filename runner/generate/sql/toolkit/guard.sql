@@ -56,7 +56,8 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND p.pronamespace <> 'trueup'::regnamespace
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
