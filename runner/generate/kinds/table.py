@@ -133,7 +133,7 @@ def expand(
             [BRIEFLY],
             [
                 _locked(t, t.apart, VIEW_FIRST),
-                same.require(t, At.EXPANDED),
+                same.require(t, At.EXPANDED, secured=True),
                 *settings.carry_grants(t.old, t.apart, t.renamed.items()),
             ],
             *taken,
@@ -247,7 +247,7 @@ def _locked_again(t: TableChange, at: At) -> Paragraph:
     """The view of the old contract goes, if the table is as it was left."""
     return [
         _locked(t, t.old, VIEW_FIRST),
-        same.require(t, at),
+        same.require(t, at, secured=True),
         *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
         *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
         *compat.drop(t),
