@@ -48,6 +48,7 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
     obj_description(c.oid, 'pg_class') AS comment,
     coalesce(c.reloptions, '{{}}') AS options, c.relpersistence::text AS persistence,
     c.relispopulated AS populated,
+    (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = c.reltablespace) AS tablespace,
     c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
     c.relreplident::text AS replica_identity,
     CASE
@@ -230,6 +231,7 @@ SELECT x.indrelid AS relation, x.indexrelid AS tree, i.relname AS name,
         ORDER BY 1
     ) AS not_for_uuid,
     coalesce(i.reloptions, '{}') AS options,
+    (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = i.reltablespace) AS tablespace,
     ARRAY(
         SELECT ARRAY[a.attnum, a.attstattarget] FROM pg_attribute AS a
         WHERE a.attrelid = i.oid AND a.attstattarget >= 0 ORDER BY 1

@@ -127,7 +127,8 @@ _INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid, s.spcname AS tablespace
+    x.indisvalid AS valid, s.spcname AS tablespace,
+    has_tablespace_privilege(s.oid, 'CREATE') AS may_create, current_user AS role
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
@@ -141,6 +142,10 @@ _NAMES: LiteralString = """
 SELECT n.nspname AS schema, c.relname AS name, 'relation' AS kind
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = 'trueup' AND c.relkind <> 'i'
+UNION ALL
+SELECT n.nspname, p.proname, 'function'
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = 'trueup' AND p.pronargs = 0
 UNION ALL
 SELECT n.nspname, t.typname, 'type'
 FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
@@ -332,15 +337,13 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX CONCURRENTLY {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
-    if row["tablespace"] and indexed is not None and indexed.converted:
-        built = quote_name(Name(change.new.schema, indexed.name))
-        there = quote_ident(row["tablespace"])
+    if row["tablespace"] and indexed is not None and indexed.converted and not row["may_create"]:
+        there, role = quote_ident(row["tablespace"]), quote_ident(row["role"])
         yield Finding(
-            Severity.KNOW,
+            Severity.STOPS,
             name,
-            f"is in the tablespace {there}; the new index will be in the default one",
-            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
-            f" {built};",
+            f"is in the tablespace {there}, in which the role {role} may not create the new one",
+            hint=f"GRANT CREATE ON TABLESPACE {there} TO {role};",
         )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
@@ -448,10 +451,18 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
     for change in changes:
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
-        made = ((change.marker, "odometer"), (change.reversal, "reversal table"))
-        for (_, name), what in made:
-            if (Name("trueup", name), "relation") in found:
-                yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
+        made = {
+            (change.marker, "relation"): "the usage counter",
+            (change.reversal, "relation"): "the reversal table",
+            (change.sides, "relation"): "a view of both sides",
+            (change.sync, "function"): "a trigger's function",
+            (change.sync_switched, "function"): "a trigger's function",
+            (change.sync_back, "function"): "a trigger's function",
+            (change.forget, "function"): "a trigger's function",
+        }
+        for (name, kind), what in made.items():
+            if (name, kind) in found:
+                yield _taken(str(name), f"{what} of {change.old}")
 
 
 def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Iterator[Finding]:

@@ -63,8 +63,14 @@ def differences(expected: State, found: State) -> list[str]:
 
 
 def _digest(connection: Connection[Any], table: Relation) -> tuple[int, str]:
-    """The rows' number and the sum of their MD5 sums: the order of rows does not count."""
-    columns = sql.SQL(", ").join(sql.Identifier(n) for n in sorted(c.name for c in table.columns))
+    """The rows' number and the sum of their MD5 sums: the order of rows does not count.
+
+    From expand until the switch the new columns do not count either: what a backfill has filled
+    goes with them when expand is rolled back, and not before.
+    """
+    is_live = any(t.name == "zz_trueup_sync_insert" for t in table.triggers)
+    names = {c.name for c in table.columns if not (is_live and c.name.endswith("__new"))}
+    columns = sql.SQL(", ").join(map(sql.Identifier, sorted(names)))
     row = connection.execute(
         sql.SQL(
             "SELECT count(*), coalesce(sum(('x' || left(m, 16))::bit(64)::bigint::numeric), 0)"

@@ -282,14 +282,34 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
--- called again where the table has got another owner.
-CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
+-- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
+-- other contract.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    views regclass[];
+    ours regclass;
 BEGIN
+    IF functions = '{}' THEN
+        functions := ARRAY(
+            SELECT DISTINCT p.proname::text FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+            WHERE t.tgrelid = relation AND p.pronamespace = 'trueup'::regnamespace
+        );
+        -- The table of whose grants is kept which; there is none where only a window was used.
+        FOR ours IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants' LOOP
+            EXECUTE format(
+                'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
+                'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid AND d.refobjid = $1',
+                ours
+            )
+            INTO views USING relation;
+        END LOOP;
+    END IF;
+
     SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
     FROM pg_class AS c
     JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
@@ -324,6 +344,23 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
+    FOR statement IN
+        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v WHERE c.oid = relation AND c.relrowsecurity
+        UNION ALL
+        SELECT format('GRANT SELECT ON %s TO %s', m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END)
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
+    LOOP
+        EXECUTE statement;
+    END LOOP;
     CALL trueup.share();
 END
 $$;
@@ -344,7 +381,10 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
         FROM pg_attribute AS a
         WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-    ) || ')')
+    ) || ')', (
+        SELECT 'TABLESPACE ' || s.spcname FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+        WHERE c.oid = k.conindid AND k.contype <> 'f'
+    ))
     FROM pg_constraint AS k
     JOIN (
         VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'), ('f', 'foreign key')
@@ -374,11 +414,12 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
                         AND d.refobjsubid = a.attnum AND a.attnum > 0
                 ))
             ))
-        END, '"', '')
+        END, '"', ''), ' TABLESPACE ' || s.spcname
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am AS m ON m.oid = c.relam
+    LEFT JOIN pg_tablespace AS s ON s.oid = c.reltablespace
     WHERE i.indrelid = relation AND NOT EXISTS (
         SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
     )
@@ -412,7 +453,7 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
 $$;
 
 -- Stops the file when a table is not as it was when the file was written. What is expected of an index may
--- end with its name.
+-- end with its name, or before its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -423,16 +464,24 @@ BEGIN
     FROM (
         SELECT 'unknown here: ', s FROM unnest(standing) AS s
         WHERE NOT EXISTS (
-            SELECT FROM unnest(expected || may_be) AS e WHERE s = e OR starts_with(s, e || ' USING ')
+            SELECT FROM unnest(expected || may_be) AS e
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+                OR e = 'policy *' AND starts_with(s, 'policy ')
         )
         UNION ALL
         SELECT 'missing: ', e FROM unnest(expected) AS e
-        WHERE NOT EXISTS (SELECT FROM unnest(standing) AS s WHERE s = e OR starts_with(s, e || ' USING '))
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(standing) AS s
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+        )
     ) AS d (sign, line);
     IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = difference,
-                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                HINT = CASE WHEN difference ~ 'unknown here: (force )?row level security' THEN
+                    'Row security, before contract: roll back to the baseline, which leaves it on, and generate '
+                    'the files anew. ' ELSE '' END ||
+                    'Bring the table to what the file lists, and make again afterwards what it does '
                     'not know; before expand, generate the files anew.';
     END IF;
 END

@@ -14,7 +14,10 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
         FROM pg_attribute AS a
         WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-    ) || ')')
+    ) || ')', (
+        SELECT 'TABLESPACE ' || s.spcname FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+        WHERE c.oid = k.conindid AND k.contype <> 'f'
+    ))
     FROM pg_constraint AS k
     JOIN (
         VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'), ('f', 'foreign key')
@@ -44,11 +47,12 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
                         AND d.refobjsubid = a.attnum AND a.attnum > 0
                 ))
             ))
-        END, '"', '')
+        END, '"', ''), ' TABLESPACE ' || s.spcname
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am AS m ON m.oid = c.relam
+    LEFT JOIN pg_tablespace AS s ON s.oid = c.reltablespace
     WHERE i.indrelid = relation AND NOT EXISTS (
         SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
     )
@@ -82,7 +86,7 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
 $$;
 
 -- Stops the file when a table is not as it was when the file was written. What is expected of an index may
--- end with its name.
+-- end with its name, or before its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -93,16 +97,24 @@ BEGIN
     FROM (
         SELECT 'unknown here: ', s FROM unnest(standing) AS s
         WHERE NOT EXISTS (
-            SELECT FROM unnest(expected || may_be) AS e WHERE s = e OR starts_with(s, e || ' USING ')
+            SELECT FROM unnest(expected || may_be) AS e
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+                OR e = 'policy *' AND starts_with(s, 'policy ')
         )
         UNION ALL
         SELECT 'missing: ', e FROM unnest(expected) AS e
-        WHERE NOT EXISTS (SELECT FROM unnest(standing) AS s WHERE s = e OR starts_with(s, e || ' USING '))
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(standing) AS s
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+        )
     ) AS d (sign, line);
     IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = difference,
-                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                HINT = CASE WHEN difference ~ 'unknown here: (force )?row level security' THEN
+                    'Row security, before contract: roll back to the baseline, which leaves it on, and generate '
+                    'the files anew. ' ELSE '' END ||
+                    'Bring the table to what the file lists, and make again afterwards what it does '
                     'not know; before expand, generate the files anew.';
     END IF;
 END

@@ -197,14 +197,34 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
--- called again where the table has got another owner.
-CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
+-- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
+-- other contract.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    views regclass[];
+    ours regclass;
 BEGIN
+    IF functions = '{}' THEN
+        functions := ARRAY(
+            SELECT DISTINCT p.proname::text FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+            WHERE t.tgrelid = relation AND p.pronamespace = 'trueup'::regnamespace
+        );
+        -- The table of whose grants is kept which; there is none where only a window was used.
+        FOR ours IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants' LOOP
+            EXECUTE format(
+                'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
+                'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid AND d.refobjid = $1',
+                ours
+            )
+            INTO views USING relation;
+        END LOOP;
+    END IF;
+
     SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
     FROM pg_class AS c
     JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
@@ -236,6 +256,23 @@ BEGIN
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
         ORDER BY s.step, s.statement
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    FOR statement IN
+        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v WHERE c.oid = relation AND c.relrowsecurity
+        UNION ALL
+        SELECT format('GRANT SELECT ON %s TO %s', m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END)
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
     LOOP
         EXECUTE statement;
     END LOOP;
