@@ -55,6 +55,8 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
         step,
         script,
         mentions,
+        written=bool(node.conname),
+        deferrable=node.deferrable,
     )
 
 
@@ -70,6 +72,8 @@ def _define_column(table: Table, definition: Node, step: Step, script: Script) -
             continue
         if kind == "DEFAULT":
             column.default = tree.constant(part.raw_expr)
+        elif kind in ("ATTR_DEFERRABLE", "ATTR_DEFERRED") and table.constraints:
+            table.constraints[-1].deferrable = True
         constraint = _constraint(part, step, script, definition.colname)
         if constraint is None:
             continue
@@ -80,7 +84,7 @@ def _define_column(table: Table, definition: Node, step: Step, script: Script) -
 
 def _add(table: Table, constraint: Constraint) -> None:
     if not constraint.name:
-        parts = [table.name.rpartition(".")[2]]
+        parts = [tree.bare(table.name)]
         if constraint.kind != "PRIMARY":
             parts += (
                 sorted(constraint.mentions)[:1]
@@ -99,11 +103,15 @@ def _create(world: World, step: Step, script: Script) -> None:
     node = step.node
     if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
         return
-    table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    sure = not (step.hidden or node.if_not_exists or node.HasField("of_typename"))
+    table = Table(
+        step.table, known=True, born=script, partitioned=node.HasField("partspec"), sure=sure
+    )
     keys = [tree.inner(item).name for item in node.partspec.part_params]
     table.partition_key = tuple(keys) if all(keys) else ()
     for item in node.inh_relations:
         parent = world.tables.get(tree.relation(tree.inner(item)))
+        table.sure = False  # What is done to the parent is done to it.
         if parent is not None:
             table.columns |= parent.columns
             table.known = parent.known
@@ -118,27 +126,18 @@ def _create(world: World, step: Step, script: Script) -> None:
             if constraint is not None:
                 _add(table, constraint)
         elif kind == "TableLikeClause":
-            table.known = False
+            table.known = table.sure = False
 
 
 def _create_as(world: World, step: Step, script: Script) -> None:
     empty = step.target == "MATVIEW" and step.node.into.skip_data
     table = Table(step.table, born=script, unfilled=empty)
-    names = [_output_name(tree.inner(item)) for item in tree.inner(step.node.query).target_list]
+    query = tree.inner(step.node.query)
+    names = [tree.output_name(tree.inner(item)) for item in getattr(query, "target_list", ())]
     if all(names) and not tree.strings(step.node.into.col_names):
         table.known = True
         table.columns = {name: WrittenColumn(born=script) for name in names}
     world.tables[step.table] = table
-
-
-def _output_name(target: Node) -> str:
-    """The name of a column of a query; empty where the text does not show it."""
-    value = tree.inner(target.val)
-    if target.name:
-        return str(target.name)
-    if tree.kind(value) == "FuncCall":
-        return tree.strings(value.funcname)[-1]
-    return tree.column(value) if tree.kind(value) == "ColumnRef" else ""
 
 
 def _refresh(world: World, step: Step, script: Script) -> None:
@@ -146,7 +145,10 @@ def _refresh(world: World, step: Step, script: Script) -> None:
 
 
 def _add_column(world: World, step: Step, script: Script) -> None:
-    _define_column(world.table(step.table), getattr(step.node, "def").column_def, step, script)
+    table = world.table(step.table)
+    if step.node.missing_ok and table.sure and step.name in table.columns:
+        return
+    _define_column(table, getattr(step.node, "def").column_def, step, script)
 
 
 def _add_constraint(world: World, step: Step, script: Script) -> None:
@@ -155,7 +157,7 @@ def _add_constraint(world: World, step: Step, script: Script) -> None:
     if constraint is None:
         return
     table = world.table(step.table)
-    if node.indexname and (index := world.indexes.get(node.indexname)):
+    if node.indexname and (index := world.index(tree.beside(step.table, node.indexname))):
         constraint.columns = index.columns
     if constraint.kind == "NOTNULL" and constraint.validated:
         table.column(constraint.columns[0]).not_null = True
@@ -208,27 +210,26 @@ def _alter_type(world: World, step: Step, script: Script) -> None:
 def _index(world: World, step: Step, script: Script) -> None:
     node = step.node
     columns = index_columns(node.index_params)
-    name = node.idxname or "_".join([step.table, *columns, "idx"])
-    world.indexes[name] = Index(
-        name, step.table, columns, node.HasField("where_clause"), node.unique
-    )
+    name = node.idxname or "_".join([tree.bare(step.table), *columns, "idx"])
+    world.add_index(Index(name, step.table, columns, node.HasField("where_clause"), node.unique))
 
 
 def _drop(world: World, step: Step, script: Script) -> None:
     if step.target == "INDEX":
-        world.indexes.pop(step.name.rpartition(".")[2], None)
+        world.indexes.pop(world.index_key(step.name), None)
     elif step.target == "VIEW":
         if view := world.views.pop(step.table, None):
             view.dropped = True
     elif step.target in ("TABLE", "MATVIEW"):
         world.tables.pop(step.table, None)
+        for key in [k for k, index in world.indexes.items() if index.table == step.table]:
+            del world.indexes[key]
 
 
 def _rename(world: World, step: Step, script: Script) -> None:
     node = step.node
     if step.target in ("TABLE", "MATVIEW"):
-        new = tree.table_key(step.table.rpartition(".")[0], node.newname)
-        _move(world, step.table, new)
+        _move(world, step.table, tree.beside(step.table, node.newname))
     elif step.target == "COLUMN":
         table = world.table(step.table)
         column = table.columns.pop(node.subname, WrittenColumn())
@@ -245,21 +246,22 @@ def _rename(world: World, step: Step, script: Script) -> None:
             if constraint.name == node.subname:
                 constraint.name = node.newname
     elif step.target == "INDEX" and (
-        renamed := world.indexes.pop(step.table.rpartition(".")[2], None)
+        renamed := world.indexes.pop(world.index_key(step.table), None)
     ):
         renamed.name = node.newname
-        world.indexes[node.newname] = renamed
+        world.add_index(renamed)
 
 
-def _move(world: World, old: str, new: str) -> None:
+def _move(world: World, old: str, new: tree.TableKey) -> None:
     table = world.tables.pop(old, None) or Table(old)
     table.name = new
     world.tables[new] = table
     world.renamed.pop(new, None)
     world.renamed[old] = new
-    for index in world.indexes.values():
-        if index.table == old:
-            index.table = new
+    for place, index in [(k, i) for k, i in world.indexes.items() if i.table == old]:
+        index.table = new
+        del world.indexes[place]
+        world.add_index(index)
     for _, key in world.foreign_keys():
         if key.references[0] == old:
             key.references = (new, key.references[1])
@@ -267,8 +269,7 @@ def _move(world: World, old: str, new: str) -> None:
 
 def _set_schema(world: World, step: Step, script: Script) -> None:
     if step.target in ("TABLE", "MATVIEW"):
-        name = step.table.rpartition(".")[2]
-        _move(world, step.table, tree.table_key(step.name, name))
+        _move(world, step.table, tree.table_key(step.name, tree.bare(step.table)))
 
 
 def _view(world: World, step: Step, script: Script) -> None:
@@ -277,7 +278,14 @@ def _view(world: World, step: Step, script: Script) -> None:
     )
     stands_for = world.renamed.get(step.table, "")
     before = world.views.get(step.table)
-    view = View(step.table, step, script, tables, stands_for if stands_for in tables else "")
+    view = View(
+        step.table,
+        step,
+        script,
+        tables,
+        stands_for if stands_for in tables else "",
+        columns=tree.output_names(step.node),
+    )
     view.granted = before is not None and before.granted
     world.views[step.table] = view
     world.past_views.append(view)

@@ -243,7 +243,7 @@ def _transaction(script: Script) -> Transaction:
 
 
 def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
-    script, world = context.script, context.world
+    script, world, standing = context.script, context.world, context.chain.standing
     up, is_window = script.up, script.phase == "window"
     for rule in script_rules() if reported else ():
         if rule.script is not None and _applies(rule, up, is_window):
@@ -259,6 +259,7 @@ def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
         context.transaction.steps.append(step)
         if script.up:
             apply(world, step, script)
+            standing.note(world, step, script)
 
 
 def _is_forward_only(name: str) -> bool:

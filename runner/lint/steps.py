@@ -293,7 +293,7 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
         case "AlterEnumStmt" | "CreateEnumStmt":
             return tree.dotted(node.type_name), node.new_val if kind[0] == "A" else "", "", "TYPE"
         case "CreateFunctionStmt":
-            return ".".join(tree.strings(node.funcname)), "", "", "FUNCTION"
+            return tree.dotted(node.funcname), "", "", "FUNCTION"
         case "AlterFunctionStmt":
             return tree.dotted(node.func.objname), "", "", "FUNCTION"
         case "CallStmt":

@@ -78,11 +78,6 @@ def made(*parts: str) -> str:
     return shorten("_".join(word for word in words[:-1] if word), f"_{words[-1]}")
 
 
-def beside(table: str, name: str) -> TableKey:
-    """A name in the schema that a table is written with."""
-    return TableKey(table.schema if isinstance(table, TableKey) else "", name)
-
-
 def listed(names: Iterable[str]) -> Sql:
     """Names as a list in SQL."""
     return Sql(", ".join(str(f"{Identifier(name)}") for name in names))

@@ -40,7 +40,7 @@ def reach(step: Step, table: Table | None) -> Reach:
         How far it reaches.
     """
     node = step.node
-    name = step.table.rpartition(".")[2]
+    name = tree.bare(step.table)
     if step.verb == "Update" and name == _OF_ONE_ROW:
         return "bounded"
     if not node.HasField("where_clause"):

@@ -59,6 +59,7 @@ class Constraint:
         references: the table that a foreign key points at, and its columns.
         step: the step that made it.
         mentions: all columns of a CHECK.
+        written: whether the file names it.
     """
 
     name: str
@@ -69,6 +70,8 @@ class Constraint:
     step: Step
     script: Script
     mentions: frozenset[str] = frozenset()
+    written: bool = True
+    deferrable: bool = False
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Table:
         partition_key: its columns, when it has no expression.
         forced_security: whether row security holds for its owner, too.
         unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
+        sure: whether all that it has, and nothing else, is what the files say.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Table:
     partition_key: tuple[str, ...] = ()
     forced_security: bool = False
     unfilled: bool = False
+    sure: bool = False
     columns: dict[str, WrittenColumn] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
 
@@ -124,6 +129,7 @@ class View:
     Args:
         stands_for: the table's new name, when the view has the name that the table had before.
         granted: whether grants were given to it, or copied.
+        columns: their names; empty where the text does not show them all.
     """
 
     name: str
@@ -133,6 +139,7 @@ class View:
     stands_for: str = ""
     granted: bool = False
     dropped: bool = False
+    columns: tuple[str, ...] = ()
 
 
 @dataclass
@@ -140,6 +147,7 @@ class World:
     """The database as far as the steps so far tell.
 
     Args:
+        indexes: by name, in the schema of their table.
         renamed: for each former name of a table, its name now.
         enum_types: native enum types that the chain created.
         functions: bodies of the functions and procedures that it created.
@@ -157,10 +165,27 @@ class World:
     functions: dict[str, str] = field(default_factory=dict)
     steady: set[str] = field(default_factory=set)
     forces_security: bool = False
+    _index_keys: dict[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Table:
         """The table, made known by being asked for."""
         return self.tables.setdefault(name, Table(name))
+
+    def add_index(self, index: Index) -> None:
+        """Keep an index, in the schema of its table."""
+        key = tree.beside(index.table, index.name)
+        self.indexes[key] = index
+        self._index_keys[index.name] = key
+
+    def index_key(self, name: str) -> str:
+        """What an index stands under in `indexes`: of a name without schema, that of any schema."""
+        if name in self.indexes or (isinstance(name, tree.TableKey) and name.schema):
+            return name
+        return self._index_keys.get(tree.bare(name), name)
+
+    def index(self, name: str) -> Index | None:
+        """The index of a name; None when no file shows it."""
+        return self.indexes.get(self.index_key(name))
 
     def is_new(self, name: str, script: Script) -> bool:
         """Whether the same file created the table: nobody else can see it before it is done."""

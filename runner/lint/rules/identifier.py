@@ -20,7 +20,7 @@ def _names(step: Step) -> Iterator[str]:
     """The names that a step gives."""
     node = step.node
     if step.verb in ("Create", "View", "CreateTableAs"):
-        yield step.table.rpartition(".")[2]
+        yield tree.bare(step.table)
         for item in node.table_elts if step.verb == "Create" else ():
             part = tree.inner(item)
             yield part.colname if tree.kind(part) == "ColumnDef" else ""

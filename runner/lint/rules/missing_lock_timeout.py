@@ -56,7 +56,7 @@ def _locks(step: Step, context: Context) -> bool:
         return bool(_referenced(step, context))
     if not step.strong or step.target not in _TARGETS:
         return False
-    index = context.world.indexes.get(step.name.rpartition(".")[2]) if not step.table else None
+    index = context.world.index(step.name) if not step.table else None
     return not context.is_new(step.table if index is None else index.table)
 
 

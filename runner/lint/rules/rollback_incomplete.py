@@ -46,7 +46,7 @@ def _check(context: Context) -> Iterator[Hit]:
             continue
         if step.verb == "View" and step.node.replace:
             continue
-        name = (step.name or step.table).rpartition(".")[2]
+        name = tree.bare(step.name or step.table)
         if not name or step.table in names or step.table in gone or _speaks_of(text, name.lower()):
             continue
         if _taken_back(step, up):
@@ -78,7 +78,7 @@ def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
         if step.verb == "DropColumn":
             name, what = step.name, "column"
         elif step.verb == "Drop" and step.target == "TABLE":
-            name, what = step.table.rpartition(".")[2], "table"
+            name, what = tree.bare(step.table), "table"
         else:
             continue
         if _speaks_of(up.text.lower(), name.lower()):

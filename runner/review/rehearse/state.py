@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 
 from runner.catalog import Catalog, Column, Relation, diff
 from runner.postgres.connect import connect
-from runner.quoting import Name
+from runner.quoting import Name, told_name
 from runner.review.fingerprint import service_catalog
 from runner.review.measures import ContractColumn, ContractTable
 from runner.review.rehearse.run import relation_names
@@ -103,13 +103,13 @@ def contract_of(dsn: str) -> tuple[ContractTable, ...]:
             bool(table.primary_key and column.name in table.primary_key.columns),
             _guard(table, column.name),
             _references(table, column.name, oids),
-            numbers[oids[str(table.qualified)], column.name],
+            numbers[oids[told_name(*table.qualified)], column.name],
         )
 
     return tuple(
         ContractTable(
-            oids[str(table.qualified)],
-            table.name if table.schema == "public" else str(table.qualified),
+            oids[told_name(*table.qualified)],
+            table.name if table.schema == "public" else told_name(*table.qualified),
             tuple(column_of(table, column) for column in table.columns),
         )
         for table in service_tables(catalog)
@@ -118,7 +118,7 @@ def contract_of(dsn: str) -> tuple[ContractTable, ...]:
 
 def _references(table: Relation, column: str, oids: Mapping[str, int]) -> int:
     targets = (k.references for k in table.constraints if k.kind == "f" and column in k.columns)
-    return next((oids.get(str(target), 0) for target in targets), 0)
+    return next((oids.get(told_name(*target), 0) for target in targets if target), 0)
 
 
 def _guard(table: Relation, column: str) -> str:
