@@ -32,6 +32,20 @@ _CONDITIONS = re.compile(
     r"precondition|\b(?:dbms|context|contextFilter|labels|runOnChange|runAlways):", re.IGNORECASE
 )
 
+_MADE_BY = frozenset(
+    """
+    CompositeType Create CreateDomain CreateEnum CreateFunction CreatePolicy CreateRange
+    CreateSchema CreateSeq CreateTableAs CreateTrig Index View
+    """.split()
+)
+_CHANGED_BY = frozenset(
+    """
+    AlterExtension Call Do Drop DropColumn DropConstraint DropOwned Rename Select SetSchema
+    Transaction VariableSet
+    """.split()
+)
+_NOTED = _MADE_BY | _CHANGED_BY
+
 Thing = tuple[str, str]  # its kind, and its name
 
 
@@ -66,8 +80,25 @@ class Standing:
 
     def note(self, world: World, step: Step, script: Script) -> None:
         """Remember what a step makes or removes, and forget what it makes unsure."""
+        if step.verb not in _NOTED and not step.hidden:
+            return
         if step.hidden and (table := world.tables.get(step.table)) is not None:
             table.sure = False
+        if step.verb in _CHANGED_BY:
+            self._changed(world, step, script)
+            return
+        thing = made(step)
+        if thing is None:
+            return
+        self.gone.pop(thing[1], None)
+        if step.hidden or is_temporary(step):
+            self.made.pop(thing, None)
+            return
+        self.made.setdefault(thing, script)
+        if step.verb == "Index":
+            self.indexes.setdefault(step.table, set()).add(thing[1])
+
+    def _changed(self, world: World, step: Step, script: Script) -> None:
         match step.verb:
             case "DropColumn" | "DropConstraint":
                 self._forget_kinds("sequence")
@@ -95,16 +126,6 @@ class Standing:
                 self._renamed(world, step, script)
             case "DropOwned" | "AlterExtension":
                 self._forget(world)
-        thing = made(step)
-        if thing is None:
-            return
-        self.gone.pop(thing[1], None)
-        if step.hidden or is_temporary(step):
-            self.made.pop(thing, None)
-            return
-        self.made.setdefault(thing, script)
-        if step.verb == "Index":
-            self.indexes.setdefault(step.table, set()).add(thing[1])
 
     def _forget(self, world: World) -> None:
         self.made.clear()

@@ -61,7 +61,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     Returns:
         The suggestion.
     """
-    return template.format_map({key: _part(value) for key, value in values.items()})
+    return template.format_map(_Parts(values))
+
+
+class _Parts(dict[str, str]):
+    """Values as a template takes them: those it does not ask for are not made."""
+
+    def __getitem__(self, key: str) -> Any:
+        return _part(super().__getitem__(key))
 
 
 def _part(value: str) -> object:
