@@ -134,6 +134,20 @@ def _create(world: World, step: Step, script: Script) -> None:
     table.written, table.define = step, define
     if node.inh_relations:
         table.settle()
+    if node.partbound.is_default:
+        world.table(tree.relation(tree.inner(node.inh_relations[0]))).rest = step.table
+
+
+def _attach(world: World, step: Step, script: Script) -> None:
+    command = getattr(step.node, "def").partition_cmd
+    if step.target != "INDEX" and command.bound.is_default:
+        world.table(step.table).rest = tree.relation(command.name)
+
+
+def _detach(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    if tree.relation(getattr(step.node, "def").partition_cmd.name) == table.rest:
+        table.rest = ""
 
 
 def _create_as(world: World, step: Step, script: Script) -> None:
@@ -341,6 +355,8 @@ def _enum(world: World, step: Step, script: Script) -> None:
 
 _HANDLERS = {
     "Create": _create,
+    "AttachPartition": _attach,
+    "DetachPartition": _detach,
     "CreateTableAs": _create_as,
     "RefreshMatView": _refresh,
     "AddColumn": _add_column,

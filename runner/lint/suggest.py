@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # Columns of a type that other places of a tree name are stand-ins until deparsed.
 _CAST = "SELECT NULL::"
 _ADD = "ALTER TABLE t ADD "
+# Before a partition is added beside the default one.
+REST_IS_READ = """-- before it, in files of their own: a CHECK that {rest} has no such row,
+-- NOT VALID, then
+ALTER TABLE {rest} VALIDATE CONSTRAINT {check};"""
 
 
 class Sql(str):

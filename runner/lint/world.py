@@ -99,6 +99,7 @@ class Table:
         born: the file that created it.
         partitioned: whether it was created with PARTITION BY.
         partition_key: its columns, when it has no expression.
+        rest: the partition of the rows that no other takes (DEFAULT); empty for none.
         forced_security: whether row security holds for its owner, too.
         unfilled: whether it is a materialized view made WITH NO DATA: nobody can read it.
         sure: whether all that it has, and nothing else, is what the files say.
@@ -111,6 +112,7 @@ class Table:
     born: Script | None = None
     partitioned: bool = False
     partition_key: tuple[str, ...] = ()
+    rest: str = ""
     forced_security: bool = False
     unfilled: bool = False
     sure: bool = False
@@ -242,6 +244,15 @@ class World:
     def index(self, name: str) -> Index | None:
         """The index of a name; None when no file shows it."""
         return self.indexes.get(self.index_key(name))
+
+    def is_read_for(self, parent: str) -> str:
+        """The default partition that is read when a partition is added; empty when none is.
+
+        A CHECK that was validated may show that none of its rows is the new one's.
+        """
+        rest = self.tables[parent].rest if parent in self.tables else ""
+        checks = self.tables[rest].constraints if rest in self.tables else ()
+        return "" if any(k.kind == "CHECK" and k.validated for k in checks) else rest
 
     def is_new(self, name: str, script: Script) -> bool:
         """Whether the same file created the table: nobody else can see it before it is done."""
