@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.blocks import block_text
-from runner.lint.definitions import contype, index_columns, is_serial
+from runner.lint.definitions import Part, contype, has_serial_type, index_columns, parts
 from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 from runner.quoting import unquote_literal
 
@@ -34,8 +34,9 @@ def apply(world: World, step: Step, script: Script) -> None:
         handler(world, step, script)
 
 
-def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Constraint | None:
-    kind = contype(node)
+def _constraint(
+    node: Node, step: Step, script: Script, column: str, kind: str
+) -> Constraint | None:
     if kind not in _REMEMBERED:
         return None
     columns = tree.strings(node.fk_attrs if kind == "FOREIGN" else node.keys) or (column,)
@@ -60,21 +61,23 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
     )
 
 
-def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    numbered = is_serial(definition)
-    column = WrittenColumn(definition, numbered, numbered, script)
-    table.columns[definition.colname] = column
-    for item in definition.constraints:
-        part = item.constraint
-        kind = contype(part)
+def _define_column(
+    table: Table, defined: Part, step: Step, script: Script, *, serial: bool
+) -> None:
+    numbered = serial and has_serial_type(defined.node)
+    column = WrittenColumn(defined.node, numbered, numbered, script)
+    table.columns[defined.name] = column
+    for kind, part in defined.constraints:
+        if kind == "IDENTITY":
+            column.numbered = column.not_null = True
         if kind == "NOTNULL":
             column.not_null = True
             continue
         if kind == "DEFAULT":
-            column.default = tree.constant(part.raw_expr)
+            column.default_node = part.raw_expr
         elif kind in ("ATTR_DEFERRABLE", "ATTR_DEFERRED") and table.constraints:
             table.constraints[-1].deferrable = True
-        constraint = _constraint(part, step, script, definition.colname)
+        constraint = _constraint(part, step, script, defined.name, kind)
         if constraint is None:
             continue
         if kind == "PRIMARY":
@@ -116,17 +119,35 @@ def _create(world: World, step: Step, script: Script) -> None:
             table.columns |= parent.columns
             table.known = parent.known
     world.tables[step.table] = table
-    for item in [*node.table_elts, *node.constraints]:
-        part = tree.inner(item)
-        kind = tree.kind(part)
-        if kind == "ColumnDef":
-            _define_column(table, part, step, script)
-        elif kind == "Constraint":
-            constraint = _constraint(part, step, script)
-            if constraint is not None:
-                _add(table, constraint)
-        elif kind == "TableLikeClause":
-            table.known = table.sure = False
+    if step.may_hold("like"):
+        like = any(tree.kind(tree.inner(item)) == "TableLikeClause" for item in node.table_elts)
+        table.known, table.sure = table.known and not like, table.sure and not like
+
+    def define(of: Table) -> None:
+        serial = step.may_hold("serial")
+        for part in parts(step):
+            if part.name:
+                _define_column(of, part, step, script, serial=serial)
+            elif constraint := _constraint(part.node, step, script, "", part.constraints[0][0]):
+                _add(of, constraint)
+
+    table.written, table.define = step, define
+    if node.inh_relations:
+        table.settle()
+    if node.partbound.is_default:
+        world.table(tree.relation(tree.inner(node.inh_relations[0]))).rest = step.table
+
+
+def _attach(world: World, step: Step, script: Script) -> None:
+    command = getattr(step.node, "def").partition_cmd
+    if step.target != "INDEX" and command.bound.is_default:
+        world.table(step.table).rest = tree.relation(command.name)
+
+
+def _detach(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    if tree.relation(getattr(step.node, "def").partition_cmd.name) == table.rest:
+        table.rest = ""
 
 
 def _create_as(world: World, step: Step, script: Script) -> None:
@@ -148,12 +169,12 @@ def _add_column(world: World, step: Step, script: Script) -> None:
     table = world.table(step.table)
     if step.node.missing_ok and table.sure and step.name in table.columns:
         return
-    _define_column(table, getattr(step.node, "def").column_def, step, script)
+    _define_column(table, parts(step)[0], step, script, serial=step.may_hold("serial"))
 
 
 def _add_constraint(world: World, step: Step, script: Script) -> None:
     node = getattr(step.node, "def").constraint
-    constraint = _constraint(node, step, script)
+    constraint = _constraint(node, step, script, "", contype(node))
     if constraint is None:
         return
     table = world.table(step.table)
@@ -196,9 +217,8 @@ def _drop_not_null(world: World, step: Step, script: Script) -> None:
 
 
 def _set_default(world: World, step: Step, script: Script) -> None:
-    default = getattr(step.node, "def") if step.node.HasField("def") else None
     column = world.table(step.table).column(step.name)
-    column.default = tree.constant(default) if default is not None else None
+    column.default_node = getattr(step.node, "def") if step.node.HasField("def") else None
 
 
 def _alter_type(world: World, step: Step, script: Script) -> None:
@@ -254,6 +274,7 @@ def _rename(world: World, step: Step, script: Script) -> None:
 
 def _move(world: World, old: str, new: tree.TableKey) -> None:
     table = world.tables.pop(old, None) or Table(old)
+    table.settle()  # Constraints are called after the name that it had.
     table.name = new
     world.tables[new] = table
     world.renamed.pop(new, None)
@@ -334,6 +355,8 @@ def _enum(world: World, step: Step, script: Script) -> None:
 
 _HANDLERS = {
     "Create": _create,
+    "AttachPartition": _attach,
+    "DetachPartition": _detach,
     "CreateTableAs": _create_as,
     "RefreshMatView": _refresh,
     "AddColumn": _add_column,

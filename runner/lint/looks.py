@@ -23,7 +23,7 @@ LOOKS: dict[str, str] = {
     """,
     "AlterColumnType": """
         alter-column-type key-type-without-references lock-after-long-work missing-lock-timeout
-        not-there several-tables-locked
+        not-there several-tables-locked used-by-view
     """,
     "AlterConstraint": """
         lock-after-long-work missing-lock-timeout not-enforced several-tables-locked
@@ -48,6 +48,9 @@ LOOKS: dict[str, str] = {
     """,
     "AlterPolicy": """
         lock-after-long-work missing-lock-timeout row-security several-tables-locked
+    """,
+    "AlterPublication": """
+        drop-object
     """,
     "AlterRole": """
         role-change
@@ -167,7 +170,7 @@ LOOKS: dict[str, str] = {
     """,
     "DropColumn": """
         drop-cascade drop-column lock-after-long-work missing-lock-timeout not-there
-        several-tables-locked
+        several-tables-locked used-by-view
     """,
     "DropConstraint": """
         drop-cascade drop-constraint drop-primary-key lock-after-long-work missing-lock-timeout

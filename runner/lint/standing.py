@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
@@ -31,6 +32,22 @@ _ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"})
 _CONDITIONS = re.compile(
     r"precondition|\b(?:dbms|context|contextFilter|labels|runOnChange|runAlways):", re.IGNORECASE
 )
+
+_MADE_BY = frozenset(
+    """
+    CompositeType Create CreateDomain CreateEnum CreateFunction CreatePolicy CreateRange
+    CreateSchema CreateSeq CreateTableAs CreateTrig Index View
+    """.split()
+)
+_CHANGED_BY = frozenset(
+    """
+    AlterExtension Call Do Drop DropColumn DropConstraint DropOwned Rename Select SetSchema
+    Transaction VariableSet
+    """.split()
+)
+_NOTED = _MADE_BY | _CHANGED_BY
+
+_OF_ANOTHER = re.compile(r"\.(?:cockroach|mariadb|mssql|mysql|sqlite3?)\.")
 
 Thing = tuple[str, str]  # its kind, and its name
 
@@ -66,8 +83,26 @@ class Standing:
 
     def note(self, world: World, step: Step, script: Script) -> None:
         """Remember what a step makes or removes, and forget what it makes unsure."""
-        if step.hidden and (table := world.tables.get(step.table)) is not None:
+        may_not_run = bool(step.hidden) or _has_conditions(script)
+        if step.verb not in _NOTED and not may_not_run:
+            return
+        if may_not_run and (table := world.tables.get(step.table)) is not None:
             table.sure = False
+        if step.verb in _CHANGED_BY:
+            self._changed(world, step, script)
+            return
+        thing = made(step)
+        if thing is None:
+            return
+        self.gone.pop(thing[1], None)
+        if may_not_run or is_temporary(step):
+            self.made.pop(thing, None)
+            return
+        self.made.setdefault(thing, script)
+        if step.verb == "Index":
+            self.indexes.setdefault(step.table, set()).add(thing[1])
+
+    def _changed(self, world: World, step: Step, script: Script) -> None:
         match step.verb:
             case "DropColumn" | "DropConstraint":
                 self._forget_kinds("sequence")
@@ -95,16 +130,6 @@ class Standing:
                 self._renamed(world, step, script)
             case "DropOwned" | "AlterExtension":
                 self._forget(world)
-        thing = made(step)
-        if thing is None:
-            return
-        self.gone.pop(thing[1], None)
-        if step.hidden or is_temporary(step):
-            self.made.pop(thing, None)
-            return
-        self.made.setdefault(thing, script)
-        if step.verb == "Index":
-            self.indexes.setdefault(step.table, set()).add(thing[1])
 
     def _forget(self, world: World) -> None:
         self.made.clear()
@@ -122,7 +147,7 @@ class Standing:
 
     def _dropped(self, world: World, step: Step, script: Script) -> None:
         name = step.name if step.target == "INDEX" else step.table
-        if step.hidden or step.target in ("SCHEMA", "EXTENSION"):
+        if step.hidden or _has_conditions(script) or step.target in ("SCHEMA", "EXTENSION"):
             self._forget(world)
         elif step.target in _RELATIONS:
             self.made.pop(("relation", name), None)
@@ -142,7 +167,7 @@ class Standing:
             self._forget(world)
 
     def _renamed(self, world: World, step: Step, script: Script) -> None:
-        if step.hidden or step.target == "SCHEMA":
+        if step.hidden or _has_conditions(script) or step.target == "SCHEMA":
             self._forget(world)
             return
         new = (
@@ -174,8 +199,12 @@ def both_run(first: Script, second: Script) -> bool:
     return not (of_one or _has_conditions(first) or _has_conditions(second))
 
 
+@lru_cache(64)
 def _has_conditions(script: Script) -> bool:
+    """Whether a tool may leave the file, or a part of it, out."""
     content = script.content
+    if _OF_ANOTHER.search(script.path.name):
+        return True  # To pop it is; to others the word is a part of the title.
     if script.layout == "liquibase":
         return _CONDITIONS.search(content) is not None
     return "\\if" in content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
-from runner.lint.definitions import contype
+from runner.lint.definitions import parts
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    part = tree.inner(getattr(step.node, "def")) if step.verb != "Create" else None
+    if not step.may_hold("enforced"):
+        return
     if step.verb == "AlterConstraint":
-        if part is None or not part.alter_enforceability:
+        part = tree.inner(getattr(step.node, "def"))
+        if not part.alter_enforceability:
             return
         if part.is_enforced:
             yield Hit(
@@ -32,38 +34,21 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         else:
             yield Hit(f"{part.conname} keeps nothing out from now on")
         return
-    if step.verb == "AddConstraint" and part is not None:
-        loose = _loose((part,))
-    else:
-        columns = step.node.table_elts if part is None else (part,)
-        loose = [name for item in columns for name in _of_column(tree.inner(item))]
-    for name in loose:
-        yield Hit(f"{name} on {step.table} is written down, and keeps nothing out")
+    for part in parts(step):
+        for name in _loose(part.constraints):
+            yield Hit(f"{name} on {step.table} is written down, and keeps nothing out")
 
 
-def _of_column(part: Node) -> list[str]:
-    return (
-        _loose(map(tree.inner, part.constraints))
-        if tree.kind(part) == "ColumnDef"
-        else _loose((part,))
-    )
-
-
-def _loose(constraints: Iterable[Node]) -> list[str]:
+def _loose(constraints: Iterable[tuple[str, Node]]) -> Iterator[str]:
     """The constraints among some that are not enforced; of a column, the word is a part behind."""
-    found, last = [], ""
-    for node in constraints:
-        if tree.kind(node) != "Constraint":
-            continue
-        kind = contype(node)
-        name = node.conname or f"the {'foreign key' if kind == 'FOREIGN' else 'CHECK'}"
+    last = ""
+    for kind, node in constraints:
         if kind in ("CHECK", "FOREIGN"):
-            last = name
+            last = node.conname or f"the {'foreign key' if kind == 'FOREIGN' else 'CHECK'}"
             if not node.is_enforced:
-                found.append(name)
+                yield last
         elif kind == "ATTR_NOT_ENFORCED":
-            found.append(last)
-    return found
+            yield last
 
 
 _AGAIN = """-- a second one, enforced and NOT VALID; validated in the next file; then

@@ -39,13 +39,14 @@ _GIVEN = {
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if step.hidden or _may_be_missing(step):
+    table = context.world.tables.get(step.table)
+    if table is not None and (not table.sure or table.born is None):
+        table = None
+    if step.hidden or (table is None and not context.chain.standing.gone) or _may_be_missing(step):
         return
     if (gone := _gone(step, context)) is not None:
         yield gone
-        return
-    table = context.world.tables.get(step.table)
-    if table is None or not table.sure or table.born is None:
+    if table is None or table.born is None or gone is not None:
         return
     if not both_run(table.born, context.script):
         return
@@ -53,7 +54,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         if not _has_constraint(table, step.name):
             yield Hit(f"{table.name} has no constraint {step.name}: PostgreSQL refuses this")
         return
-    missing = [name for name in _named(step) if name and not _has(table, name)]
+    missing = [name for name in _named(step) if name and not table.has(name)]
     if missing:
         yield Hit(f"{table.name} has no column {missing[0]}: PostgreSQL refuses the statement")
 
@@ -78,14 +79,6 @@ def _gone(step: Step, context: Context) -> Hit | None:
         return None
     of = "this file" if remover is context.script else remover.path.name
     return Hit(f"{name} is not there any more: {of} drops it or gives it another name")
-
-
-def _has(table: Table, name: str) -> bool:
-    # A rule that asked for a column has made it known; files make it with a definition or a birth.
-    column = table.columns.get(name)
-    return column is not None and (
-        column.definition is not None or column.born is not None or column.renamed
-    )
 
 
 def _has_constraint(table: Table, name: str) -> bool:

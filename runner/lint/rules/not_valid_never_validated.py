@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _check(chain: Chain) -> Iterator[Hit]:
     for table in chain.world.tables.values():
-        for constraint in table.constraints:
+        for constraint in table.constraints if table.may_have("enforced") else ():
             if not constraint.validated and constraint.step.node is not None:
                 if _not_enforced(constraint.step):
                     continue
