@@ -666,17 +666,6 @@ BEGIN
 END
 $$;
 
--- Forgets the old spellings, r, of rows that its table, t, has no more.
-CREATE OR REPLACE PROCEDURE trueup.forget_deleted(reversal regclass, source regclass, same_row text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    EXECUTE format(
-        'DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS t WHERE %s)',
-        reversal, source, same_row
-    );
-END
-$$;
-
 -- Warns where a rollback does not find the old spellings.
 CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -692,7 +681,7 @@ $$;
 CALL trueup.keep_private(
     'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'share', 'hand_over', 'standing',
     'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since',
-    'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'
+    'forget_spellings', 'keep_spellings', 'tell_forgotten'
 );
 
 CALL trueup.require_settings();
