@@ -109,7 +109,8 @@ INDEXES: LiteralString = """
 SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
     pg_get_expr(x.indexprs, x.indrelid) AS expressions,
     pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid, s.spcname AS tablespace
+    x.indisvalid AS valid, s.spcname AS tablespace,
+    has_tablespace_privilege(s.oid, 'CREATE') AS may_create, current_user AS role
 FROM pg_index AS x
 JOIN pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
@@ -123,6 +124,10 @@ NAMES: LiteralString = """
 SELECT n.nspname AS schema, c.relname AS name, 'relation' AS kind
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = 'trueup' AND c.relkind <> 'i'
+UNION ALL
+SELECT n.nspname, p.proname, 'function'
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = 'trueup' AND p.pronargs = 0
 UNION ALL
 SELECT n.nspname, t.typname, 'type'
 FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace

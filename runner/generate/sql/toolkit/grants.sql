@@ -9,8 +9,8 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
     PRIMARY KEY (relation, column_name)
 );
 
--- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
--- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
+-- Gives a relation the owner and the grants of another one, a view its row security too, and each column those of
+-- its namesake; or, as a pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
 -- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
 CREATE OR REPLACE PROCEDURE trueup.give_grants(
     target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
@@ -21,21 +21,28 @@ DECLARE
 BEGIN
     -- Whoever gets a relation must be able to create there, if only for this moment.
     FOR statement IN
-        SELECT s.statement
-        FROM pg_class AS t
-        JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
-        CROSS JOIN LATERAL (
-            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
-        ) AS l (lends)
-        CROSS JOIN LATERAL (
-            VALUES
-            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
-            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
-        ) AS s (step, applies, statement)
-        WHERE t.oid = target AND s.applies AND NOT since
-        ORDER BY s.step
+        SELECT q.statement FROM (
+            SELECT s.step, s.statement
+            FROM pg_class AS t
+            JOIN pg_namespace AS n ON n.oid = t.relnamespace
+            JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+            CROSS JOIN LATERAL (
+                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+            ) AS l (lends)
+            CROSS JOIN LATERAL (
+                VALUES
+                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+                (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
+                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+            ) AS s (step, applies, statement)
+            WHERE t.oid = target AND s.applies AND NOT since
+            UNION ALL
+            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', target)
+            FROM pg_class AS t JOIN pg_class AS o ON o.oid = source AND o.relrowsecurity
+            WHERE t.oid = target AND t.relkind = 'v' AND NOT since
+                AND current_setting('server_version_num')::integer >= 150000
+        ) AS q (step, statement)
+        ORDER BY q.step
     LOOP
         EXECUTE statement;
     END LOOP;

@@ -1,18 +1,11 @@
 {# What a rollback needs: old spellings, and triggers that do not see them put back. #}
 {% macro spellings() %}
--- Since when each reversal table keeps old spellings.
+-- Since when each reversal table keeps old spellings, and when they were forgotten.
 CREATE TABLE IF NOT EXISTS trueup.kept (
     name text PRIMARY KEY,
     since timestamptz NOT NULL DEFAULT now(),
     forgotten_at timestamptz
 );
-
--- Since when a reversal table keeps old spellings; null where they were forgotten.
-CREATE OR REPLACE FUNCTION trueup.kept_since(reversal regclass)
-RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.since FROM trueup.kept AS k
-    WHERE k.name = kept_since.reversal::text AND k.forgotten_at IS NULL
-$$;
 
 -- Empties a reversal table and takes its triggers off: a rollback then spells each old value as the new one
 -- says. Refuses until the spellings have been kept for trueup.keep_for, 30 days.
@@ -21,7 +14,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     keep_for constant interval :=
         coalesce(nullif(current_setting('trueup.keep_for', true), ''), '30 days')::interval;
-    since constant timestamptz := trueup.kept_since(reversal);
+    since constant timestamptz :=
+        (SELECT k.since FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL);
     statement text;
 BEGIN
     IF since IS NULL THEN
@@ -45,7 +39,7 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     EXECUTE format('TRUNCATE %s', reversal);
-    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = forget_spellings.reversal::text;
+    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = reversal::text;
 END
 $$;
 
@@ -74,7 +68,7 @@ $$;
 CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF trueup.kept_since(reversal) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL) THEN
         RAISE WARNING '%: old values come back as the new ones say, not byte for byte', reversal
             USING DETAIL = 'Its spellings were forgotten by trueup.forget_spellings.';
     END IF;
