@@ -23,7 +23,7 @@ def _strangers() -> str:
     """The query of trueup.require_own(), so that check tells what the files will refuse."""
     found = re.search(
         r"(WITH RECURSIVE shown.*)\n    INTO stranger\n(.*?)\n    LIMIT 1;",
-        text("toolkit/rows.sql"),
+        text("toolkit/rows", "rows"),
         re.S,
     )
     assert found is not None

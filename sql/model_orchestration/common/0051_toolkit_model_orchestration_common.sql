@@ -646,19 +646,12 @@ BEGIN
 END
 $$;
 
--- Since when each reversal table keeps old spellings.
+-- Since when each reversal table keeps old spellings, and when they were forgotten.
 CREATE TABLE IF NOT EXISTS trueup.kept (
     name text PRIMARY KEY,
     since timestamptz NOT NULL DEFAULT now(),
     forgotten_at timestamptz
 );
-
--- Since when a reversal table keeps old spellings; null where they were forgotten.
-CREATE OR REPLACE FUNCTION trueup.kept_since(reversal regclass)
-RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.since FROM trueup.kept AS k
-    WHERE k.name = kept_since.reversal::text AND k.forgotten_at IS NULL
-$$;
 
 -- Empties a reversal table and takes its triggers off: a rollback then spells each old value as the new one
 -- says. Refuses until the spellings have been kept for trueup.keep_for, 30 days.
@@ -667,7 +660,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     keep_for constant interval :=
         coalesce(nullif(current_setting('trueup.keep_for', true), ''), '30 days')::interval;
-    since constant timestamptz := trueup.kept_since(reversal);
+    since constant timestamptz :=
+        (SELECT k.since FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL);
     statement text;
 BEGIN
     IF since IS NULL THEN
@@ -691,7 +685,7 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     EXECUTE format('TRUNCATE %s', reversal);
-    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = forget_spellings.reversal::text;
+    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = reversal::text;
 END
 $$;
 
@@ -716,22 +710,11 @@ BEGIN
 END
 $$;
 
--- Forgets the old spellings, r, of rows that its table, t, has no more.
-CREATE OR REPLACE PROCEDURE trueup.forget_deleted(reversal regclass, source regclass, same_row text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    EXECUTE format(
-        'DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS t WHERE %s)',
-        reversal, source, same_row
-    );
-END
-$$;
-
 -- Warns where a rollback does not find the old spellings.
 CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF trueup.kept_since(reversal) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL) THEN
         RAISE WARNING '%: old values come back as the new ones say, not byte for byte', reversal
             USING DETAIL = 'Its spellings were forgotten by trueup.forget_spellings.';
     END IF;
@@ -741,8 +724,8 @@ $$;
 -- Clients call none of these.
 CALL trueup.keep_private(
     'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'share', 'hand_over', 'standing',
-    'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since',
-    'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'
+    'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'forget_spellings',
+    'keep_spellings', 'tell_forgotten'
 );
 
 CALL trueup.require_settings();

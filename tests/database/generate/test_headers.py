@@ -11,7 +11,8 @@ import pytest
 from support.runs import query
 from support.variants import EARLY, KEPT, ODD, MakeService, Variant
 
-from runner.ledger.files import Migration, parse_header
+from runner.ledger.files import Migration
+from runner.ledger.header import parse_header
 from runner.ledger.scanner import Statement
 from runner.postgres.locks import LockMode
 from runner.postgres.trace import Trace, Tracer

@@ -42,6 +42,7 @@ BEGIN
     NEW.provider__old := CASE WHEN kept.provider = NEW.provider
         THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
 
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
         IF NOT has_table_privilege('public.provider_quota', 'SELECT') THEN -- the table has got another owner
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
