@@ -17,7 +17,7 @@ from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references, window_units
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
-from runner.preflight.strangers import check_creators, check_strangers
+from runner.preflight.strangers import check_creators, check_readers, check_strangers
 from runner.preflight.upserts import check_upserts
 from runner.quoting import Name
 from runner.standard.model import Standard
@@ -76,6 +76,7 @@ def check(
         if strangers:
             readable = frozenset()  # a query of rows might run their code
         findings += check_creators(connection, changes)
+        findings += check_readers(connection, changes)
         if sent is not None:
             findings += check_upserts(connection, changes, sent)
         tables = []
