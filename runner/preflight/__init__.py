@@ -18,7 +18,12 @@ from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references, units
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
-from runner.preflight.strangers import check_creators, check_places, check_strangers
+from runner.preflight.strangers import (
+    check_creators,
+    check_places,
+    check_readers,
+    check_strangers,
+)
 from runner.preflight.upserts import check_upserts
 from runner.quoting import Name
 from runner.standard.model import Standard
@@ -80,6 +85,7 @@ def check(
             readable = frozenset()  # a query of rows might run their code
         findings += check_creators(connection, changes)
         findings += check_places(connection, planned)
+        findings += check_readers(connection, changes)
         if sent is not None:
             findings += check_upserts(connection, changes, sent)
         tables = []

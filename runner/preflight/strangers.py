@@ -58,6 +58,42 @@ def check_strangers(
             )
 
 
+# As trueup.share() asks in the files.
+_READERS: LiteralString = """
+SELECT n.child, n.parent, pg_get_userbyid(c.relowner) AS reader,
+    pg_get_userbyid(p.relowner) AS owner, current_user AS role
+FROM unnest(%(children)s::text[], %(parents)s::text[]) AS n (child, parent)
+JOIN pg_class AS c ON c.oid = to_regclass(n.child)
+JOIN pg_class AS p ON p.oid = to_regclass(n.parent)
+WHERE NOT pg_has_role(p.relowner, c.relowner, 'MEMBER')
+    AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.rolname = current_user)
+ORDER BY n.child, n.parent
+"""
+
+
+def check_readers(connection: Connection[Any], changes: Sequence[TableChange]) -> Iterator[Finding]:
+    """Whose triggers look up keys of a table whose owner could let policies run with their rights.
+
+    Args:
+        connection: in a read-only transaction, as the role that will migrate.
+        changes: the tables that are at the old contract.
+    """
+    tables = {c.new: c.old for c in changes}
+    pairs = {(c.old, tables.get(k.parent.table)) for c in changes for k in c.columns if k.parent}
+    named = [(quote_name(child), quote_name(parent)) for child, parent in pairs if parent]
+    wanted = {"children": [child for child, _ in named], "parents": [far for _, far in named]}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_READERS, wanted).fetchall():
+            yield Finding(
+                Severity.STOPS,
+                row["child"],
+                f"belongs to {row['reader']} and looks up keys of {row['parent']}, whose owner "
+                f"{row['owner']} could run policies with the privileges of {row['reader']}",
+                hint="Migrate as a role that row security does not apply to: ALTER ROLE "
+                f"{quote_ident(row['role'])} BYPASSRLS; or give both tables one owner.",
+            )
+
+
 # As trueup.require_settings() asks in the files.
 _CREATORS: LiteralString = """
 SELECT n.nspname AS schema, r.rolname AS role

@@ -52,6 +52,9 @@ ADDED = {
     "rule late": "CREATE RULE late AS ON DELETE TO {table} DO ALSO NOTHING",
     "trigger late": "CREATE TRIGGER late BEFORE DELETE ON {table}"
     " FOR EACH ROW EXECUTE FUNCTION stamp()",
+    "trigger zz_trueup_late": "CREATE TRIGGER zz_trueup_late BEFORE INSERT ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION stamp()",
+    "inheritance": "CREATE TABLE late_child () INHERITS ({table})",
     "view public.late": 'CREATE VIEW late AS SELECT "{}" FROM {table}',
     "column late": "ALTER TABLE {table} ADD COLUMN late text",
     "column n DEFAULT": "ALTER TABLE {table} ALTER COLUMN n SET DEFAULT 0",

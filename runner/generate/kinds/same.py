@@ -164,6 +164,10 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
         yield "row level security"
     if relation.force_row_security:
         yield "force row level security"
+    if relation.partition_bound is None and (
+        relation.parents or (relation.children and relation.kind != "p")
+    ):
+        yield "inheritance"
     yield from (f"publication {p.name}" for p in relation.publications)
     views = {
         d.host

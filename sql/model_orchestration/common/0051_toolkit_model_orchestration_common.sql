@@ -257,7 +257,28 @@ CREATE OR REPLACE PROCEDURE trueup.share()
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    exposed record;
 BEGIN
+    -- Policies run with the rights of who reads, and the owner of a table may force some on a view of ours.
+    SELECT p.proowner::regrole AS reader, t.relowner::regrole AS owner, t.oid::regclass AS relation, v.relowner::regrole AS role
+    INTO exposed
+    FROM pg_class AS v
+    JOIN pg_roles AS m ON m.oid = v.relowner AND NOT (m.rolsuper OR m.rolbypassrls)
+    JOIN pg_rewrite AS r ON r.ev_class = v.oid
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
+    JOIN pg_proc AS p ON p.pronamespace = v.relnamespace AND p.prosecdef AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+    WHERE v.relnamespace = 'trueup'::regnamespace AND v.relkind = 'v' AND NOT pg_has_role(t.relowner, p.proowner, 'MEMBER')
+    LIMIT 1;
+    IF exposed.role IS NOT NULL THEN
+        RAISE EXCEPTION '% looks up keys of %, and its owner % could run policies with the rights of %',
+            exposed.reader, exposed.relation, exposed.owner, exposed.reader
+            USING ERRCODE = 'insufficient_privilege', HINT = format(
+                'Migrate as a role that row security does not apply to: ALTER ROLE %s BYPASSRLS; or give both tables one owner.',
+                exposed.role
+            );
+    END IF;
+
     FOR statement IN
         WITH uses (relation, owner, privilege) AS (
             SELECT DISTINCT c.oid::regclass, p.proowner::regrole, r.privilege
@@ -437,6 +458,11 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     SELECT 'row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relrowsecurity
     UNION ALL
     SELECT 'force row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+    UNION ALL
+    SELECT 'inheritance' WHERE EXISTS (
+        SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE relation IN (i.inhrelid, i.inhparent) AND NOT c.relispartition
+    )
     UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
     JOIN pg_publication_rel AS r ON r.prpubid = p.oid

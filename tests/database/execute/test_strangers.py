@@ -435,3 +435,26 @@ def test_a_backfill_fires_no_trigger_of_whoever_may_make_some(
             attacker.commit()
             backfill.result()
     assert query(service.dsn, "SELECT * FROM seen") == []
+
+
+def test_the_owner_of_a_table_runs_no_policy_as_the_owner_of_another(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    deploy = make_conninfo(service.dsn, user="trueup_test_deploy")
+    query(service.dsn, "ALTER TABLE models OWNER TO mallory")
+    query(service.dsn, "ALTER TABLE requests OWNER TO trueup_test_owner")
+    query(service.dsn, "GRANT USAGE ON SCHEMA trueup TO trueup_test_deploy")
+    query(service.dsn, "GRANT SELECT ON ALL TABLES IN SCHEMA public, trueup TO trueup_test_deploy")
+    could = "mallory could run policies with the"
+    checked = run_trueup("check", "--all", "--no-statements", *LOOK, dsn=deploy)
+    assert f"{could} privileges of trueup_test_owner" in " ".join(checked.stdout.split())
+    service.up("expand")
+    query(service.dsn, "ALTER VIEW trueup.model_sides OWNER TO trueup_test_deploy")
+    with pytest.raises(psycopg.Error, match=f"{could} rights of trueup_test_owner"):
+        query(service.dsn, "CALL trueup.share()")
+    query(service.dsn, "ALTER ROLE trueup_test_deploy BYPASSRLS")
+    try:
+        query(service.dsn, "CALL trueup.share()")
+    finally:
+        query(service.dsn, "ALTER ROLE trueup_test_deploy NOBYPASSRLS")

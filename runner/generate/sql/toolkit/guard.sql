@@ -73,6 +73,11 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     UNION ALL
     SELECT 'force row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
     UNION ALL
+    SELECT 'inheritance' WHERE EXISTS (
+        SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE relation IN (i.inhrelid, i.inhparent) AND NOT c.relispartition
+    )
+    UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
     JOIN pg_publication_rel AS r ON r.prpubid = p.oid
     WHERE r.prrelid = relation
