@@ -124,10 +124,11 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT pg_catalog.format('%I.%I', vn.nspname, v.relname),
         'security_invoker, as row security needs', 'none'
-    WHERE c.relrowsecurity AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_options_to_table(v.reloptions) AS x
-        WHERE x.option_name = 'security_invoker' AND x.option_value::boolean
-    )
+    WHERE c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_options_to_table(v.reloptions) AS x
+            WHERE x.option_name = 'security_invoker' AND x.option_value::boolean
+        )
 ) AS o (view, expected, found)
 ORDER BY 1, 2, 3, 4
 """

@@ -61,6 +61,7 @@ BEGIN
             SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', target)
             FROM pg_class AS t JOIN pg_class AS o ON o.oid = source AND o.relrowsecurity
             WHERE t.oid = target AND t.relkind = 'v' AND NOT since
+                AND current_setting('server_version_num')::integer >= 150000
         ) AS q (step, statement)
         ORDER BY q.step
     LOOP
