@@ -228,7 +228,8 @@ BEGIN
             EXECUTE format(
                 'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
                 'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
-                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid AND d.refobjid = $1',
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid '
+                'AND d.refclassid = ''pg_class''::regclass AND d.refobjid = $1',
                 ours
             )
             INTO views USING relation;
@@ -288,6 +289,7 @@ BEGIN
         FROM pg_class AS c
         JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
         JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
         JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
         WHERE c.oid = relation
         UNION ALL
