@@ -43,7 +43,7 @@ def hand_over(connection: Connection, file: str, deadline: float, listener: List
         patience = Patience(deadline)
         while not _is_done(connection, found, patience):
             pass
-        text = f"{found.name}: what trueup made of it has followed its owner: {found.mended_by}"
+        text = f"{found.what} had not followed {found.name}, so this was done: {found.mended_by}"
         listener(Noticed(file, "NOTICE", text))
 
 

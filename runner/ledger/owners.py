@@ -73,11 +73,13 @@ WITH ours AS (
     FROM pg_catalog.pg_class AS m
     JOIN pg_catalog.pg_namespace AS s ON s.oid = m.relnamespace AND s.nspname = 'trueup'
     JOIN pg_catalog.pg_depend AS d ON d.refobjid = m.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
     JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v'
     JOIN pg_catalog.pg_namespace AS vn ON vn.oid = v.relnamespace
     JOIN pg_catalog.pg_depend AS o ON o.objid = r.oid AND o.classid = d.classid
+        AND o.refclassid = d.refclassid
     JOIN pg_catalog.pg_class AS c ON c.oid = o.refobjid AND c.relkind IN ('r', 'p')
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE m.relkind = 'm'
@@ -114,6 +116,7 @@ JOIN pg_catalog.pg_namespace AS vn ON vn.oid = v.relnamespace
 JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = v.oid
 JOIN pg_catalog.pg_depend AS d ON d.objid = r.oid
     AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
 JOIN pg_catalog.pg_class AS c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
@@ -124,10 +127,11 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT pg_catalog.format('%I.%I', vn.nspname, v.relname),
         'security_invoker, as row security needs', 'none'
-    WHERE c.relrowsecurity AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_options_to_table(v.reloptions) AS x
-        WHERE x.option_name = 'security_invoker' AND x.option_value::boolean
-    )
+    WHERE c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_options_to_table(v.reloptions) AS x
+            WHERE x.option_name = 'security_invoker' AND x.option_value::boolean
+        )
 ) AS o (view, expected, found)
 ORDER BY 1, 2, 3, 4
 """

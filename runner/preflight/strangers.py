@@ -165,6 +165,6 @@ def check_places(connection: Connection[Any], units: Sequence[Unit]) -> Iterator
                 f"schema {row['name']}",
                 f"belongs to {row['owner']}, and a file is to make one of that name, to try in it"
                 " what stands on the tables",
-                hint=f"ALTER SCHEMA {row['name']} RENAME TO ...; or drop it. Who may create one:"
-                " `REVOKE CREATE ON DATABASE`.",
+                hint="Rename or drop it. If somebody made it who should not: REVOKE CREATE ON"
+                f" DATABASE {quote_ident(connection.info.dbname)} FROM ...;",
             )

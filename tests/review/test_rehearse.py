@@ -290,10 +290,11 @@ def test_rows_that_do_not_come_back_are_a_problem(
     )
 
 
+@pytest.mark.parametrize("switch", ["", 'switch = "expand"\n'])
 def test_what_follows_expand_is_rehearsed_from_there(
-    database_factory: DatabaseFactory, tmp_path: Path, server_dsn: str
+    database_factory: DatabaseFactory, tmp_path: Path, server_dsn: str, switch: str
 ) -> None:
-    service = Journey(database_factory, tmp_path).start(things(), STANDARD)
+    service = Journey(database_factory, tmp_path).start(things(), switch + STANDARD)
     service.up("expand")
     after = ("enforce", "switch", "contract")
     files = [m for m in service.migrations("online") if m.phase not in after]

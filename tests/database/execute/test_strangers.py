@@ -358,10 +358,16 @@ def test_clients_write_while_tables_of_several_owners_go_there_and_back(
     assert service.rows() == before
 
 
+# What the owner of before could read of a table that is not his any more.
+STILL_MAY_READ = """
+    SELECT c.relname FROM pg_class AS c
+    WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname ~ '_(sides|reversal)$'
+        AND has_table_privilege('mallory', c.oid, 'SELECT')
+"""
 CHANGES = {
     "each table": "ALTER TABLE {0} OWNER TO trueup_test_owner; ALTER TABLE {1} OWNER TO"
     " trueup_test_owner",
-    "all that is his": "REASSIGN OWNED BY mallory TO trueup_test_owner",
+    "all that is his": "REASSIGN OWNED BY mallory TO trueup_test_owner; DROP OWNED BY mallory",
 }
 
 
@@ -395,6 +401,7 @@ def test_one_call_gives_a_new_owner_what_clients_need(
             query(service.dsn, call)
     for contract in contracts:
         query(client, WRITES[contract])
+    assert query(service.dsn, STILL_MAY_READ) == []
     for verb in ("status", "verify"):
         assert "hand_over" not in run_trueup(verb, *LOOK, "--all", dsn=service.dsn).stdout
     service.up("contract")

@@ -302,18 +302,29 @@ DECLARE
     closed record;
     views regclass[];
     ours regclass;
+    ending constant text := '_(sync|sync_switched|sync_back|forget)$';
+    former oid[];
 BEGIN
     IF functions = '{}' THEN
         functions := ARRAY(
-            SELECT DISTINCT p.proname::text FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-            WHERE t.tgrelid = relation AND p.pronamespace = 'trueup'::regnamespace
+            -- Also those of another phase.
+            SELECT p.proname::text FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+                AND regexp_replace(p.proname, ending, '') IN (
+                    SELECT regexp_replace(f.proname, ending, '')
+                    FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
+                    WHERE t.tgrelid = relation AND f.pronamespace = p.pronamespace
+                )
         );
         -- The table of whose grants is kept which; there is none where only a window was used.
-        FOR ours IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants' LOOP
+        FOR ours IN
+            SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants'
+        LOOP
             EXECUTE format(
                 'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
                 'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
-                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid AND d.refobjid = $1',
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid '
+                'AND d.refclassid = ''pg_class''::regclass AND d.refobjid = $1',
                 ours
             )
             INTO views USING relation;
@@ -333,6 +344,9 @@ BEGIN
     END IF;
 
     CALL trueup.keep_private(VARIADIC functions);
+    SELECT array_agg(p.proowner) INTO former
+    FROM pg_proc AS p JOIN pg_class AS c ON c.oid = relation AND c.relowner <> p.proowner
+    WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
         FROM pg_class AS c
@@ -360,14 +374,30 @@ BEGIN
         WHERE c.oid = relation
         UNION ALL
         SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
-        FROM pg_class AS c CROSS JOIN unnest(views) AS v WHERE c.oid = relation AND c.relrowsecurity
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v
+        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
         UNION ALL
-        SELECT format('GRANT SELECT ON %s TO %s', m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END)
+        SELECT format(
+            'GRANT SELECT ON %s TO %s',
+            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+        )
         FROM pg_class AS c
         JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
         JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
         JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
         WHERE c.oid = relation
+        UNION ALL
+        -- Who owned them, and owns none any more that names this.
+        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS u
+        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+            )
     LOOP
         EXECUTE statement;
     END LOOP;
