@@ -193,7 +193,7 @@ def scratch_server(
         ) as server:
             yield from _guarded(_own(server), limits)
         return
-    scratch = _named(dsn)
+    scratch = _named(dsn, limits)
     try:
         yield from _guarded(scratch, limits)
     finally:
@@ -280,7 +280,7 @@ def _own(server: EmbeddedServer) -> ScratchServer:
     return scratch
 
 
-def _named(dsn: str) -> ScratchServer:
+def _named(dsn: str, limits: Limits) -> ScratchServer:
     with connect(dsn, application_name=_NAME) as connection:
         row = connection.execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
@@ -295,6 +295,12 @@ def _named(dsn: str) -> ScratchServer:
         files, loader = f"trueup_scratch_{suffix}", f"trueup_loader_{suffix}"
         scratch = ScratchServer(dsn, files, loader, None, password)
         _make_files_roles(connection, scratch)
+        for role in (files, loader):
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(
+                    sql.Identifier(role), sql.Literal(f"{limits.disk // 1024}kB")
+                )
+            )
     return scratch
 
 

@@ -132,7 +132,7 @@ def from_json(value: Any, origin: str) -> Certificate:
                 hint=_AGAIN,
             )
         certificate: Certificate = _build(Certificate, value)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise RehearsalError(
             f"{origin} is not the certificate of a rehearsal", hint=_AGAIN
         ) from None
@@ -316,7 +316,10 @@ def _build(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     # JSON has one kind of number; 1.0 comes back as 1 from other programs.
-    return float(value) if kind is float else value
+    number = kind is float and type(value) is int
+    if type(value) is not kind and not number:
+        raise TypeError
+    return float(value) if number else value
 
 
 def _items(value: Any) -> Iterable[Any]:
