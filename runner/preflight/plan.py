@@ -62,21 +62,20 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     bare = _with(catalog, _bare)
     # Without foreign keys an error is about the table itself.
     alone = _with(bare, _without_foreign_keys)
-    good = _plannable(replace(standard, tables=tuple(old)), alone, findings)
-    part = replace(standard, tables=tuple(good))
+    part, refusal = replace(standard, tables=tuple(old)), None
+    try:
+        plan_changes(part, catalog)
+    except StandardError as error:
+        refusal = _stopped(standard.schema, error)
+        part = replace(standard, tables=tuple(_plannable(part, alone, findings)))
     try:
         changes = plan_changes(part, bare)
     except StandardError as error:
         # The partner of a key is not there: say so only when that is news.
-        if len(good) == len(standard.tables):
+        if len(part.tables) == len(standard.tables):
             findings.append(_stopped(standard.schema, error))
         changes = plan_changes(part, alone)
-    refusal = None
-    try:
-        plan_changes(replace(standard, tables=tuple(old)), catalog)
-    except StandardError as error:
-        refusal = _stopped(standard.schema, error)
-    tables = {Name(t.schema, t.old): t for t in good}
+    tables = {Name(t.schema, t.old): t for t in part.tables}
     return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
 
 
