@@ -42,7 +42,7 @@ test-quick: $(STAMP) ## run a cross-section of them, in about a minute
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(QUICK)
 
 test-matrix: $(STAMP) ## run them on PostgreSQL 14 to 18 and on each Python that is here
-	@$(BIN)/python tests/matrix/run.py
+	@$(BIN)/python tests/matrix/run.py -- -n $(WORKERS) $(TESTS)
 
 test-faults: $(STAMP) ## end runs at every boundary of every file, in every way (minutes)
 	@FAULTS=full $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults

@@ -246,7 +246,6 @@ def build(
     after: Sequence[File],
     *,
     phase: str = "enforce",
-    folder: str = "online",
 ) -> File:
     """The build of an index on the new columns while reads and writes go on."""
     unique, qualified = "UNIQUE " if i.unique else "", quote_name(Name(table.schema, name))
@@ -265,7 +264,6 @@ def build(
     )
     return File(
         unlike=f"index {name} {table}",
-        folder=folder,
         phase=phase,
         subject=t.prefix + name,
         title=f"Build the index {name} on the new columns of {table.name}.",

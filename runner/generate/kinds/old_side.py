@@ -40,8 +40,6 @@ from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
-_FOLDER = "online/contract"
-
 
 def no_more(t: TableChange) -> list[Statement]:
     """The end of the trigger that keeps both sides equal, or that filled the old one."""
@@ -165,7 +163,6 @@ def _index(
     )
     return File(
         unlike=f"old index {name} {table}",
-        folder=_FOLDER,
         phase="contract",
         subject=t.prefix + name,
         title=f"Drop the index {name} of the old columns of {table.name}."
@@ -223,7 +220,6 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         body.append([Statement(alter(t.new, held), note=note)])
     return File(
         unlike=f"keys {t.new}",
-        folder=_FOLDER,
         phase="contract",
         subject=f"{t.stem}_keys",
         title=f"Make the unique indexes of {new} its keys."

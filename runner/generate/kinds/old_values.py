@@ -18,8 +18,6 @@ from runner.generate.text import text
 from runner.generate.unit import Unit
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
-FOLDER = "online/contract"
-
 
 @dataclass(frozen=True, slots=True)
 class _Side:
@@ -177,7 +175,6 @@ def fill(
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
         unlike=f"fill {table}",
-        folder=FOLDER,
         phase="contract",
         subject=f"{t.prefix}{table.name}_fill",
         title=f"Before the old columns of {table.name} go: on the way back they are filled here.",
@@ -203,7 +200,6 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     of = f", {literal_list(written)}" if written else ""
     return File(
         unlike=f"fill late {t.new}",
-        folder=FOLDER,
         phase="contract",
         subject=f"{t.prefix}{t.new.name}_fill_late",
         title=f"Before the old columns of {t.new.name} go: on the way back the partitions that no "

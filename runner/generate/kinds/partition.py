@@ -381,7 +381,6 @@ def enforce(t: TableChange, i: IndexChange, after: Sequence[File]) -> Iterator[F
         ]
     yield File(
         unlike=f"index {i.build_name} {t.new}",
-        folder="online",
         phase="enforce",
         subject=t.prefix + i.build_name,
         title=f"Make the indexes of the partitions the {what} {i.build_name} of {t.new.name}.",

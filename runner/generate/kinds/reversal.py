@@ -55,7 +55,6 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
     ]
     return File(
         unlike=f"reversal {t.new}",
-        folder="online/contract",
         phase="contract",
         subject=f"{t.stem}_reversal",
         title=f"Keep the old spellings of {new} that the new contract cannot give back.",

@@ -358,7 +358,6 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
     return File(
         unlike=f"backfill {table}",
-        folder="online",
         phase="backfill",
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,8 @@ class Service:
     def _read_odometer(self) -> None:
         """What an operator does before contract: a clone has other counters than were read."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
+            if connection.info.server_version < 150000:
+                time.sleep(1.2)  # what a test did before counts when another process has written it
             for name in old_names(connection):
                 read_again(connection, name)
 
