@@ -345,7 +345,19 @@ JOIN pg_publication AS p ON p.oid = r.prpubid
 JOIN pg_class AS c ON c.oid = r.prrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s)
-ORDER BY r.prrelid, p.pubname
+UNION ALL
+SELECT c.oid, p.pubname, '{{}}', NULL, '{{}}' -- those of a whole schema, from PostgreSQL 15 on
+FROM pg_depend AS d
+JOIN pg_depend AS s USING (classid, objid)
+JOIN pg_publication AS p ON p.oid = d.refobjid AND d.refclassid = 'pg_publication'::regclass
+JOIN pg_namespace AS n ON n.oid = s.refobjid AND s.refclassid = 'pg_namespace'::regclass
+JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+    AND n.nspname = ANY (%(schemas)s)
+    AND NOT EXISTS (
+        SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND r.prrelid = c.oid
+    )
+ORDER BY 1, 2
 """
 
 # Since PostgreSQL 15 a publication may list columns and filter rows.

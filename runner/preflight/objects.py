@@ -66,14 +66,26 @@ def check_objects(
                 f"schema {row['name']}", "the new contract of tables that keep their names"
             )
         if catalog.version >= 15:
-            for row in cursor.execute(queries.PUBLISHED, places).fetchall():
-                yield Finding(
-                    Severity.STOPS,
-                    f"publication {row['name']}",
-                    f"publishes the schema {row['schema']} as a whole, which tables that keep "
-                    "their names would leave until contract",
-                    hint="Publish the tables by name before, or convert them in a window.",
-                )
+            for row in cursor.execute(queries.PUBLISHED, wanted).fetchall():
+                yield _schema_published(row, stops=row["schema"] in kept.values())
+
+
+def _schema_published(row: dict[str, Any], *, stops: bool) -> Finding:
+    whole = f"publishes the schema {row['schema']} as a whole"
+    if stops:
+        return Finding(
+            Severity.STOPS,
+            f"publication {row['name']}",
+            f"{whole}, which tables that keep their names would leave until contract",
+            hint="Publish the tables by name before, or convert them in a window.",
+        )
+    return Finding(
+        Severity.KNOW,
+        f"publication {row['name']}",
+        f"{whole}: subscribers get the new columns, too, from expand on, and all of them under "
+        "the tables' new names from the switch on",
+        hint="Prepare the subscribers' tables before each of these.",
+    )
 
 
 def _converted(change: TableChange, columns: Iterable[str] | None) -> str:

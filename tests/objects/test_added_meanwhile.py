@@ -59,6 +59,8 @@ ADDED = {
     "column late": "ALTER TABLE {table} ADD COLUMN late text",
     "column n DEFAULT": "ALTER TABLE {table} ALTER COLUMN n SET DEFAULT 0",
     "column m NOT NULL": "ALTER TABLE {table} ALTER COLUMN m SET NOT NULL",
+    "publication late": "CREATE PUBLICATION late FOR TABLE {table}",
+    "publication late_15": "CREATE PUBLICATION late_15 FOR TABLES IN SCHEMA public",
 }
 
 SECURED = {"policy late", "row level security"}
@@ -73,7 +75,10 @@ def service(journey: Journey) -> Service:
 def add_everything(service: Service, table: str, column: str) -> set[str]:
     """Add all of it to a table, and return what a file calls it."""
     found = set()
+    ((version,),) = query(service.dsn, "SELECT current_setting('server_version_num')::integer")
     for what, statement in ADDED.items():
+        if what.endswith("_15") and version < 150000:
+            continue
         query(service.dsn, statement.replace("{table}", table).replace("{}", column))
         called = what.replace("{}", column)
         name, _, columns = called.partition(" (")

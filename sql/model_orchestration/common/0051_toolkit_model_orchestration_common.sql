@@ -495,8 +495,16 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     )
     UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
-    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
-    WHERE r.prrelid = relation
+    WHERE EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND r.prrelid = relation)
+        -- From PostgreSQL 15 on it may be of a whole schema.
+        OR EXISTS (
+            SELECT FROM pg_depend AS d
+            JOIN pg_depend AS s USING (classid, objid)
+            JOIN pg_class AS c ON c.relnamespace = s.refobjid AND c.relpersistence = 'p'
+            WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+                AND d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid
+                AND s.refclassid = 'pg_namespace'::regclass AND c.oid = relation
+        )
     UNION ALL
     SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
     FROM pg_depend AS d

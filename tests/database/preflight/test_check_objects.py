@@ -291,6 +291,10 @@ def test_a_table_that_keeps_its_name_goes_online_and_clients_learn_where_to_look
     execute(database, "CREATE PUBLICATION whole FOR TABLES IN SCHEMA public")
     found = about(run(database, load_standard(path)), "publication whole")
     assert found.severity is Severity.STOPS
+    path.write_text(path.read_text(encoding="utf-8") + 'name = "lake"\n', encoding="utf-8")
+    found = about(run(database, load_standard(path)), "publication whole")
+    assert found.severity is Severity.KNOW
+    assert "subscribers get the new columns" in found.problem
 
 
 def test_spellings_that_nothing_could_restore_stop_it(database: str, tmp_path: Path) -> None:
