@@ -380,10 +380,25 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     FOR statement IN
-        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
-        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
-        WHERE c.oid = relation
-        UNION ALL
+        SELECT s.statement
+        FROM pg_class AS c
+        JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        JOIN pg_namespace AS n ON n.oid = v.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(c.relowner, n.oid, 'CREATE')
+        ) AS l (lends)
+        CROSS JOIN LATERAL (
+            VALUES
+            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, c.relowner::regrole)),
+            (2, true, format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)),
+            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, c.relowner::regrole))
+        ) AS s (step, applies, statement)
+        WHERE c.oid = relation AND s.applies
+        ORDER BY s.step
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    FOR statement IN
         SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
         FROM pg_class AS c CROSS JOIN unnest(views) AS v
         WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
