@@ -30,10 +30,10 @@ from runner.review.rehearse import costs, synthetic
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
 from runner.review.rehearse.demands import Lookout, Rule, with_rules
-from runner.review.rehearse.live import Live, look
+from runner.review.rehearse.live import READING, Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
-from runner.review.rehearse.sample import copy_sample
+from runner.review.rehearse.sample import copy_sample, visible
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 from runner.review.rehearse.statements import try_statements
 
@@ -353,11 +353,17 @@ class _Rehearsal:
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
         with (
-            connect(source_dsn, application_name=_NAME, settings=OURS) as source,
+            connect(source_dsn, application_name=_NAME, settings=READING) as source,
             self._loader(dsn) as target,
         ):
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            catalog = with_rules(service_catalog(source), self._rules or [])
+            everything = service_catalog(source)
+            seen = visible(source, everything)
+            for name in sorted(everything.relations.keys() - seen.relations.keys()):
+                note = f"no rows of {name}: row security hides some from this role"
+                if note not in self._found.notes:
+                    self._found.notes.append(note)
+            catalog = with_rules(seen, self._rules or [])
             try:
                 copy_sample(source, target, catalog, rows)
             except Error as error:
