@@ -39,12 +39,14 @@ class Schema:
         before: what makes types, tables and functions.
         after: what makes indexes, constraints and triggers, once the rows are there.
         roles: the roles that it names.
+        tablespaces: those that it names.
         superuser: the live database was named with a superuser's role.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     roles: tuple[Role, ...]
+    tablespaces: tuple[str, ...] = ()
     superuser: bool = False
 
 
@@ -64,13 +66,19 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
             "SELECT rolname, rolsuper FROM pg_catalog.pg_roles"
             " WHERE rolname !~ '^pg_' ORDER BY rolname"
         ).fetchall()
+        tablespaces = connection.execute(
+            "SELECT DISTINCT s.spcname FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_tablespace AS s ON s.oid = c.reltablespace"
+            " WHERE s.spcname !~ '^pg_' ORDER BY 1"
+        ).fetchall()
         user = connection.info.user
     program = _pg_dump(major)
     flags = [] if owners else ["--no-owner", "--no-acl"]
     parts = [_run(program, dsn, section, flags) for section in ("pre-data", "post-data")]
     known = tuple(Role(*row) for row in roles)
     superuser = any(role.superuser and role.name == user for role in known)
-    return Schema(parts[0], parts[1], known, superuser)
+    places = tuple(name for (name,) in tablespaces)
+    return Schema(parts[0], parts[1], known, places, superuser)
 
 
 def load_schema(
@@ -91,6 +99,8 @@ def load_schema(
     with connect(dsn, application_name=_NAME) as connection:
         if scratch.own:
             scratch.make_roles(schema.roles)
+        if schema.tablespaces:
+            scratch.make_tablespaces(schema.tablespaces)
         # What is a superuser's stays with the role for files, which has the rights here; on a
         # server of the user's, where nobody else owns anything, all of it.
         rulers = frozenset(role.name for role in schema.roles if role.superuser or not scratch.own)
@@ -170,7 +180,7 @@ def _run(program: Path, dsn: str, section: str, flags: Sequence[str]) -> tuple[s
         [
             *(str(program), "--schema-only", f"--section={section}", *flags),
             *("--no-publications", "--no-subscriptions", "--no-security-labels"),
-            *("--no-tablespaces", "--lock-wait-timeout=5s", "--encoding=UTF8"),
+            *("--lock-wait-timeout=5s", "--encoding=UTF8"),
             *("--dbname", make_conninfo(**values)),
         ],
         env=environment,

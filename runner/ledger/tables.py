@@ -165,6 +165,19 @@ def hold_table(connection: Connection[Any], schema: str, table: str) -> None:
             )
 
 
+def may_read(connection: Connection[Any], table: str) -> bool:
+    """Whether a table of the schema trueup is there, and the role may read it."""
+    # Not by to_regclass(), which fails where the schema is closed to this role.
+    query = """
+        SELECT FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'trueup' AND c.relname = %s
+            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+            AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+    """
+    return connection.execute(query, [table]).fetchone() is not None
+
+
 # What the role's sessions begin with, whatever this one has been given.
 _SEARCH_PATH = """
 SELECT pg_catalog.set_config(

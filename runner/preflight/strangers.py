@@ -9,8 +9,11 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from runner.generate.dependent import AFTER, BEFORE
+from runner.generate.kinds import trial
 from runner.generate.model import TableChange
 from runner.generate.text import text
+from runner.generate.unit import Unit
 from runner.ledger.tables import searched_schemas
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_name
@@ -20,7 +23,7 @@ def _strangers() -> str:
     """The query of trueup.require_own(), so that check tells what the files will refuse."""
     found = re.search(
         r"(WITH RECURSIVE shown.*)\n    INTO stranger\n(.*?)\n    LIMIT 1;",
-        text("toolkit/rows.sql"),
+        text("toolkit/rows", "rows"),
         re.S,
     )
     assert found is not None
@@ -139,4 +142,29 @@ def check_creators(
                 "theirs would build an index with the privileges of who migrates",
                 hint=f"REVOKE CREATE ON SCHEMA {quote_ident(row['schema'])} FROM {role};"
                 " or leave the schema out of the search_path.",
+            )
+
+
+def check_places(connection: Connection[Any], units: Sequence[Unit]) -> Iterator[Finding]:
+    """Who has made the schemas that a file is to make, and so would stop it.
+
+    Args:
+        connection: in a read-only transaction.
+        units: what files are made for.
+    """
+    if not any(trial.is_possible(u) for u in units):
+        return
+    query = sql.SQL(
+        "SELECT nspname AS name, pg_get_userbyid(nspowner) AS owner FROM pg_namespace"
+        " WHERE nspname = ANY(%s) ORDER BY 1"
+    )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(query, [[BEFORE, AFTER]]).fetchall():
+            yield Finding(
+                Severity.STOPS,
+                f"schema {row['name']}",
+                f"belongs to {row['owner']}, and a file is to make one of that name, to try in it"
+                " what stands on the tables",
+                hint="Rename or drop it. If somebody made it who should not: REVOKE CREATE ON"
+                f" DATABASE {quote_ident(connection.info.dbname)} FROM ...;",
             )

@@ -11,9 +11,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from objects.things import STANDARD, things
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support import terminal
 from support.databases import DatabaseFactory
+from support.journey import Journey
 from support.migration_files import write_migration
 from support.runs import query, run_trueup
 
@@ -286,6 +288,19 @@ def test_rows_that_do_not_come_back_are_a_problem(
     assert found.problems == (
         "after the way down: table public.item: rows have other values than before",
     )
+
+
+@pytest.mark.parametrize("switch", ["", 'switch = "expand"\n'])
+def test_what_follows_expand_is_rehearsed_from_there(
+    database_factory: DatabaseFactory, tmp_path: Path, server_dsn: str, switch: str
+) -> None:
+    service = Journey(database_factory, tmp_path).start(things(), switch + STANDARD)
+    service.up("expand")
+    after = ("enforce", "switch", "contract")
+    files = [m for m in service.migrations("online") if m.phase not in after]
+    assert files[-1].phase == "backfill"
+    options = Options(rows=100, scratch=server_dsn, clients=False)
+    assert rehearse(service.dsn, files, options=options).problems == ()
 
 
 def test_a_certificate_survives_its_file_and_is_bound_to_its_content(

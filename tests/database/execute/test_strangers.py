@@ -358,26 +358,52 @@ def test_clients_write_while_tables_of_several_owners_go_there_and_back(
     assert service.rows() == before
 
 
-@pytest.mark.parametrize(
-    "how", ["ALTER TABLE models OWNER TO {}", "REASSIGN OWNED BY mallory TO {}"]
-)
+# What the owner of before could read of a table that is not his any more.
+STILL_MAY_READ = """
+    SELECT c.relname FROM pg_class AS c
+    WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname ~ '_(sides|reversal)$'
+        AND has_table_privilege('mallory', c.oid, 'SELECT')
+"""
+CHANGES = {
+    "each table": "ALTER TABLE {0} OWNER TO trueup_test_owner; ALTER TABLE {1} OWNER TO"
+    " trueup_test_owner",
+    "all that is his": "REASSIGN OWNED BY mallory TO trueup_test_owner; DROP OWNED BY mallory",
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
 @pytest.mark.parametrize("phase", ["expand", "switch", "contract"])
-def test_a_change_of_owner_stops_no_client(
+def test_one_call_gives_a_new_owner_what_clients_need(
     make_service: MakeService, mallory: str, phase: str, how: str
 ) -> None:
     service = make_service(ODD)
-    query(service.dsn, "ALTER TABLE models OWNER TO mallory")
-    query(
-        service.dsn, "GRANT SELECT, INSERT, UPDATE, DELETE ON models, requests TO trueup_test_app"
-    )
+    for table in ("models", "requests"):
+        query(service.dsn, f"ALTER TABLE {table} OWNER TO mallory")
+        query(service.dsn, f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO trueup_test_app")
     service.up(phase)
-    table = "models" if phase == "expand" else "model"
-    query(service.dsn, how.format("trueup_test_owner").replace("models", table))
-    query(make_conninfo(service.dsn, user="trueup_test_app"), WRITES[table])
-    if phase == "expand":  # A view reads with the rights of its own owner.
-        query(service.dsn, "ALTER VIEW model OWNER TO trueup_test_owner")
-    told = " ".join(run_trueup("verify", *LOOK, dsn=service.dsn).stdout.split())
-    assert ("CALL trueup.hand_over('" in told) is how.startswith("ALTER")
+    tables = ("models", "requests") if phase == "expand" else ("model", "request")
+    query(service.dsn, CHANGES[how].format(*tables))
+    client = make_conninfo(service.dsn, user="trueup_test_app")
+    contracts = ("model",) if phase == "contract" else ("models", "model")
+    if how == "each table":
+        # The table stays; a view reads it with the rights of its own owner.
+        query(client, WRITES[tables[0]])
+    calls = {f"CALL trueup.hand_over('public.{t}');" for t in tables}
+    if (phase, how) == ("expand", "all that is his"):
+        calls.remove("CALL trueup.hand_over('public.models');")  # It refers to no other table.
+    for verb in ("status", "verify"):
+        told = " ".join(run_trueup(verb, *LOOK, "--all", dsn=service.dsn).stdout.split())
+        assert all(call in told for call in calls), (verb, told)
+    if phase == "expand":  # The next run does it by itself.
+        service.up("backfill")
+    else:
+        for call in calls:
+            query(service.dsn, call)
+    for contract in contracts:
+        query(client, WRITES[contract])
+    assert query(service.dsn, STILL_MAY_READ) == []
+    for verb in ("status", "verify"):
+        assert "hand_over" not in run_trueup(verb, *LOOK, "--all", dsn=service.dsn).stdout
     service.up("contract")
     service.down("online")
     wrong = (
