@@ -98,30 +98,30 @@ def _plannable(
     return good
 
 
-def window_units(standard: Standard, catalog: Catalog) -> list[Unit]:
-    """The units that only the window strategy converts.
+def units(standard: Standard, catalog: Catalog) -> list[Unit]:
+    """The units that files are made for; none where something is in the way.
 
     Args:
         standard: the new contract.
         catalog: the database.
     """
     try:
-        return [u for u in plan_units(standard, catalog) if u.only_window]
+        return plan_units(standard, catalog)
     except StandardError:
         return []  # told as what is in the way
 
 
-def only_window(units: Sequence[Unit], tables: int) -> str:
+def only_window(in_a_window: Sequence[Unit], tables: int) -> str:
     """Which tables only the window strategy converts, and why, as a line; empty for none.
 
     Args:
-        units: theirs.
+        in_a_window: the units that only that strategy converts.
         tables: how many the standard has.
     """
-    names = [str(t.new) for u in units for t in u.tables]
+    names = [str(t.new) for u in in_a_window for t in u.tables]
     if not names:
         return ""
-    why = "; ".join(dict.fromkeys(reason for u in units for reason in u.only_window))
+    why = "; ".join(dict.fromkeys(reason for u in in_a_window for reason in u.only_window))
     return (
         f"{len(names)} of {tables} tables only by --strategy window: {', '.join(names)}. Why: {why}"
     )

@@ -1,25 +1,14 @@
 -- Keep owners, grants and keys right while both contracts live.
 --
--- does:    makes what copies owners and grants from one side to the other, orders two inserts of one key, locks several
---          tables and fills columns in batches; and the tables that keep how far a backfill is and which grants both
---          sides had; touches no table of the service
+-- does:    makes what copies owners and grants from one side to the other, with a table of those that both had, orders
+--          two inserts of one key and locks several tables; what fills columns in batches, with a table of how far it
+--          is; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
 -- undo:    nothing to undo: it goes with the first file of the toolkit
 -- depends: 0051_toolkit_model_orchestration_common
 
 CALL trueup.fix_transaction();
-
--- How far each backfill is; for people and for `trueup status`.
-CREATE TABLE IF NOT EXISTS trueup.progress (
-    file text PRIMARY KEY,
-    table_name text NOT NULL,
-    rows_done bigint NOT NULL,
-    page bigint NOT NULL,
-    pages bigint NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
-);
 
 -- The grants of two relations, or of two sides of a column, when they were made the same: what
 -- differs later was changed on that one, and is carried over to the other.
@@ -30,9 +19,10 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
     PRIMARY KEY (relation, column_name)
 );
 
--- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
--- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
--- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
+-- Gives a relation the owner and the grants of another one, a view its row security too, and each column those of
+-- its namesake; or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
+-- partitions too. With `since`, it only carries over what was granted and revoked on the source since that was given
+-- the same.
 CREATE OR REPLACE PROCEDURE trueup.give_grants(
     target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
 )
@@ -42,21 +32,28 @@ DECLARE
 BEGIN
     -- Whoever gets a relation must be able to create there, if only for this moment.
     FOR statement IN
-        SELECT s.statement
-        FROM pg_class AS t
-        JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
-        CROSS JOIN LATERAL (
-            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
-        ) AS l (lends)
-        CROSS JOIN LATERAL (
-            VALUES
-            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
-            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
-        ) AS s (step, applies, statement)
-        WHERE t.oid = target AND s.applies AND NOT since
-        ORDER BY s.step
+        SELECT q.statement FROM (
+            SELECT s.step, s.statement
+            FROM pg_class AS t
+            JOIN pg_namespace AS n ON n.oid = t.relnamespace
+            JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+            CROSS JOIN LATERAL (
+                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+            ) AS l (lends)
+            CROSS JOIN LATERAL (
+                VALUES
+                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+                (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
+                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+            ) AS s (step, applies, statement)
+            WHERE t.oid = target AND s.applies AND NOT since
+            UNION ALL
+            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', target)
+            FROM pg_class AS t JOIN pg_class AS o ON o.oid = source AND o.relrowsecurity
+            WHERE t.oid = target AND t.relkind = 'v' AND NOT since
+                AND current_setting('server_version_num')::integer >= 150000
+        ) AS q (step, statement)
+        ORDER BY q.step
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -132,14 +129,116 @@ BEGIN
 END
 $$;
 
+-- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
+-- whose rows are of another type.
+CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
+    FROM pg_class AS c
+    JOIN pg_type AS t ON t.oid = c.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
+    END IF;
+END
+$$;
+
+-- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
+-- the one that was not free the last time.
+CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    busy regclass := tables[1];
+    waits boolean;
+    one regclass;
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        BEGIN
+            waits := true;
+            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
+            waits := false;
+            FOREACH one IN ARRAY tables LOOP
+                busy := one;
+                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF waits OR attempt = 20 THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
+-- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
+-- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
+-- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
+CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
+BEGIN
+    IF held < 50 THEN
+        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
+        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
+    END IF;
+END
+$$;
+
+-- Where contract was broken off before it came to an index, its rollback comes without it: builds the
+-- index of a small table, and refuses a large one, which it would hold up.
+CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_regclass(relation) IS NULL -- a partition that is gone
+        OR EXISTS (
+            SELECT FROM pg_index AS x
+            JOIN pg_class AS i ON i.oid = x.indexrelid
+            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
+        )
+    THEN
+        RETURN;
+    END IF;
+    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
+        RAISE EXCEPTION '% has no index % yet', relation, index
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format(
+                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
+                    index, relation, method
+                );
+    END IF;
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
+END
+$$;
+
+-- How far each backfill is; for people and for `trueup status`.
+CREATE TABLE IF NOT EXISTS trueup.progress (
+    file text PRIMARY KEY,
+    table_name text NOT NULL,
+    rows_done bigint NOT NULL,
+    page bigint NOT NULL,
+    pages bigint NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
 CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
         AND (t.tgattr::text = '' OR EXISTS (
             SELECT FROM pg_attribute AS a
             WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
@@ -258,18 +357,22 @@ BEGIN
                 PERFORM set_config('lock_timeout', '200ms', true);
                 -- A crash may lose the last batches, not the record that all of them are done.
                 PERFORM set_config('synchronous_commit', 'off', true);
-                -- The service's own triggers are not to see it: they would stamp or log every row.
-                SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
-                INTO loud_triggers, has_triggers
-                FROM trueup.woken_triggers(relation, listed);
-                IF loud_triggers IS NOT NULL THEN
-                    RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
-                        relation, loud_triggers
-                        USING HINT = 'Disable it until the backfill is done.';
-                ELSIF has_triggers THEN
-                    PERFORM set_config('session_replication_role', 'replica', true);
-                END IF;
+                -- To read a small table through looks cheaper than to fetch each row, and each batch would.
+                PERFORM set_config('enable_seqscan', 'off', true);
                 BEGIN
+                    -- As the UPDATE will; from here on nobody can make a trigger that it would fire.
+                    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+                    -- The service's own triggers are not to see it: they would stamp or log every row.
+                    SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+                    INTO loud_triggers, has_triggers
+                    FROM trueup.woken_triggers(relation, listed);
+                    IF loud_triggers IS NOT NULL THEN
+                        RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                            relation, loud_triggers
+                            USING HINT = 'Disable it until the backfill is done.';
+                    ELSIF has_triggers THEN
+                        PERFORM set_config('session_replication_role', 'replica', true);
+                    END IF;
                     EXECUTE hold INTO held USING batch.places, batch.first, batch.last;
                     EXECUTE fill USING held.places;
                     GET DIAGNOSTICS filled = ROW_COUNT;
@@ -326,100 +429,10 @@ BEGIN
 END
 $$;
 
--- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
--- whose rows are of another type.
-CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    names text;
-BEGIN
-    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
-    FROM pg_class AS c
-    JOIN pg_type AS t ON t.oid = c.reltype
-    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
-    IF names IS NOT NULL THEN
-        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
-    END IF;
-END
-$$;
-
--- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
--- the one that was not free the last time.
-CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    busy regclass := tables[1];
-    waits boolean;
-    one regclass;
-BEGIN
-    FOR attempt IN 1 .. 20 LOOP
-        BEGIN
-            waits := true;
-            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
-            waits := false;
-            FOREACH one IN ARRAY tables LOOP
-                busy := one;
-                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
-            END LOOP;
-            RETURN;
-        EXCEPTION
-            WHEN lock_not_available THEN
-                IF waits OR attempt = 20 THEN
-                    RAISE;
-                END IF;
-        END;
-    END LOOP;
-END
-$$;
-
--- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
--- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
--- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
-CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
-BEGIN
-    IF held < 50 THEN
-        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
-        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
-    END IF;
-END
-$$;
-
--- Where contract was broken off before it came to an index, its rollback comes without it: builds the
--- index of a small table, and refuses a large one, which it would hold up.
-CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF to_regclass(relation) IS NULL -- a partition that is gone
-        OR EXISTS (
-            SELECT FROM pg_index AS x
-            JOIN pg_class AS i ON i.oid = x.indexrelid
-            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
-        )
-    THEN
-        RETURN;
-    END IF;
-    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
-        RAISE EXCEPTION '% has no index % yet', relation, index
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format(
-                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
-                    index, relation, method
-                );
-    END IF;
-    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
-END
-$$;
-
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'progress', 'grants', 'give_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
-    'hold_key', 'require_index'
+    'grants', 'give_grants', 'require_no_functions', 'lock_tables', 'hold_key', 'require_index', 'progress',
+    'woken_triggers', 'fill_rows'
 );
 -- Any role may call these: they run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.hold_key TO PUBLIC;

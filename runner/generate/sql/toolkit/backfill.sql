@@ -1,3 +1,5 @@
+{# What fills columns of the rows that were there before. #}
+{% macro backfill() %}
 -- How far each backfill is; for people and for `trueup status`.
 CREATE TABLE IF NOT EXISTS trueup.progress (
     file text PRIMARY KEY,
@@ -9,125 +11,15 @@ CREATE TABLE IF NOT EXISTS trueup.progress (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The grants of two relations, or of two sides of a column, when they were made the same: what
--- differs later was changed on that one, and is carried over to the other.
-CREATE TABLE IF NOT EXISTS trueup.grants (
-    relation regclass, -- in a dump a name, and so the same after it is restored
-    column_name name,
-    acl aclitem[],
-    PRIMARY KEY (relation, column_name)
-);
-
--- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
--- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
--- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
-CREATE OR REPLACE PROCEDURE trueup.give_grants(
-    target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
-)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    statement text;
-BEGIN
-    -- Whoever gets a relation must be able to create there, if only for this moment.
-    FOR statement IN
-        SELECT s.statement
-        FROM pg_class AS t
-        JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
-        CROSS JOIN LATERAL (
-            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
-        ) AS l (lends)
-        CROSS JOIN LATERAL (
-            VALUES
-            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
-            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
-        ) AS s (step, applies, statement)
-        WHERE t.oid = target AND s.applies AND NOT since
-        ORDER BY s.step
-    LOOP
-        EXECUTE statement;
-    END LOOP;
-
-    FOR statement IN
-        WITH relations (place, origin) AS (
-            SELECT target, source
-            UNION
-            SELECT p.relid, p.relid FROM pg_partition_tree(target) AS p WHERE target = source AND NOT since
-        ),
-        places (place, on_column, has, gives, gave) AS (
-            SELECT r.place, '', p.relacl, o.relacl, g.acl
-            FROM relations AS r
-            JOIN pg_class AS p ON p.oid = r.place
-            JOIN pg_class AS o ON o.oid = r.origin
-            LEFT JOIN trueup.grants AS g ON g.relation = r.origin AND g.column_name = ''
-            WHERE r.place <> r.origin
-            UNION ALL
-            SELECT r.place, format(' (%I)', p.attname), p.attacl, o.attacl, g.acl
-            FROM relations AS r
-            JOIN pg_attribute AS p ON p.attrelid = r.place AND p.attnum > 0 AND NOT p.attisdropped
-            LEFT JOIN generate_subscripts(columns, 1) AS n (pair) ON columns[n.pair][1] = p.attname
-            JOIN pg_attribute AS o
-                ON o.attrelid = r.origin AND NOT o.attisdropped AND o.attname = coalesce(columns[n.pair][2], p.attname)
-            LEFT JOIN trueup.grants AS g ON g.relation = r.origin AND g.column_name = o.attname
-            WHERE r.place <> r.origin OR n.pair IS NOT NULL
-        ),
-        was AS (
-            SELECT p.place, p.on_column, a.grantee, a.privilege_type, a.is_grantable
-            -- What the target has by default privileges, or of old, goes.
-            FROM places AS p CROSS JOIN LATERAL aclexplode(CASE WHEN since THEN p.gave ELSE p.has END) AS a
-        ),
-        now AS (
-            SELECT p.place, p.on_column, a.grantee, a.privilege_type, a.is_grantable
-            FROM places AS p CROSS JOIN LATERAL aclexplode(p.gives) AS a
-        ),
-        gone AS (
-            TABLE was EXCEPT TABLE now
-        ),
-        changed AS (
-            SELECT 'REVOKE' AS verb, g.* FROM gone AS g
-            UNION ALL
-            SELECT 'GRANT', n.* FROM now AS n
-            WHERE NOT since
-                OR (n.place, n.on_column, n.grantee, n.privilege_type, n.is_grantable) NOT IN (TABLE was)
-                -- Who may have got it from a role that loses it.
-                OR EXISTS (
-                    SELECT FROM gone AS g
-                    WHERE g.privilege_type = n.privilege_type AND g.on_column IN ('', n.on_column)
-                )
-        )
-        SELECT concat_ws(
-            ' ', c.verb, c.privilege_type || c.on_column, 'ON', c.place::regclass,
-            CASE c.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END, coalesce(quote_ident(r.rolname), 'PUBLIC'),
-            CASE WHEN c.verb = 'REVOKE' THEN 'CASCADE' WHEN c.is_grantable THEN 'WITH GRANT OPTION' END
-        )
-        FROM changed AS c
-        JOIN pg_class AS t ON t.oid = c.place
-        LEFT JOIN pg_roles AS r ON r.oid = c.grantee
-        WHERE c.grantee <> t.relowner AND (c.grantee = 0 OR r.oid IS NOT NULL)
-        ORDER BY c.verb DESC
-    LOOP
-        EXECUTE statement;
-    END LOOP;
-
-    DELETE FROM trueup.grants AS g WHERE g.relation = CASE WHEN since THEN source ELSE target END;
-    IF NOT since THEN
-        INSERT INTO trueup.grants (relation, column_name, acl)
-        SELECT c.oid, '', c.relacl FROM pg_class AS c WHERE c.oid = target
-        UNION ALL
-        SELECT a.attrelid, a.attname, a.attacl FROM pg_attribute AS a WHERE a.attrelid = target AND a.attnum > 0;
-    END IF;
-END
-$$;
-
 -- The service's own triggers that an UPDATE of columns they do not know would fire.
 CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
 RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
         AND (t.tgattr::text = '' OR EXISTS (
             SELECT FROM pg_attribute AS a
             WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
@@ -246,18 +138,22 @@ BEGIN
                 PERFORM set_config('lock_timeout', '200ms', true);
                 -- A crash may lose the last batches, not the record that all of them are done.
                 PERFORM set_config('synchronous_commit', 'off', true);
-                -- The service's own triggers are not to see it: they would stamp or log every row.
-                SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
-                INTO loud_triggers, has_triggers
-                FROM trueup.woken_triggers(relation, listed);
-                IF loud_triggers IS NOT NULL THEN
-                    RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
-                        relation, loud_triggers
-                        USING HINT = 'Disable it until the backfill is done.';
-                ELSIF has_triggers THEN
-                    PERFORM set_config('session_replication_role', 'replica', true);
-                END IF;
+                -- To read a small table through looks cheaper than to fetch each row, and each batch would.
+                PERFORM set_config('enable_seqscan', 'off', true);
                 BEGIN
+                    -- As the UPDATE will; from here on nobody can make a trigger that it would fire.
+                    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+                    -- The service's own triggers are not to see it: they would stamp or log every row.
+                    SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+                    INTO loud_triggers, has_triggers
+                    FROM trueup.woken_triggers(relation, listed);
+                    IF loud_triggers IS NOT NULL THEN
+                        RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                            relation, loud_triggers
+                            USING HINT = 'Disable it until the backfill is done.';
+                    ELSIF has_triggers THEN
+                        PERFORM set_config('session_replication_role', 'replica', true);
+                    END IF;
                     EXECUTE hold INTO held USING batch.places, batch.first, batch.last;
                     EXECUTE fill USING held.places;
                     GET DIAGNOSTICS filled = ROW_COUNT;
@@ -378,7 +274,7 @@ BEGIN
     CROSS JOIN regexp_replace(c.name, '([^[:alnum:]_])', '\\\1', 'g') AS x (pattern)
     WHERE t.tgrelid = relation::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D'
         AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 -- BEFORE, of rows, INSERT or UPDATE
-        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+        AND p.pronamespace <> 'trueup'::regnamespace
         AND (
             -- Without comments and texts.
             regexp_replace(p.prosrc, '--[^\n]*|/\*([^*]|\*+[^*/])*\*+/|''[^'']*''', ' ', 'g') ~* concat(
@@ -400,127 +296,4 @@ BEGIN
     END IF;
 END
 $$;
-
--- Stops the file when a function takes or gives whole rows of a table: of two contracts, one has it as a view,
--- whose rows are of another type.
-CREATE OR REPLACE PROCEDURE trueup.require_no_functions(relation regclass)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    names text;
-BEGIN
-    SELECT string_agg(DISTINCT d.objid::regprocedure::text, ', ') INTO names
-    FROM pg_class AS c
-    JOIN pg_type AS t ON t.oid = c.reltype
-    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-    WHERE c.oid = relation AND d.classid = 'pg_proc'::regclass;
-    IF names IS NOT NULL THEN
-        RAISE EXCEPTION '%: its rows are taken or given whole by %', relation, names
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Let it take the columns that it needs, or convert the table by the window strategy.';
-    END IF;
-END
-$$;
-
--- Locks tables that clients lock in any order: it waits for one only while it holds no other, first for
--- the one that was not free the last time.
-CREATE OR REPLACE PROCEDURE trueup.lock_tables(mode text, VARIADIC tables regclass[])
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    busy regclass := tables[1];
-    waits boolean;
-    one regclass;
-BEGIN
-    FOR attempt IN 1 .. 20 LOOP
-        BEGIN
-            waits := true;
-            EXECUTE format('LOCK TABLE %s IN %s MODE', busy, mode);
-            waits := false;
-            FOREACH one IN ARRAY tables LOOP
-                busy := one;
-                EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', busy, mode);
-            END LOOP;
-            RETURN;
-        EXCEPTION
-            WHEN lock_not_available THEN
-                IF waits OR attempt = 20 THEN
-                    RAISE;
-                END IF;
-        END;
-    END LOOP;
-END
-$$;
-
--- Lets those who insert one key do so one after the other. While two unique indexes guard a key,
--- ON CONFLICT watches only one of them, and two sessions at the same moment could meet in the other.
--- A transaction takes at most 50 such locks, so that a bulk load does not fill the lock table.
-CREATE OR REPLACE FUNCTION trueup.hold_key(key text, relation oid)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    held constant integer := coalesce(nullif(current_setting('trueup.keys_held', true), ''), '0');
-BEGIN
-    IF held < 50 THEN
-        PERFORM set_config('trueup.keys_held', (held + 1)::text, true);
-        PERFORM pg_advisory_xact_lock(hashtextextended(key, relation::bigint));
-    END IF;
-END
-$$;
-
--- Stops the file when a partition that came later has no such index: building it would hold up all.
-CREATE OR REPLACE PROCEDURE trueup.require_built(relation text, built name[], method text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    late text;
-BEGIN
-    SELECT p.relid::regclass::text INTO late
-    FROM pg_partition_tree(relation::regclass) AS p
-    WHERE p.isleaf
-        AND pg_relation_size(p.relid) > 1000 * current_setting('block_size')::bigint
-        AND NOT EXISTS (
-            SELECT FROM pg_index AS x
-            JOIN pg_class AS i ON i.oid = x.indexrelid
-            WHERE x.indrelid = p.relid
-                AND x.indisvalid
-                AND NOT i.relispartition
-                AND (
-                    i.relname = ANY (built)
-                    OR substring(pg_get_indexdef(i.oid) FROM 'USING .*') = method
-                )
-        )
-    LIMIT 1;
-    IF late IS NOT NULL THEN
-        RAISE EXCEPTION '% is a partition of % that has no index % yet', late, relation, method
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format(
-                    'Build it first, with UNIQUE if the others have it: '
-                    'CREATE INDEX CONCURRENTLY ON %s %s;',
-                    late, method
-                );
-    END IF;
-END
-$$;
-
--- Where contract was broken off before it came to an index, its rollback comes without it: builds the
--- index of a small table, and refuses a large one, which it would hold up.
-CREATE OR REPLACE PROCEDURE trueup.require_index(relation text, index name, method text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF to_regclass(relation) IS NULL -- a partition that is gone
-        OR EXISTS (
-            SELECT FROM pg_index AS x
-            JOIN pg_class AS i ON i.oid = x.indexrelid
-            WHERE x.indrelid = to_regclass(relation) AND x.indisvalid AND i.relname = index
-        )
-    THEN
-        RETURN;
-    END IF;
-    IF pg_relation_size(relation::regclass) > 1000 * current_setting('block_size')::bigint THEN
-        RAISE EXCEPTION '% has no index % yet', relation, index
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format(
-                    'Build it first: CREATE UNIQUE INDEX CONCURRENTLY %I ON %s %s;',
-                    index, relation, method
-                );
-    END IF;
-    EXECUTE format('CREATE UNIQUE INDEX %I ON %s %s', index, relation, method);
-END
-$$;
+{% endmacro %}
