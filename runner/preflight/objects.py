@@ -66,14 +66,26 @@ def check_objects(
                 f"schema {row['name']}", "the new contract of tables that keep their names"
             )
         if catalog.version >= 15:
-            for row in cursor.execute(queries.PUBLISHED, places).fetchall():
-                yield Finding(
-                    Severity.STOPS,
-                    f"publication {row['name']}",
-                    f"publishes the schema {row['schema']} as a whole, which tables that keep "
-                    "their names would leave until contract",
-                    hint="Publish the tables by name before, or convert them in a window.",
-                )
+            for row in cursor.execute(queries.PUBLISHED, wanted).fetchall():
+                yield _schema_published(row, stops=row["schema"] in kept.values())
+
+
+def _schema_published(row: dict[str, Any], *, stops: bool) -> Finding:
+    whole = f"publishes the schema {row['schema']} as a whole"
+    if stops:
+        return Finding(
+            Severity.STOPS,
+            f"publication {row['name']}",
+            f"{whole}, which tables that keep their names would leave until contract",
+            hint="Publish the tables by name before, or convert them in a window.",
+        )
+    return Finding(
+        Severity.KNOW,
+        f"publication {row['name']}",
+        f"{whole}: subscribers get the new columns, too, from expand on, and all of them under "
+        "the tables' new names from the switch on",
+        hint="Prepare the subscribers' tables before each of these.",
+    )
 
 
 def _converted(change: TableChange, columns: Iterable[str] | None) -> str:
@@ -194,15 +206,13 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX CONCURRENTLY {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
-    if row["tablespace"] and indexed is not None and indexed.converted:
-        built = quote_name(Name(change.new.schema, indexed.name))
-        there = quote_ident(row["tablespace"])
+    if row["tablespace"] and indexed is not None and indexed.converted and not row["may_create"]:
+        there, role = quote_ident(row["tablespace"]), quote_ident(row["role"])
         yield Finding(
-            Severity.KNOW,
+            Severity.STOPS,
             name,
-            f"is in the tablespace {there}; the new index will be in the default one",
-            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
-            f" {built};",
+            f"is in the tablespace {there}, in which the role {role} may not create the new one",
+            hint=f"GRANT CREATE ON TABLESPACE {there} TO {role};",
         )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
@@ -310,10 +320,18 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
     for change in changes:
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
-        made = ((change.marker, "odometer"), (change.reversal, "reversal table"))
-        for (_, name), what in made:
-            if (Name("trueup", name), "relation") in found:
-                yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
+        made = {
+            (change.marker, "relation"): "the usage counter",
+            (change.reversal, "relation"): "the reversal table",
+            (change.sides, "relation"): "a view of both sides",
+            (change.sync, "function"): "a trigger's function",
+            (change.sync_switched, "function"): "a trigger's function",
+            (change.sync_back, "function"): "a trigger's function",
+            (change.forget, "function"): "a trigger's function",
+        }
+        for (name, kind), what in made.items():
+            if (name, kind) in found:
+                yield _taken(str(name), f"{what} of {change.old}")
 
 
 def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Iterator[Finding]:

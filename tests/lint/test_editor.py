@@ -53,6 +53,9 @@ def edit(folder: Path, use: Callable[[Editor, str], Awaitable[None]]) -> None:
         finally:
             await editor.shutdown_async(None)
             editor.exit(None)
+            server = editor._server
+            assert server is not None
+            assert await asyncio.wait_for(server.wait(), _SECONDS) == 0
             await editor.stop()  # type: ignore[no-untyped-call]
 
     asyncio.run(run())

@@ -188,7 +188,7 @@ def fill(
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
         back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once, in nine passes over each 10 MB, and "
+        back_cost=f"writes each row of {table.name} once, in eight passes over each 10 MB, and "
         "reads it twice more; it grows until VACUUM",
         after=after,
     )

@@ -365,11 +365,11 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         phase="backfill",
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
-        does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
-        "each; comes back to rows that clients hold; fires no trigger of the service; can be "
-        "stopped and run again at any point",
+        does="converts all columns of a row in one UPDATE, in batches of as many rows as 80 "
+        "pages hold, and commits each; comes back to rows that clients hold; fires no trigger of "
+        "the service; can be stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, in nine passes over each 10 MB, and reads the table once "
+        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
         "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[

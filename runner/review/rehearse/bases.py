@@ -10,7 +10,7 @@ from psycopg import Connection, Error
 
 from runner.errors import RehearsalError
 from runner.execute.schema_copy import Schema, dump_schema, load_schema
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import Limits, ScratchServer
 from runner.quoting import Name
 from runner.review.fingerprint import service_catalog
@@ -133,7 +133,7 @@ class Bases:
                 if note not in self.notes:
                     self.notes.append(note)
         # A schema alone does not say which materialized views hold data; the live database does.
-        with connect(self.dsn or dsn, application_name=NAME) as connection:
+        with connect(self.dsn or dsn, application_name=NAME, settings=OURS) as connection:
             filled = connection.execute(_FILLED).fetchall()
         with connect(dsn, application_name=NAME) as connection:
             for (name,) in filled:
@@ -151,7 +151,7 @@ class Bases:
         self.tell("making rows up")
         hints = synthetic.hints_of_standard(self.standard) if self.standard else synthetic.Hints()
         if self.dsn is not None:
-            with connect(self.dsn, application_name=NAME) as connection:
+            with connect(self.dsn, application_name=NAME, settings=OURS) as connection:
                 hints = synthetic.hints_of_statistics(connection, hints)
             hints = replace(hints, rows={n: size.rows for n, size in self.live.sizes.items()})
         with self._loader(dsn) as target:
@@ -159,7 +159,10 @@ class Bases:
             self.notes += synthetic.fill(target, catalog, rows, hints)
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
-        with connect(source_dsn, application_name=NAME) as source, self._loader(dsn) as target:
+        with (
+            connect(source_dsn, application_name=NAME, settings=OURS) as source,
+            self._loader(dsn) as target,
+        ):
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             catalog = with_rules(service_catalog(source), self.rules)
             try:

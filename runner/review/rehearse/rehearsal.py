@@ -19,7 +19,7 @@ from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
-from runner.quoting import Name, quote_ident
+from runner.quoting import Name, quote_ident, told_name
 from runner.review.certificate import Certificate
 from runner.review.commit import commit_of
 from runner.review.figures import plural
@@ -193,7 +193,7 @@ class _Rehearsal:
             live_schema=self._live.schema,
             sizes=tuple(
                 TableSize(
-                    str(name),
+                    told_name(*name),
                     known.rows if (known := self._live.sizes.get(name)) else None,
                     known.bytes if known else None,
                     tuple(size.get(name, 0) for size in sizes),
@@ -203,7 +203,7 @@ class _Rehearsal:
             costs=costs.assemble(
                 self._measured,
                 self._pending,
-                live={str(name): size.rows for name, size in self._live.sizes.items()},
+                live={told_name(*name): size.rows for name, size in self._live.sizes.items()},
                 loaded=self._loaded,
                 load=self._load,
                 samples=self._samples,
@@ -342,7 +342,7 @@ class _Rehearsal:
                 self._keep_load(runs, crowd.samples)
             else:
                 self._measured.append(
-                    Measured(runs, {str(n): count for n, count in sizes.items()}, origins)
+                    Measured(runs, {told_name(*n): c for n, c in sizes.items()}, origins)
                 )
         lines = differences(before, read_state(dsn))
         for line in lines[:MOST_SHOWN]:

@@ -2,7 +2,8 @@
 --
 -- does:    adds id__new uuid, provider__new varchar(50), capabilities__new varchar[], status__new varchar(50), with
 --          their CHECKs as NOT VALID; shows them under the new name model in a view with the same owner and grants; a
---          trigger keeps both sides of each row equal; models keeps its name and its columns
+--          trigger keeps both sides of each row equal; models keeps its name and its columns; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing

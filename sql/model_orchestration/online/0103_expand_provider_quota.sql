@@ -2,7 +2,8 @@
 --
 -- does:    adds id__new uuid, provider__new varchar(50), with their CHECKs as NOT VALID; shows them under the new name
 --          provider_quota in a view with the same owner and grants; a trigger keeps both sides of each row equal;
---          provider_quotas keeps its name and its columns
+--          provider_quotas keeps its name and its columns; gives each function of a trigger to its table's owner, with
+--          whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing

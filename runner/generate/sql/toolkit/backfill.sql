@@ -17,17 +17,18 @@ RETURNS TABLE (name name, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, t.tgenabled
     FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
+        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
         AND (t.tgattr::text = '' OR EXISTS (
             SELECT FROM pg_attribute AS a
             WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
         ))
 $$;
 
--- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of 128 pages with a COMMIT
--- each. It waits for no client: a row that one holds is passed over, and come back to. It can be stopped and
--- called again. What commits can have no SET clause: each transaction sets the search_path itself.
+-- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of as many rows as 80 pages hold,
+-- with a COMMIT each. It waits for no client: a row that one holds is passed over, and come back to. It can be
+-- stopped and called again. What commits can have no SET clause: each transaction sets the search_path itself.
 CREATE OR REPLACE PROCEDURE trueup.fill_rows(
     file text,
     relation regclass,
@@ -42,14 +43,11 @@ LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- Pages are full. The first pass moves a fifth of their rows away; the later ones, of a tenth each, then
-    -- find room on the same page, which spares the indexes, and each frees the room for the next. A pass
-    -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
-    batch_pages bigint := 128;
-    stretch_pages bigint;
-    passes constant integer := 9;
-    pass integer := 0;
-    free text;
+    batch_pages bigint := 80;
+    batches text;
+    batch record;
+    hold text;
+    held record;
     -- What a run of trueup asks of its sessions: to walk some of the pages, in smaller batches; or only to come
     -- back to what such walks left.
     asked text[];
@@ -57,13 +55,11 @@ DECLARE
     loud_triggers text;
     has_triggers boolean;
     pages bigint;
-    page bigint;
+    page bigint := 0;
     page_end bigint;
-    batch bigint;
-    batch_end bigint;
-    tries integer := 0;
+    stretch_end bigint;
+    tries integer;
     filled bigint;
-    free_rows tid[];
     -- What the walk left; unknown before it is over.
     rows_left bigint;
     fewest_left bigint;
@@ -73,29 +69,36 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
     CALL trueup.require_settings(path);
     pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
-    asked := string_to_array(current_setting('trueup.walk', true), ' ');
-    page := 0;
     page_end := pages;
+    asked := string_to_array(current_setting('trueup.walk', true), ' ');
     IF asked[1] = pg_backend_pid()::text THEN
         is_part := cardinality(asked) > 1;
         page := coalesce(asked[2]::bigint, pages);
         page_end := coalesce(asked[3]::bigint, pages);
         batch_pages := least(batch_pages, asked[4]::bigint);
     END IF;
-    stretch_pages := 10 * batch_pages;
-    batch := page;
-    -- Of the rows that are left each fifth, or eighth ..., so as many of each page; to scan the pages frees room.
-    free := format(
-        'SELECT ARRAY(SELECT ctid FROM %1$s WHERE (%2$s) AND ctid = ANY (ARRAY('
-        'SELECT place FROM (SELECT ctid, row_number() OVER () FROM %1$s '
-        'WHERE ctid >= $1 AND ctid < $2 AND (%2$s)) AS r (place, number) WHERE number %% $3 = 0'
-        ')) FOR NO KEY UPDATE SKIP LOCKED)',
+    -- Pages are full. The first eighth of a stretch's rows leaves its pages; the next ones then find room on theirs,
+    -- which spares the indexes, and each frees the room for the next. Each goes over the whole stretch, in two
+    -- batches: then no snapshot needs any more what the one before left behind.
+    batches := format(
+        'SELECT array_agg(place) AS places, min(place) AS first, max(place) AS last '
+        'FROM (SELECT ctid, row_number() OVER (), count(*) OVER () FROM %s '
+        'WHERE ctid >= $1 AND ctid < $2 AND (%s)) AS r (place, number, rows) '
+        'GROUP BY number %% 8, 2 * number / (rows + 1) ORDER BY number %% 8, 2 * number / (rows + 1)',
+        relation, unfilled
+    );
+    -- What frees the room is that a page is read. A row that a client has moved meanwhile is filled.
+    hold := format(
+        'SELECT (SELECT count(*) FROM %1$s WHERE ctid BETWEEN $2 AND $3) AS rows_read, '
+        'ARRAY(SELECT ctid FROM %1$s WHERE ctid = ANY ($1) AND (%2$s) FOR NO KEY UPDATE SKIP LOCKED) AS places',
         relation, unfilled
     );
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         CALL trueup.fix_transaction();
+        -- Who waits for a table to read it is in nobody's way.
+        PERFORM set_config('lock_timeout', '0', true);
         IF page >= page_end THEN
             IF is_part THEN
                 RETURN;
@@ -122,68 +125,69 @@ BEGIN
                     USING ERRCODE = 'lock_not_available';
             END IF;
             PERFORM pg_sleep(0.1 * (1 + random()));
-            batch := page;
         END IF;
 
-        -- Giving up rather than a client in a deadlock.
-        PERFORM set_config('lock_timeout', '200ms', true);
-        -- A crash may lose the last batches, not the record that all of them are done.
-        PERFORM set_config('synchronous_commit', 'off', true);
-        -- The service's own triggers are not to see it: they would stamp or log every row.
-        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
-        INTO loud_triggers, has_triggers
-        FROM trueup.woken_triggers(relation, listed);
-        IF loud_triggers IS NOT NULL THEN
-            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA', relation, loud_triggers
-                USING HINT = 'Disable it until the backfill is done.';
-        ELSIF has_triggers THEN
-            PERFORM set_config('session_replication_role', 'replica', true);
-        END IF;
-        batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
-        BEGIN
-            EXECUTE free INTO free_rows USING
-                format('(%s,0)', batch)::tid,
-                format('(%s,0)', least(batch_end, page + stretch_pages, page_end))::tid,
-                CASE WHEN rows_left > 0 THEN 1 WHEN pass = 0 THEN 5 ELSE passes - pass END;
-            EXECUTE fill USING free_rows;
-            GET DIAGNOSTICS filled = ROW_COUNT;
+        stretch_end := least(page + 16 * batch_pages, page_end);
+        FOR batch IN EXECUTE batches USING format('(%s,0)', page)::tid, format('(%s,0)', stretch_end)::tid LOOP
             tries := 0;
-        EXCEPTION
-            WHEN lock_not_available OR deadlock_detected THEN
-                tries := tries + 1;
-                IF tries > 100 THEN
-                    RAISE;
-                END IF;
-        END;
-        IF tries > 0 THEN
-            -- Somebody holds the table: come again.
-            PERFORM pg_sleep(0.05 * (1 + random()));
-        ELSIF filled < cardinality(free_rows) THEN
-            RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
-                USING HINT = format(
-                    'A rule or a trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
-                    relation, unfilled
-                );
-        ELSE
-            batch := batch_end;
-            IF batch >= least(page + stretch_pages, page_end) THEN
-                pass := (pass + 1) % passes;
-                IF pass = 0 OR rows_left > 0 THEN
-                    page := least(page + stretch_pages, page_end);
-                END IF;
-                batch := page;
+            LOOP
+                COMMIT;
+                SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+                CALL trueup.fix_transaction();
+                -- Giving up rather than a client in a deadlock.
+                PERFORM set_config('lock_timeout', '200ms', true);
+                -- A crash may lose the last batches, not the record that all of them are done.
+                PERFORM set_config('synchronous_commit', 'off', true);
+                -- To read a small table through looks cheaper than to fetch each row, and each batch would.
+                PERFORM set_config('enable_seqscan', 'off', true);
+                BEGIN
+                    -- As the UPDATE will; from here on nobody can make a trigger that it would fire.
+                    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+                    -- The service's own triggers are not to see it: they would stamp or log every row.
+                    SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+                    INTO loud_triggers, has_triggers
+                    FROM trueup.woken_triggers(relation, listed);
+                    IF loud_triggers IS NOT NULL THEN
+                        RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                            relation, loud_triggers
+                            USING HINT = 'Disable it until the backfill is done.';
+                    ELSIF has_triggers THEN
+                        PERFORM set_config('session_replication_role', 'replica', true);
+                    END IF;
+                    EXECUTE hold INTO held USING batch.places, batch.first, batch.last;
+                    EXECUTE fill USING held.places;
+                    GET DIAGNOSTICS filled = ROW_COUNT;
+                    EXIT;
+                EXCEPTION
+                    WHEN lock_not_available OR deadlock_detected THEN
+                        tries := tries + 1;
+                        IF tries > 100 THEN
+                            RAISE;
+                        END IF;
+                END;
+                -- Somebody holds the table: come again.
+                PERFORM pg_sleep(0.05 * (1 + random()));
+            END LOOP;
+            IF filled < cardinality(held.places) THEN
+                RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
+                    USING HINT = format(
+                        'A rule or a trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
+                        relation, unfilled
+                    );
             END IF;
-            IF filled > 0 OR rows_left IS NULL THEN
-                INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-                VALUES (file, relation::text, filled, CASE WHEN rows_left > 0 THEN pages ELSE page END, pages)
-                ON CONFLICT (file) DO UPDATE
-                SET
-                    rows_done = p.rows_done + excluded.rows_done,
-                    -- Walks in several sessions end in any order; the run says how far all are.
-                    page = CASE WHEN is_part THEN p.page ELSE excluded.page END,
-                    pages = CASE WHEN is_part THEN p.pages ELSE excluded.pages END,
-                    updated_at = clock_timestamp();
-            END IF;
+            CONTINUE WHEN filled = 0;
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES (file, relation::text, filled, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET rows_done = p.rows_done + excluded.rows_done, updated_at = clock_timestamp();
+        END LOOP;
+        page := stretch_end;
+        -- Walks in several sessions end in any order; the run says how far all are.
+        IF NOT is_part AND rows_left IS NULL THEN
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES (file, relation::text, 0, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET page = excluded.page, pages = excluded.pages, updated_at = clock_timestamp();
         END IF;
     END LOOP;
 
@@ -270,7 +274,7 @@ BEGIN
     CROSS JOIN regexp_replace(c.name, '([^[:alnum:]_])', '\\\1', 'g') AS x (pattern)
     WHERE t.tgrelid = relation::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D'
         AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 -- BEFORE, of rows, INSERT or UPDATE
-        AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+        AND p.pronamespace <> 'trueup'::regnamespace
         AND (
             -- Without comments and texts.
             regexp_replace(p.prosrc, '--[^\n]*|/\*([^*]|\*+[^*/])*\*+/|''[^'']*''', ' ', 'g') ~* concat(

@@ -10,8 +10,9 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
 );
 
 -- Gives a relation the owner and the grants of another one, a view its row security too, and each column those of
--- its namesake; or, as a pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
--- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
+-- its namesake; or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
+-- partitions too. With `since`, it only carries over what was granted and revoked on the source since that was given
+-- the same.
 CREATE OR REPLACE PROCEDURE trueup.give_grants(
     target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
 )

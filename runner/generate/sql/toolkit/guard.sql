@@ -16,7 +16,10 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
         FROM pg_attribute AS a
         WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-    ) || ')')
+    ) || ')', (
+        SELECT 'TABLESPACE ' || s.spcname FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+        WHERE c.oid = k.conindid AND k.contype <> 'f'
+    ))
     FROM pg_constraint AS k
     JOIN (
         VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'), ('f', 'foreign key')
@@ -46,11 +49,12 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
                         AND d.refobjsubid = a.attnum AND a.attnum > 0
                 ))
             ))
-        END, '"', '')
+        END, '"', ''), ' TABLESPACE ' || s.spcname
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am AS m ON m.oid = c.relam
+    LEFT JOIN pg_tablespace AS s ON s.oid = c.reltablespace
     WHERE i.indrelid = relation AND NOT EXISTS (
         SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
     )
@@ -58,7 +62,8 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND p.pronamespace <> 'trueup'::regnamespace
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
@@ -68,9 +73,22 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     UNION ALL
     SELECT 'force row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
     UNION ALL
+    SELECT 'inheritance' WHERE EXISTS (
+        SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE relation IN (i.inhrelid, i.inhparent) AND NOT c.relispartition
+    )
+    UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
-    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
-    WHERE r.prrelid = relation
+    WHERE EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND r.prrelid = relation)
+        -- From PostgreSQL 15 on it may be of a whole schema.
+        OR EXISTS (
+            SELECT FROM pg_depend AS d
+            JOIN pg_depend AS s USING (classid, objid)
+            JOIN pg_class AS c ON c.relnamespace = s.refobjid AND c.relpersistence = 'p'
+            WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+                AND d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid
+                AND s.refclassid = 'pg_namespace'::regclass AND c.oid = relation
+        )
     UNION ALL
     SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
     FROM pg_depend AS d
@@ -83,7 +101,7 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
 $$;
 
 -- Stops the file when a table is not as it was when the file was written. What is expected of an index may
--- end with its name.
+-- end with its name, or before its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -94,16 +112,24 @@ BEGIN
     FROM (
         SELECT 'unknown here: ', s FROM unnest(standing) AS s
         WHERE NOT EXISTS (
-            SELECT FROM unnest(expected || may_be) AS e WHERE s = e OR starts_with(s, e || ' USING ')
+            SELECT FROM unnest(expected || may_be) AS e
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+                OR e = 'policy *' AND starts_with(s, 'policy ')
         )
         UNION ALL
         SELECT 'missing: ', e FROM unnest(expected) AS e
-        WHERE NOT EXISTS (SELECT FROM unnest(standing) AS s WHERE s = e OR starts_with(s, e || ' USING '))
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(standing) AS s
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+        )
     ) AS d (sign, line);
     IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = difference,
-                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                HINT = CASE WHEN difference ~ 'unknown here: (force )?row level security' THEN
+                    'Row security, before contract: roll back to the baseline, which leaves it on, and generate '
+                    'the files anew. ' ELSE '' END ||
+                    'Bring the table to what the file lists, and make again afterwards what it does '
                     'not know; before expand, generate the files anew.';
     END IF;
 END

@@ -246,7 +246,28 @@ CREATE OR REPLACE PROCEDURE trueup.share()
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    exposed record;
 BEGIN
+    -- Policies run with the rights of who reads, and the owner of a table may force some on a view of ours.
+    SELECT p.proowner::regrole AS reader, t.relowner::regrole AS owner, t.oid::regclass AS relation, v.relowner::regrole AS role
+    INTO exposed
+    FROM pg_class AS v
+    JOIN pg_roles AS m ON m.oid = v.relowner AND NOT (m.rolsuper OR m.rolbypassrls)
+    JOIN pg_rewrite AS r ON r.ev_class = v.oid
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
+    JOIN pg_proc AS p ON p.pronamespace = v.relnamespace AND p.prosecdef AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+    WHERE v.relnamespace = 'trueup'::regnamespace AND v.relkind = 'v' AND NOT pg_has_role(t.relowner, p.proowner, 'MEMBER')
+    LIMIT 1;
+    IF exposed.role IS NOT NULL THEN
+        RAISE EXCEPTION '% looks up keys of %, and its owner % could run policies with the rights of %',
+            exposed.reader, exposed.relation, exposed.owner, exposed.reader
+            USING ERRCODE = 'insufficient_privilege', HINT = format(
+                'Migrate as a role that row security does not apply to: ALTER ROLE %s BYPASSRLS; or give both tables one owner.',
+                exposed.role
+            );
+    END IF;
+
     FOR statement IN
         WITH uses (relation, owner, privilege) AS (
             SELECT DISTINCT c.oid::regclass, p.proowner::regrole, r.privilege
@@ -271,14 +292,45 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
--- called again where the table has got another owner.
-CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
+-- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
+-- other contract.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    views regclass[];
+    ours regclass;
+    ending constant text := '_(sync|sync_switched|sync_back|forget)$';
+    former oid[];
 BEGIN
+    IF functions = '{}' THEN
+        functions := ARRAY(
+            -- Also those of another phase.
+            SELECT p.proname::text FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+                AND regexp_replace(p.proname, ending, '') IN (
+                    SELECT regexp_replace(f.proname, ending, '')
+                    FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
+                    WHERE t.tgrelid = relation AND f.pronamespace = p.pronamespace
+                )
+        );
+        -- The table of whose grants is kept which; there is none where only a window was used.
+        FOR ours IN
+            SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants'
+        LOOP
+            EXECUTE format(
+                'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
+                'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid '
+                'AND d.refclassid = ''pg_class''::regclass AND d.refobjid = $1',
+                ours
+            )
+            INTO views USING relation;
+        END LOOP;
+    END IF;
+
     SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
     FROM pg_class AS c
     JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
@@ -292,6 +344,9 @@ BEGIN
     END IF;
 
     CALL trueup.keep_private(VARIADIC functions);
+    SELECT array_agg(p.proowner) INTO former
+    FROM pg_proc AS p JOIN pg_class AS c ON c.oid = relation AND c.relowner <> p.proowner
+    WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
         FROM pg_class AS c
@@ -310,6 +365,39 @@ BEGIN
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
         ORDER BY s.step, s.statement
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    FOR statement IN
+        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v
+        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        UNION ALL
+        SELECT format(
+            'GRANT SELECT ON %s TO %s',
+            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+        )
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
+        UNION ALL
+        -- Who owned them, and owns none any more that names this.
+        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS u
+        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+            )
     LOOP
         EXECUTE statement;
     END LOOP;

@@ -1,6 +1,7 @@
 -- Undo: Leave provider_quota with its new contract alone.
 --
--- does:    adds the old columns of provider_quota again, behind the others and empty: instant
+-- does:    adds the old columns of provider_quota again, behind the others and empty: instant; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
