@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg import DataError, Error
 
 from runner.errors import StillUsedError, UsageError
-from runner.execute.old_names import open_standbys, read_again, read_old_names
+from runner.execute.old_names import await_counts, open_standbys, read_again, read_old_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence, Set
@@ -74,6 +74,7 @@ def require_unused(
         return
     said, period = _waiting_period(connection)
     with open_standbys(connection, standbys) as asked:
+        await_counts(connection)
         found = {n.name: n for n in read_old_names(connection, period, asked)}
         if period > timedelta(minutes=1):
             _require_switched(gated, held - found.keys(), said)

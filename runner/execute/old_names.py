@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,15 @@ def _identity(connection: Connection) -> tuple[Any, ...]:
 def old_names(connection: Connection) -> list[str]:
     """The views that keep old names alive, quoted where they must be."""
     return [quote_name(Name(*row)) for row in connection.execute(_NAMES).fetchall()]
+
+
+def await_counts(connection: Connection) -> None:
+    """Wait until what sessions have just counted can be seen.
+
+    Before PostgreSQL 15 another process writes it, twice a second.
+    """
+    if connection.info.server_version < 150000:
+        time.sleep(1.2)
 
 
 def read_old_names(

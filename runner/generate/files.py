@@ -283,7 +283,8 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = _entries(file.title, does=file.does, locks=file.locks, cost=file.cost, undo=file.undo)
+    does = file.does + effects.gifts(s for p in file.body for s in p)
+    lines = _entries(file.title, does=does, locks=file.locks, cost=file.cost, undo=file.undo)
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
@@ -294,6 +295,7 @@ def _header(file: File, depends: Sequence[str]) -> str:
 def _header_back(file: File) -> str:
     cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
+    does += effects.gifts(s for p in file.undone for s in p)
     return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=file.locks_back, cost=cost))
 
 

@@ -128,6 +128,21 @@ class ScratchServer:
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION")
                 connection.execute(grant.format(to, sql.Identifier(self.files)))
 
+    def make_tablespaces(self, names: Sequence[str]) -> None:
+        """Let files use tablespaces that a schema names; on the embedded server, make them."""
+        with connect(self.dsn, application_name=_NAME) as connection:
+            known = {row[0] for row in connection.execute("SELECT spcname FROM pg_tablespace")}
+            if self.own and connection.info.server_version >= 150000:
+                connection.execute("SET allow_in_place_tablespaces = on")
+                for name in sorted({*names} - known):
+                    made = sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(name))
+                    connection.execute(made)
+                    known.add(name)
+            for name in sorted(known.intersection(names)):
+                roles = (sql.Identifier(r) for r in (name, self.files, self.loader))
+                grant = sql.SQL("GRANT CREATE ON TABLESPACE {} TO {}, {}").format(*roles)
+                connection.execute(grant)
+
     def size(self, connection: Connection[Any]) -> int:
         """Bytes of its databases, as a connection of `dsn` tells."""
         row = connection.execute(

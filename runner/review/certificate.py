@@ -23,7 +23,7 @@ from psycopg.types.json import Jsonb
 from runner.errors import RehearsalError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
-from runner.ledger.tables import find_stranger, hold_table
+from runner.ledger.tables import find_stranger, hold_table, keep_private, make_schema
 from runner.review.commit import Commit
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, FileCost, Load, TableSize
@@ -192,11 +192,12 @@ def store(connection: Connection[Any], certificate: Certificate) -> None:
         with connection.transaction():
             present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
             if not present or present[0] is None:
-                connection.execute("CREATE SCHEMA IF NOT EXISTS trueup")
+                make_schema(connection)
                 connection.execute(
                     "CREATE TABLE trueup.rehearsal (fingerprint text PRIMARY KEY,"
                     " stored_at timestamptz NOT NULL DEFAULT now(), certificate jsonb NOT NULL)"
                 )
+                keep_private(connection, "trueup", "rehearsal")
             connection.execute(
                 "INSERT INTO trueup.rehearsal (fingerprint, certificate) VALUES (%s, %s)"
                 " ON CONFLICT (fingerprint) DO UPDATE SET stored_at = now()",

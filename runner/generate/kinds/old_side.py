@@ -158,7 +158,7 @@ def _index(
     )
     built = Statement(
         f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
-        f" {partition.method(t, i, new=new)};",
+        f" {partition.placed(t, i, new=new)};",
         alone=True,
     )
     return File(
@@ -317,7 +317,7 @@ def _required(t: TableChange, table: Name, i: IndexChange, name: str, *, new: bo
     """What makes sure of an index that is not there if contract was broken off before its file."""
     return Statement(
         f"CALL trueup.require_index({quote_literal(quote_name(table))}, {quote_literal(name)}, "
-        f"{dollar_quote(partition.method(t, i, new=new))});"
+        f"{dollar_quote(partition.placed(t, i, new=new))});"
     )
 
 
@@ -329,7 +329,7 @@ def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:
         return [
             *partition.rename_indexes(t, i, partition.back_name, partition.old_name),
             *partition.indexes(t, i, partition.old_name, new=False, beside=True),
-            Statement(f"CREATE {unique}INDEX {old} ON {root} {partition.method(t, i, new=False)};"),
+            Statement(f"CREATE {unique}INDEX {old} ON {root} {partition.placed(t, i, new=False)};"),
         ]
     found: list[Statement] = []
     if i.constraint == "UNIQUE":
@@ -349,5 +349,6 @@ def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:
     if i.constraint == "PRIMARY KEY":
         found += partition.rename_indexes(t, i, partition.again_name, partition.build_name)
         found += partition.indexes(t, i, partition.build_name, new=True, beside=True)
-        found.append(Statement(f"CREATE UNIQUE INDEX {new} ON {root} {i.new_method};"))
+        method = partition.placed(t, i, new=True)
+        found.append(Statement(f"CREATE UNIQUE INDEX {new} ON {root} {method};"))
     return found

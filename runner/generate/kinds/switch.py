@@ -82,7 +82,7 @@ def old_view_off(t: TableChange, at: At) -> Paragraph:
     """The view of the old contract goes, if the table is as it was left."""
     return [
         locked(t, t.old),
-        same.require(t, at),
+        same.require(t, at, secured=True),
         *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
         *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
         *compat.drop(t),

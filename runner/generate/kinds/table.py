@@ -172,7 +172,7 @@ def _beside(t: TableChange, before: TableChange) -> _Shown:
         [
             [
                 switch.locked(t, t.apart),
-                same.require(t, At.EXPANDED),
+                same.require(t, At.EXPANDED, secured=True),
                 *settings.carry_grants(t.old, t.apart, t.renamed.items()),
             ],
             [*(sync.expand_back(before) if t.columns else []), new_view.drop(t)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.execute.old_names import old_names, read_again
+from runner.execute.old_names import await_counts, old_names, read_again
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review.rehearse.load import Clients, Query, Sample
@@ -61,5 +61,6 @@ class Crowd:
     def _rest_odometers(self) -> None:
         """Read the odometers anew, as an operator does once the old release is gone."""
         with connect(self._dsn, application_name=_NAME) as connection:
+            await_counts(connection)
             for name in old_names(connection):
                 read_again(connection, name)

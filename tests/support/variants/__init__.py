@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from psycopg import sql
 
 from runner.catalog import Catalog, Relation, read_catalog
 from runner.execute.engine import Outcome, Settings, apply, rollback
-from runner.execute.old_names import old_names, read_again
+from runner.execute.old_names import await_counts, old_names, read_again
 from runner.generate import generate
 from runner.ledger.files import Migration, read_migrations
 from runner.standard import load_standard
@@ -139,14 +138,13 @@ class Service:
     def up(self, to: str) -> Outcome:
         """Apply up to a phase: "window", or one of online's."""
         if to == "contract":
-            self._read_odometer()
+            self.read_odometers()
         return self.apply("window" if to == "window" else "online", to)
 
-    def _read_odometer(self) -> None:
+    def read_odometers(self) -> None:
         """What an operator does before contract: a clone has other counters than were read."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            if connection.info.server_version < 150000:
-                time.sleep(1.2)  # what a test did before counts when another process has written it
+            await_counts(connection)
             for name in old_names(connection):
                 read_again(connection, name)
 
