@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from psycopg import sql
 
-from pyorm import queries
+from pyorm import queries, writes
 from pyorm.conditions import Shape, where
 from pyorm.entity import Declaration
 from pyorm.errors import InvalidValue
@@ -42,7 +42,7 @@ def update_where(
         )
 
     def step(mapping: TableMapping[E]) -> Step:
-        changing = queries.changes_of(mapping, changes)
+        changing = writes.changes_of(mapping, changes)
         shape, tested = _some(mapping, rows.wanted, "update_where")
 
         def text() -> sql.Composable:
@@ -83,7 +83,7 @@ def upsert_many(
 
     def step(mapping: TableMapping[E]) -> Step:
         if not listed:
-            return ExecuteMany(queries.insert_many(mapping, mapping.writer(None)), ())
+            return ExecuteMany(writes.insert_many(mapping, mapping.writer(None)), ())
         made = [_upsert_one(mapping, entity, conflict, fields) for entity in listed]
         first = made[0][0]
         if any(statement != first for statement, _ in made):
@@ -101,7 +101,7 @@ def _upsert_one(
     mapping: TableMapping[E], entity: E, conflict: tuple[str, ...], changing: tuple[str, ...]
 ) -> Statement:
     if changing:
-        return queries.upsert(mapping, entity, conflict, changing, returning=False)
+        return writes.upsert(mapping, entity, conflict, changing, returning=False)
     return _unless_there(mapping, entity, conflict, returning=False)
 
 
@@ -130,7 +130,7 @@ def _unless_there(
 
     def text() -> sql.Composable:
         return sql.SQL("{} ON CONFLICT ({}) DO NOTHING{}").format(
-            queries.insert_into(mapping, writer),
+            writes.insert_into(mapping, writer),
             sql.SQL(", ").join(mapping.names[field] for field in conflict),
             sql.SQL(" RETURNING ") + mapping.selected if returning else sql.SQL(""),
         )

@@ -68,6 +68,12 @@ LOOK = b"""
         WHERE c.relname IN (%(new)s, %(old)s) AND n.nspname = ANY (searched.path)
             AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         ORDER BY c.relname, array_position(searched.path, n.nspname)
+    ), contracts AS (
+        -- One of two contracts is a view. Whoever makes a table of the other name comes too late.
+        SELECT * FROM named AS c
+        WHERE c.relkind IN ('v', 'm') OR NOT EXISTS (
+            SELECT FROM named AS o WHERE o.relkind NOT IN ('v', 'm') AND o.oid < c.oid
+        )
     )
     SELECT
         c.relname = %(new)s AS is_new,
@@ -88,7 +94,7 @@ LOOK = b"""
             SELECT l.enumlabel::text FROM pg_enum AS l
             WHERE l.enumtypid = e.oid ORDER BY l.enumsortorder
         ) AS labels
-    FROM named AS c
+    FROM contracts AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
     JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TypeVar
 
-from pyorm import filters, queries
+from pyorm import filters, queries, writes
 from pyorm.contract import Source
 from pyorm.entity import Declaration, Fields, Lock
 from pyorm.errors import ContractChanged, InvalidValue, MultipleFound, NotFound, StaleRow
@@ -15,8 +15,8 @@ from pyorm.mapping import TableMapping, Writer
 from pyorm.operation import Copy, Execute, ExecuteMany, MakeOf, OpenCursor, Operation, Outcome, Step
 from pyorm.own_sql import Parameters, own_query
 from pyorm.pages import Page, cursor_after, page_order, read_cursor
-from pyorm.queries import ANY_VERSION
 from pyorm.rows import Make
+from pyorm.writes import ANY_VERSION
 
 E = TypeVar("E")
 Wanted = dict[str, Any]
@@ -189,7 +189,7 @@ def stream(wanted: Wanted) -> Operation[tuple[Any, Make[Any]]]:
 
 def add(entity: E) -> Operation[E]:
     """Add a row."""
-    return Operation(lambda m: Execute(*queries.insert(m, entity), m.make), _first, written=entity)
+    return Operation(lambda m: Execute(*writes.insert(m, entity), m.make), _first, written=entity)
 
 
 class _Replayable:
@@ -232,9 +232,9 @@ def add_many(entities: Iterable[Any]) -> Operation[int]:
         writer = mapping.writer(first)
         encoded = _encoded(mapping, writer, rows)
         if mapping.takes_copy:
-            return Copy(*queries.copy(mapping, writer), encoded)
+            return Copy(*writes.copy(mapping, writer), encoded)
         # All are looked at before one is sent, as COPY sees them before the constraints do.
-        return ExecuteMany(queries.insert_many(mapping, writer), list(encoded))
+        return ExecuteMany(writes.insert_many(mapping, writer), list(encoded))
 
     return Operation(step, lambda outcome: outcome.count)
 
@@ -276,7 +276,7 @@ def upsert(
     named = (changing,) if isinstance(changing, str) else changing
     fields = None if named is None else tuple(named)
     return Operation(
-        lambda m: Execute(*queries.upsert(m, entity, conflict, fields), m.make),
+        lambda m: Execute(*writes.upsert(m, entity, conflict, fields), m.make),
         _first,
         written=entity,
     )
@@ -288,7 +288,7 @@ def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
     version = changes.pop("if_version", ANY_VERSION)
     key = row
     if isinstance(row, declared.entity):
-        read = getattr(row, queries.version_of(declared).field)
+        read = getattr(row, writes.version_of(declared).field)
         if version is not ANY_VERSION:
             raise InvalidValue(
                 f"update of {declared.name} was given a row, which has its version, and if_version",
@@ -298,7 +298,7 @@ def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
         parts = tuple(getattr(row, field) for field in declared.key)
         key = parts if len(parts) > 1 else parts[0]
     elif version is not ANY_VERSION:
-        version = queries.read_version(declared, version)
+        version = writes.read_version(declared, version)
 
     def finish(outcome: Outcome) -> E:
         if outcome.items:
@@ -314,7 +314,7 @@ def update(declared: Declaration[E], row: Any, changes: Wanted) -> Operation[E]:
         )
 
     return Operation(
-        lambda m: Execute(*queries.update(m, key, changes, version), m.make),
+        lambda m: Execute(*writes.update(m, key, changes, version), m.make),
         finish,
         written=changes,
     )
@@ -329,7 +329,7 @@ def delete(declared: Declaration[Any], key: Any) -> Operation[None]:
 
     parts = key if isinstance(key, tuple) else (key,)
     written = dict(zip(declared.key, parts, strict=False))
-    return Operation(lambda m: Execute(*queries.delete(m, key)), finish, written=written)
+    return Operation(lambda m: Execute(*writes.delete(m, key)), finish, written=written)
 
 
 def query(text: str, parameters: Parameters, join: tuple[Source[Any], ...]) -> Operation[list[Any]]:

@@ -60,12 +60,21 @@ def quote_ident(name: str) -> str:
     """
     if _PLAIN.fullmatch(name) and name not in _KEYWORDS:
         return name
+    return _quoted(name)
+
+
+def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_name(name: Name) -> str:
     """Quote a schema-qualified name."""
     return f"{quote_ident(name.schema)}.{quote_ident(name.name)}"
+
+
+def told_name(*parts: str) -> str:
+    """A qualified name for people: as it is, but quoted where a dot inside it would mislead."""
+    return ".".join([_quoted(p) if "." in p or '"' in p else p for p in parts])
 
 
 def quote_literal(value: str) -> str:

@@ -85,6 +85,7 @@ class Index:
     not_for_uuid: tuple[str, ...] = ()  # key columns that could not be indexed so as uuid
     parent: str | None = None  # of a partition: the index of the table above that it is part of
     orders: int = 0  # in its expressions and its predicate, as a dependent's
+    tablespace: str | None = None  # None for the database's
 
     @property
     def method(self) -> str:
@@ -200,6 +201,7 @@ class Relation:
     options: tuple[str, ...] = ()
     persistence: str = "p"
     populated: bool = True
+    tablespace: str | None = None  # None for the database's
     row_security: bool = False
     force_row_security: bool = False
     replica_identity: str = "d"

@@ -48,6 +48,7 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
     obj_description(c.oid, 'pg_class') AS comment,
     coalesce(c.reloptions, '{{}}') AS options, c.relpersistence::text AS persistence,
     c.relispopulated AS populated,
+    (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = c.reltablespace) AS tablespace,
     c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,
     c.relreplident::text AS replica_identity,
     CASE
@@ -230,6 +231,7 @@ SELECT x.indrelid AS relation, x.indexrelid AS tree, i.relname AS name,
         ORDER BY 1
     ) AS not_for_uuid,
     coalesce(i.reloptions, '{}') AS options,
+    (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = i.reltablespace) AS tablespace,
     ARRAY(
         SELECT ARRAY[a.attnum, a.attstattarget] FROM pg_attribute AS a
         WHERE a.attrelid = i.oid AND a.attstattarget >= 0 ORDER BY 1
@@ -343,7 +345,19 @@ JOIN pg_publication AS p ON p.oid = r.prpubid
 JOIN pg_class AS c ON c.oid = r.prrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%(schemas)s)
-ORDER BY r.prrelid, p.pubname
+UNION ALL
+SELECT c.oid, p.pubname, '{{}}', NULL, '{{}}' -- those of a whole schema, from PostgreSQL 15 on
+FROM pg_depend AS d
+JOIN pg_depend AS s USING (classid, objid)
+JOIN pg_publication AS p ON p.oid = d.refobjid AND d.refclassid = 'pg_publication'::regclass
+JOIN pg_namespace AS n ON n.oid = s.refobjid AND s.refclassid = 'pg_namespace'::regclass
+JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+    AND n.nspname = ANY (%(schemas)s)
+    AND NOT EXISTS (
+        SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND r.prrelid = c.oid
+    )
+ORDER BY 1, 2
 """
 
 # Since PostgreSQL 15 a publication may list columns and filter rows.

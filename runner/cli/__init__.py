@@ -26,7 +26,8 @@ def main() -> NoReturn:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # as an editor's server does at its end
+            sys.stdout.flush()
     except TrueupError as error:
         _fail(str(error), error.exit_code)
     except click.exceptions.Exit as error:

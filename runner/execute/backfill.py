@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 0.1  # target for one batch: how long a client may wait for one of its rows
 CHUNK_SECONDS = 0.5  # target for the batches between two looks at the database's health
 LOOK_SECONDS = 0.05  # from one look at what clients wait for to the next
-SMALLEST_BATCH = 8  # pages
+SMALLEST_BATCH = 5  # pages whose rows are one
 VITALS_SECONDS = 1.0  # from one telling of how the server bears it to the next
-STRETCH = 10  # batches over which a pass goes before the next one: then most updates are HOT
+STRETCH = 16  # batches that trueup.fill_rows makes of one: then most updates are HOT
 
-BATCH_PAGES = 128  # the most: what trueup.fill_rows does by itself
-PASSES = 9  # of trueup.fill_rows over a stretch, with larger batches after the first one
+BATCH_PAGES = 80  # the most: what trueup.fill_rows does by itself
 
 _CALL = re.compile(r"CALL trueup\.fill_rows\(\s*'(?:[^']|'')+',\s*'((?:[^']|'')+)',")
 
@@ -132,8 +131,9 @@ class Backfill:
 
     def run(self) -> None:
         """Convert all pages that are not done yet, then come back to rows that are left."""
-        self._chunk_pages = BATCH_PAGES
-        self._batch_pages = max(SMALLEST_BATCH, self._chunk_pages // STRETCH)
+        # Nobody waits for a batch when nobody is there; else it begins with small ones.
+        self._batch_pages = SMALLEST_BATCH if clients_active(self.connection) else BATCH_PAGES
+        self._chunk_pages = STRETCH * self._batch_pages
         first, pages = self._begin()
         self._walk(first, pages)
         with names_of_files(self.connection, self.search_path):
@@ -232,15 +232,14 @@ class Backfill:
     def _learn(self, chunk: _Chunk, taken: float) -> None:
         """Choose the next batch and the next chunk by what the last ones did."""
         pages = chunk.end - chunk.first
-        batches = -(-pages // chunk.batch_pages) + (PASSES - 1) * -(
-            -pages // (3 * chunk.batch_pages)
-        )
+        batches = -(-pages // chunk.batch_pages)
         change = min(0.5 if chunk.in_the_way else 2.0, BATCH_SECONDS / max(taken / batches, 1e-6))
         grown = int(pages * min(2.0, max(0.5, CHUNK_SECONDS / max(taken, 1e-6))))
         # Never more than the file says: that is what its readers agreed to.
         most = min(BATCH_PAGES, grown // STRETCH)
         batch = max(SMALLEST_BATCH, min(most, int(chunk.batch_pages * change)))
-        self._batch_pages, self._chunk_pages = batch, max(batch, grown // batch * batch)
+        stretch = STRETCH * batch
+        self._batch_pages, self._chunk_pages = batch, max(stretch, grown // stretch * stretch)
 
     def _done_to(self, page: int) -> None:
         self.connection.execute(

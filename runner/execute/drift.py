@@ -27,6 +27,7 @@ NOT_OF_THE_FILES = (
     "publications",
     "publishes_updates",
     "statistics_target",
+    "tablespace",
 )
 _HINT = "grant the role CREATEDB, or name a server of your own by --scratch DSN"
 _RECORDS = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")

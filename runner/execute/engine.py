@@ -169,6 +169,7 @@ def _run(
         from runner.execute.events import FileStarted, RunDone, RunStarted
         from runner.execute.executor import Executor, Job
         from runner.execute.gate import require_unused
+        from runner.execute.hand_over import hand_over
         from runner.execute.picture import phases_of
         from runner.ledger.privileges import require_privileges
         from runner.ledger.rules import check_files
@@ -195,6 +196,8 @@ def _run(
                 if m.id not in aside and (within is None or m.id in within.files | within.shared)
             )
             listener(RunStarted(run, operation, database, user, ids, phases))
+            if chosen:
+                hand_over(connection, chosen[0].id, settings.deadline, listener)
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))
             executor = Executor(session, recorder, settings, listener)
             resumed = {record.migration_id for record in ledger.unfinished()}

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from runner.errors import RehearsalError, ServerNotFoundError
 from runner.ledger.scanner import split
 from runner.postgres.binaries import find_binaries
-from runner.postgres.connect import connect, parse_dsn
+from runner.postgres.connect import OURS, connect, parse_dsn
 from runner.postgres.plain import Allowance, owner_of, run_plain
 from runner.postgres.scratch import Role
 
@@ -39,12 +39,14 @@ class Schema:
         before: what makes types, tables and functions.
         after: what makes indexes, constraints and triggers, once the rows are there.
         roles: the roles that it names.
+        tablespaces: those that it names.
         superuser: the live database was named with a superuser's role.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     roles: tuple[Role, ...]
+    tablespaces: tuple[str, ...] = ()
     superuser: bool = False
 
 
@@ -58,11 +60,16 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
     Raises:
         RehearsalError: there is no pg_dump that can, or it failed.
     """
-    with connect(dsn, application_name=_NAME) as connection:
+    with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         major = connection.info.server_version // 10000
         roles = connection.execute(
             "SELECT rolname, rolsuper FROM pg_catalog.pg_roles"
             " WHERE rolname !~ '^pg_' ORDER BY rolname"
+        ).fetchall()
+        tablespaces = connection.execute(
+            "SELECT DISTINCT s.spcname FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_tablespace AS s ON s.oid = c.reltablespace"
+            " WHERE s.spcname !~ '^pg_' ORDER BY 1"
         ).fetchall()
         user = connection.info.user
     program = _pg_dump(major)
@@ -70,7 +77,8 @@ def dump_schema(dsn: str, *, owners: bool) -> Schema:
     parts = [_run(program, dsn, section, flags) for section in ("pre-data", "post-data")]
     known = tuple(Role(*row) for row in roles)
     superuser = any(role.superuser and role.name == user for role in known)
-    return Schema(parts[0], parts[1], known, superuser)
+    places = tuple(name for (name,) in tablespaces)
+    return Schema(parts[0], parts[1], known, places, superuser)
 
 
 def load_schema(
@@ -91,6 +99,8 @@ def load_schema(
     with connect(dsn, application_name=_NAME) as connection:
         if scratch.own:
             scratch.make_roles(schema.roles)
+        if schema.tablespaces:
+            scratch.make_tablespaces(schema.tablespaces)
         # What is a superuser's stays with the role for files, which has the rights here; on a
         # server of the user's, where nobody else owns anything, all of it.
         rulers = frozenset(role.name for role in schema.roles if role.superuser or not scratch.own)
@@ -170,7 +180,7 @@ def _run(program: Path, dsn: str, section: str, flags: Sequence[str]) -> tuple[s
         [
             *(str(program), "--schema-only", f"--section={section}", *flags),
             *("--no-publications", "--no-subscriptions", "--no-security-labels"),
-            *("--no-tablespaces", "--lock-wait-timeout=5s", "--encoding=UTF8"),
+            *("--lock-wait-timeout=5s", "--encoding=UTF8"),
             *("--dbname", make_conninfo(**values)),
         ],
         env=environment,

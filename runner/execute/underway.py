@@ -21,6 +21,7 @@ from runner.execute.old_names import (
 from runner.execute.picture import phases_of
 from runner.execute.vitals import Ear
 from runner.ledger.lock import lock_holder
+from runner.ledger.owners import find_left_behind
 from runner.ledger.records import read_ledger
 from runner.ledger.spellings import read_spellings
 from runner.ledger.status import describe_status, read_status, sum_up_status
@@ -28,6 +29,7 @@ from runner.ledger.strategies import look_aside
 from runner.ledger.tables import hold_table
 from runner.ledger.units import Stand, all_tables, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import OURS, connect
+from runner.quoting import quote_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from runner.ledger.files import Migration
+    from runner.ledger.owners import LeftBehind
     from runner.ledger.records import Ledger
     from runner.ledger.spellings import KeptSpellings
     from runner.ledger.status import MigrationStatus
@@ -106,6 +109,7 @@ class Underway:
         run: what works on it now; None when no run of trueup does.
         kept: the old spellings that are kept for a rollback.
         left: which tables only the other strategy converts; empty for none.
+        left_behind: what a change of a table's owner left behind, so that clients may fail.
     """
 
     migrations: tuple[MigrationStatus, ...]
@@ -116,6 +120,7 @@ class Underway:
     run: Running | None = None
     kept: tuple[KeptSpellings, ...] = ()
     left: str = ""
+    left_behind: tuple[LeftBehind, ...] = ()
 
 
 def look(
@@ -187,6 +192,11 @@ def look(
                 run,
                 tuple(read_spellings(connection)) if within is None else (),
                 str(aside) if within is None else "",
+                tuple(
+                    x
+                    for x in find_left_behind(connection)
+                    if within is None or is_of(tables, quote_name(x.name))
+                ),
             )
             if every is None:
                 return
@@ -219,6 +229,7 @@ def describe(underway: Underway, *, everything: bool = False, room: int = screen
     for name in underway.old_names:
         lines += describe_old_name(name)
     lines += map(str, underway.kept)
+    lines += map(str, underway.left_behind)
     if not everything and len(lines) > room:
         lines = _in_short(underway)
     lines += [underway.left] if underway.left else []
@@ -268,6 +279,9 @@ def _in_short(underway: Underway) -> list[str]:
         lines.append(left)
     lines += map(str, underway.kept[:_SHOWN])
     if left := screen.rest(_SHOWN, len(underway.kept)):
+        lines.append(left)
+    lines += map(str, underway.left_behind[:_SHOWN])
+    if left := screen.rest(_SHOWN, len(underway.left_behind)):
         lines.append(left)
     return lines
 

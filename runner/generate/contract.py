@@ -20,8 +20,6 @@ from runner.generate.kinds import (
 from runner.generate.locks import is_large, old_foreign_keys
 from runner.generate.unit import Unit
 
-_FOLDER = "online/contract"
-
 
 def files(u: Unit, enforced: Sequence[File]) -> list[File]:
     """The files that leave a unit with its new contract alone, in their order."""
@@ -52,13 +50,11 @@ def files(u: Unit, enforced: Sequence[File]) -> list[File]:
     tables = [t for t in reversed(u.tables) if t.columns or t.old != t.new]
     converted = [t for t in tables if t.columns]
     for t in converted:
-        found += key.indexes(t, _FOLDER, previous)
+        found += key.indexes(t, previous)
         found.append(old_side.keys(u, t, found[-1:] if found[-1] not in previous else previous))
         previous = found[-1:]
         for k in (k for k in key.resting_on(t) if k.validated):
-            found.append(
-                foreign_key.prove(t, k, k.table, k.name, previous, phase="contract", folder=_FOLDER)
-            )
+            found.append(foreign_key.prove(t, k, k.table, k.name, previous, phase="contract"))
             previous = found[-1:]
         # At once, and in an instant: the rollback of the keys builds upon them.
         found += old_side.key_indexes(t, previous)

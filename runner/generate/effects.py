@@ -1,4 +1,4 @@
-"""What statements of ours lock and cost, read from their text.
+"""What statements of ours lock, cost and give away, read from their text.
 
 Only the forms that the kinds write are known here; a test holds what the headers of all files say
 against what happens when they run.
@@ -146,6 +146,13 @@ def costs(statements: Iterable[Statement]) -> str:
         if "CALL trueup.require_clean" in sql or "CALL trueup.refuse_" in sql:
             found.append("reads the table once")
     return "; ".join(dict.fromkeys(found)) or "no rewrite, no scan"
+
+
+def gifts(statements: Iterable[Statement]) -> str:
+    """What statements give to somebody else, as the end of a sentence; empty where nothing."""
+    if not any(s.sql.startswith("CALL trueup.hand_over(") for s in statements):
+        return ""
+    return "; gives each function of a trigger to its table's owner, with whose rights it runs"
 
 
 def _with_names(

@@ -29,6 +29,15 @@ _PHASES = {
     "window": 600,
 }
 _END = 700
+# Where the files of a phase go that always go to one place.
+_FOLDERS = {
+    "expand": "online",
+    "backfill": "online",
+    "enforce": "online",
+    "switch": "online/switch",
+    "contract": "online/contract",
+    "window": "window",
+}
 _UNTIDY = re.compile(r"\s\n|\s\Z")
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
@@ -63,7 +72,6 @@ class File:
     """A migration before it has its number.
 
     Args:
-        folder: where it goes, below the service's folder.
         phase: its phase.
         subject: the last part of its name.
         title: the first line of its header.
@@ -80,9 +88,9 @@ class File:
         locks_said: what the header says of locks where the statements cannot tell.
         unlike: what tells it apart from a file that would have the same name.
         head: how it begins, when it is a transaction.
+        folder: where it goes, below the service's folder, if its phase does not tell.
     """
 
-    folder: str
     phase: str
     subject: str
     title: str
@@ -99,6 +107,12 @@ class File:
     locks_said: str = ""
     unlike: str = ""
     head: Paragraph = HEAD
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill the folder that its phase tells."""
+        if not self.folder:
+            object.__setattr__(self, "folder", _FOLDERS[self.phase])
 
     @property
     def strategy(self) -> str:
@@ -269,7 +283,8 @@ def _begun(file: File, paragraphs: Sequence[Paragraph], head: Paragraph) -> list
 
 
 def _header(file: File, depends: Sequence[str]) -> str:
-    lines = _entries(file.title, does=file.does, locks=file.locks, cost=file.cost, undo=file.undo)
+    does = file.does + effects.gifts(s for p in file.body for s in p)
+    lines = _entries(file.title, does=does, locks=file.locks, cost=file.cost, undo=file.undo)
     if not file.transactional:
         lines.append("-- transactional: false")
     if depends:
@@ -280,6 +295,7 @@ def _header(file: File, depends: Sequence[str]) -> str:
 def _header_back(file: File) -> str:
     cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
+    does += effects.gifts(s for p in file.undone for s in p)
     return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=file.locks_back, cost=cost))
 
 

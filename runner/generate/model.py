@@ -58,6 +58,7 @@ class IndexChange:
     options: tuple[str, ...] = ()
     statistics_targets: tuple[tuple[int, int], ...] = ()
     deferral: str = ""  # of a constraint: " DEFERRABLE INITIALLY DEFERRED"
+    tablespace: str | None = None
     back_name: str = ""
     again_name: str = ""
 

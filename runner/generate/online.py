@@ -14,6 +14,7 @@ from runner.generate.kinds import (
     not_null,
     partition,
     settled,
+    switch,
     sync,
     table,
 )
@@ -56,10 +57,9 @@ def files(units: Sequence[tuple[Unit, Checks]]) -> list[File]:
 
 def _expand(u: Unit, after: Sequence[File], last: dict[Name, list[File]]) -> list[File]:
     found: list[File] = []
-    expand = table.expand_and_switch if u.at_expand else table.expand
     for t, b in zip(u.tables, until_switch(u).tables, strict=True):
         # A large unit goes in a chain: one file cannot name hundreds.
-        file = expand(t, b, u.dependents, found[-1:] if found and is_large(u) else after)
+        file = table.expand(t, b, u.dependents, found[-1:] if found and is_large(u) else after)
         found.append(file)
         last[t.old] = [file]
     return found
@@ -97,5 +97,5 @@ def _switch(u: Unit, before: Unit, enforced: Sequence[File]) -> list[File]:
     found: list[File] = []
     for t, b in zip(u.tables, before.tables, strict=True):
         after = found[-1:] if found and is_large(u) else enforced
-        found.append(table.switch(t, b, after))
+        found.append(switch.switch(t, b, after))
     return found

@@ -91,7 +91,6 @@ def _step(
         back = "no-op: statistics are no part of a contract."
     return File(
         unlike=f"{kind} {place} {u.tables[0].new}",
-        folder="window",
         phase="window",
         subject=f"{subject}_{kind}_{place}",
         title=title,
@@ -110,7 +109,6 @@ def _table(u: Unit, t: TableChange, after: Sequence[File], between: str) -> File
     old, new = t.old.name, t.new.name
     return File(
         unlike=f"table {t.new}",
-        folder="window",
         phase="window",
         subject=t.stem,
         title=f"Turn {old} into {new} in one go.",

@@ -9,16 +9,19 @@ from typing import Any
 import jinja2
 
 
-def text(name: str, **holes: Any) -> str:
+def text(name: str, part: str, **holes: Any) -> str:
     """A text of `sql/` with its holes filled.
 
     Args:
-        name: the file; its hole `dollar` quotes a body so that no other hole can end it.
+        name: the file, without its ending.
+        part: the macro in it; its hole `dollar` quotes a body so that no other hole can end it.
         holes: SQL for each hole, quoted already.
     """
-    tags = chain(["$$"], (f"$q{n}$" for n in count(1)))
-    dollar = next(tag for tag in tags if tag not in str(holes))
-    return _environment().get_template(name).render(dollar=dollar, **holes).strip("\n")
+    macro = getattr(_environment().get_template(f"{name}.sql").module, part)
+    if "dollar" in macro.arguments:
+        tags = chain(["$$"], (f"$q{n}$" for n in count(1)))
+        holes["dollar"] = next(tag for tag in tags if tag not in str(holes))
+    return str(macro(**holes)).strip("\n")
 
 
 @cache

@@ -41,7 +41,6 @@ def _unit(u: Unit, after: Sequence[File]) -> File:
     again = f"; makes again: {listed(d.label for d in u.dependents)}" if u.dependents else ""
     return File(
         unlike=f"unit {u.tables[0].new}",
-        folder="window",
         phase="window",
         subject=together([t.stem for t in u.tables]),
         title=f"Turn {', '.join(old)} into {', '.join(new)} in one go.",
@@ -120,7 +119,6 @@ def _afterwards(u: Unit, after: Sequence[File]) -> File:
     proven = listed(k.name for k in keys)
     return File(
         unlike=f"analyze unit {u.tables[0].new}",
-        folder="window",
         phase="window",
         subject=f"{u.tables[0].stem}_analyze",
         title=(f"Prove {proven}, and tell" if keys else "Tell")

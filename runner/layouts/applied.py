@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 
 from runner.errors import LedgerError
 from runner.ledger.records import read_ledger
+from runner.ledger.tables import hold_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,20 +57,33 @@ def read_applied(connection: Connection[Any], migrations: Sequence[Migration]) -
     if not any(migration.of_another_tool for migration in migrations):
         return applied
     for name, query in _TABLES:
-        table = _find(connection, name)
-        if table is None:
-            continue
-        rows = connection.execute(sql.SQL(query).format(table)).fetchall()
-        applied |= _known(migrations, [str(value) for (value,) in rows])
-        if name == "schema_migrations" and _of_golang_migrate(connection, table):
-            failed = connection.execute(sql.SQL("SELECT version FROM {} WHERE dirty").format(table))
-            if row := failed.fetchone():
-                raise LedgerError(
-                    f"golang-migrate says that version {row[0]} failed: what the database has is"
-                    " not known",
-                    hint="put it right, then run `migrate force`",
-                )
-            applied |= _up_to(migrations, applied)
+        with connection.transaction():
+            applied |= _read(connection, name, query, migrations, applied)
+    return applied
+
+
+def _read(
+    connection: Connection[Any],
+    name: str,
+    query: LiteralString,
+    migrations: Sequence[Migration],
+    known: set[str],
+) -> set[str]:
+    """The ids that one tool's table tells; none where it is not there."""
+    table = _find(connection, name)
+    if table is None:
+        return set()
+    rows = connection.execute(sql.SQL(query).format(table)).fetchall()
+    applied = _known(migrations, [str(value) for (value,) in rows])
+    if name == "schema_migrations" and _of_golang_migrate(connection, table):
+        failed = connection.execute(sql.SQL("SELECT version FROM {} WHERE dirty").format(table))
+        if row := failed.fetchone():
+            raise LedgerError(
+                f"golang-migrate says that version {row[0]} failed: what the database has is"
+                " not known",
+                hint="put it right, then run `migrate force`",
+            )
+        applied |= _up_to(migrations, known | applied)
     return applied
 
 
@@ -81,16 +95,23 @@ def _find(connection: Connection[Any], name: str) -> sql.Identifier | None:
         SELECT n.nspname
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
+        JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
         WHERE c.relname = %(table)s AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
             AND %(schema)s::text IN ('', n.nspname::text)
             -- A schema of that name is a tool's own, and has its own entry.
             AND (%(schema)s::text <> '' OR n.nspname NOT IN ('supabase_migrations'))
-        ORDER BY n.nspname <> 'public', n.nspname
+        -- Anybody may have one of that name in a schema of his own.
+        ORDER BY NOT (r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba),
+            n.nspname <> 'public', n.nspname
         LIMIT 1
         """,
         {"schema": schema, "table": table},
     ).fetchone()
-    return sql.Identifier(row[0], table) if row else None
+    if row is None:
+        return None
+    hold_table(connection, row[0], table)
+    return sql.Identifier(row[0], table)
 
 
 def _of_golang_migrate(connection: Connection[Any], table: sql.Identifier) -> bool:

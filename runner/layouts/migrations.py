@@ -24,7 +24,9 @@ _NUMBER = re.compile(r"^[A-Za-z]?(\d+)")
 _WITH_PLACEHOLDERS = ("flyway", "liquibase", "plain")
 _BY_PSQL = ("sqitch", "plain", "dump")
 _PSQL_COMMAND = re.compile(
-    r"^[ \t]*(\\(?:i|ir|include|include_relative|copy|gexec|if|o))\b", re.MULTILINE
+    r"^[ \t]*(\\(?:!|(?:copy|gexec|gset|i|if|include|include_relative|ir|lo_import|o|prompt|q|quit"
+    r"|watch)\b))",
+    re.MULTILINE,
 )
 _OPENS = ("BEGIN", "START")
 _CLOSES = ("COMMIT", "END")

@@ -10,7 +10,8 @@ from runner.layouts.data import without_rows
 from runner.layouts.folders import stands_alone
 from runner.layouts.model import Pair, ScriptText
 from runner.layouts.text import header_of, outside_only, whole
-from runner.ledger.files import PHASES, ROLLBACK_SUFFIX, parse_header
+from runner.ledger.files import PHASES, ROLLBACK_SUFFIX
+from runner.ledger.header import parse_header
 from runner.ledger.scanner import ScanError, split
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import MigrationFileError
-from runner.ledger.files import ROLLBACK_SUFFIX, parse_header
+from runner.ledger.files import ROLLBACK_SUFFIX
+from runner.ledger.header import parse_header
 from runner.ledger.scanner import ScanError, split
 from runner.ledger.yoyo_split import INSTEAD, MISREAD, misread_by_yoyo
 

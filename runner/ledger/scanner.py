@@ -143,6 +143,8 @@ def split(sql: str) -> list[Statement]:
 def psql_commands(sql: str) -> list[tuple[int, int]]:
     """Where lines that are commands of psql begin and end: none inside a quote or a comment.
 
+    Of `\\;` and `\\:`, which may stand anywhere in SQL, the backslash alone.
+
     Args:
         sql: the text of a file; what stands behind a quote that never ends is no command.
     """
@@ -155,7 +157,9 @@ def psql_commands(sql: str) -> list[tuple[int, int]]:
         if kind == "space":
             begins_line = begins_line or "\n" in token.group()
             continue
-        if kind == "backslash" and begins_line:
+        if kind == "backslash" and sql[position : position + 1] in (";", ":"):
+            found.append((token.start(), position))  # To psql what follows it is SQL.
+        elif kind == "backslash" and begins_line:
             end = _COMMAND_END.search(sql, position)
             position = end.end() if end else len(sql)
             found.append((token.start(), position))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 
-from runner.ledger.tables import hold_table
+from runner.ledger.tables import hold_table, may_read
 from runner.quoting import quote_literal
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ def read_spellings(connection: Connection[Any]) -> list[KeptSpellings]:
         connection.cursor(row_factory=class_row(KeptSpellings)) as cursor,
     ):
         # Within a transaction, as verify asks: it goes on where the role may not see them.
-        # to_regclass() would fail where the schema is closed to this role.
-        readable = cursor.connection.execute(
-            "SELECT FROM pg_catalog.pg_class AS c"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'trueup' AND c.relname = 'kept'"
-            " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
-            " AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
-        ).fetchone()
-        if readable is None:
+        if not may_read(connection, "kept"):
             return []
         hold_table(connection, "trueup", "kept")
         return cursor.execute(

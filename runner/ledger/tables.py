@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import Connection, errors, sql
 from psycopg.rows import tuple_row
@@ -47,13 +47,11 @@ def create_tables(connection: Connection, schema: str) -> None:
             if not present[0]:
                 connection.execute(yoyo)
                 for table in YOYO_TABLES:
-                    _revoke(connection, "TRIGGER", schema, table)
+                    keep_private(connection, schema, table)
             if not present[1]:
-                if not _schema_exists(connection, "trueup"):
-                    connection.execute("CREATE SCHEMA trueup")
-                    _keep_to_owner(connection)
+                make_schema(connection)
                 connection.execute(_TRUEUP_TABLE)
-                _revoke(connection, "ALL", "trueup", "ledger")
+                keep_private(connection, "trueup", "ledger")
     except errors.InsufficientPrivilege as error:
         raise LedgerError(
             f"the ledger's tables cannot be created: {error.diag.message_primary}",
@@ -167,6 +165,19 @@ def hold_table(connection: Connection[Any], schema: str, table: str) -> None:
             )
 
 
+def may_read(connection: Connection[Any], table: str) -> bool:
+    """Whether a table of the schema trueup is there, and the role may read it."""
+    # Not by to_regclass(), which fails where the schema is closed to this role.
+    query = """
+        SELECT FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'trueup' AND c.relname = %s
+            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+            AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+    """
+    return connection.execute(query, [table]).fetchone() is not None
+
+
 # What the role's sessions begin with, whatever this one has been given.
 _SEARCH_PATH = """
 SELECT pg_catalog.set_config(
@@ -263,8 +274,16 @@ STRANGER_HINT = (
 )
 
 
-def _keep_to_owner(connection: Connection) -> None:
-    """Take back what default privileges gave on the schema: nobody else makes functions there."""
+def make_schema(connection: Connection[Any]) -> None:
+    """Make the schema trueup where it is missing, its owner's alone by any default privileges.
+
+    Args:
+        connection: in a transaction.
+    """
+    there = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'trueup'"
+    if connection.execute(there).fetchone() is not None:
+        return
+    connection.execute("CREATE SCHEMA trueup")
     for (grantee,) in connection.execute(
         "SELECT DISTINCT r.rolname FROM pg_catalog.pg_namespace AS n"
         " CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS acl"
@@ -275,8 +294,13 @@ def _keep_to_owner(connection: Connection) -> None:
         connection.execute(sql.SQL("REVOKE ALL ON SCHEMA trueup FROM {}").format(who))
 
 
-def _revoke(connection: Connection, what: LiteralString, schema: str, table: str) -> None:
-    """Take back what default privileges gave on a table: records are their owner's to write."""
+def keep_private(connection: Connection[Any], schema: str, table: str) -> None:
+    """Take back what default privileges gave on a table: records are their owner's to write.
+
+    Args:
+        connection: in the transaction that has made the table.
+        schema, table: its name.
+    """
     for (grantee,) in connection.execute(
         "SELECT DISTINCT r.rolname FROM pg_catalog.pg_class AS c"
         " CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS acl"
@@ -288,17 +312,8 @@ def _revoke(connection: Connection, what: LiteralString, schema: str, table: str
     ).fetchall():
         who = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
         connection.execute(
-            sql.SQL("REVOKE {} ON {} FROM {}").format(
-                sql.SQL(what), sql.Identifier(schema, table), who
-            )
+            sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier(schema, table), who)
         )
-
-
-def _schema_exists(connection: Connection, schema: str) -> bool:
-    row = connection.execute(
-        "SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]
-    ).fetchone()
-    return row is not None
 
 
 _YOYO_TABLES = """

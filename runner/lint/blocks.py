@@ -343,7 +343,7 @@ def shown(text: str, table: str = "") -> str:
         part = _UNSHOWN_PART.fullmatch(match["name"])
         if part is None:
             return (match["schema"] or "") + _UNSHOWN_PART.sub("…", match["name"])
-        thing = "table" if table.rpartition(".")[2] == match["name"] else "name"
+        thing = "table" if tree.bare(table) == match["name"] else "name"
         if part[1] == _NO_NAME:
             return f"the {thing} that the block works out"
         return f"the {thing} in the variable {part[1]}"

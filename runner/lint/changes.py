@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.blocks import block_text
-from runner.lint.definitions import contype, index_columns, is_serial
+from runner.lint.definitions import Part, contype, has_serial_type, index_columns, parts
 from runner.lint.world import Constraint, Index, Table, View, World, WrittenColumn
 from runner.quoting import unquote_literal
 
@@ -34,8 +34,9 @@ def apply(world: World, step: Step, script: Script) -> None:
         handler(world, step, script)
 
 
-def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Constraint | None:
-    kind = contype(node)
+def _constraint(
+    node: Node, step: Step, script: Script, column: str, kind: str
+) -> Constraint | None:
     if kind not in _REMEMBERED:
         return None
     columns = tree.strings(node.fk_attrs if kind == "FOREIGN" else node.keys) or (column,)
@@ -55,22 +56,28 @@ def _constraint(node: Node, step: Step, script: Script, column: str = "") -> Con
         step,
         script,
         mentions,
+        written=bool(node.conname),
+        deferrable=node.deferrable,
     )
 
 
-def _define_column(table: Table, definition: Node, step: Step, script: Script) -> None:
-    numbered = is_serial(definition)
-    column = WrittenColumn(definition, numbered, numbered, script)
-    table.columns[definition.colname] = column
-    for item in definition.constraints:
-        part = item.constraint
-        kind = contype(part)
+def _define_column(
+    table: Table, defined: Part, step: Step, script: Script, *, serial: bool
+) -> None:
+    numbered = serial and has_serial_type(defined.node)
+    column = WrittenColumn(defined.node, numbered, numbered, script)
+    table.columns[defined.name] = column
+    for kind, part in defined.constraints:
+        if kind == "IDENTITY":
+            column.numbered = column.not_null = True
         if kind == "NOTNULL":
             column.not_null = True
             continue
         if kind == "DEFAULT":
-            column.default = tree.constant(part.raw_expr)
-        constraint = _constraint(part, step, script, definition.colname)
+            column.default_node = part.raw_expr
+        elif kind in ("ATTR_DEFERRABLE", "ATTR_DEFERRED") and table.constraints:
+            table.constraints[-1].deferrable = True
+        constraint = _constraint(part, step, script, defined.name, kind)
         if constraint is None:
             continue
         if kind == "PRIMARY":
@@ -80,7 +87,7 @@ def _define_column(table: Table, definition: Node, step: Step, script: Script) -
 
 def _add(table: Table, constraint: Constraint) -> None:
     if not constraint.name:
-        parts = [table.name.rpartition(".")[2]]
+        parts = [tree.bare(table.name)]
         if constraint.kind != "PRIMARY":
             parts += (
                 sorted(constraint.mentions)[:1]
@@ -99,46 +106,59 @@ def _create(world: World, step: Step, script: Script) -> None:
     node = step.node
     if node.if_not_exists and step.table in world.tables and world.tables[step.table].known:
         return
-    table = Table(step.table, known=True, born=script, partitioned=node.HasField("partspec"))
+    sure = not (step.hidden or node.if_not_exists or node.HasField("of_typename"))
+    table = Table(
+        step.table, known=True, born=script, partitioned=node.HasField("partspec"), sure=sure
+    )
     keys = [tree.inner(item).name for item in node.partspec.part_params]
     table.partition_key = tuple(keys) if all(keys) else ()
     for item in node.inh_relations:
         parent = world.tables.get(tree.relation(tree.inner(item)))
+        table.sure = False  # What is done to the parent is done to it.
         if parent is not None:
             table.columns |= parent.columns
             table.known = parent.known
     world.tables[step.table] = table
-    for item in [*node.table_elts, *node.constraints]:
-        part = tree.inner(item)
-        kind = tree.kind(part)
-        if kind == "ColumnDef":
-            _define_column(table, part, step, script)
-        elif kind == "Constraint":
-            constraint = _constraint(part, step, script)
-            if constraint is not None:
-                _add(table, constraint)
-        elif kind == "TableLikeClause":
-            table.known = False
+    if step.may_hold("like"):
+        like = any(tree.kind(tree.inner(item)) == "TableLikeClause" for item in node.table_elts)
+        table.known, table.sure = table.known and not like, table.sure and not like
+
+    def define(of: Table) -> None:
+        serial = step.may_hold("serial")
+        for part in parts(step):
+            if part.name:
+                _define_column(of, part, step, script, serial=serial)
+            elif constraint := _constraint(part.node, step, script, "", part.constraints[0][0]):
+                _add(of, constraint)
+
+    table.written, table.define = step, define
+    if node.inh_relations:
+        table.settle()
+    if node.partbound.is_default:
+        world.table(tree.relation(tree.inner(node.inh_relations[0]))).rest = step.table
+
+
+def _attach(world: World, step: Step, script: Script) -> None:
+    command = getattr(step.node, "def").partition_cmd
+    if step.target != "INDEX" and command.bound.is_default:
+        world.table(step.table).rest = tree.relation(command.name)
+
+
+def _detach(world: World, step: Step, script: Script) -> None:
+    table = world.table(step.table)
+    if tree.relation(getattr(step.node, "def").partition_cmd.name) == table.rest:
+        table.rest = ""
 
 
 def _create_as(world: World, step: Step, script: Script) -> None:
     empty = step.target == "MATVIEW" and step.node.into.skip_data
     table = Table(step.table, born=script, unfilled=empty)
-    names = [_output_name(tree.inner(item)) for item in tree.inner(step.node.query).target_list]
+    query = tree.inner(step.node.query)
+    names = [tree.output_name(tree.inner(item)) for item in getattr(query, "target_list", ())]
     if all(names) and not tree.strings(step.node.into.col_names):
         table.known = True
         table.columns = {name: WrittenColumn(born=script) for name in names}
     world.tables[step.table] = table
-
-
-def _output_name(target: Node) -> str:
-    """The name of a column of a query; empty where the text does not show it."""
-    value = tree.inner(target.val)
-    if target.name:
-        return str(target.name)
-    if tree.kind(value) == "FuncCall":
-        return tree.strings(value.funcname)[-1]
-    return tree.column(value) if tree.kind(value) == "ColumnRef" else ""
 
 
 def _refresh(world: World, step: Step, script: Script) -> None:
@@ -146,16 +166,19 @@ def _refresh(world: World, step: Step, script: Script) -> None:
 
 
 def _add_column(world: World, step: Step, script: Script) -> None:
-    _define_column(world.table(step.table), getattr(step.node, "def").column_def, step, script)
+    table = world.table(step.table)
+    if step.node.missing_ok and table.sure and step.name in table.columns:
+        return
+    _define_column(table, parts(step)[0], step, script, serial=step.may_hold("serial"))
 
 
 def _add_constraint(world: World, step: Step, script: Script) -> None:
     node = getattr(step.node, "def").constraint
-    constraint = _constraint(node, step, script)
+    constraint = _constraint(node, step, script, "", contype(node))
     if constraint is None:
         return
     table = world.table(step.table)
-    if node.indexname and (index := world.indexes.get(node.indexname)):
+    if node.indexname and (index := world.index(tree.beside(step.table, node.indexname))):
         constraint.columns = index.columns
     if constraint.kind == "NOTNULL" and constraint.validated:
         table.column(constraint.columns[0]).not_null = True
@@ -194,9 +217,8 @@ def _drop_not_null(world: World, step: Step, script: Script) -> None:
 
 
 def _set_default(world: World, step: Step, script: Script) -> None:
-    default = getattr(step.node, "def") if step.node.HasField("def") else None
     column = world.table(step.table).column(step.name)
-    column.default = tree.constant(default) if default is not None else None
+    column.default_node = getattr(step.node, "def") if step.node.HasField("def") else None
 
 
 def _alter_type(world: World, step: Step, script: Script) -> None:
@@ -208,27 +230,26 @@ def _alter_type(world: World, step: Step, script: Script) -> None:
 def _index(world: World, step: Step, script: Script) -> None:
     node = step.node
     columns = index_columns(node.index_params)
-    name = node.idxname or "_".join([step.table, *columns, "idx"])
-    world.indexes[name] = Index(
-        name, step.table, columns, node.HasField("where_clause"), node.unique
-    )
+    name = node.idxname or "_".join([tree.bare(step.table), *columns, "idx"])
+    world.add_index(Index(name, step.table, columns, node.HasField("where_clause"), node.unique))
 
 
 def _drop(world: World, step: Step, script: Script) -> None:
     if step.target == "INDEX":
-        world.indexes.pop(step.name.rpartition(".")[2], None)
+        world.indexes.pop(world.index_key(step.name), None)
     elif step.target == "VIEW":
         if view := world.views.pop(step.table, None):
             view.dropped = True
     elif step.target in ("TABLE", "MATVIEW"):
         world.tables.pop(step.table, None)
+        for key in [k for k, index in world.indexes.items() if index.table == step.table]:
+            del world.indexes[key]
 
 
 def _rename(world: World, step: Step, script: Script) -> None:
     node = step.node
     if step.target in ("TABLE", "MATVIEW"):
-        new = tree.table_key(step.table.rpartition(".")[0], node.newname)
-        _move(world, step.table, new)
+        _move(world, step.table, tree.beside(step.table, node.newname))
     elif step.target == "COLUMN":
         table = world.table(step.table)
         column = table.columns.pop(node.subname, WrittenColumn())
@@ -245,21 +266,23 @@ def _rename(world: World, step: Step, script: Script) -> None:
             if constraint.name == node.subname:
                 constraint.name = node.newname
     elif step.target == "INDEX" and (
-        renamed := world.indexes.pop(step.table.rpartition(".")[2], None)
+        renamed := world.indexes.pop(world.index_key(step.table), None)
     ):
         renamed.name = node.newname
-        world.indexes[node.newname] = renamed
+        world.add_index(renamed)
 
 
-def _move(world: World, old: str, new: str) -> None:
+def _move(world: World, old: str, new: tree.TableKey) -> None:
     table = world.tables.pop(old, None) or Table(old)
+    table.settle()  # Constraints are called after the name that it had.
     table.name = new
     world.tables[new] = table
     world.renamed.pop(new, None)
     world.renamed[old] = new
-    for index in world.indexes.values():
-        if index.table == old:
-            index.table = new
+    for place, index in [(k, i) for k, i in world.indexes.items() if i.table == old]:
+        index.table = new
+        del world.indexes[place]
+        world.add_index(index)
     for _, key in world.foreign_keys():
         if key.references[0] == old:
             key.references = (new, key.references[1])
@@ -267,8 +290,7 @@ def _move(world: World, old: str, new: str) -> None:
 
 def _set_schema(world: World, step: Step, script: Script) -> None:
     if step.target in ("TABLE", "MATVIEW"):
-        name = step.table.rpartition(".")[2]
-        _move(world, step.table, tree.table_key(step.name, name))
+        _move(world, step.table, tree.table_key(step.name, tree.bare(step.table)))
 
 
 def _view(world: World, step: Step, script: Script) -> None:
@@ -277,7 +299,14 @@ def _view(world: World, step: Step, script: Script) -> None:
     )
     stands_for = world.renamed.get(step.table, "")
     before = world.views.get(step.table)
-    view = View(step.table, step, script, tables, stands_for if stands_for in tables else "")
+    view = View(
+        step.table,
+        step,
+        script,
+        tables,
+        stands_for if stands_for in tables else "",
+        columns=tree.output_names(step.node),
+    )
     view.granted = before is not None and before.granted
     world.views[step.table] = view
     world.past_views.append(view)
@@ -326,6 +355,8 @@ def _enum(world: World, step: Step, script: Script) -> None:
 
 _HANDLERS = {
     "Create": _create,
+    "AttachPartition": _attach,
+    "DetachPartition": _detach,
     "CreateTableAs": _create_as,
     "RefreshMatView": _refresh,
     "AddColumn": _add_column,

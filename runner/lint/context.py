@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
+from runner.lint.standing import Standing
 from runner.lint.world import World
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ class Chain:
     Args:
         pairs: in the order in which they run.
         world: the database after the last one.
+        standing: what of it is there for sure.
     """
 
     pairs: Sequence[Pair]
     world: World = field(default_factory=World)
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass
@@ -191,7 +194,7 @@ def _by_name(script: Script) -> dict[str, list[Step]]:
 def new_name(step: Step) -> str:
     """The name that a step gives to an object of any kind; empty when it gives none."""
     if step.verb == "Rename":
-        return tree.table_key(step.table.rpartition(".")[0], step.node.newname)
+        return tree.beside(step.table, step.node.newname)
     return renamed(step)
 
 
@@ -199,10 +202,9 @@ def renamed(step: Step) -> str:
     """The name that a step gives to a table or view; empty when it gives none."""
     if step.target not in ("TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"):
         return ""
-    schema, _, name = step.table.rpartition(".")
     if step.verb == "Rename":
-        return tree.table_key(schema, step.node.newname)
-    return tree.table_key(step.name, name) if step.verb == "SetSchema" else ""
+        return tree.beside(step.table, step.node.newname)
+    return tree.table_key(step.name, tree.bare(step.table)) if step.verb == "SetSchema" else ""
 
 
 def milliseconds(value: object) -> float:

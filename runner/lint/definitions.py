@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.lint import tree
 
@@ -56,18 +56,62 @@ def column_type(definition: Node) -> str:
 
 def is_serial(definition: Node) -> bool:
     """Whether a column is a serial or an identity."""
-    names = definition.type_name.names
-    return (len(names) == 1 and names[0].string.sval in _SERIAL) or any(
+    return has_serial_type(definition) or any(
         contype(k.constraint) == "IDENTITY" for k in definition.constraints
     )
 
 
+def has_serial_type(definition: Node) -> bool:
+    """Whether a column's type is one of the serial ones."""
+    names = definition.type_name.names
+    return len(names) == 1 and names[0].string.sval in _SERIAL
+
+
+class Part(NamedTuple):
+    """A column or a constraint that a statement defines.
+
+    Args:
+        node: its definition.
+        name: of a column; empty for a constraint of the table.
+        constraints: those of the column, or the one of the table, each with its kind.
+    """
+
+    node: Node
+    name: str
+    constraints: tuple[tuple[str, Node], ...]
+
+
+@lru_cache(4)  # each rule that looks at the step asks
+def parts(step: Step) -> tuple[Part, ...]:
+    """The columns and constraints of CREATE TABLE, ADD COLUMN and ADD CONSTRAINT, in order."""
+    items = step.node.table_elts if step.verb == "Create" else (getattr(step.node, "def"),)
+    found = []
+    for item in items:
+        which = item.WhichOneof("node")
+        if which == "column_def":
+            node = item.column_def
+            below = tuple([(contype(k), k) for k in [i.constraint for i in node.constraints]])
+            found.append(Part(node, node.colname, below))
+        elif which == "constraint":
+            found.append(Part(item.constraint, "", ((contype(item.constraint), item.constraint),)))
+    return tuple(found)
+
+
+def column_names(create: Step) -> frozenset[str]:
+    """The columns that a CREATE TABLE names, without a look at what they are."""
+    items = create.node.table_elts
+    return frozenset([i.column_def.colname for i in items if i.WhichOneof("node") == "column_def"])
+
+
 def contype(constraint: Node) -> str:
     """PRIMARY, UNIQUE, CHECK, FOREIGN, NOTNULL, DEFAULT, IDENTITY, GENERATED, EXCLUSION."""
-    message: Any = type(constraint)
-    return _contype(message, constraint.contype)
+    value: int = constraint.contype
+    found = _CONTYPES.get(value)
+    if found is None:
+        message: Any = type(constraint)
+        found = tree.enum_of(message, "contype", value).removeprefix("CONSTR_")
+        _CONTYPES[value] = found
+    return found
 
 
-@cache
-def _contype(message: Any, value: int) -> str:
-    return tree.enum_of(message, "contype", value).removeprefix("CONSTR_")
+_CONTYPES: dict[int, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -226,7 +225,7 @@ def _lint_chain(chain: Chain, reported: Collection[Script]) -> Iterator[Finding]
         yield from _lint_script(context, pair.up in reported)
         if pair.down is not None:
             downs.append(
-                Context(chain, pair, pair.down, copy(chain.world), _transaction(pair.down))
+                Context(chain, pair, pair.down, chain.world.as_it_is(), _transaction(pair.down))
             )
     for context in downs:
         yield from _lint_script(context, context.script in reported)
@@ -243,12 +242,11 @@ def _transaction(script: Script) -> Transaction:
 
 
 def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
-    script, world = context.script, context.world
+    script, world, standing = context.script, context.world, context.chain.standing
     up, is_window = script.up, script.phase == "window"
-    for rule in script_rules() if reported else ():
-        if rule.script is not None and _applies(rule, up, is_window):
-            for hit in rule.script(context):
-                yield _finding(rule, hit, script)
+    for rule, check in _reading(up, is_window) if reported else ():
+        for hit in check(context):
+            yield _finding(rule, hit, script)
     for step in script.steps:
         context.follow(step)
         if reported:
@@ -259,6 +257,7 @@ def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
         context.transaction.steps.append(step)
         if script.up:
             apply(world, step, script)
+            standing.note(world, step, script)
 
 
 def _is_forward_only(name: str) -> bool:
@@ -275,6 +274,18 @@ def _looking(
         (rule, rule.step)
         for rule in step_rules(verb)
         if rule.step and (rule.new_tables or not is_new) and _applies(rule, up, is_window)
+    )
+
+
+@cache
+def _reading(
+    up: bool, is_window: bool
+) -> tuple[tuple[Rule, Callable[[Context], Iterable[Hit]]], ...]:
+    """The rules that look at the whole of such a script, each with what looks."""
+    return tuple(
+        (rule, rule.script)
+        for rule in script_rules()
+        if rule.script is not None and _applies(rule, up, is_window)
     )
 
 

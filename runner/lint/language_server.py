@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from runner.lint.engine import lint
 from runner.lint.model import Edit, Finding
 from runner.lint.settings import find_settings
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _PAUSE = 0.2  # seconds without a key before the text is looked at
 _SEVERITIES = {
     "error": lsp.DiagnosticSeverity.Error,
@@ -61,7 +63,7 @@ class Server(LanguageServer):
             except TrueupError as error:
                 self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, str(error)))
                 return
-        lines = document.source.splitlines(keepends=True)
+        lines = _lines(document.source)
         self._found[uri] = [(self._diagnostic(lines, finding), finding) for finding in found]
         shown = [diagnostic for diagnostic, _ in self._found[uri]]
         self.text_document_publish_diagnostics(
@@ -80,6 +82,8 @@ class Server(LanguageServer):
 
     def forget(self, uri: str) -> None:
         """Take back what was told of a document that is closed."""
+        if waiting := self._waiting.pop(uri, None):
+            waiting.cancel()
         self._found.pop(uri, None)
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
 
@@ -104,7 +108,7 @@ class Server(LanguageServer):
     def actions(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         """The fixes of the findings at a place, and for each the comment that judges it."""
         uri = params.text_document.uri
-        lines = self.workspace.get_text_document(uri).source.splitlines(keepends=True)
+        lines = _lines(self.workspace.get_text_document(uri).source)
         found: list[lsp.CodeAction] = []
         for diagnostic, finding in self._found.get(uri, ()):
             if not _touch(diagnostic.range, params.range):
@@ -128,6 +132,11 @@ class Server(LanguageServer):
             column = offset - (text.rfind("\n", 0, offset) + 1)
             places.append(self._sent(lines, lsp.Position(line, column)))
         return lsp.TextEdit(lsp.Range(places[0], places[1]), edit.text)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as findings count them; str.splitlines ends one at a form feed, too."""
+    return _LINE.findall(text)
 
 
 def _at(line: int, text: str, start: lsp.Position) -> lsp.Position:

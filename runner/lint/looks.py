@@ -3,13 +3,14 @@
 LOOKS: dict[str, str] = {
     "AddColumn": """
         add-column-generated add-column-not-null add-column-serial add-column-volatile-default
-        add-primary-key check-not-valid column-type foreign-key-not-valid identifier
-        lock-after-long-work missing-lock-timeout not-immutable several-tables-locked
+        add-primary-key already-there check-not-valid column-type foreign-key-not-valid identifier
+        lock-after-long-work missing-lock-timeout not-enforced not-immutable not-there
+        several-tables-locked
     """,
     "AddConstraint": """
-        add-primary-key check-dirty-rows check-not-valid exclusion-constraint foreign-key-not-valid
-        identifier lock-after-long-work missing-lock-timeout not-immutable primary-key-nullable
-        several-tables-locked
+        add-primary-key already-there check-dirty-rows check-not-valid exclusion-constraint
+        foreign-key-not-valid identifier lock-after-long-work missing-lock-timeout not-enforced
+        not-immutable not-there primary-key-nullable several-tables-locked
     """,
     "AddIdentity": """
         lock-after-long-work missing-lock-timeout several-tables-locked
@@ -22,10 +23,10 @@ LOOKS: dict[str, str] = {
     """,
     "AlterColumnType": """
         alter-column-type key-type-without-references lock-after-long-work missing-lock-timeout
-        several-tables-locked
+        not-there several-tables-locked used-by-view
     """,
     "AlterConstraint": """
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout not-enforced several-tables-locked
     """,
     "AlterDatabaseSet": """
         server-settings
@@ -47,6 +48,9 @@ LOOKS: dict[str, str] = {
     """,
     "AlterPolicy": """
         lock-after-long-work missing-lock-timeout row-security several-tables-locked
+    """,
+    "AlterPublication": """
+        drop-object
     """,
     "AlterRole": """
         role-change
@@ -76,13 +80,23 @@ LOOKS: dict[str, str] = {
         lock-after-long-work missing-lock-timeout several-tables-locked vacuum-full
     """,
     "ColumnDefault": """
-        drop-default lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-default lock-after-long-work missing-lock-timeout not-there several-tables-locked
+    """,
+    "CompositeType": """
+        already-there
     """,
     "Copy": """
         server-files
     """,
     "Create": """
-        column-type create-partition identifier missing-lock-timeout not-immutable unlogged-table
+        already-there column-type create-partition identifier missing-lock-timeout not-enforced
+        not-immutable unlogged-table
+    """,
+    "CreateDomain": """
+        already-there
+    """,
+    "CreateEnum": """
+        already-there
     """,
     "CreateEventTrig": """
         create-trigger
@@ -97,26 +111,36 @@ LOOKS: dict[str, str] = {
         server-files
     """,
     "CreateFunction": """
-        security-definer server-files
+        already-there security-definer server-files
     """,
     "CreatePolicy": """
-        lock-after-long-work missing-lock-timeout row-security several-tables-locked
+        already-there lock-after-long-work missing-lock-timeout row-security several-tables-locked
+    """,
+    "CreateRange": """
+        already-there
     """,
     "CreateRole": """
         role-change
     """,
+    "CreateSchema": """
+        already-there
+    """,
+    "CreateSeq": """
+        already-there
+    """,
     "CreateTableAs": """
-        identifier long-work-under-lock server-files sessions-ended view-star
+        already-there identifier long-work-under-lock server-files sessions-ended view-star
     """,
     "CreateTrig": """
-        create-trigger identifier lock-after-long-work missing-lock-timeout several-tables-locked
+        already-there create-trigger identifier lock-after-long-work missing-lock-timeout
+        several-tables-locked
     """,
     "Createdb": """
         concurrently-in-transaction
     """,
     "Delete": """
-        backfill-row-security catalog-write long-work-under-lock server-files sessions-ended
-        update-whole-table
+        backfill-row-security catalog-write long-work-under-lock not-there server-files
+        sessions-ended update-whole-table
     """,
     "DetachPartition": """
         concurrently-in-transaction detach-partition lock-after-long-work missing-lock-timeout
@@ -142,26 +166,27 @@ LOOKS: dict[str, str] = {
     """,
     "Drop": """
         concurrently-in-transaction drop-cascade drop-constraint drop-index drop-object drop-table
-        lock-after-long-work missing-lock-timeout several-tables-locked
+        lock-after-long-work missing-lock-timeout not-there several-tables-locked
     """,
     "DropColumn": """
-        drop-cascade drop-column lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-cascade drop-column lock-after-long-work missing-lock-timeout not-there
+        several-tables-locked used-by-view
     """,
     "DropConstraint": """
         drop-cascade drop-constraint drop-primary-key lock-after-long-work missing-lock-timeout
-        several-tables-locked
+        not-there several-tables-locked
     """,
     "DropExpression": """
-        drop-default lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-default lock-after-long-work missing-lock-timeout not-there several-tables-locked
     """,
     "DropIdentity": """
-        drop-default lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-default lock-after-long-work missing-lock-timeout not-there several-tables-locked
     """,
     "DropInherit": """
         inheritance lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "DropNotNull": """
-        drop-not-null lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-not-null lock-after-long-work missing-lock-timeout not-there several-tables-locked
     """,
     "DropOf": """
         lock-after-long-work missing-lock-timeout several-tables-locked
@@ -200,13 +225,13 @@ LOOKS: dict[str, str] = {
         revoke role-change
     """,
     "Index": """
-        concurrently-if-not-exists concurrently-in-transaction concurrently-on-partitioned
-        create-index identifier lock-after-long-work long-work-under-lock missing-lock-timeout
-        not-immutable several-tables-locked
+        already-there concurrently-if-not-exists concurrently-in-transaction
+        concurrently-on-partitioned create-index identifier lock-after-long-work
+        long-work-under-lock missing-lock-timeout not-immutable not-there several-tables-locked
     """,
     "Insert": """
-        backfill-row-security catalog-write long-work-under-lock sequence-reset server-files
-        sessions-ended update-whole-table
+        backfill-row-security catalog-write conflict-arbiter long-work-under-lock not-there
+        sequence-reset server-files sessions-ended update-whole-table
     """,
     "Lock": """
         lock-after-long-work lock-table missing-lock-timeout several-tables-locked
@@ -226,7 +251,7 @@ LOOKS: dict[str, str] = {
         several-tables-locked
     """,
     "Rename": """
-        identifier lock-after-long-work missing-lock-timeout rename-column rename-object
+        identifier lock-after-long-work missing-lock-timeout not-there rename-column rename-object
         rename-table several-tables-locked
     """,
     "ReplicaIdentity": """
@@ -245,16 +270,17 @@ LOOKS: dict[str, str] = {
         lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "SetExpression": """
-        add-column-generated lock-after-long-work missing-lock-timeout several-tables-locked
+        add-column-generated lock-after-long-work missing-lock-timeout not-there
+        several-tables-locked
     """,
     "SetIdentity": """
-        drop-default lock-after-long-work missing-lock-timeout several-tables-locked
+        drop-default lock-after-long-work missing-lock-timeout not-there several-tables-locked
     """,
     "SetLogged": """
         lock-after-long-work missing-lock-timeout rewrite-storage several-tables-locked
     """,
     "SetNotNull": """
-        lock-after-long-work missing-lock-timeout set-not-null several-tables-locked
+        lock-after-long-work missing-lock-timeout not-there set-not-null several-tables-locked
     """,
     "SetRelOptions": """
         autovacuum-off
@@ -272,23 +298,24 @@ LOOKS: dict[str, str] = {
         lock-after-long-work missing-lock-timeout rewrite-storage several-tables-locked
     """,
     "Truncate": """
-        drop-cascade lock-after-long-work missing-lock-timeout several-tables-locked truncate
+        drop-cascade lock-after-long-work missing-lock-timeout not-there several-tables-locked
+        truncate
     """,
     "Update": """
-        backfill-row-security catalog-write long-work-under-lock server-files sessions-ended
-        update-whole-table
+        backfill-row-security catalog-write long-work-under-lock not-there server-files
+        sessions-ended update-whole-table
     """,
     "Vacuum": """
         concurrently-in-transaction vacuum-full
     """,
     "ValidateConstraint": """
-        check-dirty-rows validate-same-transaction
+        check-dirty-rows not-there validate-same-transaction
     """,
     "VariableSet": """
         disable-trigger set-local-outside-transaction
     """,
     "View": """
-        compat-view-not-updatable identifier server-files view-star
+        already-there compat-view-not-updatable identifier server-files view-star
     """,
     "a script": """
         file-encoding hidden-ddl rollback-incomplete rollback-missing syntax transaction-control

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from runner.lint.layouts import Pair
 
+_FEW = 10  # times a chain that is looked at before the processes part
 _ENOUGH = 200_000  # characters from which a second process is worth its start
 
 
@@ -51,14 +52,20 @@ def over_chains(
     jobs = min(jobs, sum(sizes) // _ENOUGH + 1)
     if jobs < 2:
         return [list(look(pairs)) for pairs in chains]
-    prepare()
-    first, *others = _divided(sizes, jobs)
     found: dict[int, list[Finding]] = {}
+    smallest = sizes.index(min(sizes))
+    if sizes[smallest] * _FEW < sum(sizes):
+        # What one chain asks for most others do: each process would import it again.
+        found[smallest] = list(look(chains[smallest]))
+        sizes[smallest] = 0
+    else:
+        prepare()
+    first, *others = _divided(sizes, jobs)
     gc.freeze()  # what is there already is not walked through, and so not copied
     workers: list[_Worker] = []
     try:
         workers += [_start(look, chains, part) for part in others]
-        found |= {number: list(look(chains[number])) for number in first}
+        found |= {n: list(look(chains[n])) for n in first if n not in found}
         for worker, part in zip(workers, others, strict=True):
             # What ended in the middle, by an error or from outside, is done here, where it shows.
             found |= _result(worker) or {number: list(look(chains[number])) for number in part}

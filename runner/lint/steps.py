@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
@@ -53,6 +54,11 @@ class Statement:
     problem: str = ""
     problem_offset: int = 0
 
+    @cached_property
+    def lowered(self) -> str:
+        """Its text in lower case, for a quick look for words."""
+        return self.text.lower()
+
     def is_text(self, offset: int) -> bool:
         """Whether a place of the file is inside one of its texts in quotes."""
         if not self.offset <= offset < self.offset + len(self.text):
@@ -97,6 +103,11 @@ class Step:
     hidden: str = ""
     loop: bool = False
     commits: bool = False
+
+    def may_hold(self, word: str) -> bool:
+        """Whether a word, in lower case, may stand in its text: it does, or names are escaped."""
+        text = self.statement.lowered
+        return bool(self.hidden) or word in text or 'u&"' in text
 
     @property
     def strong(self) -> bool:
@@ -293,7 +304,7 @@ def _single(kind: str, node: Node) -> tuple[str, str, str, str]:
         case "AlterEnumStmt" | "CreateEnumStmt":
             return tree.dotted(node.type_name), node.new_val if kind[0] == "A" else "", "", "TYPE"
         case "CreateFunctionStmt":
-            return ".".join(tree.strings(node.funcname)), "", "", "FUNCTION"
+            return tree.dotted(node.funcname), "", "", "FUNCTION"
         case "AlterFunctionStmt":
             return tree.dotted(node.func.objname), "", "", "FUNCTION"
         case "CallStmt":

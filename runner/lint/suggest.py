@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # Columns of a type that other places of a tree name are stand-ins until deparsed.
 _CAST = "SELECT NULL::"
 _ADD = "ALTER TABLE t ADD "
+# Before a partition is added beside the default one.
+REST_IS_READ = """-- before it, in files of their own: a CHECK that {rest} has no such row,
+-- NOT VALID, then
+ALTER TABLE {rest} VALIDATE CONSTRAINT {check};"""
 
 
 class Sql(str):
@@ -61,7 +65,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     Returns:
         The suggestion.
     """
-    return template.format_map({key: _part(value) for key, value in values.items()})
+    return template.format_map(_Parts(values))
+
+
+class _Parts(dict[str, str]):
+    """Values as a template takes them: those it does not ask for are not made."""
+
+    def __getitem__(self, key: str) -> Any:
+        return _part(super().__getitem__(key))
 
 
 def _part(value: str) -> object:
@@ -76,11 +87,6 @@ def made(*parts: str) -> str:
     """A name made of others, as PostgreSQL makes them: without schemas, cut to 63 bytes."""
     words = [part.name if isinstance(part, TableKey) else part for part in parts]
     return shorten("_".join(word for word in words[:-1] if word), f"_{words[-1]}")
-
-
-def beside(table: str, name: str) -> TableKey:
-    """A name in the schema that a table is written with."""
-    return TableKey(table.schema if isinstance(table, TableKey) else "", name)
 
 
 def listed(names: Iterable[str]) -> Sql:

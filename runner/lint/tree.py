@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UsageError
-from runner.quoting import quote_ident
+from runner.quoting import quote_ident, told_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -284,6 +284,8 @@ def must_be_quoted(word: str) -> bool:
 class TableKey(str):
     """How a table is called in findings and compared: without the schema public.
 
+    A part with a dot in it stands in quotes, so `"a.b"` and the table b of a are two.
+
     Args:
         schema: as the file writes it; empty when it writes none.
         name: of the table.
@@ -295,14 +297,27 @@ class TableKey(str):
 
     def __new__(cls, schema: str, name: str) -> TableKey:
         """Keep both parts beside the text."""
-        key = super().__new__(cls, name if schema in ("", "public") else f"{schema}.{name}")
+        parts = (name,) if schema in ("", "public") else (schema, name)
+        key = super().__new__(cls, told_name(*parts))
         key.schema, key.name = schema, name
         return key
 
 
+# Of a thousand tables each is named some hundred times.
+@lru_cache(1 << 16)
 def table_key(schema: str, name: str) -> TableKey:
     """How a table is called in findings and compared."""
     return TableKey(schema, name)
+
+
+def beside(table: str, name: str) -> TableKey:
+    """A name in the schema that a table is written with."""
+    return table_key(table.schema if isinstance(table, TableKey) else "", name)
+
+
+def bare(table: str) -> str:
+    """A name without its schema."""
+    return table.name if isinstance(table, TableKey) else table
 
 
 def relation(range_var: Node) -> TableKey:
@@ -347,10 +362,10 @@ def base_type(type_: str) -> str:
     return _WITH_TYPMOD.split(type_, maxsplit=1)[0] if "(" in type_ else type_.rstrip("[]")
 
 
-def function_name(call: Node) -> str:
+def function_name(call: Node) -> TableKey:
     """The function that a FuncCall calls, without pg_catalog."""
-    parts = strings(call.funcname)
-    return parts[-1] if parts[0] == "pg_catalog" else ".".join(parts)
+    name = dotted(call.funcname)
+    return table_key("", name.name) if name.schema == "pg_catalog" else name
 
 
 def volatile_call(expression: Node, steady: frozenset[str] = frozenset()) -> str:
@@ -366,9 +381,35 @@ def volatile_call(expression: Node, steady: frozenset[str] = frozenset()) -> str
     for node in walk(expression):
         if kind(node) == "FuncCall":
             name = function_name(node)
-            if name in _VOLATILE or (name not in _STEADY and name not in steady):
+            if name in _VOLATILE or not (is_steady(name) or name in steady):
                 return name
     return ""
+
+
+def is_steady(name: TableKey) -> bool:
+    """Whether a function is built in and gives the same for the same."""
+    return name in _STEADY and not name.schema
+
+
+def output_names(view: Node) -> tuple[str, ...]:
+    """The columns of a view, in their order; none where the text does not show them all."""
+    select = inner(view.query)
+    while kind(select) == "SelectStmt" and select.HasField("larg"):
+        select = select.larg
+    given = strings(getattr(view, "aliases", ()))
+    names = [output_name(inner(item)) for item in getattr(select, "target_list", ())]
+    names[: len(given)] = given[: len(names)]
+    return tuple(names) if all(names) else ()
+
+
+def output_name(target: Node) -> str:
+    """The name of a column of a query; empty where the text does not show it."""
+    value = inner(target.val)
+    if target.name:
+        return str(target.name)
+    if kind(value) == "FuncCall":
+        return strings(value.funcname)[-1]
+    return column(value) if kind(value) == "ColumnRef" else ""
 
 
 def constant(node: Node) -> Any:

@@ -40,7 +40,7 @@ def reach(step: Step, table: Table | None) -> Reach:
         How far it reaches.
     """
     node = step.node
-    name = step.table.rpartition(".")[2]
+    name = tree.bare(step.table)
     if step.verb == "Update" and name == _OF_ONE_ROW:
         return "bounded"
     if not node.HasField("where_clause"):
@@ -185,7 +185,10 @@ def _bounded(where: Node, step: Step) -> bool:
 
 def _names_rows(node: Node, written: set[str], step: Step) -> bool:
     """`key = value`: but not when the value that is looked for is the one that is replaced."""
+    joined = _joined(step)
     for subject, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
+        if joined & _qualifiers(subject):
+            continue  # Which rows of another table count says nothing of this one's.
         fixed = tree.constant(other) is not None or tree.kind(tree.inner(other)) == "ParamRef"
         fixed = fixed or _is_one_value(other)
         if step.hidden and tree.column(other) and not tree.column(other).startswith("new_"):
@@ -193,6 +196,25 @@ def _names_rows(node: Node, written: set[str], step: Step) -> bool:
         if fixed and tree.columns_of(subject) and not (tree.columns_of(subject) & written):
             return True
     return False
+
+
+def _joined(step: Step) -> frozenset[str]:
+    """The names that the tables beside the one that is written have in the statement."""
+    node = step.node
+    items = node.from_clause if step.verb == "Update" else node.using_clause
+    names: set[str] = set()
+    for found in (n for item in items for n in tree.walk(item)):
+        if tree.kind(found) == "RangeVar":
+            names.add(found.alias.aliasname or found.relname)
+    own = node.relation.alias.aliasname or node.relation.relname
+    return frozenset(names - {own})
+
+
+def _qualifiers(expression: Node) -> frozenset[str]:
+    """The tables that the columns of an expression are written with."""
+    references = (n for n in tree.walk(expression) if tree.kind(n) == "ColumnRef")
+    parts = (tree.strings(n.fields) for n in references if len(n.fields) == 2)
+    return frozenset(names[0] for names in parts)
 
 
 def _is_one_value(node: Node) -> bool:

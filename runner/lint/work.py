@@ -112,6 +112,6 @@ def former_name(table: str, context: Context) -> str:
     for step in context.script.steps:
         if step.verb != "Rename" or step.target != "TABLE":
             continue
-        if table == tree.table_key(step.table.rpartition(".")[0], step.node.newname):
+        if table == tree.beside(step.table, step.node.newname):
             return step.table
     return table

@@ -128,6 +128,21 @@ class ScratchServer:
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION")
                 connection.execute(grant.format(to, sql.Identifier(self.files)))
 
+    def make_tablespaces(self, names: Sequence[str]) -> None:
+        """Let files use tablespaces that a schema names; on the embedded server, make them."""
+        with connect(self.dsn, application_name=_NAME) as connection:
+            known = {row[0] for row in connection.execute("SELECT spcname FROM pg_tablespace")}
+            if self.own and connection.info.server_version >= 150000:
+                connection.execute("SET allow_in_place_tablespaces = on")
+                for name in sorted({*names} - known):
+                    made = sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(name))
+                    connection.execute(made)
+                    known.add(name)
+            for name in sorted(known.intersection(names)):
+                roles = (sql.Identifier(r) for r in (name, self.files, self.loader))
+                grant = sql.SQL("GRANT CREATE ON TABLESPACE {} TO {}, {}").format(*roles)
+                connection.execute(grant)
+
     def size(self, connection: Connection[Any]) -> int:
         """Bytes of its databases, as a connection of `dsn` tells."""
         row = connection.execute(
@@ -193,7 +208,7 @@ def scratch_server(
         ) as server:
             yield from _guarded(_own(server), limits)
         return
-    scratch = _named(dsn)
+    scratch = _named(dsn, limits)
     try:
         yield from _guarded(scratch, limits)
     finally:
@@ -280,7 +295,7 @@ def _own(server: EmbeddedServer) -> ScratchServer:
     return scratch
 
 
-def _named(dsn: str) -> ScratchServer:
+def _named(dsn: str, limits: Limits) -> ScratchServer:
     with connect(dsn, application_name=_NAME) as connection:
         row = connection.execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
@@ -295,6 +310,12 @@ def _named(dsn: str) -> ScratchServer:
         files, loader = f"trueup_scratch_{suffix}", f"trueup_loader_{suffix}"
         scratch = ScratchServer(dsn, files, loader, None, password)
         _make_files_roles(connection, scratch)
+        for role in (files, loader):
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(
+                    sql.Identifier(role), sql.Literal(f"{limits.disk // 1024}kB")
+                )
+            )
     return scratch
 
 

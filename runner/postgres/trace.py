@@ -19,6 +19,7 @@ from runner.errors import TrueupError
 from runner.postgres.connect import connect
 from runner.postgres.locks import LockMode
 from runner.postgres.plain import Allowance, run_plain
+from runner.quoting import told_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,7 +161,10 @@ def _read_state(connection: Connection[Any], pid: int, *, inside: bool) -> _Stat
     return _State(
         wal,
         frozenset((oid, LockMode.of_catalog(mode)) for oid, mode in locks or ()),
-        {int(o): (f"{s}.{n}", kind, node) for o, (s, n, kind, node) in (relations or {}).items()},
+        {
+            int(oid): (told_name(schema, name), kind, node)
+            for oid, (schema, name, kind, node) in (relations or {}).items()
+        },
         {int(oid): tuple(values) for oid, values in (counters or {}).items()},
     )
 

@@ -11,13 +11,19 @@ from psycopg import Connection
 
 from runner.catalog import read_catalog, with_dependents
 from runner.preflight.access import check_locks, check_server, check_tables
+from runner.preflight.beside import check_beside
 from runner.preflight.data import Spellings, read_table, sizes
 from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
-from runner.preflight.plan import make_plan, only_window, references, window_units
+from runner.preflight.plan import make_plan, only_window, references, units
 from runner.preflight.reading import read_only
 from runner.preflight.report import Finding, Report, Sample, Severity, TableRead
-from runner.preflight.strangers import check_creators, check_strangers
+from runner.preflight.strangers import (
+    check_creators,
+    check_places,
+    check_readers,
+    check_strangers,
+)
 from runner.preflight.upserts import check_upserts
 from runner.quoting import Name
 from runner.standard.model import Standard
@@ -60,7 +66,8 @@ def check(
         catalog = read_catalog(connection, with_dependents(connection, standard.places))
         plan = make_plan(standard, catalog)
         findings += plan.findings
-        in_a_window = window_units(standard, catalog)
+        planned = units(standard, catalog)
+        in_a_window = [u for u in planned if u.only_window]
         windowed = {t.old for u in in_a_window for t in u.tables}
         # In a window no contract ever stands in another schema.
         changes = [
@@ -71,11 +78,14 @@ def check(
         findings += found
         findings += check_locks(connection, changes)
         findings += check_objects(connection, changes, catalog)
+        findings += check_beside(connection, changes)
         strangers = list(check_strangers(connection, changes))
         findings += strangers
         if strangers:
             readable = frozenset()  # a query of rows might run their code
         findings += check_creators(connection, changes)
+        findings += check_places(connection, planned)
+        findings += check_readers(connection, changes)
         if sent is not None:
             findings += check_upserts(connection, changes, sent)
         tables = []

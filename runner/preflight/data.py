@@ -33,7 +33,7 @@ from runner.preflight.rules import (
     unproven_rules,
     without_reversal,
 )
-from runner.quoting import Name, quote_ident, quote_literal, quote_name
+from runner.quoting import Name, quote_literal, quote_name
 from runner.standard.model import TableStandard
 
 _CLASS = 32  # an outcome is 0 for a fine value, else its class times this, plus a bucket
@@ -48,8 +48,7 @@ class Key:
     value: str
     outcome: str
     column: str
-    rules: tuple[Rule, ...] = ()
-    reference: Reference | None = None
+    rules: tuple[Rule, ...]
 
 
 # The spellings that enums' values are derived back to, by the SQL that derives them.
@@ -95,17 +94,13 @@ def read_table(
         How much was read, and the findings.
     """
     started = time.monotonic()
-    keys = [
-        *column_keys(connection, change, standard, catalog, known),
-        *(_reference_key(r, position) for position, r in enumerate(references)),
-    ]
-    groups = _scan(connection, change, references, keys)
+    keys = list(column_keys(connection, change, standard, catalog, known))
+    groups = _scan(connection, change, keys)
     rows = sum(group.rows for group in groups)
     counted = [_fold(position, groups) for position in range(len(keys))]
     findings = list(_findings(change, keys, counted))
-    for key, classes in zip(keys, counted, strict=True):
-        if key.reference is not None and classes:
-            findings += find_orphans(connection, change, key.reference)
+    for reference in references:
+        findings += find_orphans(connection, change, reference)
     findings += find_collisions(connection, change, _respelled(keys, counted, rows))
     seconds = time.monotonic() - started
     return TableRead(change.old, change.new, rows, size, seconds), findings
@@ -127,9 +122,7 @@ def sizes(connection: Connection[Any], changes: Sequence[TableChange]) -> dict[N
     return found
 
 
-def _scan_query(
-    change: TableChange, references: Sequence[Reference], keys: Sequence[Key]
-) -> sql.Composed:
+def _scan_query(change: TableChange, keys: Sequence[Key]) -> sql.Composed:
     """The one pass over a table: outcomes, rows, least and greatest value of each outcome."""
     packs = range(-(-len(keys) // _PACKED))
     numbers = sql.SQL(", ").join(sql.Identifier(f"k{pack}") for pack in packs)
@@ -161,23 +154,18 @@ def _scan_query(
         numbers,
         sql.SQL(", ").join(bounds),
         sql.SQL(", ").join(judged),
-        _joined(change, references),
+        table(change.old),
         numbers,
     )
 
 
-def _scan(
-    connection: Connection[Any],
-    change: TableChange,
-    references: Sequence[Reference],
-    keys: Sequence[Key],
-) -> list[_Group]:
+def _scan(connection: Connection[Any], change: TableChange, keys: Sequence[Key]) -> list[_Group]:
     if not keys:
         query = sql.SQL("SELECT count(*) FROM {}").format(table(change.old))
         return [_Group(int(fetch_one(connection, query)[0]), (), ())]
     packs = -(-len(keys) // _PACKED)
     groups = []
-    for row in fetch_all(connection, _scan_query(change, references, keys)):
+    for row in fetch_all(connection, _scan_query(change, keys)):
         outcomes = tuple(
             row[i // _PACKED] // _OUTCOMES ** (i % _PACKED) % _OUTCOMES for i in range(len(keys))
         )
@@ -185,31 +173,6 @@ def _scan(
         pairs = tuple(zip(bounds[::2], bounds[1::2], strict=True))
         groups.append(_Group(row[packs], outcomes, pairs))
     return groups
-
-
-def _joined(change: TableChange, references: Sequence[Reference]) -> sql.Composed:
-    """The table and, by outer joins on their keys, the tables that it references.
-
-    Other tables' columns may have the same names, so each gets names of our own.
-    """
-    joined = sql.Composed([table(change.old)])
-    if references:
-        joined += sql.SQL(" AS t")
-    for position, reference in enumerate(references):
-        alias = sql.Identifier(f"p{position}")
-        names = [sql.Identifier(f"p{position}_{i}") for i in range(len(reference.parent_columns))]
-        matches = [
-            sql.SQL("{}.{} = t.{}").format(alias, name, sql.Identifier(column))
-            for name, column in zip(names, reference.columns, strict=True)
-        ]
-        joined += sql.SQL(" LEFT JOIN (SELECT {} FROM {}) AS {} ({}) ON {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, reference.parent_columns)),
-            table(reference.parent),
-            alias,
-            sql.SQL(", ").join(names),
-            sql.SQL(" AND ").join(matches),
-        )
-    return joined
 
 
 def column_keys(
@@ -267,19 +230,6 @@ def _outcome(rules: ColumnRules) -> str:
             code += f" + (hashtext({rules.value}) & {rule.buckets - 1})"
         cases.append(f"WHEN {rule.condition} THEN {code}")
     return f"CASE {' '.join(cases)} ELSE 0 END"
-
-
-def _reference_key(reference: Reference, position: int) -> Key:
-    values = [f"t.{quote_ident(c)}" for c in reference.columns]
-    missing = " AND ".join(
-        [*(f"{v} IS NOT NULL" for v in values), f"p{position}.p{position}_0 IS NULL"]
-    )
-    return Key(
-        f"{values[0]}::text",
-        f"CASE WHEN {missing} THEN {_CLASS} ELSE 0 END",
-        reference.columns[0],
-        reference=reference,
-    )
 
 
 def _fold(position: int, groups: Sequence[_Group]) -> dict[int, _Counted]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -14,152 +14,12 @@ from runner.catalog import Catalog
 from runner.generate.kinds import partition, row_type, table
 from runner.generate.kinds.naming import names_taken
 from runner.generate.model import TableChange
+from runner.preflight import queries
 from runner.preflight.dependents import check_dependents
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
 _REMAKE = "Drop it first, and create it again for the new contract afterwards."
-
-# INSERT ... SELECT NEW.*, VALUES (OLD.*), or SELECT ($1).* of a statement that is executed.
-
-# Views, rules, policies, triggers, functions with an SQL body, statistics and publications, each
-# with the columns that it names; then functions and columns that use a table's row type.
-_DEPENDENTS: LiteralString = """
-WITH target AS (
-    SELECT c.oid, c.reltype, n.nspname AS schema, c.relname AS name
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
-), dependent AS (
-    SELECT t.oid, t.schema, t.name, d.classid, d.objid, 0 AS objsubid,
-        array_agg(DISTINCT a.attname::text ORDER BY a.attname::text)
-            FILTER (WHERE a.attname IS NOT NULL) AS columns,
-        false AS row_type
-    FROM target AS t
-    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-    LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
-        AND d.refobjsubid > 0
-    WHERE d.classid IN (
-        'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass,
-        'pg_proc'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass
-    )
-    GROUP BY 1, 2, 3, 4, 5
-    UNION ALL
-    SELECT DISTINCT t.oid, t.schema, t.name, d.classid, d.objid, d.objsubid, NULL::text[], true
-    FROM target AS t
-    JOIN pg_type AS y ON y.oid = t.reltype
-    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
-    WHERE d.deptype = 'n'
-        AND (d.classid = 'pg_proc'::regclass
-            OR d.classid = 'pg_class'::regclass AND d.objsubid > 0
-                AND (SELECT relkind FROM pg_class WHERE oid = d.objid) NOT IN ('v', 'm'))
-)
-SELECT d.schema, d.name, d.columns, d.row_type, c.relname::text AS catalog,
-    coalesce(w.ev_class <> d.oid, false) AS is_view,
-    CASE WHEN w.ev_class <> d.oid
-        THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
-        ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS object,
-    coalesce(g.tgisinternal, false) AS internal,
-    coalesce(g.tgenabled <> 'D' AND g.tgtype & 16 <> 0, false) AS wakes,
-    ARRAY(
-        SELECT a.attname::text FROM pg_attribute AS a
-        WHERE a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr::int2[])
-    ) AS listed,
-    coalesce(g.tgenabled, 'O') AS enabled,
-    coalesce(
-        (
-            SELECT pg_has_role(p.pubowner, 'USAGE')
-            FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
-            WHERE d.classid = 'pg_publication_rel'::regclass AND r.oid = d.objid
-        ),
-        true
-    ) AS may_publish,
-    f.oid IS NOT NULL AS has_function, f.proname AS function, f.prosrc AS body
-FROM dependent AS d
-JOIN pg_class AS c ON c.oid = d.classid
-LEFT JOIN pg_rewrite AS w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-LEFT JOIN pg_trigger AS g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
-LEFT JOIN pg_proc AS f ON f.oid = g.tgfoid
-ORDER BY d.schema, d.name, c.relname, object
-"""
-
-_MAY_SILENCE: LiteralString = """
-SELECT current_user AS role,
-    has_parameter_privilege('session_replication_role', 'SET') AS may_silence
-"""
-
-_IS_SUPERUSER: LiteralString = """
-SELECT rolname AS role, rolsuper AS may_silence FROM pg_roles WHERE rolname = current_user
-"""
-
-_FUNCTIONS: LiteralString = """
-SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) AS object, p.prosrc AS body
-FROM pg_proc AS p
-JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'trueup')
-    AND p.prokind IN ('f', 'p') AND p.prosqlbody IS NULL
-    AND NOT EXISTS (
-        SELECT FROM pg_depend AS d
-        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-    )
-ORDER BY 1
-"""
-
-_REFERENCES: LiteralString = """
-SELECT cn.nspname AS schema, c.relname AS name, k.conname AS constraint, pn.nspname AS there_schema,
-    p.relname AS there,
-    ARRAY(
-        SELECT a.attname::text FROM pg_attribute AS a
-        WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
-    ) AS columns
-FROM pg_constraint AS k
-JOIN pg_class AS c ON c.oid = k.conrelid
-JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
-JOIN pg_class AS p ON p.oid = k.confrelid
-JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0
-    AND (pn.nspname, p.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
-    AND (cn.nspname, c.relname)
-        NOT IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
-ORDER BY 1, 2, 3
-"""
-
-_INDEXES: LiteralString = """
-SELECT n.nspname AS schema, t.relname AS name, i.relname AS index,
-    pg_get_expr(x.indexprs, x.indrelid) AS expressions,
-    pg_get_expr(x.indpred, x.indrelid) AS predicate,
-    x.indisvalid AS valid, s.spcname AS tablespace
-FROM pg_index AS x
-JOIN pg_class AS i ON i.oid = x.indexrelid
-JOIN pg_class AS t ON t.oid = x.indrelid
-JOIN pg_namespace AS n ON n.oid = t.relnamespace
-LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace
-WHERE (n.nspname, t.relname) IN (SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[]))
-ORDER BY 1, 2, 3
-"""
-
-_NAMES: LiteralString = """
-SELECT n.nspname AS schema, c.relname AS name, 'relation' AS kind
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'trueup' AND c.relkind <> 'i'
-UNION ALL
-SELECT n.nspname, t.typname, 'type'
-FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
-WHERE n.nspname = ANY (%(schemas)s) AND t.typname = ANY (%(names)s) AND t.typelem = 0
-"""
-
-_SCHEMAS: LiteralString = """
-SELECT n.nspname AS name FROM pg_namespace AS n
-WHERE n.nspname = ANY (%(names)s)
-    AND coalesce(obj_description(n.oid, 'pg_namespace'), '') NOT LIKE 'trueup: %%'
-"""
-
-_PUBLISHED: LiteralString = """
-SELECT quote_ident(p.pubname) AS name, n.nspname AS schema FROM pg_publication_namespace AS s
-JOIN pg_publication AS p ON p.oid = s.pnpubid
-JOIN pg_namespace AS n ON n.oid = s.pnnspid
-WHERE n.nspname = ANY (%(schemas)s)
-ORDER BY 1, 2
-"""
 
 
 def check_objects(
@@ -175,16 +35,18 @@ def check_objects(
     tables = {c.old: c for c in changes}
     wanted = {"schemas": [n.schema for n in tables], "names": [n.name for n in tables]}
     with connection.cursor(row_factory=dict_row) as cursor:
-        may = cursor.execute(_MAY_SILENCE if catalog.version >= 15 else _IS_SUPERUSER).fetchone()
+        may = cursor.execute(
+            queries.MAY_SILENCE if catalog.version >= 15 else queries.IS_SUPERUSER
+        ).fetchone()
         assert may is not None
         rows = [*_rows(changes, catalog)]
         told = {finding.object for finding in rows}
-        for row in cursor.execute(_DEPENDENTS, wanted).fetchall():
+        for row in cursor.execute(queries.DEPENDENTS, wanted).fetchall():
             row["row_type"] |= row["object"].replace(" on table ", " on ") in told
             yield from _dependent(tables[Name(row["schema"], row["name"])], row, may)
-        for row in cursor.execute(_REFERENCES, wanted).fetchall():
+        for row in cursor.execute(queries.REFERENCES, wanted).fetchall():
             yield from _outside_reference(tables, row)
-        for row in cursor.execute(_INDEXES, wanted).fetchall():
+        for row in cursor.execute(queries.INDEXES, wanted).fetchall():
             yield from _index(tables[Name(row["schema"], row["name"])], row)
         yield from check_dependents(connection, changes, catalog)
         yield from rows
@@ -194,24 +56,36 @@ def check_objects(
             "schemas": sorted({c.new.schema for c in changes}),
             "names": sorted({c.new.name for c in changes}),
         }
-        yield from _names(changes, cursor.execute(_NAMES, named).fetchall())
-        for row in cursor.execute(_FUNCTIONS).fetchall():
+        yield from _names(changes, cursor.execute(queries.NAMES, named).fetchall())
+        for row in cursor.execute(queries.FUNCTIONS).fetchall():
             yield from _function(tables, row)
         kept = {c.apart.schema: c.old.schema for c in changes if c.keeps_name}
         places = {"schemas": [*kept.values()], "names": [*kept]}
-        for row in cursor.execute(_SCHEMAS, places).fetchall():
+        for row in cursor.execute(queries.SCHEMAS, places).fetchall():
             yield _taken(
                 f"schema {row['name']}", "the new contract of tables that keep their names"
             )
         if catalog.version >= 15:
-            for row in cursor.execute(_PUBLISHED, places).fetchall():
-                yield Finding(
-                    Severity.STOPS,
-                    f"publication {row['name']}",
-                    f"publishes the schema {row['schema']} as a whole, which tables that keep "
-                    "their names would leave until contract",
-                    hint="Publish the tables by name before, or convert them in a window.",
-                )
+            for row in cursor.execute(queries.PUBLISHED, wanted).fetchall():
+                yield _schema_published(row, stops=row["schema"] in kept.values())
+
+
+def _schema_published(row: dict[str, Any], *, stops: bool) -> Finding:
+    whole = f"publishes the schema {row['schema']} as a whole"
+    if stops:
+        return Finding(
+            Severity.STOPS,
+            f"publication {row['name']}",
+            f"{whole}, which tables that keep their names would leave until contract",
+            hint="Publish the tables by name before, or convert them in a window.",
+        )
+    return Finding(
+        Severity.KNOW,
+        f"publication {row['name']}",
+        f"{whole}: subscribers get the new columns, too, from expand on, and all of them under "
+        "the tables' new names from the switch on",
+        hint="Prepare the subscribers' tables before each of these.",
+    )
 
 
 def _converted(change: TableChange, columns: Iterable[str] | None) -> str:
@@ -332,15 +206,13 @@ def _index(change: TableChange, row: Mapping[str, Any]) -> Iterator[Finding]:
             hint=f"DROP INDEX CONCURRENTLY {quote_name(Name(change.old.schema, row['index']))};",
         )
     indexed = next((i for i in change.indexes if i.old_name == row["index"]), None)
-    if row["tablespace"] and indexed is not None and indexed.converted:
-        built = quote_name(Name(change.new.schema, indexed.name))
-        there = quote_ident(row["tablespace"])
+    if row["tablespace"] and indexed is not None and indexed.converted and not row["may_create"]:
+        there, role = quote_ident(row["tablespace"]), quote_ident(row["role"])
         yield Finding(
-            Severity.KNOW,
+            Severity.STOPS,
             name,
-            f"is in the tablespace {there}; the new index will be in the default one",
-            hint=f"Afterwards, while clients work: REINDEX (TABLESPACE {there}, CONCURRENTLY) INDEX"
-            f" {built};",
+            f"is in the tablespace {there}, in which the role {role} may not create the new one",
+            hint=f"GRANT CREATE ON TABLESPACE {there} TO {role};",
         )
     for part in ("expressions", "predicate"):
         named = [c for c in change.converted if row[part] and mentions(row[part], c)]
@@ -448,10 +320,18 @@ def _names(changes: Sequence[TableChange], taken: Sequence[Mapping[str, Any]]) -
     for change in changes:
         if change.old != change.new and (change.new, "type") in found:
             yield _taken(f"type {change.new}", f"the table {change.old}")
-        made = ((change.marker, "odometer"), (change.reversal, "reversal table"))
-        for (_, name), what in made:
-            if (Name("trueup", name), "relation") in found:
-                yield _taken(f"trueup.{name}", f"the {what} of {change.old}")
+        made = {
+            (change.marker, "relation"): "the usage counter",
+            (change.reversal, "relation"): "the reversal table",
+            (change.sides, "relation"): "a view of both sides",
+            (change.sync, "function"): "a trigger's function",
+            (change.sync_switched, "function"): "a trigger's function",
+            (change.sync_back, "function"): "a trigger's function",
+            (change.forget, "function"): "a trigger's function",
+        }
+        for (name, kind), what in made.items():
+            if (name, kind) in found:
+                yield _taken(str(name), f"{what} of {change.old}")
 
 
 def _function(tables: Mapping[Name, TableChange], row: Mapping[str, Any]) -> Iterator[Finding]:

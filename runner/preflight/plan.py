@@ -62,21 +62,20 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     bare = _with(catalog, _bare)
     # Without foreign keys an error is about the table itself.
     alone = _with(bare, _without_foreign_keys)
-    good = _plannable(replace(standard, tables=tuple(old)), alone, findings)
-    part = replace(standard, tables=tuple(good))
+    part, refusal = replace(standard, tables=tuple(old)), None
+    try:
+        plan_changes(part, catalog)
+    except StandardError as error:
+        refusal = _stopped(standard.schema, error)
+        part = replace(standard, tables=tuple(_plannable(part, alone, findings)))
     try:
         changes = plan_changes(part, bare)
     except StandardError as error:
         # The partner of a key is not there: say so only when that is news.
-        if len(good) == len(standard.tables):
+        if len(part.tables) == len(standard.tables):
             findings.append(_stopped(standard.schema, error))
         changes = plan_changes(part, alone)
-    refusal = None
-    try:
-        plan_changes(replace(standard, tables=tuple(old)), catalog)
-    except StandardError as error:
-        refusal = _stopped(standard.schema, error)
-    tables = {Name(t.schema, t.old): t for t in good}
+    tables = {Name(t.schema, t.old): t for t in part.tables}
     return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
 
 
@@ -99,30 +98,30 @@ def _plannable(
     return good
 
 
-def window_units(standard: Standard, catalog: Catalog) -> list[Unit]:
-    """The units that only the window strategy converts.
+def units(standard: Standard, catalog: Catalog) -> list[Unit]:
+    """The units that files are made for; none where something is in the way.
 
     Args:
         standard: the new contract.
         catalog: the database.
     """
     try:
-        return [u for u in plan_units(standard, catalog) if u.only_window]
+        return plan_units(standard, catalog)
     except StandardError:
         return []  # told as what is in the way
 
 
-def only_window(units: Sequence[Unit], tables: int) -> str:
+def only_window(in_a_window: Sequence[Unit], tables: int) -> str:
     """Which tables only the window strategy converts, and why, as a line; empty for none.
 
     Args:
-        units: theirs.
+        in_a_window: the units that only that strategy converts.
         tables: how many the standard has.
     """
-    names = [str(t.new) for u in units for t in u.tables]
+    names = [str(t.new) for u in in_a_window for t in u.tables]
     if not names:
         return ""
-    why = "; ".join(dict.fromkeys(reason for u in units for reason in u.only_window))
+    why = "; ".join(dict.fromkeys(reason for u in in_a_window for reason in u.only_window))
     return (
         f"{len(names)} of {tables} tables only by --strategy window: {', '.join(names)}. Why: {why}"
     )

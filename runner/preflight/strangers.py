@@ -9,8 +9,11 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from runner.generate.dependent import AFTER, BEFORE
+from runner.generate.kinds import trial
 from runner.generate.model import TableChange
 from runner.generate.text import text
+from runner.generate.unit import Unit
 from runner.ledger.tables import searched_schemas
 from runner.preflight.report import Finding, Severity
 from runner.quoting import quote_ident, quote_name
@@ -20,7 +23,7 @@ def _strangers() -> str:
     """The query of trueup.require_own(), so that check tells what the files will refuse."""
     found = re.search(
         r"(WITH RECURSIVE shown.*)\n    INTO stranger\n(.*?)\n    LIMIT 1;",
-        text("toolkit/rows.sql"),
+        text("toolkit/rows", "rows"),
         re.S,
     )
     assert found is not None
@@ -52,6 +55,42 @@ def check_strangers(
                 f" {row['role']}, so no rows were read",
                 hint="Give it to the owner of the table (ALTER ... OWNER TO), or drop what uses it"
                 " before, and make it again afterwards.",
+            )
+
+
+# As trueup.share() asks in the files.
+_READERS: LiteralString = """
+SELECT n.child, n.parent, pg_get_userbyid(c.relowner) AS reader,
+    pg_get_userbyid(p.relowner) AS owner, current_user AS role
+FROM unnest(%(children)s::text[], %(parents)s::text[]) AS n (child, parent)
+JOIN pg_class AS c ON c.oid = to_regclass(n.child)
+JOIN pg_class AS p ON p.oid = to_regclass(n.parent)
+WHERE NOT pg_has_role(p.relowner, c.relowner, 'MEMBER')
+    AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.rolname = current_user)
+ORDER BY n.child, n.parent
+"""
+
+
+def check_readers(connection: Connection[Any], changes: Sequence[TableChange]) -> Iterator[Finding]:
+    """Whose triggers look up keys of a table whose owner could let policies run with their rights.
+
+    Args:
+        connection: in a read-only transaction, as the role that will migrate.
+        changes: the tables that are at the old contract.
+    """
+    tables = {c.new: c.old for c in changes}
+    pairs = {(c.old, tables.get(k.parent.table)) for c in changes for k in c.columns if k.parent}
+    named = [(quote_name(child), quote_name(parent)) for child, parent in pairs if parent]
+    wanted = {"children": [child for child, _ in named], "parents": [far for _, far in named]}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_READERS, wanted).fetchall():
+            yield Finding(
+                Severity.STOPS,
+                row["child"],
+                f"belongs to {row['reader']} and looks up keys of {row['parent']}, whose owner "
+                f"{row['owner']} could run policies with the privileges of {row['reader']}",
+                hint="Migrate as a role that row security does not apply to: ALTER ROLE "
+                f"{quote_ident(row['role'])} BYPASSRLS; or give both tables one owner.",
             )
 
 
@@ -103,4 +142,29 @@ def check_creators(
                 "theirs would build an index with the privileges of who migrates",
                 hint=f"REVOKE CREATE ON SCHEMA {quote_ident(row['schema'])} FROM {role};"
                 " or leave the schema out of the search_path.",
+            )
+
+
+def check_places(connection: Connection[Any], units: Sequence[Unit]) -> Iterator[Finding]:
+    """Who has made the schemas that a file is to make, and so would stop it.
+
+    Args:
+        connection: in a read-only transaction.
+        units: what files are made for.
+    """
+    if not any(trial.is_possible(u) for u in units):
+        return
+    query = sql.SQL(
+        "SELECT nspname AS name, pg_get_userbyid(nspowner) AS owner FROM pg_namespace"
+        " WHERE nspname = ANY(%s) ORDER BY 1"
+    )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(query, [[BEFORE, AFTER]]).fetchall():
+            yield Finding(
+                Severity.STOPS,
+                f"schema {row['name']}",
+                f"belongs to {row['owner']}, and a file is to make one of that name, to try in it"
+                " what stands on the tables",
+                hint="Rename or drop it. If somebody made it who should not: REVOKE CREATE ON"
+                f" DATABASE {quote_ident(connection.info.dbname)} FROM ...;",
             )

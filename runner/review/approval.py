@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
+from runner.errors import UsageError
 from runner.ledger.files import Migration
 from runner.review.certificate import load_stored, read_file, require
-from runner.review.signing import check, read_key
+from runner.review.signing import ENVIRONMENT, check, read_key
 
 
 def approval(
@@ -36,6 +38,12 @@ def approval(
         UsageError: the key cannot be read.
     """
     key = read_key(sign_key)
+    if key is None and ENVIRONMENT in os.environ:
+        # As a secret that a job may not see: not to ask for a signature would be its way around.
+        raise UsageError(
+            f"{ENVIRONMENT} is set and holds no key, so no signature can be checked",
+            hint="give it the key, name the key's file by --sign-key, or unset it",
+        )
     of_file = read_file(named) if named else None
     if of_file and key is None:
         tell(

@@ -23,7 +23,7 @@ from psycopg.types.json import Jsonb
 from runner.errors import RehearsalError
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
-from runner.ledger.tables import find_stranger, hold_table
+from runner.ledger.tables import find_stranger, hold_table, keep_private, make_schema
 from runner.review.commit import Commit
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, FileCost, Load, TableSize
@@ -132,7 +132,7 @@ def from_json(value: Any, origin: str) -> Certificate:
                 hint=_AGAIN,
             )
         certificate: Certificate = _build(Certificate, value)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise RehearsalError(
             f"{origin} is not the certificate of a rehearsal", hint=_AGAIN
         ) from None
@@ -192,11 +192,12 @@ def store(connection: Connection[Any], certificate: Certificate) -> None:
         with connection.transaction():
             present = connection.execute("SELECT to_regclass('trueup.rehearsal')").fetchone()
             if not present or present[0] is None:
-                connection.execute("CREATE SCHEMA IF NOT EXISTS trueup")
+                make_schema(connection)
                 connection.execute(
                     "CREATE TABLE trueup.rehearsal (fingerprint text PRIMARY KEY,"
                     " stored_at timestamptz NOT NULL DEFAULT now(), certificate jsonb NOT NULL)"
                 )
+                keep_private(connection, "trueup", "rehearsal")
             connection.execute(
                 "INSERT INTO trueup.rehearsal (fingerprint, certificate) VALUES (%s, %s)"
                 " ON CONFLICT (fingerprint) DO UPDATE SET stored_at = now()",
@@ -316,7 +317,10 @@ def _build(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     # JSON has one kind of number; 1.0 comes back as 1 from other programs.
-    return float(value) if kind is float else value
+    number = kind is float and type(value) is int
+    if type(value) is not kind and not number:
+        raise TypeError
+    return float(value) if number else value
 
 
 def _items(value: Any) -> Iterable[Any]:

@@ -43,7 +43,7 @@ def schema_fingerprint(catalog: Catalog) -> str:
             # An index that a stopped run left invalid is built again by the next one.
             kept = [x for x in values[part] if x.get("kind") != "n" and x.get("valid", True)]
             for entry in kept:
-                for key in ("acl", "statistics_target"):
+                for key in ("acl", "statistics_target", "tablespace"):
                     entry.pop(key, None)
             values[part] = sorted(kept, key=lambda entry: str(entry["name"]))
         values["definition"] = _QUALIFIER.sub("", relation.definition or "")

@@ -17,6 +17,7 @@ from runner.ledger.strategies import look_aside
 from runner.ledger.units import unit_of
 from runner.postgres.connect import OURS, connect
 from runner.postgres.locks import LockMode
+from runner.quoting import told_name
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.measures import Estimate, FileCost, LockCost
@@ -206,7 +207,7 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
         """
         SELECT a.pid, coalesce(a.usename, '?'), a.application_name, coalesce(a.state, 'hidden'),
             extract(epoch FROM clock_timestamp() - a.xact_start)::float,
-            n.nspname || '.' || c.relname, l.mode, left(a.query, 80)
+            n.nspname, c.relname, l.mode, left(a.query, 80)
         FROM pg_catalog.pg_locks AS l
         JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
         JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
@@ -215,7 +216,7 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
             AND a.pid <> pg_backend_pid() AND c.relkind IN ('r', 'p', 'v', 'm')
             AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
             AND a.xact_start < clock_timestamp() - make_interval(secs => %s)
-        ORDER BY a.xact_start, a.pid, 6
+        ORDER BY a.xact_start, a.pid, 6, 7
         """,
         [_OLD_SECONDS],
     ).fetchall()
@@ -225,11 +226,11 @@ def read_blockers(connection: Connection[Any]) -> tuple[Blocker, ...]:
             f"{user}, {application}" if application else user,
             state,
             seconds,
-            relation,
+            told_name(schema, name),
             LockMode.of_catalog(mode),
             " ".join(query.split()),
         )
-        for pid, user, application, state, seconds, relation, mode, query in rows
+        for pid, user, application, state, seconds, schema, name, mode, query in rows
     )
 
 

@@ -26,10 +26,16 @@ _MOST_CHARACTERS = 600  # of a cell
 _LONG_SECONDS = 0.1  # a statement that takes longer is shown
 _SHOWN = 70
 _MARKUP = re.compile(r"[\\|\[\]*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-# What sites make links and mentions of, an entity decoded before: a space of no width breaks it.
-_LINKED = re.compile(r"[@#]|:(?=//)|(?<=www)\.|(?<=GH-)(?=\d)", re.IGNORECASE)
-_ENTITIES = {"@": "&#64;", "#": "&#35;", ":": "&#58;", ".": "&#46;", "": ""}
+# What sites make links, mentions and formulas of, an entity decoded before: a space of no width
+# breaks it. A hash may be a commit of somebody's fork, and is found by its first seven digits.
+_LINKED = re.compile(
+    r"(?<![0-9a-z])(?P<hash>[0-9a-f]{7,})(?![0-9a-z])|[@#$]|:(?=//)|(?<=www)\.|(?<=GH-)(?=\d)"
+    r"|(?<=GHSA-)(?=\w)|(?<=CVE-)(?=\d)|(?<=[!~%])(?=[\w\"])|(?<=&amp;)(?=\d)|(?<=\[)(?=\w+:)",
+    re.IGNORECASE,
+)
+_ENTITIES = {"@": "&#64;", "#": "&#35;", "$": "&#36;", ":": "&#58;", ".": "&#46;", "": ""}
 _NO_WIDTH = "&#8203;"
+_SHORTEST_HASH = 7
 _PIPE = re.compile(r"\\*\|")
 _NOTES, _FILES = 4, 3  # of a plan in short
 
@@ -260,7 +266,14 @@ def _first_line(statement: PlannedStatement) -> str:
 def cell(text: str) -> str:
     """Text that stays in its cell and on its line, links to nothing and calls nobody."""
     line = _MARKUP.sub(r"\\\g<0>", _cut(text).replace("&", "&amp;"))
-    return _LINKED.sub(lambda m: _ENTITIES[m[0]] + _NO_WIDTH, line).replace("<", "&lt;")
+    return _LINKED.sub(_apart, line).replace("<", "&lt;")
+
+
+def _apart(match: re.Match[str]) -> str:
+    if text := match["hash"]:
+        size = _SHORTEST_HASH - 1
+        return _NO_WIDTH.join(text[n : n + size] for n in range(0, len(text), size))
+    return _ENTITIES[match[0]] + _NO_WIDTH
 
 
 def code(text: str) -> str:

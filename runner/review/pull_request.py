@@ -12,6 +12,7 @@ from runner.ledger.files import Migration
 from runner.review import certificate as certificates
 from runner.review import signing
 from runner.review.certificate import Certificate
+from runner.review.commit import Commit
 from runner.review.figures import plural, seconds, version
 from runner.review.plan import make_plan
 from runner.review.plan_show import COMMENT, as_markdown, cell, code, fitting
@@ -114,7 +115,7 @@ def verdict(
         f"- **Lint**: {plural(errors, 'error')}, {plural(lesser, 'lesser finding')}",
         f"- **Rehearsal**: {'passed' if certificate.passed else 'failed'}, on"
         f" {cell(certificate.schema_from)}, PostgreSQL {version(certificate.server)}",
-        f"- **Commit**: {cell(str(certificate.commit))}",
+        f"- **Commit**: {_told(certificate.commit)}",
         f"- **Report**: {_link()}",
     ]
     if certificate.signature is not None:
@@ -142,6 +143,14 @@ def verdict(
         if len(found) > len(shown):
             lines.append(f"\n{len(found) - len(shown)} more: `trueup lint` lists all.")
     return "\n".join(lines) + "\n"
+
+
+def _told(commit: Commit) -> str:
+    """The commit, its hash as code: sites link it to whatever commit of a fork begins so."""
+    short = commit.id[:12]
+    if not short:
+        return cell(str(commit))
+    return f"{code(short)} {cell(str(commit).removeprefix(short).lstrip(', '))}"
 
 
 def _short(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from runner.catalog import Constraint, Relation
+from runner.ledger.owners import mended_by
 from runner.ledger.tables import hold_table
 from runner.preflight.reading import fetch_all, fetch_one
 from runner.quoting import Name, quote_ident, quote_name, shorten
@@ -55,11 +56,13 @@ def _view(table: Verified, view: Relation) -> Iterator[Distance]:
     name = f"view {view.qualified}"
     if lacking := sorted(_shown(table).keys() - {c.name for c in view.columns}):
         yield table.distance(name, f"the columns of {relation.qualified}", _lacks(lacking))
+    mended = mended_by(relation.qualified)
     if view.owner != relation.owner:
-        yield table.distance(name, f"the owner {relation.owner}", f"the owner {view.owner}")
+        found = f"the owner {view.owner}: {mended}"
+        yield table.distance(name, f"the owner {relation.owner}", found)
     invoker = any(o.startswith("security_invoker=") and o[17:] in _TRUE for o in view.options)
     if relation.row_security and not invoker:
-        yield table.distance(name, "security_invoker, as row security needs", "none")
+        yield table.distance(name, "security_invoker, as row security needs", f"none: {mended}")
     if table.waits_for_switch:
         return
     marker = quote_ident(shorten(table.prefix + table.standard.old, "_used"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from runner.ledger.owners import find_left_behind
 from runner.preflight.reading import fetch_all
 from runner.quoting import Name
 from runner.verify.report import Distance, State
@@ -14,9 +15,7 @@ from runner.verify.report import Distance, State
 # A trigger's function is text, so PostgreSQL keeps nobody from dropping what it reads.
 _READ_BY_TRIGGERS = sql.SQL(
     """
-    SELECT DISTINCT n.nspname, c.relname, sides[1], v.oid IS NOT NULL,
-        v.oid IS NOT NULL AND f.proowner <> v.relowner AND NOT pg_catalog.has_table_privilege(
-            f.proowner, v.oid, 'SELECT')
+    SELECT DISTINCT n.nspname, c.relname, sides[1], v.oid IS NOT NULL
     FROM pg_catalog.pg_proc AS f
     JOIN pg_catalog.pg_namespace AS s ON s.oid = f.pronamespace AND s.nspname = 'trueup'
     JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = f.oid
@@ -29,22 +28,7 @@ _READ_BY_TRIGGERS = sql.SQL(
     ORDER BY 1, 2, 3
     """
 )
-# They run with the rights of their owner, whom nobody changes with the table's.
-_OTHER_OWNERS = sql.SQL(
-    """
-    SELECT DISTINCT n.nspname, c.relname, pg_catalog.quote_ident(f.proname),
-        pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_get_userbyid(f.proowner),
-        pg_catalog.format('CALL trueup.hand_over(%L, %L);', c.oid::regclass, f.proname)
-    FROM pg_catalog.pg_proc AS f
-    JOIN pg_catalog.pg_namespace AS s ON s.oid = f.pronamespace AND s.nspname = 'trueup'
-    JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = f.oid AND t.tgparentid = 0
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE f.prosecdef AND f.proowner <> c.relowner
-    ORDER BY 1, 2, 3
-    """
-)
-_LEFT_BEHIND = sql.SQL(
+_LEFT = sql.SQL(
     """
     SELECT n.nspname, c.relname, pg_catalog.quote_ident(v.relname)
     FROM pg_catalog.pg_class AS v
@@ -75,17 +59,15 @@ def sides(
         states: of the standard's tables, by their names under it.
     """
     new = {name for name, state in states if state is State.NEW}
-    for schema, table, view, there, unreadable in fetch_all(connection, _READ_BY_TRIGGERS):
-        name = Name(schema, table)
-        expected = f"the view that the trigger of {name} reads"
-        found = "one that its function's owner may not read" if unreadable else "none"
-        if unreadable or not there:
-            yield Distance(tables.get(name), f"view trueup.{view}", expected, found)
-    for schema, table, function, owner, other, call in fetch_all(connection, _OTHER_OWNERS):
-        object_ = f"function trueup.{function} of {Name(schema, table)}"
-        found = f"the owner {other}: {call}"
-        yield Distance(tables.get(Name(schema, table)), object_, f"the owner {owner}", found)
-    for schema, table, view in fetch_all(connection, _LEFT_BEHIND):
+    for schema, table, view, is_there in fetch_all(connection, _READ_BY_TRIGGERS):
+        if not is_there:
+            name = Name(schema, table)
+            expected = f"the view that the trigger of {name} reads"
+            yield Distance(tables.get(name), f"view trueup.{view}", expected, "none")
+    for left in find_left_behind(connection, views=False):
+        found = f"{left.found}: {left.mended_by}"
+        yield Distance(tables.get(left.name), f"{left.what} of {left.name}", left.expected, found)
+    for schema, table, view in fetch_all(connection, _LEFT):
         shown = tables.get(Name(schema, table))
         if shown in new:
             yield Distance(shown, f"view trueup.{view}", "gone", "a view")

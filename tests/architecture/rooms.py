@@ -12,7 +12,8 @@ LAYERS = (
     ("generate", "lint"),
     ("standard", "execute", "layouts"),
     ("catalog", "ledger"),
-    ("quoting", "config", "postgres", "screen", "toml"),
+    ("config", "postgres", "screen", "toml"),
+    ("quoting",),
     ("errors",),
 )
 # What the data layer has for runner: the enums that services and standards share.

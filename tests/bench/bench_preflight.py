@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from bench import bench_sizes
 from bench.support import SERVICE, TURNS, Bench, ratios
 from runner.catalog import Catalog, read_catalog
 from runner.generate.changes import plan_changes
@@ -19,12 +22,19 @@ from runner.preflight.data import column_keys
 from runner.preflight.reading import expressions, table
 from runner.preflight.rules import UUID_PATTERN
 from runner.standard import load_standard
+from runner.standard.model import Standard, TableStandard
 
 STANDARD = load_standard(SERVICE / "standard.toml")
+ROWS = 2_000  # of each of many tables
 
 
 def measure(bench: Bench) -> None:
-    """Bar 5 of issue 4."""
+    """The bars of issues 4 and 19."""
+    _large_tables(bench)
+    _many_tables(bench)
+
+
+def _large_tables(bench: Bench) -> None:
     requests = bench.size(full=2_000_000, small=600_000)
     models = bench.size(full=1_000_000, small=1_000)
     with (
@@ -36,9 +46,9 @@ def measure(bench: Bench) -> None:
         # In turn, so that what else the machine does meets all of them.
         turns = [
             (
-                _preflight(connection),
-                _scans(connection, _outcomes),
-                _scans(connection, _conditions),
+                _preflight(connection, STANDARD),
+                _scans(connection, STANDARD, _outcomes),
+                _scans(connection, STANDARD, _conditions),
             )
             for _ in range(TURNS)
         ]
@@ -62,23 +72,55 @@ def measure(bench: Bench) -> None:
     )
 
 
-def _preflight(connection: psycopg.Connection) -> float:
+def _many_tables(bench: Bench) -> None:
+    tables = 1_000 if bench.full else 100
+    database = bench.empty_database()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard.toml"
+        path.write_text(bench_sizes.standard(tables), encoding="utf-8")
+        standard = load_standard(path)
+    with psycopg.connect(
+        bench.server.dsn(database), autocommit=True, row_factory=tuple_row
+    ) as connection:
+        for number in range(tables):
+            connection.execute(bench_sizes.table(number))
+            connection.execute(bench_sizes.rows(number, ROWS))
+        connection.execute("VACUUM (FREEZE, ANALYZE)")
+        connection.execute("SET jit = off")
+        turns = [
+            (_preflight(connection, standard), _scans(connection, standard, _outcomes))
+            for _ in range(TURNS)
+        ]
+    bench.server.drop_database(database)
+    whole, same = zip(*turns, strict=True)
+    bench.at_most(
+        f"check of {tables:,} tables to one scan a table of the same expressions",
+        ratios(whole, same),
+        1.2,
+        "x",
+        f"{ROWS:,} rows each, {bench_sizes.REFERENCES} foreign keys; {median(whole):.2f} s,"
+        f" catalog, references and samples included, to {median(same):.2f} s",
+    )
+
+
+def _preflight(connection: psycopg.Connection, standard: Standard) -> float:
     begun = time.perf_counter()
-    report = check(connection, STANDARD)
+    report = check(connection, standard)
     taken = time.perf_counter() - begun
     if not report.ready:
         raise RuntimeError(f"the rows that were filled are not clean: {report.stops}")
     return taken
 
 
-Expressions = Callable[[psycopg.Connection, TableChange, Catalog], list[str]]
+Expressions = Callable[[psycopg.Connection, TableChange, TableStandard, Catalog], list[str]]
 
 
-def _scans(connection: psycopg.Connection, expressions_of: Expressions) -> float:
+def _scans(connection: psycopg.Connection, standard: Standard, of: Expressions) -> float:
     catalog = read_catalog(connection)
+    tables = {t.old: t for t in standard.tables}
     taken = 0.0
-    for change in plan_changes(STANDARD, catalog):
-        wanted = expressions(expressions_of(connection, change, catalog))
+    for change in plan_changes(standard, catalog):
+        wanted = expressions(of(connection, change, tables[change.old.name], catalog))
         query = sql.SQL("SELECT count(*), {} FROM {}").format(wanted, table(change.old))
         begun = time.perf_counter()
         connection.execute(query)
@@ -86,13 +128,16 @@ def _scans(connection: psycopg.Connection, expressions_of: Expressions) -> float
     return taken
 
 
-def _outcomes(connection: psycopg.Connection, change: TableChange, catalog: Catalog) -> list[str]:
-    standard = next(t for t in STANDARD.tables if t.old == change.old.name)
+def _outcomes(
+    connection: psycopg.Connection, change: TableChange, standard: TableStandard, catalog: Catalog
+) -> list[str]:
     keys = column_keys(connection, change, standard, catalog, {})
     return [f"max({key.outcome})" for key in keys]
 
 
-def _conditions(_: psycopg.Connection, change: TableChange, _catalog: Catalog) -> list[str]:
+def _conditions(
+    _: psycopg.Connection, change: TableChange, _standard: TableStandard, _catalog: Catalog
+) -> list[str]:
     uuids = [c.name for c in change.columns if c.new_type == "uuid"]
     others = [r.condition for c in change.columns if c.name not in uuids for r in c.refusals]
     conditions = [*(f"{name} !~* '{UUID_PATTERN}'" for name in uuids), *others]

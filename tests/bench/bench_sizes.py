@@ -36,12 +36,12 @@ def measure(bench: Bench) -> None:
         dsn = bench.server.dsn(database)
         with psycopg.connect(dsn, autocommit=True) as connection:
             for number in range(tables):
-                connection.execute(_table(number))
+                connection.execute(table(number))
         with _timed(proposed):
             propose_from_database(dsn, Wishes("sizes"), scan=False)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "standard.toml").write_text("".join(_standard(tables)), encoding="utf-8")
+            (folder / "standard.toml").write_text(standard(tables), encoding="utf-8")
             with _timed(clock), _timed(spent, time.process_time):
                 files = len(generate_service(folder, dsn=dsn, dry=False).added)
             migrations = read_migrations([folder / "common", folder / "window"])
@@ -80,7 +80,7 @@ def _parents(number: int) -> list[int]:
     return [(number * 7 + place * 13 + 1) % number for place in range(REFERENCES)] if number else []
 
 
-def _table(number: int) -> sql.Composed:
+def table(number: int) -> sql.Composed:
     """A table as services have them: a key, a state, references with an index on one of them."""
     references = sql.SQL("").join(
         sql.SQL(", {} varchar(36) REFERENCES {} (id)").format(
@@ -96,11 +96,28 @@ def _table(number: int) -> sql.Composed:
     return statement.format(table=sql.Identifier(f"widgets_{number}s"), references=references)
 
 
-def _standard(tables: int) -> Iterator[str]:
-    yield '[service]\nname = "sizes"\n[enum.State]\nvalues = ["OPEN", "DONE"]\n'
+def rows(number: int, count: int) -> sql.Composed:
+    """What fills that table; row n references the row 7 n of its parents."""
+    key = sql.SQL("md5({} || ' ' || {})::uuid")
+    n = sql.SQL("n * 7 % {} + 1").format(count)
+    references = sql.SQL("").join(
+        sql.SQL(", {}").format(key.format(parent, n)) for parent in _parents(number)
+    )
+    return sql.SQL(
+        "INSERT INTO {} SELECT {}, CASE WHEN n % 3 = 0 THEN 'done' ELSE 'open' END,"
+        " repeat('x', n % 200){} FROM generate_series(1, {}) AS n"
+    ).format(
+        sql.Identifier(f"widgets_{number}s"), key.format(number, sql.SQL("n")), references, count
+    )
+
+
+def standard(tables: int) -> str:
+    """What so many of them become."""
+    text = '[service]\nname = "sizes"\n[enum.State]\nvalues = ["OPEN", "DONE"]\n'
     for number in range(tables):
         uuids = ["id", *(f"widget_{place}_id" for place, _ in enumerate(_parents(number)))]
-        yield (
+        text += (
             f'[table.widgets_{number}s]\nname = "widget_{number}"\nuuids = {uuids}\n'
             'enums.state = "State"\n'
         )
+    return text

@@ -53,6 +53,9 @@ def edit(folder: Path, use: Callable[[Editor, str], Awaitable[None]]) -> None:
         finally:
             await editor.shutdown_async(None)
             editor.exit(None)
+            server = editor._server
+            assert server is not None
+            assert await asyncio.wait_for(server.wait(), _SECONDS) == 0
             await editor.stop()  # type: ignore[no-untyped-call]
 
     asyncio.run(run())
@@ -86,6 +89,18 @@ def test_what_is_typed_counts_before_it_is_saved(project: Path) -> None:
         document = lsp.VersionedTextDocumentIdentifier(uri=uri, version=2)
         editor.text_document_did_change(lsp.DidChangeTextDocumentParams(document, [typed]))
         assert await editor.next() == []
+        # What Python takes for a line's end and no editor does moves nothing.
+        typed.text = "SELECT 1\x0c;\u2028\x85\nSELECT '\x1c';\n DROP TABLE users;"
+        editor.text_document_did_change(lsp.DidChangeTextDocumentParams(document, [typed]))
+        drop = next(d for d in await editor.next() if d.code == "drop-table")
+        assert (drop.range.start, drop.range.end) == (lsp.Position(2, 1), lsp.Position(2, 18))
+        # What is closed before it was looked at is not told of again.
+        editor.text_document_did_change(lsp.DidChangeTextDocumentParams(document, [typed]))
+        closed = lsp.TextDocumentIdentifier(uri)
+        editor.text_document_did_close(lsp.DidCloseTextDocumentParams(closed))
+        assert await editor.next() == []
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(editor.told.get(), 1)
 
     edit(project, use)
 

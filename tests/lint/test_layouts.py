@@ -346,6 +346,22 @@ def test_plain_files_with_numbers_are_a_chain(tmp_path: Path) -> None:
     assert rules(tmp_path, second) == set()
 
 
+def test_a_dot_in_a_name_is_no_schema(tmp_path: Path) -> None:
+    write_example(
+        tmp_path,
+        "CREATE TABLE a.b (n int);\n-- file: 0002_b.sql\n"
+        'CREATE TABLE "a.b" (n int);\nCREATE INDEX i ON a.b (n);\nCREATE INDEX i ON "a.b" (n);\n'
+        '-- file: 0003_c.sql\nALTER TABLE "a.b" RENAME TO "c.d";\nDROP INDEX a.i;\nDROP TABLE c.d;',
+    )
+    found = lint([tmp_path], with_squawk=False).findings
+    assert [(f.path.name, f.line) for f in found if f.rule == "create-index"] == [("0002_b.sql", 2)]
+    (renamed,) = [f for f in found if f.rule == "rename-table"]
+    assert renamed.message.startswith('clients that still say "a.b" fail')
+    assert 'AS SELECT n FROM "c.d"' in renamed.instead
+    assert {f.rule for f in found if f.line == 3} >= {"drop-table"}
+    assert "not-there" not in {f.rule for f in found}
+
+
 def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> None:
     text = "\\set ON_ERROR_STOP on\nSELECT :'name', :number;\nGRANT SELECT ON ${schema}.t TO app;\n"
     assert rules(tmp_path, text) == set()
@@ -373,6 +389,8 @@ def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> N
         "SELECT $$\n\\$$; DROP TABLE users CASCADE; SELECT $$\n$$;",
         "SELECT '\n\\a',\n'\nCOPY t FROM STDIN;\n'; DROP TABLE users CASCADE; SELECT '\n\\.\n';",
         "\\echo a \\\\ DROP TABLE users CASCADE;\n",
+        "SELECT 1\n\\; DROP TABLE users CASCADE;\n",
+        "SELECT 1 \\; DROP TABLE users CASCADE;\n",
         "/*\n\\a */ DROP TABLE users CASCADE; /*\n*/",
     ],
 )

@@ -159,7 +159,7 @@ def test_only_changed_files_are_reported_and_judged_with_the_others(project: Pat
     assert [f["rule"] for f in findings("--since", "main", "db")] == ["alter-column-type"]
     assert findings("--changed", "db") == []
     (project / "db" / "0003_ü.sql").write_text(DROP, encoding="utf-8")
-    assert [f["rule"] for f in findings("--changed", "db")] == ["drop-table"]
+    assert [f["rule"] for f in findings("--changed", "db")] == ["drop-table", "not-there"]
     assert "only files changed after main were looked at" in run("--since", "main", "db")[1]
     assert "git merge-base nothing HEAD" in run("--since", "nothing", "db")[1]
     assert "'--help' is not a commit" in run("--since", "--help", "db")[1]

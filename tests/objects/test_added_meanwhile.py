@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.journey import Journey
 from support.runs import query
 from support.variants import Service
@@ -50,11 +52,18 @@ ADDED = {
     "rule late": "CREATE RULE late AS ON DELETE TO {table} DO ALSO NOTHING",
     "trigger late": "CREATE TRIGGER late BEFORE DELETE ON {table}"
     " FOR EACH ROW EXECUTE FUNCTION stamp()",
+    "trigger zz_trueup_late": "CREATE TRIGGER zz_trueup_late BEFORE INSERT ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION stamp()",
+    "inheritance": "CREATE TABLE late_child () INHERITS ({table})",
     "view public.late": 'CREATE VIEW late AS SELECT "{}" FROM {table}',
     "column late": "ALTER TABLE {table} ADD COLUMN late text",
     "column n DEFAULT": "ALTER TABLE {table} ALTER COLUMN n SET DEFAULT 0",
     "column m NOT NULL": "ALTER TABLE {table} ALTER COLUMN m SET NOT NULL",
+    "publication late": "CREATE PUBLICATION late FOR TABLE {table}",
+    "publication late_15": "CREATE PUBLICATION late_15 FOR TABLES IN SCHEMA public",
 }
+
+SECURED = {"policy late", "row level security"}
 
 
 @pytest.fixture
@@ -66,7 +75,10 @@ def service(journey: Journey) -> Service:
 def add_everything(service: Service, table: str, column: str) -> set[str]:
     """Add all of it to a table, and return what a file calls it."""
     found = set()
+    ((version,),) = query(service.dsn, "SELECT current_setting('server_version_num')::integer")
     for what, statement in ADDED.items():
+        if what.endswith("_15") and version < 150000:
+            continue
         query(service.dsn, statement.replace("{table}", table).replace("{}", column))
         called = what.replace("{}", column)
         name, _, columns = called.partition(" (")
@@ -114,9 +126,37 @@ def test_what_was_added_stops_the_way_back(
 ) -> None:
     service.up(reached)
     added = add_everything(service, table, column)
+    if reached in ("expand", "switch"):
+        added -= SECURED  # It stays.
     with pytest.raises(StatementError, match="is not as this file was written for") as caught:
         service.down(strategy)
     assert unknown(caught.value) == added
+
+
+@pytest.mark.parametrize(("reached", "table"), [("enforce", "things"), ("switch", "thing")])
+def test_row_security_that_comes_meanwhile_holds_for_both_contracts_and_stays_on_the_way_back(
+    service: Service, roles: None, since: Callable[[int], None], reached: str, table: str
+) -> None:
+    since(15)
+
+    def seen(name: str) -> list[tuple[int]]:
+        dsn = make_conninfo(service.dsn, options="-c role=object_app")
+        return query(dsn, f"SELECT count(*) FROM {name}")
+
+    query(service.dsn, "GRANT SELECT ON things TO object_app")
+    service.up(reached)
+    secure = "CREATE POLICY own ON {0} USING (n = 1); ALTER TABLE {0} ENABLE ROW LEVEL SECURITY"
+    query(service.dsn, secure.format(table))
+    with pytest.raises(StatementError, match="unknown here: row level security") as refused:
+        service.up("switch" if reached == "enforce" else "contract")
+    assert "roll back to the baseline" in str(refused.value)
+    # The run has let the other contract's view follow.
+    assert [seen("things"), seen("thing")] == [[(1,)], [(1,)]]
+    if reached == "switch":
+        service.down("online", "enforce")
+        assert [seen("things"), seen("thing")] == [[(1,)], [(1,)]]
+    service.down("online")
+    assert seen("things") == [(1,)]
 
 
 def test_what_stands_on_a_column_that_is_about_to_go_is_named_after_the_old_name_went(

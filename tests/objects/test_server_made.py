@@ -168,3 +168,18 @@ def test_a_generated_column_is_not_converted_itself(journey: Journey) -> None:
     schema = things("n integer, kind text GENERATED ALWAYS AS (coalesce('a', n::text)) STORED")
     standard = STANDARD + 'enums.kind = "Kind"\n[enum.Kind]\nvalues = ["A"]\n'
     journey.stopped(schema, standard, "public.things.kind is generated: what computes it")
+
+
+def test_a_default_that_a_row_of_nothing_but_null_would_get_goes_in_a_window(
+    journey: Journey,
+) -> None:
+    table = "CREATE TABLE jobs (n integer PRIMARY KEY, state varchar(20) DEFAULT 'open');"
+    standard = """
+        [enum.State]
+        values = ["OPEN", "DONE"]
+        [table.jobs]
+        name = "job"
+        enums.state = "State"
+    """
+    reason = "each converted column of the table may be null"
+    journey.only_in_a_window(table, standard, reason)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from support.journey import Journey
 from support.runs import query
 
@@ -214,6 +215,51 @@ def test_forced_row_security_hides_no_row_from_the_way_back(
         """,
     )
     journey.there_and_back(schema, STANDARD)
+
+
+def test_tables_of_two_owners_under_row_security_that_a_foreign_key_ties(
+    journey: Journey, roles: None, since: Callable[[int], None]
+) -> None:
+    since(15)
+    schema = things(
+        "k integer",
+        then="""
+            CREATE TABLE parts (
+                id varchar(36) PRIMARY KEY, thing_id varchar(36) REFERENCES things, n integer
+            );
+            INSERT INTO things VALUES (upper(gen_random_uuid()::text), 'Open', 1);
+            INSERT INTO parts SELECT gen_random_uuid(), id, k FROM things;
+            ALTER TABLE things OWNER TO object_owner, ENABLE ROW LEVEL SECURITY,
+                FORCE ROW LEVEL SECURITY;
+            ALTER TABLE parts OWNER TO object_report, ENABLE ROW LEVEL SECURITY,
+                FORCE ROW LEVEL SECURITY;
+            GRANT REFERENCES, SELECT ON things TO object_report;
+            GRANT SELECT, INSERT ON things, parts TO object_app;
+            CREATE POLICY own ON things TO object_app USING (k > 0);
+            CREATE POLICY own ON parts TO object_app
+                USING (thing_id IN (SELECT id FROM things));
+            CREATE POLICY added ON things FOR INSERT WITH CHECK (true);
+            CREATE POLICY added ON parts FOR INSERT WITH CHECK (true);
+        """,
+    )
+    journey.there_and_back(schema, STANDARD + PARTS)
+    service = journey.start(schema, STANDARD + PARTS)
+    client = make_conninfo(service.dsn, options="-c role=object_app")
+    for phase in ("enforce", "switch", "contract"):
+        service.up(phase)
+        for thing, part, status in (("things", "parts", "open"), ("thing", "part", "OPEN")):
+            if phase == "contract" and status == "open":
+                continue  # The old names are gone.
+            query(
+                client,
+                f"WITH parent AS (SELECT id FROM {thing} WHERE status = '{status}' LIMIT 1)"
+                f" INSERT INTO {part} (id, thing_id) SELECT gen_random_uuid(), id FROM parent",
+            )
+            seen = f"SELECT count(*) FROM {part} WHERE thing_id IS NOT NULL"
+            assert query(client, seen) == query(
+                service.dsn, f"{seen} AND thing_id IN (SELECT id FROM {thing} WHERE k > 0)"
+            )
+    service.down("online")
 
 
 @pytest.fixture

@@ -177,6 +177,26 @@ def test_what_the_tool_has_applied_is_not_planned_again(
     assert [file.migration for file in plan.files] == [m.id for m in found[applied:]]
 
 
+def test_a_table_of_that_name_of_somebody_else_tells_and_runs_nothing(
+    tmp_path: Path, database_factory: DatabaseFactory
+) -> None:
+    dsn = database_factory()
+    query(
+        dsn,
+        "CREATE SCHEMA app; CREATE TABLE app.pgmigrations (name text);"
+        "INSERT INTO app.pgmigrations VALUES ('1700_a');"
+        "CREATE SCHEMA a AUTHORIZATION pg_monitor; CREATE TABLE a.pgmigrations (name text);"
+        "INSERT INTO a.pgmigrations SELECT name FROM unnest('{1700_a,1701_b}'::text[]) AS name;"
+        "ALTER TABLE a.pgmigrations OWNER TO pg_monitor",
+    )
+    found = read_migrations([write(tmp_path, BOTH_WAYS["node-pg-migrate"])])
+    assert [file.migration for file in make_plan(dsn, found).files] == [m.id for m in found[1:]]
+    # Its policies would run with the rights of who looks.
+    query(dsn, "DROP TABLE app.pgmigrations; ALTER TABLE a.pgmigrations ENABLE ROW LEVEL SECURITY")
+    with pytest.raises(LedgerError, match=r"a\.pgmigrations is not the plain table"):
+        make_plan(dsn, found)
+
+
 def test_a_version_that_failed_is_no_base_to_plan_from(
     tmp_path: Path, database_factory: DatabaseFactory
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from support.runs import run_trueup
 from runner.ledger.files import Migration, read_migrations
 from runner.review.certificate import Certificate, read_file
 from runner.review.plan import make_plan
-from runner.review.plan_show import COMMENT, as_markdown
+from runner.review.plan_show import COMMENT, as_markdown, cell
 from runner.review.pull_request import verdict
 from runner.review.report.command import read_remarks
 from runner.review.report.listing import Remark
@@ -94,6 +95,43 @@ def test_hazards_fail_it_and_stand_first(
     assert r"\\\[all is well\](https&#58;&#8203;//evil.example) &#64;&#8203;ann" in text
     assert r"| `0009_'x'\|y.sql` |" in text
     assert "| `20240101_change/migration.sql` |" in text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ann/shop@3f0a9c1d2b4e5f60718293a4b5c6d7e8f9012345",
+        "3F0A9C1D2B4E5F60718293A4B5C6D7E8F9012345",
+        "see 3f0a9c1.",
+        "3f0a9c1d2b4e/3f0a9c1d2b4e (3f0a9c1d2b4e)",
+        "shop/orders#12 GH-12 gh-12 GHSA-abcd-ef01-2345 CVE-2024-0001",
+        "@ann @shop/team ann@evil.example mailto:ann@evil.example",
+        "https://evil.example ftp://evil.example/a www.evil.example WWW.evil.example",
+        "shop/orders!12 %12 ~bug $12 &12 [vulnerability:12] *iteration:12",
+        r"$\href{https://evil.example}{passed}$",
+        "[passed](//evil.example) ![](//evil.example/p.png) <b> `x` &#64;ann &commat;ann",
+    ],
+)
+def test_what_a_file_says_is_no_link_and_calls_nobody(written: str) -> None:
+    # As a site reads it: backslashes and entities of Markdown are gone, and then it links.
+    text = html.unescape(re.sub(r"\\([^\w\s])", r"\1", cell(written)))
+    assert text.replace("\u200b", "") == written
+    linked = (
+        *(
+            r"@\w",
+            r"\w#\d",
+            r"#\d",
+            r"\w!\d",
+            r"(?<![\w&])[%~$]\w",
+            r"&\d",
+            r"\[\w+:",
+            r"gh-\d",
+            r"://",
+        ),
+        *(r"www\.\w", r"ghsa-\w", r"cve-\d", r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])"),
+    )
+    assert [p for p in linked if re.search(p, text, re.IGNORECASE)] == []
+    assert not re.search(r"(?<!\\)[\[\]`*$]|<", cell(written))
 
 
 def test_a_comment_is_no_longer_than_a_site_takes(

@@ -11,9 +11,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from objects.things import STANDARD, things
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support import terminal
 from support.databases import DatabaseFactory
+from support.journey import Journey
 from support.migration_files import write_migration
 from support.runs import query, run_trueup
 
@@ -288,6 +290,19 @@ def test_rows_that_do_not_come_back_are_a_problem(
     )
 
 
+@pytest.mark.parametrize("switch", ["", 'switch = "expand"\n'])
+def test_what_follows_expand_is_rehearsed_from_there(
+    database_factory: DatabaseFactory, tmp_path: Path, server_dsn: str, switch: str
+) -> None:
+    service = Journey(database_factory, tmp_path).start(things(), switch + STANDARD)
+    service.up("expand")
+    after = ("enforce", "switch", "contract")
+    files = [m for m in service.migrations("online") if m.phase not in after]
+    assert files[-1].phase == "backfill"
+    options = Options(rows=100, scratch=server_dsn, clients=False)
+    assert rehearse(service.dsn, files, options=options).problems == ()
+
+
 def test_a_certificate_survives_its_file_and_is_bound_to_its_content(
     hazardous: Certificate, tmp_path: Path
 ) -> None:
@@ -341,7 +356,22 @@ def test_apply_refuses_what_was_not_rehearsed_as_it_is(
         check(found, live, migrations)
 
 
+# What no operator of PostgreSQL fits exactly, and a query of ours would take.
+TRAP = """
+    CREATE TABLE public.sprung (at timestamptz);
+    CREATE FUNCTION public.divided(real, integer) RETURNS float8 LANGUAGE sql
+        AS $$ INSERT INTO public.sprung VALUES (now()); SELECT 1.0::float8 $$;
+    CREATE OPERATOR public./ (FUNCTION = public.divided, LEFTARG = real, RIGHTARG = integer);
+"""
+TO_EVERYBODY = """
+    SELECT relname FROM pg_class CROSS JOIN LATERAL aclexplode(relacl) AS a
+    WHERE a.grantee = 0 AND relname ~ '^(_yoyo_|yoyo_lock$|ledger$|rehearsal$)'
+"""
+
+
 def test_the_command_rehearses_records_and_applies(live: str, files: Path, server_dsn: str) -> None:
+    query(live, TRAP)
+    query(live, "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC")
     where = ("--sources", str(files))
     refused = run_trueup("apply", *where, "--require-rehearsal", dsn=live)
     assert refused.returncode == 1
@@ -365,6 +395,8 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     rest = run_trueup("apply", *where, "--require-rehearsal", str(certificate), dsn=live)
     assert rest.returncode == 0, rest.stderr
     assert query(live, "SELECT to_regclass('public.item_name') IS NOT NULL") == [(True,)]
+    assert query(live, TO_EVERYBODY) == []
+    assert query(live, "SELECT * FROM sprung") == []
 
 
 def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(

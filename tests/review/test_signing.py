@@ -15,6 +15,7 @@ from support.runs import query, run_trueup
 from runner.errors import RehearsalError, UsageError
 from runner.review import certificate as certificates
 from runner.review import signing
+from runner.review.approval import approval
 from runner.review.certificate import Certificate
 from runner.review.commit import Commit, commit_of
 
@@ -47,6 +48,17 @@ def test_an_edited_certificate_is_not_what_was_signed(
             signing.check(changed, KEY, str(path))
 
 
+def test_a_certificate_of_other_json_is_refused_by_one_message(hazardous: Certificate) -> None:
+    value = certificates.to_json(hazardous)
+    odd: tuple[object, ...] = (None, True, -1, 1e400, "x", [], {}, [[]], [None], {"a": []})
+    for name in value:
+        for other in odd:
+            try:
+                certificates.from_json({**value, name: other}, "it")
+            except RehearsalError as error:
+                assert "it" in error.message  # noqa: PT017
+
+
 def test_a_signature_does_not_tell_the_key(hazardous: Certificate) -> None:
     signed = signing.sign(hazardous, KEY)
     assert signed.signature is not None
@@ -71,6 +83,11 @@ def test_a_key_is_read_from_a_file_or_the_environment(
     assert "openssl rand" in raised.value.hint
     with pytest.raises(UsageError, match="cannot be read"):
         signing.read_key(tmp_path / "none")
+    # A job that may not see the secret has an empty one: it can sign nothing, and let nothing pass.
+    monkeypatch.setenv("TRUEUP_SIGN_KEY", "")
+    assert signing.read_key(None) is None
+    with pytest.raises(UsageError, match="no signature can be checked"):
+        approval(None, [], None, print)
 
 
 def _git(folder: Path, *arguments: str) -> str:

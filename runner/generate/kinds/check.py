@@ -330,7 +330,6 @@ def _prove(t: TableChange, names: Sequence[str], after: Sequence[File]) -> File:
     )
     return File(
         unlike=f"enforce validate {t.new}",
-        folder="online",
         phase="enforce",
         subject=f"{t.stem}_validate",
         title=f"Prove the new columns of {new} for every row that was there before.",

@@ -120,7 +120,17 @@ def change(table: TableStandard, relation: Relation, catalog: Catalog) -> tuple[
 
 
 def obstacles(t: TableChange) -> Iterator[Obstacle]:
-    """The columns that have a name which the other side of one gets."""
+    """What keeps a column from having two sides: its type, its default, or another one's name."""
+    made = (c for c in t.columns if c.old_default or c.new_default or c.type_default)
+    if t.anchor is None and (found := next(made, None)):
+        yield Obstacle(
+            f"{t.old}.{found.name}",
+            "has a default, and each converted column of the table may be null: a row that the "
+            "other contract writes with nothing but NULL in them would get the default",
+            "Before: SET NOT NULL on one of them, or DROP DEFAULT and let the service write the "
+            "value; or convert the table by the window strategy.",
+            online_only=True,
+        )
     for column in t.relation.columns:
         if column.name in t.converted and any("VALUE IS NOT NULL" in r for _, r in column.rules):
             yield Obstacle(

@@ -86,7 +86,6 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
     again = Statement(unused[t.old], note="Somebody may have used it while the rows were read.")
     return File(
         unlike=f"close {t.new}",
-        folder="online/contract",
         phase="contract",
         subject=f"{t.stem}_close",
         title=f"Take the old contract of {t.old.name} away, once nobody uses it."

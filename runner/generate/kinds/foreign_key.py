@@ -226,7 +226,6 @@ def _add(t: TableChange, k: ForeignKeyChange, table: Name, after: Sequence[File]
     ]
     file = File(
         unlike=f"fkey {name} {table}",
-        folder="online",
         phase="enforce",
         subject=t.prefix + (name if is_whole else f"{table.name}_{name}"),
         title=f"Let the new columns of {table.name} reference {k.references.name}.",
@@ -266,13 +265,11 @@ def prove(
     after: Sequence[File],
     *,
     phase: str = "enforce",
-    folder: str = "online",
 ) -> File:
     """The proof of a foreign key for the rows that were there before it."""
     is_whole = table == k.table
     return File(
         unlike=f"validate {name} {table}",
-        folder=folder,
         phase=phase,
         subject=f"{t.prefix}{name if is_whole else f'{table.name}_{name}'}_validate",
         title=f"Prove {name} for every row that was there before.",
@@ -299,7 +296,6 @@ def _take_in(t: TableChange, k: ForeignKeyChange, after: Sequence[File]) -> File
     )
     return File(
         unlike=f"validate {name} {k.table}",
-        folder="online",
         phase="enforce",
         subject=t.prefix + name,
         title=f"Make the foreign keys of the partitions the {name} of {t.new.name}.",

@@ -18,6 +18,7 @@ from runner.generate.wording.ranks import by_rank, uses_order
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_literal, quote_name, unused
 
+_TAIL = re.compile(r'((?:"[^"]*"|[^"])*?)((?: WHERE | DEFERRABLE).*|)', re.DOTALL)
 _CHOOSES = "(?:COALESCE|NULLIF|GREATEST|LEAST)"
 _AGAIN = "Drop it first, and create it again for the new contract afterwards."
 
@@ -67,6 +68,7 @@ def change(
             options=index.options,
             statistics_targets=index.statistics_targets,
             deferral=_deferral(constraint),
+            tablespace=index.tablespace,
             back_name=unused(index.name, "__back", taken) if is_rebuilt else "",
             again_name=unused(name, "__again", taken) if is_rebuilt else "",
         )
@@ -193,6 +195,22 @@ def of_functions(t: TableChange) -> Iterator[Obstacle]:
             )
 
 
+def placed(method: str, tablespace: str | None) -> str:
+    """A definition from USING on, or a constraint's, in a tablespace.
+
+    Args:
+        method: the definition.
+        tablespace: its name, None for the database's.
+    """
+    if tablespace is None:
+        return method
+    end = closing(method, method.index("(") + 1) + 1
+    tail = _TAIL.fullmatch(method[end:])
+    assert tail is not None
+    using = "" if method.startswith("USING ") else " USING INDEX"
+    return f"{method[:end]}{tail[1]}{using} TABLESPACE {quote_ident(tablespace)}{tail[2]}"
+
+
 def settings(i: IndexChange, name: str, table: Name) -> Iterator[Statement]:
     """What an index under a name has beside its definition."""
     qualified = quote_name(Name(table.schema, name))
@@ -211,7 +229,8 @@ def settings(i: IndexChange, name: str, table: Name) -> Iterator[Statement]:
 
 def create(i: IndexChange, name: str, table: Name, *, new: bool) -> Statement:
     """The index under a name, on a table, for the old or the new contract's values."""
-    unique, method = "UNIQUE " if i.unique else "", i.new_method if new else i.method
+    unique = "UNIQUE " if i.unique else ""
+    method = placed(i.new_method if new else i.method, i.tablespace)
     if i.constraint == "EXCLUDE":
         return Statement(
             f"ALTER TABLE {quote_name(table)} ADD CONSTRAINT {quote_ident(name)} {method};"
@@ -246,13 +265,12 @@ def build(
     after: Sequence[File],
     *,
     phase: str = "enforce",
-    folder: str = "online",
 ) -> File:
     """The build of an index on the new columns while reads and writes go on."""
     unique, qualified = "UNIQUE " if i.unique else "", quote_name(Name(table.schema, name))
     built = Statement(
         f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
-        f" {i.new_method};",
+        f" {placed(i.new_method, i.tablespace)};",
         undo=(
             Statement(
                 f"DROP INDEX CONCURRENTLY IF EXISTS {qualified};",
@@ -265,7 +283,6 @@ def build(
     )
     return File(
         unlike=f"index {name} {table}",
-        folder=folder,
         phase=phase,
         subject=t.prefix + name,
         title=f"Build the index {name} on the new columns of {table.name}.",

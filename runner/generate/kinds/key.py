@@ -22,7 +22,7 @@ def resting_on(t: TableChange) -> list[ForeignKeyChange]:
     ]
 
 
-def indexes(t: TableChange, folder: str, after: Sequence[File]) -> Iterator[File]:
+def indexes(t: TableChange, after: Sequence[File]) -> Iterator[File]:
     """The indexes that become the partitions' primary keys.
 
     The unique index of a partitioned table cannot become its primary key, nor let its partitions'
@@ -33,7 +33,7 @@ def indexes(t: TableChange, folder: str, after: Sequence[File]) -> Iterator[File
             continue
         for table, part in partition.leaves(t, i):
             name = partition.key_name(part)
-            file = index.build(t, table, part, name, after, phase="contract", folder=folder)
+            file = index.build(t, table, part, name, after, phase="contract")
             yield file
             after = [file]
 

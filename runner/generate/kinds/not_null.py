@@ -72,7 +72,6 @@ def enforce(
     added = [f"ADD CONSTRAINT {quote_ident(n)} CHECK ({c}) NOT VALID" for n, c in proofs]
     yield File(
         unlike=f"enforce not_null {t.new}",
-        folder="online",
         phase="enforce",
         subject=f"{t.stem}_not_null",
         title=f"Set NOT NULL on the new columns of {new}.",

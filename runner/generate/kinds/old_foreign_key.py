@@ -36,7 +36,6 @@ def contract(
         found.append(
             File(
                 unlike=f"fkeys of partitions {u.tables[0].new} {place}",
-                folder="online/contract",
                 phase="contract",
                 subject=f"{stem}_old_fkeys_of_partitions{number}",
                 title=f"Drop the foreign keys of the old columns of partitions: {names}.",
@@ -55,7 +54,6 @@ def contract(
     found.append(
         File(
             unlike=f"prove fkeys {u.tables[0].new} {place}",
-            folder="online/contract",
             phase="contract",
             subject=f"{stem}_fkeys_proof{number}",
             title="Before the old foreign keys go: on the way back they are proven here.",
@@ -72,7 +70,6 @@ def contract(
     found.append(
         File(
             unlike=f"fkeys {u.tables[0].new}" + (f" {place}" if place else ""),
-            folder="online/contract",
             phase="contract",
             subject=f"{stem}_old_fkeys{number}",
             title=f"Drop the foreign keys of the old columns: {names}."

@@ -40,8 +40,6 @@ from runner.generate.wording.predicates import restate, with_columns
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
-_FOLDER = "online/contract"
-
 
 def no_more(t: TableChange) -> list[Statement]:
     """The end of the trigger that keeps both sides equal, or that filled the old one."""
@@ -160,12 +158,11 @@ def _index(
     )
     built = Statement(
         f"CREATE {unique}INDEX CONCURRENTLY {quote_ident(name)} ON {quote_name(table)}"
-        f" {partition.method(t, i, new=new)};",
+        f" {partition.placed(t, i, new=new)};",
         alone=True,
     )
     return File(
         unlike=f"old index {name} {table}",
-        folder=_FOLDER,
         phase="contract",
         subject=t.prefix + name,
         title=f"Drop the index {name} of the old columns of {table.name}."
@@ -223,7 +220,6 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         body.append([Statement(alter(t.new, held), note=note)])
     return File(
         unlike=f"keys {t.new}",
-        folder=_FOLDER,
         phase="contract",
         subject=f"{t.stem}_keys",
         title=f"Make the unique indexes of {new} its keys."
@@ -321,7 +317,7 @@ def _required(t: TableChange, table: Name, i: IndexChange, name: str, *, new: bo
     """What makes sure of an index that is not there if contract was broken off before its file."""
     return Statement(
         f"CALL trueup.require_index({quote_literal(quote_name(table))}, {quote_literal(name)}, "
-        f"{dollar_quote(partition.method(t, i, new=new))});"
+        f"{dollar_quote(partition.placed(t, i, new=new))});"
     )
 
 
@@ -333,7 +329,7 @@ def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:
         return [
             *partition.rename_indexes(t, i, partition.back_name, partition.old_name),
             *partition.indexes(t, i, partition.old_name, new=False, beside=True),
-            Statement(f"CREATE {unique}INDEX {old} ON {root} {partition.method(t, i, new=False)};"),
+            Statement(f"CREATE {unique}INDEX {old} ON {root} {partition.placed(t, i, new=False)};"),
         ]
     found: list[Statement] = []
     if i.constraint == "UNIQUE":
@@ -353,5 +349,6 @@ def _back_in_partitions(t: TableChange, i: IndexChange) -> Paragraph:
     if i.constraint == "PRIMARY KEY":
         found += partition.rename_indexes(t, i, partition.again_name, partition.build_name)
         found += partition.indexes(t, i, partition.build_name, new=True, beside=True)
-        found.append(Statement(f"CREATE UNIQUE INDEX {new} ON {root} {i.new_method};"))
+        method = partition.placed(t, i, new=True)
+        found.append(Statement(f"CREATE UNIQUE INDEX {new} ON {root} {method};"))
     return found

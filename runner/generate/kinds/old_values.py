@@ -18,8 +18,6 @@ from runner.generate.text import text
 from runner.generate.unit import Unit
 from runner.quoting import Name, quote_ident, quote_literal, quote_name
 
-FOLDER = "online/contract"
-
 
 @dataclass(frozen=True, slots=True)
 class _Side:
@@ -115,7 +113,8 @@ def _side(u: Unit, t: TableChange, c: ColumnChange) -> _Side:
 def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
     """The trigger that fills the old side of what clients of the new contract write."""
     function = text(
-        "sync_back.sql",
+        "triggers",
+        "sync_back",
         function=quote_name(t.sync_back),
         reversal=quote_name(t.reversal) if t.keeps_spellings else "",
         same_row=reversal.of_row(t, "NEW.") if t.keeps_spellings else "",
@@ -123,7 +122,7 @@ def trigger(u: Unit, t: TableChange) -> list[Paragraph]:
         moved=[sync.is_in_step(c) for c in t.columns] if sync.tells_moved_rows(t) else [],
         unfilled=sync.unfilled(t, "OLD.", old=True),
         keys=quote_name(t.new),
-        keys_named=quote_literal(quote_name(t.new)),
+        named=quote_literal(quote_name(t.new)),
         twin_keys=sync.twin_keys(t, switched=True),
     )
     on, execute = quote_name(t.new), f"EXECUTE FUNCTION {quote_name(t.sync_back)}();"
@@ -177,7 +176,6 @@ def fill(
     forget = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};", alone=True)
     return File(
         unlike=f"fill {table}",
-        folder=FOLDER,
         phase="contract",
         subject=f"{t.prefix}{table.name}_fill",
         title=f"Before the old columns of {table.name} go: on the way back they are filled here.",
@@ -190,7 +188,7 @@ def fill(
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
         back_locks=sync.WALK_LOCKS,
-        back_cost=f"writes each row of {table.name} once, in nine passes over each 10 MB, and "
+        back_cost=f"writes each row of {table.name} once, in eight passes over each 10 MB, and "
         "reads it twice more; it grows until VACUUM",
         after=after,
     )
@@ -203,7 +201,6 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
     of = f", {literal_list(written)}" if written else ""
     return File(
         unlike=f"fill late {t.new}",
-        folder=FOLDER,
         phase="contract",
         subject=f"{t.prefix}{t.new.name}_fill_late",
         title=f"Before the old columns of {t.new.name} go: on the way back the partitions that no "

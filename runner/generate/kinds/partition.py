@@ -221,16 +221,31 @@ def again_name(part: IndexChange) -> str:
     return part.again_name
 
 
-def definition(t: TableChange, i: IndexChange, *, new: bool = True) -> str:
-    """What follows `ADD CONSTRAINT name` for the new columns, or for the old ones beside them."""
+def definition(
+    t: TableChange, i: IndexChange, part: IndexChange | None = None, *, new: bool = True
+) -> str:
+    """What follows `ADD CONSTRAINT name` for the new columns, or for the old ones beside them.
+
+    Args:
+        t: the table.
+        i: its index.
+        part: the index of a partition, which may lie elsewhere; None for the table itself.
+        new: whether for the new contract's columns.
+    """
     found = next(k.definition for k in t.relation.constraints if k.name == i.old_name)
     # Until the switch the new columns have names of their own.
-    return with_columns(found, {c.old_name: c.name for c in t.columns} if new else t.old_names)
+    names = {c.old_name: c.name for c in t.columns} if new else t.old_names
+    return index.placed(with_columns(found, names), (part or i).tablespace)
 
 
 def method(t: TableChange, i: IndexChange, *, new: bool) -> str:
     """The definition from USING on, for the new columns or for the old ones beside them."""
     return i.new_method if new else with_columns(i.method, t.old_names)
+
+
+def placed(t: TableChange, i: IndexChange, *, new: bool) -> str:
+    """The same with the tablespace, as a statement builds it."""
+    return index.placed(method(t, i, new=new), i.tablespace)
 
 
 def indexes(
@@ -249,10 +264,11 @@ def indexes(
     for p, part in parts(t, i):
         if not (beside and p.is_leaf):
             old = method(t, part, new=False) if beside else part.method
+            own = index.placed(part.new_method if new else old, part.tablespace)
             yield if_there(
                 p.name,
                 f"\n    CREATE {unique}INDEX {quote_ident(name(part))} ON {quote_name(p.name)}"
-                f" {part.new_method if new else old}\n",
+                f" {own}\n",
             )
 
 
@@ -269,7 +285,7 @@ def constraints(
         if not (but_leaves and p.is_leaf):
             yield Statement(
                 f"ALTER TABLE IF EXISTS {quote_name(p.name)} ADD CONSTRAINT"
-                f" {quote_ident(name(part))} {definition(t, i, new=new)};",
+                f" {quote_ident(name(part))} {definition(t, i, part, new=new)};",
                 note=TAKES_IN if but_leaves else "",
             )
 
@@ -278,13 +294,12 @@ def promote(
     t: TableChange, i: IndexChange, name: Naming, built: Naming, *, new: bool = True
 ) -> Iterator[Statement]:
     """The constraints of the partitions from the indexes that were built for them."""
-    timing = definition(t, i).rpartition(")")[2]
     for p, part in parts(t, i):
         if p.is_leaf:
             yield Statement(
                 f"ALTER TABLE IF EXISTS {quote_name(p.name)}\n"
                 f"    ADD CONSTRAINT {quote_ident(name(part))} {i.constraint} USING INDEX"
-                f" {quote_ident(built(part))}{timing};"
+                f" {quote_ident(built(part))}{i.deferral};"
             )
     yield from constraints(t, i, name, new=new, but_leaves=True)
 
@@ -375,13 +390,12 @@ def enforce(t: TableChange, i: IndexChange, after: Sequence[File]) -> Iterator[F
         make = [
             *indexes(t, i, build_name, new=True, beside=True),
             Statement(
-                f"CREATE {unique}INDEX {name} ON {root} {i.new_method};",
+                f"CREATE {unique}INDEX {name} ON {root} {placed(t, i, new=True)};",
                 undo=(Statement(f"DROP INDEX {quote_name(Name(t.new.schema, i.build_name))};"),),
             ),
         ]
     yield File(
         unlike=f"index {i.build_name} {t.new}",
-        folder="online",
         phase="enforce",
         subject=t.prefix + i.build_name,
         title=f"Make the indexes of the partitions the {what} {i.build_name} of {t.new.name}.",

@@ -55,7 +55,6 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
     ]
     return File(
         unlike=f"reversal {t.new}",
-        folder="online/contract",
         phase="contract",
         subject=f"{t.stem}_reversal",
         title=f"Keep the old spellings of {new} that the new contract cannot give back.",
@@ -191,7 +190,8 @@ def forgetting(t: TableChange) -> list[Statement]:
     return [
         Statement(
             text(
-                "forget.sql",
+                "triggers",
+                "forget",
                 function=function,
                 reversal=quote_name(t.reversal),
                 same_row=of_row(t, "OLD."),
@@ -228,10 +228,10 @@ def forget_deleted(t: TableChange) -> list[Statement]:
     """The end of the spellings of rows that were deleted while the others were copied."""
     if not t.keeps_spellings:
         return []
-    names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(t.new))
     return [
         Statement(
-            f"CALL trueup.forget_deleted({', '.join(names)}, {dollar_quote(of_row(t, 't.'))});",
+            f"DELETE FROM {quote_name(t.reversal)} AS r\n"
+            f"WHERE NOT EXISTS (SELECT FROM {quote_name(t.new)} AS t WHERE {of_row(t, 't.')});",
             note="The copy may hold rows that were deleted while it was made.",
         )
     ]

@@ -25,6 +25,7 @@ from runner.quoting import Name, quote_literal, quote_name
 _PLAIN = re.compile(rf"USING \w+ \({NAME}(?: \w+)*(?:, {NAME}(?: \w+)*)*\)")
 _KEY = re.compile(rf"({NAME})(?: |$)")  # one that is no expression
 _OPTIONS = re.compile(r""" WITH \([^"()]*\)$""")
+_SECURED = ("row level security", "force row level security", "policy *")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _KINDS = {"p": "primary key", "u": "unique", "x": "exclude", "c": "check", "f": "foreign key"}
 
@@ -64,6 +65,7 @@ def require(
     *,
     but_keys: bool = False,
     but: Iterable[DependentChange] = (),
+    secured: bool = False,
 ) -> Statement:
     """The call that stops a file whose table is not as the file was written for.
 
@@ -72,6 +74,7 @@ def require(
         at: how far it is.
         but_keys: whether its converted foreign keys have been dropped.
         but: what has been taken off it.
+        secured: whether it may have got row security, which the file leaves as it is.
     """
     gone = {
         f"view {d.of.dependent.host.schema}.{d.of.dependent.host.name}"
@@ -84,7 +87,8 @@ def require(
     lines = [line for line in lines if line not in gone]
     table = quote_literal(quote_name(_stands(t, at)))
     sql = f"CALL trueup.require_same({table}, ARRAY[\n{in_lines(map(quote_literal, lines))}\n]"
-    if may := list(dict.fromkeys(_may_stand(t, at))):
+    may_stand = [*_may_stand(t, at), *(_SECURED if secured else ())]
+    if may := list(dict.fromkeys(line for line in may_stand if line not in lines)):
         sql += f", may_be => ARRAY[\n{in_lines(map(quote_literal, may))}\n]"
     return Statement(sql + ");")
 
@@ -153,15 +157,17 @@ def _standing(t: TableChange, at: At, *, but_keys: bool) -> Iterator[str]:
     yield from _indexes(t, names, at)
     relation = t.relation
     yield from (f"statistics {s.name}" for s in relation.statistics)
-    yield from (
-        f"trigger {s.name}" for s in relation.triggers if not s.name.startswith("zz_trueup_")
-    )
+    yield from (f"trigger {s.name}" for s in relation.triggers if s.function.schema != "trueup")
     yield from (f"rule {s.name}" for s in relation.rules)
     yield from (f"policy {s.name}" for s in relation.policies)
     if relation.row_security:
         yield "row level security"
     if relation.force_row_security:
         yield "force row level security"
+    if relation.partition_bound is None and (
+        relation.parents or (relation.children and relation.kind != "p")
+    ):
+        yield "inheritance"
     yield from (f"publication {p.name}" for p in relation.publications)
     views = {
         d.host
@@ -282,17 +288,18 @@ def _foreign_key(
 
 def _key(t: TableChange, k: Constraint, i: IndexChange, names: _Names, at: At) -> Iterator[str]:
     kind = _KINDS[k.kind]
+    old, new, place = map(names.old, k.columns), map(names.new, k.columns), _place(i)
     if not i.converted:
-        yield _on(kind, i.name if at == At.NEW else i.old_name, map(names.old, k.columns))
+        yield _on(kind, i.name if at == At.NEW else i.old_name, old) + place
         return
     if at < At.DROPPING:
-        yield _on(kind, i.old_name, map(names.old, k.columns))
+        yield _on(kind, i.old_name, old) + place
     if at >= At.DROPPING:
-        yield _on(kind, i.name, map(names.new, k.columns))
+        yield _on(kind, i.name, new) + place
     elif at >= At.ENFORCED:
         # A partitioned table has its second constraint all the time; of others it is an index.
         if t.is_partitioned and i.constraint == "UNIQUE":
-            yield _on("unique", i.build_name, map(names.new, k.columns))
+            yield _on("unique", i.build_name, new) + place
         else:
             yield _built(i, i.build_name, names)
 
@@ -306,10 +313,10 @@ def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
         i = changes.get(index.name)
         if i is None or not i.converted:
             name = i.name if i is not None and at == At.NEW else index.name
-            yield f"{kind} {name} {_defined(index, names)}"
+            yield f"{kind} {name} {_defined(index, names)}{_place(index)}"
             continue
         if at < At.DROPPING:
-            yield f"{kind} {i.old_name} {_defined(index, names)}"
+            yield f"{kind} {i.old_name} {_defined(index, names)}{_place(index)}"
         if at >= At.ENFORCED:
             yield _built(i, i.name if at == At.NEW else i.build_name, names)
 
@@ -317,8 +324,12 @@ def _indexes(t: TableChange, names: _Names, at: At) -> Iterator[str]:
 def _built(i: IndexChange, name: str, names: _Names) -> str:
     """An index on the new columns; expressions of ours are printed in other words."""
     method = _OPTIONS.sub("", i.new_method)
-    said = f" {_plain(names.of_new(method))}" if _PLAIN.fullmatch(method) else ""
+    said = f" {_plain(names.of_new(method))}{_place(i)}" if _PLAIN.fullmatch(method) else ""
     return f"{'unique ' * i.unique}index {name}{said}"
+
+
+def _place(i: Index | IndexChange) -> str:
+    return f" TABLESPACE {i.tablespace}" if i.tablespace is not None else ""
 
 
 def _defined(index: Index, names: _Names) -> str:

@@ -30,7 +30,6 @@ def enforce(u: Unit, after: Sequence[File]) -> File:
     built, gone = _built(t), _gone(t)
     return File(
         unlike=f"settled {t.new}",
-        folder="online",
         phase="enforce",
         subject=f"{t.own_stem}_settled",
         title=f"Wait for transactions that began before {_names(u)} had the new values.",
@@ -48,7 +47,6 @@ def contract(u: Unit, after: Sequence[File]) -> File:
     t = u.tables[0]
     return File(
         unlike=f"not settled {t.new}",
-        folder="online/contract",
         phase="contract",
         subject=f"{t.own_stem}_settled",
         title=f"Drop the index that was built to wait until {_names(u)} had the new values.",

@@ -97,7 +97,6 @@ def build(u: Unit, d: DependentChange, after: Sequence[File]) -> Iterator[File]:
     name = d.of.name.name
     file = File(
         unlike=f"build {d.of.name}",
-        folder="online/contract",
         phase="contract",
         subject=f"{d.of.stem}_build",
         title=f"Make the materialized view {name} for the new contract, empty, beside the old one.",
@@ -122,7 +121,6 @@ def build(u: Unit, d: DependentChange, after: Sequence[File]) -> Iterator[File]:
         return
     yield File(
         unlike=f"fill {d.of.name}",
-        folder="online/contract",
         phase="contract",
         subject=f"{d.of.stem}_fill",
         title=f"Fill the new {name}.",
@@ -151,7 +149,6 @@ def contract(u: Unit, after: Sequence[File]) -> File:
     made = [d.beside.settle if d.beside else d.new for d in dependents]
     return File(
         unlike=f"dependents {u.tables[0].new}",
-        folder="online/contract",
         phase="contract",
         subject=f"{u.tables[0].stem}_dependents",
         title="Let what stands on the old columns stand on the new ones.",
@@ -244,7 +241,6 @@ def window_off(u: Unit, subject: str, after: Sequence[File], between: str) -> Fi
     first, *others = off(u.dependents, old=True)
     return File(
         unlike=f"standing off {u.tables[0].new}",
-        folder="window",
         phase="window",
         subject=f"{subject}_standing_off",
         title="Take off what stands on converted columns.",
@@ -270,7 +266,6 @@ def window_on(u: Unit, subject: str, after: Sequence[File]) -> File:
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, t.old) for t in u.beneath(u.dependents))
     return File(
         unlike=f"standing on {u.tables[0].new}",
-        folder="window",
         phase="window",
         subject=f"{subject}_standing_on",
         title="Let stand on the new columns what stood on the old ones.",

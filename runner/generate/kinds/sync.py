@@ -29,8 +29,7 @@ class _Sides:
     new: str
     kept: str
     converted: str
-    inserted: str
-    updated: str
+    derived: str
     old_changed: str
     new_changed: str
 
@@ -75,12 +74,17 @@ def _compared(c: ColumnChange, name: str) -> Iterable[tuple[str, str]]:
         yield f"NEW.{kept}", f"OLD.{kept}"
 
 
-def _derive_old(column: ColumnChange, indent: int, *, is_update: bool) -> str:
+def _derive_old(column: ColumnChange, indent: int) -> str:
     """The old value for a new one; a reference takes its parent's spelling."""
     value = f"NEW.{quote_ident(column.name)}"
-    if is_update and column.to_old_beside:
+    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
+    if column.to_old_beside:
         before = f"OLD.{quote_ident(column.name)}", f"OLD.{quote_ident(column.old_name)}"
-        return column.old_beside(value, *before)
+        updated = column.old_beside(value, *before)
+        return (
+            f"CASE WHEN TG_OP = 'INSERT'{inner}THEN {column.old_from(value)}"
+            f"{inner}ELSE {updated}{outer}END"
+        )
     if column.parent is None:
         return column.old_from(value, f"NEW.{quote_ident(column.kept)}" if column.kept else None)
     parent = column.parent
@@ -91,20 +95,20 @@ def _derive_old(column: ColumnChange, indent: int, *, is_update: bool) -> str:
         f"(SELECT p.{quote_ident(parent.old_name)} FROM {quote_name(parent.sides)} AS p"
         f" WHERE {match})"
     )
-    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
     return f"coalesce({inner}{lookup},{inner}{column.old_from(value)}{outer})"
 
 
-def _sides(c: ColumnChange) -> _Sides:
+def _sides(c: ColumnChange, indent: int) -> _Sides:
+    kept = quote_ident(c.kept) if c.kept else ""
     return _Sides(
         old=quote_ident(c.old_name),
         new=quote_ident(c.name),
-        kept=quote_ident(c.kept) if c.kept else "",
+        kept=kept,
         converted=c.new_from(f"NEW.{quote_ident(c.old_name)}"),
-        inserted=_derive_old(c, 8, is_update=False),
-        updated=_derive_old(c, 12, is_update=True),
+        derived=_derive_old(c, indent),
         old_changed=changed(c, c.old_name),
-        new_changed=changed(c, c.name),
+        new_changed=changed(c, c.name)
+        + (f" OR NEW.{kept} IS DISTINCT FROM OLD.{kept}" if kept else ""),
     )
 
 
@@ -180,29 +184,29 @@ def _function(
     by_new = switched if guarded is None else guarded
     written_by = [t.anchor] if t.anchor else t.columns
     if switched:
-        writer = " AND ".join(f"NEW.{quote_ident(c.old_name)} IS NULL" for c in written_by)
+        by_old = " OR ".join(f"NEW.{quote_ident(c.old_name)} IS NOT NULL" for c in written_by)
     else:
-        writer = " OR ".join(f"NEW.{quote_ident(c.name)} IS NOT NULL" for c in written_by)
-        writer = f"({writer})" if len(written_by) > 1 else writer
+        by_old = " AND ".join(f"NEW.{quote_ident(c.name)} IS NULL" for c in written_by)
+    moves = t.is_partitioned and (not switched or tells_moved_rows(t))
+    # Between switch and contract the table may move; the view follows it.
+    keys = quote_name(t.sides if switched and t.keeps_name else t.new)
     return Statement(
         text(
-            "sync.sql",
+            "triggers",
+            "sync",
             function=quote_name(t.sync_switched if by_new else t.sync),
-            written_by_new=writer,
-            columns=[_sides(c) for c in t.columns],
-            moved=[is_in_step(c) for c in t.columns]
-            if t.is_partitioned and (not switched or tells_moved_rows(t))
-            else [],
+            written_by_old=by_old,
+            unconverted=unfilled(t, "OLD."),
+            columns=[_sides(c, 12 if moves else 8) for c in t.columns],
+            moved=[is_in_step(c) for c in t.columns] if moves else [],
             filled=" AND ".join(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
                 for c in written_by
             ),
-            unconverted=unfilled(t, "OLD."),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=by_new),
-            # Between switch and contract the table may move; the view follows it.
-            keys=quote_name(keys := t.sides if switched and t.keeps_name else t.new),
-            keys_named=quote_literal(quote_name(keys)),
+            keys=keys,
+            named=quote_literal(keys),
         ),
         note=note or _NOTES[switched],
     )
@@ -358,15 +362,14 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
     return File(
         unlike=f"backfill {table}",
-        folder="online",
         phase="backfill",
         subject=t.stem if table == t.new else t.prefix + table.name,
         title=f"Fill the new columns of {table.name} for the rows that were there before.",
-        does="converts all columns of a row in one UPDATE, in batches of 128 pages, and commits "
-        "each; comes back to rows that clients hold; fires no trigger of the service; can be "
-        "stopped and run again at any point",
+        does="converts all columns of a row in one UPDATE, in batches of as many rows as 80 "
+        "pages hold, and commits each; comes back to rows that clients hold; fires no trigger of "
+        "the service; can be stopped and run again at any point",
         locks_said=WALK_LOCKS,
-        cost="writes each row once, in nine passes over each 10 MB, and reads the table once "
+        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
         "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
         body=[

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from runner.generate.dependent import DependentChange
 from runner.generate.files import File
 from runner.generate.kinds import (
     check,
     column,
-    compat,
     exclusion,
     foreign_key,
     generated,
@@ -23,23 +23,19 @@ from runner.generate.kinds import (
     row_type,
     same,
     settings,
+    switch,
     sync,
     trigger,
 )
-from runner.generate.kinds.look import move, move_back
 from runner.generate.kinds.same import At
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, lock, plain, undone
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, plain, undone
 from runner.generate.unit import Unit
-from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name
 
 # What only changes its name: kind, old name, new name.
 Rename = tuple[str, str, str]
-
-
-VIEW_FIRST = "A client locks the view before its table, and so does this."
 
 
 def obstacles(t: TableChange) -> Iterator[Obstacle]:
@@ -84,96 +80,24 @@ def of_columns(t: TableChange) -> Iterator[Obstacle]:
     yield from index.obstacles(t)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How expand shows the contract that has not the table: a header's words, statements, undo."""
+
+    title: str
+    does: str
+    body: Sequence[Paragraph]
+    rollback: Sequence[Paragraph]
+    back: str
+
+
 def expand(
     t: TableChange,
     before: TableChange,
     dependents: Iterable[DependentChange],
     after: Sequence[File],
 ) -> File:
-    """The new contract beside the old one, which keeps the table.
-
-    Args:
-        t: the table.
-        before: the table as it is until the switch.
-        dependents: what stands on its converted columns.
-        after: the files that must have run.
-    """
-    old = t.old.name
-    columns = ", ".join(f"{c.name} {c.new_type}" for c in before.columns)
-    adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
-    triggers = sync.expand(t, before) if columns else []
-    added = _added(t, before, dependents, called=before, triggers=triggers)
-    gone = sync.expand_back(before) if t.columns else []
-    taken = [[*gone, new_view.drop(t)], *undone(added)]
-    return File(
-        unlike=f"expand {t.new}",
-        folder="online",
-        phase="expand",
-        subject=t.stem,
-        title=f"Give {old} its new contract beside the old one.",
-        does=f"{adds}shows them under {_called(t)} in a view with the same owner and grants"
-        + ("; a trigger keeps both sides of each row equal" if columns else "")
-        + f"; {old} keeps its name and its columns",
-        held=brief(t),
-        cost="no rewrite, no scan",
-        undo="instant, loses nothing",
-        body=[
-            [BRIEFLY],
-            [
-                _lock_table(t, t.old),
-                same.require(t, At.OLD),
-                *same.require_alike(t, At.OLD),
-                row_type.require_none(t),
-            ],
-            *added,
-            new_view.open_schema(t),
-            *new_view.expand(t),
-        ],
-        rollback=[
-            [BRIEFLY],
-            [
-                _locked(t, t.apart, VIEW_FIRST),
-                same.require(t, At.EXPANDED),
-                *settings.carry_grants(t.old, t.apart, t.renamed.items()),
-            ],
-            *taken,
-            new_view.close_schema(t),
-            *_settled(t),
-        ],
-        back=f"Takes the new contract of {old} away again: instant, loses nothing.",
-        after=after,
-    )
-
-
-def _added(
-    t: TableChange,
-    before: TableChange,
-    dependents: Iterable[DependentChange],
-    *,
-    called: TableChange,
-    triggers: Sequence[Paragraph] = (),
-) -> list[Paragraph]:
-    """The new columns of a table that is as it is until the switch, and what guards them."""
-    clauses, gone = check.expand(before, called), check.expand_back(before)
-    if not before.columns:
-        undo = plain(alter(before.new, gone))
-        return [[Statement(alter(before.new, clauses), undo=tuple(undo))]] if clauses else []
-    return [
-        *column.expand(before, clauses, gone, check.note(before)),
-        check.comments(before, before.new, built=True),
-        sync.sides(before),
-        *triggers,
-        *trigger.expand(t, dependents),
-    ]
-
-
-def expand_and_switch(
-    t: TableChange,
-    before: TableChange,
-    dependents: Iterable[DependentChange],
-    after: Sequence[File],
-) -> File:
-    """The new contract gets the table at once; a view keeps the old one.
+    """The new contract beside the old one, which keeps the table until the switch.
 
     Args:
         t: the table.
@@ -181,23 +105,17 @@ def expand_and_switch(
         dependents: what stands on its converted columns.
         after: the files that must have run.
     """
-    old, table = t.old.name, t.switched
-    columns = ", ".join(f"{c.name} {c.new_type}" for c in t.columns)
+    made = t if t.at_expand else before
+    columns = ", ".join(f"{c.name} {c.new_type}" for c in made.columns)
     adds = f"adds {columns}, with their CHECKs as NOT VALID; " if columns else ""
-    added = _added(t, before, dependents, called=table)
+    added = _added(t, before, dependents)
+    shown = _switched(t) if t.at_expand else _beside(t, before)
     return File(
         unlike=f"expand {t.new}",
-        folder="online",
         phase="expand",
         subject=t.stem,
-        title=f"Give the table {old} to the new contract, and the old one a view.",
-        does=f"{adds}gives the table {_called(t)}"
-        + (
-            " and the old columns another one; a trigger keeps both sides of each row equal"
-            * bool(columns)
-        )
-        + f"; {old} lives on in a view that counts its uses. Until enforce is done the new columns "
-        "are not filled, so no new release may run",
+        title=shown.title,
+        does=adds + shown.does,
         held=brief(t),
         cost="no rewrite, no scan",
         undo="instant, loses nothing",
@@ -211,122 +129,75 @@ def expand_and_switch(
             ],
             *added,
             new_view.open_schema(t),
-            *_to_new(t),
-            *(sync.expand_and_switch(table) if t.columns else []),
+            *shown.body,
         ],
         rollback=[
             [BRIEFLY],
-            _locked_again(t, At.EXPANDED),
-            sync.expand_back(table) if t.columns else [],
-            *_to_old(t),
+            *shown.rollback,
             *undone(added),
             new_view.close_schema(t),
-            *_settled(t),
+            _settled(t),
         ],
-        back=f"Gives the table back to the old contract as {old}, and takes the new one away: "
-        "instant, loses nothing.",
+        back=shown.back,
         after=after,
     )
 
 
-def _to_new(t: TableChange) -> list[Paragraph]:
-    """The table gets its place, its name and its columns, and the old contract its view."""
-    table = t.switched
-    pairs = [(c.old_name, c.name) for c in t.columns]
-    if t.at_expand:
-        pairs = [(new, old) for old, new in pairs]
+def _added(
+    t: TableChange, before: TableChange, dependents: Iterable[DependentChange]
+) -> list[Paragraph]:
+    """The new columns of a table that is as it is until the switch, and what guards them."""
+    clauses = check.expand(before, t.switched if t.at_expand else before)
+    gone = check.expand_back(before)
+    if not before.columns:
+        undo = plain(alter(before.new, gone))
+        return [[Statement(alter(before.new, clauses), undo=tuple(undo))]] if clauses else []
     return [
-        [*move(t), *column.rename(table)],
-        *(column.switch(table) if t.columns else []),
-        settings.copy_grants(t.apart, t.apart, pairs),
-        *compat.expand(t),
+        *column.expand(before, clauses, gone, check.note(before)),
+        check.comments(before, before.new, built=True),
+        sync.sides(before),
+        *([] if t.at_expand else sync.expand(t, before)),
+        *trigger.expand(t, dependents),
     ]
 
 
-def _locked_again(t: TableChange, at: At) -> Paragraph:
-    """The view of the old contract goes, if the table is as it was left."""
-    return [
-        _locked(t, t.old, VIEW_FIRST),
-        same.require(t, at),
-        *settings.carry_grants(t.apart, t.apart, [(c.old_name, c.name) for c in t.columns]),
-        *settings.carry_grants(t.apart, t.old, compat.pairs(t, back=True)),
-        *compat.drop(t),
-    ]
-
-
-def _to_old(t: TableChange) -> list[Paragraph]:
-    """The table gets its old place, its old name and its old columns."""
-    table = t.switched
-    return [
-        *(column.switch_back(table) if t.columns else []),
-        [*column.rename(table, back=True), *move_back(t, switched=False)],
-    ]
-
-
-def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
-    """The table goes to the new contract; a view keeps the old one.
-
-    Args:
-        t: the table.
-        before: the table as it was until then.
-        after: the files that must have run.
-    """
-    old, table = t.old.name, t.switched
-    said = t.apart if t.keeps_name else t.new.name
-    triggers = sync.triggers(table, t.sync_switched, replace=True) if t.columns else []
-    triggers_back = sync.triggers(before, t.sync, replace=True) if t.columns else []
-    return File(
-        unlike=f"switch {t.new}",
-        folder="online/switch",
-        phase="switch",
-        subject=t.stem,
-        title=f"Give the table {old} to the new contract.",
-        does=f"drops the view {said} and gives the table its {'place' if t.keeps_name else 'name'} "
-        "and its columns; the old name and the old columns live on in a view that counts its uses",
-        held=brief(t),
-        cost="no rewrite, no scan",
-        undo="instant, loses nothing",
-        body=[
-            [BRIEFLY],
+def _beside(t: TableChange, before: TableChange) -> _Shown:
+    """The old contract keeps the table; the new one gets a view."""
+    old, synced = t.old.name, "; a trigger keeps both sides of each row equal" * bool(t.columns)
+    return _Shown(
+        f"Give {old} its new contract beside the old one.",
+        f"shows them under {switch.called(t)} in a view with the same owner and grants{synced}"
+        f"; {old} keeps its name and its columns",
+        new_view.expand(t),
+        [
             [
-                _locked(t, t.apart, VIEW_FIRST),
-                same.require(t, At.ENFORCED),
-                *same.require_alike(t, At.ENFORCED),
-                *settings.carry_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
-                *settings.carry_grants(t.old, t.apart, new_view.pairs(t, back=True)),
-                new_view.drop(t),
+                switch.locked(t, t.apart),
+                same.require(t, At.EXPANDED, secured=True),
+                *settings.carry_grants(t.old, t.apart, t.renamed.items()),
             ],
-            *_to_new(t),
-            *triggers,
+            [*(sync.expand_back(before) if t.columns else []), new_view.drop(t)],
         ],
-        rollback=[
-            [BRIEFLY],
-            _locked_again(t, At.SWITCHED),
-            *_to_old(t),
-            settings.copy_grants(t.old, t.old, [(c.build_name, c.name) for c in t.columns]),
-            *new_view.expand(t),
-            *triggers_back,
-        ],
-        back=f"Gives the table back to the old contract as {old}: instant, loses nothing.",
-        after=after,
+        f"Takes the new contract of {old} away again: instant, loses nothing.",
     )
 
 
-def _called(t: TableChange) -> str:
-    """What the new contract is called, in the words of a header."""
-    return (
-        f"its name in the schema {t.apart.schema}" if t.keeps_name else f"the new name {t.new.name}"
-    )
-
-
-def _locked(t: TableChange, view: Name, note: str) -> Statement:
-    said = f"{t.apart if t.keeps_name else t.new.name} and {t.old.name}"
-    if t.is_partitioned:
-        said += " with its partitions"
-    return Statement(
-        f"LOCK TABLE {quote_name(view)} IN ACCESS EXCLUSIVE MODE;",
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, t.apart, t.old, said=said),),
-        note=note,
+def _switched(t: TableChange) -> _Shown:
+    """The new contract gets the table at once; the old one gets a view."""
+    old, table = t.old.name, t.switched
+    synced = " and the old columns another one; a trigger keeps both sides of each row equal"
+    return _Shown(
+        f"Give the table {old} to the new contract, and the old one a view.",
+        f"gives the table {switch.called(t)}{synced * bool(t.columns)}; {old} lives on in a view "
+        "that counts its uses. Until enforce is done the new columns are not filled, so no new "
+        "release may run",
+        [*switch.to_new(t), *(sync.expand_and_switch(table) if t.columns else [])],
+        [
+            switch.old_view_off(t, At.EXPANDED),
+            sync.expand_back(table) if t.columns else [],
+            *switch.to_old(t),
+        ],
+        f"Gives the table back to the old contract as {old}, and takes the new one away: "
+        "instant, loses nothing.",
     )
 
 
@@ -336,14 +207,14 @@ def _lock_table(t: TableChange, name: Name) -> Statement:
     )
 
 
-def _settled(t: TableChange) -> list[Paragraph]:
+def _settled(t: TableChange) -> Paragraph:
     crowded = not_null.crowded(t)
     settled = not_null.old_names(t, t.old, crowded) if crowded else []
     if settled:
         why = "the table keeps its own" if t.keeps_name else "it is cut at 63 bytes"
         note = f"Both sides wanted one name for their NOT NULL constraints, as {why}."
         settled[0] = Statement(settled[0].sql, note=note)
-    return [settled]
+    return settled
 
 
 def _renames(t: TableChange) -> list[Rename]:
@@ -397,7 +268,6 @@ def contract(t: TableChange, u: Unit, after: Sequence[File]) -> File:
     new = t.new.name
     return File(
         unlike=f"finish {t.new}",
-        folder="online/contract",
         phase="contract",
         subject=t.stem,
         title=f"Leave {new} with its new contract alone.",

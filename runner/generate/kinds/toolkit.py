@@ -32,7 +32,7 @@ class _Idea:
         name: of the file.
         folder: where it goes: to what one strategy alone calls, if not both do.
         title: the first line of its header.
-        parts: the texts in `sql/toolkit/`, each with what it makes, in words.
+        parts: the texts in `sql/toolkit/`, file.macro, each with what it makes, in words.
         does: what else it does.
         always: what is needed wherever the folder has files: by trueup itself, or by hand.
         public: what any role may call.
@@ -58,12 +58,12 @@ _IDEAS = (
         "common",
         "Make the schema trueup, with what the files of both strategies call.",
         {
-            "settings": "what makes each file independent of how role and server are set",
-            "guard": "what stops a file at a table that has changed since it was written",
-            "rows": "what stops one at rows that cannot be converted, and names them",
-            "views": "what tries views before anything changes",
-            "servers": "what lets one file fit every server",
-            "spellings": "what keeps the old spellings that a rollback needs, and "
+            "schema.settings": "what makes each file independent of how role and server are set",
+            "guard.guard": "what stops a file at a table that has changed since it was written",
+            "rows.rows": "what stops one at rows that cannot be converted, and names them",
+            "rows.views": "what tries views before anything changes",
+            "guard.servers": "what lets one file fit every server",
+            "spellings.spellings": "what keeps the old spellings that a rollback needs, and "
             "trueup.forget_spellings, which lets them go",
         },
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
@@ -75,9 +75,10 @@ _IDEAS = (
         "online",
         "Keep owners, grants and keys right while both contracts live.",
         {
-            "both_live": "what copies owners and grants from one side to the other, orders two "
-            "inserts of one key, locks several tables and fills columns in batches; and the tables "
-            "that keep how far a backfill is and which grants both sides had"
+            "grants.grants_and_keys": "what copies owners and grants from one side to the "
+            "other, with a table of those that both had, orders two inserts of one key and locks "
+            "several tables",
+            "backfill.backfill": "what fills columns in batches, with a table of how far it is",
         },
         public=("hold_key",),
     ),
@@ -86,8 +87,8 @@ _IDEAS = (
         "online",
         "Show two contracts of a table that keeps its name.",
         {
-            "transition": "what makes the schema in which the new contract of such tables stands "
-            "while both live, and drops it"
+            "grants.transition": "what makes the schema in which the new contract of such "
+            "tables stands while both live, and drops it"
         },
     ),
     _Idea(
@@ -95,8 +96,8 @@ _IDEAS = (
         "online",
         "Count the uses of old names, and stop contract while one may be in use.",
         {
-            "usage_counter": "what reads the usage counter of a compat view and asks the other "
-            "witnesses, and the table that keeps what was read"
+            "usage_counter.counter": "what reads the usage counter of a compat view and asks the "
+            "other witnesses, and the table that keeps what was read"
         },
         always=("read_odometer", "require_unused", "show_odometer", "witnesses"),
         public=("show_odometer", "witnesses"),
@@ -105,7 +106,10 @@ _IDEAS = (
         "set_aside",
         "window",
         "Set aside the triggers that would see values put back.",
-        {"set_aside": "what silences triggers while a window's rollback writes, and wakes them"},
+        {
+            "spellings.set_aside": "what silences triggers while a window's rollback writes, and "
+            "wakes them"
+        },
     ),
 )
 
@@ -127,10 +131,12 @@ def _made(idea: str) -> Mapping[str, _Made]:
 
 @cache
 def _text(part: str) -> Mapping[str, _Made]:
-    return {
-        m[1]: _Made(m[0], frozenset(_NAMED.findall(m[0])))
-        for m in _MADE.finditer(text(f"toolkit/{part}.sql"))
-    }
+    return {m[1]: _Made(m[0], frozenset(_NAMED.findall(m[0]))) for m in _MADE.finditer(_kit(part))}
+
+
+def _kit(part: str, **holes: str) -> str:
+    file, _, macro = part.partition(".")
+    return text(f"toolkit/{file}", macro, **holes)
 
 
 def made_by(sql: str) -> frozenset[str]:
@@ -198,7 +204,7 @@ def _parts(
 def _file(idea: _Idea, subject: str, names: list[str], after: list[File], service: str) -> File:
     made = _made(idea.name)
     is_first = not after
-    body: list[Paragraph] = [[Statement(text("toolkit/begin.sql"))]] if is_first else []
+    body: list[Paragraph] = [[Statement(_kit("schema.begin"))]] if is_first else []
     body += [[Statement(made[name].sql)] for name in names]
     body.append(_closed(idea, names))
     if is_first:
@@ -218,9 +224,7 @@ def _file(idea: _Idea, subject: str, names: list[str], after: list[File], servic
         if is_first
         else "nothing to undo: it goes with the first file of the toolkit",
         body=body,
-        rollback=[[Statement(text("toolkit/end.sql", own_toolkit=_own(service)))]]
-        if is_first
-        else [],
+        rollback=[[Statement(_kit("schema.end", own_toolkit=_own(service)))]] if is_first else [],
         back="Drops what the toolkit's files made, and the schema when nothing else lives in it."
         if is_first
         else "no-op: it goes with the first file of the toolkit.",

@@ -16,6 +16,7 @@ from runner.generate.dependent import (
     with_drop,
 )
 from runner.generate.kinds import rule, statistics, trigger
+from runner.generate.kinds.index import placed
 from runner.generate.model import Obstacle
 from runner.generate.statement import Paragraph, Statement
 from runner.generate.wording.types import COMPRESSION, STORAGE
@@ -138,6 +139,8 @@ def _made(view: Relation, reword: Reword) -> Iterator[Statement]:
 
 def _create(view: Relation, reword: Reword, name: Name, *, fill: bool) -> Statement:
     options = f" WITH ({', '.join(view.options)})" if view.options else ""
+    if view.tablespace is not None:
+        options += f" TABLESPACE {quote_ident(view.tablespace)}"
     tail = "\nWITH DATA" if fill and view.populated else "\nWITH NO DATA"
     query = reword(view.definition or "").strip().removesuffix(";")
     stored = tail if view.kind == "m" else ""
@@ -212,9 +215,9 @@ def _privileges(acl: Iterable[str]) -> list[tuple[str, str, list[str]]]:
 
 def _indexes(view: Relation, name: Name, reword: Reword) -> Iterator[Statement]:
     """A materialized view's indexes, below this or another name of it."""
-    for index in view.indexes:
-        unique = "UNIQUE " if index.unique else ""
-        own, method = quote_ident(index.name), reword(index.method)
+    for found in view.indexes:
+        unique = "UNIQUE " if found.unique else ""
+        own, method = quote_ident(found.name), placed(reword(found.method), found.tablespace)
         yield Statement(f"CREATE {unique}INDEX {own} ON {quote_name(name)} {method};")
 
 

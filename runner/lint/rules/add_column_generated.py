@@ -28,7 +28,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     for item in definition.constraints:
         part = tree.inner(item)
         if contype(part) == "GENERATED" and part.generated_kind != "v":
-            function = suggest.beside(step.table, suggest.made(step.table, step.name, "fill"))
+            function = tree.beside(step.table, suggest.made(step.table, step.name, "fill"))
             yield Hit(
                 f"a stored generated column is computed for every row of {step.table}: the table"
                 " is rewritten under ACCESS EXCLUSIVE",

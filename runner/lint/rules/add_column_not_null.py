@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
-from runner.lint.definitions import contype, is_serial
+from runner.lint import suggest
+from runner.lint.definitions import has_serial_type, parts
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    definition = getattr(step.node, "def").column_def
-    kinds = {contype(tree.inner(item)) for item in definition.constraints}
-    filled = {"DEFAULT", "IDENTITY", "GENERATED"} & kinds or is_serial(definition)
-    if kinds & {"NOTNULL", "PRIMARY"} and not filled:
+    (part,) = parts(step)
+    definition, kinds = part.node, {kind for kind, _ in part.constraints}
+    filled = {"DEFAULT", "IDENTITY", "GENERATED"} & kinds
+    if kinds & {"NOTNULL", "PRIMARY"} and not filled and not has_serial_type(definition):
         yield Hit(
             f"{step.name} is NOT NULL and has no default: this fails as soon as {step.table}"
             " has a row, and writers that do not know the column fail after it",

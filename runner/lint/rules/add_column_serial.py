@@ -24,7 +24,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             f" rewrites all of {step.table} under ACCESS EXCLUSIVE",
             names={
                 "type": suggest.Sql(column_type(definition)),
-                "sequence": suggest.beside(step.table, suggest.made(step.table, step.name, "seq")),
+                "sequence": tree.beside(step.table, suggest.made(step.table, step.name, "seq")),
             },
         )
 

@@ -22,7 +22,10 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.verb == "AddColumn":
         parts = [tree.inner(item) for item in definition.column_def.constraints]
     node = next((part for part in parts if contype(part) in ("PRIMARY", "UNIQUE")), None)
-    if node is None or node.indexname:
+    if node is not None and node.indexname:
+        yield from _unfit(step, node.indexname, context)
+        return
+    if node is None:
         return
     kind = {"PRIMARY": "PRIMARY KEY", "UNIQUE": "UNIQUE"}[contype(node)]
     columns = tree.strings(node.keys) or (step.name,)
@@ -47,6 +50,28 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         },
         instead=first + RULE.instead,
     )
+
+
+def _unfit(step: Step, name: str, context: Context) -> Iterator[Hit]:
+    """An index of the chain from which PostgreSQL makes no constraint."""
+    index = context.world.index(tree.beside(step.table, name))
+    if index is None or index.table != step.table:
+        return
+    reason = (
+        "is not unique"
+        if not index.unique
+        else "is partial"
+        if index.partial
+        else "has an expression"
+        if "" in index.columns
+        else ""
+    )
+    if reason:
+        yield Hit(
+            f"{name} {reason}: PostgreSQL makes no constraint of it",
+            instead="-- the index alone keeps values apart; a constraint needs a unique one over"
+            " plain columns and all rows",
+        )
 
 
 _OF_THE_INDEX = ("keys", "including", "options", "indexspace", "nulls_not_distinct")

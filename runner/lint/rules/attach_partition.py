@@ -23,6 +23,13 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if context.is_new(part):
         return
     checks = context.world.table(part).constraints
+    rest = context.world.is_read_for(step.table)
+    if rest and rest != part and not context.is_new(rest):
+        yield Hit(
+            f"all rows of {rest} are read under ACCESS EXCLUSIVE on it: one may belong to {part}",
+            names={"rest": rest, "check": suggest.made(rest, "rest")},
+            instead=suggest.REST_IS_READ,
+        )
     if any(k.kind == "CHECK" and k.validated for k in checks):
         return
     bounds = _bounds(command.bound, context.world.table(step.table).partition_key)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from runner.lint import suggest, tree
-from runner.lint.definitions import column_type, contype, is_serial
+from runner.lint.definitions import Part, column_type, is_serial, parts
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -32,29 +33,47 @@ _LOOKED_AT = frozenset(
 )
 
 
-def _definitions(step: Step) -> Iterator[tuple[Node, bool]]:
+# Their words in a text, and those of numbers, which are looked at where they count by themselves.
+_WORDS = re.compile(
+    r"\b(?:timestamp|char|character|bpchar|nchar|json|money|timetz|time|serial[24]?|smallserial)\b"
+    r'|u&"'
+)
+_NUMBERS = re.compile(r"\b(?:smallint|int(?:eger|[24])?)\b")
+
+
+def _may_have(step: Step) -> bool:
+    """Whether the text has a word of such a type: most have none."""
+    if step.hidden:
+        return True
+    text = step.statement.lowered
+    counts = text.rfind("identity")
+    if counts > 0 and _NUMBERS.search(text, 0, counts):
+        return True
+    return _WORDS.search(text) is not None
+
+
+def _definitions(step: Step) -> Iterator[tuple[Part, bool]]:
     """The columns that a step defines, and whether each is the primary key."""
-    if step.verb == "AddColumn":
-        yield getattr(step.node, "def").column_def, False
-        return
-    parts = [tree.inner(item) for item in step.node.table_elts]
+    all_parts = parts(step)
     keys: set[str] = set()
-    for part in parts:
-        if tree.kind(part) == "Constraint" and contype(part) == "PRIMARY" and len(part.keys) == 1:
-            keys |= set(tree.strings(part.keys))
-    for part in parts:
-        if tree.kind(part) == "ColumnDef":
-            yield part, part.colname in keys or _is(part, "PRIMARY")
+    for part in all_parts if step.verb == "Create" else ():
+        if not part.name and part.constraints[0][0] == "PRIMARY" and len(part.node.keys) == 1:
+            keys |= set(tree.strings(part.node.keys))
+    for part in all_parts:
+        if part.name:
+            is_key = part.name in keys or _is(part, "PRIMARY")
+            yield part, step.verb == "Create" and is_key
 
 
-def _is(definition: Node, kind: str) -> bool:
-    return any(contype(item.constraint) == kind for item in definition.constraints)
+def _is(part: Part, kind: str) -> bool:
+    return any(of == kind for of, _ in part.constraints)
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if context.script.phase == "baseline":
-        return  # It says what is there.
-    for definition, is_key in _definitions(step):
+    if context.script.phase == "baseline" or not _may_have(step):
+        return  # A baseline says what is there.
+    for part, is_key in _definitions(step):
+        definition = part.node
         if definition.type_name.names[-1].string.sval not in _LOOKED_AT:
             continue
         type_ = column_type(definition)
@@ -66,7 +85,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 offset=_place(step, definition),
                 names={"column": definition.colname, "type": suggest.Sql(better)},
             )
-        if not is_key or base not in _SMALL_KEYS or _is(definition, "FOREIGN"):
+        if not is_key or base not in _SMALL_KEYS or _is(part, "FOREIGN"):
             continue
         if is_serial(definition):
             yield Hit(

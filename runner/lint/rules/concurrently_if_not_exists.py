@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         f"a build of {step.name} that failed leaves an invalid index, and IF NOT EXISTS takes it"
         " for the real one",
         names={
-            "index": suggest.beside(step.table, step.name),
+            "index": tree.beside(step.table, step.name),
             "statement": suggest.statement(step.node, if_not_exists=False),
         },
     )

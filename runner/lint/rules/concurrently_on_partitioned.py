@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
             f"{step.table} is partitioned: PostgreSQL refuses CONCURRENTLY on it",
             names={
                 "parent": suggest.statement(step.node, concurrent=False, relation=relation),
-                "index": suggest.beside(step.table, step.name),
+                "index": tree.beside(step.table, step.name),
             },
         )
 

@@ -54,7 +54,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
 def _unique_index(step: Step, context: Context) -> Iterator[Hit]:
     """A unique index that the chain made keeps the same values out as a constraint does."""
     indexes = context.world.indexes
-    index = indexes.get(step.name.rpartition(".")[2]) if step.target == "INDEX" else None
+    index = context.world.index(step.name) if step.target == "INDEX" else None
     if index is None or not index.unique or context.is_new(index.table) or context.guarded(step):
         return
     table = context.world.table(index.table)

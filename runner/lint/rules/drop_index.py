@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.target != "INDEX":
         return
-    schema, _, name = step.name.rpartition(".")
-    index = context.world.indexes.get(name)
+    name = tree.bare(step.name)
+    index = context.world.index(step.name)
     # An index is in the schema of its table.
-    tables = (t for t in context.world.tables.values() if t.name.rpartition(".")[0] == schema)
+    tables = (t for t in context.world.tables.values() if tree.beside(t.name, name) == step.name)
     named = (t for t in tables if any(_is_of(k, name) for k in t.constraints))
     owner = next(named, None) if index is None else None
     if owner is not None:

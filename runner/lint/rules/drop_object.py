@@ -38,6 +38,9 @@ _WORDS = {"EVENT_TRIGGER": "EVENT TRIGGER"}
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
+    if step.verb == "AlterPublication":
+        yield from _publication(step, context)
+        return
     happens = _HAPPENS.get(step.target)
     if step.target in _CALLED:
         happens = "clients, triggers and defaults that call it fail at once"
@@ -58,6 +61,20 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     yield Hit(
         f"the {what} {name} is dropped: {happens}",
         level="error" if step.target in _CERTAIN else "warning",
+        names={"statement": suggest.statement(step.node)},
+    )
+
+
+def _publication(step: Step, context: Context) -> Iterator[Hit]:
+    """What a publication no longer holds its subscribers no longer get, without an error."""
+    action = tree.enum_name(step.node, "action")
+    if action not in ("AP_DropObjects", "AP_SetObjects") or not step.node.pubobjects:
+        return
+    what = "drops from" if action == "AP_DropObjects" else "sets anew what is in"
+    yield Hit(
+        f"this {what} the publication {step.node.pubname}: subscribers receive no more of what is"
+        " no longer in it, and must copy all rows to start again",
+        level="warning",
         names={"statement": suggest.statement(step.node)},
     )
 
@@ -135,6 +152,8 @@ RULE = Rule(
         "DROP SEQUENCE users_id_seq;",
         "DROP TYPE mood;",
         "DROP TRIGGER audit ON users;",
+        "CREATE PUBLICATION cdc FOR TABLE users;\n-- file: 0002_b.sql\n"
+        "ALTER PUBLICATION cdc DROP TABLE users;",
         "CREATE VIEW active_users AS SELECT id, email FROM users;\n"
         "GRANT SELECT ON active_users TO app;\n-- file: 0002_less.sql\n"
         "DROP VIEW active_users; CREATE VIEW active_users AS SELECT id FROM users;",
@@ -152,6 +171,6 @@ RULE = Rule(
         "DROP VIEW active_users;",
     ),
     step=_check,
-    verbs=frozenset({"Drop", "DropSubscription"}),
+    verbs=frozenset({"AlterPublication", "Drop", "DropSubscription"}),
     squawk=("ban-drop-domain", "ban-drop-extension"),
 )

@@ -72,7 +72,7 @@ def _moved_away(step: Step, context: Context) -> bool:
             for pair in context.chain.pairs
             for other in pair.up.steps
             if other.verb == "Rename"
-            and other.node.newname == step.table.rpartition(".")[2]
+            and other.node.newname == tree.bare(step.table)
             and pair.up is not context.script
         )
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.layouts.data import without_rows
-from runner.ledger.scanner import psql_commands
 from runner.lint import tree
 from runner.lint.blocks import block_queries, block_text, is_partly_unshown, is_unshown
 from runner.lint.model import Hit, Rule
+from runner.lint.psql import hidden_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,42 +22,8 @@ _DDL = re.compile(
 )
 
 
-_COMMAND = re.compile(r"\\(?:\w+|.)")
-_RUNS = frozenset(
-    r"\i \ir \include \include_relative \gexec \copy \c \connect \e \edit \lo_import".split()
-)
-_WITH_PIPE = frozenset(r"\g \gx \o \out \s \w \write".split())
-_PROGRAM = re.compile(r"\bPROGRAM\b", re.IGNORECASE)
-
-
 def _psql(context: Context) -> Iterator[Hit]:
-    """Commands of psql that run what is not in the file."""
-    content = context.script.content
-    text = without_rows(content) if "\\" in content else ""
-    for start, end in psql_commands(text) if text else ():
-        found = _COMMAND.match(text, start, end)
-        if found is None or context.script.text[start:end].strip():
-            continue
-        word, rest = found[0], text[found.end() : end]
-        if (
-            word == "\\!"
-            or "`" in rest
-            or (word in _WITH_PIPE and "|" in rest)
-            or (word == "\\copy" and _PROGRAM.search(rest))
-        ):
-            yield Hit(
-                f"{word} runs a program on the machine of whoever gives the file to psql",
-                level="error",
-                offset=start,
-                instead="-- the SQL itself, in the file",
-            )
-        elif word in _RUNS or (word == "\\set" and ";" in rest):
-            yield Hit(
-                f"{word} is a command of psql: what it runs is not in the file, and no other"
-                " tool takes it",
-                offset=start,
-                instead="-- the SQL itself, in the file",
-            )
+    yield from hidden_commands(context.script)
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
@@ -145,12 +110,26 @@ RULE = Rule(
         "\\o |sh\n",
         "\\connect other\n",
         "\\copy t from program 'env'\n",
+        "\\if :{?live}\nDROP INDEX CONCURRENTLY i;\n\\else\nSELECT 1;\n\\endif\n",
+        "\\i :part.sql\n",
+        "\\x \\i tables.sql\n",
+        "\\setenv PGOPTIONS '-c lock_timeout=0'\n",
+        "\\set more 'WHERE true'\nDELETE FROM t :more;\n",
+        "\\set AUTOCOMMIT off\n",
+        "\\set ON_ERROR_STOP 0\n",
+        "\\unset ON_ERROR_STOP\n",
+        "\\prompt 'which one?' t\n",
+        "SELECT 1 AS n\n\\gset\n",
+        "\\q\nSELECT 1;\n",
+        "\\watch 1\n",
         "CREATE FUNCTION widen() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n"
         "ALTER TABLE users ALTER COLUMN age TYPE bigint; END $$;\nSELECT widen();",
     ),
     passed=(
         "DO $$ BEGIN EXECUTE 'SELECT 1'; END $$;",
         "\\set ON_ERROR_STOP on\nCOPY t (a) FROM STDIN;\n\\i tables.sql\n\\.\n",
+        "\\set kind 'new order'\n\\echo 'a \\i b'\n\\timing on\n\\pset pager off\n"
+        "SELECT :'kind';\n\\q\n",
         "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['users', 'orders'] LOOP"
         " EXECUTE format('ALTER TABLE %I ADD COLUMN a int', t); END LOOP; END $$;",
         "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['a'] LOOP"

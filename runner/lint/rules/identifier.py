@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
+from runner.lint.definitions import parts
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -14,16 +16,16 @@ if TYPE_CHECKING:
     from runner.lint.steps import Step
 
 _LONGEST = 63
+_MAY_BE = re.compile(r"\"|[^\s(),.;]{16}")  # a key word in quotes, or 16 letters of four bytes
 
 
 def _names(step: Step) -> Iterator[str]:
     """The names that a step gives."""
     node = step.node
     if step.verb in ("Create", "View", "CreateTableAs"):
-        yield step.table.rpartition(".")[2]
-        for item in node.table_elts if step.verb == "Create" else ():
-            part = tree.inner(item)
-            yield part.colname if tree.kind(part) == "ColumnDef" else ""
+        yield tree.bare(step.table)
+        if step.verb == "Create" and _MAY_BE.search(step.statement.text):
+            yield from [part.name for part in parts(step)]
     elif step.verb == "Rename":
         yield node.newname
     elif step.verb in ("AddColumn", "AddConstraint", "Index", "CreateTrig"):
@@ -33,6 +35,7 @@ def _names(step: Step) -> Iterator[str]:
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if step.hidden:
         return
+    has_quotes = '"' in step.statement.text  # as a key word has where it names something
     for name in _names(step):
         # The parser has cut it already, as the server does.
         is_longest = len(name) * 4 >= _LONGEST and len(name.encode()) == _LONGEST
@@ -42,7 +45,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 " the next name that starts so is a duplicate",
                 names={"name": name[:20]},
             )
-        elif tree.must_be_quoted(name):
+        elif has_quotes and tree.must_be_quoted(name):
             if step.verb in ("Index", "AddConstraint", "CreateTrig"):
                 continue
             yield Hit(

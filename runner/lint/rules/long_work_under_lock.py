@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if step.verb == "Do" or not is_long(step, context):
+    if step.verb == "Do":
         return
     held = next((s for s in locks_held(context, "ACCESS EXCLUSIVE")), None)
-    if held is not None:
+    if held is not None and is_long(step, context):
         work = "the file sleeps" if step.verb == "Select" else f"{step.table} is worked through"
         yield Hit(
             f"{held.table} has been locked by ACCESS EXCLUSIVE since the {held.verb} above, and"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.lint import edits, suggest, tree
-from runner.lint.definitions import contype
+from runner.lint.definitions import parts
 from runner.lint.model import Hit, Rule
 from runner.lint.work import LOCKING_VERBS
 
@@ -56,18 +56,15 @@ def _locks(step: Step, context: Context) -> bool:
         return bool(_referenced(step, context))
     if not step.strong or step.target not in _TARGETS:
         return False
-    index = context.world.indexes.get(step.name.rpartition(".")[2]) if not step.table else None
+    index = context.world.index(step.name) if not step.table else None
     return not context.is_new(step.table if index is None else index.table)
 
 
 def _referenced(step: Step, context: Context) -> str:
     """A table in use that a new one has a foreign key to; empty when there is none."""
-    text = step.statement.text
-    for item in step.node.table_elts if step.hidden or "references" in text.lower() else ():
-        part = tree.inner(item)
-        of_column = tree.kind(part) == "ColumnDef"
-        for constraint in map(tree.inner, part.constraints) if of_column else (part,):
-            if tree.kind(constraint) == "Constraint" and contype(constraint) == "FOREIGN":
+    for part in parts(step) if step.may_hold("references") else ():
+        for kind, constraint in part.constraints:
+            if kind == "FOREIGN":
                 table = tree.relation(constraint.pktable)
                 if table != step.table and not context.is_new(table):
                     return table

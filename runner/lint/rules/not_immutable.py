@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
-from runner.lint.definitions import contype
+from runner.lint.definitions import parts
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _CHANGING = frozenset(
     transaction_timestamp uuid_generate_v4 uuidv4 uuidv7
     """.split()
 )
+# A CHECK, or GENERATED ALWAYS AS an expression: most statements that define columns have none.
+_MAY_HAVE = re.compile(r"\bcheck\b|\bas\b(?!\s+identity\b)")
 _WORDS = {"SVFOP_CURRENT_USER": "current_user", "SVFOP_SESSION_USER": "session_user"}
 
 
@@ -53,28 +56,13 @@ def _expressions(step: Step) -> Iterator[tuple[str, Node, bool]]:
         for item in node.index_params:
             if (part := tree.inner(item)).HasField("expr"):
                 yield step.name or "the index", part.expr, True
-    elif step.verb == "AddConstraint":
-        yield from _constraint(getattr(node, "def").constraint)
-    elif step.verb == "Create":
-        for item in node.table_elts:
-            part = tree.inner(item)
-            if tree.kind(part) == "ColumnDef":
-                yield from _column(part)
-            elif tree.kind(part) == "Constraint":
-                yield from _constraint(part)
-    else:
-        yield from _column(getattr(node, "def").column_def)
-
-
-def _column(node: Node) -> Iterator[tuple[str, Node, bool]]:
-    for item in node.constraints:
-        yield from _constraint(item.constraint, node.colname)
-
-
-def _constraint(node: Node, name: str = "") -> Iterator[tuple[str, Node, bool]]:
-    kind = contype(node)
-    if kind in ("CHECK", "GENERATED") and node.HasField("raw_expr"):
-        yield node.conname or name or "the CHECK", node.raw_expr, kind == "GENERATED"
+        return
+    if not step.hidden and _MAY_HAVE.search(step.statement.lowered) is None:
+        return
+    for part in parts(step):
+        for kind, made in part.constraints:
+            if kind in ("CHECK", "GENERATED") and made.HasField("raw_expr"):
+                yield made.conname or part.name or "the CHECK", made.raw_expr, kind == "GENERATED"
 
 
 def _changing(expression: Node) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _check(chain: Chain) -> Iterator[Hit]:
     for table in chain.world.tables.values():
-        for constraint in table.constraints:
+        for constraint in table.constraints if table.may_have("enforced") else ():
             if not constraint.validated and constraint.step.node is not None:
                 if _not_enforced(constraint.step):
                     continue
@@ -29,8 +29,10 @@ def _check(chain: Chain) -> Iterator[Hit]:
 
 
 def _not_enforced(step: Step) -> bool:
-    node = getattr(step.node, "def")
-    return step.verb == "AddConstraint" and not node.constraint.is_enforced
+    # Of a new table or column, NOT ENFORCED alone leaves one not validated.
+    if step.verb != "AddConstraint":
+        return True
+    return not getattr(step.node, "def").constraint.is_enforced
 
 
 RULE = Rule(

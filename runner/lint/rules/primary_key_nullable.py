@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest
+from runner.lint import suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     node = getattr(step.node, "def").constraint
-    index = context.world.indexes.get(node.indexname)
+    index = context.world.index(tree.beside(step.table, node.indexname))
     if contype(node) != "PRIMARY" or index is None:
         return
     table = context.world.table(step.table)

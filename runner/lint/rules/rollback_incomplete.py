@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.lint.steps import Step
 
 _WORD = re.compile(r"\w+")
+_SHORT = 5_000  # characters of a text that is searched faster than taken apart
 _MADE = {
     "Create": "TABLE",
     "View": "VIEW",
@@ -46,7 +47,7 @@ def _check(context: Context) -> Iterator[Hit]:
             continue
         if step.verb == "View" and step.node.replace:
             continue
-        name = (step.name or step.table).rpartition(".")[2]
+        name = tree.bare(step.name or step.table)
         if not name or step.table in names or step.table in gone or _speaks_of(text, name.lower()):
             continue
         if _taken_back(step, up):
@@ -67,21 +68,37 @@ def _words(text: str) -> frozenset[str]:
 
 def _speaks_of(text: str, name: str) -> bool:
     """Whether a name stands in a text as a word of its own."""
+    if name not in text:
+        return False
+    if len(text) < _SHORT and name.isidentifier():
+        return _is_word(text, name)
     if name in _words(text):
         return True
     return not name.isidentifier() and name.replace('"', '""') in text
 
 
+def _is_word(text: str, name: str) -> bool:
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        around = text[start - 1 : start] + text[end : end + 1]
+        if not around or _WORD.search(around) is None:
+            return True
+        start = text.find(name, start + 1)
+    return False
+
+
 def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
     """What the rollback drops and the file never spoke of."""
+    text = up.text.lower()
     for step in down.steps:
         if step.verb == "DropColumn":
             name, what = step.name, "column"
         elif step.verb == "Drop" and step.target == "TABLE":
-            name, what = step.table.rpartition(".")[2], "table"
+            name, what = tree.bare(step.table), "table"
         else:
             continue
-        if _speaks_of(up.text.lower(), name.lower()):
+        if _speaks_of(text, name.lower()):
             continue
         if len(re.findall(rf"\b{re.escape(name)}\b", down.text, re.IGNORECASE)) == 1:
             yield Hit(

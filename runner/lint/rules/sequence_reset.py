@@ -71,7 +71,7 @@ def _own_numbers(step: Step, context: Context) -> Iterator[Hit]:
 
 def _hit(sequence: str, context: Context, message: str) -> Hit:
     """The finding, with the column that draws from the sequence where the chain shows it."""
-    bare = sequence.rpartition(".")[2]
+    bare = sequence.name if isinstance(sequence, tree.TableKey) else sequence.rpartition(".")[2]
     for table in context.world.tables.values():
         for column in table.columns:
             if bare and suggest.made(table.name, column, "seq") == bare:

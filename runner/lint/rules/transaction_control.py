@@ -45,6 +45,13 @@ def _check(context: Context) -> Iterator[Hit]:
             if begun is not None:
                 yield Hit("BEGIN inside a transaction does nothing but warn", step=step)
             begun = step
+        elif word == "PREPARE":
+            yield Hit(
+                "PREPARE TRANSACTION keeps its locks when the session is gone, until somebody"
+                " commits it: VACUUM stops, and the tool records the file as applied",
+                step=step,
+            )
+            begun = None
         elif word == "ROLLBACK":
             yield Hit("ROLLBACK undoes the file, and the tool records it as applied", step=step)
             begun = None
@@ -65,6 +72,7 @@ RULE = Rule(
     flagged=(
         "-- depends: 0000_base\nBEGIN; SELECT 1; COMMIT;",
         "BEGIN; CREATE TABLE t (a int);",
+        "BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'x';",
     ),
     passed=("BEGIN; CREATE TABLE t (a int); COMMIT;",),
     script=_check,

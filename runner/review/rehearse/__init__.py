@@ -1,5 +1,6 @@
 """A rehearsal: up, down, up, down of every pending file on a scratch copy, measured."""
 
-from runner.review.rehearse.rehearsal import Options, rehearse
+from runner.review.rehearse.bases import Options
+from runner.review.rehearse.rehearsal import rehearse
 
 __all__ = ["Options", "rehearse"]

@@ -14,7 +14,8 @@ from runner.review import signing
 from runner.review.certificate import Certificate
 from runner.review.figures import count, plural, seconds, size, span, version
 from runner.review.measures import FileCost
-from runner.review.rehearse.rehearsal import Options, rehearse
+from runner.review.rehearse.bases import Options
+from runner.review.rehearse.rehearsal import rehearse
 from runner.standard import load_standard
 
 _LONGEST = 5

@@ -10,7 +10,7 @@ from runner.layouts.applied import read_applied
 from runner.ledger import selection
 from runner.ledger.files import Migration
 from runner.ledger.units import unit_of
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.quoting import Name
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.rehearse.sample import Size, read_sizes
@@ -52,7 +52,7 @@ def look(
         before = selection.to_apply(migrations, (), to=base) if base else []
         applied = {m.id for m in before}
     else:
-        with connect(dsn, application_name=_NAME) as connection:
+        with connect(dsn, application_name=_NAME, settings=OURS) as connection:
             live.server = connection.info.server_version
             applied = read_applied(connection, migrations)
             catalog = service_catalog(connection)

@@ -1,87 +1,46 @@
-"""Makes the scratch copies, runs the files on them, and writes the certificate."""
+"""Runs the files on scratch copies, and writes the certificate."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from psycopg import Connection, Error, IntegrityError
+from psycopg import Error, IntegrityError
 from psycopg.errors import ObjectInUse
 
 from runner.errors import RehearsalError, StatementError, TrueupError
 from runner.execute.old_names import begin_waiting
-from runner.execute.schema_copy import Schema, dump_schema, load_schema
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
 from runner.postgres.scratch import Limits, ScratchServer, require_plain, scratch_server
-from runner.quoting import Name, quote_ident
+from runner.quoting import Name, quote_ident, told_name
 from runner.review.certificate import Certificate
 from runner.review.commit import commit_of
 from runner.review.figures import plural
 from runner.review.fingerprint import schema_fingerprint, service_catalog
 from runner.review.measures import ContractTable, Load, TableSize
-from runner.review.rehearse import costs, synthetic
+from runner.review.rehearse import costs
+from runner.review.rehearse.bases import NAME, Bases, Listener, Options, row_counts
 from runner.review.rehearse.costs import Measured
 from runner.review.rehearse.crowd import Crowd
-from runner.review.rehearse.demands import Lookout, Rule, with_rules
+from runner.review.rehearse.demands import Lookout, Rule
 from runner.review.rehearse.live import Live, look
 from runner.review.rehearse.load import Query, Sample, queries_of, summarize
 from runner.review.rehearse.run import FileRun, in_order, relation_names, run_file
-from runner.review.rehearse.sample import copy_sample
 from runner.review.rehearse.state import MOST_SHOWN, State, contract_of, differences, read_state
 from runner.review.rehearse.statements import try_statements
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.standard.model import Standard
 
-_NAME = "trueup rehearsal"
 _CALM_SECONDS = 1.5
 _BREATH_SECONDS = 0.1  # after each file, so that clients meet what it left
-_SMALL = 4  # the small sample has a fourth of the rows
-_FILLED = """
-    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-    FROM pg_catalog.pg_class AS c
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'm' AND c.relispopulated
-    ORDER BY c.oid
-"""
-
-Listener = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a rehearsal is done.
-
-    Args:
-        rows: rows of each table in the large sample.
-        scratch: a database of a server for the scratch copies; None for the embedded server.
-        backup: a database that was restored from a backup, rehearsed on as it is.
-        made_up: make rows up from statistics, and read none.
-        clients: run clients.
-        base: without a live database, the last phase or id that counts as applied; empty for none.
-        unit: a table by its old or new name: rehearse its unit of tables alone.
-        seconds: the files' sessions are ended when the whole takes longer.
-        statements: files of what clients send; none for what the live database has recorded.
-    """
-
-    rows: int = 20_000
-    scratch: str | None = None
-    backup: str | None = None
-    made_up: bool = False
-    clients: bool = True
-    base: str = "baseline"
-    unit: str | None = None
-    seconds: float = Limits.seconds
-    statements: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -204,15 +163,17 @@ class _Rehearsal:
         return self._run()
 
     def _run(self) -> Certificate:
-        bases, described = self._bases()
+        scratch = self._scratch()
+        bases, described = scratch.made()
+        self._found.notes += scratch.notes
         self._try_statements(bases[0])
-        sizes = [self._count(base) for base in bases]
+        sizes = [row_counts(base) for base in bases]
         before = contract_of(bases[-1])
         for index, base in enumerate(bases):
             large = index == len(bases) - 1
             label = f"{max(sizes[index].values(), default=0):,} rows"
             self._cycles(base, sizes[index], label, large=large)
-        with connect(bases[-1], application_name=_NAME) as connection:
+        with connect(bases[-1], application_name=NAME) as connection:
             version = connection.info.server_version
         self._compare_versions(version)
         chain = chain_checksums(self._migrations)
@@ -232,7 +193,7 @@ class _Rehearsal:
             live_schema=self._live.schema,
             sizes=tuple(
                 TableSize(
-                    str(name),
+                    told_name(*name),
                     known.rows if (known := self._live.sizes.get(name)) else None,
                     known.bytes if known else None,
                     tuple(size.get(name, 0) for size in sizes),
@@ -242,7 +203,7 @@ class _Rehearsal:
             costs=costs.assemble(
                 self._measured,
                 self._pending,
-                live={str(name): size.rows for name, size in self._live.sizes.items()},
+                live={told_name(*name): size.rows for name, size in self._live.sizes.items()},
                 loaded=self._loaded,
                 load=self._load,
                 samples=self._samples,
@@ -251,6 +212,12 @@ class _Rehearsal:
             load=self._load,
             before=before,
             after=self._after,
+        )
+
+    def _scratch(self) -> Bases:
+        return Bases(
+            *(self._server, self._dsn, self._live, self._options, self._standard, self._tell),
+            rules=self._rules or [],
         )
 
     def _search_path(self) -> str:
@@ -270,30 +237,6 @@ class _Rehearsal:
                 " --scratch, or its programs in TRUEUP_PG_BIN"
             )
 
-    def _bases(self) -> tuple[list[str], str]:
-        """The databases that are cloned for each run, from the smallest sample to the largest."""
-        if self._options.backup:
-            return [self._options.backup], "a restored backup, at its full size"
-        rows = self._options.rows
-        if self._dsn is None:
-            base = self._options.base
-            described = (
-                f"the files up to {base}, with made-up rows" if base else "an empty database"
-            )
-        else:
-            made = "made-up rows" if self._options.made_up else "sampled rows"
-            described = f"the schema of the live database, with {made}"
-        if self._server.own:
-            self._found.notes.append(
-                "measured on the embedded server of this machine, which does not wait for the disk"
-            )
-        schema = dump_schema(self._dsn, owners=self._server.own) if self._dsn else None
-        large = self._make(schema, lambda dsn: self._fill(dsn, rows))
-        if rows < _SMALL or max(self._count(large).values(), default=0) <= rows // _SMALL:
-            return [large], described
-        small = self._make(schema, lambda dsn: self._copy(large, dsn, rows // _SMALL))
-        return [small, large], described
-
     def _try_statements(self, base: str) -> None:
         """Try what clients send before and after each step."""
         given = self._options.statements
@@ -311,64 +254,6 @@ class _Rehearsal:
         self._found.notes += notes
         for problem in problems:
             self._found.problem(problem)
-
-    def _make(self, schema: Schema | None, rows: Callable[[str], None]) -> str:
-        dsn = self._server.create()
-        if schema is None:
-            self._tell("applying the files that make the schema")
-            for migration in self._live.applied:
-                run_file(dsn, migration, "up", self._server.allowance)
-            rows(dsn)
-        else:
-            failures = load_schema(self._server, dsn, schema, lambda: rows(dsn))
-            for failure in failures:
-                note = f"not in the scratch copy: {failure}"
-                if note not in self._found.notes:
-                    self._found.notes.append(note)
-        # A schema alone does not say which materialized views hold data; the live database does.
-        with connect(self._dsn or dsn, application_name=_NAME) as connection:
-            filled = connection.execute(_FILLED).fetchall()
-        with connect(dsn, application_name=_NAME) as connection:
-            for (name,) in filled:
-                row = connection.execute("SELECT to_regclass(%s)", [name]).fetchone()
-                if row and row[0]:
-                    connection.execute(f"REFRESH MATERIALIZED VIEW {name}".encode())
-            connection.execute("VACUUM ANALYZE")
-        return dsn
-
-    def _fill(self, dsn: str, rows: int) -> None:
-        if self._dsn is not None and not self._options.made_up:
-            self._tell("sampling rows of the live database")
-            self._copy(self._dsn, dsn, rows)
-            return
-        self._tell("making rows up")
-        hints = synthetic.hints_of_standard(self._standard) if self._standard else synthetic.Hints()
-        if self._dsn is not None:
-            with connect(self._dsn, application_name=_NAME) as connection:
-                hints = synthetic.hints_of_statistics(connection, hints)
-            hints = replace(hints, rows={n: size.rows for n, size in self._live.sizes.items()})
-        with self._loader(dsn) as target:
-            catalog = with_rules(service_catalog(target), self._rules or [])
-            self._found.notes += synthetic.fill(target, catalog, rows, hints)
-
-    def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
-        with connect(source_dsn, application_name=_NAME) as source, self._loader(dsn) as target:
-            source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            catalog = with_rules(service_catalog(source), self._rules or [])
-            try:
-                copy_sample(source, target, catalog, rows)
-            except Error as error:
-                raise RehearsalError(
-                    f"rows cannot be sampled: {error.diag.message_primary or error}",
-                    hint="give the role SELECT, or use --made-up-rows, which reads none",
-                ) from None
-
-    def _loader(self, dsn: str) -> Connection[Any]:
-        """A connection that fires no trigger and checks no foreign key."""
-        return connect(self._server.loads(dsn), application_name=_NAME)
-
-    def _count(self, dsn: str) -> dict[Name, int]:
-        return {name: count for name, (count, _) in read_state(dsn).rows.items()}
 
     def _cycles(self, base: str, sizes: Mapping[Name, int], label: str, *, large: bool) -> None:
         """Up and down twice, and on the large sample once more among clients."""
@@ -404,7 +289,7 @@ class _Rehearsal:
         first: bool,
     ) -> str:
         """One time up and down; returns "same", "changed" or "stuck"."""
-        with connect(dsn, application_name=_NAME) as connection:
+        with connect(dsn, application_name=NAME) as connection:
             origins = relation_names(connection)
             old_queries = queries_of(connection, before.catalog) if loaded else []
             # A copy has other counters than were read, and nobody who uses an old name.
@@ -426,7 +311,7 @@ class _Rehearsal:
                     if loaded:
                         crowd.fit(migration)
                     if first and direction == "up":
-                        with connect(dsn, application_name=_NAME) as connection:
+                        with connect(dsn, application_name=NAME) as connection:
                             found = service_catalog(connection)
                         self._schemas[migration.id] = schema_fingerprint(found)
                     runs.append(run_file(dsn, migration, direction, self._server.allowance))
@@ -434,7 +319,7 @@ class _Rehearsal:
                         time.sleep(_BREATH_SECONDS)
                 if first and direction == "up":
                     self._after = contract_of(dsn)
-                    with connect(dsn, application_name=_NAME) as connection:
+                    with connect(dsn, application_name=NAME) as connection:
                         tables = self._standard.tables if self._standard else ()
                         kept = {Name(t.schema, t.name) for t in tables if t.old == t.name}
                         now = service_catalog(connection)
@@ -456,7 +341,7 @@ class _Rehearsal:
                 self._keep_load(runs, crowd.samples)
             else:
                 self._measured.append(
-                    Measured(runs, {str(n): count for n, count in sizes.items()}, origins)
+                    Measured(runs, {told_name(*n): c for n, c in sizes.items()}, origins)
                 )
         lines = differences(before, read_state(dsn))
         for line in lines[:MOST_SHOWN]:
@@ -468,9 +353,8 @@ class _Rehearsal:
     def _rules_to_come(self) -> list[Rule]:
         """Run the files on empty tables, and see what they ask of the rows."""
         self._tell("looking for what the files ask of the rows")
-        schema = dump_schema(self._dsn, owners=self._server.own) if self._dsn else None
-        dsn = self._make(schema, lambda _: None)
-        with connect(dsn, application_name=_NAME) as connection:
+        dsn = self._scratch().empty()
+        with connect(dsn, application_name=NAME) as connection:
             lookout = Lookout(connection)
             with suppress(TrueupError):
                 for migration in self._pending:

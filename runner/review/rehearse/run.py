@@ -17,6 +17,7 @@ from runner.ledger.concurrent_index import drop_index, find_invalid_index
 from runner.postgres import trace
 from runner.postgres.connect import connect
 from runner.postgres.trace import Trace, Tracer
+from runner.quoting import told_name
 
 if TYPE_CHECKING:
     from runner.ledger.files import Migration
@@ -129,15 +130,14 @@ def run_file(dsn: str, migration: Migration, direction: str, allowance: Allowanc
 
 def relation_names(connection: Connection[Any]) -> dict[int, str]:
     """The name of each table, view and index of a user's schemas, by oid."""
-    return dict(
-        connection.execute(
-            "SELECT c.oid::bigint, n.nspname || '.' || c.relname"
-            " FROM pg_catalog.pg_class AS c"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-            " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-        ).fetchall()
-    )
+    rows = connection.execute(
+        "SELECT c.oid::bigint, n.nspname, c.relname"
+        " FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    ).fetchall()
+    return {oid: told_name(schema, name) for oid, schema, name in rows}
 
 
 class _Attempt:

@@ -257,7 +257,28 @@ CREATE OR REPLACE PROCEDURE trueup.share()
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    exposed record;
 BEGIN
+    -- Policies run with the rights of who reads, and the owner of a table may force some on a view of ours.
+    SELECT p.proowner::regrole AS reader, t.relowner::regrole AS owner, t.oid::regclass AS relation, v.relowner::regrole AS role
+    INTO exposed
+    FROM pg_class AS v
+    JOIN pg_roles AS m ON m.oid = v.relowner AND NOT (m.rolsuper OR m.rolbypassrls)
+    JOIN pg_rewrite AS r ON r.ev_class = v.oid
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
+    JOIN pg_proc AS p ON p.pronamespace = v.relnamespace AND p.prosecdef AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+    WHERE v.relnamespace = 'trueup'::regnamespace AND v.relkind = 'v' AND NOT pg_has_role(t.relowner, p.proowner, 'MEMBER')
+    LIMIT 1;
+    IF exposed.role IS NOT NULL THEN
+        RAISE EXCEPTION '% looks up keys of %, and its owner % could run policies with the rights of %',
+            exposed.reader, exposed.relation, exposed.owner, exposed.reader
+            USING ERRCODE = 'insufficient_privilege', HINT = format(
+                'Migrate as a role that row security does not apply to: ALTER ROLE %s BYPASSRLS; or give both tables one owner.',
+                exposed.role
+            );
+    END IF;
+
     FOR statement IN
         WITH uses (relation, owner, privilege) AS (
             SELECT DISTINCT c.oid::regclass, p.proowner::regrole, r.privilege
@@ -282,14 +303,45 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
--- called again where the table has got another owner.
-CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
+-- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
+-- other contract.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    views regclass[];
+    ours regclass;
+    ending constant text := '_(sync|sync_switched|sync_back|forget)$';
+    former oid[];
 BEGIN
+    IF functions = '{}' THEN
+        functions := ARRAY(
+            -- Also those of another phase.
+            SELECT p.proname::text FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+                AND regexp_replace(p.proname, ending, '') IN (
+                    SELECT regexp_replace(f.proname, ending, '')
+                    FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
+                    WHERE t.tgrelid = relation AND f.pronamespace = p.pronamespace
+                )
+        );
+        -- The table of whose grants is kept which; there is none where only a window was used.
+        FOR ours IN
+            SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants'
+        LOOP
+            EXECUTE format(
+                'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
+                'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid '
+                'AND d.refclassid = ''pg_class''::regclass AND d.refobjid = $1',
+                ours
+            )
+            INTO views USING relation;
+        END LOOP;
+    END IF;
+
     SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
     FROM pg_class AS c
     JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
@@ -303,6 +355,9 @@ BEGIN
     END IF;
 
     CALL trueup.keep_private(VARIADIC functions);
+    SELECT array_agg(p.proowner) INTO former
+    FROM pg_proc AS p JOIN pg_class AS c ON c.oid = relation AND c.relowner <> p.proowner
+    WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
         FROM pg_class AS c
@@ -321,6 +376,39 @@ BEGIN
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
         ORDER BY s.step, s.statement
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    FOR statement IN
+        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v
+        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        UNION ALL
+        SELECT format(
+            'GRANT SELECT ON %s TO %s',
+            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+        )
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
+        UNION ALL
+        -- Who owned them, and owns none any more that names this.
+        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS u
+        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+            )
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -344,7 +432,10 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         SELECT coalesce(string_agg(a.attname::text, ', ' ORDER BY a.attname), '')
         FROM pg_attribute AS a
         WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-    ) || ')')
+    ) || ')', (
+        SELECT 'TABLESPACE ' || s.spcname FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+        WHERE c.oid = k.conindid AND k.contype <> 'f'
+    ))
     FROM pg_constraint AS k
     JOIN (
         VALUES ('p', 'primary key'), ('u', 'unique'), ('x', 'exclude'), ('c', 'check'), ('f', 'foreign key')
@@ -374,11 +465,12 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
                         AND d.refobjsubid = a.attnum AND a.attnum > 0
                 ))
             ))
-        END, '"', '')
+        END, '"', ''), ' TABLESPACE ' || s.spcname
     )
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am AS m ON m.oid = c.relam
+    LEFT JOIN pg_tablespace AS s ON s.oid = c.reltablespace
     WHERE i.indrelid = relation AND NOT EXISTS (
         SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
     )
@@ -386,7 +478,8 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     SELECT 'statistics ' || s.stxname FROM pg_statistic_ext AS s WHERE s.stxrelid = relation
     UNION ALL
     SELECT 'trigger ' || t.tgname FROM pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND NOT starts_with(t.tgname::text, 'zz_trueup_')
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND p.pronamespace <> 'trueup'::regnamespace
     UNION ALL
     SELECT 'rule ' || r.rulename FROM pg_rewrite AS r WHERE r.ev_class = relation
     UNION ALL
@@ -396,9 +489,22 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
     UNION ALL
     SELECT 'force row level security' FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
     UNION ALL
+    SELECT 'inheritance' WHERE EXISTS (
+        SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE relation IN (i.inhrelid, i.inhparent) AND NOT c.relispartition
+    )
+    UNION ALL
     SELECT 'publication ' || p.pubname FROM pg_publication AS p
-    JOIN pg_publication_rel AS r ON r.prpubid = p.oid
-    WHERE r.prrelid = relation
+    WHERE EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid AND r.prrelid = relation)
+        -- From PostgreSQL 15 on it may be of a whole schema.
+        OR EXISTS (
+            SELECT FROM pg_depend AS d
+            JOIN pg_depend AS s USING (classid, objid)
+            JOIN pg_class AS c ON c.relnamespace = s.refobjid AND c.relpersistence = 'p'
+            WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+                AND d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid
+                AND s.refclassid = 'pg_namespace'::regclass AND c.oid = relation
+        )
     UNION ALL
     SELECT DISTINCT concat('view ', n.nspname, '.', v.relname)
     FROM pg_depend AS d
@@ -411,7 +517,7 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
 $$;
 
 -- Stops the file when a table is not as it was when the file was written. What is expected of an index may
--- end with its name.
+-- end with its name, or before its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -422,16 +528,24 @@ BEGIN
     FROM (
         SELECT 'unknown here: ', s FROM unnest(standing) AS s
         WHERE NOT EXISTS (
-            SELECT FROM unnest(expected || may_be) AS e WHERE s = e OR starts_with(s, e || ' USING ')
+            SELECT FROM unnest(expected || may_be) AS e
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+                OR e = 'policy *' AND starts_with(s, 'policy ')
         )
         UNION ALL
         SELECT 'missing: ', e FROM unnest(expected) AS e
-        WHERE NOT EXISTS (SELECT FROM unnest(standing) AS s WHERE s = e OR starts_with(s, e || ' USING '))
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(standing) AS s
+            WHERE s = e OR starts_with(s, e || ' USING ') OR starts_with(s, e || ' TABLESPACE ')
+        )
     ) AS d (sign, line);
     IF difference IS NOT NULL THEN
         RAISE EXCEPTION '% is not as this file was written for', relation
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = difference,
-                HINT = 'Bring the table to what the file lists, and make again afterwards what it does '
+                HINT = CASE WHEN difference ~ 'unknown here: (force )?row level security' THEN
+                    'Row security, before contract: roll back to the baseline, which leaves it on, and generate '
+                    'the files anew. ' ELSE '' END ||
+                    'Bring the table to what the file lists, and make again afterwards what it does '
                     'not know; before expand, generate the files anew.';
     END IF;
 END
@@ -596,19 +710,12 @@ BEGIN
 END
 $$;
 
--- Since when each reversal table keeps old spellings.
+-- Since when each reversal table keeps old spellings, and when they were forgotten.
 CREATE TABLE IF NOT EXISTS trueup.kept (
     name text PRIMARY KEY,
     since timestamptz NOT NULL DEFAULT now(),
     forgotten_at timestamptz
 );
-
--- Since when a reversal table keeps old spellings; null where they were forgotten.
-CREATE OR REPLACE FUNCTION trueup.kept_since(reversal regclass)
-RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.since FROM trueup.kept AS k
-    WHERE k.name = kept_since.reversal::text AND k.forgotten_at IS NULL
-$$;
 
 -- Empties a reversal table and takes its triggers off: a rollback then spells each old value as the new one
 -- says. Refuses until the spellings have been kept for trueup.keep_for, 30 days.
@@ -617,7 +724,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     keep_for constant interval :=
         coalesce(nullif(current_setting('trueup.keep_for', true), ''), '30 days')::interval;
-    since constant timestamptz := trueup.kept_since(reversal);
+    since constant timestamptz :=
+        (SELECT k.since FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL);
     statement text;
 BEGIN
     IF since IS NULL THEN
@@ -641,7 +749,7 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     EXECUTE format('TRUNCATE %s', reversal);
-    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = forget_spellings.reversal::text;
+    UPDATE trueup.kept AS k SET forgotten_at = now() WHERE k.name = reversal::text;
 END
 $$;
 
@@ -666,22 +774,11 @@ BEGIN
 END
 $$;
 
--- Forgets the old spellings, r, of rows that its table, t, has no more.
-CREATE OR REPLACE PROCEDURE trueup.forget_deleted(reversal regclass, source regclass, same_row text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    EXECUTE format(
-        'DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS t WHERE %s)',
-        reversal, source, same_row
-    );
-END
-$$;
-
 -- Warns where a rollback does not find the old spellings.
 CREATE OR REPLACE PROCEDURE trueup.tell_forgotten(reversal regclass)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF trueup.kept_since(reversal) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM trueup.kept AS k WHERE k.name = reversal::text AND k.forgotten_at IS NULL) THEN
         RAISE WARNING '%: old values come back as the new ones say, not byte for byte', reversal
             USING DETAIL = 'Its spellings were forgotten by trueup.forget_spellings.';
     END IF;
@@ -691,8 +788,8 @@ $$;
 -- Clients call none of these.
 CALL trueup.keep_private(
     'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'share', 'hand_over', 'standing',
-    'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'kept_since',
-    'forget_spellings', 'keep_spellings', 'forget_deleted', 'tell_forgotten'
+    'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept', 'forget_spellings',
+    'keep_spellings', 'tell_forgotten'
 );
 
 CALL trueup.require_settings();

@@ -1,25 +1,14 @@
 -- Keep owners, grants and keys right while both contracts live.
 --
--- does:    makes what copies owners and grants from one side to the other, orders two inserts of one key, locks several
---          tables and fills columns in batches; and the tables that keep how far a backfill is and which grants both
---          sides had; touches no table of the service
+-- does:    makes what copies owners and grants from one side to the other, with a table of those that both had, orders
+--          two inserts of one key and locks several tables; what fills columns in batches, with a table of how far it
+--          is; touches no table of the service
 -- locks:   only what it creates
 -- cost:    none
 -- undo:    nothing to undo: it goes with the first file of the toolkit
 -- depends: 0051_toolkit_model_orchestration_common
 
 CALL trueup.fix_transaction();
-
--- How far each backfill is; for people and for `trueup status`.
-CREATE TABLE IF NOT EXISTS trueup.progress (
-    file text PRIMARY KEY,
-    table_name text NOT NULL,
-    rows_done bigint NOT NULL,
-    page bigint NOT NULL,
-    pages bigint NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
-);
 
 -- The grants of two relations, or of two sides of a column, when they were made the same: what
 -- differs later was changed on that one, and is carried over to the other.
@@ -30,9 +19,10 @@ CREATE TABLE IF NOT EXISTS trueup.grants (
     PRIMARY KEY (relation, column_name)
 );
 
--- Gives a relation the owner and the grants of another one, and each column those of its namesake; or, as a
--- pair says, of another column. With one relation on both sides only the pairs count, in its partitions too.
--- With `since`, it only carries over what was granted and revoked on the source since that was given the same.
+-- Gives a relation the owner and the grants of another one, a view its row security too, and each column those of
+-- its namesake; or, as a pair says, of another column. With one relation on both sides only the pairs count, in its
+-- partitions too. With `since`, it only carries over what was granted and revoked on the source since that was given
+-- the same.
 CREATE OR REPLACE PROCEDURE trueup.give_grants(
     target regclass, source regclass, columns text[] DEFAULT '{}', since boolean DEFAULT false
 )
@@ -42,21 +32,28 @@ DECLARE
 BEGIN
     -- Whoever gets a relation must be able to create there, if only for this moment.
     FOR statement IN
-        SELECT s.statement
-        FROM pg_class AS t
-        JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
-        CROSS JOIN LATERAL (
-            SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
-        ) AS l (lends)
-        CROSS JOIN LATERAL (
-            VALUES
-            (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-            (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
-            (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
-        ) AS s (step, applies, statement)
-        WHERE t.oid = target AND s.applies AND NOT since
-        ORDER BY s.step
+        SELECT q.statement FROM (
+            SELECT s.step, s.statement
+            FROM pg_class AS t
+            JOIN pg_namespace AS n ON n.oid = t.relnamespace
+            JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
+            CROSS JOIN LATERAL (
+                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
+            ) AS l (lends)
+            CROSS JOIN LATERAL (
+                VALUES
+                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
+                (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
+                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
+            ) AS s (step, applies, statement)
+            WHERE t.oid = target AND s.applies AND NOT since
+            UNION ALL
+            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', target)
+            FROM pg_class AS t JOIN pg_class AS o ON o.oid = source AND o.relrowsecurity
+            WHERE t.oid = target AND t.relkind = 'v' AND NOT since
+                AND current_setting('server_version_num')::integer >= 150000
+        ) AS q (step, statement)
+        ORDER BY q.step
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -129,201 +126,6 @@ BEGIN
         UNION ALL
         SELECT a.attrelid, a.attname, a.attacl FROM pg_attribute AS a WHERE a.attrelid = target AND a.attnum > 0;
     END IF;
-END
-$$;
-
--- The service's own triggers that an UPDATE of columns they do not know would fire.
-CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
-RETURNS TABLE (name name, enabled "char")
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT t.tgname, t.tgenabled
-    FROM pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND t.tgname NOT LIKE 'zz\_trueup\_sync\_%'
-        AND (t.tgattr::text = '' OR EXISTS (
-            SELECT FROM pg_attribute AS a
-            WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
-        ))
-$$;
-
--- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of 128 pages with a COMMIT
--- each. It waits for no client: a row that one holds is passed over, and come back to. It can be stopped and
--- called again. What commits can have no SET clause: each transaction sets the search_path itself.
-CREATE OR REPLACE PROCEDURE trueup.fill_rows(
-    file text,
-    relation regclass,
-    unfilled text, -- a condition
-    fill text,
-    statistics text,
-    proof text DEFAULT NULL,
-    listed text[] DEFAULT '{}', -- those of the columns that triggers of UPDATE OF name
-    path name[] DEFAULT '{}'
-)
-LANGUAGE plpgsql
-AS $$
-#variable_conflict use_column
-DECLARE
-    -- Pages are full. The first pass moves a fifth of their rows away; the later ones, of a tenth each, then
-    -- find room on the same page, which spares the indexes, and each frees the room for the next. A pass
-    -- goes over a whole stretch: when the next one comes, no snapshot needs what it left behind.
-    batch_pages bigint := 128;
-    stretch_pages bigint;
-    passes constant integer := 9;
-    pass integer := 0;
-    free text;
-    -- What a run of trueup asks of its sessions: to walk some of the pages, in smaller batches; or only to come
-    -- back to what such walks left.
-    asked text[];
-    is_part boolean := false;
-    loud_triggers text;
-    has_triggers boolean;
-    pages bigint;
-    page bigint;
-    page_end bigint;
-    batch bigint;
-    batch_end bigint;
-    tries integer := 0;
-    filled bigint;
-    free_rows tid[];
-    -- What the walk left; unknown before it is over.
-    rows_left bigint;
-    fewest_left bigint;
-    give_up timestamptz;
-    holders text;
-BEGIN
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-    CALL trueup.require_settings(path);
-    pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
-    asked := string_to_array(current_setting('trueup.walk', true), ' ');
-    page := 0;
-    page_end := pages;
-    IF asked[1] = pg_backend_pid()::text THEN
-        is_part := cardinality(asked) > 1;
-        page := coalesce(asked[2]::bigint, pages);
-        page_end := coalesce(asked[3]::bigint, pages);
-        batch_pages := least(batch_pages, asked[4]::bigint);
-    END IF;
-    stretch_pages := 10 * batch_pages;
-    batch := page;
-    -- Of the rows that are left each fifth, or eighth ..., so as many of each page; to scan the pages frees room.
-    free := format(
-        'SELECT ARRAY(SELECT ctid FROM %1$s WHERE (%2$s) AND ctid = ANY (ARRAY('
-        'SELECT place FROM (SELECT ctid, row_number() OVER () FROM %1$s '
-        'WHERE ctid >= $1 AND ctid < $2 AND (%2$s)) AS r (place, number) WHERE number %% $3 = 0'
-        ')) FOR NO KEY UPDATE SKIP LOCKED)',
-        relation, unfilled
-    );
-    LOOP
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        CALL trueup.fix_transaction();
-        IF page >= page_end THEN
-            IF is_part THEN
-                RETURN;
-            END IF;
-            -- Later rows were filled by the trigger, so clients held what is left: come back to it.
-            EXECUTE format(
-                'SELECT (min(ctid)::text::point)[0], (max(ctid)::text::point)[0] + 1, count(*) FROM %s WHERE %s',
-                relation, unfilled
-            )
-            INTO page, page_end, rows_left;
-            EXIT WHEN rows_left = 0;
-            IF fewest_left IS NULL OR rows_left < fewest_left THEN
-                fewest_left := rows_left;
-                give_up := clock_timestamp() + interval '10 s';
-            ELSIF clock_timestamp() > give_up THEN
-                EXECUTE format(
-                    'SELECT string_agg(DISTINCT coalesce(''process '' || pid, ''a prepared transaction''), '', '') '
-                    'FROM pg_locks WHERE transactionid IN (SELECT xmax FROM %s WHERE %s)',
-                    relation, unfilled
-                )
-                INTO holders;
-                RAISE EXCEPTION '%: all rows are converted but %, held by %',
-                    relation, rows_left, coalesce(holders, 'other transactions')
-                    USING ERRCODE = 'lock_not_available';
-            END IF;
-            PERFORM pg_sleep(0.1 * (1 + random()));
-            batch := page;
-        END IF;
-
-        -- Giving up rather than a client in a deadlock.
-        PERFORM set_config('lock_timeout', '200ms', true);
-        -- A crash may lose the last batches, not the record that all of them are done.
-        PERFORM set_config('synchronous_commit', 'off', true);
-        -- The service's own triggers are not to see it: they would stamp or log every row.
-        SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
-        INTO loud_triggers, has_triggers
-        FROM trueup.woken_triggers(relation, listed);
-        IF loud_triggers IS NOT NULL THEN
-            RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA', relation, loud_triggers
-                USING HINT = 'Disable it until the backfill is done.';
-        ELSIF has_triggers THEN
-            PERFORM set_config('session_replication_role', 'replica', true);
-        END IF;
-        batch_end := batch + CASE WHEN pass = 0 OR rows_left > 0 THEN batch_pages ELSE 3 * batch_pages END;
-        BEGIN
-            EXECUTE free INTO free_rows USING
-                format('(%s,0)', batch)::tid,
-                format('(%s,0)', least(batch_end, page + stretch_pages, page_end))::tid,
-                CASE WHEN rows_left > 0 THEN 1 WHEN pass = 0 THEN 5 ELSE passes - pass END;
-            EXECUTE fill USING free_rows;
-            GET DIAGNOSTICS filled = ROW_COUNT;
-            tries := 0;
-        EXCEPTION
-            WHEN lock_not_available OR deadlock_detected THEN
-                tries := tries + 1;
-                IF tries > 100 THEN
-                    RAISE;
-                END IF;
-        END;
-        IF tries > 0 THEN
-            -- Somebody holds the table: come again.
-            PERFORM pg_sleep(0.05 * (1 + random()));
-        ELSIF filled < cardinality(free_rows) THEN
-            RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
-                USING HINT = format(
-                    'A rule or a trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
-                    relation, unfilled
-                );
-        ELSE
-            batch := batch_end;
-            IF batch >= least(page + stretch_pages, page_end) THEN
-                pass := (pass + 1) % passes;
-                IF pass = 0 OR rows_left > 0 THEN
-                    page := least(page + stretch_pages, page_end);
-                END IF;
-                batch := page;
-            END IF;
-            IF filled > 0 OR rows_left IS NULL THEN
-                INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
-                VALUES (file, relation::text, filled, CASE WHEN rows_left > 0 THEN pages ELSE page END, pages)
-                ON CONFLICT (file) DO UPDATE
-                SET
-                    rows_done = p.rows_done + excluded.rows_done,
-                    -- Walks in several sessions end in any order; the run says how far all are.
-                    page = CASE WHEN is_part THEN p.page ELSE excluded.page END,
-                    pages = CASE WHEN is_part THEN p.pages ELSE excluded.pages END,
-                    updated_at = clock_timestamp();
-            END IF;
-        END IF;
-    END LOOP;
-
-    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
-    PERFORM set_config('lock_timeout', '5s', true);
-    IF proof IS NOT NULL THEN
-        EXECUTE proof;
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        CALL trueup.fix_transaction();
-        PERFORM set_config('lock_timeout', '5s', true);
-    END IF;
-    BEGIN
-        EXECUTE statistics;
-    EXCEPTION
-        WHEN lock_not_available THEN
-            RAISE WARNING '% was not analyzed: another session keeps it', relation
-                USING HINT = format('When it is done: ANALYZE %s;', relation);
-    END;
 END
 $$;
 
@@ -417,10 +219,220 @@ BEGIN
 END
 $$;
 
+-- How far each backfill is; for people and for `trueup status`.
+CREATE TABLE IF NOT EXISTS trueup.progress (
+    file text PRIMARY KEY,
+    table_name text NOT NULL,
+    rows_done bigint NOT NULL,
+    page bigint NOT NULL,
+    pages bigint NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The service's own triggers that an UPDATE of columns they do not know would fire.
+CREATE OR REPLACE FUNCTION trueup.woken_triggers(relation regclass, written text[] DEFAULT '{}')
+RETURNS TABLE (name name, enabled "char")
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.tgname, t.tgenabled
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
+        AND (t.tgattr::text = '' OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
+        ))
+$$;
+
+-- Fills columns of the rows that were there before, $1 of an UPDATE, in batches of as many rows as 80 pages hold,
+-- with a COMMIT each. It waits for no client: a row that one holds is passed over, and come back to. It can be
+-- stopped and called again. What commits can have no SET clause: each transaction sets the search_path itself.
+CREATE OR REPLACE PROCEDURE trueup.fill_rows(
+    file text,
+    relation regclass,
+    unfilled text, -- a condition
+    fill text,
+    statistics text,
+    proof text DEFAULT NULL,
+    listed text[] DEFAULT '{}', -- those of the columns that triggers of UPDATE OF name
+    path name[] DEFAULT '{}'
+)
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    batch_pages bigint := 80;
+    batches text;
+    batch record;
+    hold text;
+    held record;
+    -- What a run of trueup asks of its sessions: to walk some of the pages, in smaller batches; or only to come
+    -- back to what such walks left.
+    asked text[];
+    is_part boolean := false;
+    loud_triggers text;
+    has_triggers boolean;
+    pages bigint;
+    page bigint := 0;
+    page_end bigint;
+    stretch_end bigint;
+    tries integer;
+    filled bigint;
+    -- What the walk left; unknown before it is over.
+    rows_left bigint;
+    fewest_left bigint;
+    give_up timestamptz;
+    holders text;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+    CALL trueup.require_settings(path);
+    pages := pg_relation_size(relation) / current_setting('block_size')::bigint;
+    page_end := pages;
+    asked := string_to_array(current_setting('trueup.walk', true), ' ');
+    IF asked[1] = pg_backend_pid()::text THEN
+        is_part := cardinality(asked) > 1;
+        page := coalesce(asked[2]::bigint, pages);
+        page_end := coalesce(asked[3]::bigint, pages);
+        batch_pages := least(batch_pages, asked[4]::bigint);
+    END IF;
+    -- Pages are full. The first eighth of a stretch's rows leaves its pages; the next ones then find room on theirs,
+    -- which spares the indexes, and each frees the room for the next. Each goes over the whole stretch, in two
+    -- batches: then no snapshot needs any more what the one before left behind.
+    batches := format(
+        'SELECT array_agg(place) AS places, min(place) AS first, max(place) AS last '
+        'FROM (SELECT ctid, row_number() OVER (), count(*) OVER () FROM %s '
+        'WHERE ctid >= $1 AND ctid < $2 AND (%s)) AS r (place, number, rows) '
+        'GROUP BY number %% 8, 2 * number / (rows + 1) ORDER BY number %% 8, 2 * number / (rows + 1)',
+        relation, unfilled
+    );
+    -- What frees the room is that a page is read. A row that a client has moved meanwhile is filled.
+    hold := format(
+        'SELECT (SELECT count(*) FROM %1$s WHERE ctid BETWEEN $2 AND $3) AS rows_read, '
+        'ARRAY(SELECT ctid FROM %1$s WHERE ctid = ANY ($1) AND (%2$s) FOR NO KEY UPDATE SKIP LOCKED) AS places',
+        relation, unfilled
+    );
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        CALL trueup.fix_transaction();
+        -- Who waits for a table to read it is in nobody's way.
+        PERFORM set_config('lock_timeout', '0', true);
+        IF page >= page_end THEN
+            IF is_part THEN
+                RETURN;
+            END IF;
+            -- Later rows were filled by the trigger, so clients held what is left: come back to it.
+            EXECUTE format(
+                'SELECT (min(ctid)::text::point)[0], (max(ctid)::text::point)[0] + 1, count(*) FROM %s WHERE %s',
+                relation, unfilled
+            )
+            INTO page, page_end, rows_left;
+            EXIT WHEN rows_left = 0;
+            IF fewest_left IS NULL OR rows_left < fewest_left THEN
+                fewest_left := rows_left;
+                give_up := clock_timestamp() + interval '10 s';
+            ELSIF clock_timestamp() > give_up THEN
+                EXECUTE format(
+                    'SELECT string_agg(DISTINCT coalesce(''process '' || pid, ''a prepared transaction''), '', '') '
+                    'FROM pg_locks WHERE transactionid IN (SELECT xmax FROM %s WHERE %s)',
+                    relation, unfilled
+                )
+                INTO holders;
+                RAISE EXCEPTION '%: all rows are converted but %, held by %',
+                    relation, rows_left, coalesce(holders, 'other transactions')
+                    USING ERRCODE = 'lock_not_available';
+            END IF;
+            PERFORM pg_sleep(0.1 * (1 + random()));
+        END IF;
+
+        stretch_end := least(page + 16 * batch_pages, page_end);
+        FOR batch IN EXECUTE batches USING format('(%s,0)', page)::tid, format('(%s,0)', stretch_end)::tid LOOP
+            tries := 0;
+            LOOP
+                COMMIT;
+                SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+                CALL trueup.fix_transaction();
+                -- Giving up rather than a client in a deadlock.
+                PERFORM set_config('lock_timeout', '200ms', true);
+                -- A crash may lose the last batches, not the record that all of them are done.
+                PERFORM set_config('synchronous_commit', 'off', true);
+                -- To read a small table through looks cheaper than to fetch each row, and each batch would.
+                PERFORM set_config('enable_seqscan', 'off', true);
+                BEGIN
+                    -- As the UPDATE will; from here on nobody can make a trigger that it would fire.
+                    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+                    -- The service's own triggers are not to see it: they would stamp or log every row.
+                    SELECT string_agg(name, ', ') FILTER (WHERE enabled <> 'O'), count(*) > 0
+                    INTO loud_triggers, has_triggers
+                    FROM trueup.woken_triggers(relation, listed);
+                    IF loud_triggers IS NOT NULL THEN
+                        RAISE EXCEPTION '%: the backfill would fire %, which is enabled as ALWAYS or REPLICA',
+                            relation, loud_triggers
+                            USING HINT = 'Disable it until the backfill is done.';
+                    ELSIF has_triggers THEN
+                        PERFORM set_config('session_replication_role', 'replica', true);
+                    END IF;
+                    EXECUTE hold INTO held USING batch.places, batch.first, batch.last;
+                    EXECUTE fill USING held.places;
+                    GET DIAGNOSTICS filled = ROW_COUNT;
+                    EXIT;
+                EXCEPTION
+                    WHEN lock_not_available OR deadlock_detected THEN
+                        tries := tries + 1;
+                        IF tries > 100 THEN
+                            RAISE;
+                        END IF;
+                END;
+                -- Somebody holds the table: come again.
+                PERFORM pg_sleep(0.05 * (1 + random()));
+            END LOOP;
+            IF filled < cardinality(held.places) THEN
+                RAISE EXCEPTION '%: rows are left that the backfill could not convert', relation
+                    USING HINT = format(
+                        'A rule or a trigger may have silenced the UPDATE. See them with: SELECT * FROM %s WHERE %s;',
+                        relation, unfilled
+                    );
+            END IF;
+            CONTINUE WHEN filled = 0;
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES (file, relation::text, filled, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET rows_done = p.rows_done + excluded.rows_done, updated_at = clock_timestamp();
+        END LOOP;
+        page := stretch_end;
+        -- Walks in several sessions end in any order; the run says how far all are.
+        IF NOT is_part AND rows_left IS NULL THEN
+            INSERT INTO trueup.progress AS p (file, table_name, rows_done, page, pages)
+            VALUES (file, relation::text, 0, page, pages)
+            ON CONFLICT (file) DO UPDATE
+            SET page = excluded.page, pages = excluded.pages, updated_at = clock_timestamp();
+        END IF;
+    END LOOP;
+
+    -- A vacuum gives way within a second or two; clients are not kept waiting meanwhile.
+    PERFORM set_config('lock_timeout', '5s', true);
+    IF proof IS NOT NULL THEN
+        EXECUTE proof;
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        CALL trueup.fix_transaction();
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
+    BEGIN
+        EXECUTE statistics;
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RAISE WARNING '% was not analyzed: another session keeps it', relation
+                USING HINT = format('When it is done: ANALYZE %s;', relation);
+    END;
+END
+$$;
+
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'progress', 'grants', 'give_grants', 'woken_triggers', 'fill_rows', 'require_no_functions', 'lock_tables',
-    'hold_key', 'require_index'
+    'grants', 'give_grants', 'require_no_functions', 'lock_tables', 'hold_key', 'require_index', 'progress',
+    'woken_triggers', 'fill_rows'
 );
 -- Any role may call these: they run with the rights of their caller.
 GRANT EXECUTE ON ROUTINE trueup.hold_key TO PUBLIC;

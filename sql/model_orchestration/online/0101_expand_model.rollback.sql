@@ -20,6 +20,8 @@ CALL trueup.require_same('public.models', ARRAY[
     'check models_filled (capabilities__new, id__new, provider__new, status__new)',
     'check models_in_step (capabilities, capabilities__new, id, id__new, provider, provider__new, status, status__new)',
     'view public.model'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.models', 'public.model', since => true);
 

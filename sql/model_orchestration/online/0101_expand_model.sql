@@ -2,7 +2,8 @@
 --
 -- does:    adds id__new uuid, provider__new varchar(50), capabilities__new varchar[], status__new varchar(50), with
 --          their CHECKs as NOT VALID; shows them under the new name model in a view with the same owner and grants; a
---          trigger keeps both sides of each row equal; models keeps its name and its columns
+--          trigger keeps both sides of each row equal; models keeps its name and its columns; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing
@@ -44,41 +45,33 @@ CALL trueup.share();
 CREATE FUNCTION trueup.model_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
+    by_old constant boolean := CASE
+        WHEN TG_OP = 'INSERT' THEN NEW.id__new IS NULL
+        WHEN OLD.id__new IS NULL THEN true
+    END;
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__new IS NOT NULL THEN
-        -- The new contract writes.
-        NEW.id := NEW.id__new::text;
-        NEW.provider := lower(NEW.provider__new COLLATE "C");
-        NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
-        NEW.status := lower(NEW.status__new COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id__new IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
+    -- The side that changed wins; if both did, the old one.
+    IF coalesce(by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__new := NEW.id::uuid;
+    ELSIF coalesce(NOT by_old, NEW.id__new IS DISTINCT FROM OLD.id__new) THEN
+        NEW.id := NEW.id__new::text;
+    END IF;
+    IF coalesce(by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
         NEW.provider__new := upper(NEW.provider COLLATE "C");
+    ELSIF coalesce(NOT by_old, NEW.provider__new IS DISTINCT FROM OLD.provider__new) THEN
+        NEW.provider := lower(NEW.provider__new COLLATE "C");
+    END IF;
+    IF coalesce(by_old, NEW.capabilities IS DISTINCT FROM OLD.capabilities) THEN
         NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
+    ELSIF coalesce(NOT by_old, NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new) THEN
+        NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
+    END IF;
+    IF coalesce(by_old, NEW.status IS DISTINCT FROM OLD.status) THEN
         NEW.status__new := upper(NEW.status COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__new := NEW.id::uuid;
-        ELSIF NEW.id__new IS DISTINCT FROM OLD.id__new THEN
-            NEW.id := NEW.id__new::text;
-        END IF;
-        IF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__new := upper(NEW.provider COLLATE "C");
-        ELSIF NEW.provider__new IS DISTINCT FROM OLD.provider__new THEN
-            NEW.provider := lower(NEW.provider__new COLLATE "C");
-        END IF;
-        IF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__new := upper(NEW.capabilities::text COLLATE "C")::varchar[];
-        ELSIF NEW.capabilities__new IS DISTINCT FROM OLD.capabilities__new THEN
-            NEW.capabilities := lower(NEW.capabilities__new::text COLLATE "C")::varchar[];
-        END IF;
-        IF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__new := upper(NEW.status COLLATE "C");
-        ELSIF NEW.status__new IS DISTINCT FROM OLD.status__new THEN
-            NEW.status := lower(NEW.status__new COLLATE "C");
-        END IF;
+    ELSIF coalesce(NOT by_old, NEW.status__new IS DISTINCT FROM OLD.status__new) THEN
+        NEW.status := lower(NEW.status__new COLLATE "C");
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
@@ -99,42 +92,36 @@ $$;
 CREATE FUNCTION trueup.model_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
+    by_old constant boolean := CASE
+        WHEN TG_OP = 'INSERT' THEN NEW.id__old IS NOT NULL
+        WHEN OLD.id IS NULL THEN true
+    END;
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW.id__old IS NULL THEN
-        -- The new contract writes.
-        NEW.id__old := NEW.id::text;
-        NEW.provider__old := lower(NEW.provider COLLATE "C");
-        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        NEW.status__old := lower(NEW.status COLLATE "C");
-    ELSIF TG_OP = 'INSERT' OR OLD.id IS NULL THEN
-        -- The old contract writes, or the backfill has not come to this row yet.
+    IF by_old THEN
         PERFORM FROM trueup.models_used;
+    END IF;
+    -- The side that changed wins; if both did, the old one.
+    IF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
         NEW.id := NEW.id__old::uuid;
+    ELSIF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
+        NEW.id__old := NEW.id::text;
+    END IF;
+    IF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
         NEW.provider := upper(NEW.provider__old COLLATE "C");
+    ELSIF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
+        NEW.provider__old := lower(NEW.provider COLLATE "C");
+    END IF;
+    IF coalesce(by_old, NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old) THEN
         NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
+    ELSIF coalesce(NOT by_old, NEW.capabilities IS DISTINCT FROM OLD.capabilities) THEN
+        NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
+    END IF;
+    IF coalesce(by_old, NEW.status__old IS DISTINCT FROM OLD.status__old) THEN
         NEW.status := upper(NEW.status__old COLLATE "C");
-    ELSE
-        -- The side that changed wins; if both did, the old one.
-        IF NEW.id__old IS DISTINCT FROM OLD.id__old THEN
-            NEW.id := NEW.id__old::uuid;
-        ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
-            NEW.id__old := NEW.id::text;
-        END IF;
-        IF NEW.provider__old IS DISTINCT FROM OLD.provider__old THEN
-            NEW.provider := upper(NEW.provider__old COLLATE "C");
-        ELSIF NEW.provider IS DISTINCT FROM OLD.provider THEN
-            NEW.provider__old := lower(NEW.provider COLLATE "C");
-        END IF;
-        IF NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old THEN
-            NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-        ELSIF NEW.capabilities IS DISTINCT FROM OLD.capabilities THEN
-            NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
-        END IF;
-        IF NEW.status__old IS DISTINCT FROM OLD.status__old THEN
-            NEW.status := upper(NEW.status__old COLLATE "C");
-        ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
-            NEW.status__old := lower(NEW.status COLLATE "C");
-        END IF;
+    ELSIF coalesce(NOT by_old, NEW.status IS DISTINCT FROM OLD.status) THEN
+        NEW.status__old := lower(NEW.status COLLATE "C");
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.

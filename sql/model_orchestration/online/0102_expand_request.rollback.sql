@@ -22,6 +22,8 @@ CALL trueup.require_same('public.requests', ARRAY[
     'check requests_in_step (id, id__new, model_id, model_id__new, provider, provider__new, request_type, request_type__new)',
     'index requests_created_at_idx USING btree (created_at)', 'index requests_model_id_idx USING btree (model_id)',
     'index requests_provider_success_idx USING btree (provider, success)', 'view public.request'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.requests', 'public.request', since => true);
 

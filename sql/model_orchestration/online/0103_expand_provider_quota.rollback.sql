@@ -18,6 +18,8 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'check provider_quota_provider_check (provider__new)', 'check provider_quotas_filled (id__new, provider__new)',
     'check provider_quotas_in_step (id, id__new, provider, provider__new)',
     'index provider_quotas_provider_idx USING btree (provider)', 'view public.provider_quota'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', since => true);
 

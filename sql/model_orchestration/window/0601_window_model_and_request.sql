@@ -1,7 +1,8 @@
 -- Turn models, requests into model, request in one go.
 --
 -- does:    converts every column of a table in one ALTER TABLE; keeps the spellings that cannot be derived back in a
---          reversal table, from which triggers remove those of deleted rows
+--          reversal table, from which triggers remove those of deleted rows; gives each function of a trigger to its
+--          table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on models, requests until it is done; gives up after 200 ms when it cannot have them
 -- cost:    rewrites each table and its indexes once; up to 1 GB of memory for an index
 -- undo:    the same again in the other direction, byte for byte

@@ -52,15 +52,24 @@ def test_a_row_that_a_client_moves_before_the_backfill_comes_is_converted(filled
 
 
 def test_every_row_is_converted_once_and_the_progress_says_so(filled: str) -> None:
+    apply_to(filled, "expand")
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'models'"
+    with psycopg.connect(filled, autocommit=True) as connection:
+        before = connection.execute(scans).fetchone()
     apply_to(filled, "backfill")
 
     with psycopg.connect(filled) as connection:
+        after = connection.execute(scans).fetchone()
         left = connection.execute("SELECT count(*) FROM public.model WHERE id IS NULL").fetchone()
         done = connection.execute(
             "SELECT rows_done, page = pages FROM trueup.progress WHERE file LIKE '%_model'"
         ).fetchone()
     assert left == (0,)
     assert done == (400, True)
+    # A batch fetches its rows, however small the table is.
+    assert before
+    assert after
+    assert after[0] - before[0] <= 2
 
 
 def test_a_rule_that_silences_the_update_stops_the_backfill(filled: str) -> None:

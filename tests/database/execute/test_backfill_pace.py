@@ -27,7 +27,15 @@ HOLD_THE_FIRST_BATCH: LiteralString = """
     CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF nextval('public.batches') = 1 THEN
-            PERFORM pg_sleep(1);
+            -- Until a client has waited for a while.
+            FOR look IN 1..200 LOOP
+                PERFORM pg_sleep(0.1);
+                EXIT WHEN EXISTS (
+                    SELECT FROM pg_locks
+                    WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+                );
+            END LOOP;
+            PERFORM pg_sleep(0.5);
         END IF;
         RETURN NULL;
     END $$;
@@ -78,6 +86,7 @@ def test_a_walk_goes_on_at_the_first_page_that_is_not_done(
 ) -> None:
     engine.apply(filled, migrations(), to="0201_backfill_model")
     monkeypatch.setattr(backfill, "CHUNK_SECONDS", 0.0001)
+    monkeypatch.setattr(backfill, "BATCH_PAGES", 10)  # several chunks
     firsts: list[int] = []
     convert = backfill.Backfill._convert
 
@@ -113,6 +122,8 @@ def test_batches_become_smaller_when_a_client_waits_for_one(
     engine.apply(filled, migrations(), to="0201_backfill_model")
     for name in ("BATCH_SECONDS", "CHUNK_SECONDS"):
         monkeypatch.setattr(backfill, name, 1000)  # time alone never makes them smaller
+    monkeypatch.setattr(backfill, "BATCH_PAGES", 10)  # several chunks
+    monkeypatch.setattr(backfill, "clients_active", lambda _: False)  # none begins small
     sizes: list[int] = []
     over = backfill.Walk.over
 

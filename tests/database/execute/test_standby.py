@@ -37,6 +37,7 @@ def test_a_backfill_waits_while_a_standby_does_nothing(
     eventually(lambda: query(dsn, CAUGHT_UP))
     for name in ("BATCH_SECONDS", "CHUNK_SECONDS"):
         monkeypatch.setattr(backfill, name, 0.0001)  # many looks
+    monkeypatch.setattr(backfill, "BATCH_PAGES", 10)  # several chunks
     heard: list[Event] = []
 
     def run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -357,29 +358,110 @@ def test_clients_write_while_tables_of_several_owners_go_there_and_back(
     assert service.rows() == before
 
 
-@pytest.mark.parametrize(
-    "how", ["ALTER TABLE models OWNER TO {}", "REASSIGN OWNED BY mallory TO {}"]
-)
+# What the owner of before could read of a table that is not his any more.
+STILL_MAY_READ = """
+    SELECT c.relname FROM pg_class AS c
+    WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname ~ '_(sides|reversal)$'
+        AND has_table_privilege('mallory', c.oid, 'SELECT')
+"""
+CHANGES = {
+    "each table": "ALTER TABLE {0} OWNER TO trueup_test_owner; ALTER TABLE {1} OWNER TO"
+    " trueup_test_owner",
+    "all that is his": "REASSIGN OWNED BY mallory TO trueup_test_owner; DROP OWNED BY mallory",
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
 @pytest.mark.parametrize("phase", ["expand", "switch", "contract"])
-def test_a_change_of_owner_stops_no_client(
+def test_one_call_gives_a_new_owner_what_clients_need(
     make_service: MakeService, mallory: str, phase: str, how: str
 ) -> None:
     service = make_service(ODD)
-    query(service.dsn, "ALTER TABLE models OWNER TO mallory")
-    query(
-        service.dsn, "GRANT SELECT, INSERT, UPDATE, DELETE ON models, requests TO trueup_test_app"
-    )
+    for table in ("models", "requests"):
+        query(service.dsn, f"ALTER TABLE {table} OWNER TO mallory")
+        query(service.dsn, f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO trueup_test_app")
     service.up(phase)
-    table = "models" if phase == "expand" else "model"
-    query(service.dsn, how.format("trueup_test_owner").replace("models", table))
-    query(make_conninfo(service.dsn, user="trueup_test_app"), WRITES[table])
-    if phase == "expand":  # A view reads with the rights of its own owner.
-        query(service.dsn, "ALTER VIEW model OWNER TO trueup_test_owner")
-    told = " ".join(run_trueup("verify", *LOOK, dsn=service.dsn).stdout.split())
-    assert ("CALL trueup.hand_over('" in told) is how.startswith("ALTER")
+    tables = ("models", "requests") if phase == "expand" else ("model", "request")
+    query(service.dsn, CHANGES[how].format(*tables))
+    client = make_conninfo(service.dsn, user="trueup_test_app")
+    contracts = ("model",) if phase == "contract" else ("models", "model")
+    if how == "each table":
+        # The table stays; a view reads it with the rights of its own owner.
+        query(client, WRITES[tables[0]])
+    calls = {f"CALL trueup.hand_over('public.{t}');" for t in tables}
+    if (phase, how) == ("expand", "all that is his"):
+        calls.remove("CALL trueup.hand_over('public.models');")  # It refers to no other table.
+    for verb in ("status", "verify"):
+        told = " ".join(run_trueup(verb, *LOOK, "--all", dsn=service.dsn).stdout.split())
+        assert all(call in told for call in calls), (verb, told)
+    if phase == "expand":  # The next run does it by itself.
+        service.up("backfill")
+    else:
+        for call in calls:
+            query(service.dsn, call)
+    for contract in contracts:
+        query(client, WRITES[contract])
+    assert query(service.dsn, STILL_MAY_READ) == []
+    for verb in ("status", "verify"):
+        assert "hand_over" not in run_trueup(verb, *LOOK, "--all", dsn=service.dsn).stdout
     service.up("contract")
     service.down("online")
     wrong = (
         "SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('trueup') AND prosecdef"
     )
     assert query(service.dsn, wrong) == []
+
+
+WAITS = "SELECT FROM pg_locks WHERE relation = 'models'::regclass AND NOT granted"
+TRIGGER = """
+    CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM public.note(); RETURN NEW; END $$;
+    CREATE TRIGGER zz_trueup_sync_of_mallory BEFORE UPDATE ON requests
+        FOR EACH ROW EXECUTE FUNCTION public.fires();
+"""
+
+
+def test_a_backfill_fires_no_trigger_of_whoever_may_make_some(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, SPY)
+    query(service.dsn, "GRANT CREATE ON SCHEMA public TO mallory")
+    query(service.dsn, "GRANT SELECT, UPDATE, TRIGGER ON models, requests TO mallory")
+    service.up("expand")
+    with psycopg.connect(make_conninfo(service.dsn, user=mallory)) as attacker:
+        attacker.execute(TRIGGER.encode())
+        attacker.commit()
+        # One that is made when the backfill has looked for triggers, and waits to write.
+        mine = "CREATE TRIGGER late BEFORE UPDATE ON models FOR EACH ROW EXECUTE FUNCTION fires()"
+        attacker.execute(mine)
+        with ThreadPoolExecutor(1) as pool:
+            backfill = pool.submit(service.up, "backfill")
+            while not query(service.dsn, WAITS) and not backfill.done():
+                pass
+            attacker.commit()
+            backfill.result()
+    assert query(service.dsn, "SELECT * FROM seen") == []
+
+
+def test_the_owner_of_a_table_runs_no_policy_as_the_owner_of_another(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    deploy = make_conninfo(service.dsn, user="trueup_test_deploy")
+    query(service.dsn, "ALTER TABLE models OWNER TO mallory")
+    query(service.dsn, "ALTER TABLE requests OWNER TO trueup_test_owner")
+    query(service.dsn, "GRANT USAGE ON SCHEMA trueup TO trueup_test_deploy")
+    query(service.dsn, "GRANT SELECT ON ALL TABLES IN SCHEMA public, trueup TO trueup_test_deploy")
+    could = "mallory could run policies with the"
+    checked = run_trueup("check", "--all", "--no-statements", *LOOK, dsn=deploy)
+    assert f"{could} privileges of trueup_test_owner" in " ".join(checked.stdout.split())
+    service.up("expand")
+    query(service.dsn, "ALTER VIEW trueup.model_sides OWNER TO trueup_test_deploy")
+    with pytest.raises(psycopg.Error, match=f"{could} rights of trueup_test_owner"):
+        query(service.dsn, "CALL trueup.share()")
+    query(service.dsn, "ALTER ROLE trueup_test_deploy BYPASSRLS")
+    try:
+        query(service.dsn, "CALL trueup.share()")
+    finally:
+        query(service.dsn, "ALTER ROLE trueup_test_deploy NOBYPASSRLS")

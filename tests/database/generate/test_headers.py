@@ -8,9 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.runs import query
 from support.variants import EARLY, KEPT, ODD, MakeService, Variant
 
-from runner.ledger.files import Migration, parse_header
+from runner.ledger.files import Migration
+from runner.ledger.header import parse_header
 from runner.ledger.scanner import Statement
 from runner.postgres.locks import LockMode
 from runner.postgres.trace import Trace, Tracer
@@ -40,10 +42,37 @@ def _is_of_service(relation: str) -> bool:
     return not relation.startswith("trueup.") and "yoyo" not in relation
 
 
-class Told:
-    """What running one file did to what was there of the service before."""
+# Functions of trueup's that run with the rights of another role than the one that migrates.
+GIVEN = """
+    SELECT oid FROM pg_proc
+    WHERE pronamespace = to_regnamespace('trueup') AND proowner <> current_user::regrole
+"""
 
-    def __init__(self, traces: Sequence[Trace]) -> None:
+
+OWNED = """
+    DO $$
+    DECLARE
+        name regclass;
+    BEGIN
+        FOR name IN
+            SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+        LOOP
+            EXECUTE format('ALTER TABLE %s OWNER TO trueup_test_owner', name);
+        END LOOP;
+    END $$
+"""
+
+
+class Told:
+    """What running one file did to what was there of the service before.
+
+    Args:
+        traces: of its statements.
+        given: whether a function of trueup's got another owner.
+    """
+
+    def __init__(self, traces: Sequence[Trace], *, given: bool = False) -> None:
+        self.given = given
         self.strong: dict[str, LockMode] = {}
         for lock in (lock for trace in traces for lock in trace.locks):
             name = lock.relation.removeprefix("public.")
@@ -64,9 +93,11 @@ def run(dsn: str, statements: Sequence[Statement], *, in_transaction: bool) -> T
         tracer = Tracer(connection)
         if not in_transaction:
             return Told([tracer.run_outside(s.text, dsn) for s in statements])
+        given = {*connection.execute(GIVEN)}
         with connection.transaction():
             tracer.begin()
-            return Told([tracer.run(s.text) for s in statements])
+            traces = [tracer.run(s.text) for s in statements]
+        return Told(traces, given=bool({*connection.execute(GIVEN)} - given))
 
 
 def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
@@ -85,6 +116,8 @@ def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
     # Which of two tables is read by an index is the planner's choice.
     if re.search(r"\breads (?:\w+|the table) (?:once|twice)", cost) and not told.scanned:
         yield f"{path.name}: cost is {cost!r}, and it reads none"
+    if told.given and not re.search(r"gives each function of a trigger", header["does"]):
+        yield f"{path.name}: does is {header['does']!r}, and a function got another owner"
     if told.written and not re.search(r"rewrites|writes", cost):
         yield f"{path.name}: cost is {cost!r}, written is {told.written}"
 
@@ -97,6 +130,7 @@ def wrong(path: Path, text: str, told: Told, *, sampled: bool) -> Iterator[str]:
 def test_headers_are_true(make_service: MakeService, variant: Variant, strategy: str) -> None:
     service = make_service(variant)
     files = [m for m in service.migrations(strategy) if m.phase != "baseline"]
+    query(service.dsn, OWNED)
     if variant is EARLY:  # its others are like those above
         files = [m for m in files if m.phase in ("toolkit", "check", "expand")]
     found: list[str] = []

@@ -46,6 +46,15 @@ STOPPING = {
     "type public.model": "CREATE TYPE model AS (a integer)",
     "public.models": "CREATE TABLE model (id integer)",
     "trueup.models_used": "CREATE TABLE trueup.models_used (used boolean)",
+    "trueup.model_sync": "CREATE FUNCTION trueup.model_sync() RETURNS trigger LANGUAGE plpgsql"
+    " AS 'BEGIN RETURN NEW; END'",
+    # As a provider does it that the server has loaded.
+    "public.models.status": "SET allow_system_table_mods = on; INSERT INTO pg_seclabel"
+    " SELECT attrelid, 'pg_class'::regclass, attnum, 'anon', 'MASKED' FROM pg_attribute"
+    " WHERE attrelid = 'models'::regclass AND attname = 'status'",
+    # By who may create schemas; a file makes it, to try views in it.
+    "schema trueup_before": "CREATE VIEW v AS SELECT status FROM models;"
+    " CREATE SCHEMA trueup_before",
     "trigger a on table public.models": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
     " 'BEGIN RETURN NEW; END'; CREATE TRIGGER a BEFORE UPDATE ON models FOR EACH ROW"
     " EXECUTE FUNCTION f(); ALTER TABLE models ENABLE ALWAYS TRIGGER a",
@@ -91,6 +100,11 @@ KNOWN = {
     " LANGUAGE plpgsql AS 'BEGIN NEW.status := lower(NEW.status); RETURN NEW; END';"
     " CREATE TRIGGER t BEFORE INSERT ON models FOR EACH ROW EXECUTE FUNCTION public.stamp()",
     "constraint c on public.models": "ALTER TABLE models ADD CONSTRAINT c CHECK (status <> '')",
+    "public.models.display_name": "SET allow_system_table_mods = on; INSERT INTO pg_seclabel"
+    " SELECT attrelid, 'pg_class'::regclass, attnum, 'anon', 'MASKED' FROM pg_attribute"
+    " WHERE attrelid = 'models'::regclass AND attname = 'display_name'",
+    "event trigger e": "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS"
+    " 'BEGIN NULL; END'; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
     "statistics object public.s": "CREATE STATISTICS s ON status, provider FROM models",
     "publication of table public.models in publication p": "CREATE PUBLICATION p FOR TABLE models",
     "public.models.status": 'ALTER TABLE models ALTER status TYPE varchar(50) COLLATE "C"',
@@ -127,8 +141,20 @@ def test_an_unrelated_database_object_is_not_mentioned(make_service: MakeService
         "CREATE TABLE my_models (status text)",
         "CREATE VIEW v AS SELECT * FROM my_models",
         "CREATE INDEX e ON models (lower(status))",
+        "CREATE SCHEMA trueup_before",
     )
 
+    assert not_about_room(run(dsn).findings) == []
+
+
+def test_a_superuser_learns_whose_code_would_run(make_service: MakeService, mallory: str) -> None:
+    dsn = make_service(TEXT, filled=False).dsn
+    execute(dsn, "GRANT CREATE ON SCHEMA public TO mallory; ALTER TABLE models OWNER TO mallory")
+    (found,) = not_about_room(run(dsn).findings)
+    assert found.severity is Severity.KNOW
+    assert found.problem.startswith("is a superuser, and tables belong to mallory: what these")
+    # Who owns them all is told of nothing.
+    execute(dsn, "ALTER TABLE models OWNER TO CURRENT_USER")
     assert not_about_room(run(dsn).findings) == []
 
 
@@ -265,6 +291,10 @@ def test_a_table_that_keeps_its_name_goes_online_and_clients_learn_where_to_look
     execute(database, "CREATE PUBLICATION whole FOR TABLES IN SCHEMA public")
     found = about(run(database, load_standard(path)), "publication whole")
     assert found.severity is Severity.STOPS
+    path.write_text(path.read_text(encoding="utf-8") + 'name = "lake"\n', encoding="utf-8")
+    found = about(run(database, load_standard(path)), "publication whole")
+    assert found.severity is Severity.KNOW
+    assert "subscribers get the new columns" in found.problem
 
 
 def test_spellings_that_nothing_could_restore_stop_it(database: str, tmp_path: Path) -> None:

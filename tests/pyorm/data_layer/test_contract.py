@@ -21,6 +21,7 @@ from pyorm import (
     operations,
 )
 from pyorm import contract as contracts
+from pyorm.ddl import create_table
 from pyorm.entity import declaration
 from pyorm.errors import ContractChanged, DeclarationError, NotFound, UniqueViolation
 from pyorm.mapping import declared_mapping
@@ -192,6 +193,22 @@ def test_the_new_contract_is_used_once_it_has_the_table_and_no_sooner(
     assert table_used() == '"public"."model"'
     moving.roll_back(files(SWITCH, "0401", "0401"))
     assert table_used() == '"public"."models"'
+
+
+@pytest.mark.usefixtures("look_at_once")
+def test_a_table_that_somebody_makes_under_the_other_name_is_not_used(
+    moving: Database, connection: psycopg.Connection[Any]
+) -> None:
+    moving.admin.execute(create_table(Model).encode())
+    Repository(Model, connection, contract="auto").add(a_model())
+    assert moving.admin.execute("SELECT count(*) FROM model").fetchone() == (0,)
+
+    moving.admin.execute("DROP TABLE model")
+    moving.apply(WINDOW_FILES)
+    moving.admin.execute("CREATE TABLE models AS SELECT * FROM model")
+    models = Repository(Model, connection, contract="auto")
+    models.delete(models.one().id)
+    assert moving.admin.execute("SELECT count(*) FROM models").fetchone() == (1,)
 
 
 @pytest.mark.usefixtures("never_look_again")

@@ -1,3 +1,5 @@
+{# How a compat view tells its uses. #}
+{% macro counter() %}
 -- What was read of each old name's usage counter. UNLOGGED: whatever makes a server forget its counters
 -- (a crash, a failover, a restored backup) empties this table too; a clean restart keeps both.
 -- trueup: ignore unlogged-table because a crash must empty it
@@ -299,3 +301,4 @@ BEGIN
         END;
 END
 $$;
+{% endmacro %}

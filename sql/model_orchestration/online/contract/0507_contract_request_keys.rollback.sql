@@ -1,7 +1,8 @@
 -- Undo: Make the unique indexes of request its keys.
 --
 -- does:    gives request its old keys beside the new unique indexes: instant. An index that a broken-off contract did
---          not come to is built under the lock if the table is small; if it is large, refuses with the statement to run
+--          not come to is built under the lock if the table is small; if it is large, refuses with the statement to
+--          run; gives each function of a trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on request for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 

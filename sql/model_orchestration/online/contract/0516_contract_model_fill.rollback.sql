@@ -3,7 +3,7 @@
 -- does:    fills the old columns in batches, and comes back to rows that clients hold; can be stopped and run again
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s
 --          at most: reads and writes go on
--- cost:    writes each row of model once, in nine passes over each 10 MB, and reads it twice more; it grows until
+-- cost:    writes each row of model once, in eight passes over each 10 MB, and reads it twice more; it grows until
 --          VACUUM
 
 CALL trueup.fill_rows(

@@ -11,7 +11,8 @@ CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The copy may hold rows that were deleted while it was made.
-CALL trueup.forget_deleted('trueup.request_reversal', 'public.request', $$r.id = t.id$$);
+DELETE FROM trueup.request_reversal AS r
+WHERE NOT EXISTS (SELECT FROM public.request AS t WHERE r.id = t.id);
 
 LOCK TABLE public.request IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.request', ARRAY[

@@ -1,6 +1,7 @@
 -- Undo: Leave model with its new contract alone.
 --
--- does:    adds the old columns of model again, behind the others and empty: instant
+-- does:    adds the old columns of model again, behind the others and empty: instant; gives each function of a trigger
+--          to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on model for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
@@ -52,6 +53,7 @@ BEGIN
     NEW.status__old := CASE WHEN kept.status = NEW.status
         THEN kept.status__old ELSE lower(NEW.status COLLATE "C") END;
 
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
         IF NOT has_table_privilege('public.model', 'SELECT') THEN -- the table has got another owner
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

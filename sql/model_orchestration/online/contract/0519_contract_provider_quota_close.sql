@@ -2,7 +2,8 @@
 --
 -- does:    drops the compat view; from then on triggers on provider_quota forget the old spellings of deleted rows;
 --          refuses while the usage counter does not prove that provider_quotas was unused for the waiting period
---          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning
+--          (trueup.waiting_period, 24 hours), and while both sides of a row differ in meaning; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on the view provider_quotas, SHARE ROW EXCLUSIVE on provider_quota for a few ms; gives up
 --          after 200 ms: run it again
 -- cost:    reads provider_quota once

@@ -2,7 +2,7 @@
 --
 -- does:    gives provider_quota its old keys beside the new unique indexes: instant. An index that a broken-off
 --          contract did not come to is built under the lock if the table is small; if it is large, refuses with the
---          statement to run
+--          statement to run; gives each function of a trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 

@@ -1,6 +1,7 @@
 -- Undo: Leave provider_quota with its new contract alone.
 --
--- does:    adds the old columns of provider_quota again, behind the others and empty: instant
+-- does:    adds the old columns of provider_quota again, behind the others and empty: instant; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quota for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
@@ -41,6 +42,7 @@ BEGIN
     NEW.provider__old := CASE WHEN kept.provider = NEW.provider
         THEN kept.provider__old ELSE lower(NEW.provider COLLATE "C") END;
 
+    -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
         IF NOT has_table_privilege('public.provider_quota', 'SELECT') THEN -- the table has got another owner
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -11,7 +11,8 @@ CALL trueup.fix_transaction();
 SET LOCAL lock_timeout = '200ms';
 
 -- The copy may hold rows that were deleted while it was made.
-CALL trueup.forget_deleted('trueup.provider_quota_reversal', 'public.provider_quota', $$r.id = t.id$$);
+DELETE FROM trueup.provider_quota_reversal AS r
+WHERE NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE r.id = t.id);
 
 LOCK TABLE public.provider_quota IN ACCESS EXCLUSIVE MODE;
 CALL trueup.require_same('public.provider_quota', ARRAY[

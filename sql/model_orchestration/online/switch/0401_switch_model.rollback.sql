@@ -1,6 +1,7 @@
 -- Undo: Give the table models to the new contract.
 --
--- does:    gives the table back to the old contract as models: instant, loses nothing
+-- does:    gives the table back to the old contract as models: instant, loses nothing; gives each function of a trigger
+--          to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on model and models for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
@@ -18,6 +19,8 @@ CALL trueup.require_same('public.model', ARRAY[
     'primary key models_pkey (id__old)', 'unique index model_pkey USING btree (id)',
     'check model_provider_check (provider)', 'check model_capabilities_check (capabilities)',
     'check model_status_check (status)', 'view public.models'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);

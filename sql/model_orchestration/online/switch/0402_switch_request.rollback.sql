@@ -1,6 +1,7 @@
 -- Undo: Give the table requests to the new contract.
 --
--- does:    gives the table back to the old contract as requests: instant, loses nothing
+-- does:    gives the table back to the old contract as requests: instant, loses nothing; gives each function of a
+--          trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on request and requests for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
@@ -23,6 +24,8 @@ CALL trueup.require_same('public.request', ARRAY[
     'index requests_model_id_idx USING btree (model_id__old)', 'index request_model_id_idx USING btree (model_id)',
     'index requests_provider_success_idx USING btree (provider__old, success)',
     'index request_provider_success_idx USING btree (provider, success)', 'view public.requests'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);

@@ -1,6 +1,7 @@
 -- Undo: Give the table provider_quotas to the new contract.
 --
--- does:    gives the table back to the old contract as provider_quotas: instant, loses nothing
+-- does:    gives the table back to the old contract as provider_quotas: instant, loses nothing; gives each function of
+--          a trigger to its table's owner, with whose rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 
@@ -18,6 +19,8 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
     'primary key provider_quotas_pkey (id__old)', 'unique index provider_quota_pkey USING btree (id)',
     'check provider_quota_provider_check (provider)', 'index provider_quotas_provider_idx USING btree (provider__old)',
     'index provider_quota_provider_idx USING btree (provider)', 'view public.provider_quotas'
+], may_be => ARRAY[
+    'row level security', 'force row level security', 'policy *'
 ]);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);

@@ -1,7 +1,8 @@
 -- Give the table provider_quotas to the new contract.
 --
 -- does:    drops the view provider_quota and gives the table its name and its columns; the old name and the old columns
---          live on in a view that counts its uses
+--          live on in a view that counts its uses; gives each function of a trigger to its table's owner, with whose
+--          rights it runs
 -- locks:   ACCESS EXCLUSIVE on provider_quota and provider_quotas for a few ms; gives up after 200 ms: run it again
 -- cost:    no rewrite, no scan
 -- undo:    instant, loses nothing

@@ -1,3 +1,77 @@
+{# The schema itself, and what each file begins and ends with. #}
+{% macro begin() %}
+-- Whoever owns the schema or something in it, or may create there, could give the functions below
+-- another meaning, and they run with the rights of others.
+DO $$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT coalesce(quote_ident(r.rolname), 'PUBLIC') AS role, o.what INTO wrong
+    FROM (
+        SELECT n.nspowner, 'owns the schema trueup' FROM pg_namespace AS n WHERE n.nspname = 'trueup'
+        UNION ALL
+        SELECT acl.grantee, 'may create in the schema trueup'
+        FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE'
+        UNION ALL
+        SELECT p.proowner, format('owns %s', p.oid::regprocedure)
+        FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('trueup')
+            -- With the rights of its owner.
+            AND NOT (p.prosecdef AND p.prorettype = 'trigger'::regtype)
+        UNION ALL
+        SELECT c.relowner, format('owns %s', c.oid::regclass) FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ) AS o (role_id, what)
+    LEFT JOIN pg_roles AS r ON r.oid = o.role_id
+    JOIN pg_database AS d ON d.datname = current_database()
+    WHERE NOT coalesce(r.rolsuper OR r.rolname = current_user OR r.oid = d.datdba, false)
+    LIMIT 1;
+    IF wrong.what IS NOT NULL THEN
+        RAISE EXCEPTION '% %, and could run code of its own with the rights of %', wrong.role, wrong.what, current_user
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format(
+                'Migrate as %s. If it has no business there: REVOKE CREATE ON SCHEMA trueup FROM %1$s, '
+                'or, before anything is migrated: DROP SCHEMA trueup CASCADE.', wrong.role
+            );
+    END IF;
+
+    SELECT p.pubname, s.slot_name INTO wrong
+    FROM pg_publication AS p CROSS JOIN pg_replication_slots AS s
+    WHERE p.puballtables AND s.plugin = 'pgoutput' AND s.database = current_database()
+    LIMIT 1;
+    IF wrong.pubname IS NOT NULL THEN
+        RAISE EXCEPTION 'the publication % would send tables of trueup to the subscriber of %',
+            wrong.pubname, wrong.slot_name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = 'It is FOR ALL TABLES, and a subscriber stops at a table that it has not.',
+                HINT = 'Publish the tables by name: CREATE PUBLICATION ... FOR TABLE ..., then at the '
+                    'subscriber ALTER SUBSCRIPTION ... SET PUBLICATION ..., then drop this one.';
+    END IF;
+END
+$$;
+
+CREATE SCHEMA IF NOT EXISTS trueup;
+COMMENT ON SCHEMA trueup IS 'What trueup needs while a service changes its contract';
+-- Default privileges may have given others more.
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOR role IN
+        SELECT coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC')
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+        JOIN pg_roles AS me ON me.rolname = current_user
+        WHERE n.nspname = 'trueup' AND acl.privilege_type = 'CREATE' AND acl.grantee NOT IN (n.nspowner, me.oid)
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA trueup FROM %s', role);
+    END LOOP;
+END
+$$;
+-- For `trueup status`, as any role; rights on what is in it are given one by one.
+GRANT USAGE ON SCHEMA trueup TO PUBLIC;
+{% endmacro %}
+
+{% macro settings() %}
 -- How this role gets another setting for good.
 CREATE OR REPLACE FUNCTION trueup.to_set(setting text, value text)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -172,7 +246,28 @@ CREATE OR REPLACE PROCEDURE trueup.share()
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    exposed record;
 BEGIN
+    -- Policies run with the rights of who reads, and the owner of a table may force some on a view of ours.
+    SELECT p.proowner::regrole AS reader, t.relowner::regrole AS owner, t.oid::regclass AS relation, v.relowner::regrole AS role
+    INTO exposed
+    FROM pg_class AS v
+    JOIN pg_roles AS m ON m.oid = v.relowner AND NOT (m.rolsuper OR m.rolbypassrls)
+    JOIN pg_rewrite AS r ON r.ev_class = v.oid
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
+    JOIN pg_proc AS p ON p.pronamespace = v.relnamespace AND p.prosecdef AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
+    WHERE v.relnamespace = 'trueup'::regnamespace AND v.relkind = 'v' AND NOT pg_has_role(t.relowner, p.proowner, 'MEMBER')
+    LIMIT 1;
+    IF exposed.role IS NOT NULL THEN
+        RAISE EXCEPTION '% looks up keys of %, and its owner % could run policies with the rights of %',
+            exposed.reader, exposed.relation, exposed.owner, exposed.reader
+            USING ERRCODE = 'insufficient_privilege', HINT = format(
+                'Migrate as a role that row security does not apply to: ALTER ROLE %s BYPASSRLS; or give both tables one owner.',
+                exposed.role
+            );
+    END IF;
+
     FOR statement IN
         WITH uses (relation, owner, privilege) AS (
             SELECT DISTINCT c.oid::regclass, p.proowner::regrole, r.privilege
@@ -197,14 +292,45 @@ END
 $$;
 
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
--- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. To be
--- called again where the table has got another owner.
-CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[])
+-- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
+-- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
+-- other contract.
+CREATE OR REPLACE PROCEDURE trueup.hand_over(relation regclass, VARIADIC functions text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    views regclass[];
+    ours regclass;
+    ending constant text := '_(sync|sync_switched|sync_back|forget)$';
+    former oid[];
 BEGIN
+    IF functions = '{}' THEN
+        functions := ARRAY(
+            -- Also those of another phase.
+            SELECT p.proname::text FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.prosecdef
+                AND regexp_replace(p.proname, ending, '') IN (
+                    SELECT regexp_replace(f.proname, ending, '')
+                    FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
+                    WHERE t.tgrelid = relation AND f.pronamespace = p.pronamespace
+                )
+        );
+        -- The table of whose grants is kept which; there is none where only a window was used.
+        FOR ours IN
+            SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'trueup'::regnamespace AND c.relname = 'grants'
+        LOOP
+            EXECUTE format(
+                'SELECT array_agg(DISTINCT r.ev_class::regclass) FROM %s AS g '
+                'JOIN pg_rewrite AS r ON r.ev_class = g.relation AND r.ev_type = ''1'' '
+                'JOIN pg_depend AS d ON d.classid = ''pg_rewrite''::regclass AND d.objid = r.oid '
+                'AND d.refclassid = ''pg_class''::regclass AND d.refobjid = $1',
+                ours
+            )
+            INTO views USING relation;
+        END LOOP;
+    END IF;
+
     SELECT c.relowner::regrole AS owner, c.relnamespace::regnamespace AS schema INTO closed
     FROM pg_class AS c
     JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
@@ -218,6 +344,9 @@ BEGIN
     END IF;
 
     CALL trueup.keep_private(VARIADIC functions);
+    SELECT array_agg(p.proowner) INTO former
+    FROM pg_proc AS p JOIN pg_class AS c ON c.oid = relation AND c.relowner <> p.proowner
+    WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions);
     FOR statement IN
         SELECT DISTINCT ON (s.step, s.statement) s.statement
         FROM pg_class AS c
@@ -239,6 +368,66 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
+    FOR statement IN
+        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v
+        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        UNION ALL
+        SELECT format(
+            'GRANT SELECT ON %s TO %s',
+            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+        )
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
+        UNION ALL
+        -- Who owned them, and owns none any more that names this.
+        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS u
+        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+            )
+    LOOP
+        EXECUTE statement;
+    END LOOP;
     CALL trueup.share();
 END
 $$;
+{% endmacro %}
+
+{% macro end(own_toolkit) %}
+DO $$
+DECLARE
+    left_over text;
+BEGIN
+    IF trueup.is_called({{ own_toolkit }}) THEN
+        RETURN;
+    END IF;
+    FOR left_over IN
+        SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc AS p
+        WHERE p.pronamespace = 'trueup'::regnamespace
+        UNION ALL
+        SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
+        WHERE c.relnamespace = 'trueup'::regnamespace
+            AND c.relname IN ('progress', 'grants', 'odometer', 'kept')
+    LOOP
+        EXECUTE format('DROP %s', left_over);
+    END LOOP;
+    -- trueup's own records stay.
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'trueup'::regnamespace) THEN
+        DROP SCHEMA trueup;
+    END IF;
+END
+$$;
+{% endmacro %}

@@ -1,0 +1,130 @@
+"""Commands of psql in a file: what they hide, as only psql knows what they run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runner.layouts.data import without_rows
+from runner.ledger.scanner import psql_commands
+from runner.lint.model import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lint.layouts import Script
+
+# A line may hold several: an argument ends at a backslash outside quotes.
+_COMMAND = re.compile(r"\\(?:\w+|[^\w\s])")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|`[^`]*`")
+_TAKES_LINE = frozenset(r"\! \copy \ef \ev \h \help \sf \sv".split())
+_RUNS = frozenset(
+    r"""
+    \c \connect \copy \e \edit \ef \ev \gexec \i \include \include_relative \ir \lo_import
+    """.split()
+)
+_WITH_PIPE = frozenset(r"\g \gx \o \out \s \w \write".split())
+_PROGRAM = re.compile(r"\bPROGRAM\b", re.IGNORECASE)
+_WAITS = frozenset(r"\prompt \password".split())
+_VALUE = re.compile(r"\s*(?P<name>\w+)\s*(?P<value>.*?)\s*", re.DOTALL)
+_PLAIN_VALUE = re.compile(r"[\w.$@/+-]*|'[\w.$@/+-]*'")
+_OFF = re.compile(r"'?(?:off|false|no|0|f|n)?'?", re.IGNORECASE)
+# They print, or set how it is printed; \else and \endif stand behind the \if that is told.
+_HARMLESS = frozenset(
+    r"""
+    \. \\ \? \a \C \H \T \crosstabview \copyright \conninfo \echo \else \elif \endif \errverbose
+    \f \g \gdesc \gx \h \help \html \l \list \p \print \pset \qecho \restrict \sf \sv \t \timing
+    \unrestrict \warn \x \z
+    """.split()
+)
+_INSTEAD = "-- the SQL itself, in the file"
+
+
+def hidden_commands(script: Script) -> Iterator[Hit]:
+    """A finding for each command of psql that runs, or may leave out, what the file does not show.
+
+    Args:
+        script: one direction of a migration.
+    """
+    content = script.content
+    text = without_rows(content) if "\\" in content else ""
+    for start, end in psql_commands(text) if text else ():
+        if script.text[start:end].strip():
+            continue  # It is of another direction.
+        for place, word, rest in _commands(text, start, end):
+            told = _told(word, rest, text, end)
+            if told:
+                program = _runs_a_program(word, rest)
+                yield Hit(told, level="error" if program else None, offset=place, instead=_INSTEAD)
+
+
+def _commands(text: str, start: int, end: int) -> Iterator[tuple[int, str, str]]:
+    """The commands of a line: where each begins, its word, and its arguments."""
+    quoted = [match.span() for match in _QUOTED.finditer(text, start, end)]
+    found = [
+        match
+        for match in _COMMAND.finditer(text, start, end)
+        if not any(a <= match.start() < b for a, b in quoted)
+    ]
+    for number, match in enumerate(found):
+        takes_line = match[0] in _TAKES_LINE
+        last = takes_line or number + 1 == len(found)
+        yield (
+            match.start(),
+            match[0],
+            text[match.end() : end if last else found[number + 1].start()],
+        )
+        if takes_line:
+            return
+
+
+def _runs_a_program(word: str, rest: str) -> bool:
+    return (
+        word == "\\!"
+        or "`" in rest
+        or (word in _WITH_PIPE and "|" in rest)
+        or (word == "\\copy" and _PROGRAM.search(rest) is not None)
+    )
+
+
+def _told(word: str, rest: str, text: str, end: int) -> str:
+    """What is wrong with a command; empty when it hides nothing."""
+    if _runs_a_program(word, rest):
+        return f"{word} runs a program on the machine of whoever gives the file to psql"
+    if word in _RUNS:
+        return (
+            f"{word} is a command of psql: what it runs is not in the file, and no other tool"
+            " takes it"
+        )
+    if word == "\\if":
+        return (
+            f"\\if {rest.strip()} decides as the file runs which statements up to \\endif are run:"
+            " each of them is judged here as if all were"
+        )
+    if word in ("\\q", "\\quit"):
+        return f"{word} ends the file here: what stands behind it never runs" * bool(
+            text[end:].strip()
+        )
+    if word in ("\\set", "\\unset"):
+        return _set(word, rest, text)
+    if word in _WAITS:
+        return f"{word} waits for somebody to type, and what is typed is not in the file"
+    if word == "\\gset":
+        return "\\gset makes variables of what a query returns: what they put into SQL is not seen"
+    if word in _HARMLESS or (word.startswith("\\d") and word.isascii()):
+        return ""
+    return f"{word} is a command of psql: what it does is not judged, and no other tool takes it"
+
+
+def _set(word: str, rest: str, text: str) -> str:
+    match = _VALUE.fullmatch(rest)
+    name, value = (match["name"], match["value"]) if match else ("", rest)
+    if name == "AUTOCOMMIT" and word == "\\set" and _OFF.fullmatch(value):
+        return "without AUTOCOMMIT psql begins a transaction that only a COMMIT in the file ends"
+    if name == "ON_ERROR_STOP" and (word == "\\unset" or _OFF.fullmatch(value)):
+        return "without ON_ERROR_STOP psql goes on behind a statement that failed"
+    if word == "\\unset" or _PLAIN_VALUE.fullmatch(value):
+        return ""
+    if ";" not in value and re.search(rf"(?<![:\w]):{re.escape(name)}\b", text) is None:
+        return ""  # Nothing takes it but as a text or a name in quotes.
+    return f"\\set {name} holds more than a word: what it puts into the SQL is not judged"
