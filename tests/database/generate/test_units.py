@@ -169,7 +169,7 @@ def test_every_command_that_looks_takes_a_unit(make_service: MakeService, tmp_pa
     assert "0203_backfill_provider_quota: 100% of public.provider_quotas" in status
     assert "model" not in status.partition("0201")[2].replace("provider_quota", "")
     assert "public.model" not in run("verify")
-    assert run("verify").startswith("1 both contracts live: public.provider_quota\n")
+    assert "both contracts live" in run("verify").splitlines()[0]
     assert "wrote report.html" in run("report", "--output", "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "0103_expand_provider_quota" in html
