@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -25,8 +26,10 @@ from support.variants import (
 from runner.errors import StatementError
 from runner.execute.engine import rollback
 from runner.execute.events import Noticed
+from runner.execute.underway import look
 
 LOOK = ("--service", str(SHIPPED))
+WEEK = timedelta(days=7)
 
 # Who runs what somebody else made is written down.
 SPY = """
@@ -482,6 +485,8 @@ def test_a_role_that_is_no_superuser_gives_new_owners_what_is_theirs(
         ("provider_quotas", mallory),  # one whose owner's rights it has not
     ):
         query(service.dsn, f"ALTER TABLE {schema}.{table} OWNER TO {owner}")
+    at = next(look(service.dsn, service.migrations("online"), waiting_period=WEEK, unit="models"))
+    assert {x.table for x in at.left_behind} == {"models", "requests"}
     found = []
     rollback(
         deploy.dsn,
