@@ -9,18 +9,10 @@ from psycopg import Connection, Error
 
 from runner.execute.events import Noticed
 from runner.execute.retry import Patience, retryable
-from runner.ledger.owners import LeftBehind, find_left_behind
+from runner.ledger.owners import LeftBehind, find_left_behind, takes_a_table
 
 if TYPE_CHECKING:
     from runner.execute.events import Listener
-
-
-# A toolkit that was made earlier takes no table alone.
-_IS_THERE = """
-    SELECT FROM pg_catalog.pg_proc AS p
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'trueup'
-    WHERE p.proname = 'hand_over' AND p.pronargdefaults > 0
-"""
 
 
 def hand_over(connection: Connection, file: str, deadline: float, listener: Listener) -> None:
@@ -35,7 +27,7 @@ def hand_over(connection: Connection, file: str, deadline: float, listener: List
         deadline: seconds to try while clients use a view.
         listener: called with a notice for each table.
     """
-    if connection.execute(_IS_THERE).fetchone() is None:
+    if not takes_a_table(connection):
         return
     for found in {left.name: left for left in find_left_behind(connection)}.values():
         patience = Patience(deadline)

@@ -29,7 +29,6 @@ from runner.ledger.strategies import look_aside
 from runner.ledger.tables import hold_table
 from runner.ledger.units import Stand, all_tables, find_units, is_of, stand_of, tables_of, unit_of
 from runner.postgres.connect import OURS, connect
-from runner.quoting import quote_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -195,7 +194,8 @@ def look(
                 tuple(
                     x
                     for x in find_left_behind(connection)
-                    if within is None or is_of(tables, quote_name(x.name))
+                    # For the while one that keeps its name stands in another schema.
+                    if within is None or x.table in {name[-1] for name in tables}
                 ),
             )
             if every is None:

@@ -32,7 +32,7 @@ def both_live(connection: Connection[Any], table: Verified) -> Iterator[Distance
         yield table.distance(
             f"view {view.qualified}", "gone", "keeps the old name alive", "contract"
         )
-    yield from _view(table, view)
+    yield from _view(connection, table, view)
     yield from _grants(table, view)
     yield from _triggers(table)
     yield from _backfilled(connection, table)
@@ -51,18 +51,22 @@ def _shown(table: Verified) -> dict[str, str]:
     return {names.get(c.name, c.name): c.name for c in relation.columns if c.name not in kept}
 
 
-def _view(table: Verified, view: Relation) -> Iterator[Distance]:
+def _view(connection: Connection[Any], table: Verified, view: Relation) -> Iterator[Distance]:
     relation = table.relation
     name = f"view {view.qualified}"
     if lacking := sorted(_shown(table).keys() - {c.name for c in view.columns}):
         yield table.distance(name, f"the columns of {relation.qualified}", _lacks(lacking))
-    mended = mended_by(relation.qualified)
+    alter = f"ALTER VIEW {quote_name(view.qualified)}"
     if view.owner != relation.owner:
+        alone = f"{alter} OWNER TO {quote_ident(relation.owner)};"
+        mended = mended_by(connection, relation.qualified, alone)
         found = f"the owner {view.owner}: {mended}"
         yield table.distance(name, f"the owner {relation.owner}", found)
     invoker = any(o.startswith("security_invoker=") and o[17:] in _TRUE for o in view.options)
     if relation.row_security and not invoker:
-        yield table.distance(name, "security_invoker, as row security needs", f"none: {mended}")
+        alone = f"{alter} SET (security_invoker = true);"
+        found = f"none: {mended_by(connection, relation.qualified, alone)}"
+        yield table.distance(name, "security_invoker, as row security needs", found)
     if table.waits_for_switch:
         return
     marker = quote_ident(shorten(table.prefix + table.standard.old, "_used"))

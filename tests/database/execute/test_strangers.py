@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -24,8 +26,10 @@ from support.variants import (
 from runner.errors import StatementError
 from runner.execute.engine import rollback
 from runner.execute.events import Noticed
+from runner.execute.underway import look
 
 LOOK = ("--service", str(SHIPPED))
+WEEK = timedelta(days=7)
 
 # Who runs what somebody else made is written down.
 SPY = """
@@ -423,6 +427,40 @@ def test_one_call_gives_a_new_owner_what_clients_need(
     assert query(service.dsn, wrong) == []
 
 
+# As a toolkit has it that was made before that call was.
+EARLIER = r"""
+    DO $do$ DECLARE text constant text := pg_get_functiondef('trueup.hand_over'::regproc);
+    BEGIN
+        DROP PROCEDURE trueup.hand_over(regclass, text[]);
+        EXECUTE replace(text, 'functions text[] DEFAULT ''{}''::text[]', 'functions text[]');
+    END $do$
+"""
+
+
+def test_status_and_verify_print_what_an_earlier_toolkit_can_do(
+    make_service: MakeService, mallory: str
+) -> None:
+    service = make_service(ODD)
+    for table in ("models", "requests"):
+        query(service.dsn, f"ALTER TABLE {table} OWNER TO mallory")
+        query(service.dsn, f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO trueup_test_app")
+    service.up("switch")
+    query(service.dsn, EARLIER)
+    query(service.dsn, CHANGES["each table"].format("model", "request"))
+    verified = " ".join(run_trueup("verify", *LOOK, "--all", dsn=service.dsn).stdout.split())
+    assert "hand_over" not in verified
+    assert "ALTER VIEW public.models OWNER TO trueup_test_owner;" in verified
+    for _ in range(3):  # With another owner a function may lack a right, which is told then.
+        status = run_trueup("status", *LOOK, "--all", dsn=service.dsn).stdout
+        told = re.findall(r"(?:ALTER (?:VIEW|FUNCTION)|GRANT) [^;]+;", " ".join(status.split()))
+        for statement in told:
+            query(service.dsn, statement)
+    assert not told
+    client = make_conninfo(service.dsn, user="trueup_test_app")
+    for contract in ("models", "model"):
+        query(client, WRITES[contract])
+
+
 @pytest.mark.parametrize("phase", ["expand", "switch"])
 def test_a_role_that_is_no_superuser_gives_new_owners_what_is_theirs(
     make_service: MakeService, mallory: str, phase: str
@@ -447,6 +485,8 @@ def test_a_role_that_is_no_superuser_gives_new_owners_what_is_theirs(
         ("provider_quotas", mallory),  # one whose owner's rights it has not
     ):
         query(service.dsn, f"ALTER TABLE {schema}.{table} OWNER TO {owner}")
+    at = next(look(service.dsn, service.migrations("online"), waiting_period=WEEK, unit="models"))
+    assert {x.table for x in at.left_behind} == {"models", "requests"}
     found = []
     rollback(
         deploy.dsn,
