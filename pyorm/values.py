@@ -8,6 +8,7 @@ it was.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -216,6 +217,9 @@ STORABLE = Condition(
 )
 
 
+_UUID = re.compile(r"(?:urn:)?(?:uuid:)?[0-9a-fA-F{}-]+")
+
+
 def to_uuid(value: Any) -> UUID:
     """Read a uuid from its text, or take one as it is.
 
@@ -227,9 +231,12 @@ def to_uuid(value: Any) -> UUID:
     if not isinstance(value, str):
         raise ValueError(f"wants a uuid or its text, not {type(value).__name__} {value!r}")
     try:
-        return UUID(value)
+        # Python reads digits of any script, underscores and blanks, too: one id in many spellings.
+        if _UUID.fullmatch(value):
+            return UUID(value)
     except ValueError:
-        raise ValueError(f"{value!r} is not a uuid") from None
+        pass
+    raise ValueError(f"{value!r} is not a uuid")
 
 
 def _float(value: Any) -> Any:

@@ -27,6 +27,7 @@ from runner.demo.show import STEPS, Show
 from runner.errors import TrueupError
 from runner.execute import engine
 from runner.execute.events import Event, FileDone
+from runner.execute.old_names import begin_waiting
 from runner.ledger.files import Migration, read_migrations
 from runner.postgres.connect import connect
 from runner.postgres.embedded import EmbeddedServer, start_server
@@ -180,6 +181,8 @@ class Demo:
         show.chapter("trueup apply --to contract", "Nobody uses the old names? Remove them.")
         self._stop("old")
         show.line("the old release is retired; the usage counters of its names must rest")
+        with connect(self._dsn, application_name="demo") as connection:
+            begin_waiting(connection)
         with self._phase("wait"):
             show.wait(self._pause + 1)
         self._apply("contract")

@@ -192,7 +192,9 @@ class Backfill:
         active, worked = self._active(), 0.0
         while first < pages or busy:
             while free and first < pages and not worked:
-                end = min(first + self._chunk_pages, pages)
+                # Near the end each job gets its part, and none is left to work alone.
+                part = max(STRETCH * SMALLEST_BATCH, -(-(pages - first) // len(hands)))
+                end = min(first + min(self._chunk_pages, part), pages)
                 chunk = _Chunk(first, end, self._batch_pages, free.pop())
                 busy[pool.submit(self._convert, chunk)] = chunk
                 first = end

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from psycopg import Connection, Error
 
-from runner.errors import LedgerError, LockedError
 from runner.execute.events import Noticed
 from runner.execute.retry import Patience, retryable
 from runner.ledger.owners import LeftBehind, find_left_behind
@@ -27,22 +26,26 @@ _IS_THERE = """
 def hand_over(connection: Connection, file: str, deadline: float, listener: Listener) -> None:
     """Give the triggers' functions and the views of both contracts to their tables' owners.
 
+    Where that is impossible, a warning says so, and the run goes on: the table may be another
+    service's, and a file that needs it gives them away itself, or stops.
+
     Args:
         connection: the run's, outside a transaction.
         file: id of the first file, which is told of.
         deadline: seconds to try while clients use a view.
         listener: called with a notice for each table.
-
-    Raises:
-        LedgerError: the role may not.
-        LockedError: a view was never free.
     """
     if connection.execute(_IS_THERE).fetchone() is None:
         return
     for found in {left.name: left for left in find_left_behind(connection)}.values():
         patience = Patience(deadline)
-        while not _is_done(connection, found, patience):
-            pass
+        try:
+            while not _is_done(connection, found, patience):
+                pass
+        except Error as error:
+            reason = error.diag.message_primary or str(error)
+            listener(Noticed(file, "WARNING", f"{found} failed: {reason}"))
+            continue
         text = f"{found.what} had not followed {found.name}, so this was done: {found.mended_by}"
         listener(Noticed(file, "NOTICE", text))
 
@@ -53,18 +56,9 @@ def _is_done(connection: Connection, found: LeftBehind, patience: Patience) -> b
             connection.execute("SELECT set_config('lock_timeout', '200ms', true)")
             connection.execute(found.mended_by.encode())
     except Error as error:
-        reason = error.diag.message_primary or str(error)
-        if not retryable(error):
-            raise LedgerError(
-                f"{found}\n    {reason}",
-                hint="have that statement run by a superuser, then run the same command again",
-            ) from None
-        pause = patience.next_pause()
+        pause = patience.next_pause() if retryable(error) else None
         if pause is None:
-            raise LockedError(
-                f"{found}\n    {reason}",
-                hint="see who holds locks on the table's views, then run the same command again",
-            ) from None
+            raise
         time.sleep(pause)
         return False
     return True

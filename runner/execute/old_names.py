@@ -215,6 +215,19 @@ def read_again(connection: Connection, name: str, standbys: Sequence[Standby] = 
     return row == (1 + len(standbys),)
 
 
+def begin_waiting(connection: Connection) -> None:
+    """Read the counters of all old names, as an operator does once the old release is gone.
+
+    Servers before PostgreSQL 16 do not date the last use: one before this reading counts no more.
+
+    Args:
+        connection: to the database, of a role that owns the readings.
+    """
+    await_counts(connection)
+    for name in old_names(connection):
+        read_again(connection, name)
+
+
 def describe_old_name(name: OldName) -> list[str]:
     """The use of an old name as lines of text."""
     used = f", last used {name.last_use:%Y-%m-%d %H:%M:%S %Z}" if name.last_use else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runner.generate.checks import Checks
 from runner.generate.files import File
-from runner.generate.kinds import foreign_key, in_place, partition, reversal, same, standing
+from runner.generate.kinds import foreign_key, in_place, old_foreign_key, reversal, same, standing
 from runner.generate.kinds.same import At
 from runner.generate.locks import batches
 from runner.generate.model import ForeignKeyChange, TableChange
@@ -141,14 +141,12 @@ def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
 
 
 def _keys_off_back(u: Unit, group: Sequence[TableChange]) -> list[Paragraph]:
-    keys: list[Paragraph] = []
-    for t in group:
-        for k in _converted_keys(t):
-            there = u.old_name(k.references)
-            made = foreign_key.with_comment(k, t.old, k.old_name, there)
-            parts = partition.rename_foreign_keys(t, k.old_name, k.old_name, None)
-            keys += [made, list(parts)]
-    return [[BRIEFLY], *keys, [reversal.drop(t) for t in group if t.keeps_spellings]]
+    keys = [k for t in group for k in _converted_keys(t)]
+    return [
+        [BRIEFLY],
+        *(p for k in keys for p in old_foreign_key.window_back(u, k)),
+        [reversal.drop(t) for t in group if t.keeps_spellings],
+    ]
 
 
 def _keys_on(group: Sequence[TableChange]) -> list[Paragraph]:

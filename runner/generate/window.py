@@ -10,7 +10,7 @@ from runner.generate.files import File
 from runner.generate.kinds import (
     foreign_key,
     in_place,
-    partition,
+    old_foreign_key,
     reversal,
     same,
     standing,
@@ -84,12 +84,6 @@ def _convert_back(u: Unit) -> list[Paragraph]:
     off = [*standing.off(u.dependents, old=False)]
     off += [foreign_key.drop(k.table, k.name) for k in u.foreign_keys]
     converted = [t for t in u.tables if t.columns]
-    keys: list[Paragraph] = []
-    for k in u.foreign_keys:
-        there = u.old_name(k.references)
-        made = foreign_key.with_comment(k, u.old_name(k.table), k.old_name, there)
-        parts = partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)
-        keys += [made, list(parts)]
     return [
         in_place.SETTINGS,
         foreign_key.check_at_once() if u.defers else [],
@@ -101,7 +95,7 @@ def _convert_back(u: Unit) -> list[Paragraph]:
         *([reversal.spell_references(*reference)] for reference in u.references),
         [s for t in converted for s in in_place.put_back(t)],
         *(p for t in converted for p in in_place.unproven_checks(t)),
-        *keys,
+        *(p for k in u.foreign_keys for p in old_foreign_key.window_back(u, k)),
         *(d.old for d in u.dependents),
         [reversal.drop(t) for t in u.tables if t.keeps_spellings],
     ]

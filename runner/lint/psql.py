@@ -46,9 +46,8 @@ def hidden_commands(script: Script) -> Iterator[Hit]:
     Args:
         script: one direction of a migration.
     """
-    content = script.content
-    text = without_rows(content) if "\\" in content else ""
-    for start, end in psql_commands(text) if text else ():
+    text = without_rows(script.content)
+    for start, end in psql_commands(text):
         if script.text[start:end].strip():
             continue  # It is of another direction.
         for place, word, rest in _commands(text, start, end):

@@ -52,6 +52,8 @@ def connect(
     """
     values = parse_dsn(dsn)
     values.setdefault("application_name", application_name)
+    # In SQL_ASCII, which a database may have, texts would come as bytes.
+    values.setdefault("client_encoding", "utf8")
     if "PGCONNECT_TIMEOUT" not in os.environ:
         values.setdefault("connect_timeout", str(CONNECT_TIMEOUT))
     if settings:

@@ -76,7 +76,8 @@ def check(certificate: Certificate, key: bytes, origin: str) -> None:
             f"{origin}: the certificate is signed with key {found.key}, expected {key_id(key)}",
             hint=again,
         )
-    if not hmac.compare_digest(found.hmac, _hmac(certificate.fingerprint, found.by, key)):
+    expected = _hmac(certificate.fingerprint, found.by, key)
+    if not hmac.compare_digest(_bytes(found.hmac), _bytes(expected)):
         raise RehearsalError(
             f"{origin}: the signature is not this certificate's: it was changed since", hint=again
         )
@@ -95,4 +96,9 @@ def _account() -> str:
 
 
 def _hmac(fingerprint: str, by: str, key: bytes) -> str:
-    return hmac.new(key, f"trueup rehearsal\n{fingerprint}\n{by}".encode(), "sha256").hexdigest()
+    return hmac.new(key, _bytes(f"trueup rehearsal\n{fingerprint}\n{by}"), "sha256").hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """A text as bytes, also one that UTF-8 does not have, as JSON may hold it."""
+    return text.encode("utf-8", "surrogatepass")

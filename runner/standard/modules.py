@@ -93,6 +93,9 @@ class _Reader:
                         found[name] = _Enum(unknown=ast.unparse(node))
                     elif name in once and (text := _text(value, constants)) is not None:
                         constants[name] = text
+        for name, times in Counter(_bound(tree)).items():
+            if times > 1 and name in found and not found[name].unknown:
+                found[name] = _Enum(unknown=f"{name}, which the module makes {times} times")
         if changed := _changed_later(tree):
             found.update(dict.fromkeys(found, _Enum(unknown=changed)))
         return found
@@ -242,6 +245,25 @@ def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]
     for target in targets:
         if isinstance(target, ast.Name) and node.value is not None:
             yield target.id, node.value
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """The names that a module's statements bind, in branches too, each as often as they do."""
+    left: list[ast.AST] = [*tree.body]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+            for inner in ast.walk(node):
+                yield from inner.names if isinstance(inner, ast.Global) else ()
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        left += ast.iter_child_nodes(node)
 
 
 def _assigned_once(tree: ast.Module) -> set[str]:

@@ -10,6 +10,7 @@ from runner.errors import MigrationFileError, UsageError
 from runner.lint import lint
 from runner.lint.docs import write_example
 from runner.lint.layouts import Pair, chains, find_files
+from runner.quoting import told_name
 
 
 def read(folder: Path, **files: str) -> list[list[Pair]]:
@@ -360,6 +361,9 @@ def test_a_dot_in_a_name_is_no_schema(tmp_path: Path) -> None:
     assert 'AS SELECT n FROM "c.d"' in renamed.instead
     assert {f.rule for f in found if f.line == 3} >= {"drop-table"}
     assert "not-there" not in {f.rule for f in found}
+    # As the costs of a rehearsal are kept: by a table's name.
+    assert told_name("a.b", "c") != told_name("a", "b.c")
+    assert [told_name("public", "t"), told_name('a"b')] == ["public.t", '"a""b"']
 
 
 def test_psql_commands_and_template_variables_are_no_errors(tmp_path: Path) -> None:

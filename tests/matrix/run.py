@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument("--python", nargs="*", default=PYTHON, choices=PYTHON)
     parser.add_argument("pytest", nargs="*", help="after --: what pytest gets, such as a folder")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = []
     try:
         for major in options.postgres:
@@ -117,6 +119,9 @@ def run_tests(what: str, python: Path, arguments: list[str], **environment: str)
             for line in running.stdout or ():
                 print(line, end="", flush=True)
                 last = line.strip() or last
+        except BaseException:
+            running.terminate()  # its servers end with it
+            raise
         finally:
             limit.cancel()
     return Result(what, "failed" if running.returncode else "passed", last)

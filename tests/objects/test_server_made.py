@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
+from psycopg import errors
 from support.journey import Journey
+from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
 
@@ -183,3 +186,14 @@ def test_a_default_that_a_row_of_nothing_but_null_would_get_goes_in_a_window(
     """
     reason = "each converted column of the table may be null"
     journey.only_in_a_window(table, standard, reason)
+
+
+def test_null_is_refused_where_it_would_hide_who_wrote_a_row(journey: Journey) -> None:
+    """Or the server's default would be the key, and what the client gave would be gone."""
+    service = journey.start(things(), STANDARD)
+    for phase, other in (("enforce", "thing"), ("switch", "things")):
+        service.up(phase)
+        written = {"thing": "CLOSED", "things": "closed"}[other]
+        with psycopg.connect(service.dsn) as client, pytest.raises(errors.NotNullViolation):
+            client.execute(f"INSERT INTO {other} (id, status) VALUES (NULL, '{written}')".encode())
+        assert query(service.dsn, "SELECT count(*) FROM things") == [(3,)]

@@ -363,6 +363,15 @@ TRAP = """
         AS $$ INSERT INTO public.sprung VALUES (now()); SELECT 1.0::float8 $$;
     CREATE OPERATOR public./ (FUNCTION = public.divided, LEFTARG = real, RIGHTARG = integer);
 """
+# Whose policy would run with the rights of who reads it.
+BAIT = """
+    CREATE FUNCTION public.sprung() RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'a policy ran'; END $$;
+    CREATE TABLE public.bait (id int);
+    ALTER TABLE public.bait ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY hides ON public.bait USING (public.sprung());
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO pg_monitor;
+"""
 TO_EVERYBODY = """
     SELECT relname FROM pg_class CROSS JOIN LATERAL aclexplode(relacl) AS a
     WHERE a.grantee = 0 AND relname ~ '^(_yoyo_|yoyo_lock$|ledger$|rehearsal$)'
@@ -397,6 +406,17 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     assert query(live, "SELECT to_regclass('public.item_name') IS NOT NULL") == [(True,)]
     assert query(live, TO_EVERYBODY) == []
     assert query(live, "SELECT * FROM sprung") == []
+
+
+def test_no_policy_runs_with_the_rights_of_who_rehearses(
+    live: str, files: Path, server_dsn: str
+) -> None:
+    query(live, BAIT)
+    reader = make_conninfo(live, options="-c role=pg_monitor")
+    options = Options(rows=10, scratch=server_dsn, clients=False)
+    found = rehearse(reader, read_migrations([files]), options=options)
+    assert found.passed, found.problems
+    assert "no rows of public.bait: row security hides some from this role" in found.notes
 
 
 def test_a_failed_rehearsal_exits_with_1_and_keeps_its_certificate(

@@ -40,6 +40,8 @@ def test_an_edited_certificate_is_not_what_was_signed(
     for changed, reason in (
         (replace(forged, signature=None), "is not signed"),
         (replace(forged, signature=replace(forged.signature, hmac="")), "changed since"),
+        (replace(forged, signature=replace(forged.signature, hmac="é\ud800")), "changed since"),
+        (replace(forged, signature=replace(forged.signature, by="\ud800")), "changed since"),
         (signing.sign(forged, b"b" * 64), "signed with key [0-9a-f]{12}, expected"),
         (replace(hazardous, signature=replace(forged.signature, by="me@here")), "changed since"),
         (replace(hazardous, commit=Commit("0", "me"), signature=forged.signature), "changed since"),

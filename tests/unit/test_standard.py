@@ -243,6 +243,17 @@ def test_enums_of_a_module_are_read_from_its_text(
         ("class State(str, Enum):\n    A = auto()\n", "A = auto()"),
         ("@more\nclass State(str, Enum):\n    A = 'A'\n", "@more"),
         ("class State(str, Enum):\n    A = 'A'\nState = more(State)\n", "State = more(State)"),
+        *(
+            (
+                f"class State(str, Enum):\n    A = 'A'\n{more}",
+                "State, which the module makes 2 times",
+            )
+            for more in (
+                "if made():\n    class State(str, Enum):\n        B = 'B'\n",
+                "try:\n    from other import State\nexcept ImportError:\n    pass\n",
+                "def more():\n    global State\n",
+            )
+        ),
     ],
 )
 def test_an_enum_is_refused_where_the_text_does_not_tell_a_value(

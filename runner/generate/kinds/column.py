@@ -272,19 +272,13 @@ def add_old(t: TableChange) -> list[Statement]:
     ]
 
 
-def window(t: TableChange) -> Iterator[str]:
-    """The clauses of the one rewrite from old to new."""
+def window(t: TableChange, *, to_new: bool) -> Iterator[str]:
+    """The clauses of the one rewrite from old to new, or back."""
     for c in t.columns:
-        yield from _in_place(c, to_new=True)
-    for c in t.keeping:
+        yield from _in_place(c, to_new=to_new)
+    for c in t.keeping if to_new else ():
         kept, name = quote_ident(c.kept or ""), quote_ident(c.name)
         yield f"ALTER COLUMN {kept} TYPE varchar USING {name}::text"
-
-
-def window_back(t: TableChange) -> Iterator[str]:
-    """The clauses of the one rewrite from new to old."""
-    for c in t.columns:
-        yield from _in_place(c, to_new=False)
 
 
 def _in_place(column: ColumnChange, *, to_new: bool) -> list[str]:

@@ -46,7 +46,7 @@ def _old_checks(t: TableChange) -> list[Constraint]:
 def _clauses(t: TableChange) -> list[str]:
     return [
         *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in _old_checks(t)),
-        *column.window(t),
+        *column.window(t, to_new=True),
         *(f"ADD CONSTRAINT {quote_ident(n)} CHECK ({condition})" for n, condition in check.own(t)),
         *(k.clause(k.name) for k in t.checks),
     ]
@@ -57,7 +57,7 @@ def _clauses_back(t: TableChange) -> list[str]:
     return [
         *(f"DROP CONSTRAINT {quote_ident(name)}" for name, _ in check.own(t)),
         *(f"DROP CONSTRAINT {quote_ident(k.name)}" for k in t.checks),
-        *column.window_back(t),
+        *column.window(t, to_new=False),
         *(
             f"ADD CONSTRAINT {quote_ident(k.name)} {restate(k.definition)}"
             for k in _old_checks(t)
@@ -89,8 +89,7 @@ def _built_again(t: TableChange, *, new: bool) -> list[Statement]:
         else:
             found += partition.indexes(t, i, partition.old_name, new=new)
             found.append(index.create(i, i.old_name, t.old, new=new))
-        found += index.settings(i, i.old_name, t.old)
-        found += partition.settings(t, i, partition.old_name)
+        found += partition.settings(t, i, partition.old_name, t.old)
     return found
 
 

@@ -44,9 +44,8 @@ def contract(t: TableChange) -> list[Paragraph]:
     settings = [
         s
         for i in t.converted_indexes
-        for s in (
-            *index.settings(i, i.name if i.constraint else i.build_name, t.new),
-            *partition.settings(t, i, partition.new_name if i.constraint else partition.build_name),
+        for s in partition.settings(
+            t, i, partition.new_name if i.constraint else partition.build_name, t.new
         )
     ]
     first = [foreign_key.locked_with(resting_on(t))] if resting_on(t) else []

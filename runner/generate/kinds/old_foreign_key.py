@@ -14,6 +14,7 @@ from runner.generate.kinds.foreign_key import (
     comment,
     drop,
     locked_with,
+    with_comment,
 )
 from runner.generate.model import ForeignKeyChange, TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, plain, setting
@@ -87,6 +88,12 @@ def contract(
         )
     )
     return found
+
+
+def window_back(u: Unit, k: ForeignKeyChange) -> list[Paragraph]:
+    """The old foreign key once a window has been taken back, under its name on each partition."""
+    made = with_comment(k, u.old_name(k.table), k.old_name, u.old_name(k.references))
+    return [made, [*partition.rename_foreign_keys(u.table(k.table), k.old_name, k.old_name, None)]]
 
 
 def _drop_old(u: Unit, keys: Sequence[ForeignKeyChange]) -> list[Statement]:

@@ -287,12 +287,7 @@ def _keys_back(u: Unit, t: TableChange, late: Sequence[DependentChange]) -> list
                 ]
             )
     settings = [
-        s
-        for i in t.converted_indexes
-        for s in (
-            *index.settings(i, i.old_name, t.new),
-            *partition.settings(t, i, partition.old_name),
-        )
+        s for i in t.converted_indexes for s in partition.settings(t, i, partition.old_name, t.new)
     ]
     back = [
         [foreign_key.locked_with(resting, t.new), *built],

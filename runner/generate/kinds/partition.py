@@ -352,8 +352,9 @@ def require_built(t: TableChange, i: IndexChange, built: Naming, *, new: bool = 
     )
 
 
-def settings(t: TableChange, i: IndexChange, name: Naming) -> Iterator[Statement]:
-    """What its part of an index has beside its definition, on each partition."""
+def settings(t: TableChange, i: IndexChange, name: Naming, table: Name) -> Iterator[Statement]:
+    """What an index has beside its definition: the one of a table of that name, and its parts."""
+    yield from index.settings(i, name(i), table)
     for p, part in parts(t, i):
         for statement in index.settings(part, name(part), p.name):
             yield if_there(p.name, statement.sql)

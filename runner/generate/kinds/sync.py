@@ -182,11 +182,13 @@ def _function(
         note: the comment above it, where it is another one.
     """
     by_new = switched if guarded is None else guarded
-    written_by = [t.anchor] if t.anchor else t.columns
+    side = [f"NEW.{quote_ident(c.old_name if switched else c.name)}" for c in t.columns]
+    # All of them: who writes NULL where none may be is refused, and not taken for the other one.
+    given = f"num_nonnulls({', '.join(side)})" if side[1:] else side[0]
     if switched:
-        by_old = " OR ".join(f"NEW.{quote_ident(c.old_name)} IS NOT NULL" for c in written_by)
+        by_old = f"{given} > 0" if side[1:] else f"{given} IS NOT NULL"
     else:
-        by_old = " AND ".join(f"NEW.{quote_ident(c.name)} IS NULL" for c in written_by)
+        by_old = f"{given} = 0" if side[1:] else f"{given} IS NULL"
     moves = t.is_partitioned and (not switched or tells_moved_rows(t))
     # Between switch and contract the table may move; the view follows it.
     keys = quote_name(t.sides if switched and t.keeps_name else t.new)
@@ -201,7 +203,7 @@ def _function(
             moved=[is_in_step(c) for c in t.columns] if moves else [],
             filled=" AND ".join(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"
-                for c in written_by
+                for c in ([t.anchor] if t.anchor else t.columns)
             ),
             marker=quote_name(t.marker) if switched else "",
             twin_keys=twin_keys(t, switched=by_new),

@@ -16,9 +16,9 @@ from runner.quoting import Name
 from runner.review.fingerprint import service_catalog
 from runner.review.rehearse import synthetic
 from runner.review.rehearse.demands import Rule, with_rules
-from runner.review.rehearse.live import Live
+from runner.review.rehearse.live import READING, Live
 from runner.review.rehearse.run import run_file
-from runner.review.rehearse.sample import copy_sample
+from runner.review.rehearse.sample import copy_sample, visible
 from runner.review.rehearse.state import read_state
 
 if TYPE_CHECKING:
@@ -160,11 +160,17 @@ class Bases:
 
     def _copy(self, source_dsn: str, dsn: str, rows: int) -> None:
         with (
-            connect(source_dsn, application_name=NAME, settings=OURS) as source,
+            connect(source_dsn, application_name=NAME, settings=READING) as source,
             self._loader(dsn) as target,
         ):
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            catalog = with_rules(service_catalog(source), self.rules)
+            everything = service_catalog(source)
+            seen = visible(source, everything)
+            for name in sorted(everything.relations.keys() - seen.relations.keys()):
+                note = f"no rows of {name}: row security hides some from this role"
+                if note not in self.notes:
+                    self.notes.append(note)
+            catalog = with_rules(seen, self.rules)
             try:
                 copy_sample(source, target, catalog, rows)
             except Error as error:

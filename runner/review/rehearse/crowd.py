@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.execute.old_names import await_counts, old_names, read_again
+from runner.execute.old_names import begin_waiting
 from runner.ledger.files import Migration
 from runner.postgres.connect import connect
 from runner.review.rehearse.load import Clients, Query, Sample
@@ -40,7 +40,8 @@ class Crowd:
         elif migration.phase == "contract" or migration.on_request:
             if self._now != "new":
                 self._change("new", self._new)
-                self._rest_odometers()
+                with connect(self._dsn, application_name=_NAME) as connection:
+                    begin_waiting(connection)
         else:
             self._change("old", self._old)
 
@@ -57,10 +58,3 @@ class Crowd:
         self.stop()
         self._now, self._clients = release, Clients(self._dsn, queries, self._search_path)
         self._clients.start()
-
-    def _rest_odometers(self) -> None:
-        """Read the odometers anew, as an operator does once the old release is gone."""
-        with connect(self._dsn, application_name=_NAME) as connection:
-            await_counts(connection)
-            for name in old_names(connection):
-                read_again(connection, name)

@@ -14,7 +14,7 @@ from psycopg import Error, IntegrityError
 from psycopg.errors import ObjectInUse
 
 from runner.errors import RehearsalError, StatementError, TrueupError
-from runner.execute.old_names import old_names, read_again
+from runner.execute.old_names import begin_waiting
 from runner.ledger.files import Migration, chain_checksums
 from runner.ledger.records import runner_version
 from runner.postgres.connect import connect
@@ -293,8 +293,7 @@ class _Rehearsal:
             origins = relation_names(connection)
             old_queries = queries_of(connection, before.catalog) if loaded else []
             # A copy has other counters than were read, and nobody who uses an old name.
-            for name in old_names(connection):
-                read_again(connection, name)
+            begin_waiting(connection)
         crowd = Crowd(dsn, old_queries, self._new_queries, self._search_path())
         runs: list[FileRun] = []
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, Error, sql
@@ -108,6 +108,23 @@ def copy_sample(
         if not fetched:
             break
     return copied
+
+
+def visible(connection: Connection[Any], catalog: Catalog) -> Catalog:
+    """The catalog without tables whose rows are hidden from the role: anybody's policies would run.
+
+    Args:
+        connection: to the database.
+        catalog: what it holds.
+    """
+    found = connection.execute(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE c.relrowsecurity AND pg_catalog.row_security_active(c.oid)"
+    ).fetchall()
+    hidden = {Name(*row) for row in found}
+    relations = {name: r for name, r in catalog.relations.items() if name not in hidden}
+    return replace(catalog, relations=relations)
 
 
 def columns_of(table: Relation) -> sql.Composed:

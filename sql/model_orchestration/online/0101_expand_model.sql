@@ -48,7 +48,7 @@ RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 DECLARE
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
-        WHEN TG_OP = 'INSERT' THEN NEW.id__new IS NULL
+        WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__new, NEW.provider__new, NEW.capabilities__new, NEW.status__new) = 0
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
@@ -95,7 +95,7 @@ RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 DECLARE
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
-        WHEN TG_OP = 'INSERT' THEN NEW.id__old IS NOT NULL
+        WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__old, NEW.provider__old, NEW.capabilities__old, NEW.status__old) > 0
         WHEN OLD.id IS NULL THEN true
     END;
 BEGIN

@@ -39,7 +39,7 @@ RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 DECLARE
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
-        WHEN TG_OP = 'INSERT' THEN NEW.id__new IS NULL
+        WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__new, NEW.provider__new) = 0
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
@@ -76,7 +76,7 @@ RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 DECLARE
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
-        WHEN TG_OP = 'INSERT' THEN NEW.id__old IS NOT NULL
+        WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__old, NEW.provider__old) > 0
         WHEN OLD.id IS NULL THEN true
     END;
 BEGIN

@@ -10,9 +10,20 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from support.runs import query, run_trueup
-from support.variants import ODD, SHIPPED, TEXT, MakeService, Service, write_generated
+from support.variants import (
+    AT_ONCE,
+    KEPT,
+    ODD,
+    SHIPPED,
+    TEXT,
+    MakeService,
+    Service,
+    write_generated,
+)
 
 from runner.errors import StatementError
+from runner.execute.engine import rollback
+from runner.execute.events import Noticed
 
 LOOK = ("--service", str(SHIPPED))
 
@@ -412,6 +423,51 @@ def test_one_call_gives_a_new_owner_what_clients_need(
     assert query(service.dsn, wrong) == []
 
 
+@pytest.mark.parametrize("phase", ["expand", "switch"])
+def test_a_role_that_is_no_superuser_gives_new_owners_what_is_theirs(
+    make_service: MakeService, mallory: str, phase: str
+) -> None:
+    service = make_service(KEPT)
+    query(
+        service.dsn,
+        "DROP SCHEMA IF EXISTS trueup CASCADE;"
+        "ALTER SCHEMA public OWNER TO trueup_test_deploy;"
+        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO trueup_test_deploy',"
+        " current_database()); END $$",
+    )
+    yoyos = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
+    for table in (*yoyos, "models", "requests", "provider_quotas"):
+        query(service.dsn, f"ALTER TABLE {table} OWNER TO trueup_test_deploy")
+    deploy = Service(make_conninfo(service.dsn, user="trueup_test_deploy"), service.folder)
+    deploy.up(phase)
+    schema = "public" if phase == "expand" else "model_orchestration_new"
+    for table, owner in (
+        ("models", "trueup_test_owner"),
+        ("requests", "trueup_test_owner"),
+        ("provider_quotas", mallory),  # one whose owner's rights it has not
+    ):
+        query(service.dsn, f"ALTER TABLE {schema}.{table} OWNER TO {owner}")
+    found = []
+    rollback(
+        deploy.dsn,
+        deploy.migrations("online"),
+        to="baseline",
+        unit="models",
+        settings=AT_ONCE,
+        listener=lambda event: found.append(event) if isinstance(event, Noticed) else None,
+    )
+    told = {
+        n.message.split("CALL trueup.hand_over")[1]: n.severity
+        for n in found
+        if "CALL" in n.message
+    }
+    assert {call.split("'")[1]: severity for call, severity in told.items()} == {
+        f"{schema}.models": "NOTICE",
+        f"{schema}.requests": "NOTICE",
+        f"{schema}.provider_quotas": "WARNING",
+    }
+
+
 WAITS = "SELECT FROM pg_locks WHERE relation = 'models'::regclass AND NOT granted"
 TRIGGER = """
     CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql
@@ -465,3 +521,10 @@ def test_the_owner_of_a_table_runs_no_policy_as_the_owner_of_another(
         query(service.dsn, "CALL trueup.share()")
     finally:
         query(service.dsn, "ALTER ROLE trueup_test_deploy NOBYPASSRLS")
+    query(service.dsn, "ALTER TABLE requests OWNER TO mallory")
+    query(
+        service.dsn,
+        "CALL trueup.hand_over('public.requests', 'request_sync', 'request_sync_switched')",
+    )
+    looks_up = "SELECT has_table_privilege('trueup_test_owner', 'trueup.model_sides', 'SELECT')"
+    assert query(service.dsn, looks_up) == [(False,)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ConnectionFailedError
@@ -36,6 +37,15 @@ class TestAConnection:
                 " current_setting('statement_timeout')"
             ).fetchone()
         assert row == ("200ms", 'pg_temp, "two words"', "7s")
+
+    def test_reads_texts_whatever_the_encoding_of_the_database_is(self, database: str) -> None:
+        with connect(database, application_name="test") as connection:
+            name = sql.Identifier(connection.info.dbname)
+            ascii_only = sql.SQL("ALTER DATABASE {} SET client_encoding = 'SQL_ASCII'")
+            connection.execute(ascii_only.format(name))
+        settings = {"search_path": "pg_catalog"}
+        with connect(database, application_name="test", settings=settings) as connection:
+            assert connection.execute("SELECT 'é'").fetchone() == ("é",)
 
     def test_prepares_nothing_on_the_server(self, database: str) -> None:
         with connect(database, application_name="test") as connection:

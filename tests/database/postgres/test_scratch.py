@@ -13,6 +13,7 @@ from psycopg import Error, errors, sql
 from psycopg.conninfo import make_conninfo
 
 from runner.errors import ScratchError
+from runner.execute.schema_copy import Schema, load_schema
 from runner.postgres.connect import connect, parse_dsn
 from runner.postgres.plain import Allowance
 from runner.postgres.scratch import Limits, Role, ScratchServer, require_plain, scratch_server
@@ -293,3 +294,13 @@ def test_a_database_of_somebody_elses_is_refused_to_a_superuser(
         require_plain(database)
     dsn = own.create()
     require_plain(dsn)
+
+
+def test_a_setting_of_a_newer_pg_dump_is_no_loss(own: ScratchServer) -> None:
+    dumped = ("SET made_by_a_newer_release = 0;", "CREATE TABLE t (made unknown_type);")
+    dsn = own.create()
+    try:
+        (lost,) = load_schema(own, own.loads(dsn), Schema(dumped, (), ()), lambda: None)
+    finally:
+        own.drop(dsn)
+    assert "unknown_type" in lost

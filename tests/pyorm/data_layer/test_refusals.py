@@ -40,7 +40,20 @@ JULY = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
 class TestWhatIsRefused:
     """Nothing is sent for a value that the field cannot hold, on any backend."""
 
-    @pytest.mark.parametrize("key", ["not-a-uuid", "", 5, None, b"x" * 16, 1.5])
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "not-a-uuid",
+            "",
+            5,
+            None,
+            b"x" * 16,
+            1.5,
+            "\uff11" * 32,
+            "1_" * 15 + "11",
+            "0x" + "1" * 30,
+        ],
+    )
     def test_a_key_that_is_no_uuid(self, models: Repository[Model], key: Any) -> None:
         for call in (models.get, models.delete, lambda key: models.get_many([key])):
             with pytest.raises(InvalidValue) as caught:

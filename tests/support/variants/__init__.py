@@ -11,7 +11,7 @@ from psycopg import sql
 
 from runner.catalog import Catalog, Relation, read_catalog
 from runner.execute.engine import Outcome, Settings, apply, rollback
-from runner.execute.old_names import await_counts, old_names, read_again
+from runner.execute.old_names import begin_waiting
 from runner.generate import generate
 from runner.ledger.files import Migration, read_migrations
 from runner.standard import load_standard
@@ -144,9 +144,7 @@ class Service:
     def read_odometers(self) -> None:
         """What an operator does before contract: a clone has other counters than were read."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            await_counts(connection)
-            for name in old_names(connection):
-                read_again(connection, name)
+            begin_waiting(connection)
 
     def apply(self, strategy: str, to: str, settings: Settings = AT_ONCE) -> Outcome:
         """Apply the migrations of one strategy up to a phase or id."""

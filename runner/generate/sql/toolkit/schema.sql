@@ -247,6 +247,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     exposed record;
+    ending constant text := '_(sync|sync_switched|sync_back|forget)$';
 BEGIN
     -- Policies run with the rights of who reads, and the owner of a table may force some on a view of ours.
     SELECT p.proowner::regrole AS reader, t.relowner::regrole AS owner, t.oid::regclass AS relation, v.relowner::regrole AS role
@@ -258,6 +259,13 @@ BEGIN
     JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
     JOIN pg_proc AS p ON p.pronamespace = v.relnamespace AND p.prosecdef AND strpos(p.prosrc, v.oid::regclass || ' ') > 0
     WHERE v.relnamespace = 'trueup'::regnamespace AND v.relkind = 'v' AND NOT pg_has_role(t.relowner, p.proowner, 'MEMBER')
+        -- A function whose own table has got another owner follows it by a call for that table.
+        AND NOT EXISTS (
+            SELECT FROM pg_trigger AS g
+            JOIN pg_proc AS f ON f.oid = g.tgfoid AND f.pronamespace = p.pronamespace
+            JOIN pg_class AS c ON c.oid = g.tgrelid AND c.relowner <> p.proowner
+            WHERE g.tgparentid = 0 AND regexp_replace(f.proname, ending, '') = regexp_replace(p.proname, ending, '')
+        )
     LIMIT 1;
     IF exposed.role IS NOT NULL THEN
         RAISE EXCEPTION '% looks up keys of %, and its owner % could run policies with the rights of %',
@@ -280,6 +288,12 @@ BEGIN
         )
         SELECT format('GRANT %s ON %s TO %s', u.privilege, u.relation, u.owner)
         FROM uses AS u WHERE NOT has_table_privilege(u.owner, u.relation, u.privilege)
+        UNION ALL
+        -- Whose table it is no more.
+        SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+        WHERE c.oid IN (SELECT u.relation FROM uses AS u) AND a.grantee NOT IN (0, c.relowner)
+            AND a.grantee NOT IN (SELECT u.owner FROM uses AS u WHERE u.relation = c.oid)
         UNION ALL
         SELECT format('ALTER POLICY forgets ON %s TO %s', u.relation, string_agg(DISTINCT u.owner::text, ', '))
         FROM uses AS u JOIN pg_policy AS y ON y.polrelid = u.relation
@@ -369,35 +383,50 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     FOR statement IN
-        SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)
-        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
-        WHERE c.oid = relation
-        UNION ALL
-        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
-        FROM pg_class AS c CROSS JOIN unnest(views) AS v
-        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
-        UNION ALL
-        SELECT format(
-            'GRANT SELECT ON %s TO %s',
-            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
-        )
-        FROM pg_class AS c
-        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
-        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-            AND d.refclassid = 'pg_class'::regclass
-        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
-        WHERE c.oid = relation
-        UNION ALL
-        -- Who owned them, and owns none any more that names this.
-        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
-        FROM pg_class AS u
-        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
-        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
-            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
-                SELECT FROM pg_proc AS p
-                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
-                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+        SELECT q.statement FROM (
+            -- Whoever gets a view must be able to create there, if only for this moment.
+            SELECT s.step, s.statement
+            FROM pg_class AS c
+            JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+            JOIN pg_namespace AS n ON n.oid = v.relnamespace
+            CROSS JOIN LATERAL (
+                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(c.relowner, n.oid, 'CREATE')
+            ) AS l (lends)
+            CROSS JOIN LATERAL (
+                VALUES
+                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, c.relowner::regrole)),
+                (2, true, format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)),
+                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, c.relowner::regrole))
+            ) AS s (step, applies, statement)
+            WHERE c.oid = relation AND s.applies
+            UNION ALL
+            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', v)
+            FROM pg_class AS c CROSS JOIN unnest(views) AS v
+            WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+            UNION ALL
+            SELECT 4, format(
+                'GRANT SELECT ON %s TO %s',
+                m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
             )
+            FROM pg_class AS c
+            JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+            JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                AND d.refclassid = 'pg_class'::regclass
+            JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+            WHERE c.oid = relation
+            UNION ALL
+            -- Who owned them, and owns none any more that names this.
+            SELECT DISTINCT 4, format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+            FROM pg_class AS u
+            CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+            WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+                AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                    SELECT FROM pg_proc AS p
+                    WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                        AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
+                )
+        ) AS q (step, statement)
+        ORDER BY q.step
     LOOP
         EXECUTE statement;
     END LOOP;
