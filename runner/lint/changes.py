@@ -178,8 +178,10 @@ def _add_constraint(world: World, step: Step, script: Script) -> None:
     if constraint is None:
         return
     table = world.table(step.table)
-    if node.indexname and (index := world.index(tree.beside(step.table, node.indexname))):
-        constraint.columns = index.columns
+    if node.indexname:
+        index = world.index(tree.beside(step.table, node.indexname))
+        constraint.columns = index.columns if index is not None else constraint.columns
+        constraint.name, constraint.written = node.conname or node.indexname, True
     if constraint.kind == "NOTNULL" and constraint.validated:
         table.column(constraint.columns[0]).not_null = True
     _add(table, constraint)
@@ -248,8 +250,12 @@ def _drop(world: World, step: Step, script: Script) -> None:
 
 def _rename(world: World, step: Step, script: Script) -> None:
     node = step.node
+    for view in world.views.values() if step.target in ("TABLE", "COLUMN") else ():
+        view.moved = view.moved or step.table in view.tables
     if step.target in ("TABLE", "MATVIEW"):
         _move(world, step.table, tree.beside(step.table, node.newname))
+    elif step.target == "COLUMN" and step.table in world.views:
+        world.views[step.table].columns = ()
     elif step.target == "COLUMN":
         table = world.table(step.table)
         column = table.columns.pop(node.subname, WrittenColumn())
@@ -265,11 +271,14 @@ def _rename(world: World, step: Step, script: Script) -> None:
         for constraint in world.table(step.table).constraints:
             if constraint.name == node.subname:
                 constraint.name = node.newname
-    elif step.target == "INDEX" and (
-        renamed := world.indexes.pop(world.index_key(step.table), None)
-    ):
-        renamed.name = node.newname
-        world.add_index(renamed)
+    elif step.target == "INDEX":
+        if renamed := world.indexes.pop(world.index_key(step.table), None):
+            renamed.name = node.newname
+            world.add_index(renamed)
+        for table in world.tables.values():
+            for constraint in table.constraints:
+                if tree.beside(table.name, constraint.name) == step.table:
+                    constraint.name, constraint.written = node.newname, True
 
 
 def _move(world: World, old: str, new: tree.TableKey) -> None:
@@ -289,6 +298,8 @@ def _move(world: World, old: str, new: tree.TableKey) -> None:
 
 
 def _set_schema(world: World, step: Step, script: Script) -> None:
+    for view in world.views.values():
+        view.moved = view.moved or step.table in view.tables
     if step.target in ("TABLE", "MATVIEW"):
         _move(world, step.table, tree.table_key(step.name, tree.bare(step.table)))
 

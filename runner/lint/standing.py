@@ -33,6 +33,11 @@ _CONDITIONS = re.compile(
     r"precondition|\b(?:dbms|context|contextFilter|labels|runOnChange|runAlways):", re.IGNORECASE
 )
 
+# Commands of psql after which the next statement may be for another database, or not run at all.
+_OF_PSQL = re.compile(r"\\(?:if|c|connect|gexec|i|ir|include|include_relative)\b")
+# A function with such a word in its body may make or remove what a file relies on.
+_CHANGES = re.compile(r"\b(?:alter|create|drop|execute|rename)\b", re.IGNORECASE)
+
 _MADE_BY = frozenset(
     """
     CompositeType Create CreateDomain CreateEnum CreateFunction CreatePolicy CreateRange
@@ -41,8 +46,9 @@ _MADE_BY = frozenset(
 )
 _CHANGED_BY = frozenset(
     """
-    AlterExtension Call Do Drop DropColumn DropConstraint DropOwned Rename Select SetSchema
-    Transaction VariableSet
+    AddConstraint AddInherit AlterDatabaseSet AlterExtension AlterRoleSet AttachPartition Call
+    CreateForeignTable Delete Do Drop DropColumn DropConstraint DropOwned ImportForeignSchema Insert
+    Rename Select SetSchema Transaction Update VariableSet
     """.split()
 )
 _NOTED = _MADE_BY | _CHANGED_BY
@@ -60,14 +66,18 @@ class Standing:
         made: the file that made each thing.
         indexes: those that files name, of each table, with which they go.
         gone: the file that took each table, view or index away, or gave it another name.
+        indexes_gone: the indexes among them.
         searched: whether a file sets the search_path, so that names without a schema mean more
             than one place.
+        temporary: what was made for a session alone, so that its name means two things.
     """
 
     made: dict[Thing, Script] = field(default_factory=dict)
     indexes: dict[str, set[str]] = field(default_factory=dict)
     gone: dict[str, Script] = field(default_factory=dict)
+    indexes_gone: set[str] = field(default_factory=set)
     searched: bool = False
+    temporary: set[str] = field(default_factory=set)
 
     def maker(self, thing: Thing, script: Script) -> Script | None:
         """The file that made a thing; None when that is not sure."""
@@ -79,6 +89,7 @@ class Standing:
 
     def _sure(self, found: Script | None, name: str, script: Script) -> Script | None:
         is_one = not self.searched or (isinstance(name, tree.TableKey) and name.schema != "")
+        is_one = is_one and name not in self.temporary
         return found if found is not None and is_one and both_run(found, script) else None
 
     def note(self, world: World, step: Step, script: Script) -> None:
@@ -92,18 +103,61 @@ class Standing:
             self._changed(world, step, script)
             return
         thing = made(step)
-        if thing is None:
+        if thing is None or is_temporary(step):
+            self._note_unnamed(world, step)
             return
         self.gone.pop(thing[1], None)
-        if may_not_run or is_temporary(step):
+        if step.verb == "CreateTableAs" and _calls_known(step, world):
+            self._forget(world)
+        if may_not_run:
             self.made.pop(thing, None)
             return
         self.made.setdefault(thing, script)
         if step.verb == "Index":
             self.indexes.setdefault(step.table, set()).add(thing[1])
 
+    def _note_unnamed(self, world: World, step: Step) -> None:
+        """Remember a table of one session; PostgreSQL names an index that the file does not."""
+        if is_temporary(step):
+            name = tree.table_key("", tree.bare(step.table))
+            self.temporary |= {step.table, name}
+            for table in (step.table, name):
+                if table in world.tables:
+                    world.tables[table].sure = False
+        elif step.verb == "Index":
+            self._may_be_again()
+
+    def _may_be_again(self) -> None:
+        """Forget which indexes are gone: one of such a name may stand there again."""
+        for name in self.indexes_gone:
+            self.gone.pop(name, None)
+        self.indexes_gone.clear()
+
     def _changed(self, world: World, step: Step, script: Script) -> None:
         match step.verb:
+            case "AddConstraint":
+                self._may_be_again()
+                constraint = getattr(step.node, "def").constraint
+                if constraint.indexname and constraint.conname:
+                    # The index is called so from now on.
+                    old = tree.beside(step.table, constraint.indexname)
+                    self.made.pop(("relation", old), None)
+            case "AttachPartition" | "AddInherit":
+                # What is done to the parent is done to it from now on.
+                node = getattr(step.node, "def")
+                attached = step.verb == "AttachPartition"
+                name = tree.relation(node.partition_cmd.name) if attached else step.table
+                if name in world.tables:
+                    world.tables[name].sure = False
+            case "CreateForeignTable":
+                self.gone.pop(tree.relation(step.node.base_stmt.relation), None)
+            case "AlterDatabaseSet" | "AlterRoleSet":
+                self.searched |= "search_path" in step.statement.text
+            case "ImportForeignSchema":
+                self._forget(world)
+            case "Delete" | "Insert" | "Update":
+                if _calls_known(step, world):
+                    self._forget(world)
             case "DropColumn" | "DropConstraint":
                 self._forget_kinds("sequence")
                 self._forget_indexes(step.table)
@@ -117,7 +171,7 @@ class Standing:
             case "Select":
                 if "search_path" in step.statement.text:
                     self.searched = True
-                elif _calls_unknown(step):
+                elif _calls_unknown(step) or step.node.HasField("into_clause"):
                     self._forget(world)
             case "VariableSet":
                 self.searched |= step.node.name in ("search_path", "role", "session_authorization")
@@ -152,6 +206,8 @@ class Standing:
         elif step.target in _RELATIONS:
             self.made.pop(("relation", name), None)
             self.gone[name] = script
+            if step.target == "INDEX":
+                self.indexes_gone.add(name)
             # Its triggers and sequences go with a table, the index behind a constraint with that.
             if step.target != "INDEX":
                 self._forget_kinds("trigger", "policy", "sequence")
@@ -180,6 +236,8 @@ class Standing:
             self.made["relation", new] = script
             self.gone[step.table] = script
             self.gone.pop(new, None)
+            if step.target == "INDEX":
+                self.indexes_gone.add(step.table)
             self._forget_kinds("trigger", "policy", "sequence")
             if step.verb == "SetSchema":
                 self._forget_indexes(step.table)
@@ -207,7 +265,9 @@ def _has_conditions(script: Script) -> bool:
         return True  # To pop it is; to others the word is a part of the title.
     if script.layout == "liquibase":
         return _CONDITIONS.search(content) is not None
-    return "\\if" in content
+    if script.layout == "flyway" and script.path.name.startswith("B"):
+        return True  # It runs in place of the files before it.
+    return "\\" in content and _OF_PSQL.search(content) is not None
 
 
 def made(step: Step) -> Thing | None:
@@ -243,6 +303,20 @@ def part_of(step: Step) -> tree.TableKey:
     return tree.table_key(schema, f"{step.name} on {tree.bare(step.table)}")
 
 
+def commands(step: Step, verb: str) -> frozenset[str]:
+    """What the commands of one kind name that stand in the same ALTER TABLE as a step.
+
+    PostgreSQL does not run them as they are written: it drops first, adds columns, and then the
+    constraints.
+    """
+    found = set()
+    for item in getattr(step.statement.node, "cmds", ()):
+        command = tree.inner(item)
+        if tree.enum_name(command, "subtype") == f"AT_{verb}":
+            found.add(command.name or getattr(command, "def").column_def.colname)
+    return frozenset(found)
+
+
 def is_temporary(step: Step) -> bool:
     """Whether what a step makes is there for its own session alone."""
     match step.verb:
@@ -268,6 +342,15 @@ def _signature(step: Step) -> tree.TableKey:
     ]
     name = tree.dotted(step.node.funcname)
     return tree.table_key(name.schema, f"{name.name}({', '.join(types)})")
+
+
+def _calls_known(step: Step, world: World) -> bool:
+    """Whether a statement calls a function of the chain that may change what is there."""
+    text = step.statement.lowered
+    return any(
+        tree.bare(name).lower() in text and _CHANGES.search(body)
+        for name, body in world.functions.items()
+    )
 
 
 def _calls_unknown(step: Step) -> bool:

@@ -51,7 +51,9 @@ def reach(step: Step, table: Table | None) -> Reach:
         return "bounded"
     if truth(where, table) is True:
         return "always"
-    if name in _OF_TOOLS or _bounded(where, step) or _joins_values_only(step):
+    # Of what trueup itself keeps, a file takes out what nothing refers to any more.
+    is_own = isinstance(step.table, tree.TableKey) and step.table.schema == "trueup"
+    if is_own or name in _OF_TOOLS or _bounded(where, step) or _joins_values_only(step):
         return "bounded"
     return "open"
 

@@ -182,6 +182,7 @@ class View:
         stands_for: the table's new name, when the view has the name that the table had before.
         granted: whether grants were given to it, or copied.
         columns: their names; empty where the text does not show them all.
+        moved: whether a table that it reads, or a column of one, has had another name.
     """
 
     name: str
@@ -192,6 +193,7 @@ class View:
     granted: bool = False
     dropped: bool = False
     columns: tuple[str, ...] = ()
+    moved: bool = False
 
 
 @dataclass

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.lint import suggest, tree
-from runner.lint.definitions import index_columns
+from runner.lint.definitions import column_type, index_columns
 from runner.lint.model import Hit, Rule
-from runner.lint.standing import both_run, is_temporary, made
+from runner.lint.standing import both_run, commands, is_temporary, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,13 +50,15 @@ def _column(step: Step, context: Context) -> Iterator[Hit]:
     column = table.columns.get(step.name) if table is not None else None
     if table is None or column is None or column.born is None or not _sure(table, context):
         return
+    if step.name in commands(step, "DropColumn"):
+        return  # PostgreSQL drops before it adds, whatever comes first.
     if not step.node.missing_ok:
         yield Hit(
             f"{step.table}.{step.name} is there already, made by {_of(column.born, context)}:"
             " PostgreSQL refuses the statement"
         )
         return
-    new = tree.type_name(getattr(step.node, "def").column_def.type_name)
+    new = column_type(getattr(step.node, "def").column_def)
     if column.definition is not None and column.type != new and not column.converted:
         yield Hit(
             f"{step.table}.{step.name} stays {column.type}, as {_of(column.born, context)} made it:"
@@ -70,6 +72,8 @@ def _constraint(step: Step, context: Context) -> Iterator[Hit]:
     name = getattr(step.node, "def").constraint.conname
     table = context.world.tables.get(step.table)
     if not name or table is None or not _sure(table, context):
+        return
+    if name in commands(step, "DropConstraint"):
         return
     for known in table.constraints:
         if known.name == name and known.written:

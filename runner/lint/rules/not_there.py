@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
-from runner.lint.definitions import index_columns
+from runner.lint.definitions import contype, index_columns
 from runner.lint.model import Hit, Rule
-from runner.lint.standing import both_run
+from runner.lint.standing import both_run, commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +56,9 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     missing = [name for name in _named(step) if name and not table.has(name)]
     if missing:
+        added = commands(step, "AddColumn")  # before what needs it, whatever comes first
+        missing = [name for name in missing if name not in added]
+    if missing:
         yield Hit(f"{table.name} has no column {missing[0]}: PostgreSQL refuses the statement")
 
 
@@ -84,9 +87,19 @@ def _gone(step: Step, context: Context) -> Hit | None:
 def _has_constraint(table: Table, name: str) -> bool:
     if any(known.name == name for known in table.constraints):
         return True
+    if name in _not_nulls(table):
+        return True
     given = {_GIVEN.get(known.kind) for known in table.constraints if not known.written}
     match = _GIVEN_NAME.search(name)
     return match is not None and match[1] in {*given, "not_null"}
+
+
+def _not_nulls(table: Table) -> Iterator[str]:
+    """The names that files give to NOT NULLs of columns, which PostgreSQL 18 keeps."""
+    for column in table.columns.values():
+        for item in column.definition.constraints if column.definition is not None else ():
+            if contype(item.constraint) == "NOTNULL":
+                yield item.constraint.conname
 
 
 def _named(step: Step) -> Sequence[str]:

@@ -20,6 +20,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     for view in context.world.views.values():
         standing = context.chain.standing
+        if view.moved:
+            continue  # What it uses may be called otherwise now.
         if view.tables == {step.table} and standing.maker(("relation", view.name), context.script):
             if not _uses(view, step.name):
                 continue
@@ -37,7 +39,10 @@ def _cascades(step: Step) -> bool:
 
 def _uses(view: View, column: str) -> bool:
     """Whether a view over one table names a column of it; a star is all that were there then."""
-    nodes = list(tree.walk(view.step.node.query))
+    query = tree.inner(view.step.node.query)
+    nodes = list(tree.walk(query))
+    if column in view.columns and query.sort_clause:  # ORDER BY takes the view's own names first
+        nodes = [node for item in query.target_list for node in tree.walk(item)]
     if any(tree.kind(node) in ("SubLink", "RangeSubselect", "WithClause") for node in nodes):
         return False
     return any(tree.kind(node) == "ColumnRef" and tree.column(node) == column for node in nodes)
