@@ -31,7 +31,8 @@ _WAITS = frozenset(r"\prompt \password".split())
 _VALUE = re.compile(r"\s*(?P<name>\w+)\s*(?P<value>.*?)\s*", re.DOTALL)
 _PLAIN_VALUE = re.compile(r"[\w.$@/+-]*|'[\w.$@/+-]*'")
 _VARIABLE = re.compile(r"(?<![:\w]):(\w+)")
-_OFF = re.compile(r"'?(?:off|false|no|0|f|n)?'?", re.IGNORECASE)
+# psql takes the beginning of a word for it.
+_OFF = re.compile(r"'?(?:off?|f|fa|fal|false?|no?|0)?'?", re.IGNORECASE)
 # They print, or set how it is printed; \else and \endif stand behind the \if that is told.
 _HARMLESS = frozenset(
     r"""
