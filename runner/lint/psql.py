@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.layouts.data import without_rows
@@ -10,7 +12,7 @@ from runner.ledger.scanner import psql_commands
 from runner.lint.model import Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runner.lint.layouts import Script
 
@@ -28,7 +30,9 @@ _PROGRAM = re.compile(r"\bPROGRAM\b", re.IGNORECASE)
 _WAITS = frozenset(r"\prompt \password".split())
 _VALUE = re.compile(r"\s*(?P<name>\w+)\s*(?P<value>.*?)\s*", re.DOTALL)
 _PLAIN_VALUE = re.compile(r"[\w.$@/+-]*|'[\w.$@/+-]*'")
-_OFF = re.compile(r"'?(?:off|false|no|0|f|n)?'?", re.IGNORECASE)
+_VARIABLE = re.compile(r"(?<![:\w]):(\w+)")
+# psql takes the beginning of a word for it.
+_OFF = re.compile(r"'?(?:off?|f|fa|fal|false?|no?|0)?'?", re.IGNORECASE)
 # They print, or set how it is printed; \else and \endif stand behind the \if that is told.
 _HARMLESS = frozenset(
     r"""
@@ -61,9 +65,7 @@ def _commands(text: str, start: int, end: int) -> Iterator[tuple[int, str, str]]
     """The commands of a line: where each begins, its word, and its arguments."""
     quoted = [match.span() for match in _QUOTED.finditer(text, start, end)]
     found = [
-        match
-        for match in _COMMAND.finditer(text, start, end)
-        if not any(a <= match.start() < b for a, b in quoted)
+        match for match in _COMMAND.finditer(text, start, end) if not _is_in(match.start(), quoted)
     ]
     for number, match in enumerate(found):
         takes_line = match[0] in _TAKES_LINE
@@ -75,6 +77,12 @@ def _commands(text: str, start: int, end: int) -> Iterator[tuple[int, str, str]]
         )
         if takes_line:
             return
+
+
+def _is_in(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a place is in one of some spans, which stand in their order."""
+    before = bisect(spans, place, key=lambda span: span[0])
+    return before > 0 and place < spans[before - 1][1]
 
 
 def _runs_a_program(word: str, rest: str) -> bool:
@@ -115,6 +123,12 @@ def _told(word: str, rest: str, text: str, end: int) -> str:
     return f"{word} is a command of psql: what it does is not judged, and no other tool takes it"
 
 
+@lru_cache(1)  # each \\set of a file asks
+def _put_in(text: str) -> frozenset[str]:
+    """The variables that a file puts into its SQL as they are."""
+    return frozenset(_VARIABLE.findall(text))
+
+
 def _set(word: str, rest: str, text: str) -> str:
     match = _VALUE.fullmatch(rest)
     name, value = (match["name"], match["value"]) if match else ("", rest)
@@ -124,6 +138,6 @@ def _set(word: str, rest: str, text: str) -> str:
         return "without ON_ERROR_STOP psql goes on behind a statement that failed"
     if word == "\\unset" or _PLAIN_VALUE.fullmatch(value):
         return ""
-    if ";" not in value and re.search(rf"(?<![:\w]):{re.escape(name)}\b", text) is None:
+    if ";" not in value and name not in _put_in(text):
         return ""  # Nothing takes it but as a text or a name in quotes.
     return f"\\set {name} holds more than a word: what it puts into the SQL is not judged"

@@ -109,7 +109,7 @@ class Standing:
         self.gone.pop(thing[1], None)
         if step.verb == "CreateTableAs" and _calls_known(step, world):
             self._forget(world)
-        if may_not_run:
+        if may_not_run or (step.verb == "Create" and step.node.inh_relations):
             self.made.pop(thing, None)
             return
         self.made.setdefault(thing, script)
@@ -149,6 +149,7 @@ class Standing:
                 name = tree.relation(node.partition_cmd.name) if attached else step.table
                 if name in world.tables:
                     world.tables[name].sure = False
+                self.made.pop(("relation", name), None)  # It goes with the parent.
             case "CreateForeignTable":
                 self.gone.pop(tree.relation(step.node.base_stmt.relation), None)
             case "AlterDatabaseSet" | "AlterRoleSet":
@@ -212,6 +213,9 @@ class Standing:
             if step.target != "INDEX":
                 self._forget_kinds("trigger", "policy", "sequence")
                 self._forget_indexes(name)
+                for other in [t for t in self.indexes if t in world.tables]:
+                    if not world.tables[other].sure:  # A partition goes with its parent.
+                        self._forget_indexes(other)
         elif step.target in ("TRIGGER", "POLICY"):
             self.made.pop((step.target.lower(), part_of(step)), None)
         elif step.target in _ROUTINES:

@@ -215,8 +215,8 @@ def _joined(step: Step) -> frozenset[str]:
 def _qualifiers(expression: Node) -> frozenset[str]:
     """The tables that the columns of an expression are written with."""
     references = (n for n in tree.walk(expression) if tree.kind(n) == "ColumnRef")
-    parts = (tree.strings(n.fields) for n in references if len(n.fields) == 2)
-    return frozenset(names[0] for names in parts)
+    parts = (tree.strings(n.fields) for n in references if len(n.fields) > 1)
+    return frozenset(names[-2] for names in parts)
 
 
 def _is_one_value(node: Node) -> bool:

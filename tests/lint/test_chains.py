@@ -143,6 +143,28 @@ ALTER TABLE m DETACH PARTITION p;
 -- file: 0002_b.sql
 ALTER TABLE p DROP CONSTRAINT c;
 """,
+    "a partition goes with its parent, and its index": """
+CREATE TABLE m (a int) PARTITION BY RANGE (a);
+CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (1) TO (2);
+CREATE TABLE m2 (a int);
+ALTER TABLE m ATTACH PARTITION m2 FOR VALUES FROM (2) TO (3);
+CREATE INDEX i ON m1 (a);
+-- file: 0002_b.sql
+DROP TABLE m;
+CREATE TABLE m1 (a int);
+CREATE TABLE m2 (a int);
+CREATE INDEX i ON m1 (a);
+""",
+    "the index of a partition goes with that of its parent": """
+CREATE TABLE m (a int) PARTITION BY RANGE (a);
+CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (1) TO (2);
+CREATE INDEX i ON ONLY m (a);
+CREATE INDEX i1 ON m1 (a);
+ALTER INDEX i ATTACH PARTITION i1;
+-- file: 0002_b.sql
+DROP INDEX i;
+CREATE INDEX i1 ON m1 (a);
+""",
     "a child gets the columns of its parent": """
 CREATE TABLE par (n int);
 CREATE TABLE ch (n int);

@@ -119,6 +119,7 @@ RULE = Rule(
         "\\set more 'WHERE true'\nDELETE FROM t :more;\n",
         "\\set AUTOCOMMIT off\n",
         "\\set ON_ERROR_STOP 0\n",
+        "\\set ON_ERROR_STOP fals\n",
         "\\unset ON_ERROR_STOP\n",
         "\\prompt 'which one?' t\n",
         "SELECT 1 AS n\n\\gset\n",
