@@ -63,7 +63,6 @@ def _column(step: Step, context: Context) -> Iterator[Hit]:
         yield Hit(
             f"{step.table}.{step.name} stays {column.type}, as {_of(column.born, context)} made it:"
             f" IF NOT EXISTS leaves {new} out without a word",
-            level="warning",
             instead=_HIDDEN,
         )
 
@@ -112,7 +111,6 @@ def _hides(step: Step, context: Context, of: str) -> Iterator[Hit]:
         yield Hit(
             f"{step.name or step.table} stays as {of} made it: IF NOT EXISTS leaves this definition"
             f" out without a word, which has {told}",
-            level="warning",
             instead=_HIDDEN,
         )
 
@@ -163,7 +161,7 @@ _REPLACED = (
 
 RULE = Rule(
     name="already-there",
-    level="error",
+    level="warning",
     title="What a file makes is there already",
     why="Without IF NOT EXISTS the file fails where the files before it ran. With it, what is there"
     " stays, and the two databases of whoever ran the files at other times differ.",

@@ -123,7 +123,7 @@ def _named(step: Step) -> Sequence[str]:
 
 RULE = Rule(
     name="not-there",
-    level="error",
+    level="warning",
     title="What a file changes or drops is not there",
     why="The files before it made the table without it, or took it away: the file fails, and the"
     " release that waits for it stops. With IF EXISTS nothing happens, without a word.",
