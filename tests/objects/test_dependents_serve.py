@@ -53,6 +53,9 @@ def test_a_view_shows_the_rows_of_both_contracts(journey: Journey) -> None:
     assert rows(service, "SELECT DISTINCT status FROM open_things") == [("open",)]
     assert rows(service, "SELECT count(*) FROM open_things") == [(7,)]
 
+    rows(service, "INSERT INTO open_things (status) VALUES ('closed')")
+    assert rows(service, "SELECT status FROM things WHERE status = 'closed'") == [("closed",)]
+
     service.up("contract")
     assert rows(service, "SELECT DISTINCT status, pg_typeof(id)::text FROM open_things") == [
         ("OPEN", "uuid")

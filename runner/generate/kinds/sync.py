@@ -190,6 +190,7 @@ def _function(
     else:
         by_old = f"{given} = 0" if side[1:] else f"{given} IS NULL"
     moves = t.is_partitioned and (not switched or tells_moved_rows(t))
+    sides = [_sides(c, 12 if moves else 8) for c in t.columns]
     # Between switch and contract the table may move; the view follows it.
     keys = quote_name(t.sides if switched and t.keeps_name else t.new)
     return Statement(
@@ -199,7 +200,12 @@ def _function(
             function=quote_name(t.sync_switched if by_new else t.sync),
             written_by_old=by_old,
             unconverted=unfilled(t, "OLD."),
-            columns=[_sides(c, 12 if moves else 8) for c in t.columns],
+            columns=sides,
+            defaulted=[
+                side
+                for side, c in zip(sides, t.columns, strict=True)
+                if switched and c is t.anchor and c.new_default
+            ],
             moved=[is_in_step(c) for c in t.columns] if moves else [],
             filled=" AND ".join(
                 f"NEW.{quote_ident(c.old_name if switched else c.name)} IS NOT NULL"

@@ -15,7 +15,7 @@
 {% endfor %}
 {% endmacro %}
 
-{% macro sync(dollar, function, written_by_old, unconverted, columns, moved, filled, marker, keys, named, twin_keys) %}
+{% macro sync(dollar, function, written_by_old, unconverted, columns, defaulted, moved, filled, marker, keys, named, twin_keys) %}
 CREATE FUNCTION {{ function }}()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
@@ -41,6 +41,14 @@ BEGIN
 {{ pad }}    IF by_old THEN
 {{ pad }}        PERFORM FROM {{ marker }};
 {{ pad }}    END IF;
+{% endif %}
+{% if defaulted %}
+{{ pad }}    -- A view of the service's own has no defaults: what it leaves out has the table's.
+{% for c in defaulted %}
+{{ pad }}    IF TG_OP = 'INSERT' AND by_old AND NEW.{{ c.old }} IS NULL THEN
+{{ pad }}        NEW.{{ c.old }} := {{ c.derived }};
+{{ pad }}    END IF;
+{% endfor %}
 {% endif %}
 {{ pad }}    -- The side that changed wins; if both did, the old one.
 {% for c in columns %}

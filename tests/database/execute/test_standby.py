@@ -37,11 +37,11 @@ def test_a_backfill_waits_while_a_standby_does_nothing(
     eventually(lambda: query(dsn, CAUGHT_UP))
     for name in ("BATCH_SECONDS", "CHUNK_SECONDS"):
         monkeypatch.setattr(backfill, name, 0.0001)  # many looks
-    monkeypatch.setattr(backfill, "BATCH_PAGES", 10)  # several chunks
+    monkeypatch.setattr(backfill, "BATCH_PAGES", 1)  # several chunks
     heard: list[Event] = []
 
     def run() -> None:
-        settings = engine.Settings(max_lag=0.3, pause=0.05)
+        settings = engine.Settings(max_lag=0.3, pause=0.5)
         engine.apply(dsn, migrations(), to=FILE, settings=settings, listener=heard.append)
 
     def held() -> list[str]:
