@@ -7,6 +7,8 @@ import shlex
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,10 +89,30 @@ def test_color_is_for_terminals_that_want_it(arguments: str, service: str, tmp_p
         assert terminal.COLOR.search(with_color.text)
 
 
+@contextmanager
+def _client(dsn: str) -> Iterator[None]:
+    """A client that is active all the time."""
+    over = threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            while not over.wait(0.05):
+                connection.execute("SELECT 1")
+
+    working = threading.Thread(target=work)
+    working.start()
+    try:
+        yield
+    finally:
+        over.set()
+        working.join()
+
+
 def test_a_run_shows_its_picture_and_leaves_its_lines(database_factory: DatabaseFactory) -> None:
     dsn = database_factory(larger)
-    # Three stretches, and two rests in which the picture is drawn again and again.
-    session = at_terminal(f"apply --service {SERVICE} --pause 1500ms", dsn)
+    # Beside a client a backfill begins with short stretches, and the picture is drawn in the rests.
+    with _client(dsn):
+        session = at_terminal(f"apply --service {SERVICE} --pause 500ms", dsn)
     assert session.exit_code == 0
     assert "> backfill 1/3" in session.text
     assert "rows/s" in session.text
