@@ -561,10 +561,12 @@ def test_the_owner_of_a_table_runs_no_policy_as_the_owner_of_another(
         query(service.dsn, "CALL trueup.share()")
     finally:
         query(service.dsn, "ALTER ROLE trueup_test_deploy NOBYPASSRLS")
+    query(service.dsn, "GRANT SELECT ON trueup.model_sides TO trueup_test_app")
     query(service.dsn, "ALTER TABLE requests OWNER TO mallory")
     query(
         service.dsn,
         "CALL trueup.hand_over('public.requests', 'request_sync', 'request_sync_switched')",
     )
-    looks_up = "SELECT has_table_privilege('trueup_test_owner', 'trueup.model_sides', 'SELECT')"
-    assert query(service.dsn, looks_up) == [(False,)]
+    looks_up = "SELECT has_table_privilege(%s, 'trueup.model_sides', 'SELECT')"
+    assert query(service.dsn, looks_up, "trueup_test_owner") == [(False,)]
+    assert query(service.dsn, looks_up, "trueup_test_app") == [(True,)]  # as somebody granted it

@@ -289,12 +289,6 @@ BEGIN
         SELECT format('GRANT %s ON %s TO %s', u.privilege, u.relation, u.owner)
         FROM uses AS u WHERE NOT has_table_privilege(u.owner, u.relation, u.privilege)
         UNION ALL
-        -- Whose table it is no more.
-        SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, a.grantee::regrole)
-        FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
-        WHERE c.oid IN (SELECT u.relation FROM uses AS u) AND a.grantee NOT IN (0, c.relowner)
-            AND a.grantee NOT IN (SELECT u.owner FROM uses AS u WHERE u.relation = c.oid)
-        UNION ALL
         SELECT format('ALTER POLICY forgets ON %s TO %s', u.relation, string_agg(DISTINCT u.owner::text, ', '))
         FROM uses AS u JOIN pg_policy AS y ON y.polrelid = u.relation
         GROUP BY u.relation, y.polroles
@@ -419,7 +413,7 @@ BEGIN
             SELECT DISTINCT 4, format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
             FROM pg_class AS u
             CROSS JOIN LATERAL aclexplode(u.relacl) AS a
-            WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind = 'v' OR u.relname LIKE '%\_reversal')
+            WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind IN ('v', 'm') OR u.relname LIKE '%\_reversal')
                 AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
                     SELECT FROM pg_proc AS p
                     WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
