@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from runner.generate.column_change import ColumnChange
 from runner.generate.files import OWN_ID, File
-from runner.generate.kinds import reversal, sync
+from runner.generate.kinds import backfill, reversal, sync
 from runner.generate.kinds.trigger import listed as listed_by_triggers
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, literal_list, plain
@@ -164,9 +164,9 @@ def fill(
         after: the files that must have run.
     """
     quoted = quote_name(table)
-    walk = sync.walk(
+    walk = backfill.walk(
         quoted,
-        _update(u, t, quoted, sync.OF_BATCH, 4),
+        _update(u, t, quoted, backfill.OF_BATCH, 4),
         unfilled=sync.unfilled(t, "", old=True),
         filled=[c.old_name for c in t.columns],
         proven=proven,
@@ -187,7 +187,7 @@ def fill(
         rollback=[[Statement(walk, alone=True)]],
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
-        back_locks=sync.WALK_LOCKS,
+        back_locks=backfill.WALK_LOCKS,
         back_cost=f"writes each row of {table.name} once, in eight passes over each 10 MB, and "
         "reads it twice more; it grows until VACUUM",
         after=after,
