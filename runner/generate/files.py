@@ -48,6 +48,9 @@ OWN_ID = "\0own id\0"
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
 HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
+# How the title of a file begins that changes nothing, as only its rollback has something to do.
+FOR_ROLLBACK = "For the rollback: "
+
 BRIEF = " for a few ms; gives up after 200 ms: run it again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
@@ -252,7 +255,8 @@ def _names(files: Sequence[File]) -> dict[File, str]:
 
 def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> MigrationText:
     own = quote_literal(ids[file])
-    body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
+    # A file is at least one statement, also where only its rollback has something to do.
+    body = (_text(_begun(file, file.body, file.head)) or _text([file.head])).replace(OWN_ID, own)
     _require_readable(ids[file], body)
     back = _text(_begun(file, file.undone, HEAD))
     head = comment(file.back) if file.back.startswith("no-op") else _header_back(file)
@@ -296,7 +300,8 @@ def _header_back(file: File) -> str:
     cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
     does += effects.gifts(s for p in file.undone for s in p)
-    return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=file.locks_back, cost=cost))
+    title = f"Undo: {file.title}".replace(f"Undo: {FOR_ROLLBACK}", "Rollback: ", 1)
+    return "\n".join(_entries(title, does=does, locks=file.locks_back, cost=cost))
 
 
 def _entries(title: str, **entries: str) -> list[str]:

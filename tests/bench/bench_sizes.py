@@ -14,9 +14,9 @@ from psycopg import sql
 
 from bench.support import TURNS, Bench
 from runner.execute import engine
-from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
 from runner.propose.source import Wishes, propose_from_database
+from runner.service.write import generate_service
 
 REFERENCES = 3
 
