@@ -16,6 +16,7 @@ from runner.cli import cli
 from runner.errors import UsageError
 from runner.lint import lint
 from runner.lint.settings import find_settings, read_settings, schema
+from runner.review.commit import commit_of
 
 ROOT = Path(__file__).parents[2]
 DROP = "SET lock_timeout = '1s';\n\nDROP TABLE users;\n"
@@ -163,6 +164,28 @@ def test_only_changed_files_are_reported_and_judged_with_the_others(project: Pat
     assert "only files changed after main were looked at" in run("--since", "main", "db")[1]
     assert "git merge-base nothing HEAD" in run("--since", "nothing", "db")[1]
     assert "'--help' is not a commit" in run("--since", "--help", "db")[1]
+
+
+def test_a_folder_that_is_a_repository_of_its_own_runs_nothing(project: Path) -> None:
+    git(project, "init", "-q", "--bare", "bare")
+    files = (project / "bare").rename(project / "db" / "1")
+    (files / "0001_a.sql").write_text(DROP, encoding="utf-8")
+    (files / ".gitattributes").write_text("*.sql filter=f\n", encoding="utf-8")
+    git(files, "--work-tree=.", "add", "0001_a.sql")
+    git(files, "--work-tree=.", "commit", "-qm", "a")
+    (files / "hooks" / "post-index-change").write_text("#!/bin/sh\ntouch ../../pwned\n")
+    (files / "hooks" / "post-index-change").chmod(0o755)
+    (files / "config").write_text(
+        "[core]\nbare = false\nworktree = .\nfsmonitor = touch ../../pwned\n"
+        '[filter "f"]\nclean = touch ../../pwned\n'
+    )
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "a")
+    (files / "0001_a.sql").write_text(f"{DROP}-- changed\n", encoding="utf-8")
+    assert "drop-table" in {f["rule"] for f in findings("--changed", "db/1")}
+    assert run("--diff", "db/1")[0] == 0
+    assert commit_of(files).id.endswith("+changes")
+    assert not (project / "pwned").exists()
 
 
 def test_an_ignore_may_stand_in_a_block_comment_or_cover_the_file(project: Path) -> None:
