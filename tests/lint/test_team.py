@@ -141,6 +141,20 @@ def test_known_findings_are_left_out_wherever_they_move(project: Path) -> None:
     assert "gone since the baseline: 1 finding" in run("db")[1]
 
 
+def test_a_baseline_is_written_over_nothing_else(project: Path) -> None:
+    (project / "mine").write_text("mine", encoding="utf-8")
+    for target in ("mine", "not there", "../not there"):
+        (project / "trueup-baseline.json").symlink_to(project / target)
+        assert run("--write-baseline", "db")[0] != 0
+        (project / "trueup-baseline.json").unlink()
+    for named in ("mine", "../not there"):
+        settings(project, f'baseline = "{named}"')
+        assert run("--write-baseline", "db")[0] != 0
+    assert (project / "mine").read_text(encoding="utf-8") == "mine"
+    assert not (project / "not there").exists()
+    assert not (project.parent / "not there").exists()
+
+
 def test_a_baseline_that_is_not_there_or_is_none_is_told(project: Path) -> None:
     assert "the baseline none.json cannot be read" in run("--baseline", "none.json", "db")[1]
     (project / "x.json").write_text("[]", encoding="utf-8")
