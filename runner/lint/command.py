@@ -212,9 +212,9 @@ def run_fix(
     if dsn is not None:
         from runner.config import ledger_schema
         from runner.ledger.records import read_ledger
-        from runner.postgres.connect import connect
+        from runner.postgres.connect import OURS, connect
 
-        with connect(dsn, application_name="trueup lint") as connection:
+        with connect(dsn, application_name="trueup lint", settings=OURS) as connection:
             ledger = read_ledger(connection, schema=ledger_schema(dsn))
         applied, asked = set(ledger.applied), ledger.exists
     fixes = fix(
