@@ -90,7 +90,7 @@ def recorded_ids(dsn: str) -> frozenset[str]:
     Raises:
         LedgerError: its records cannot be read.
     """
-    with connect(dsn, application_name="trueup generate") as connection:
+    with connect(dsn, application_name="trueup generate", settings=OURS) as connection:
         ledger = read_ledger(connection)
     return frozenset(ledger.applied).union(r.migration_id for r in ledger.unfinished())
 

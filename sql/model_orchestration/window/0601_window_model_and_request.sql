@@ -47,9 +47,9 @@ SELECT
 FROM public.models
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
-    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
-    OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C")
+    OR capabilities IS DISTINCT FROM lower(capabilities::text COLLATE "C")::varchar[]
+    OR status IS DISTINCT FROM lower(status COLLATE "C");
 CALL trueup.keep_spellings('trueup.model_reversal', 'public.models');
 ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);
 
@@ -103,8 +103,8 @@ SELECT
 FROM public.requests
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+    OR request_type IS DISTINCT FROM lower(request_type COLLATE "C")
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.keep_spellings('trueup.request_reversal', 'public.requests');
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);
 

@@ -33,7 +33,7 @@ SELECT id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider 
 FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.keep_spellings('trueup.provider_quota_reversal', 'public.provider_quotas');
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);
 
