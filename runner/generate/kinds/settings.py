@@ -48,7 +48,7 @@ def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[St
     if table == view and not listed:
         return []
     sql = f"CALL trueup.give_grants({_of(table)}, {_of(view)}{listed}, since => true);"
-    note = "What was granted and revoked on one side alone meanwhile." if table == view else ""
+    note = "Carries over what was granted or revoked on one side alone." if table == view else ""
     return [Statement(sql, note=note)]
 
 

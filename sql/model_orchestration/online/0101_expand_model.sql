@@ -34,6 +34,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';
+-- Each new column gets the grants of its old one.
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
