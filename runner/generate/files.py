@@ -48,6 +48,9 @@ OWN_ID = "\0own id\0"
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
 HEAD = (Statement("CALL trueup.fix_transaction();"),)
 
+# How the title of a file begins that changes nothing, as only its rollback has something to do.
+FOR_ROLLBACK = "For the rollback: "
+
 BRIEF = " for a few ms; gives up after 200 ms: run it again"
 _WITHOUT_WAITING = {
     LockMode.ACCESS_SHARE: ", as any SELECT",
@@ -247,7 +250,8 @@ def _names(files: Sequence[File]) -> dict[File, str]:
 
 def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> MigrationText:
     own = quote_literal(ids[file])
-    body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
+    # A file is at least one statement, also where only its rollback has something to do.
+    body = (_text(_begun(file, file.body, file.head)) or _text([file.head])).replace(OWN_ID, own)
     _require_readable(ids[file], body)
     undone = file.undone
     back = _text(_begun(file, undone, HEAD))
@@ -292,8 +296,9 @@ def _header_back(file: File, undone: Sequence[Paragraph]) -> str:
     cost = file.back_cost or effects.costs(s for p in undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
     does += effects.gifts(s for p in undone for s in p)
+    title = f"Undo: {file.title}".replace(f"Undo: {FOR_ROLLBACK}", "Rollback: ", 1)
     locks = file.back_locks or _locks(undone, file.held)
-    return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=locks, cost=cost))
+    return "\n".join(_entries(title, does=does, locks=locks, cost=cost))
 
 
 def _entries(title: str, **entries: str) -> list[str]:

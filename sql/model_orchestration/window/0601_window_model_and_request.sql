@@ -13,6 +13,8 @@ SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
+-- Few rows are copied, which the planner cannot know: it is to read in parallel.
+SET LOCAL parallel_tuple_cost = 0;
 
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
 
@@ -36,8 +38,6 @@ CALL trueup.require_same('public.requests', ARRAY[
 
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 
--- Few rows are copied, which the planner cannot know: it is to read in parallel.
-SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.model_reversal AS
 SELECT
@@ -95,8 +95,6 @@ FOR EACH ROW EXECUTE FUNCTION trueup.model_forget();
 CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.model
 EXECUTE FUNCTION trueup.model_forget();
 
--- Few rows are copied, which the planner cannot know: it is to read in parallel.
-SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.request_reversal AS
 SELECT
