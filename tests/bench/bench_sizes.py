@@ -16,7 +16,6 @@ from bench.support import TURNS, Bench, run_python
 from runner.execute import engine
 from runner.ledger.files import read_migrations
 from runner.propose.source import Wishes, propose_from_database
-from runner.service.write import generate_service
 
 REFERENCES = 3
 
