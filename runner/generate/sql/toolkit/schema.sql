@@ -299,6 +299,32 @@ BEGIN
 END
 $$;
 
+-- Whether the caller, a trigger's function, runs with the rights of its table's owner. Another owner may have given
+-- the columns types of his own, and so casts and CHECKs, which would run with the rights of the former one: then it
+-- stops.
+CREATE OR REPLACE FUNCTION trueup.is_own(relation oid)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source constant regclass := coalesce(pg_partition_root(relation), relation);
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = source AND pg_get_userbyid(c.relowner) = current_user) THEN
+        RETURN true;
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        JOIN pg_roles AS r ON r.oid = t.typowner AND r.rolname <> current_user AND NOT r.rolsuper
+        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+    ) THEN
+        RAISE EXCEPTION '% has got another owner, and could run code of its types with the rights of %',
+            source, current_user
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('As the role that migrates: CALL trueup.hand_over(%L);', source);
+    END IF;
+    RETURN false;
+END
+$$;
+
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
 -- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
 -- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
@@ -363,12 +389,15 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT 1, 'GRANT CREATE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
             UNION ALL
-            SELECT 2, format('ALTER FUNCTION %s OWNER TO %%s', p.oid::regprocedure)
+            -- Its owner may have set another one, by which his code would run with the next owner's rights.
+            SELECT 2, format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', p.oid::regprocedure)
             UNION ALL
-            SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
+            SELECT 3, format('ALTER FUNCTION %s OWNER TO %%s', p.oid::regprocedure)
+            UNION ALL
+            SELECT 4, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
             WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
             UNION ALL
-            SELECT 4, 'GRANT USAGE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
+            SELECT 5, 'GRANT USAGE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
         ) AS n (step, statement)
         CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
