@@ -224,7 +224,11 @@ BEGIN
     WHERE t.tgrelid = relation::regclass
         AND NOT t.tgisinternal
         AND t.tgenabled <> 'D'
-        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+        AND (
+            p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*'
+            OR (t.tgnewtable IS NOT NULL OR t.tgoldtable IS NOT NULL)
+                AND p.prosrc ~* '\minsert\M[^;]*(\mselect\s|,)\s*(\w+\s*\.\s*)?\*\s*(,|from\M)'
+        );
     IF names IS NOT NULL THEN
         RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
             relation, names
