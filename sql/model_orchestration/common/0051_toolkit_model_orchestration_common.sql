@@ -438,6 +438,14 @@ BEGIN
             FROM pg_class AS c CROSS JOIN unnest(views) AS v
             WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
             UNION ALL
+            -- Who has rights on the view alone needs them on the table then.
+            SELECT 4, format('GRANT %s ON %s TO %s', a.privilege_type, relation, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+            FROM pg_class AS c
+            JOIN pg_class AS v ON v.oid = ANY (views)
+            CROSS JOIN LATERAL aclexplode(v.relacl) AS a
+            LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+            WHERE c.oid = relation AND c.relrowsecurity AND a.grantee NOT IN (v.relowner, c.relowner)
+            UNION ALL
             SELECT 4, format(
                 'GRANT SELECT ON %s TO %s',
                 m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
