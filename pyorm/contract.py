@@ -55,7 +55,8 @@ EXPLAINED = frozenset(
 # another session just gave it, which pg_class as this query sees it does not have yet.
 LOOK = b"""
     WITH named AS (
-        SELECT DISTINCT ON (c.relname) c.oid, c.relname, c.relkind
+        SELECT DISTINCT ON (c.relname) c.oid, c.relname, c.relkind,
+            EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary) AS keyed
         FROM pg_class AS c
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL (
@@ -69,10 +70,10 @@ LOOK = b"""
             AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         ORDER BY c.relname, array_position(searched.path, n.nspname)
     ), contracts AS (
-        -- One of two contracts is a view. Whoever makes a table of the other name comes too late.
+        -- One of two contracts is a view, so of two tables one is a copy: it often has no key.
         SELECT * FROM named AS c
-        WHERE c.relkind IN ('v', 'm') OR NOT EXISTS (
-            SELECT FROM named AS o WHERE o.relkind NOT IN ('v', 'm') AND o.oid < c.oid
+        WHERE c.relkind IN ('v', 'm') OR c.keyed OR NOT EXISTS (
+            SELECT FROM named AS o WHERE o.relkind NOT IN ('v', 'm') AND o.keyed
         )
     )
     SELECT
@@ -282,8 +283,10 @@ class Auto(Generic[E]):
         self._stale_at = time.monotonic() + LOOK_AGAIN
 
     def _told_apart(self, found: tuple[FoundColumn, ...]) -> tuple[FoundColumn, ...]:
-        """Of two contracts of one name: which one it is where one table alone has the name."""
-        if self.declared.old != self.declared.table or any(c.is_new for c in found):
+        """Which contract it is where one table alone has the name of both; else no second table."""
+        if self.declared.old != self.declared.table:
+            return self._one_table(found)
+        if any(c.is_new for c in found):
             return found
         columns = {column.name: column for column in found}
         is_new = all(
@@ -292,6 +295,25 @@ class Auto(Generic[E]):
             if column.name in columns
         )
         return tuple(replace(column, is_new=is_new) for column in found)
+
+    def _one_table(self, found: tuple[FoundColumn, ...]) -> tuple[FoundColumn, ...]:
+        """What is there, without a second table: nobody could tell which of two has the rows.
+
+        Raises:
+            DeclarationError: there are two, and none was in use before.
+        """
+        if len({column.is_new for column in found if not column.is_view}) < 2:
+            return found
+        if self._mapping is not None:
+            in_use = not self._mapping.is_old
+            return tuple(column for column in found if column.is_new is in_use)
+        declared = self.declared
+        raise DeclarationError(
+            f"{declared.name}: {declared.old} and {declared.table} are both tables, and one of"
+            " them alone has its rows",
+            hint="rename or drop the one that is not the service's",
+            entity=declared.name,
+        )
 
     def _map(self, found: tuple[FoundColumn, ...], *, new: bool) -> TableMapping[E] | None:
         """The mapping of one table, None when it does not have all columns."""

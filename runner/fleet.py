@@ -216,7 +216,8 @@ class _Runs:
     """Processes of trueup, one a database, that can be stopped together."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self._command = [sys.executable, "-m", "runner", *arguments]
+        # -P: a folder `runner` where the command was typed is not ours.
+        self._command = [sys.executable, "-P", "-m", "runner", *arguments]
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False

@@ -49,7 +49,7 @@ class _Clients:
         self._out = folder / f"{contract}-{time.monotonic_ns()}.jsonl"
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "runner.demo.clients"),
+                *(sys.executable, "-P", "-m", "runner.demo.clients"),
                 *("--dsn", dsn, "--contract", contract),
                 *("--ids", str(folder / "ids.json"), "--out", str(self._out)),
                 *(["--has-table"] if has_table else []),

@@ -20,6 +20,7 @@ _PARTS = re.compile(_PART)
 _LEFT_OUT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _IF = "(?:IF EXISTS )?"
 _OWN = "trueup"
+_CALL = "CALL trueup."
 
 _ALTER = re.compile(rf"\bALTER TABLE {_IF}(?:ONLY )?{_NAME}\s+([^;]*);")
 _RENAME = re.compile(rf"^ALTER (?:TABLE|VIEW) {_NAME} RENAME TO ({_PART});")
@@ -176,10 +177,14 @@ def _with_names(
 
 @lru_cache(1 << 10)  # it is asked for locks, then for costs
 def _read(sql: str) -> str:
+    if sql.startswith(_CALL) and "$" not in sql:
+        return sql.partition("(")[0]  # the rest is literals
     return _LEFT_OUT.sub("", sql) if "'" in sql or "--" in sql else sql
 
 
 def _taken(sql: str) -> Iterator[Lock]:
+    if sql.startswith(_CALL) and "(" not in sql:
+        return
     for m in _LOCKED.finditer(sql) if "LOCK TABLE " in sql else ():
         for name in re.findall(_NAME, m[1]):
             yield lock(LockMode(m[4]), _name(name))

@@ -38,7 +38,7 @@ def without_rows(text: str) -> str:
     parts: list[str] = []
     position = 0
     for match in _COPY.finditer(text):
-        if match.start() < position or _is_inside(text[position : match.start()]):
+        if match.start() < position or not _is_between(text[position : match.start()]):
             continue
         end = _END_OF_ROWS.search(text, match.end())
         stop = end.end() if end else len(text)
@@ -58,13 +58,13 @@ def without_commands(text: str) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _is_inside(text: str) -> bool:
-    """Whether a quote or comment is still open at the end of a text."""
+def _is_between(text: str) -> bool:
+    """Whether no statement, quote or comment is still open at the end of a text."""
     try:
-        split(without_commands(text))
+        statements = split(without_commands(text))
     except ScanError:
-        return True
-    return False
+        return False
+    return not statements or statements[-1].text.endswith(";")
 
 
 def is_text(sql: str, offset: int, *, bodies: bool = False) -> bool:

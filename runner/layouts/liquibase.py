@@ -48,7 +48,7 @@ def read_changesets(path: Path, text: str) -> Iterator[Pair[ScriptText]]:
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         end = following.start() if following else len(text)
         options = {k.lower(): v.strip('"') for k, v in _OPTION.findall(mark["options"])}
-        if "dbms" in options and "postgresql" not in options["dbms"].lower():
+        if not _is_ours(options.get("dbms", "")):
             continue
         author, name = mark["author"].strip(' "'), mark["id"].strip('"')
         id_ = f"{author}:{name}"
@@ -64,6 +64,14 @@ def read_changesets(path: Path, text: str) -> Iterator[Pair[ScriptText]]:
                 path, text, masked_undo, "liquibase", id_, up=False, transactional=transactional
             )
         yield Pair(up, down)
+
+
+def _is_ours(dbms: str) -> bool:
+    """Whether a changeset runs on PostgreSQL: it names databases, or with a `!` those that not."""
+    names = {name.strip().lower() for name in dbms.split(",")} - {""}
+    if not names or "all" in names or "postgresql" in names:
+        return True
+    return any(name.startswith("!") for name in names) and "!postgresql" not in names
 
 
 def _delimited(body: str, options: dict[str, str]) -> str:

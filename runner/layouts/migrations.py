@@ -30,6 +30,7 @@ _PSQL_COMMAND = re.compile(
 )
 _OPENS = ("BEGIN", "START")
 _CLOSES = ("COMMIT", "END")
+_SUMS = ("schema.sql", "structure.sql")
 # Folders that say what they hold, not whose it is.
 _COMMON_NAMES = frozenset(
     "changelog database db default deploy diesel drizzle migrate migration migrations prisma"
@@ -68,7 +69,7 @@ def read_migrations(
     unread = sorted({path for chain in reading.chains for path in chain.unread})
     if unread:
         raise MigrationFileError(
-            f"{unread[0]} is a migration that is not SQL, so nothing after it can be rehearsed",
+            f"{unread[0]} is a migration that is no .sql file: nothing after it can be rehearsed",
             hint="let the tool print it as SQL, or name a folder without it",
         )
     forward_only = pairs[0].up.layout in UNDO_OPTIONAL or not any(pair.down for pair in pairs)
@@ -88,8 +89,12 @@ def _without_sums(pairs: list[Pair[ScriptText]], sources: Iterable[Path]) -> lis
     kept = []
     for source in sources:
         inside = [pair for pair in pairs if pair.up.path.is_relative_to(source)]
-        others = [pair for pair in inside if pair.up.layout != "dump"]
-        kept += others or inside
+        beside = {p.up.path.parent for p in inside if p.up.layout != "dump"}
+        for pair in inside:
+            # One that stands beside the others runs with them, whatever it looks like.
+            runs = pair.up.path.parent in beside and pair.up.path.name not in _SUMS
+            if pair.up.layout != "dump" or runs or not beside:
+                kept.append(pair)
     return sorted(dict.fromkeys(kept), key=lambda pair: pair.up.layout != "dump")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.errors import MigrationFileError
+from runner.errors import MigrationFileError, UsageError
 from runner.layouts.data import without_rows
 from runner.layouts.folders import stands_alone
 from runner.layouts.model import Pair, ScriptText
@@ -24,10 +24,8 @@ _LEADING_NUMBER = re.compile(r"^[vV]?(\d+)(?:[._-]|$)")
 _YOYO_DIRECTIVE = re.compile(r"^--\s*(?:transactional|depends)\s*:", re.MULTILINE)
 _SET_LOCAL = re.compile(r"^[ \t]*SET\s+LOCAL\b", re.IGNORECASE | re.MULTILINE)
 _BEGIN = re.compile(r"^[ \t]*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE)
-_DUMP = re.compile(
-    r"^-- PostgreSQL database dump\r?$|^INSERT INTO \"schema_migrations\" \(version\) VALUES",
-    re.MULTILINE,
-)
+_DUMP = re.compile(r"\ufeff?(?:--[^\n]*\n|\s)*?-- PostgreSQL database dump\r?\n")
+_OF_RAILS = 'INSERT INTO "schema_migrations" (version) VALUES'
 _REVISION = re.compile(
     r"^-- Running (?P<way>up|down)grade (?P<old>[\w, ]*?) ?-> ?(?P<new>[\w, ]*?)[ \r]*$",
     re.MULTILINE,
@@ -120,10 +118,12 @@ def _in_yoyo_ini(folder: Path) -> bool:
     from runner.config import find_config, read_config
 
     config = find_config(folder.resolve())
-    if config is None:
+    try:
+        sources = read_config(config, of_others=True).get("sources", "").split()
+    except UsageError:  # it is not asked for, so what is wrong with it stops nothing
         return False
-    sources = read_config(config).get("sources", "").split()
-    return any((config.parent / source).resolve() == folder.resolve() for source in sources)
+    places = (config.parent / source for source in sources) if config is not None else ()
+    return any(place.resolve() == folder.resolve() for place in places)
 
 
 def read_yoyo(folder: Path, name: str, texts: Mapping[str, str]) -> Pair[ScriptText]:
@@ -136,6 +136,8 @@ def read_yoyo(folder: Path, name: str, texts: Mapping[str, str]) -> Pair[ScriptT
         directives = {}
     transactional = directives.get("transactional", "true").lower() == "true"
     phase = id_.partition("_")[2].partition("_")[0]
+    # Clients are stopped for a folder `window`, and not for what anybody calls 0031_window_size.
+    is_phase = phase in PHASES and (phase != "window" or folder.name == "window")
     up = ScriptText(
         path=path,
         id=id_,
@@ -144,7 +146,7 @@ def read_yoyo(folder: Path, name: str, texts: Mapping[str, str]) -> Pair[ScriptT
         content=text,
         text=without_rows(text).replace("\ufeff", " ", 1),
         transactional=transactional,
-        phase=phase if phase in PHASES else "",
+        phase=phase if is_phase else "",
         depends=frozenset(directives.get("depends", "").split()),
         header=header_of(text),
     )
@@ -231,9 +233,18 @@ def read_alembic(folder: Path, texts: Mapping[str, str]) -> list[Pair[ScriptText
     return pairs
 
 
-def is_dump(path: Path, text: str) -> bool:
-    """Whether a file is a whole schema, such as Rails keeps in structure.sql."""
-    return path.name == "structure.sql" or ("-- " in text and _DUMP.search(text) is not None)
+def is_dump(path: Path, text: str, *, is_first: bool) -> bool:
+    """Whether a file is a whole schema, such as Rails keeps in structure.sql.
+
+    Args:
+        path: the file.
+        text: its content.
+        is_first: of its folder. A numbered one that others stand before runs after them.
+    """
+    if is_numbered(path):
+        return is_first and _DUMP.match(text) is not None
+    is_of_rails = path.name == "structure.sql" or _OF_RAILS in text
+    return is_of_rails or _DUMP.match(text) is not None
 
 
 def read_plain(path: Path, text: str, layout: str) -> ScriptText:

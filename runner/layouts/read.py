@@ -17,7 +17,7 @@ from runner.layouts.folders import (
 )
 from runner.layouts.liquibase import changelog_of, included, is_formatted, read_changesets
 from runner.layouts.model import Chain, Pair, ScriptText
-from runner.layouts.sections import read_sections
+from runner.layouts.sections import read_sections, tool_of
 from runner.layouts.text import Texts, whole
 from runner.ledger.files import ROLLBACK_SUFFIX
 
@@ -126,11 +126,11 @@ def _has_a_place(pair: Pair[ScriptText]) -> bool:
 
 
 def _unread(pairs: _Pairs) -> tuple[Path, ...]:
-    """Numbered files in other languages beside the migrations."""
+    """Numbered files beside the migrations that a tool may run, and that are not read."""
     folders = {pair.up.path.parent: None for pair in pairs}
     found = []
     for folder in folders:
-        others = [n for n in os.listdir(folder) if os.path.splitext(n)[1] in _OTHER_LANGUAGES]
+        others = [n for n in os.listdir(folder) if _is_unread(n)]
         found += [
             path
             for path in map(folder.joinpath, others)
@@ -139,12 +139,21 @@ def _unread(pairs: _Pairs) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+def _is_unread(name: str) -> bool:
+    """Whether a tool may run a file that is not read: golang-migrate runs `1_a.up.psql`, too."""
+    stem, ending = os.path.splitext(name)
+    return ending in _OTHER_LANGUAGES or (
+        ending != ".sql" and (ending.lower() == ".sql" or stem.endswith((".up", ".down")))
+    )
+
+
 @dataclass
 class _Reader:
     layout: str | None
     texts: Texts
     changelogs: dict[Path, Path] = field(default_factory=dict)
     projects: dict[Path, Path | None] = field(default_factory=dict)
+    tools: dict[tuple[str, Path], bool] = field(default_factory=dict)
 
     def roots(self, path: Path) -> list[tuple[object, ...]]:
         """What each chain is read from that a file is part of."""
@@ -156,11 +165,11 @@ class _Reader:
             return [("sqitch", project)]
         if above := migrations_folder(path, self.layout):
             return [("folders", above)]
-        if self.layout in (None, "liquibase") and is_formatted(self.texts[path]):
+        if is_formatted(self.texts[path]) and self._is_of("liquibase", folder):
             if folder not in self.changelogs:
                 self.changelogs[folder] = changelog_of(folder) or folder
             return [("liquibase", self.changelogs[folder])]
-        if self.layout in (None, "flyway") and names.FLYWAY.match(path.name):
+        if names.FLYWAY.match(path.name) and self._is_of("flyway", folder):
             return [("flyway", _flyway_location(folder))]
         if folder.name in ("switch", "contract") and folder.parent.name in HOUSE_FOLDERS:
             return _house(folder.parent.parent, folder.parent.name)
@@ -172,6 +181,29 @@ class _Reader:
                 return _house(folder.parent, folder.name)
             return _house(folder.parent, "online") + _house(folder.parent, "window")
         return [("files", folder)]
+
+    def _is_of(self, tool: str, folder: Path) -> bool:
+        """Whether files that look like a tool's are its: not where most of the folder do not.
+
+        Each of these tools leaves files out that another one beside them runs.
+        """
+        if self.layout is not None:
+            return self.layout == tool
+        if (tool, folder) not in self.tools:
+            listed = [n for n in os.listdir(folder) if n.endswith(".sql")]
+            if tool == "flyway":
+                alike = [n for n in listed if names.FLYWAY.match(n)]
+                is_sure = False
+            else:
+                alike = [n for n in listed if is_formatted(self.texts[folder / n])]
+                is_sure = changelog_of(folder) is not None
+            self.tools[tool, folder] = is_sure or 2 * len(alike) > len(listed)
+        return self.tools[tool, folder]
+
+    def _is_elsewhere(self, folder: Path, name: str, text: str) -> bool:
+        return (is_formatted(text) and self._is_of("liquibase", folder)) or (
+            names.FLYWAY.match(name) is not None and self._is_of("flyway", folder)
+        )
 
     def pairs(self, root: tuple[object, ...], wanted: set[Path]) -> _Pairs:
         """The migrations of a root, in their order."""
@@ -219,14 +251,15 @@ class _Reader:
         texts = {name: self.texts[folder / name] for name in listed}
         if self.layout == "flyway":
             return sorted(names.read_flyway(folder, texts), key=names.flyway_order)
+        tool = tool_of(texts, self.layout)
         found: _Pairs = []
         others: dict[str, str] = {}
         alembic: dict[str, str] = {}
         up_down: dict[str, str] = {}
         for name, text in texts.items():
-            if self.layout is None and (is_formatted(text) or names.FLYWAY.match(name)):
-                continue  # a chain of its own
-            if pair := read_sections(folder / name, text, self.layout):
+            if self.layout is None and self._is_elsewhere(folder, name, text):
+                continue  # in a chain of its own
+            if tool and (pair := read_sections(folder / name, text, tool)):
                 found.append(pair)
             elif self.layout in (None, "up-down") and names.is_up_down(name):
                 up_down[name] = text
@@ -234,26 +267,34 @@ class _Reader:
                 alembic[name] = text
             else:
                 others[name] = text
+        if self.layout is None and not any(name.endswith(".up.sql") for name in up_down):
+            others |= up_down  # the end of a name alone undoes nothing
+            up_down = {}
+        if self.layout is None and 2 * len(alembic) <= len(texts):
+            others |= alembic
+            alembic = {}
         found += names.read_up_down(folder, up_down)
         found += names.read_alembic(folder, alembic)
         if any(pair.up.layout != "dbmate" for pair in found) and not alembic:
             found.sort(key=names.by_number)
-        return found + self._others(folder, others)
+        return found + self._others(folder, dict(sorted(others.items())))
 
     def _others(self, folder: Path, texts: dict[str, str]) -> _Pairs:
-        if self.layout == "yoyo" or (self.layout is None and names.is_yoyo(folder, texts)):
+        layout = self.layout or ""
+        if layout == "supabase" or folder.parts[-2:] == ("supabase", "migrations"):
+            layout = "supabase"
+        if layout == "yoyo" or (not layout and names.is_yoyo(folder, texts)):
             return [
                 names.read_yoyo(folder, name, texts)
                 for name in texts
                 if not name.endswith(ROLLBACK_SUFFIX)
             ]
-        layout = self.layout or ""
-        if layout == "supabase" or folder.parts[-2:] == ("supabase", "migrations"):
-            layout = "supabase"
         found: _Pairs = []
         for name, text in texts.items():
             path = folder / name
-            each = "dump" if not layout and names.is_dump(path, text) else layout or "plain"
+            is_first = name == min(texts)
+            is_dump = not layout and names.is_dump(path, text, is_first=is_first)
+            each = "dump" if is_dump else layout or "plain"
             found.append(Pair(names.read_plain(path, text, each), None))
         if layout != "supabase":
             found.sort(key=names.by_number)

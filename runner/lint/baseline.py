@@ -52,7 +52,15 @@ def fingerprints(
 def write_baseline(
     path: Path, findings: Sequence[Finding], prints: Sequence[str], settings: Settings
 ) -> None:
-    """Write all findings down as known."""
+    """Write all findings down as known.
+
+    Raises:
+        UsageError: something else stands there, or it cannot be written.
+    """
+    if path.is_symlink():
+        raise UsageError(f"the baseline {path} is a link", hint="put a file there, or remove it")
+    if path.exists() and path.stat().st_size:
+        read_baseline(path)
     known = [
         {"file": settings.relative(finding.path), "rule": finding.rule, "fingerprint": mark}
         for finding, mark in zip(findings, prints, strict=True)

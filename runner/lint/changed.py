@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+from runner.lint.git import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ def _git(folder: Path, *arguments: str) -> str:
     if arguments[1:2] and arguments[1].startswith("-") and arguments[0] == "merge-base":
         raise UsageError(f"{arguments[1]!r} is not a commit or branch")
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        done = git(folder, *arguments)
     except FileNotFoundError:
         raise UsageError("git is not installed, and --since and --changed ask it") from None
     if done.returncode:

@@ -149,8 +149,14 @@ def _settings(options: Options) -> Settings:
     named = options.settings
     settings = read_settings(named) if named is not None else find_settings(Path.cwd())
     baseline = options.baseline or settings.baseline
-    if options.write_baseline and baseline is None:
-        baseline = settings.folder / _BASELINE
+    if options.write_baseline and options.baseline is None:
+        baseline = baseline or settings.folder / _BASELINE
+        # The settings may be somebody else's, and name any file of whoever runs this.
+        if not baseline.resolve().is_relative_to(settings.folder.resolve()):
+            raise UsageError(
+                f"{settings.file or baseline}: the baseline {baseline} is not in this project",
+                hint="name it on the command line: --baseline FILE",
+            )
     return replace(
         settings,
         strict=options.strict or settings.strict,
@@ -206,9 +212,9 @@ def run_fix(
     if dsn is not None:
         from runner.config import ledger_schema
         from runner.ledger.records import read_ledger
-        from runner.postgres.connect import connect
+        from runner.postgres.connect import OURS, connect
 
-        with connect(dsn, application_name="trueup lint") as connection:
+        with connect(dsn, application_name="trueup lint", settings=OURS) as connection:
             ledger = read_ledger(connection, schema=ledger_schema(dsn))
         applied, asked = set(ledger.applied), ledger.exists
     fixes = fix(

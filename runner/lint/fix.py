@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from runner.errors import MigrationFileError
 from runner.ledger.files import read_text
 from runner.lint.engine import lint
+from runner.lint.git import git, top_of
 from runner.lint.settings import Settings
 from runner.lint.steps import ScanError, statements
 
@@ -207,27 +208,22 @@ class _Committed:
 
 def _on_the_base(folder: Path) -> tuple[str, frozenset[Path]]:
     """The branch that others build on, and the files of the folder that it has."""
+    top = top_of(folder)
+    here = f"{folder.relative_to(top).as_posix()}/"
     for branch in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):
-        listed = _git(folder, "ls-tree", "--name-only", "-z", f"{branch}", ".")
+        listed = _git(folder, "ls-tree", "--name-only", "-z", branch, here)
         if listed is not None:
             names = [name for name in listed.split("\0") if name]
-            return branch, frozenset(folder / name for name in names)
+            return branch, frozenset(top / name for name in names)
     return "", frozenset()
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=False,
-            timeout=_GIT_SECONDS,
-        )
+        done = git(folder, *arguments, seconds=_GIT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return os.fsdecode(done.stdout) if done.returncode == 0 else None
 
 
 def show(fixes: Fixes, *, written: bool, asked: bool) -> str:

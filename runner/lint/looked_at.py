@@ -43,7 +43,7 @@ def notes_on(
     """
     notes = []
     if unread := sorted({path for chain in reading.chains for path in chain.unread}):
-        notes.append(f"not read, because they are not SQL: {_named(unread)}")
+        notes.append(f"not read, because they are no .sql files: {_named(unread)}")
     other = [path for path in reading.unreadable if path not in wanted]
     if other:
         notes.append(f"cannot be read, so what they make is not known: {_named(other)}")

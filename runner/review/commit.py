@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.lint.git import git
+
 _SECONDS = 10
 
 
@@ -35,20 +37,14 @@ def commit_of(folder: Path) -> Commit:
     if not head:
         return Commit()
     author = _git(folder, "log", "-1", "--no-show-signature", "--format=%aN <%aE>")
-    changed = _git(folder, "status", "--porcelain", "--", ".")
+    changed = _git(folder, "status", "--porcelain", "--", str(folder.resolve()))
     return Commit(head + ("+changes" if changed else ""), author)
 
 
 def _git(folder: Path, *arguments: str) -> str:
     """What git says; nothing when it cannot, as outside of a repository."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
+        done = git(folder, *arguments, seconds=_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     if done.returncode != 0:

@@ -14,7 +14,7 @@ from runner.errors import TrueupError
 from runner.execute.schema_copy import dump_schema, load_schema
 from runner.ledger.files import Migration
 from runner.ledger.records import read_ledger
-from runner.postgres.connect import connect
+from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import ScratchServer, scratch_server
 from runner.quoting import Name
 from runner.workload.advice import advice, defines
@@ -64,8 +64,9 @@ def try_workload(
     """
     sent, notes = sent_by_clients(dsn, statements)
     with connect(dsn, application_name=_NAME) as connection:
-        applied = read_ledger(connection).applied
         row = connection.execute("SHOW search_path").fetchone()
+        connection.execute("SET search_path = pg_catalog")
+        applied = read_ledger(connection).applied
         major = connection.info.server_version // 10_000
     search_path = row[0] if row else ""
     pending = [m for m in migrations if m.id not in applied]
@@ -288,5 +289,5 @@ def sent_by_clients(dsn: str | None, statements: Sequence[Path]) -> tuple[list[S
     """
     if statements or dsn is None:
         return [one for path in statements for one in read_statements(path)], []
-    with connect(dsn, application_name=_NAME) as connection:
+    with connect(dsn, application_name=_NAME, settings=OURS) as connection:
         return read_recorded(connection)

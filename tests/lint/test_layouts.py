@@ -143,7 +143,8 @@ def test_node_pg_migrate_has_both_ways_in_a_file(tmp_path: Path) -> None:
         "1700000000001_y.sql": "SELECT 3;\n---- down migration ----\nSELECT 4;\n",
     }
     (chain,) = read(tmp_path, **files)
-    assert [texts(p) for p in chain] == [(["SELECT 1"], ["SELECT 2"]), (["SELECT 3"], ["SELECT 4"])]
+    both = (["SELECT 3", "SELECT 4"], ["SELECT 4"])  # without a mark of the way there, it runs all
+    assert [texts(p) for p in chain] == [(["SELECT 1"], ["SELECT 2"]), both]
 
 
 def test_liquibase_changesets_are_migrations_in_the_order_of_the_changelog(tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
     (tmp_path / "3_c.go").touch()
     report = lint([tmp_path], with_squawk=False)
     assert report.files == 1
-    assert [note for note in report.notes if "not SQL" in note and "3_c.go" in note]
+    assert [note for note in report.notes if "no .sql files" in note and "3_c.go" in note]
     assert [note for note in report.notes if "2_b.down.sql" in note]
 
 
@@ -338,6 +339,55 @@ def test_no_name_hides_a_migration(name: str, beside: str, tmp_path: Path) -> No
     found = {(f.rule, f.path.name) for f in lint([tmp_path], with_squawk=False).findings}
     both_back = ("duplicate-version", "2_b.up.sql")
     assert (both_back if ".down" in name else ("drop-cascade", name)) in found
+
+
+_YOYO = {"0001_a.sql": "CREATE TABLE t (a int);", "0001_a.rollback.sql": "DROP TABLE t;"}
+_GOOSE = {"1_a.sql": "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 1;\n"}
+_MIGRATE = {"1_a.sql": "-- +migrate Up\nSELECT 1;\n-- +migrate Down\nSELECT 1;\n"}
+_DBMATE = {"1_a.sql": "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 1;\n"}
+_NODE = {"1_a.sql": "-- Up Migration\nSELECT 1;\n-- Down Migration\nSELECT 1;\n"}
+_PLAIN = {"0001_a.sql": "SELECT 1;", "0002_b.sql": "SELECT 1;"}
+_LIQUIBASE = {"a.sql": "--liquibase formatted sql\n--changeset a:1\nSELECT 1;\n"}
+_DROP = "DROP TABLE users CASCADE;\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "name", "text"),
+    [
+        (_YOYO, "0002_b.sql", f"SELECT 1;\n-- migrate:down\n{_DROP}"),
+        (_YOYO, "0002_b.sql", f"SELECT 1;\n-- down migration\n{_DROP}"),
+        (_YOYO, "0002_b.sql", f"--liquibase formatted sql\n--changeset a:1 dbms:mysql\n{_DROP}"),
+        (_YOYO, "0002_b.sql", f"-- Running downgrade a -> b\n{_DROP}"),
+        (_YOYO, "U2__b.sql", _DROP),
+        (_YOYO, "0002_b.down.sql", _DROP),
+        (_YOYO, "0002_window_b.sql", "ALTER TABLE users ALTER a TYPE bigint;\n"),
+        (_YOYO, "0002_b.sql", f"SELECT a AS\ncopy\nFROM stdin;\n{_DROP}"),
+        (_PLAIN, "0003_c.sql", f"-- migrate:up\nSELECT 1;\n-- migrate:down\n{_DROP}"),
+        ({"a.up.sql": "", "a.down.sql": ""}, "2_b.up.sql", f"SELECT 1;\n-- migrate:down\n{_DROP}"),
+        (_GOOSE, "2_b.sql", f"-- +goose Up\nSELECT 1;\n-- +goose Down the road\n{_DROP}"),
+        (_GOOSE, "2_b.sql", f"-- +goose Up\nSELECT 1;\n-- migrate:down\n{_DROP}"),
+        (_MIGRATE, "2_b.sql", f"-- +migrate Up\nSELECT 1;\n-- +migrate down\n{_DROP}"),
+        (
+            _MIGRATE,
+            "2_b.sql",
+            f"-- +migrate Up\n-- +migrate Down\nSELECT 1;\n-- +migrate Up\n{_DROP}",
+        ),
+        (_DBMATE, "2_b.sql", f"-- migrate:up\n-- MIGRATE:DOWN\n{_DROP}-- migrate:down\n"),
+        (_DBMATE, "2_b.sql", f"-- migrate:up\n  -- migrate:down\n{_DROP}-- migrate:down\n"),
+        (_NODE, "2_b.sql", f"SELECT 1;\n-- Down Migration\n{_DROP}"),
+        (_NODE, "2_b.sql", f"-- Down Migration\n-- Up Migration\n-- Down Migration\n{_DROP}"),
+        (_LIQUIBASE, "b.sql", f"--liquibase formatted sql\n--changeset a:2 dbms:!h2\n{_DROP}"),
+        (_LIQUIBASE, "b.sql", f"--liquibase formatted sql\n--changeset a:2 dbms:all\n{_DROP}"),
+        ({}, "supabase/migrations/20250101_b.rollback.sql", _DROP),
+    ],
+)
+def test_what_only_another_tool_leaves_out_is_read(
+    others: dict[str, str], name: str, text: str, tmp_path: Path
+) -> None:
+    read(tmp_path, **others, **{name: text})
+    found = {(f.rule, f.path.name) for f in lint([tmp_path], with_squawk=False).findings}
+    rule = "drop-cascade" if _DROP in text else "alter-column-type"
+    assert (rule, Path(name).name) in found
 
 
 def test_plain_files_with_numbers_are_a_chain(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runner.cli import cli
 from runner.errors import UsageError
 from runner.lint import lint
 from runner.lint.settings import find_settings, read_settings, schema
+from runner.review.commit import commit_of
 
 ROOT = Path(__file__).parents[2]
 DROP = "SET lock_timeout = '1s';\n\nDROP TABLE users;\n"
@@ -140,6 +141,20 @@ def test_known_findings_are_left_out_wherever_they_move(project: Path) -> None:
     assert "gone since the baseline: 1 finding" in run("db")[1]
 
 
+def test_a_baseline_is_written_over_nothing_else(project: Path) -> None:
+    (project / "mine").write_text("mine", encoding="utf-8")
+    for target in ("mine", "not there", "../not there"):
+        (project / "trueup-baseline.json").symlink_to(project / target)
+        assert run("--write-baseline", "db")[0] != 0
+        (project / "trueup-baseline.json").unlink()
+    for named in ("mine", "../not there"):
+        settings(project, f'baseline = "{named}"')
+        assert run("--write-baseline", "db")[0] != 0
+    assert (project / "mine").read_text(encoding="utf-8") == "mine"
+    assert not (project / "not there").exists()
+    assert not (project.parent / "not there").exists()
+
+
 def test_a_baseline_that_is_not_there_or_is_none_is_told(project: Path) -> None:
     assert "the baseline none.json cannot be read" in run("--baseline", "none.json", "db")[1]
     (project / "x.json").write_text("[]", encoding="utf-8")
@@ -163,6 +178,28 @@ def test_only_changed_files_are_reported_and_judged_with_the_others(project: Pat
     assert "only files changed after main were looked at" in run("--since", "main", "db")[1]
     assert "git merge-base nothing HEAD" in run("--since", "nothing", "db")[1]
     assert "'--help' is not a commit" in run("--since", "--help", "db")[1]
+
+
+def test_a_folder_that_is_a_repository_of_its_own_runs_nothing(project: Path) -> None:
+    git(project, "init", "-q", "--bare", "bare")
+    files = (project / "bare").rename(project / "db" / "1")
+    (files / "0001_a.sql").write_text(DROP, encoding="utf-8")
+    (files / ".gitattributes").write_text("*.sql filter=f\n", encoding="utf-8")
+    git(files, "--work-tree=.", "add", "0001_a.sql")
+    git(files, "--work-tree=.", "commit", "-qm", "a")
+    (files / "hooks" / "post-index-change").write_text("#!/bin/sh\ntouch ../../pwned\n")
+    (files / "hooks" / "post-index-change").chmod(0o755)
+    (files / "config").write_text(
+        "[core]\nbare = false\nworktree = .\nfsmonitor = touch ../../pwned\n"
+        '[filter "f"]\nclean = touch ../../pwned\n'
+    )
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "a")
+    (files / "0001_a.sql").write_text(f"{DROP}-- changed\n", encoding="utf-8")
+    assert "drop-table" in {f["rule"] for f in findings("--changed", "db/1")}
+    assert run("--diff", "db/1")[0] == 0
+    assert commit_of(files).id.endswith("+changes")
+    assert not (project / "pwned").exists()
 
 
 def test_an_ignore_may_stand_in_a_block_comment_or_cover_the_file(project: Path) -> None:

@@ -225,7 +225,7 @@ def test_what_only_the_tool_knows_is_not_run_as_something_else(tmp_path: Path) -
     assert kept.text == "SELECT '${x}';"
     write(tmp_path / "d", {"1_a.sql": "-- +goose Up\nSELECT 1;"})
     (tmp_path / "d" / "2_b.go").touch()
-    with pytest.raises(MigrationFileError, match=r"2_b\.go is a migration that is not SQL"):
+    with pytest.raises(MigrationFileError, match=r"2_b\.go is a migration that is no .sql file"):
         read_migrations([tmp_path / "d"])
 
 

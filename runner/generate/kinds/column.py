@@ -166,14 +166,12 @@ def _rename(table: Name, old: str, new: str) -> str:
     )
 
 
-def swap(table: Name, renames: list[tuple[str, str]]) -> list[Statement]:
-    """Several columns of a table get another name, one after the other."""
-    return plain(*(_rename(table, old, new) for old, new in renames))
-
-
 def _default(table: Name, column: str, default: str | None) -> str:
-    to = "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
-    return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
+    return _altered(table, column, f"SET DEFAULT {default}" if default else "DROP DEFAULT")
+
+
+def _altered(table: Name, column: str, change: str) -> str:
+    return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {change};"
 
 
 def expand(
@@ -211,46 +209,30 @@ def expand(
 
 def switch(t: TableChange) -> list[Paragraph]:
     """The names `c__old` and `c` in place of `c` and `c__new`; defaults belong to the new side."""
-    return [
-        swap(
-            t.new,
-            [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))],
-        ),
-        [
-            Statement(
-                f"ALTER TABLE {quote_name(t.new)} ALTER COLUMN {quote_ident(c.old_name)}"
-                f" {c.no_default};",
-                note="A value on the old side is to say that the old contract wrote the row.",
-            )
-            for c in t.columns
-            if (c.old_default or c.type_default) is not None
-        ],
-        plain(
-            *(
-                _default(t.new, c.name, c.new_default)
-                for c in t.columns
-                if c.new_default is not None
-            )
-        ),
+    table = t.new
+    names = [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))]
+    renamed = [
+        Statement(_rename(table, old, new), undo=(Statement(_rename(table, new, old)),))
+        for old, new in names
     ]
-
-
-def switch_back(t: TableChange) -> list[Paragraph]:
-    """The names and the defaults that they had before, while the table has its new name."""
-    return [
-        swap(
-            t.new,
-            [pair for c in t.columns for pair in ((c.name, c.build_name), (c.old_name, c.name))],
-        ),
-        plain(
-            *(_default(t.new, c.build_name, None) for c in t.columns if c.new_default is not None),
-            *(
-                _default(t.new, c.name, c.old_default)
-                for c in t.columns
-                if (c.old_default or c.type_default) is not None
-            ),
-        ),
+    taken = [
+        Statement(
+            _altered(table, c.old_name, c.no_default),
+            undo=(Statement(_default(table, c.old_name, c.old_default)),),
+            note="A value on the old side is to say that the old contract wrote the row.",
+        )
+        for c in t.columns
+        if (c.old_default or c.type_default) is not None
     ]
+    given = [
+        Statement(
+            _default(table, c.name, c.new_default),
+            undo=(Statement(_default(table, c.name, None)),),
+        )
+        for c in t.columns
+        if c.new_default is not None
+    ]
+    return [renamed, [*taken, *given]]
 
 
 def drop_old(t: TableChange) -> Statement:

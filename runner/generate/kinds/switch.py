@@ -12,7 +12,7 @@ from runner.generate.kinds import column, compat, look, new_view, same, settings
 from runner.generate.kinds.same import At
 from runner.generate.locks import brief
 from runner.generate.model import TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock
+from runner.generate.statement import BRIEFLY, Paragraph, Statement, lock, undone
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_name
 
@@ -72,7 +72,7 @@ def to_new(t: TableChange) -> list[Paragraph]:
     pairs = [(c.name, c.old_name) if t.at_expand else (c.old_name, c.name) for c in t.columns]
     return [
         [*look.move(t), *column.rename(table)],
-        *(column.switch(table) if t.columns else []),
+        *column.switch(table),
         settings.copy_grants(t.apart, t.apart, pairs),
         *compat.expand(t),
     ]
@@ -93,7 +93,7 @@ def to_old(t: TableChange) -> list[Paragraph]:
     """The table gets its old place, its old name and its old columns."""
     table = t.switched
     return [
-        *(column.switch_back(table) if t.columns else []),
+        *undone(column.switch(table)),
         [*column.rename(table, back=True), *look.move_back(t, switched=False)],
     ]
 

@@ -177,7 +177,8 @@ def _needed(callers: Sequence[File]) -> set[str]:
     made = {name: m for idea in _IDEAS for name, m in _made(idea.name).items()}
     folders = {"common", *(f.strategy for f in callers)}
     ready = {n for i in _IDEAS if i.folder in folders for n in i.always}
-    ready |= {n for f in callers for s in f.statements for n in _NAMED.findall(s.text)}
+    texts = (t for f in callers for s in f.statements for t in (s.sql, s.note) if "trueup." in t)
+    ready |= {n for text in texts for n in _NAMED.findall(text)}
     needed: set[str] = set()
     while ready := (ready & made.keys()) - needed:
         needed |= ready

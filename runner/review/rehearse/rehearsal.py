@@ -126,7 +126,7 @@ class _Rehearsal:
         self._loaded: dict[tuple[str, str], FileRun] = {}
         self._samples: list[Sample] = []
         self._begun = 0.0
-        clients_stopped = any(m.phase == "window" for m in self._pending)
+        clients_stopped = any(m.phase == m.path.parent.name == "window" for m in self._pending)
         self._clients = options.clients and not clients_stopped
         if clients_stopped:
             self._found.notes.append("no clients ran: the window strategy needs them to be stopped")

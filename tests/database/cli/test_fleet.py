@@ -16,7 +16,7 @@ from support.runs import query, run_trueup, start_trueup, tables
 from support.variants import DIRTY, TEXT, MakeService
 
 from runner.errors import UsageError
-from runner.fleet import read_fleet
+from runner.fleet import read_fleet, run_fleet
 
 
 def write_fleet(path: Path, dsns: list[str], canaries: int = 0) -> Path:
@@ -37,7 +37,10 @@ def sources(tmp_path: Path) -> Path:
 
 
 def test_every_database_gets_the_files_and_a_line(
-    database_factory: DatabaseFactory, sources: Path, tmp_path: Path
+    database_factory: DatabaseFactory,
+    sources: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dsns = [database_factory() for _ in range(3)]
     fleet = write_fleet(tmp_path / "fleet.toml", dsns, canaries=1)
@@ -51,6 +54,15 @@ def test_every_database_gets_the_files_and_a_line(
 
     again = run_trueup("apply", "--sources", str(sources), "--fleet", str(fleet))
     assert again.stdout.count("nothing to do") == 3
+
+    # A package of that name in the folder where one works is another's.
+    (tmp_path / "runner").mkdir()
+    (tmp_path / "runner" / "__main__.py").write_text("print('stranger')\n")
+    (tmp_path / "runner" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    arguments = ["apply", "--sources", str(sources)]
+    (result,) = run_fleet(read_fleet(fleet)[:1], arguments, parallel=1, report=lambda _: None)
+    assert "nothing to do" in result.message
 
 
 def test_a_database_that_fails_does_not_stop_the_others_and_is_taken_up_later(

@@ -278,6 +278,16 @@ def recording() -> Iterator[str]:
 def test_check_takes_what_the_server_has_recorded(recording: str, tmp_path: Path) -> None:
     shop = prepare(recording, tmp_path)
     query(recording, "CREATE EXTENSION pg_stat_statements")
+    # Whoever may make an operator in public must not have it run by who checks.
+    query(
+        recording,
+        "CREATE TABLE public.ran (who name);"
+        "CREATE FUNCTION public.same(oid, int) RETURNS bool LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.ran VALUES (current_user); RETURN false; END';"
+        "CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = int, FUNCTION = public.same);"
+        "CREATE OPERATOR public.<> (LEFTARG = oid, RIGHTARG = int, FUNCTION = public.same)",
+    )
+    query(recording, "ALTER ROLE CURRENT_USER SET search_path = public, pg_catalog")
     with psycopg.connect(recording, autocommit=True) as old_client:
         for _ in range(3):
             old_client.execute(GROUPED)
@@ -288,6 +298,7 @@ def test_check_takes_what_the_server_has_recorded(recording: str, tmp_path: Path
 
     done = run_trueup("check", "--standard", str(shop / "standard.toml"), dsn=recording)
 
+    assert query(recording, "SELECT FROM public.ran") == []
     assert done.returncode == 0, done.stdout + done.stderr
     assert "of pg_stat_statements" in done.stdout
     said = " ".join(done.stdout.split())

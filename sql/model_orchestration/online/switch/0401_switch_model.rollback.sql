@@ -28,17 +28,17 @@ DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
 
-ALTER TABLE public.model RENAME COLUMN id TO id__new;
-ALTER TABLE public.model RENAME COLUMN id__old TO id;
-ALTER TABLE public.model RENAME COLUMN provider TO provider__new;
-ALTER TABLE public.model RENAME COLUMN provider__old TO provider;
-ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__new;
-ALTER TABLE public.model RENAME COLUMN capabilities__old TO capabilities;
+ALTER TABLE public.model ALTER COLUMN status DROP DEFAULT;
+ALTER TABLE public.model ALTER COLUMN status__old SET DEFAULT 'active';
+
 ALTER TABLE public.model RENAME COLUMN status TO status__new;
 ALTER TABLE public.model RENAME COLUMN status__old TO status;
-
-ALTER TABLE public.model ALTER COLUMN status__new DROP DEFAULT;
-ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'active';
+ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__new;
+ALTER TABLE public.model RENAME COLUMN capabilities__old TO capabilities;
+ALTER TABLE public.model RENAME COLUMN provider TO provider__new;
+ALTER TABLE public.model RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.model RENAME COLUMN id TO id__new;
+ALTER TABLE public.model RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.model RENAME TO models;
 

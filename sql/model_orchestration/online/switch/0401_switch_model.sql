@@ -40,7 +40,6 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 
 -- A value on the old side is to say that the old contract wrote the row.
 ALTER TABLE public.model ALTER COLUMN status__old DROP DEFAULT;
-
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);

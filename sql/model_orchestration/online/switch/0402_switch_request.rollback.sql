@@ -33,14 +33,14 @@ DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
 
-ALTER TABLE public.request RENAME COLUMN id TO id__new;
-ALTER TABLE public.request RENAME COLUMN id__old TO id;
-ALTER TABLE public.request RENAME COLUMN request_type TO request_type__new;
-ALTER TABLE public.request RENAME COLUMN request_type__old TO request_type;
-ALTER TABLE public.request RENAME COLUMN model_id TO model_id__new;
-ALTER TABLE public.request RENAME COLUMN model_id__old TO model_id;
 ALTER TABLE public.request RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.request RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.request RENAME COLUMN model_id TO model_id__new;
+ALTER TABLE public.request RENAME COLUMN model_id__old TO model_id;
+ALTER TABLE public.request RENAME COLUMN request_type TO request_type__new;
+ALTER TABLE public.request RENAME COLUMN request_type__old TO request_type;
+ALTER TABLE public.request RENAME COLUMN id TO id__new;
+ALTER TABLE public.request RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.request RENAME TO requests;
 

@@ -28,10 +28,10 @@ DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
 
-ALTER TABLE public.provider_quota RENAME COLUMN id TO id__new;
-ALTER TABLE public.provider_quota RENAME COLUMN id__old TO id;
 ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.provider_quota RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.provider_quota RENAME COLUMN id TO id__new;
+ALTER TABLE public.provider_quota RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.provider_quota RENAME TO provider_quotas;
 
