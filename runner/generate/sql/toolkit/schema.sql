@@ -417,9 +417,16 @@ BEGIN
         CALL trueup.give_to(owned.what, owned.schema, owned.owner);
     END LOOP;
     FOR statement IN
-        SELECT format('GRANT USAGE ON SCHEMA trueup TO %s', c.relowner::regrole)
+        -- Also where it is taken from PUBLIC later.
+        SELECT format('GRANT %s TO %s', g.what, c.relowner::regrole)
         FROM pg_class AS c
-        WHERE c.oid = relation AND former IS NOT NULL AND NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
+        CROSS JOIN (
+            SELECT 'USAGE ON SCHEMA trueup'
+            UNION ALL
+            SELECT format('EXECUTE ON FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname IN ('is_own', 'hold_key')
+        ) AS g (what)
+        WHERE c.oid = relation AND former IS NOT NULL
         UNION ALL
         SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
         FROM pg_class AS c CROSS JOIN unnest(views) AS v
