@@ -70,6 +70,7 @@ _IDEAS = (
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
         "publication that would send its tables; then ",
         always=("fix_transaction", "require_settings", "is_called", "keep_private"),
+        public=("is_own",),
     ),
     _Idea(
         "both_live",
