@@ -61,6 +61,24 @@ def test_each_phase_leaves_what_comes_after_it(make_service: MakeService, varian
     }
 
 
+def test_of_a_table_whose_converted_columns_may_be_null_enforce_leaves_nothing(
+    make_service: MakeService, tmp_path: Path
+) -> None:
+    schema, standard = tmp_path / "schema.sql", tmp_path / "standard.toml"
+    schema.write_text("CREATE TABLE leaves (id serial PRIMARY KEY, person_id varchar(36));")
+    standard.write_text(
+        '[service]\nname = "trees"\n[table.leaves]\nname = "leaf"\nuuids = ["person_id"]\n'
+    )
+    service = make_service(Variant("trees", schema, standard, ()))
+    for phase, left in (
+        ("backfill", {"enforce", "switch", "contract"}),
+        ("enforce", {"switch", "contract"}),
+        ("switch", {"contract"}),
+    ):
+        service.up(phase)
+        assert left_for(run(service.dsn, load_standard(standard))) == left, phase
+
+
 def test_expand_leaves_the_rest_to_backfill_enforce_and_switch(make_service: MakeService) -> None:
     verification = run(make_service(TEXT, at="expand").dsn)
 
