@@ -21,8 +21,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if held is not None and is_long(step, context):
         work = "the file sleeps" if step.verb == "Select" else f"{step.table} is worked through"
         yield Hit(
-            f"{held.table} has been locked by ACCESS EXCLUSIVE since the {held.verb} above, and"
-            f" stays locked while {work}",
+            f"{held.table} has been locked by ACCESS EXCLUSIVE since a statement above, and stays"
+            f" locked while {work}",
             names={"locked": held.table},
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.lint import tree
 from runner.lint.model import Hit, Rule
+from runner.lint.tree import TableKey
 from runner.lint.work import former_name
 
 if TYPE_CHECKING:
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+")
 _SHORT = 5_000  # characters of a text that is searched faster than taken apart
+_IN_ROLLBACK = "-- in the rollback: "
+# What a file makes, and what its rollback is to say.
 _MADE = {
-    "Create": "TABLE",
-    "View": "VIEW",
-    "AddColumn": "COLUMN",
-    "AddConstraint": "CONSTRAINT",
-    "Index": "INDEX",
-    "CreateTrig": "TRIGGER",
-    "CreateEnum": "TYPE",
+    "Create": ("table", "DROP TABLE {name};"),
+    "View": ("view", "DROP VIEW {name};"),
+    "AddColumn": ("column", "ALTER TABLE {table} DROP COLUMN {name};"),
+    "AddConstraint": ("constraint", "ALTER TABLE {table} DROP CONSTRAINT {name};"),
+    "Index": ("index", "DROP INDEX {name};"),
+    "CreateTrig": ("trigger", "DROP TRIGGER {name} ON {table};"),
+    "CreateEnum": ("type", "DROP TYPE {name};"),
 }
 
 
@@ -54,11 +57,20 @@ def _check(context: Context) -> Iterator[Hit]:
             continue
         if step.verb == "AddConstraint" and _goes_with_column(step, text):
             continue
+        kind, dropped_by = made
         yield Hit(
-            f"the rollback does not mention {made.lower()} {name}, which this creates",
+            f"the rollback does not mention {kind} {name}, which this creates",
             step=step,
-            names={"kind": made, "name": name},
+            names={"name": _with_schema(step)},
+            instead=_IN_ROLLBACK + dropped_by,
         )
+
+
+def _with_schema(step: Step) -> str:
+    """The name of what a step makes; an index stands in the schema of its table."""
+    if step.verb == "Index" and isinstance(step.table, TableKey):
+        return TableKey(step.table.schema, step.name)
+    return step.name or step.table
 
 
 @lru_cache(4)
@@ -104,7 +116,7 @@ def _unrelated(up: Script, down: Script) -> Iterator[Hit]:
             yield Hit(
                 f"the rollback drops {what} {name}, which this file does not speak of:"
                 " what it holds is lost",
-                names={"kind": what.upper(), "name": name},
+                instead=f"-- DROP {what.upper()} in the rollback of the file that creates it",
             )
 
 
@@ -118,7 +130,7 @@ def _data_left(up: Script, context: Context, text: str) -> Iterator[Hit]:
             yield Hit(
                 f"the rollback leaves {', '.join(columns)} of {step.table} as this UPDATE sets it",
                 step=step,
-                names={"kind": "the old values of", "name": f"{step.table}.{columns[0]}"},
+                names={"column": columns[0]},
             )
 
 
@@ -152,7 +164,7 @@ RULE = Rule(
     why="What stays behind makes the next apply fail (it exists) or keeps its lock and its"
     " cost. The names are compared; `trueup lint --trace` applies and rolls back on a server"
     " of its own and compares the schemas.",
-    instead="""-- in the rollback: what puts {kind} {name} back as it was""",
+    instead=_IN_ROLLBACK + "an UPDATE that puts {column} of {table} back as it was",
     flagged=(
         "-- migrate:up\nUPDATE a SET state = 'NEW' WHERE id = 1;\n-- migrate:down\nSELECT 1;",
         "-- migrate:up\nCREATE TABLE a (n int);\n-- migrate:down\n"
