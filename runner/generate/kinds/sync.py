@@ -151,6 +151,15 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
+def _ahead(c: ColumnChange) -> str:
+    """The condition that a new value is there, and not the one that the backfill gives."""
+    new, old = f"NEW.{quote_ident(c.name)}", f"NEW.{quote_ident(c.old_name)}"
+    filled = c.meant(c.new_from(old))
+    if c.not_null:
+        return f"{c.meant(new)} <> {filled}"
+    return f"{new} IS NOT NULL AND {c.meant(new)} IS DISTINCT FROM {filled}"
+
+
 def _nonnull(columns: Sequence[str], *, some: bool) -> str:
     names = [f"NEW.{quote_ident(name)}" for name in columns]
     if not names[1:]:
@@ -224,6 +233,7 @@ def _function(
             written_by_old=by_old,
             unconverted=unfilled(t, "OLD."),
             columns=sides,
+            ahead=[] if by_new else [_ahead(c) for c in t.columns],
             defaulted=[
                 side
                 for side, c in zip(sides, t.columns, strict=True)

@@ -20,7 +20,7 @@
 {% endfor %}
 {% endmacro %}
 
-{% macro sync(dollar, function, written_by_old, unconverted, columns, defaulted, moved, filled, marker, keys, named, twin_keys) %}
+{% macro sync(dollar, function, written_by_old, unconverted, columns, ahead, defaulted, moved, filled, marker, keys, named, twin_keys) %}
 CREATE FUNCTION {{ function }}()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
@@ -55,6 +55,17 @@ BEGIN
 {{ pad }}        NEW.{{ c.old }} := {{ c.derived }};
 {{ pad }}    END IF;
 {% endfor %}
+{% endif %}
+{% if ahead %}
+{{ pad }}    -- The new side shows nothing of a row until it is filled: what is written there alone would be lost.
+{{ pad }}    IF TG_OP = 'UPDATE' AND by_old AND (
+{% for condition in ahead %}
+{{ pad }}        {{ "OR " if not loop.first }}{{ condition }}
+{% endfor %}
+{{ pad }}    ) THEN
+{{ pad }}        RAISE EXCEPTION '%: a row gets what the new contract writes once the backfill has filled it', TG_RELID::regclass
+{{ pad }}            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'The new release starts after enforce.';
+{{ pad }}    END IF;
 {% endif %}
 {{ pad }}    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
 {% for c in columns %}

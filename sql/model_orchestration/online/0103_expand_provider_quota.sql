@@ -46,6 +46,14 @@ DECLARE
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
+    -- The new side shows nothing of a row until it is filled: what is written there alone would be lost.
+    IF TG_OP = 'UPDATE' AND by_old AND (
+        NEW.id__new <> NEW.id::uuid
+        OR NEW.provider__new <> upper(NEW.provider COLLATE "C")
+    ) THEN
+        RAISE EXCEPTION '%: a row gets what the new contract writes once the backfill has filled it', TG_RELID::regclass
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'The new release starts after enforce.';
+    END IF;
     -- The side that changed wins; if both did, the one that has the table: only it is shown both.
     IF coalesce(by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__new := NEW.id::uuid;

@@ -7,6 +7,7 @@ views to what tables do. The clients' role was granted the old names only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -325,3 +326,19 @@ def test_a_prepared_select_star_fails_once_at_expand(make_service: MakeService) 
             client.execute("EXECUTE p")
         client.execute("DEALLOCATE p; PREPARE p AS SELECT * FROM models")
         client.execute("EXECUTE p")
+
+
+@pytest.mark.parametrize("variant", [LIVE, EARLY], ids=lambda variant: variant.name)
+def test_what_a_new_release_that_starts_too_early_writes_is_refused_not_lost(
+    make_service: MakeService, variant: Variant
+) -> None:
+    service = make_service(variant)
+    service.up("expand")
+    retire: LiteralString = "UPDATE model SET status = 'DEPRECATED' WHERE model_id = 'dall-e-3'"
+    with psycopg.connect(service.dsn, autocommit=True) as client:
+        with pytest.raises(errors.ObjectNotInPrerequisiteState, match="backfill has filled it"):
+            client.execute(retire)
+        client.execute("UPDATE models SET provider = 'openai' WHERE model_id = 'dall-e-3'")
+        client.execute(retire)  # the old release has filled it
+        row = client.execute("SELECT status FROM models WHERE model_id = 'dall-e-3'").fetchone()
+    assert row == ("deprecated",)
