@@ -15,7 +15,7 @@ from runner.errors import UsageError
 from runner.quoting import quote_ident, told_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from importlib.machinery import ModuleSpec
 
 # A protobuf message of postgast. Its fields are those of PostgreSQL's parsenodes.h.
@@ -55,6 +55,14 @@ _CATALOG_TYPES = {
     "timetz": "time with time zone",
 }
 _VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
+_LONG = 20_000  # characters from which a statement may need more of a stack than there is
+_MOST_STEPS = 20_000
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*", re.DOTALL)
+_STEPS = re.compile(
+    r"[-+*/%^<>=~!@#&|:]+|\b(?:IS|IN|AT|COLLATE|JOIN|UNION|EXCEPT|INTERSECT)\b", re.I
+)
+_APART = re.compile(r",|\b(?:AND|OR)\b", re.IGNORECASE)
+_ROOM, _STEP = 2**24, 512  # bytes of a stack: in any case, and for each character
 _MOST_NESTED = 5_000  # comments in comments
 _ESCAPED_NAME = re.compile(r"u&\"", re.IGNORECASE)
 _WITH_TYPMOD = re.compile(r"[( ]")
@@ -127,8 +135,10 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
     parser = _part("parse")
     if _nesting(sql) > _MOST_NESTED:  # the parser takes the square of it
         raise GrammarError(f"comments are nested more than {_MOST_NESTED:,} deep", 0)
+    if len(sql) >= _LONG and _longest(sql) > _MOST_STEPS:  # it takes the square of these, too
+        raise GrammarError(f"an expression has more than {_MOST_STEPS:,} steps", 0)
     try:
-        result = parser.parse(sql)
+        result = parser.parse(sql) if len(sql) < _LONG else _with_room(parser.parse, sql)
     except _part("errors").PgQueryError as error:
         raise GrammarError(error.message, characters(sql, max(0, error.cursorpos - 1))) from None
     except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
@@ -139,6 +149,37 @@ def parse(sql: str) -> list[tuple[Node, int, int]]:
         end = characters(sql, raw.stmt_location + raw.stmt_len) if raw.stmt_len else len(sql)
         found.append((inner(raw.stmt), start, end))
     return found
+
+
+def _longest(sql: str) -> int:
+    """How many operators stand between two commas, ANDs or ORs at most."""
+    parts = _APART.split(_QUOTED.sub("", sql))
+    return max(sum(1 for _ in _STEPS.finditer(part)) for part in parts)
+
+
+def _with_room(parse: Callable[[str], Any], sql: str) -> Any:
+    """Parse on a stack of its own: `1 + 1 + ...` takes some of it for each step."""
+    from threading import Thread, stack_size
+
+    done: list[Any] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(parse(sql))
+        except Exception as error:  # for whoever asked
+            failed.append(error)
+
+    usual = stack_size(_ROOM + len(sql) * _STEP)
+    try:
+        thread = Thread(target=run)
+        thread.start()
+    finally:
+        stack_size(usual)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 def _nesting(sql: str) -> int:
