@@ -10,7 +10,7 @@ from typing import Any, LiteralString, TypeVar
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from runner.catalog import queries
+from runner.catalog import dependent_queries, queries
 from runner.catalog.model import (
     Catalog,
     Column,
@@ -64,15 +64,15 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
             "columns": parts(Column, queries.COLUMNS.format(acl=column_acl)),
             "constraints": parts(Constraint, queries.CONSTRAINTS),
             "indexes": parts(Index, queries.INDEXES),
-            "triggers": parts(Trigger, queries.TRIGGERS),
-            "policies": parts(Policy, queries.POLICIES),
-            "rules": parts(Rule, queries.RULES),
-            "statistics": parts(Statistics, queries.STATISTICS),
-            "dependents": parts(Dependent, queries.DEPENDENTS),
+            "triggers": parts(Trigger, dependent_queries.TRIGGERS),
+            "policies": parts(Policy, dependent_queries.POLICIES),
+            "rules": parts(Rule, dependent_queries.RULES),
+            "statistics": parts(Statistics, dependent_queries.STATISTICS),
+            "dependents": parts(Dependent, dependent_queries.DEPENDENTS),
             "publications": parts(
                 Publication,
-                queries.PUBLICATIONS.format(
-                    **(queries.LISTS if version >= 15 else queries.NO_LISTS)
+                dependent_queries.PUBLICATIONS.format(
+                    **(dependent_queries.LISTS if version >= 15 else dependent_queries.NO_LISTS)
                 ),
             ),
         }
@@ -88,7 +88,7 @@ def read_catalog(connection: Connection[Any], schemas: Sequence[str] = ("public"
         function_acl = queries.ACL.format(acl="coalesce(p.proacl, acldefault('f', p.proowner))")
         functions = {
             Name(row["schema"], row["signature"]): _build(Function, row)
-            for row in cursor.execute(queries.FUNCTIONS.format(acl=function_acl), wanted)
+            for row in cursor.execute(dependent_queries.FUNCTIONS.format(acl=function_acl), wanted)
         }
         types = {
             Name(row["schema"], row["name"]): _build(NamedType, row)
@@ -105,7 +105,7 @@ def with_dependents(connection: Connection[Any], schemas: Sequence[str]) -> tupl
         schemas: the schemas to begin with, which come first.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(queries.DEPENDENT_SCHEMAS, {"schemas": list(schemas)})
+        rows = cursor.execute(dependent_queries.DEPENDENT_SCHEMAS, {"schemas": list(schemas)})
         return tuple(dict.fromkeys([*schemas, *(row["nspname"] for row in rows)]))
 
 

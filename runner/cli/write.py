@@ -112,7 +112,7 @@ def generate(service: str, dsn: str | None, dry: bool, replace: bool, as_json: b
     Example:
       trueup generate --service model_orchestration --check
     """
-    from runner.generate.write import describe, generate_service, recorded_ids
+    from runner.service.write import describe, generate_service, recorded_ids
 
     folder = config.service_folder(service)
     found = config.find_dsn(dsn, config.read_config(config.find_config(Path.cwd())))

@@ -99,17 +99,20 @@ def _files(
     return [*kit, *found], {f.strategy: f for f in kit}
 
 
-def plan_units(standard: Standard, catalog: Catalog) -> list[Unit]:
+def plan_units(
+    standard: Standard, catalog: Catalog, changes: Sequence[TableChange] | None = None
+) -> list[Unit]:
     """Plan what generate() writes, and refuse what it refuses.
 
     Args:
         standard: the new contract.
         catalog: the database at the old contract.
+        changes: what plan_changes() gives of them, where that is known.
 
     Raises:
         StandardError: as generate().
     """
-    changes = plan_changes(standard, catalog)
+    changes = plan_changes(standard, catalog) if changes is None else changes
     closure = Closure(catalog, {c.old: c.columns for c in changes}, {c.old: c.new for c in changes})
     return list(_units(changes, outside_references(standard, catalog), closure, catalog))
 

@@ -117,6 +117,14 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     tables = {
         Name(t.schema, t.old): t for t in standard.tables if not is_converted(standard, t, catalog)
     }
+    referring = [
+        relation
+        for relation in catalog.tables
+        if relation.qualified not in tables
+        and any(k.references in tables for k in relation.constraints)
+    ]
+    if not referring:
+        return []
     new_names = {name: Name(t.schema, t.name) for name, t in tables.items()}
     taken = names_taken(catalog)
     columns = {
@@ -125,8 +133,7 @@ def outside_references(standard: Standard, catalog: Catalog) -> list[ForeignKeyC
     changed = set(new_names.values())
     return [
         key
-        for relation in catalog.tables
-        if relation.qualified not in tables
+        for relation in referring
         for key in foreign_key.change(
             relation,
             ChainMap({relation.qualified: relation.qualified}, new_names),

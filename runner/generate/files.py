@@ -38,7 +38,7 @@ _FOLDERS = {
     "contract": "online/contract",
     "window": "window",
 }
-_UNTIDY = re.compile(r"\s\n|\s\Z")
+_UNTIDY = re.compile(r"\n(?<=\s\n)")
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
@@ -47,6 +47,9 @@ OWN_ID = "\0own id\0"
 # depends on what the role, the database or the server sets.
 OWN_NAMES = Statement("SET LOCAL search_path = pg_catalog;")
 HEAD = (Statement("CALL trueup.fix_transaction();"),)
+
+# How the title of a file begins that changes nothing, as only its rollback has something to do.
+FOR_ROLLBACK = "For the rollback: "
 
 BRIEF = " for a few ms; gives up after 200 ms: run it again"
 _WITHOUT_WAITING = {
@@ -139,11 +142,6 @@ class File:
     def locks(self) -> str:
         """What its statements lock, and for how long."""
         return self.locks_said or _locks(self.body, self.held)
-
-    @property
-    def locks_back(self) -> str:
-        """What its rollback locks, and for how long."""
-        return self.back_locks or _locks(self.undone, self.held)
 
 
 def _locks(body: Iterable[Paragraph], how_long: str) -> str:
@@ -252,10 +250,12 @@ def _names(files: Sequence[File]) -> dict[File, str]:
 
 def _written(file: File, ids: Mapping[File, str], depends: Sequence[str]) -> MigrationText:
     own = quote_literal(ids[file])
-    body = _text(_begun(file, file.body, file.head)).replace(OWN_ID, own)
+    # A file is at least one statement, also where only its rollback has something to do.
+    body = (_text(_begun(file, file.body, file.head)) or _text([file.head])).replace(OWN_ID, own)
     _require_readable(ids[file], body)
-    back = _text(_begun(file, file.undone, HEAD))
-    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file)
+    undone = file.undone
+    back = _text(_begun(file, undone, HEAD))
+    head = comment(file.back) if file.back.startswith("no-op") else _header_back(file, undone)
     rollback = f"{head}\n" + (f"\n{back}" if back else "")
     return MigrationText(
         ids[file], file.folder, f"{_header(file, depends)}\n\n{body}", rollback.replace(OWN_ID, own)
@@ -292,11 +292,13 @@ def _header(file: File, depends: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _header_back(file: File) -> str:
-    cost = file.back_cost or effects.costs(s for p in file.undone for s in p)
+def _header_back(file: File, undone: Sequence[Paragraph]) -> str:
+    cost = file.back_cost or effects.costs(s for p in undone for s in p)
     does = file.back[:1].lower() + file.back[1:].removesuffix(".")
-    does += effects.gifts(s for p in file.undone for s in p)
-    return "\n".join(_entries(f"Undo: {file.title}", does=does, locks=file.locks_back, cost=cost))
+    does += effects.gifts(s for p in undone for s in p)
+    title = f"Undo: {file.title}".replace(f"Undo: {FOR_ROLLBACK}", "Rollback: ", 1)
+    locks = file.back_locks or _locks(undone, file.held)
+    return "\n".join(_entries(title, does=does, locks=locks, cost=cost))
 
 
 def _entries(title: str, **entries: str) -> list[str]:
@@ -313,6 +315,14 @@ def _wrapped(text: str) -> list[str]:
     """The lines of an entry of the header; most entries are those of many files."""
     if 0 < len(text) <= _WIDTH - 12:
         return [text]
+    if " ".join(text.split()) == text != "":
+        lines: list[str] = []
+        for word in text.split(" "):
+            if lines and len(lines[-1]) + len(word) < _WIDTH - 12:
+                lines[-1] += f" {word}"
+            else:
+                lines.append(word)
+        return lines
     return textwrap.wrap(text, _WIDTH - 12, break_long_words=False, break_on_hyphens=False)
 
 
@@ -323,7 +333,7 @@ def _text(paragraphs: Iterable[Paragraph]) -> str:
 
 def _tidy(text: str) -> str:
     """A statement without blanks that nobody sees, unless they belong to a name or a value."""
-    if not _UNTIDY.search(text):
+    if not (text[-1:].isspace() or _UNTIDY.search(text)):
         return text
     parts = re.findall(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
     if any(re.search(r"\s\n|\n\n", part) for part in parts):

@@ -8,6 +8,7 @@ from runner.generate import contract
 from runner.generate.checks import Checks
 from runner.generate.files import File
 from runner.generate.kinds import (
+    backfill,
     check,
     foreign_key,
     index,
@@ -15,7 +16,6 @@ from runner.generate.kinds import (
     partition,
     settled,
     switch,
-    sync,
     table,
 )
 from runner.generate.locks import is_large
@@ -71,7 +71,7 @@ def _backfill(u: Unit, last: dict[Name, list[File]]) -> list[File]:
     for place, t in enumerate(u.tables):
         if t.columns:
             after = expanded[-1:] if place and is_large(u) else expanded
-            filled = [sync.backfill(t, name, after) for name in t.with_rows]
+            filled = [backfill.backfill(t, name, after) for name in t.with_rows]
             found += filled
             last[t.old] = filled or last[t.old]
     return found

@@ -128,7 +128,7 @@ def _keys_off(group: Sequence[TableChange]) -> list[Paragraph]:
     listed_tables = ", ".join(quote_name(t.old) for t in group)
     mode = LockMode.ACCESS_EXCLUSIVE
     return [
-        [BRIEFLY],
+        [BRIEFLY, *([reversal.IN_PARALLEL] * any(t.keeps_spellings for t in group))],
         [
             Statement(
                 f"LOCK TABLE {listed_tables} IN {mode} MODE;",

@@ -64,7 +64,7 @@ def _convert(u: Unit) -> list[Paragraph]:
     off = [*standing.off(u.dependents, old=True)]
     off += [foreign_key.drop(u.old_name(k.table), k.old_name) for k in u.foreign_keys]
     return [
-        in_place.SETTINGS,
+        [*in_place.SETTINGS, *([reversal.IN_PARALLEL] * any(t.keeps_spellings for t in u.tables))],
         [Statement(f"LOCK TABLE {listed_tables} IN ACCESS EXCLUSIVE MODE;", locks=locks)],
         [s for t in u.tables for s in (same.require(t, At.OLD), *same.require_alike(t, At.OLD))],
         off,

@@ -10,7 +10,7 @@ from itertools import islice, product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def block_queries(block: str) -> tuple[list[BlockQuery], bool]:
                 }
             visit(item, loop or key in _LOOPS, inside)
 
-    parsed = tree.parse_plpgsql(block)
+    parsed = parser.parse_plpgsql(block)
     for function in parsed:
         datums = function["PLpgSQL_function"].get("datums", [])
         names = [next(iter(datum.values())).get("refname", "") for datum in datums]
@@ -143,8 +143,8 @@ def _query(holder: dict[str, Any]) -> str:
 def _expression(holder: dict[str, Any]) -> Node | None:
     """The expression of a part of a block; None where the grammar does not take it."""
     try:
-        return tree.inner(tree.parse(f"SELECT {_query(holder)}")[0][0].target_list[0]).val
-    except (tree.GrammarError, IndexError):
+        return tree.inner(parser.parse(f"SELECT {_query(holder)}")[0][0].target_list[0]).val
+    except (parser.GrammarError, IndexError):
         return None
 
 
@@ -182,7 +182,7 @@ def _changed(
             elif key == "PLpgSQL_stmt_call":
                 text = _query(item["expr"])
                 words = re.findall(r"\w+", text)
-                found.update(names if tree.has_escaped_names(text) else words)
+                found.update(names if parser.has_escaped_names(text) else words)
                 found.update(map(str.lower, words))
             elif key == "target" and isinstance(item, dict):
                 found.update(names_in(item))
@@ -232,8 +232,8 @@ def _fixed(datums: Sequence[dict[str, Any]], action: object) -> dict[str, tuple[
 def _rows(variable: dict[str, Any], query: str) -> dict[str, tuple[str, ...]]:
     """What the variable of a loop over a query holds, where the query writes its rows out."""
     try:
-        select = tree.parse(query)[0][0]
-    except (tree.GrammarError, IndexError):
+        select = parser.parse(query)[0][0]
+    except (parser.GrammarError, IndexError):
         return {}
     if tree.kind(select) != "SelectStmt":
         return {}
@@ -315,8 +315,8 @@ def _constants(node: Node | None) -> tuple[str, ...]:
 def _executed_text(expression: str, values: Mapping[str, str]) -> str:
     """The SQL that an EXECUTE runs, as far as its expression shows it; `shown` for the rest."""
     try:
-        select = tree.parse(f"SELECT {expression}")[0][0]
-    except tree.GrammarError:
+        select = parser.parse(f"SELECT {expression}")[0][0]
+    except parser.GrammarError:
         return ""
     return _text_of(tree.inner(select.target_list[0]).val, values)
 

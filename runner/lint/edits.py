@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import parser, suggest, tree
 from runner.lint.model import Edit
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def behind_word(step: Step, word: str, text: str) -> tuple[Edit, ...]:
         text: with a blank before it.
     """
     statement = step.statement
-    for token in tree.tokens(statement.text):
+    for token in parser.tokens(statement.text):
         if token.kind == word:
             place = statement.offset + token.end
             return (Edit(place, place, text),)
@@ -39,7 +39,7 @@ def behind_word(step: Step, word: str, text: str) -> tuple[Edit, ...]:
 def without_word(step: Step, word: str) -> tuple[Edit, ...]:
     """Take the first word of that kind out of a statement, with the blank behind it."""
     statement = step.statement
-    for token in tree.tokens(statement.text):
+    for token in parser.tokens(statement.text):
         if token.kind == word:
             end = token.end + (statement.text[token.end : token.end + 1] == " ")
             return (Edit(statement.offset + token.start, statement.offset + end, ""),)
@@ -48,7 +48,7 @@ def without_word(step: Step, word: str) -> tuple[Edit, ...]:
 
 def at_end(statement: Statement, text: str) -> tuple[Edit, ...]:
     """Put a text at the end of a statement, before its semicolon and comments there."""
-    found = [t for t in tree.tokens(statement.text) if t.kind not in (*_COMMENTS, "ASCII_59")]
+    found = [t for t in parser.tokens(statement.text) if t.kind not in (*_COMMENTS, "ASCII_59")]
     if not found:
         return ()
     place = statement.offset + found[-1].end

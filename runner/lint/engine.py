@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import find_files, read_chains
-from runner.lint import tree
+from runner.lint import parser
 from runner.lint.blocks import shown, shown_sql, told_names
 from runner.lint.changes import apply
 from runner.lint.context import Chain, Context, Transaction
@@ -170,7 +170,7 @@ def _looked_at(
 
 def _prepare() -> None:
     """Import what many files will ask for."""
-    tree.parse("SELECT 1")
+    parser.parse("SELECT 1")
     all_rules()
 
 

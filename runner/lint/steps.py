@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.blocks import block_queries
 from runner.postgres.locks import LockMode
 
@@ -64,13 +64,13 @@ class Statement:
         if not self.offset <= offset < self.offset + len(self.text):
             return False
         place = offset - self.offset
-        return any(start <= place < end for start, end in tree.texts(self.text))
+        return any(start <= place < end for start, end in parser.texts(self.text))
 
     def place(self, location: int) -> int:
         """Characters of the file before a node; the parser counts the bytes of what it saw."""
         if location <= 0:
             return self.offset
-        return self.shift + tree.characters(self.source, location)
+        return self.shift + parser.characters(self.source, location)
 
 
 @dataclass(eq=False)
@@ -122,7 +122,7 @@ class Step:
         """
         text = self.statement.text
         # A name may be written in escapes.
-        if self.hidden or names.search(text) or tree.has_escaped_names(text):
+        if self.hidden or names.search(text) or parser.has_escaped_names(text):
             for node in tree.walk(self.node):
                 if tree.kind(node) == "FuncCall":
                     yield tree.function_name(node)
@@ -141,8 +141,8 @@ def statements(text: str) -> list[Statement]:
         ScanError: when a quote or comment is never closed.
     """
     try:
-        parsed = tree.parse(text)
-    except tree.GrammarError:
+        parsed = parser.parse(text)
+    except parser.GrammarError:
         return [_parsed_alone(item.text, item.offset) for item in split(text)]
     found = []
     for node, start, end in parsed:
@@ -169,8 +169,8 @@ def _parsed_alone(text: str, offset: int) -> Statement:
     problem, place = "", 0
     for candidate in (text, _psql_filled(text)):
         try:
-            parsed = tree.parse(candidate)
-        except tree.GrammarError as error:
+            parsed = parser.parse(candidate)
+        except parser.GrammarError as error:
             problem, place = str(error), error.offset
             continue
         if parsed:
@@ -214,14 +214,14 @@ def _steps(node: Node, statement: Statement) -> Iterator[Step]:
     elif kind == "CallStmt" and tree.function_name(node.funccall) == "trueup.lock_tables":
         # trueup's own: LOCK TABLE of several, whichever is free first.
         mode, *tables = (tree.inner(a).sval.sval for a in node.funccall.args)
-        with suppress(tree.GrammarError):
-            ((lock_table, _, _),) = tree.parse(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
+        with suppress(parser.GrammarError):
+            ((lock_table, _, _),) = parser.parse(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
             yield from _steps(lock_table, statement)
     elif kind == "CallStmt" and tree.function_name(node.funccall) == "trueup.fill_rows":
         # trueup's own: what its texts say, in batches that it commits.
         for text in map(_filling, node.funccall.args):
-            with suppress(tree.GrammarError):
-                for found, _, _ in tree.parse(text):
+            with suppress(parser.GrammarError):
+                for found, _, _ in parser.parse(text):
                     for step in _steps(found, statement):
                         step.hidden, step.loop, step.commits = "EXECUTE", True, True
                         yield step
@@ -407,8 +407,8 @@ def _hidden_steps(block: Statement) -> Iterator[Step]:
 def _parsed(texts: Iterable[str]) -> Iterator[Node]:
     """The statements of texts, but those that cannot be parsed."""
     for text in texts:
-        with suppress(tree.GrammarError):
-            yield from [node for node, _, _ in tree.parse(text)]
+        with suppress(parser.GrammarError):
+            yield from [node for node, _, _ in parser.parse(text)]
 
 
 __all__ = ["STRONG", "ScanError", "Statement", "Step", "statements", "steps"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.blocks import shown_sql
 from runner.lint.tree import TableKey
 from runner.quoting import quote_ident, quote_literal, shorten
@@ -109,7 +109,7 @@ def statement(node: Node, **changes: Any) -> Sql:
     Returns:
         The statement, its semicolon left out.
     """
-    return Sql(_readable(tree.deparse(changed(node, **changes))))
+    return Sql(_readable(parser.deparse(changed(node, **changes))))
 
 
 def changed(node: Node, **changes: Any) -> Node:
@@ -133,21 +133,21 @@ def changed(node: Node, **changes: Any) -> Node:
 @cache
 def _template(sql: str) -> Node:
     """A statement to be copied and changed."""
-    return tree.parse(sql)[0][0]
+    return parser.parse(sql)[0][0]
 
 
 def expression(node: Node) -> Sql:
     """An expression written out again."""
     select = changed(_template("SELECT NULL"))
     tree.wrap(tree.inner(node), select.target_list[0].res_target.val)
-    return Sql(_readable(tree.deparse(select)).removeprefix("SELECT "))
+    return Sql(_readable(parser.deparse(select)).removeprefix("SELECT "))
 
 
 def type_(node: Node) -> Sql:
     """A type written out again."""
     select = changed(_template("SELECT NULL::integer"))
     select.target_list[0].res_target.val.type_cast.type_name.CopyFrom(node)
-    return Sql(tree.deparse(select).removeprefix(_CAST))
+    return Sql(parser.deparse(select).removeprefix(_CAST))
 
 
 def definition(node: Node, **changes: Any) -> Sql:
@@ -163,7 +163,7 @@ def definition(node: Node, **changes: Any) -> Sql:
     is_column = tree.kind(node) == "ColumnDef"
     alter = changed(_template(_ADD + ("COLUMN a int" if is_column else "CHECK (a)")))
     tree.wrap(changed(node, **changes), getattr(alter.cmds[0].alter_table_cmd, "def"))
-    text = tree.deparse(alter).removeprefix(_ADD).removeprefix("COLUMN ")
+    text = parser.deparse(alter).removeprefix(_ADD).removeprefix("COLUMN ")
     return Sql(_readable(text))
 
 
@@ -197,13 +197,13 @@ def alone(step: Step, node: Node | None = None) -> Sql:
         alter.relation.CopyFrom(whole.relation)
         alter.objtype = whole.objtype
     alter.cmds[0].alter_table_cmd.CopyFrom(command)
-    return Sql(_readable(tree.deparse(alter)))
+    return Sql(_readable(parser.deparse(alter)))
 
 
 def range_var(table: str) -> Node:
     """A table as a statement names it."""
     identifier = _part(table)
-    found = tree.parse("LOCK TABLE t")[0][0].relations[0].range_var
+    found = parser.parse("LOCK TABLE t")[0][0].relations[0].range_var
     if isinstance(identifier, Identifier):
         found.relname, found.schemaname = identifier.name, identifier.schema
     return found
@@ -211,7 +211,7 @@ def range_var(table: str) -> Node:
 
 def index_element(column: str) -> Node:
     """A plain column of an index."""
-    element = tree.parse("CREATE INDEX ON t (a)")[0][0].index_params[0].index_elem
+    element = parser.parse("CREATE INDEX ON t (a)")[0][0].index_params[0].index_elem
     element.name = column
     return element
 
@@ -241,7 +241,7 @@ def names_of(names: Iterable[str]) -> list[Node]:
     """Names as a parse tree holds a list of them."""
     found = []
     for name in names:
-        node = tree.inner(tree.parse("COMMENT ON TABLE a IS ''")[0][0].object).items[0]
+        node = tree.inner(parser.parse("COMMENT ON TABLE a IS ''")[0][0].object).items[0]
         node.string.sval = name
         found.append(node)
     return found
@@ -251,7 +251,7 @@ def bound(node: Node) -> Sql:
     """A partition's bounds: FOR VALUES ... or DEFAULT."""
     create = changed(_template("CREATE TABLE a PARTITION OF b DEFAULT"))
     create.partbound.CopyFrom(node)
-    return Sql(tree.deparse(create).removeprefix("CREATE TABLE a PARTITION OF b "))
+    return Sql(parser.deparse(create).removeprefix("CREATE TABLE a PARTITION OF b "))
 
 
 def tables(names: Iterable[str]) -> Sql:

@@ -1,24 +1,17 @@
-"""PostgreSQL's own parse tree, from libpg_query by way of postgast, and questions asked of it."""
+"""PostgreSQL's own parse tree, as runner.lint.parser gives it, and questions asked of it."""
 
 from __future__ import annotations
 
 import re
-import sys
 from functools import cache, lru_cache
-from importlib import import_module
-from importlib.util import find_spec, module_from_spec
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from runner.errors import UsageError
-from runner.quoting import quote_ident, told_name
+from runner.quoting import told_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Iterator
 
-# A protobuf message of postgast. Its fields are those of PostgreSQL's parsenodes.h.
+# A protobuf message of libpg_query. Its fields are those of PostgreSQL's parsenodes.h.
 Node = Any
 
 _VOLATILE = frozenset(
@@ -55,162 +48,7 @@ _CATALOG_TYPES = {
     "timetz": "time with time zone",
 }
 _VALUES = frozenset({str, int, bool, float, bytes})  # of fields that hold no node
-_LONG = 20_000  # characters from which a statement may need more of a stack than there is
-_MOST_STEPS = 20_000
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*", re.DOTALL)
-_STEPS = re.compile(
-    r"[-+*/%^<>=~!@#&|:]+|\b(?:IS|IN|AT|COLLATE|JOIN|UNION|EXCEPT|INTERSECT)\b", re.I
-)
-_APART = re.compile(r",|\b(?:AND|OR)\b", re.IGNORECASE)
-_ROOM, _STEP = 2**24, 512  # bytes of a stack: in any case, and for each character
-_MOST_NESTED = 5_000  # comments in comments
-_ESCAPED_NAME = re.compile(r"u&\"", re.IGNORECASE)
 _WITH_TYPMOD = re.compile(r"[( ]")
-
-
-class GrammarError(ValueError):
-    """Text that PostgreSQL's grammar refuses.
-
-    Args:
-        message: what the grammar says.
-        offset: characters before the place, in the text that was parsed.
-    """
-
-    def __init__(self, message: str, offset: int) -> None:
-        """Keep the place beside the message."""
-        super().__init__(message)
-        self.offset = offset
-
-
-@cache
-def _part(name: str) -> Any:
-    """A module of postgast alone: the package's own import takes in all of them, and 10 ms.
-
-    Its type stubs are no valid Python to mypy, so it stays untyped.
-    """
-    package = find_spec("postgast")
-    if package is None:
-        raise UsageError(
-            "trueup lint needs PostgreSQL's parser, the Python package postgast",
-            hint="pip install 'trueup[lint]'",
-        )
-    if "postgast" in sys.modules:
-        return import_module(f"postgast.{name}")
-    stand_ins = {"postgast": module_from_spec(package), **_without_detours(package)}
-    if name == "deparse":  # It asks whether a tree is one of the package's own nodes: 5 ms.
-        base = ModuleType("postgast.nodes.base")
-        base.AstNode = NotImplementedError  # type: ignore[attr-defined]
-        stand_ins |= {"postgast.nodes": ModuleType("postgast.nodes"), base.__name__: base}
-    sys.modules.update(stand_ins)
-    try:
-        return import_module(f"postgast.{name}")
-    finally:
-        for stand_in in stand_ins:  # Whoever imports them gets the whole package.
-            del sys.modules[stand_in]
-
-
-def _without_detours(package: ModuleSpec) -> dict[str, ModuleType]:
-    """Stand-ins for what it asks where its own files are: 10 ms, as they import much themselves."""
-    folder = Path(package.origin or "").parent
-    if sys.platform != "linux" or not (folder / "libpg_query.so").is_file():
-        return {}  # It has to look for its library.
-    resources = ModuleType("importlib.resources")
-    resources.files = lambda _: folder  # type: ignore[attr-defined]
-    found = {"importlib.resources": resources, "ctypes.util": ModuleType("ctypes.util")}
-    return {name: module for name, module in found.items() if name not in sys.modules}
-
-
-def parse(sql: str) -> list[tuple[Node, int, int]]:
-    """Parse SQL text.
-
-    Args:
-        sql: any number of statements.
-
-    Returns:
-        For each statement its tree, and where it begins and ends in the text.
-
-    Raises:
-        GrammarError: when the grammar of PostgreSQL 18 refuses it.
-    """
-    parser = _part("parse")
-    if _nesting(sql) > _MOST_NESTED:  # the parser takes the square of it
-        raise GrammarError(f"comments are nested more than {_MOST_NESTED:,} deep", 0)
-    if len(sql) >= _LONG and _longest(sql) > _MOST_STEPS:  # it takes the square of these, too
-        raise GrammarError(f"an expression has more than {_MOST_STEPS:,} steps", 0)
-    try:
-        result = parser.parse(sql) if len(sql) < _LONG else _with_room(parser.parse, sql)
-    except _part("errors").PgQueryError as error:
-        raise GrammarError(error.message, characters(sql, max(0, error.cursorpos - 1))) from None
-    except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
-        raise GrammarError(f"the parser gave up: {type(error).__name__}", 0) from None
-    found = []
-    for raw in result.stmts:
-        start = characters(sql, raw.stmt_location)
-        end = characters(sql, raw.stmt_location + raw.stmt_len) if raw.stmt_len else len(sql)
-        found.append((inner(raw.stmt), start, end))
-    return found
-
-
-def _longest(sql: str) -> int:
-    """How many operators stand between two commas, ANDs or ORs at most."""
-    parts = _APART.split(_QUOTED.sub("", sql))
-    return max(sum(1 for _ in _STEPS.finditer(part)) for part in parts)
-
-
-def _with_room(parse: Callable[[str], Any], sql: str) -> Any:
-    """Parse on a stack of its own: `1 + 1 + ...` takes some of it for each step."""
-    from threading import Thread, stack_size
-
-    done: list[Any] = []
-    failed: list[Exception] = []
-
-    def run() -> None:
-        try:
-            done.append(parse(sql))
-        except Exception as error:  # for whoever asked
-            failed.append(error)
-
-    usual = stack_size(_ROOM + len(sql) * _STEP)
-    try:
-        thread = Thread(target=run)
-        thread.start()
-    finally:
-        stack_size(usual)
-    thread.join()
-    if failed:
-        raise failed[0]
-    return done[0]
-
-
-def _nesting(sql: str) -> int:
-    """How deep comments are nested at most; what stands in quotes may count, too."""
-    if sql.count("/*") <= _MOST_NESTED:
-        return 0
-    depth = most = 0
-    for mark in re.finditer(r"/\*|\*/", sql):
-        depth = depth + 1 if mark[0] == "/*" else max(0, depth - 1)
-        most = max(most, depth)
-    return most
-
-
-def deparse(node: Node) -> str:
-    """Write a statement out as SQL.
-
-    Args:
-        node: its tree.
-
-    Returns:
-        The text, its semicolon left out.
-
-    Raises:
-        GrammarError: when the tree says nothing that the grammar knows.
-    """
-    result = _part("pg_query_pb2").ParseResult()
-    wrap(node, result.stmts.add().stmt)
-    try:
-        return str(_part("deparse").deparse(result))
-    except _part("errors").PgQueryError as error:
-        raise GrammarError(error.message, 0) from None
 
 
 def wrap(node: Node, into: Node) -> None:
@@ -218,65 +56,15 @@ def wrap(node: Node, into: Node) -> None:
     if kind(into) != "Node" or kind(node) == "Node":
         into.CopyFrom(node)
         return
-    getattr(into, _field_of(kind(into), kind(node))).CopyFrom(node)
+    message: Any = type(into)
+    getattr(into, _field_of(message, kind(node))).CopyFrom(node)
 
 
 @cache
-def _field_of(outer: str, inner_kind: str) -> str:
-    """The field of a message that holds messages of a kind."""
-    fields = getattr(_part("pg_query_pb2"), outer).DESCRIPTOR.fields
+def _field_of(message: Any, inner_kind: str) -> str:
+    """The field of a class of messages that holds messages of a kind."""
+    fields = message.DESCRIPTOR.fields
     return next(str(f.name) for f in fields if f.message_type.name == inner_kind)
-
-
-def parse_plpgsql(sql: str) -> list[dict[str, Any]]:
-    """Parse a DO block or a PL/pgSQL function; an empty list when it cannot be parsed."""
-    try:
-        parsed: list[dict[str, Any]] = _part("plpgsql").parse_plpgsql(sql)
-    except (_part("errors").PgQueryError, ValueError, RecursionError):
-        return []
-    return parsed
-
-
-def has_escaped_names(sql: str) -> bool:
-    """Whether a name in a text may stand in Unicode escapes, as in U&"\\0061"."""
-    return _ESCAPED_NAME.search(sql) is not None
-
-
-def calls_in(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of a call of one of some functions, for texts that are not parsed."""
-    return re.compile(rf"\b({'|'.join(sorted(names))})\"?\s*(?:\(|/\*|--)", re.IGNORECASE)
-
-
-def texts(sql: str) -> list[tuple[int, int]]:
-    """Where the texts in quotes of a statement begin and end, in characters."""
-    return [(t.start, t.end) for t in tokens(sql) if t.kind in ("SCONST", "USCONST")]
-
-
-class Token(NamedTuple):
-    """A token: its name in the grammar, and where it begins and ends, in characters."""
-
-    kind: str
-    start: int
-    end: int
-
-
-def tokens(sql: str) -> list[Token]:
-    """The tokens of a text, comments too (SQL_COMMENT, C_COMMENT); none when it has an error."""
-    try:
-        found = _part("scan").scan(sql).tokens
-    except _part("errors").PgQueryError:
-        return []
-    return [
-        Token(enum_name(t, "token"), characters(sql, t.start), characters(sql, t.end))
-        for t in found
-    ]
-
-
-def characters(text: str, offset: int) -> int:
-    """Turn an offset in UTF-8 bytes, as the parser counts, into one in characters."""
-    if text.isascii():
-        return offset
-    return len(text.encode()[:offset].decode(errors="ignore"))
 
 
 def inner(node: Node) -> Node:
@@ -322,17 +110,6 @@ def walk(node: Node) -> Iterator[Node]:
             else:
                 below += [item for item in value if hasattr(item, "DESCRIPTOR")]
         waiting += reversed(below)
-
-
-@cache
-def must_be_quoted(word: str) -> bool:
-    """Whether a name is a key word that cannot name a table or a column without quotes."""
-    if not (word.isascii() and word.isidentifier() and word.islower()):
-        return False
-    if quote_ident(word) == word:
-        return False
-    token = _part("scan").scan(word).tokens[0]
-    return enum_name(token, "keyword_kind") in ("RESERVED_KEYWORD", "TYPE_FUNC_NAME_KEYWORD")
 
 
 class TableKey(str):

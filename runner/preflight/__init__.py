@@ -12,7 +12,7 @@ from psycopg import Connection
 from runner.catalog import read_catalog, with_dependents
 from runner.preflight.access import check_locks, check_server, check_tables
 from runner.preflight.beside import check_beside
-from runner.preflight.data import Spellings, read_table, sizes
+from runner.preflight.data import Spellings, Wanted, column_keys, read_tables, sizes
 from runner.preflight.files import check_files
 from runner.preflight.objects import check_objects
 from runner.preflight.plan import make_plan, only_window, references, units
@@ -66,7 +66,7 @@ def check(
         catalog = read_catalog(connection, with_dependents(connection, standard.places))
         plan = make_plan(standard, catalog)
         findings += plan.findings
-        planned = units(standard, catalog)
+        planned = units(standard, catalog, plan)
         in_a_window = [u for u in planned if u.only_window]
         windowed = {t.old for u in in_a_window for t in u.tables}
         # In a window no contract ever stands in another schema.
@@ -91,15 +91,21 @@ def check(
         tables = []
         bytes_of = sizes(connection, [c for c in changes if c.old in readable])
         spellings: Spellings = {}
-        for change, table in plan.changes:
-            if change.old in readable:
-                on_table(change.old)
-                known = tuple(references(change, plan, catalog, readable))
-                read, found = read_table(
-                    connection, change, table, catalog, known, bytes_of[change.old], spellings
-                )
-                tables.append(read)
-                findings += found
+        wanted = [
+            Wanted(
+                change,
+                tuple(column_keys(connection, change, table, catalog, spellings)),
+                tuple(references(change, plan, catalog, readable)),
+                bytes_of[change.old],
+            )
+            for change, table in plan.changes
+            if change.old in readable
+        ]
+        results = {read.name: (read, f) for read, f in read_tables(connection, wanted, on_table)}
+        for one in wanted:  # small tables are read together, and so in another order
+            read, found = results[one.change.old]
+            tables.append(read)
+            findings += found
     if folder is not None and len(changes) == len(standard.tables):
         findings += check_files(folder, whole or standard, catalog)
     # Whatever else the generator does not take.

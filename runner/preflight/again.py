@@ -42,43 +42,50 @@ class Reference:
     is_proven: bool = True
 
 
+def orphans(change: TableChange, reference: Reference) -> sql.Composed:
+    """The FROM of a query of rows that reference nothing, by their texts: almost always none.
+
+    A foreign key does not prove that there are none: who may switch its triggers off, a restore or
+    a subscription writes past it.
+
+    Args:
+        change: how the table is converted.
+        reference: what its rows must be found in.
+    """
+    return sql.SQL("FROM {} AS t WHERE {}").format(
+        table(change.old), expression(_without_parent(reference, str))
+    )
+
+
+def _without_parent(reference: Reference, compared: Callable[[str], str]) -> str:
+    """SQL: whether a row `t` references nothing, where its values are compared in some way."""
+    child = [f"t.{quote_ident(c)}" for c in reference.columns]
+    there = [f"p.{quote_ident(c)}" for c in reference.parent_columns]
+    filled = " AND ".join(f"{column} IS NOT NULL" for column in child)
+    pairs = zip(there, child, strict=True)
+    matches = " AND ".join(f"{compared(far)} = {compared(near)}" for far, near in pairs)
+    parent = quote_name(reference.parent)
+    return f"{filled} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {matches})"
+
+
 def find_orphans(
     connection: Connection[Any], change: TableChange, reference: Reference
 ) -> Iterator[Finding]:
     """List the rows that reference nothing.
-
-    A foreign key does not prove that there are none: who may switch its triggers off, a restore or
-    a subscription writes past it. Almost always the same texts are there, which is cheap to ask.
 
     Args:
         connection: in a read-only transaction.
         change: how the table is converted.
         reference: what its rows must be found in.
     """
-
-    child = [f"t.{quote_ident(c)}" for c in reference.columns]
-    there = [f"p.{quote_ident(c)}" for c in reference.parent_columns]
-    filled = " AND ".join(f"{column} IS NOT NULL" for column in child)
-
-    def without_parent(compared: Callable[[str], str]) -> str:
-        pairs = zip(there, child, strict=True)
-        matches = " AND ".join(f"{compared(far)} = {compared(near)}" for far, near in pairs)
-        parent = quote_name(reference.parent)
-        return f"{filled} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {matches})"
-
-    query = sql.SQL("SELECT count(*) FROM {} AS t WHERE {}").format(
-        table(change.old), expression(without_parent(str))
-    )
-    if fetch_one(connection, query) == (0,):
-        return
-    condition = without_parent(same_uuid if reference.is_uuid else str)
+    condition = _without_parent(reference, same_uuid if reference.is_uuid else str)
     found = fetch_all(
         connection,
         sql.SQL(
             "SELECT left({value}::text, {shown}), count(*), sum(count(*)) OVER () FROM {table} AS t"
             " WHERE {condition} GROUP BY {value} ORDER BY 2 DESC, 1 LIMIT {limit}"
         ).format(
-            value=expression(child[0]),
+            value=expression(f"t.{quote_ident(reference.columns[0])}"),
             shown=sql.Literal(SHOWN),
             table=table(change.old),
             condition=expression(condition),

@@ -4,14 +4,14 @@ One query a table: each rule's outcome is a small number, rows are grouped by th
 group keeps the least and the greatest value it saw. So there are samples of every kind of bad
 value after one pass, however many are bad, and the scan can run in parallel. Values spread over
 the groups of their class by their hash; a group whose least and greatest value are the same knows
-exactly how many rows that value has.
+exactly how many rows that value has. Small tables share one query, whose parts run in parallel.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from psycopg import Connection, sql
 
 from runner.catalog import Catalog
 from runner.generate.model import TableChange
-from runner.preflight.again import Reference, find_collisions, find_orphans
+from runner.preflight.again import Reference, find_collisions, find_orphans, orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
 from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
 from runner.preflight.rules import (
@@ -39,6 +39,10 @@ from runner.standard.model import TableStandard
 _CLASS = 32  # an outcome is 0 for a fine value, else its class times this, plus a bucket
 _OUTCOMES = 256  # more than there are of one key
 _PACKED = 7  # so many keys share one bigint: one number is hashed faster than seven
+# What is read by one query: tables up to a size, with their indexes, and so much of all.
+_SMALL = 16 << 20
+_TOGETHER = 64 << 20
+_KEYS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +74,89 @@ class _Counted:
     samples: dict[str | None, int | None]
 
 
-def read_table(
-    connection: Connection[Any],
-    change: TableChange,
-    standard: TableStandard,
-    catalog: Catalog,
-    references: Sequence[Reference],
-    size: int,
-    known: Spellings,
-) -> tuple[TableRead, list[Finding]]:
-    """Read a table once and list what in its rows stops the conversion, or should be known.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A table that is to be read.
+
+    Args:
+        change: how it is converted.
+        keys: what the scan evaluates.
+        references: what its columns must be found in.
+        size: its bytes, with its indexes.
+    """
+
+    change: TableChange
+    keys: tuple[Key, ...]
+    references: tuple[Reference, ...]
+    size: int
+
+
+def read_tables(
+    connection: Connection[Any], tables: Sequence[Wanted], on_table: Callable[[Name], None]
+) -> Iterator[tuple[TableRead, list[Finding]]]:
+    """Read each table once and list what in its rows stops the conversion, or should be known.
 
     Args:
         connection: in a read-only transaction that row security does not filter.
-        change: how the table is converted.
-        standard: what it becomes.
-        catalog: the database at the old contract.
-        references: what its columns must be found in.
-        size: its bytes, with its indexes.
-        known: what values are derived back to, as far as that is known; more is added.
+        tables: what is read.
+        on_table: called with a table's name before its rows are read.
 
     Returns:
-        How much was read, and the findings.
+        How much was read of each, and the findings.
     """
-    started = time.monotonic()
-    keys = list(column_keys(connection, change, standard, catalog, known))
-    groups = _scan(connection, change, keys)
-    rows = sum(group.rows for group in groups)
-    counted = [_fold(position, groups) for position in range(len(keys))]
-    findings = list(_findings(change, keys, counted))
-    for reference in references:
-        findings += find_orphans(connection, change, reference)
-    findings += find_collisions(connection, change, _respelled(keys, counted, rows))
-    seconds = time.monotonic() - started
-    return TableRead(change.old, change.new, rows, size, seconds), findings
+    for few in _together(tables):
+        for wanted in few:
+            on_table(wanted.change.old)
+        started = time.monotonic()
+        found = list(_read(connection, few))
+        # One query read them: each took its share of the time.
+        each = (time.monotonic() - started) / max(1, sum(w.size for w in few))
+        for wanted, (rows, findings) in zip(few, found, strict=True):
+            change, seconds = wanted.change, each * wanted.size
+            yield TableRead(change.old, change.new, rows, wanted.size, seconds), findings
+
+
+def _together(tables: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    """The tables that one query reads."""
+    few: list[Wanted] = []
+    for wanted in tables:
+        if wanted.size > _SMALL:
+            yield [wanted]
+            continue
+        few.append(wanted)
+        if sum(w.size for w in few) > _TOGETHER or sum(len(w.keys) for w in few) > _KEYS:
+            yield few
+            few = []
+    if few:
+        yield few
+
+
+def _read(
+    connection: Connection[Any], few: Sequence[Wanted]
+) -> Iterator[tuple[int, list[Finding]]]:
+    """The rows of each table, and the findings."""
+    groups: dict[int, list[_Group]] = defaultdict(list)
+    orphaned: set[tuple[int, int]] = set()
+    for place, number, rows, packed, bounds in _scan(connection, few):
+        if number >= 0:
+            orphaned |= {(place, number)} if rows else set()
+            continue
+        count = len(few[place].keys)
+        outcomes = tuple(
+            packed[i // _PACKED] // _OUTCOMES ** (i % _PACKED) % _OUTCOMES for i in range(count)
+        )
+        pairs = tuple(zip(bounds[::2], bounds[1::2], strict=True))
+        groups[place].append(_Group(rows, outcomes, pairs))
+    for place, wanted in enumerate(few):
+        change, keys, own = wanted.change, wanted.keys, groups[place]
+        rows = sum(group.rows for group in own)
+        counted = [_fold(position, own) for position in range(len(keys))]
+        findings = list(_findings(change, keys, counted))
+        for number, reference in enumerate(wanted.references):
+            if (place, number) in orphaned:
+                findings += find_orphans(connection, change, reference)
+        findings += find_collisions(connection, change, _respelled(keys, counted, rows))
+        yield rows, findings
 
 
 def sizes(connection: Connection[Any], changes: Sequence[TableChange]) -> dict[Name, int]:
@@ -122,16 +175,46 @@ def sizes(connection: Connection[Any], changes: Sequence[TableChange]) -> dict[N
     return found
 
 
-def _scan_query(change: TableChange, keys: Sequence[Key]) -> sql.Composed:
+def _scan(connection: Connection[Any], few: Sequence[Wanted]) -> Iterator[tuple[Any, ...]]:
+    """The rows of the scans of tables: of which one, of which reference or -1, and what is there.
+
+    What is there: how many rows, their outcomes, and least and greatest value of each. A large
+    table is read by queries of its own: each part of a query has one process.
+    """
+    queries = [
+        query
+        for place, wanted in enumerate(few)
+        for query in (
+            _scan_query(place, wanted),
+            *(_orphans(place, number, wanted) for number in range(len(wanted.references))),
+        )
+    ]
+    if len(few) > 1:
+        queries = [sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(q) for q in queries)]
+    for query in queries:
+        yield from fetch_all(connection, query)
+
+
+def _orphans(place: int, number: int, wanted: Wanted) -> sql.Composed:
+    """The count of rows that reference nothing, as the scan has its rows."""
+    return sql.SQL("SELECT {}, {}, count(*), '{{}}'::bigint[], '{{}}'::text[] {}").format(
+        sql.Literal(place),
+        sql.Literal(number),
+        orphans(wanted.change, wanted.references[number]),
+    )
+
+
+def _scan_query(place: int, wanted: Wanted) -> sql.Composed:
     """The one pass over a table: outcomes, rows, least and greatest value of each outcome."""
+    keys = wanted.keys
     packs = range(-(-len(keys) // _PACKED))
     numbers = sql.SQL(", ").join(sql.Identifier(f"k{pack}") for pack in packs)
     judged = [
         sql.SQL("{} AS {}").format(
             expressions(
                 (
-                    f"({key.outcome})::bigint * {_OUTCOMES**place}"
-                    for place, key in enumerate(keys[pack * _PACKED : (pack + 1) * _PACKED])
+                    f"({key.outcome})::bigint * {_OUTCOMES**at}"
+                    for at, key in enumerate(keys[pack * _PACKED : (pack + 1) * _PACKED])
                 ),
                 " + ",
             ),
@@ -150,29 +233,17 @@ def _scan_query(change: TableChange, keys: Sequence[Key]) -> sql.Composed:
             sql.SQL('{}({} COLLATE "C") FILTER (WHERE {} > 0)').format(aggregate, value, pack)
             for aggregate in (sql.SQL("min"), sql.SQL("max"))
         ]
-    return sql.SQL("SELECT {}, count(*), {} FROM (SELECT {} FROM {}) AS judged GROUP BY {}").format(
+    return sql.SQL(
+        "SELECT {}, -1, count(*), ARRAY[{}]::bigint[], ARRAY[{}]::text[]"
+        " FROM (SELECT {} FROM {}) AS judged{}"
+    ).format(
+        sql.Literal(place),
         numbers,
         sql.SQL(", ").join(bounds),
         sql.SQL(", ").join(judged),
-        table(change.old),
-        numbers,
+        table(wanted.change.old),
+        sql.SQL(" GROUP BY {}").format(numbers) if keys else sql.SQL(""),
     )
-
-
-def _scan(connection: Connection[Any], change: TableChange, keys: Sequence[Key]) -> list[_Group]:
-    if not keys:
-        query = sql.SQL("SELECT count(*) FROM {}").format(table(change.old))
-        return [_Group(int(fetch_one(connection, query)[0]), (), ())]
-    packs = -(-len(keys) // _PACKED)
-    groups = []
-    for row in fetch_all(connection, _scan_query(change, keys)):
-        outcomes = tuple(
-            row[i // _PACKED] // _OUTCOMES ** (i % _PACKED) % _OUTCOMES for i in range(len(keys))
-        )
-        bounds = row[packs + 1 :]
-        pairs = tuple(zip(bounds[::2], bounds[1::2], strict=True))
-        groups.append(_Group(row[packs], outcomes, pairs))
-    return groups
 
 
 def column_keys(

@@ -9,13 +9,13 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from runner.catalog import Catalog
-from runner.generate import asked
 from runner.generate.closure import Closure
 from runner.generate.dependent import DependentChange
 from runner.generate.kinds import standing
 from runner.generate.model import TableChange
 from runner.preflight.report import Finding, Severity
 from runner.quoting import Name, quote_ident, quote_name
+from runner.service import asked
 
 # The views through which rows can be inserted without a trigger or a rule.
 _WRITABLE: LiteralString = """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
-from runner.generate.write import FOLDERS, compare_service
 from runner.preflight.report import Finding, Severity
+from runner.service.write import FOLDERS, compare_service
 from runner.standard.model import Standard
 
 _CHECK = re.compile(r"\d+_check_")

@@ -26,11 +26,13 @@ class Plan:
         changes: the tables that are at the old contract, each with its standard.
         findings: what was found on the way.
         refusal: why the generator would write no files, None when it would.
+        planned: what the generator plans, where it plans all tables.
     """
 
     changes: tuple[tuple[TableChange, TableStandard], ...]
     findings: tuple[Finding, ...]
     refusal: Finding | None
+    planned: tuple[TableChange, ...] | None = None
 
     @cached_property
     def parents_by_name(self) -> Mapping[str, list[tuple[Name, str]]]:
@@ -63,20 +65,27 @@ def make_plan(standard: Standard, catalog: Catalog) -> Plan:
     # Without foreign keys an error is about the table itself.
     alone = _with(bare, _without_foreign_keys)
     part, refusal = replace(standard, tables=tuple(old)), None
+    planned: tuple[TableChange, ...] | None = None
     try:
-        plan_changes(part, catalog)
+        planned = plan_changes(part, catalog)
     except StandardError as error:
         refusal = _stopped(standard.schema, error)
         part = replace(standard, tables=tuple(_plannable(part, alone, findings)))
     try:
-        changes = plan_changes(part, bare)
+        is_bare = all(bare.relations[name] is r for name, r in catalog.relations.items())
+        changes = planned if planned is not None and is_bare else plan_changes(part, bare)
     except StandardError as error:
         # The partner of a key is not there: say so only when that is news.
         if len(part.tables) == len(standard.tables):
             findings.append(_stopped(standard.schema, error))
         changes = plan_changes(part, alone)
     tables = {Name(t.schema, t.old): t for t in part.tables}
-    return Plan(tuple((c, tables[c.old]) for c in changes), tuple(findings), refusal)
+    return Plan(
+        tuple((c, tables[c.old]) for c in changes),
+        tuple(findings),
+        refusal,
+        planned if len(old) == len(standard.tables) else None,
+    )
 
 
 def _plannable(
@@ -98,15 +107,16 @@ def _plannable(
     return good
 
 
-def units(standard: Standard, catalog: Catalog) -> list[Unit]:
+def units(standard: Standard, catalog: Catalog, plan: Plan) -> list[Unit]:
     """The units that files are made for; none where something is in the way.
 
     Args:
         standard: the new contract.
         catalog: the database.
+        plan: what can be read of it.
     """
     try:
-        return plan_units(standard, catalog)
+        return plan_units(standard, catalog, plan.planned)
     except StandardError:
         return []  # told as what is in the way
 
@@ -170,11 +180,15 @@ def _without_foreign_keys(relation: Relation) -> Relation:
 
 
 def _bare(relation: Relation) -> Relation:
-    """A table without what makes the generator refuse it."""
+    """A table without what makes the generator refuse it; itself, where it has nothing such."""
+    kept = tuple(k for k in relation.constraints if k.kind != "x")
+    own = [c for c in relation.columns if c.identity or c.generated]
+    if not (relation.dependents or own) and len(kept) == len(relation.constraints):
+        return relation
     return replace(
         relation,
         dependents=(),
-        constraints=tuple(k for k in relation.constraints if k.kind != "x"),
+        constraints=kept,
         columns=tuple(replace(c, identity="", generated="") for c in relation.columns),
     )
 

@@ -160,7 +160,7 @@ def _enum_rules(
 ) -> ColumnRules:
     name = quote_ident(change.name)
     listed = ", ".join(values)
-    again = change.compared(change.old_from(change.new_from(name)))
+    again = change.compared(change.derived_again(name))
     spelled = _spelled(change)
     keeper = f"; the column {change.kept}" if change.kept else REVERSAL
     unknown = f"holds {'lists with ' if column.is_array else ''}values that are not one of {listed}"

@@ -10,9 +10,10 @@ from psycopg import Connection
 
 from runner.catalog import Catalog
 from runner.errors import StandardError
-from runner.generate import only_window, plan_units
-from runner.generate.asked import misfits
+from runner.generate import plan_units
+from runner.propose import only_window
 from runner.quoting import Name
+from runner.service.asked import misfits
 from runner.standard.model import Standard
 from runner.standard.proposal import Entry, Paragraph, Proposal
 

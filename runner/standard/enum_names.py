@@ -13,6 +13,7 @@ from runner.standard.proposal import Entry
 
 _COMMON = {"status", "state", "type", "kind", "mode", "level", "role", "enum"}
 _SHORTEST = 3  # letters of a word that is looked for within another
+_LONG_ENOUGH = 5  # of one that is, beside a word that is not known
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,11 @@ def _within(word: str, known: Set[str]) -> list[str]:
                 best[end] = [*best[start], part]
     if len(lower) in best:
         return best[len(lower)]
-    # One word more that no table and no column has: `coalescepolicy` of a column `coalesce`.
-    cuts = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[:n] in known]
-    ends = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[n:] in known]
+    # One word more that no table and no column has: `coalescepolicy` of a column `coalesce`. A
+    # short one is rather a part of a word: `priority` of a column `prio`, `platform` of a `form`.
+    sure = {w for w in known if len(w) >= _LONG_ENOUGH} | _COMMON
+    cuts = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[:n] in sure]
+    ends = [n for n in range(_SHORTEST, len(lower) - _SHORTEST + 1) if lower[n:] in sure]
     cut = max(cuts, default=0) or min(ends, default=0)
     return [lower[:cut], lower[cut:]] if cut else [word]
 

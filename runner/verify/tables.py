@@ -330,8 +330,9 @@ def _leftovers(table: Verified) -> Iterator[Distance]:
             )
     for constraint in relation.constraints:
         if constraint.name in leaving:
+            phase = leaving[constraint.name]
             yield table.distance(
-                f"constraint {constraint.name}{on}", "gone", constraint.definition, "enforce"
+                f"constraint {constraint.name}{on}", "gone", constraint.definition, phase
             )
         elif constraint.kind == "f" and sides.intersection(constraint.columns):
             yield table.distance(
@@ -351,7 +352,11 @@ def _leftovers(table: Verified) -> Iterator[Distance]:
             )
 
 
-def _for_the_while(table: Verified) -> set[str]:
-    """The CHECKs that prove the new columns, until enforce is done."""
-    named = table.standard
-    return {table.in_step, *(shorten(name, "_filled") for name in (named.old, named.name))}
+def _for_the_while(table: Verified) -> dict[str, str]:
+    """The CHECKs that prove the new columns, and the phase that drops each."""
+    filled = [shorten(name, "_filled") for name in (table.standard.old, table.standard.name)]
+    in_step = table.relation.constraint(table.in_step)
+    # Where enforce sets no column NOT NULL, it leaves to contract what it has proved.
+    proved = in_step is not None and in_step.validated
+    kept = proved and not any(map(table.relation.constraint, filled))
+    return {**dict.fromkeys(filled, "enforce"), table.in_step: "contract" if kept else "enforce"}

@@ -8,7 +8,7 @@ LAYERS = (
     ("demo", "fleet", "testing"),
     ("review", "verify", "propose"),
     ("preflight", "places"),
-    ("workload",),
+    ("service", "workload"),
     ("generate", "lint"),
     ("standard", "execute", "layouts"),
     ("catalog", "ledger"),

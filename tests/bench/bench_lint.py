@@ -25,10 +25,10 @@ UPDATE payment SET state = 'OPEN';
 PARSED = """
 import gc, sys
 from pathlib import Path
-from runner.lint import tree
+from runner.lint import parser
 gc.disable()
 for path in Path(sys.argv[1]).rglob("*.sql"):
-    tree.parse(path.read_text("utf-8"))
+    parser.parse(path.read_text("utf-8"))
 """
 
 

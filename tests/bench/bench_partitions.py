@@ -13,8 +13,8 @@ from psycopg import sql
 from bench.support import Bench
 from runner.execute import engine
 from runner.execute.events import Event, FileDone
-from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
+from runner.service.write import generate_service
 
 ROWS = 20  # of a partition: what is measured is the partitions
 STANDARD = """

@@ -103,7 +103,7 @@ def measure(bench: Bench) -> None:
             limit.append(_run(dsn, LIMIT))
         with bench.database(requests=requests) as dsn:
             log_from = bench.server.log.stat().st_size
-            files = run_window(make_conninfo(dsn, options="-c log_min_duration_statement=100"))
+            files = run_window(make_conninfo(dsn, options="-c log_min_duration_statement=2"))
             parts.append(_parts(statements_of_runs(bench.server.log, log_from)))
             window.append(sum(files.values()))
             rewrite.append(files[FILE])
@@ -134,12 +134,11 @@ def measure(bench: Bench) -> None:
         f"{median(steps):.2f} s to {taken:.2f} s",
         small=False,
     )
-    for text, seconds in parts[window.index(min(window))].items():
-        bench.figure(f"window: {text}", seconds, "s", f"{seconds / bound:.0%} of the limit")
+    bench.parts("window", parts, limit, "the limit")
 
 
 def _parts(statements: Iterable[Logged]) -> dict[str, float]:
-    """The seconds of a run's statements that took a tenth of one or more, as they came."""
+    """The seconds of a run's statements, as they came; those that look alike together."""
     taken: dict[str, float] = defaultdict(float)
     for statement in statements:
         taken[re.sub(r"\s+", " ", statement.text)[:60]] += statement.taken / 1000

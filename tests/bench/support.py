@@ -31,6 +31,7 @@ from runner.postgres.embedded import EmbeddedServer, start_server
 
 SERVICE = Path(__file__).parents[2] / "sql" / "model_orchestration"
 TURNS = 5  # of each measurement: every side has its turn in each
+_PART = 0.03  # of what parts are compared with: smaller ones are not told
 # A small production server rather than PostgreSQL's defaults, which are for a very small one.
 SERVER_SETTINGS = {
     "shared_buffers": "1GB",
@@ -156,6 +157,27 @@ class Bench:
     def figure(self, name: str, measured: Measured, unit: str = "", note: str = "") -> None:
         """Report a figure without a bar."""
         self._held(name, measured, None, "", unit, note, small=True)
+
+    def parts(
+        self,
+        name: str,
+        turns: Sequence[Mapping[str, float]],
+        whole: Sequence[float],
+        of: str,
+    ) -> None:
+        """Report the larger parts of what was measured, in their order, without bars.
+
+        Args:
+            name: what was measured.
+            turns: of each turn the seconds of its parts.
+            whole: of each turn the seconds that they are compared with.
+            of: what these are.
+        """
+        for part in dict.fromkeys(part for turn in turns for part in turn):
+            taken = [turn.get(part, 0.0) for turn in turns]
+            share = median(ratios(taken, whole))
+            if share >= _PART:
+                self.figure(f"{name}: {part}", taken, "s", f"{share:.0%} of {of}")
 
     def curve(
         self,

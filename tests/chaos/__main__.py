@@ -79,7 +79,11 @@ def main() -> None:
         data.mkdir()
         with start_servers(data, (one, two)) as servers:
             story = Story(servers, folder, seed, faults=tuple(FAULTS), say=_say)
-            figures = story.run(minutes * 60)
+            try:
+                figures = story.run(minutes * 60)
+            except BaseException:
+                _say("".join(servers.live.log.read_text(errors="replace").splitlines(True)[-60:]))
+                raise
     print(describe(figures))
     sys.exit(bool(figures.wrong))
 

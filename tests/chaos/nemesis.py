@@ -15,6 +15,7 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from support.processes import eventually
 
 from chaos.servers import Servers
 
@@ -127,10 +128,7 @@ class Nemesis(threading.Thread):
             case "cancel a run's statement":
                 return self._signal("SELECT pg_cancel_backend(%s)", "trueup-%")
             case "kill -9 a server process":
-                pid = self._pick("chaos %")
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
-                return pid is not None
+                return self._kill_server_process()
             case "stop the server at once":
                 self._servers.live.crash()
                 time.sleep(self._chance.uniform(0, 0.5))
@@ -170,6 +168,20 @@ class Nemesis(threading.Thread):
             with psycopg.connect(self._servers.dsn, autocommit=True) as connection:
                 connection.execute(statement, [pid])
         return pid is not None
+
+    def _kill_server_process(self) -> bool:
+        pid = self._pick("chaos %")
+        if pid is None:
+            return False
+        with psycopg.connect(self._servers.dsn, autocommit=True) as witness:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+            # The server ends every session a moment later: who comes before that believes it is up.
+            with suppress(psycopg.OperationalError):
+                eventually(lambda: not witness.execute("SELECT 1").fetchone())
+        return True
 
     def _change_settings(self) -> bool:
         name, value = self._chance.choice(SETTINGS)

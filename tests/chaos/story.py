@@ -122,6 +122,8 @@ class Story:
                 client.stop()
             for client in self._clients:
                 client.join(60)
+            if self._nemesis.failure:  # whatever came after it, this is why
+                raise self._nemesis.failure
         figures = self.figures
         figures.seconds = time.monotonic() - begun
         figures.statements, figures.errors = self._told.statements, self._told.errors

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.rules.alter_column_type import keeps_rows
 
 TYPES = (
@@ -59,7 +59,7 @@ def _checked(old: str, new: str) -> bool:
 
 @pytest.mark.parametrize("default", DEFAULTS)
 def test_which_defaults_rewrite_the_table(database: str, default: str) -> None:
-    parsed = tree.parse(f"SELECT {default}")[0][0].target_list[0].res_target.val
+    parsed = parser.parse(f"SELECT {default}")[0][0].target_list[0].res_target.val
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SEQUENCE numbers")
         connection.execute("CREATE TABLE t (a int)")
@@ -78,4 +78,4 @@ def test_which_names_need_quotes(database: str, word: str) -> None:
             refused = False
         except psycopg.errors.SyntaxError:
             refused = True
-    assert refused == tree.must_be_quoted(word)
+    assert refused == parser.must_be_quoted(word)

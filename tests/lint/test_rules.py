@@ -11,8 +11,8 @@ from runner.lint import all_rules, lint, registry
 from runner.lint.docs import LOOKS_FILE, write_example, written_looks
 from runner.lint.looks import LOOKS
 from runner.lint.model import Rule
+from runner.lint.parser import must_be_quoted
 from runner.lint.rules.alter_column_type import keeps_rows
-from runner.lint.tree import must_be_quoted
 
 RULES = all_rules()
 FLAGGED = [(rule, example) for rule in RULES for example in rule.flagged]

@@ -12,8 +12,8 @@ from support.runs import query
 
 from objects.things import PARTS, STANDARD, things
 from runner.errors import StandardError
-from runner.generate.write import generate_service
 from runner.preflight import check
+from runner.service.write import generate_service
 from runner.standard import load_standard
 
 PART_TABLE = """

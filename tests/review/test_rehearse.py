@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,69 +18,11 @@ from support.migration_files import write_migration
 from support.runs import query, run_trueup
 
 from runner.errors import RehearsalError, ScratchError
-from runner.ledger.files import Migration, chain_checksums, read_migrations
+from runner.ledger.files import read_migrations
 from runner.review import certificate as certificates
 from runner.review.certificate import Certificate
 from runner.review.rehearse import Options, rehearsal, rehearse
 from runner.review.rehearse.live import Live, look
-
-SHOP = """
-CREATE TABLE public."Order" (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    parent uuid REFERENCES public."Order",
-    "50% off" boolean NOT NULL DEFAULT false,
-    state text NOT NULL CHECK (state IN ('open', 'shut'))
-);
-CREATE TABLE public.item (
-    "order" uuid NOT NULL REFERENCES public."Order",
-    line integer NOT NULL,
-    name text,
-    PRIMARY KEY ("order", line)
-);
-"""
-ROWS = """
-CREATE FUNCTION pg_temp.key(n integer) RETURNS uuid LANGUAGE sql AS $$
-    SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid
-$$;
-INSERT INTO public."Order" (id, parent, state)
-SELECT pg_temp.key(n), CASE WHEN n % 10 > 0 THEN pg_temp.key(n - 1) END, 'open'
-FROM generate_series(0, 3999) AS n;
-INSERT INTO public.item SELECT id, 1, 'x' FROM public."Order";
-ANALYZE;
-"""
-
-
-@pytest.fixture
-def live(database_factory: DatabaseFactory) -> str:
-    """A live shop whose orders reference each other."""
-
-    def load(dsn: str) -> None:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(SHOP)
-            connection.execute(ROWS.encode())
-
-    return database_factory(load)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """Two files that are safe, and lead back."""
-    folder = tmp_path / "migrations"
-    write_migration(
-        folder,
-        "0001_expand_note",
-        'ALTER TABLE public."Order" ADD COLUMN note text;',
-        'ALTER TABLE public."Order" DROP COLUMN note;',
-    )
-    write_migration(
-        folder,
-        "0002_enforce_name",
-        "CREATE INDEX CONCURRENTLY item_name ON public.item (name);",
-        "DROP INDEX CONCURRENTLY IF EXISTS public.item_name;",
-        depends="0001_expand_note",
-        transactional=False,
-    )
-    return folder
 
 
 def rehearsed(live: str, files: Path, server_dsn: str) -> Certificate:
@@ -148,11 +88,9 @@ def plain(server_dsn: str, database: str) -> Iterator[str]:
 
 
 def test_a_restored_backup_is_rehearsed_on_as_it_is(
-    live: str, files: Path, server_dsn: str, plain: str
+    live: str, files: Path, server_dsn: str, plain: str, make_shop: Callable[[str], None]
 ) -> None:
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(SHOP)
-        connection.execute(ROWS.encode())
+    make_shop(plain)
     options = Options(scratch=server_dsn, backup=plain)
     found = rehearse(live, read_migrations([files]), options=options)
     assert found.problems == ()
@@ -303,59 +241,6 @@ def test_what_follows_expand_is_rehearsed_from_there(
     assert rehearse(service.dsn, files, options=options).problems == ()
 
 
-def test_a_certificate_survives_its_file_and_is_bound_to_its_content(
-    hazardous: Certificate, tmp_path: Path
-) -> None:
-    path = tmp_path / "certificate.json"
-    certificates.write_file(hazardous, path)
-    assert certificates.read_file(path) == hazardous
-
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "problems": []}))
-    with pytest.raises(RehearsalError, match="was changed by hand"):
-        certificates.read_file(path)
-    path.write_text("{}")
-    with pytest.raises(RehearsalError, match="not the certificate"):
-        certificates.read_file(path)
-
-
-def check(found: Certificate | None, live: str, migrations: tuple[Migration, ...]) -> None:
-    with psycopg.connect(live, autocommit=True) as connection:
-        certificates.require(found, connection, migrations, migrations)
-
-
-def test_apply_refuses_what_was_not_rehearsed_as_it_is(
-    live: str, files: Path, server_dsn: str
-) -> None:
-    migrations = read_migrations([files])
-    found = rehearsed(live, files, server_dsn)
-    check(found, live, migrations)
-
-    with pytest.raises(RehearsalError, match="no rehearsal is stored"):
-        check(None, live, migrations)
-    with pytest.raises(RehearsalError, match="the rehearsal failed: it broke"):
-        check(replace(found, problems=("it broke",)), live, migrations)
-    with pytest.raises(RehearsalError, match=r"made by trueup 0\.0"):
-        check(replace(found, trueup="0.0"), live, migrations)
-    with pytest.raises(RehearsalError, match="ran on PostgreSQL 9, the database runs on") as raised:
-        check(replace(found, server=90600), live, migrations)
-    assert "--scratch" in raised.value.hint
-
-    write_migration(files, "0003_expand_more", "SELECT 1;", depends="0002_enforce_name")
-    with pytest.raises(RehearsalError, match="0003_expand_more was not rehearsed"):
-        check(found, live, read_migrations([files]))
-
-    write_migration(files, "0001_expand_note", "SELECT 1;")
-    edited = read_migrations([files])
-    assert chain_checksums(edited) != chain_checksums(migrations)
-    with pytest.raises(RehearsalError, match="0001_expand_note or a file before it changed since"):
-        check(found, live, edited)
-
-    query(live, "CREATE INDEX late ON public.item (line)")
-    with pytest.raises(RehearsalError, match="the schema is not the one"):
-        check(found, live, migrations)
-
-
 # What no operator of PostgreSQL fits exactly, and a query of ours would take.
 TRAP = """
     CREATE TABLE public.sprung (at timestamptz);
@@ -382,10 +267,11 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     query(live, TRAP)
     query(live, "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC")
     where = ("--sources", str(files))
-    refused = run_trueup("apply", *where, "--require-rehearsal", dsn=live)
-    assert refused.returncode == 1
-    assert "no rehearsal is stored in the database" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    for how in ((), ("--dry-run",)):
+        refused = run_trueup("apply", *where, *how, "--require-rehearsal", dsn=live)
+        assert refused.returncode == 1
+        assert "no rehearsal is stored in the database" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
     certificate = files / "certificate.json"
     done = run_trueup(
@@ -456,19 +342,6 @@ def test_another_version_than_the_live_one_is_told_with_the_result(
     options = Options(rows=10, scratch=server_dsn, clients=False)
     found = rehearse(live, read_migrations([files])[:1], options=options)
     assert "the live database runs 12, so" in "\n".join(found.notes)
-
-
-def test_a_certificate_cannot_be_recorded_nowhere(files: Path) -> None:
-    done = run_trueup("rehearse", "--sources", str(files), "--record")
-    assert done.returncode == 2
-    assert "none is named" in done.stderr
-
-
-def test_a_place_where_nothing_can_be_written_is_told_before_the_rehearsal(files: Path) -> None:
-    named = ("--sources", str(files), "--output", str(files / "no" / "certificate.json"))
-    done = run_trueup("rehearse", *named, dsn="host=/nowhere dbname=x")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: {named[-1]} cannot be written: ")
 
 
 def test_nothing_pending_is_said_so(tmp_path: Path, server_dsn: str) -> None:

@@ -43,6 +43,27 @@ def test_rooms_import_downwards_only() -> None:
     assert upwards == []
 
 
+def test_what_is_generated_depends_on_no_server_and_no_disk() -> None:
+    outside = {"os", "pathlib", "psycopg", "socket", "subprocess", "time"}
+    allowed = {"runner.postgres.locks"}
+    found = [
+        (module, name)
+        for module, source in SOURCES.items()
+        if room_of(module) == "generate"
+        for name in named(source)
+        if name.partition(".")[0] in outside
+        or (name.startswith(("runner.postgres", "runner.ledger")) and name not in allowed)
+    ]
+    assert found == []
+
+
+def named(source: str) -> set[str]:
+    """The modules that the import statements of a module name, ours or not."""
+    nodes = [*ast.walk(ast.parse(source))]
+    plain = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    return plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+
+
 def test_the_order_names_each_room_once_and_no_other() -> None:
     named = [room for layer in LAYERS for room in layer]
     there = {room_of(m) for m in SOURCES if m.startswith("runner.") and m != ENTRY}

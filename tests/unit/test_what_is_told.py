@@ -16,13 +16,13 @@ from runner.execute.old_names import OldName, Witness
 from runner.execute.underway import BackfillStatus, Underway, describe, describe_backfill
 from runner.fleet import Result
 from runner.fleet import describe as describe_result
-from runner.generate.write import Written
-from runner.generate.write import describe as describe_written
 from runner.ledger.privileges import Need
 from runner.ledger.status import MigrationStatus, Standing, describe_status
 from runner.ledger.units import Stand
 from runner.review.plan_show import cell, code
 from runner.screen import harmless, show
+from runner.service.write import Written
+from runner.service.write import describe as describe_written
 
 
 def test_the_outcome_of_a_run() -> None:

@@ -154,26 +154,25 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             )
 
 
-def rename(t: TableChange, *, back: bool = False) -> list[Statement]:
+def rename(t: TableChange) -> list[Statement]:
     """The columns of the table under its new name that only get another one."""
-    pairs = [(new, old) if back else (old, new) for old, new in t.renamed.items()]
-    return plain(*(_rename(t.new, old, new) for old, new in pairs))
+    return [_rename(t.new, old, new) for old, new in t.renamed.items()]
 
 
-def _rename(table: Name, old: str, new: str) -> str:
-    return (
-        f"ALTER TABLE {quote_name(table)} RENAME COLUMN {quote_ident(old)} TO {quote_ident(new)};"
+def _rename(table: Name, old: str, new: str) -> Statement:
+    there, back = (
+        f"ALTER TABLE {quote_name(table)} RENAME COLUMN {quote_ident(a)} TO {quote_ident(b)};"
+        for a, b in ((old, new), (new, old))
     )
-
-
-def swap(table: Name, renames: list[tuple[str, str]]) -> list[Statement]:
-    """Several columns of a table get another name, one after the other."""
-    return plain(*(_rename(table, old, new) for old, new in renames))
+    return Statement(there, undo=(Statement(back),))
 
 
 def _default(table: Name, column: str, default: str | None) -> str:
-    to = "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
-    return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {to};"
+    return _altered(table, column, f"SET DEFAULT {default}" if default else "DROP DEFAULT")
+
+
+def _altered(table: Name, column: str, change: str) -> str:
+    return f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_ident(column)} {change};"
 
 
 def expand(
@@ -204,53 +203,40 @@ def expand(
         ],
         [
             *settings.of_columns(t, {c.old_name: c.name for c in t.columns}),
-            *([] if t.at_expand else settings.copy_grants(t.new, t.new, names)),
+            *(
+                []
+                if t.at_expand
+                else settings.copy_grants(
+                    t.new, t.new, names, note="Each new column gets the grants of its old one."
+                )
+            ),
         ],
     ]
 
 
 def switch(t: TableChange) -> list[Paragraph]:
     """The names `c__old` and `c` in place of `c` and `c__new`; defaults belong to the new side."""
-    return [
-        swap(
-            t.new,
-            [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))],
-        ),
-        [
-            Statement(
-                f"ALTER TABLE {quote_name(t.new)} ALTER COLUMN {quote_ident(c.old_name)}"
-                f" {c.no_default};",
-                note="A value on the old side is to say that the old contract wrote the row.",
-            )
-            for c in t.columns
-            if (c.old_default or c.type_default) is not None
-        ],
-        plain(
-            *(
-                _default(t.new, c.name, c.new_default)
-                for c in t.columns
-                if c.new_default is not None
-            )
-        ),
+    table = t.new
+    names = [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))]
+    renamed = [_rename(table, old, new) for old, new in names]
+    taken = [
+        Statement(
+            _altered(table, c.old_name, c.no_default),
+            undo=(Statement(_default(table, c.old_name, c.old_default)),),
+            note="A value on the old side is to say that the old contract wrote the row.",
+        )
+        for c in t.columns
+        if (c.old_default or c.type_default) is not None
     ]
-
-
-def switch_back(t: TableChange) -> list[Paragraph]:
-    """The names and the defaults that they had before, while the table has its new name."""
-    return [
-        swap(
-            t.new,
-            [pair for c in t.columns for pair in ((c.name, c.build_name), (c.old_name, c.name))],
-        ),
-        plain(
-            *(_default(t.new, c.build_name, None) for c in t.columns if c.new_default is not None),
-            *(
-                _default(t.new, c.name, c.old_default)
-                for c in t.columns
-                if (c.old_default or c.type_default) is not None
-            ),
-        ),
+    given = [
+        Statement(
+            _default(table, c.name, c.new_default),
+            undo=(Statement(_default(table, c.name, None)),),
+        )
+        for c in t.columns
+        if c.new_default is not None
     ]
+    return [renamed, [*taken, *given]]
 
 
 def drop_old(t: TableChange) -> Statement:

@@ -54,6 +54,8 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
             to_old = (f"({to_old})" if back else to_old) + f"::{old_type}"
         check_sql = f"{name} IN ({values})"
         refused = f"{to_new.replace('{}', name)} NOT IN ({values})"
+    # Of ASCII, lower case says the same whether upper case was between or not.
+    is_plain = is_text and not (back or enum.mapping) and "".join(words).isascii()
     old_default = column.default
     new_default = None
     if column.given is not None and not column.gives_null:
@@ -93,6 +95,7 @@ def change(column: Column, enum: EnumStandard, check: str, labels: tuple[str, ..
         labels={label: new_value(enum, label) for label in labels},
         storage=storage_clauses(column, is_text=is_text or column.is_array),
         old_collation=column.collation,
+        to_old_again=to_old if is_plain else None,
     )
 
 

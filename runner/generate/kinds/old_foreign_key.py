@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.generate.files import File
+from runner.generate.files import FOR_ROLLBACK, File
 from runner.generate.kinds import partition
 from runner.generate.kinds.foreign_key import (
     NEVER_VALIDATED,
@@ -57,11 +57,11 @@ def contract(
             unlike=f"prove fkeys {u.tables[0].new} {place}",
             phase="contract",
             subject=f"{stem}_fkeys_proof{number}",
-            title="Before the old foreign keys go: on the way back they are proven here.",
+            title=f"{FOR_ROLLBACK}prove the foreign keys of both contracts.",
             does="changes nothing; its rollback validates the foreign keys of both contracts",
             cost="none",
             undo=f"reads {tables} once for each foreign key; reads and writes go on",
-            body=[[setting("lock_timeout", "5s")]],
+            body=[],
             rollback=[[setting("lock_timeout", "5s")], [s for k in keys for s in _validated(u, k)]],
             back=f"Proves the foreign keys of {tables}: reads and writes go on.",
             after=found[-1:] or after,
@@ -75,13 +75,13 @@ def contract(
             subject=f"{stem}_old_fkeys{number}",
             title=f"Drop the foreign keys of the old columns: {names}."
             if whole
-            else "Before the old keys go: on the way back the partitions' foreign keys come here.",
+            else f"{FOR_ROLLBACK}add the foreign keys of the old columns of partitions.",
             does="drops them; the foreign keys of the new columns stay"
             if whole
             else "changes nothing; its rollback adds the partitions' old foreign keys",
             cost="none",
             undo="adds them as NOT VALID: instant",
-            body=[[BRIEFLY], _drop_old(u, whole)],
+            body=[[BRIEFLY], _drop_old(u, whole)] if whole else [],
             rollback=_add_old(u, keys),
             back=f"Holds the old columns of {tables} to their foreign keys again: instant.",
             after=found[-1:],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.generate.dependent import DependentChange
-from runner.generate.files import File
+from runner.generate.files import FOR_ROLLBACK, File
 from runner.generate.kinds import (
     check,
     column,
@@ -167,7 +167,7 @@ def _index(
         subject=t.prefix + name,
         title=f"Drop the index {name} of the old columns of {table.name}."
         if is_old
-        else f"Before the old key of {table.name} goes: on the way back its {side} index is built.",
+        else f"{FOR_ROLLBACK}build an index for the {side} key of {table.name}.",
         does="drops it"
         if is_old
         else f"drops {name} if a broken-off rollback left it; its rollback builds it on the {side} "
@@ -224,7 +224,7 @@ def keys(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         subject=f"{t.stem}_keys",
         title=f"Make the unique indexes of {new} its keys."
         if named
-        else f"Before the old columns of {new} go: on the way back they are NOT NULL again here.",
+        else f"{FOR_ROLLBACK}set NOT NULL on the old columns of {new}.",
         does=f"makes them the keys in place of the old ones{more}"
         if named
         else "changes no column; its rollback sets NOT NULL and lets the trigger serve both sides"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.generate.column_change import ColumnChange
-from runner.generate.files import OWN_ID, File
-from runner.generate.kinds import reversal, sync
+from runner.generate.files import FOR_ROLLBACK, OWN_ID, File
+from runner.generate.kinds import backfill, reversal, sync
 from runner.generate.kinds.trigger import listed as listed_by_triggers
 from runner.generate.model import TableChange
 from runner.generate.statement import BRIEFLY, Paragraph, Statement, literal_list, plain
@@ -164,9 +164,9 @@ def fill(
         after: the files that must have run.
     """
     quoted = quote_name(table)
-    walk = sync.walk(
+    walk = backfill.walk(
         quoted,
-        _update(u, t, quoted, sync.OF_BATCH, 4),
+        _update(u, t, quoted, backfill.OF_BATCH, 4),
         unfilled=sync.unfilled(t, "", old=True),
         filled=[c.old_name for c in t.columns],
         proven=proven,
@@ -178,7 +178,7 @@ def fill(
         unlike=f"fill {table}",
         phase="contract",
         subject=f"{t.prefix}{table.name}_fill",
-        title=f"Before the old columns of {table.name} go: on the way back they are filled here.",
+        title=f"{FOR_ROLLBACK}fill the old columns of {table.name}.",
         does="changes no row; its rollback fills the old columns from the new ones and the "
         "spellings that were kept",
         cost="none",
@@ -187,7 +187,7 @@ def fill(
         rollback=[[Statement(walk, alone=True)]],
         back="Fills the old columns in batches, and comes back to rows that clients hold; can be "
         "stopped and run again.",
-        back_locks=sync.WALK_LOCKS,
+        back_locks=backfill.WALK_LOCKS,
         back_cost=f"writes each row of {table.name} once, in eight passes over each 10 MB, and "
         "reads it twice more; it grows until VACUUM",
         after=after,
@@ -203,13 +203,12 @@ def fill_late(u: Unit, t: TableChange, after: Sequence[File]) -> File:
         unlike=f"fill late {t.new}",
         phase="contract",
         subject=f"{t.prefix}{t.new.name}_fill_late",
-        title=f"Before the old columns of {t.new.name} go: on the way back the partitions that no "
-        "file names are filled here.",
+        title=f"{FOR_ROLLBACK}fill the old columns of partitions of {t.new.name} that came later.",
         does="changes no row; its rollback fills the old columns of what the files of the "
         "partitions left, in one statement",
         cost="none",
         undo=f"reads {t.new.name} once, writes the rows of partitions that were made later",
-        body=[[BRIEFLY]],
+        body=[],
         rollback=[
             [
                 BRIEFLY,

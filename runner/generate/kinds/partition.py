@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from runner.catalog import Catalog, Relation
 from runner.generate.column_change import ColumnChange
@@ -191,34 +192,18 @@ def leaves(t: TableChange, i: IndexChange) -> list[tuple[Name, IndexChange]]:
     return [(p.name, part) for p, part in reversed(parts(t, i)) if p.is_leaf]
 
 
-def build_name(part: IndexChange) -> str:
-    """The name of a partition's index while the old one lives."""
-    return part.build_name
-
-
-def old_name(part: IndexChange) -> str:
-    """The name of a partition's index under the old contract."""
-    return part.old_name
-
-
-def new_name(part: IndexChange) -> str:
-    """The name of a partition's index under the new contract."""
-    return part.name
+# While the old one lives; under the old contract; under the new one.
+build_name: Naming = attrgetter("build_name")
+old_name: Naming = attrgetter("old_name")
+new_name: Naming = attrgetter("name")
+# What becomes the old one when contract is rolled back; the new key's second one, which stays then.
+back_name: Naming = attrgetter("back_name")
+again_name: Naming = attrgetter("again_name")
 
 
 def key_name(part: IndexChange) -> str:
     """The name of the index that becomes a partition's primary key, until it does."""
     return shorten(part.name, "__key")
-
-
-def back_name(part: IndexChange) -> str:
-    """The name of the index that becomes a partition's old one when contract is rolled back."""
-    return part.back_name
-
-
-def again_name(part: IndexChange) -> str:
-    """The name of the new key's second index, which stays when contract is rolled back."""
-    return part.again_name
 
 
 def definition(

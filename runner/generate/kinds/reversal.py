@@ -13,6 +13,11 @@ from runner.generate.text import text
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, dollar_quote, quote_ident, quote_literal, quote_name
 
+IN_PARALLEL = Statement(
+    setting("parallel_tuple_cost", 0).sql,
+    note="Few rows are copied, which the planner cannot know: it is to read in parallel.",
+)
+
 
 def _key(t: TableChange) -> list[str]:
     """The key columns that the reversal table holds beside the reversible ones."""
@@ -61,7 +66,10 @@ def contract(t: TableChange, after: Sequence[File]) -> File:
         does=f"copies them to {t.reversal}, so that a rollback restores them byte for byte",
         cost=f"reads {new} once, writes the rows that differ",
         undo="drops the copy",
-        body=[[*_copy(t, listed, t.new, differ, share=True)], [_primary_key(t), *_indexes(t)]],
+        body=[
+            [IN_PARALLEL, *_copy(t, listed, t.new, differ, share=True)],
+            [_primary_key(t), *_indexes(t)],
+        ],
         # Whoever deletes a row forgets its spelling: nobody is to wait behind a DROP that waits.
         rollback=[[BRIEFLY], [drop(t)]],
         back="Drops the copy, which has been put back by then; gives up after 200 ms while a "
@@ -171,14 +179,7 @@ def _copy(
     )
     # Old values, which row security may have kept from others.
     names = quote_literal(quote_name(t.reversal)), quote_literal(quote_name(source))
-    return [
-        Statement(
-            setting("parallel_tuple_cost", 0).sql,
-            note="Few rows are copied, which the planner cannot know: it is to read in parallel.",
-        ),
-        copy,
-        Statement(f"CALL trueup.keep_spellings({', '.join(names)});"),
-    ]
+    return [copy, Statement(f"CALL trueup.keep_spellings({', '.join(names)});")]
 
 
 def forgetting(t: TableChange) -> list[Statement]:
@@ -245,7 +246,7 @@ def tell_forgotten(t: TableChange) -> list[Statement]:
 
 
 def window(t: TableChange) -> list[Statement]:
-    """The copy of the spellings before the columns are converted in place."""
+    """The copy of the spellings before the columns are converted in place, after `IN_PARALLEL`."""
     columns = [_new_key(t, name) for name in _key(t)]
     for c in t.reversible:
         name = quote_ident(c.name)

@@ -1,24 +1,16 @@
-"""The two sides of a row: a trigger keeps them equal, the backfill fills the new one."""
+"""The two sides of a row: a trigger keeps them equal."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.generate.column_change import ColumnChange
-from runner.generate.files import OWN_ID, File
-from runner.generate.kinds import trigger
 from runner.generate.model import TableChange
-from runner.generate.statement import Paragraph, Statement, between, literal_list, plain
+from runner.generate.statement import Paragraph, Statement, plain
 from runner.generate.text import text
-from runner.quoting import (
-    Name,
-    dollar_quote,
-    quote_ident,
-    quote_literal,
-    quote_name,
-    shorten,
-)
+from runner.quoting import Name, quote_ident, quote_literal, quote_name, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +151,40 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
+def _nonnull(columns: Sequence[str], *, some: bool) -> str:
+    names = [f"NEW.{quote_ident(name)}" for name in columns]
+    if not names[1:]:
+        return f"{names[0]} IS {'NOT NULL' if some else 'NULL'}"
+    return f"num_nonnulls({', '.join(names)}) {'> 0' if some else '= 0'}"
+
+
+def _given_to_table(t: TableChange, *, switched: bool) -> list[str]:
+    """The conditions of which one holds when a row was given a value for the side of the table.
+
+    What a default gave it that is no constant cannot be told from a value.
+    """
+    undefaulted, given = [], []
+    for c in t.columns:
+        name, default = (
+            (c.name, c.new_default) if switched else (c.old_name, c.old_default or c.type_default)
+        )
+        if default is None or default.startswith("NULL"):
+            undefaulted.append(name)
+        elif _CONSTANT.fullmatch(default):
+            value = c.compared(f"NEW.{quote_ident(name)}")
+            given.append(f"{value} IS DISTINCT FROM {c.compared(default)}")
+    return [_nonnull(undefaulted, some=True), *given] if undefaulted else given
+
+
+# A literal, maybe with its type.
+_CONSTANT = re.compile(r"E?'(?:[^']|'')*'(::[^']*)?")
+
 _NOTES = {
-    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    False: "Keeps both sides of each row equal. Values on the new side alone of a new row say that "
     "the new contract wrote it.",
-    True: "The same from the switch on, under the names that the columns have then; here a value "
-    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
-    "the way back.",
+    True: "The same from the switch on, under the names that the columns have then; here values "
+    "on the old side alone say that\nthe old contract wrote a new row. It stays beyond contract, "
+    "for the way back.",
 }
 
 
@@ -182,14 +202,17 @@ def _function(
         note: the comment above it, where it is another one.
     """
     by_new = switched if guarded is None else guarded
-    side = [f"NEW.{quote_ident(c.old_name if switched else c.name)}" for c in t.columns]
-    # All of them: who writes NULL where none may be is refused, and not taken for the other one.
-    given = f"num_nonnulls({', '.join(side)})" if side[1:] else side[0]
-    if switched:
-        by_old = f"{given} > 0" if side[1:] else f"{given} IS NOT NULL"
-    else:
-        by_old = f"{given} = 0" if side[1:] else f"{given} IS NULL"
     moves = t.is_partitioned and (not switched or tells_moved_rows(t))
+    # All of them: who writes NULL where none may be is refused, and not taken for the other one.
+    # Who gives both sides has the table, as a view shows one: a copy of a row keeps its changes.
+    own, line = _given_to_table(t, switched=switched), "\n            "
+    if not switched:
+        by_old = f"{line}OR ".join([_nonnull([c.name for c in t.columns], some=False), *own])
+    else:
+        by_old = _nonnull([c.old_name for c in t.columns], some=True)
+        if own:
+            same = "" if moves else f"{line}OR {' AND '.join(map(is_in_step, t.columns))}"
+            by_old += f"{line}AND (NOT ({' OR '.join(own)}){same})"
     sides = [_sides(c, 12 if moves else 8) for c in t.columns]
     # Between switch and contract the table may move; the view follows it.
     keys = quote_name(t.sides if switched and t.keeps_name else t.new)
@@ -244,7 +267,9 @@ def expand_and_switch(t: TableChange) -> list[Paragraph]:
     Args:
         t: the table as it is from the switch on.
     """
-    first = "Keeps both sides of each row equal. A value on the old side of a new row says that the"
+    first = (
+        "Keeps both sides of each row equal. Values on the old side alone of a new row say that the"
+    )
     second = "The same by the index of the new key: contract puts it in the place of the other one."
     return [
         [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],
@@ -354,102 +379,3 @@ def expand_back(t: TableChange) -> list[Statement]:
         *drop(t),
         *plain(f"DROP FUNCTION {quote_name(t.sync_switched)}(), {quote_name(t.sync)}();"),
     ]
-
-
-# What a walk over all rows of a table locks.
-WALK_LOCKS = (
-    "the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for "
-    "which it waits 5 s at most: reads and writes go on"
-)
-
-# What tells the rows of a batch.
-OF_BATCH = "ctid = ANY ($1)"
-
-
-def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
-    """The conversion of the rows that were there before, of a table or one partition of it."""
-    return File(
-        unlike=f"backfill {table}",
-        phase="backfill",
-        subject=t.stem if table == t.new else t.prefix + table.name,
-        title=f"Fill the new columns of {table.name} for the rows that were there before.",
-        does="converts all columns of a row in one UPDATE, in batches of as many rows as 80 "
-        "pages hold, and commits each; comes back to rows that clients hold; fires no trigger of "
-        "the service; can be stopped and run again at any point",
-        locks_said=WALK_LOCKS,
-        cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
-        "more; it grows until VACUUM",
-        undo="nothing to undo: the columns go with expand",
-        body=[
-            [
-                Statement(
-                    _walk(t, quote_name(table)),
-                    undo=(Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};"),),
-                    alone=True,
-                )
-            ]
-        ],
-        back="Forgets the progress; the columns go with expand.",
-        after=after,
-    )
-
-
-def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
-    for c in columns:
-        old = quote_ident(c.old_name)
-        if c.kept:
-            yield f"{quote_ident(c.kept)} = {old}"
-        yield f"{quote_ident(c.name)} = {c.new_from(old)}"
-
-
-def _walk(t: TableChange, table: str) -> str:
-    return walk(
-        table,
-        f"UPDATE {table}\n    SET\n        "
-        + ",\n        ".join(_assignments(t.columns))
-        + f"\n    WHERE {OF_BATCH}",
-        unfilled=unfilled(t, ""),
-        filled=[c.name for c in t.columns],
-        names_operators=t.names_operators,
-        listed=[
-            c.name for c in t.columns if not trigger.listed(t).isdisjoint((c.name, c.old_name))
-        ],
-    )
-
-
-def walk(
-    table: str,
-    update: str,
-    *,
-    unfilled: str,
-    filled: Iterable[str],
-    proven: Sequence[str] = (),
-    names_operators: bool = False,
-    listed: Sequence[str] = (),
-) -> str:
-    """The statement that fills columns of the rows that were there before, in batches of pages.
-
-    Args:
-        table: the table, quoted.
-        update: the statement that fills a batch of rows, indented.
-        unfilled: the condition that a row is not filled yet.
-        filled: the columns, which are analyzed at the end.
-        proven: the CHECKs that are validated at the end.
-        names_operators: whether an index that comes later is built by operators or functions.
-        listed: those of the columns that triggers of UPDATE OF list.
-    """
-    given = {"fill": dollar_quote(f"\n    {update}\n    ")}
-    if proven:
-        checks = (f"VALIDATE CONSTRAINT {quote_ident(name)}" for name in proven)
-        given["proof"] = dollar_quote(between(f"ALTER TABLE {table} ", checks))
-    given["statistics"] = dollar_quote(f"ANALYZE {table} ({', '.join(map(quote_ident, filled))})")
-    if listed:
-        given["listed"] = literal_list(listed)
-    if names_operators:
-        given["path"] = "pg_catalog.current_schemas(false)"
-    lines = [
-        f"{OWN_ID}, {quote_literal(table)}",
-        f"unfilled => {quote_literal(unfilled)}",
-        *(f"{name} => {value}" for name, value in given.items()),
-    ]
-    return "CALL trueup.fill_rows(\n    " + ",\n    ".join(lines) + "\n);"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import parser, suggest, tree
 from runner.lint.definitions import contype
 from runner.lint.model import Hit, Rule
 
@@ -79,7 +79,7 @@ _OF_THE_INDEX = ("keys", "including", "options", "indexspace", "nulls_not_distin
 
 def _index(step: Step, node: Node, name: str, columns: Sequence[str]) -> suggest.Sql:
     """The statement that builds the constraint's index."""
-    index = tree.parse("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)")[0][0]
+    index = parser.parse("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)")[0][0]
     return suggest.statement(
         index,
         idxname=name,

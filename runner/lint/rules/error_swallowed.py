@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.lint import tree
+from runner.lint import parser
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ _EXCEPTION = 21  # the level of RAISE that is an error, in elog.h
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     text = step.statement.text
-    if "others" not in text.lower() and not tree.has_escaped_names(text):
+    if "others" not in text.lower() and not parser.has_escaped_names(text):
         return
-    if _swallows(tree.parse_plpgsql(step.statement.text)):
+    if _swallows(parser.parse_plpgsql(step.statement.text)):
         yield Hit(
             "WHEN OTHERS hides any error of the block, a lock_timeout and a full disk too: what it"
             " was to do is undone, and the tool records the file as applied"

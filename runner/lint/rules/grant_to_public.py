@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import parser, suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     rights = {tree.inner(p).priv_name for p in node.privileges}
     if not rights or rights & {"insert", "update", "delete", "truncate", "create"}:
-        role = tree.parse("GRANT a TO the_application")[0][0].grantee_roles[0].role_spec
+        role = parser.parse("GRANT a TO the_application")[0][0].grantee_roles[0].role_spec
         yield Hit(
             "every role of the server, also one made later, may change it",
             names={"grant": _to_role(step, role)},

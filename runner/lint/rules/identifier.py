@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.definitions import parts
 from runner.lint.model import Hit, Rule
 
@@ -45,7 +45,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
                 " the next name that starts so is a duplicate",
                 names={"name": name[:20]},
             )
-        elif has_quotes and tree.must_be_quoted(name):
+        elif has_quotes and parser.must_be_quoted(name):
             if step.verb in ("Index", "AddConstraint", "CreateTrig"):
                 continue
             yield Hit(

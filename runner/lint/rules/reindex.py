@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import edits, suggest, tree
+from runner.lint import edits, parser, suggest, tree
 from runner.lint.model import Edit, Hit, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
     if tree.option(step.node.params, "concurrently") is None:
-        asked = tree.parse("REINDEX (CONCURRENTLY) TABLE t")[0][0].params
+        asked = parser.parse("REINDEX (CONCURRENTLY) TABLE t")[0][0].params
         parameters = list(map(tree.inner, (*step.node.params, *asked)))
         yield Hit(
             f"REINDEX of {step.table} stops writes to its table, and reads that use the index",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.blocks import block_text
 from runner.lint.model import Hit, Rule
 
@@ -22,7 +22,7 @@ _FUNCTIONS = frozenset(
     dblink_connect dblink dblink_exec
     """.split()
 )
-_CALLS = tree.calls_in(_FUNCTIONS)
+_CALLS = parser.calls_in(_FUNCTIONS)
 _NAMES = re.compile("|".join(sorted(_FUNCTIONS)), re.IGNORECASE)
 _PROGRAM = re.compile(r"\bCOPY\b[^;]*\b(?:TO|FROM)\s+PROGRAM\b", re.IGNORECASE)
 _UNTRUSTED = re.compile(r"(?:c|internal|pl\w+u|plsh|plr)", re.IGNORECASE)
@@ -58,7 +58,7 @@ def _in_a_body(step: Step) -> str:
     body = block_text(step.node)
     if call := _CALLS.search(body):
         return f"{call[1].lower()}() reaches the server's files, or another server"
-    if tree.has_escaped_names(body):
+    if parser.has_escaped_names(body):
         return 'a name in escapes (U&"...") hides from who reads the file what is called'
     return "COPY ... PROGRAM runs a command on the server" if _PROGRAM.search(body) else ""
 

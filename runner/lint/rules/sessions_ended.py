@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.lint import tree
+from runner.lint import parser, tree
 from runner.lint.blocks import block_text
 from runner.lint.model import Hit, Rule
 
@@ -24,7 +24,7 @@ _DOES = {
     "pg_drop_replication_slot": "makes a subscriber or standby start from nothing",
 }
 _NAMES = re.compile("|".join(_DOES), re.IGNORECASE)
-_CALLS = tree.calls_in(_DOES)
+_CALLS = parser.calls_in(_DOES)
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:

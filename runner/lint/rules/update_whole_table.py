@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import parser, suggest, tree
 from runner.lint.model import Hit, Rule
 from runner.lint.where import reach
 from runner.lint.work import copied_table
@@ -61,7 +61,7 @@ def _batches(step: Step, context: Context) -> dict[str, str] | None:
     alias = node.relation.alias.aliasname or node.relation.relname
     column = suggest.fill("{alias}.{key}", {"alias": alias, "key": key[0]})
     condition = f"({column} > batch_start OR batch_start IS NULL) AND {column} <= batch_end"
-    where = tree.inner(tree.parse(f"SELECT WHERE {condition}")[0][0].where_clause)
+    where = tree.inner(parser.parse(f"SELECT WHERE {condition}")[0][0].where_clause)
     if node.HasField("where_clause"):
         where = suggest.changed(
             where, args=[tree.inner(node.where_clause), *map(tree.inner, where.args)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.lint import suggest, tree
+from runner.lint import parser, suggest, tree
 from runner.lint.model import Hit, Rule
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _written_out(node: Node, columns: list[str]) -> Node:
     """The same view with these columns in place of the star."""
     view = suggest.changed(node)
     select = tree.inner(view.query)
-    listed = tree.parse(f"SELECT {suggest.listed(columns)}")[0][0].target_list
+    listed = parser.parse(f"SELECT {suggest.listed(columns)}")[0][0].target_list
     select.ClearField("target_list")
     select.target_list.extend(listed)
     return view

@@ -13,6 +13,8 @@ SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
+-- Few rows are copied, which the planner cannot know: it is to read in parallel.
+SET LOCAL parallel_tuple_cost = 0;
 
 LOCK TABLE public.models, public.requests IN ACCESS EXCLUSIVE MODE;
 
@@ -36,8 +38,6 @@ CALL trueup.require_same('public.requests', ARRAY[
 
 ALTER TABLE public.requests DROP CONSTRAINT requests_model_id_fkey;
 
--- Few rows are copied, which the planner cannot know: it is to read in parallel.
-SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.model_reversal AS
 SELECT
@@ -47,9 +47,9 @@ SELECT
 FROM public.models
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C")
-    OR capabilities IS DISTINCT FROM lower(upper(capabilities::text COLLATE "C")::varchar[]::text COLLATE "C")::varchar[]
-    OR status IS DISTINCT FROM lower(upper(status COLLATE "C") COLLATE "C");
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C")
+    OR capabilities IS DISTINCT FROM lower(capabilities::text COLLATE "C")::varchar[]
+    OR status IS DISTINCT FROM lower(status COLLATE "C");
 CALL trueup.keep_spellings('trueup.model_reversal', 'public.models');
 ALTER TABLE trueup.model_reversal ADD PRIMARY KEY (id);
 
@@ -78,6 +78,7 @@ CREATE FUNCTION trueup.model_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
@@ -95,8 +96,6 @@ FOR EACH ROW EXECUTE FUNCTION trueup.model_forget();
 CREATE TRIGGER zz_trueup_forget_all AFTER TRUNCATE ON public.model
 EXECUTE FUNCTION trueup.model_forget();
 
--- Few rows are copied, which the planner cannot know: it is to read in parallel.
-SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.request_reversal AS
 SELECT
@@ -105,8 +104,8 @@ SELECT
 FROM public.requests
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR request_type IS DISTINCT FROM lower(upper(request_type COLLATE "C") COLLATE "C")
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+    OR request_type IS DISTINCT FROM lower(request_type COLLATE "C")
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.keep_spellings('trueup.request_reversal', 'public.requests');
 ALTER TABLE trueup.request_reversal ADD PRIMARY KEY (id);
 
@@ -135,6 +134,7 @@ CREATE FUNCTION trueup.request_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE

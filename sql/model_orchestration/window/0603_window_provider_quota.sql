@@ -13,6 +13,8 @@ SET LOCAL lock_timeout = '200ms';
 -- The window is as long as its index builds, and these are the faster the less they spill to disk.
 SET LOCAL maintenance_work_mem = '1GB';
 SET LOCAL max_parallel_maintenance_workers = 4;
+-- Few rows are copied, which the planner cannot know: it is to read in parallel.
+SET LOCAL parallel_tuple_cost = 0;
 
 LOCK TABLE public.provider_quotas IN ACCESS EXCLUSIVE MODE;
 
@@ -25,15 +27,13 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'index provider_quotas_provider_idx USING btree (provider)'
 ]);
 
--- Few rows are copied, which the planner cannot know: it is to read in parallel.
-SET LOCAL parallel_tuple_cost = 0;
 -- The spellings that cannot be derived back.
 CREATE TABLE trueup.provider_quota_reversal AS
 SELECT id AS id__old, id::uuid AS id, provider AS provider__old, upper(provider COLLATE "C") AS provider
 FROM public.provider_quotas
 WHERE
     id IS DISTINCT FROM id::uuid::text
-    OR provider IS DISTINCT FROM lower(upper(provider COLLATE "C") COLLATE "C");
+    OR provider IS DISTINCT FROM lower(provider COLLATE "C");
 CALL trueup.keep_spellings('trueup.provider_quota_reversal', 'public.provider_quotas');
 ALTER TABLE trueup.provider_quota_reversal ADD PRIMARY KEY (id);
 
@@ -57,6 +57,7 @@ CREATE FUNCTION trueup.provider_quota_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE

@@ -11,8 +11,8 @@ from support.databases import DatabaseFactory
 from support.variants import BASELINE, SHIPPED, TEXT, MakeService, write_generated
 
 from runner.errors import LockedError
-from runner.generate.write import generate_service
 from runner.preflight import check
+from runner.service.write import generate_service
 from runner.standard import load_standard
 
 

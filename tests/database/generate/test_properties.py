@@ -21,9 +21,9 @@ from support.variants import Service
 from runner.catalog import Catalog, read_catalog
 from runner.errors import StandardError
 from runner.generate import generate
-from runner.generate.write import generate_service
 from runner.preflight import check
 from runner.propose.source import Wishes, propose_from_database
+from runner.service.write import generate_service
 from runner.standard import load_standard
 
 State = tuple[Catalog, dict[str, bytes]]

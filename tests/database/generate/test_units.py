@@ -14,11 +14,11 @@ from support.variants import AT_ONCE, ODD, SHIPPED, MakeService, Service, descri
 from runner.catalog import diff
 from runner.errors import LedgerError, StandardError, UsageError
 from runner.execute.engine import apply, rollback
-from runner.generate.write import generate_service
 from runner.ledger.files import read_migrations
 from runner.ledger.selection import to_apply
 from runner.ledger.units import find_units, unit_of
 from runner.postgres.binaries import find_binaries
+from runner.service.write import generate_service
 from runner.standard import load_standard
 from runner.verify import verify
 

@@ -28,7 +28,7 @@ from support.variants import (
     Variant,
 )
 
-from runner.preflight import Severity, check
+from runner.preflight import Severity, check, data
 from runner.preflight.rules import UUID_PATTERN, is_canonical, is_uuid, same_uuid
 from runner.standard import load_standard
 
@@ -44,7 +44,9 @@ def test_clean_data_is_ready(make_service: MakeService, variant: Variant) -> Non
     assert len(report.tables) == 3
 
 
-def test_dirty_data_is_listed_with_rows_samples_and_their_query(make_service: MakeService) -> None:
+def test_dirty_data_is_listed_with_rows_samples_and_their_query(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dsn = make_service(DIRTY).dsn
 
     report = run(dsn)
@@ -61,9 +63,14 @@ def test_dirty_data_is_listed_with_rows_samples_and_their_query(make_service: Ma
         "public.requests.provider": (3, ["it's 100% new"]),
         "public.requests.id": (1, ["not-a-uuid"]),
     }
-    for finding in report.findings:
-        if finding.rows is not None:
-            assert shown_rows(dsn, finding) == finding.rows, finding
+    rows = [f for f in report.findings if f.rows is not None]
+    for finding in rows:
+        assert shown_rows(dsn, finding) == finding.rows, finding
+    # Large tables are read one by one.
+    monkeypatch.setattr(data, "_SMALL", 0)
+    again = run(dsn)
+    assert [f for f in again.findings if f.rows is not None] == rows
+    assert [t.name for t in again.tables] == [t.name for t in report.tables]
 
 
 def test_odd_spellings_are_known_and_stop_nothing(make_service: MakeService) -> None:

@@ -190,6 +190,9 @@ def test_types_and_columns_give_an_enum_a_name_of_words(database: str, tmp_path:
         CREATE TYPE enum_posts_status AS ENUM ('draft', 'done');
         CREATE TYPE coalescepolicy AS ENUM ('first', 'last');
         CREATE TYPE unheardof AS ENUM ('u', 'v');
+        CREATE TYPE priority AS ENUM ('low', 'high');
+        CREATE TYPE platform AS ENUM ('web', 'app');
+        CREATE TABLE forms (id integer PRIMARY KEY, prio priority, runs_on platform);
         CREATE TABLE trial_intermediate_values (
             id integer PRIMARY KEY, intermediate_value_type trialintermediatevaluetype
         );
@@ -205,7 +208,9 @@ def test_types_and_columns_give_an_enum_a_name_of_words(database: str, tmp_path:
         "CoalescePolicy",
         "NavigationMenuItemType",
         "OrderState",
+        "Platform",
         "PostStatus",
+        "Priority",
         "RunStatus",
         "TrialIntermediateValueType",
         "Unheardof",

@@ -19,33 +19,19 @@ CREATE OR REPLACE PROCEDURE trueup.give_grants(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
+    given record;
 BEGIN
-    -- Whoever gets a relation must be able to create there, if only for this moment.
-    FOR statement IN
-        SELECT q.statement FROM (
-            SELECT s.step, s.statement
-            FROM pg_class AS t
-            JOIN pg_namespace AS n ON n.oid = t.relnamespace
-            JOIN pg_class AS o ON o.oid = source AND o.relowner <> t.relowner
-            CROSS JOIN LATERAL (
-                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(o.relowner, n.oid, 'CREATE')
-            ) AS l (lends)
-            CROSS JOIN LATERAL (
-                VALUES
-                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, o.relowner::regrole)),
-                (2, true, format('ALTER TABLE %s OWNER TO %s', target, o.relowner::regrole)),
-                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, o.relowner::regrole))
-            ) AS s (step, applies, statement)
-            WHERE t.oid = target AND s.applies AND NOT since
-            UNION ALL
-            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', target)
-            FROM pg_class AS t JOIN pg_class AS o ON o.oid = source AND o.relrowsecurity
-            WHERE t.oid = target AND t.relkind = 'v' AND NOT since
-                AND current_setting('server_version_num')::integer >= 150000
-        ) AS q (step, statement)
-        ORDER BY q.step
+    FOR given IN
+        SELECT t.relnamespace AS schema, t.relowner AS had, o.relowner AS owner, t.relkind = 'v' AND o.relrowsecurity AS secured
+        FROM pg_class AS t JOIN pg_class AS o ON o.oid = source
+        WHERE t.oid = target AND NOT since
     LOOP
-        EXECUTE statement;
+        IF given.had <> given.owner THEN
+            CALL trueup.give_to(format('TABLE %s', target), given.schema, given.owner);
+        END IF;
+        IF given.secured AND current_setting('server_version_num')::integer >= 150000 THEN
+            EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', target);
+        END IF;
     END LOOP;
 
     FOR statement IN

@@ -16,7 +16,7 @@ BEGIN
         UNION ALL
         SELECT p.proowner, format('owns %s', p.oid::regprocedure)
         FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('trueup')
-            -- With the rights of its owner.
+            -- A trigger's function of ours belongs to its table's owner, and runs with his rights alone.
             AND NOT (p.prosecdef AND p.prorettype = 'trigger'::regtype)
         UNION ALL
         SELECT c.relowner, format('owns %s', c.oid::regclass) FROM pg_class AS c
@@ -299,6 +299,49 @@ BEGIN
 END
 $$;
 
+-- Whether the caller, a trigger's function, runs with the rights of its table's owner. Another owner may have given
+-- the columns types of his own, and so casts and CHECKs, which would run with the rights of the former one: then it
+-- stops.
+CREATE OR REPLACE FUNCTION trueup.is_own(relation oid)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source constant regclass := coalesce(pg_partition_root(relation), relation);
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = source AND pg_get_userbyid(c.relowner) = current_user) THEN
+        RETURN true;
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        JOIN pg_roles AS r ON r.oid = t.typowner AND r.rolname <> current_user AND NOT r.rolsuper
+        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+    ) THEN
+        RAISE EXCEPTION '% has got another owner, and could run code of its types with the rights of %',
+            source, current_user
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('As the role that migrates: CALL trueup.hand_over(%L);', source);
+    END IF;
+    RETURN false;
+END
+$$;
+
+-- Gives what stands in a schema another owner, who must be able to create there, if only for this moment.
+CREATE OR REPLACE PROCEDURE trueup.give_to(what text, schema regnamespace, owner regrole)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    lends constant boolean := NOT has_schema_privilege(owner, schema, 'CREATE')
+        AND has_schema_privilege(schema, 'CREATE WITH GRANT OPTION');
+BEGIN
+    IF lends THEN
+        EXECUTE format('GRANT CREATE ON SCHEMA %s TO %s', schema, owner);
+    END IF;
+    EXECUTE format('ALTER %s OWNER TO %s', what, owner);
+    IF lends THEN
+        EXECUTE format('REVOKE CREATE ON SCHEMA %s FROM %s', schema, owner);
+    END IF;
+END
+$$;
+
 -- Keeps functions of a table's triggers to the table's owner, with whose rights they run, and lets him use what
 -- they name: he may give the columns types, and so casts and CHECKs, that run code of his own in them. Without
 -- their names, for a table that has got another owner, or row security: all of its functions, and the view of the
@@ -308,6 +351,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
     closed record;
+    owned record;
     views regclass[];
     ours regclass;
     ending constant text := '_(sync|sync_switched|sync_back|forget)$';
@@ -355,72 +399,68 @@ BEGIN
     SELECT array_agg(p.proowner) INTO former
     FROM pg_proc AS p JOIN pg_class AS c ON c.oid = relation AND c.relowner <> p.proowner
     WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions);
-    FOR statement IN
-        SELECT DISTINCT ON (s.step, s.statement) s.statement
+    FOR owned IN
+        SELECT format('FUNCTION %s', p.oid::regprocedure) AS what, p.pronamespace AS schema, c.relowner AS owner
         FROM pg_class AS c
         JOIN pg_proc AS p ON p.pronamespace = 'trueup'::regnamespace AND p.proname = ANY (functions)
             AND p.proowner <> c.relowner
-        CROSS JOIN LATERAL (
-            SELECT 1, 'GRANT CREATE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
-            UNION ALL
-            SELECT 2, format('ALTER FUNCTION %s OWNER TO %%s', p.oid::regprocedure)
-            UNION ALL
-            SELECT 3, 'REVOKE CREATE ON SCHEMA trueup FROM %s'
-            WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'CREATE')
-            UNION ALL
-            SELECT 4, 'GRANT USAGE ON SCHEMA trueup TO %s' WHERE NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
-        ) AS n (step, statement)
-        CROSS JOIN LATERAL (SELECT n.step, format(n.statement, c.relowner::regrole)) AS s (step, statement)
         WHERE c.oid = relation
-        ORDER BY s.step, s.statement
+        UNION ALL
+        SELECT format('VIEW %s', v.oid::regclass), v.relnamespace, c.relowner
+        FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
+        WHERE c.oid = relation
     LOOP
-        EXECUTE statement;
+        -- Its owner may have set another one, by which his code would run with the next owner's rights.
+        IF starts_with(owned.what, 'FUNCTION ') THEN
+            EXECUTE format('ALTER %s SET search_path = pg_catalog, pg_temp', owned.what);
+        END IF;
+        CALL trueup.give_to(owned.what, owned.schema, owned.owner);
     END LOOP;
     FOR statement IN
-        SELECT q.statement FROM (
-            -- Whoever gets a view must be able to create there, if only for this moment.
-            SELECT s.step, s.statement
-            FROM pg_class AS c
-            JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
-            JOIN pg_namespace AS n ON n.oid = v.relnamespace
-            CROSS JOIN LATERAL (
-                SELECT pg_has_role(n.nspowner, 'USAGE') AND NOT has_schema_privilege(c.relowner, n.oid, 'CREATE')
-            ) AS l (lends)
-            CROSS JOIN LATERAL (
-                VALUES
-                (1, l.lends, format('GRANT CREATE ON SCHEMA %s TO %s', n.oid::regnamespace, c.relowner::regrole)),
-                (2, true, format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, c.relowner::regrole)),
-                (3, l.lends, format('REVOKE CREATE ON SCHEMA %s FROM %s', n.oid::regnamespace, c.relowner::regrole))
-            ) AS s (step, applies, statement)
-            WHERE c.oid = relation AND s.applies
+        -- Also where it is taken from PUBLIC later.
+        SELECT format('GRANT %s TO %s', g.what, c.relowner::regrole)
+        FROM pg_class AS c
+        CROSS JOIN (
+            SELECT 'USAGE ON SCHEMA trueup'
             UNION ALL
-            SELECT 4, format('ALTER VIEW %s SET (security_invoker = true)', v)
-            FROM pg_class AS c CROSS JOIN unnest(views) AS v
-            WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
-            UNION ALL
-            SELECT 4, format(
-                'GRANT SELECT ON %s TO %s',
-                m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+            SELECT format('EXECUTE ON FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname IN ('is_own', 'hold_key')
+        ) AS g (what)
+        WHERE c.oid = relation AND former IS NOT NULL
+        UNION ALL
+        SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
+        FROM pg_class AS c CROSS JOIN unnest(views) AS v
+        WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        UNION ALL
+        -- Who has rights on the view alone needs them on the table then.
+        SELECT format('GRANT %s ON %s TO %s', a.privilege_type, relation, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+        FROM pg_class AS c
+        JOIN pg_class AS v ON v.oid = ANY (views)
+        CROSS JOIN LATERAL aclexplode(v.relacl) AS a
+        LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+        WHERE c.oid = relation AND c.relrowsecurity AND a.grantee NOT IN (v.relowner, c.relowner)
+        UNION ALL
+        SELECT format(
+            'GRANT SELECT ON %s TO %s',
+            m.oid::regclass, CASE WHEN c.relrowsecurity THEN 'PUBLIC' ELSE c.relowner::regrole::text END
+        )
+        FROM pg_class AS c
+        JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
+        WHERE c.oid = relation
+        UNION ALL
+        -- Who owned them, and owns none any more that names this.
+        SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
+        FROM pg_class AS u
+        CROSS JOIN LATERAL aclexplode(u.relacl) AS a
+        WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind IN ('v', 'm') OR u.relname LIKE '%\_reversal')
+            AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
+                SELECT FROM pg_proc AS p
+                WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
+                    AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
             )
-            FROM pg_class AS c
-            JOIN pg_rewrite AS r ON r.ev_class = ANY (views)
-            JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-                AND d.refclassid = 'pg_class'::regclass
-            JOIN pg_class AS m ON m.oid = d.refobjid AND m.relkind = 'm' AND m.relnamespace = 'trueup'::regnamespace
-            WHERE c.oid = relation
-            UNION ALL
-            -- Who owned them, and owns none any more that names this.
-            SELECT DISTINCT 4, format('REVOKE ALL ON %s FROM %s', u.oid::regclass, a.grantee::regrole)
-            FROM pg_class AS u
-            CROSS JOIN LATERAL aclexplode(u.relacl) AS a
-            WHERE u.relnamespace = 'trueup'::regnamespace AND (u.relkind IN ('v', 'm') OR u.relname LIKE '%\_reversal')
-                AND a.grantee = ANY (former) AND a.grantee <> u.relowner AND NOT EXISTS (
-                    SELECT FROM pg_proc AS p
-                    WHERE p.pronamespace = u.relnamespace AND p.prosecdef AND p.proowner = a.grantee
-                        AND strpos(translate(p.prosrc, ';', ' '), u.oid::regclass || ' ') > 0
-                )
-        ) AS q (step, statement)
-        ORDER BY q.step
     LOOP
         EXECUTE statement;
     END LOOP;

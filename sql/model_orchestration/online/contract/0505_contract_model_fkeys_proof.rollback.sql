@@ -1,4 +1,4 @@
--- Undo: Before the old foreign keys go: on the way back they are proven here.
+-- Rollback: prove the foreign keys of both contracts.
 --
 -- does:    proves the foreign keys of request: reads and writes go on
 -- locks:   SHARE UPDATE EXCLUSIVE on request: reads and writes go on

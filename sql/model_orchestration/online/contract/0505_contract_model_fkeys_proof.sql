@@ -1,4 +1,4 @@
--- Before the old foreign keys go: on the way back they are proven here.
+-- For the rollback: prove the foreign keys of both contracts.
 --
 -- does:    changes nothing; its rollback validates the foreign keys of both contracts
 -- locks:   none
@@ -7,4 +7,3 @@
 -- depends: 0503_contract_model_reversal 0504_contract_request_reversal
 
 CALL trueup.fix_transaction();
-SET LOCAL lock_timeout = '5s';

@@ -1,4 +1,4 @@
--- Undo: Before the old key of request goes: on the way back its new index is built.
+-- Rollback: build an index for the new key of request.
 --
 -- does:    builds request_pkey__again on the new columns: reads and writes go on. If it fails it leaves an invalid
 --          index: DROP INDEX CONCURRENTLY public.request_pkey__again, then run it again

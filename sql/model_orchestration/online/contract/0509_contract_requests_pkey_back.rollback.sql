@@ -1,4 +1,4 @@
--- Undo: Before the old key of request goes: on the way back its old index is built.
+-- Rollback: build an index for the old key of request.
 --
 -- does:    builds requests_pkey__back on the old columns: reads and writes go on. If it fails it leaves an invalid
 --          index: DROP INDEX CONCURRENTLY public.requests_pkey__back, then run it again

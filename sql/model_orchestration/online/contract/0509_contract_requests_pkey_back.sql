@@ -1,4 +1,4 @@
--- Before the old key of request goes: on the way back its old index is built.
+-- For the rollback: build an index for the old key of request.
 --
 -- does:    drops requests_pkey__back if a broken-off rollback left it; its rollback builds it on the old columns
 -- locks:   SHARE UPDATE EXCLUSIVE on request, if the index is there: reads and writes go on

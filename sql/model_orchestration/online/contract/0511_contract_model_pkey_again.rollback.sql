@@ -1,4 +1,4 @@
--- Undo: Before the old key of model goes: on the way back its new index is built.
+-- Rollback: build an index for the new key of model.
 --
 -- does:    builds model_pkey__again on the new columns: reads and writes go on. If it fails it leaves an invalid index:
 --          DROP INDEX CONCURRENTLY public.model_pkey__again, then run it again

@@ -1,4 +1,4 @@
--- Before the old columns of model go: on the way back they are filled here.
+-- For the rollback: fill the old columns of model.
 --
 -- does:    changes no row; its rollback fills the old columns from the new ones and the spellings that were kept
 -- locks:   none

@@ -1,4 +1,4 @@
--- Before the old key of provider_quota goes: on the way back its new index is built.
+-- For the rollback: build an index for the new key of provider_quota.
 --
 -- does:    drops provider_quota_pkey__again if a broken-off rollback left it; its rollback builds it on the new columns
 -- locks:   SHARE UPDATE EXCLUSIVE on provider_quota, if the index is there: reads and writes go on

@@ -1,4 +1,4 @@
--- Undo: Before the old key of provider_quota goes: on the way back its old index is built.
+-- Rollback: build an index for the old key of provider_quota.
 --
 -- does:    builds provider_quotas_pkey__back on the old columns: reads and writes go on. If it fails it leaves an
 --          invalid index: DROP INDEX CONCURRENTLY public.provider_quotas_pkey__back, then run it again

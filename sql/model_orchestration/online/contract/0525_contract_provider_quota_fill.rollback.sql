@@ -1,4 +1,4 @@
--- Undo: Before the old columns of provider_quota go: on the way back they are filled here.
+-- Rollback: fill the old columns of provider_quota.
 --
 -- does:    fills the old columns in batches, and comes back to rows that clients hold; can be stopped and run again
 -- locks:   the rows of one batch for some ms, waits for none; at the end SHARE UPDATE EXCLUSIVE, for which it waits 5 s

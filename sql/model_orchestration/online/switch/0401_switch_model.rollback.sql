@@ -22,23 +22,24 @@ CALL trueup.require_same('public.model', ARRAY[
 ], may_be => ARRAY[
     'row level security', 'force row level security', 'policy *'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 DROP VIEW public.models;
 DROP MATERIALIZED VIEW trueup.models_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.models';
 
-ALTER TABLE public.model RENAME COLUMN id TO id__new;
-ALTER TABLE public.model RENAME COLUMN id__old TO id;
-ALTER TABLE public.model RENAME COLUMN provider TO provider__new;
-ALTER TABLE public.model RENAME COLUMN provider__old TO provider;
-ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__new;
-ALTER TABLE public.model RENAME COLUMN capabilities__old TO capabilities;
+ALTER TABLE public.model ALTER COLUMN status DROP DEFAULT;
+ALTER TABLE public.model ALTER COLUMN status__old SET DEFAULT 'active';
+
 ALTER TABLE public.model RENAME COLUMN status TO status__new;
 ALTER TABLE public.model RENAME COLUMN status__old TO status;
-
-ALTER TABLE public.model ALTER COLUMN status__new DROP DEFAULT;
-ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'active';
+ALTER TABLE public.model RENAME COLUMN capabilities TO capabilities__new;
+ALTER TABLE public.model RENAME COLUMN capabilities__old TO capabilities;
+ALTER TABLE public.model RENAME COLUMN provider TO provider__new;
+ALTER TABLE public.model RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.model RENAME COLUMN id TO id__new;
+ALTER TABLE public.model RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.model RENAME TO models;
 

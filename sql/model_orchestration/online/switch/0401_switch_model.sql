@@ -23,6 +23,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'check model_provider_check (provider__new)', 'check model_capabilities_check (capabilities__new)',
     'check model_status_check (status__new)', 'view public.model'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 DROP VIEW public.model;
@@ -40,7 +41,6 @@ ALTER TABLE public.model RENAME COLUMN status__new TO status;
 
 -- A value on the old side is to say that the old contract wrote the row.
 ALTER TABLE public.model ALTER COLUMN status__old DROP DEFAULT;
-
 ALTER TABLE public.model ALTER COLUMN status SET DEFAULT 'ACTIVE';
 
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']]);

@@ -27,20 +27,21 @@ CALL trueup.require_same('public.request', ARRAY[
 ], may_be => ARRAY[
     'row level security', 'force row level security', 'policy *'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.request', 'public.request', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.request', 'public.requests', ARRAY[['id__old', 'id'], ['request_type__old', 'request_type'], ['model_id__old', 'model_id'], ['provider__old', 'provider']], since => true);
 DROP VIEW public.requests;
 DROP MATERIALIZED VIEW trueup.requests_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.requests';
 
-ALTER TABLE public.request RENAME COLUMN id TO id__new;
-ALTER TABLE public.request RENAME COLUMN id__old TO id;
-ALTER TABLE public.request RENAME COLUMN request_type TO request_type__new;
-ALTER TABLE public.request RENAME COLUMN request_type__old TO request_type;
-ALTER TABLE public.request RENAME COLUMN model_id TO model_id__new;
-ALTER TABLE public.request RENAME COLUMN model_id__old TO model_id;
 ALTER TABLE public.request RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.request RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.request RENAME COLUMN model_id TO model_id__new;
+ALTER TABLE public.request RENAME COLUMN model_id__old TO model_id;
+ALTER TABLE public.request RENAME COLUMN request_type TO request_type__new;
+ALTER TABLE public.request RENAME COLUMN request_type__old TO request_type;
+ALTER TABLE public.request RENAME COLUMN id TO id__new;
+ALTER TABLE public.request RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.request RENAME TO requests;
 

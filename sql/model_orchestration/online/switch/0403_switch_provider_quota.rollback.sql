@@ -22,16 +22,17 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
 ], may_be => ARRAY[
     'row level security', 'force row level security', 'policy *'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 DROP VIEW public.provider_quotas;
 DROP MATERIALIZED VIEW trueup.provider_quotas_used;
 DELETE FROM trueup.odometer WHERE compat_view = 'public.provider_quotas';
 
-ALTER TABLE public.provider_quota RENAME COLUMN id TO id__new;
-ALTER TABLE public.provider_quota RENAME COLUMN id__old TO id;
 ALTER TABLE public.provider_quota RENAME COLUMN provider TO provider__new;
 ALTER TABLE public.provider_quota RENAME COLUMN provider__old TO provider;
+ALTER TABLE public.provider_quota RENAME COLUMN id TO id__new;
+ALTER TABLE public.provider_quota RENAME COLUMN id__old TO id;
 
 ALTER TABLE public.provider_quota RENAME TO provider_quotas;
 

@@ -1,4 +1,4 @@
-"""What stands on converted columns, as questions to a server: it reads them, and runs none."""
+"""What stands on converted columns, as questions to a server: it reads them and runs none."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from psycopg import Connection
 from runner.catalog import Catalog, read_catalog, with_dependents
 from runner.errors import ConnectionFailedError, LockedError, StandardError
 from runner.generate import Generated, generate
-from runner.generate.asked import misfits
 from runner.generate.files import MigrationText
 from runner.generate.kinds.toolkit import made_by
 from runner.ledger.records import read_ledger
 from runner.postgres.connect import OURS, connect
 from runner.postgres.scratch import scratch_server
+from runner.service.asked import misfits
 from runner.standard import load_standard
 from runner.standard.model import Standard
 
