@@ -79,6 +79,9 @@ class Context:
     session_timeout: float = 0
     utc: bool = False
     session_utc: bool = False
+    _places: dict[int, int] = field(default_factory=dict, repr=False)
+    _looked_at: int = 0
+    _has_guard: bool = False
 
     def later(self, step: Step) -> Iterator[Step]:
         """The steps of the file after a step."""
@@ -113,7 +116,7 @@ class Context:
 
     def guarded(self, step: Step) -> bool:
         """Whether something before a step can refuse to go on; in contract, a file before may."""
-        if any(self.world.may_refuse(other) for other in self.earlier(step)):
+        if self._follows_a_guard(step):
             return True
         if self.script.phase != "contract":
             return False
@@ -123,6 +126,19 @@ class Context:
             if pair.up.phase == "contract" and any(map(self.world.may_refuse, pair.up.steps)):
                 return True
         return False
+
+    def _follows_a_guard(self, step: Step) -> bool:
+        """Whether a step before one is a guard; asked of one step after the other, it is quick."""
+        steps = self.script.steps
+        if not self._places:
+            self._places = {id(other): place for place, other in enumerate(steps)}
+        place = self._places.get(id(step), len(steps))
+        if place < self._looked_at:
+            return any(map(self.world.may_refuse, steps[:place]))
+        while self._looked_at < place and not self._has_guard:
+            self._has_guard = self.world.may_refuse(steps[self._looked_at])
+            self._looked_at += 1
+        return self._has_guard
 
     def follow(self, step: Step) -> None:
         """Keep the transaction and the lock timeout up to date, before the rules see the step."""

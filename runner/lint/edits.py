@@ -88,7 +88,7 @@ def outside(context: Context, step: Step) -> tuple[Edit, ...] | None:
         that needs the transaction, or the tool has no directive for it.
     """
     script, down = context.script, context.pair.down
-    others = [s for s in script.statements if s is not step.statement]
+    others = any(s is not step.statement for s in script.statements)
     if step.hidden or not script.up:
         return None
     if context.transaction.single:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,8 +19,16 @@ from runner.lint.tree import Node, enum_name, inner, wrap
 from runner.quoting import quote_ident
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+_LONG = 20_000  # characters from which a statement may need more of a stack than there is
+_MOST_STEPS = 20_000
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*", re.DOTALL)
+_STEPS = re.compile(
+    r"[-+*/%^<>=~!@#&|:]+|\b(?:IS|IN|AT|COLLATE|JOIN|UNION|EXCEPT|INTERSECT)\b", re.I
+)
+_APART = re.compile(r",|\b(?:AND|OR)\b", re.IGNORECASE)
+_ROOM, _STEP = 2**24, 512  # bytes of a stack: in any case, and for each character
 _MOST_NESTED = 5_000  # comments in comments
 _ROOTS = ("pg_query.ParseResult", "pg_query.ScanResult")
 _ESCAPED_NAME = re.compile(r"u&\"", re.IGNORECASE)
@@ -173,13 +181,51 @@ def _statements(sql: str) -> Sequence[Any]:
     if _nesting(sql) > _MOST_NESTED:  # the parser takes the square of it
         raise GrammarError(f"comments are nested more than {_MOST_NESTED:,} deep", 0)
     result, _ = _messages()
+    if len(sql) >= _LONG and _longest(sql) > _MOST_STEPS:  # it takes the square of these, too
+        raise GrammarError(f"an expression has more than {_MOST_STEPS:,} steps", 0)
     try:
-        parsed: Sequence[Any] = result.FromString(_ask("parse_protobuf", sql.encode())).stmts
+        read = _parsed if len(sql) < _LONG else partial(_with_room, _parsed)
+        parsed: Sequence[Any] = result.FromString(read(sql)).stmts
     except GrammarError as error:
         raise GrammarError(str(error), characters(sql, error.offset)) from None
     except Exception as error:  # A tree deeper than protobuf reads raises an error of its own.
         raise GrammarError(f"the parser gave up: {type(error).__name__}", 0) from None
     return parsed
+
+
+def _parsed(sql: str) -> Any:
+    return _ask("parse_protobuf", sql.encode())
+
+
+def _longest(sql: str) -> int:
+    """How many operators stand between two commas, ANDs or ORs at most."""
+    parts = _APART.split(_QUOTED.sub("", sql))
+    return max(sum(1 for _ in _STEPS.finditer(part)) for part in parts)
+
+
+def _with_room(parse: Callable[[str], Any], sql: str) -> Any:
+    """Parse on a stack of its own: `1 + 1 + ...` takes some of it for each step."""
+    from threading import Thread, stack_size
+
+    done: list[Any] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(parse(sql))
+        except Exception as error:  # for whoever asked
+            failed.append(error)
+
+    usual = stack_size(_ROOM + len(sql) * _STEP)
+    try:
+        thread = Thread(target=run)
+        thread.start()
+    finally:
+        stack_size(usual)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 def _nesting(sql: str) -> int:
