@@ -108,7 +108,7 @@ class Standing:
 
     @cached_property
     def _squashed(self) -> frozenset[Script]:
-        return squashed(self.scripts)
+        return _squashing(self.scripts)
 
     def note(self, world: World, step: Step, script: Script) -> None:
         """Remember what a step makes or removes, and forget what it makes unsure."""
@@ -273,7 +273,7 @@ class Standing:
             self._forget_kinds("trigger", "policy", "sequence", "function", "type")
 
 
-def squashed(scripts: Sequence[Script]) -> frozenset[Script]:
+def _squashing(scripts: Sequence[Script]) -> frozenset[Script]:
     """The files that hold again what several others make: a database runs it, or those.
 
     Args:
