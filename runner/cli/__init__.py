@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Run the command and exit with its code; no error of the user's shows a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    atexit.register(gc.freeze)  # The end does not walk through what is left.
     # A locale without a character of a name gets an escape, not a crash.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

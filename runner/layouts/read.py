@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HOUSE_FOLDERS = ("legacy", "common", "online", "switch", "contract", "window")
 _SHARED = ("legacy", "common")  # by both strategies
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
-_OTHER_LANGUAGES = frozenset({".cs", ".go", ".java", ".js", ".kt", ".py", ".rb", ".ts"})
+_OTHER_LANGUAGES = (".cs", ".go", ".java", ".js", ".kt", ".py", ".rb", ".ts")
 _FLYWAY_FOLDERS = ("migration", "migrations")
 _LEVELS = 4
 
@@ -95,11 +95,12 @@ def read_chains(
     """
     reading = Reading()
     reader = _Reader(layout, Texts(reading.unreadable, opened or {}))
-    roots: dict[tuple[object, ...], set[Path]] = {}
+    roots: dict[tuple[object, ...], list[Path]] = {}
     for path in files:
         for root in reader.roots(path):
-            roots.setdefault(root, set()).add(path)
-    for root, wanted in roots.items():
+            roots.setdefault(root, []).append(path)
+    for root, in_it in roots.items():
+        wanted = set(in_it)
         pairs = reader.pairs(root, wanted)
         if bad := reading.unreadable:
             pairs = [_without(pair, bad) for pair in pairs if pair.up.path not in bad]
@@ -152,17 +153,20 @@ class _Reader:
     layout: str | None
     texts: Texts
     changelogs: dict[Path, Path] = field(default_factory=dict)
-    projects: dict[Path, Path | None] = field(default_factory=dict)
     tools: dict[tuple[str, Path], bool] = field(default_factory=dict)
+    of_folders: dict[Path, list[tuple[object, ...]]] = field(default_factory=dict)
 
     def roots(self, path: Path) -> list[tuple[object, ...]]:
         """What each chain is read from that a file is part of."""
         folder = path.parent
-        if folder not in self.projects:
+        roots = self.of_folders.get(folder)
+        if roots is None:
             of_sqitch = self.layout in (None, "sqitch")
-            self.projects[folder] = sqitch_project(path) if of_sqitch else None
-        if project := self.projects[folder]:
-            return [("sqitch", project)]
+            project = sqitch_project(path) if of_sqitch else None
+            roots = [("sqitch", project)] if project else _roots_of(folder)
+            self.of_folders[folder] = roots
+        if roots[0][0] == "sqitch":
+            return roots
         if above := migrations_folder(path, self.layout):
             return [("folders", above)]
         if is_formatted(self.texts[path]) and self._is_of("liquibase", folder):
@@ -171,16 +175,7 @@ class _Reader:
             return [("liquibase", self.changelogs[folder])]
         if names.FLYWAY.match(path.name) and self._is_of("flyway", folder):
             return [("flyway", _flyway_location(folder))]
-        if folder.name in ("switch", "contract") and folder.parent.name in HOUSE_FOLDERS:
-            return _house(folder.parent.parent, folder.parent.name)
-        if folder.name in HOUSE_FOLDERS and (
-            any((folder.parent / name).is_dir() for name in ("legacy", "online/contract"))
-            or (folder / "contract").is_dir()
-        ):
-            if folder.name not in _SHARED:
-                return _house(folder.parent, folder.name)
-            return _house(folder.parent, "online") + _house(folder.parent, "window")
-        return [("files", folder)]
+        return roots
 
     def _is_of(self, tool: str, folder: Path) -> bool:
         """Whether files that look like a tool's are its: not where most of the folder do not.
@@ -309,6 +304,20 @@ def _flyway_location(folder: Path) -> Path:
             found = above
         above = above.parent
     return found
+
+
+def _roots_of(folder: Path) -> list[tuple[object, ...]]:
+    """What the chains of a folder are read from whose files nothing else gives a place."""
+    if folder.name in ("switch", "contract") and folder.parent.name in HOUSE_FOLDERS:
+        return _house(folder.parent.parent, folder.parent.name)
+    if folder.name in HOUSE_FOLDERS and (
+        any((folder.parent / name).is_dir() for name in ("legacy", "online/contract"))
+        or (folder / "contract").is_dir()
+    ):
+        if folder.name not in _SHARED:
+            return _house(folder.parent, folder.name)
+        return _house(folder.parent, "online") + _house(folder.parent, "window")
+    return [("files", folder)]
 
 
 def _house(service: Path, strategy: str) -> list[tuple[object, ...]]:

@@ -47,15 +47,17 @@ class Texts:
         """The text of a file; empty when it cannot be read."""
         if self.opened and path in self.opened:
             return self.opened[path]
-        if path not in self._read:
+        text = self._read.get(path)
+        if text is None:
             try:
-                self._read[path] = read_text(path)
+                text = read_text(path)
             except MigrationFileError as error:
                 if self.unreadable is None:
                     raise
                 self.unreadable[path] = error
-                self._read[path] = ""
-        return self._read[path]
+                text = ""
+            self._read[path] = text
+        return text
 
 
 def blank(text: str) -> str:

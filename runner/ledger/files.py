@@ -270,7 +270,8 @@ def read_text(path: Path) -> str:
     """
     try:
         _require_plain(path)
-        content = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
         if len(content) > LARGEST_FILE:
             raise MigrationFileError(
                 f"{path} has {len(content):,} bytes, more than {LARGEST_FILE:,}",
@@ -297,12 +298,15 @@ def _require_plain(path: Path) -> None:
     Raises:
         MigrationFileError, OSError: it is one, or is not there.
     """
-    mode = path.stat().st_mode
+    mode = os.lstat(path).st_mode
+    is_link = stat.S_ISLNK(mode)
+    if is_link:
+        mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):
         raise MigrationFileError(f"{path} is a device or a pipe, not a migration file")
-    if path.is_symlink() and (target := path.resolve()).suffix != path.suffix:
+    if is_link and (target := path.resolve()).suffix != path.suffix:
         raise MigrationFileError(
             f"{path} is a link to {target}, which is not a {path.suffix} file",
             hint="put the file itself there",

@@ -95,9 +95,16 @@ def run_lint(
             only=only,
             cache=_cache_folder() if options.cache else None,
         )
+        return _told(report, only, options, settings)
     finally:
         if collects:
             gc.enable()
+
+
+def _told(
+    report: Report, only: set[Path] | None, options: Options, settings: Settings
+) -> tuple[str, bool]:
+    """What is printed of a report, and whether it failed."""
     if only is not None:
         after = f"after {options.since}" if options.since else "after the last commit"
         report = replace(

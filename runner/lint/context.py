@@ -53,7 +53,11 @@ class Chain:
 
     pairs: Sequence[Pair]
     world: World = field(default_factory=World)
-    standing: Standing = field(default_factory=Standing)
+    standing: Standing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing there."""
+        self.standing = Standing([pair.up for pair in self.pairs])
 
 
 @dataclass

@@ -162,7 +162,7 @@ LOOKS: dict[str, str] = {
         disable-trigger lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "Do": """
-        error-swallowed hidden-ddl server-files sessions-ended
+        advisory-lock error-swallowed hidden-ddl server-files sessions-ended
     """,
     "Drop": """
         concurrently-in-transaction drop-cascade drop-constraint drop-index drop-object drop-table
@@ -261,7 +261,8 @@ LOOKS: dict[str, str] = {
         create-trigger lock-after-long-work missing-lock-timeout several-tables-locked
     """,
     "Select": """
-        disable-trigger hidden-ddl long-work-under-lock sequence-reset server-files sessions-ended
+        advisory-lock disable-trigger hidden-ddl long-work-under-lock sequence-reset server-files
+        sessions-ended
     """,
     "SetAccessMethod": """
         lock-after-long-work missing-lock-timeout rewrite-storage several-tables-locked

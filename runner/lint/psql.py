@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # A line may hold several: an argument ends at a backslash outside quotes.
 _COMMAND = re.compile(r"\\(?:\w+|[^\w\s])")
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|`[^`]*`")
+# Behind a quote that never ends nothing is taken for quoted.
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.?)*+(?:'|(?P<open>\Z))|\"[^\"]*\"|`[^`]*`", re.DOTALL)
 _TAKES_LINE = frozenset(r"\! \copy \ef \ev \h \help \sf \sv".split())
 _RUNS = frozenset(
     r"""
@@ -26,6 +27,7 @@ _RUNS = frozenset(
     """.split()
 )
 _WITH_PIPE = frozenset(r"\g \gx \o \out \s \w \write".split())
+_NOT_SPACE = re.compile(r"\S")
 _PROGRAM = re.compile(r"\bPROGRAM\b", re.IGNORECASE)
 _WAITS = frozenset(r"\prompt \password".split())
 _VALUE = re.compile(r"\s*(?P<name>\w+)\s*(?P<value>.*?)\s*", re.DOTALL)
@@ -63,7 +65,7 @@ def hidden_commands(script: Script) -> Iterator[Hit]:
 
 def _commands(text: str, start: int, end: int) -> Iterator[tuple[int, str, str]]:
     """The commands of a line: where each begins, its word, and its arguments."""
-    quoted = [match.span() for match in _QUOTED.finditer(text, start, end)]
+    quoted = [match.span() for match in _QUOTED.finditer(text, start, end) if match["open"] is None]
     found = [
         match for match in _COMMAND.finditer(text, start, end) if not _is_in(match.start(), quoted)
     ]
@@ -109,9 +111,8 @@ def _told(word: str, rest: str, text: str, end: int) -> str:
             " each of them is judged here as if all were"
         )
     if word in ("\\q", "\\quit"):
-        return f"{word} ends the file here: what stands behind it never runs" * bool(
-            text[end:].strip()
-        )
+        told = f"{word} ends the file here: what stands behind it never runs"
+        return told if _NOT_SPACE.search(text, end) else ""
     if word in ("\\set", "\\unset"):
         return _set(word, rest, text)
     if word in _WAITS:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.lint.layouts import Script
     from runner.lint.steps import Step
     from runner.lint.world import World
@@ -53,6 +55,7 @@ _CHANGED_BY = frozenset(
 )
 _NOTED = _MADE_BY | _CHANGED_BY
 
+_CHECKPOINT = "-- atlas:checkpoint"
 _OF_ANOTHER = re.compile(r"\.(?:cockroach|mariadb|mssql|mysql|sqlite3?)\.")
 
 Thing = tuple[str, str]  # its kind, and its name
@@ -63,6 +66,7 @@ class Standing:
     """What is there and what is gone, as far as the files tell for sure.
 
     Args:
+        scripts: the forward ones of the chain, in their order.
         made: the file that made each thing.
         indexes: those that files name, of each table, with which they go.
         gone: the file that took each table, view or index away, or gave it another name.
@@ -72,6 +76,7 @@ class Standing:
         temporary: what was made for a session alone, so that its name means two things.
     """
 
+    scripts: Sequence[Script] = ()
     made: dict[Thing, Script] = field(default_factory=dict)
     indexes: dict[str, set[str]] = field(default_factory=dict)
     gone: dict[str, Script] = field(default_factory=dict)
@@ -90,7 +95,20 @@ class Standing:
     def _sure(self, found: Script | None, name: str, script: Script) -> Script | None:
         is_one = not self.searched or (isinstance(name, tree.TableKey) and name.schema != "")
         is_one = is_one and name not in self.temporary
-        return found if found is not None and is_one and both_run(found, script) else None
+        return found if found is not None and is_one and self.both_run(found, script) else None
+
+    def both_run(self, first: Script, second: Script) -> bool:
+        """Whether two files, or one, are sure to run one after the other."""
+        if first is second:
+            return not _has_conditions(first)
+        of_one = first.id == second.id  # The tool runs one of them.
+        if of_one or _has_conditions(first) or _has_conditions(second):
+            return False
+        return self._squashed.isdisjoint((first, second))
+
+    @cached_property
+    def _squashed(self) -> frozenset[Script]:
+        return _squashing(self.scripts)
 
     def note(self, world: World, step: Step, script: Script) -> None:
         """Remember what a step makes or removes, and forget what it makes unsure."""
@@ -255,16 +273,42 @@ class Standing:
             self._forget_kinds("trigger", "policy", "sequence", "function", "type")
 
 
-def both_run(first: Script, second: Script) -> bool:
-    """Whether two files, or one, are sure to run one after the other."""
-    of_one = first.id == second.id and first is not second  # The tool runs one of them.
-    return not (of_one or _has_conditions(first) or _has_conditions(second))
+def _squashing(scripts: Sequence[Script]) -> frozenset[Script]:
+    """The files that hold again what several others make: a database runs it, or those.
+
+    Args:
+        scripts: the forward ones of a chain.
+    """
+    tables: dict[Script, set[str]] = {}
+    makers: dict[str, set[Script]] = {}
+    gone: set[str] = set()
+    for script in scripts:
+        for step in script.steps:
+            if step.hidden or step.verb not in ("Create", "Drop", "Rename"):
+                continue
+            if step.verb == "Create" and not step.node.if_not_exists:
+                tables.setdefault(script, set()).add(step.table)
+            if step.verb == "Rename":
+                makers.setdefault(tree.beside(step.table, step.node.newname), set()).add(script)
+            elif step.verb == "Create":
+                makers.setdefault(step.table, set()).add(script)
+            else:
+                gone.add(step.table)
+    found = set()
+    for script, names in tables.items():
+        others = [makers[name] - {script} for name in names - gone]
+        several = len({maker for of_name in others for maker in of_name}) > 1
+        if len(others) == len(names) and all(others) and several:
+            found.add(script)
+    return frozenset(found)
 
 
 @lru_cache(64)
 def _has_conditions(script: Script) -> bool:
     """Whether a tool may leave the file, or a part of it, out."""
     content = script.content
+    if "squash" in script.id.lower() or _CHECKPOINT in content:
+        return True  # A database runs it, or the files that it takes together.
     if _OF_ANOTHER.search(script.path.name):
         return True  # To pop it is; to others the word is a part of the title.
     if script.layout == "liquibase":

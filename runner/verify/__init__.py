@@ -56,7 +56,7 @@ def verify(connection: Connection[Any], standard: Standard) -> Verification:
                 table,
                 relation,
                 catalog,
-                uncheckable,
+                uncheckable.get(relation.qualified, frozenset()),
                 prefix,
                 apart(standard, table),
                 beside if live else None,

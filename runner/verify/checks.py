@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import Connection, sql
@@ -17,8 +17,10 @@ from runner.standard.model import JsonPath
 _UNKNOWN = "TRUEUP-NO-SUCH-VALUE"
 
 
-def own_functions(connection: Connection[Any], tables: Iterable[Name]) -> frozenset[str]:
-    """The names of the tables' CHECKs that call a function which is not PostgreSQL's own.
+def own_functions(
+    connection: Connection[Any], tables: Sequence[Name]
+) -> dict[Name, frozenset[str]]:
+    """The names of each table's CHECKs that call a function which is not PostgreSQL's own.
 
     Such a function could do anything, so these CHECKs are not evaluated.
     """
@@ -26,7 +28,7 @@ def own_functions(connection: Connection[Any], tables: Iterable[Name]) -> frozen
         connection,
         sql.SQL(
             """
-            SELECT DISTINCT k.conname
+            SELECT n.nspname, c.relname, array_agg(DISTINCT k.conname::text)
             FROM pg_constraint AS k
             JOIN pg_class AS c ON c.oid = k.conrelid
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -37,11 +39,14 @@ def own_functions(connection: Connection[Any], tables: Iterable[Name]) -> frozen
                     -- A domain's CHECKs may call some, too.
                     OR t.typtype = 'd'
                 )
-                AND n.nspname || '.' || c.relname = ANY ({})
+                AND (n.nspname, c.relname) IN (
+                    SELECT * FROM unnest({}::text[], {}::text[])
+                )
+            GROUP BY n.nspname, c.relname
             """
-        ).format(sql.Literal([str(t) for t in tables])),
+        ).format(sql.Literal([t.schema for t in tables]), sql.Literal([t.name for t in tables])),
     )
-    return frozenset(row[0] for row in rows)
+    return {Name(schema, table): frozenset(names) for schema, table, names in rows}
 
 
 def accepted(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.lint import suggest, tree
 from runner.lint.definitions import column_type, index_columns
 from runner.lint.model import Hit, Rule
-from runner.lint.standing import both_run, commands, is_temporary, made
+from runner.lint.standing import commands, is_temporary, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +85,7 @@ def _constraint(step: Step, context: Context) -> Iterator[Hit]:
 
 def _sure(table: Table, context: Context) -> bool:
     """Whether it is known to be what the files say, and no other of this name is meant."""
+    both_run = context.chain.standing.both_run
     return table.sure and (table.born is None or both_run(table.born, context.script))
 
 
@@ -176,6 +177,8 @@ RULE = Rule(
         "ALTER TABLE rate ADD COLUMN pct text;",
         "CREATE TABLE rate (id bigint, pct text);\n-- file: 0002_b.sql\n"
         "ALTER TABLE rate ADD COLUMN IF NOT EXISTS pct numeric;",
+        "CREATE TABLE a (n int);\nCREATE TABLE b (n int);\n-- file: 0002_b.sql\n"
+        "CREATE TABLE a (n int);\nCREATE TABLE b (n int);",
         "CREATE TABLE t (n int, CONSTRAINT c CHECK (n > 0));\n-- file: 0002_b.sql\n"
         "ALTER TABLE t ADD CONSTRAINT c CHECK (n > 1) NOT VALID;",
         "CREATE TABLE t (a int, b int);\nCREATE INDEX i ON t (a);\n-- file: 0002_b.sql\n"
@@ -205,6 +208,10 @@ RULE = Rule(
         "SET search_path = b;\nCREATE TABLE t (n int);",
         "CREATE VIEW v AS SELECT 1 AS a;\n-- file: 0002_b.sql\n"
         "CREATE OR REPLACE VIEW v AS SELECT 1 AS a, 2 AS b;",
+        "CREATE TABLE a (n int);\n-- file: 0002_b.sql\nCREATE TABLE b (n int);\n"
+        "ALTER TABLE a ADD COLUMN m int;\n-- file: 0003_all.sql\n"
+        "CREATE TABLE a (n int, m int);\nCREATE TABLE b (n int);",
+        "CREATE TABLE a (n int);\n-- file: 0002_squashed.sql\nCREATE TABLE a (n int);",
         "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT a';\n"
         "CREATE FUNCTION f(a text) RETURNS text LANGUAGE sql AS 'SELECT a';",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runner.lint import tree
 from runner.lint.definitions import contype, index_columns
 from runner.lint.model import Hit, Rule
-from runner.lint.standing import both_run, commands
+from runner.lint.standing import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         yield gone
     if table is None or table.born is None or gone is not None:
         return
-    if not both_run(table.born, context.script):
+    if not context.chain.standing.both_run(table.born, context.script):
         return
     if step.verb in ("DropConstraint", "ValidateConstraint"):
         if not _has_constraint(table, step.name):
