@@ -96,6 +96,8 @@ def dry_run(
             return []
         require_writable(connection)
         require_own_schema(connection, ledger.schema)
+        if settings.approve:
+            settings.approve(connection, chosen)
         require_unused(connection, chosen, settings.force, settings.standbys, read=False)
         connection.execute("BEGIN")
         try:

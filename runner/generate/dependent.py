@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from runner.catalog import Dependent, Function, Relation
 from runner.generate.model import Obstacle
-from runner.generate.statement import Statement
+from runner.generate.statement import Statement, taken_back
 from runner.quoting import Name, one_line, quote_ident, quote_name
 
 # Turns a definition into the words of a contract.
@@ -211,8 +211,3 @@ def with_drop(statements: Iterable[Statement], *drop: Statement) -> tuple[Statem
     """The statements that make an object, the first of which is undone by the object's drop."""
     first, *others = statements
     return (replace(first, undo=drop), *others)
-
-
-def taken_back(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """What undoes statements, in its order."""
-    return tuple(u for s in reversed(tuple(statements)) for u in s.undo)

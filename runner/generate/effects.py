@@ -91,7 +91,6 @@ _LOCKED = re.compile(rf"\bLOCK TABLE ({_NAME}(?:,\s*{_NAME})*)\s+IN ([A-Z ]+) MO
 
 _TYPE = re.compile(rf"ALTER COLUMN {_PART} (?:SET DATA )?TYPE\b")
 _BUILT = re.compile(rf"\bCREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?{_PART}\s+ON (?:ONLY )?{_NAME}")
-_UNBUILT = re.compile(r"\bDROP INDEX CONCURRENTLY\b")
 _WRITTEN = re.compile(rf"\bUPDATE {_NAME}")
 
 
@@ -104,19 +103,24 @@ def locks(statements: Iterable[Statement]) -> list[Lock]:
     found: dict[Name, Lock] = {}
     said: list[Lock] = []
     made: set[Name] = set()
+
+    def keep(name: Name, taken: Lock, *, alone: bool) -> None:
+        known = found.get(name)
+        if name in made or name.schema == _OWN:
+            return
+        if known is None or known.mode.number < taken.mode.number:
+            found[name] = lock(taken.mode, name, said=taken.said) if alone else taken
+
     for sql, statement, was in _with_names(statements):
-        for taken in (*statement.locks, *_taken(sql)):
+        for taken in statement.locks:
             if not taken.relations:
                 said.append(taken)
-                continue
-            names = [was.get(name, name) for name in taken.relations]
-            for name in names:
-                known = found.get(name)
-                if name in made or name.schema == _OWN:
-                    continue
-                if known is None or known.mode.number < taken.mode.number:
-                    alone = len(names) == 1
-                    found[name] = lock(taken.mode, name, said=taken.said) if alone else taken
+            for name in taken.relations:
+                keep(was.get(name, name), taken, alone=len(taken.relations) == 1)
+        for mode, name in _taken(sql):
+            known = found.get(was.get(name, name))
+            if known is None or known.mode is not mode:
+                keep(was.get(name, name), lock(mode), alone=True)
         if "CREATE " in sql:
             made.update(_name(m[1]) for m in _MADE.finditer(sql))
     return list(dict.fromkeys([*found.values(), *said]))
@@ -139,7 +143,7 @@ def costs(statements: Iterable[Statement]) -> str:
         for m in _BUILT.finditer(sql) if " INDEX " in sql else ():
             waits = " and waits for transactions that are older" if m[1] else ""
             found.append(f"reads {called(m[2])} {'twice' if m[1] else 'once'}{waits}")
-        if _UNBUILT.search(sql):
+        if "DROP INDEX CONCURRENTLY" in sql:
             found.append("waits for transactions that are older")
         for m in _WRITTEN.finditer(sql) if "UPDATE " in sql else ():
             if _name(m[1]).schema != _OWN:
@@ -162,11 +166,13 @@ def _with_names(
     """The text of each that is no routine's, with what its names were called at the beginning."""
     was: dict[Name, Name] = {}
     for statement in statements:
-        sql = _read(statement.sql)
         if statement.is_setting and not statement.locks:
             continue
-        if not _ROUTINE.match(sql):
+        sql = _read(statement.sql)
+        if not (sql.startswith("CREATE ") and _ROUTINE.match(sql)):
             yield sql, statement, was
+        if not sql.startswith("ALTER "):
+            continue
         if renamed := _RENAME.match(sql):
             old = _name(renamed[1])
             was[Name(old.schema, _unquoted(renamed[2]))] = was.pop(old, old)
@@ -182,21 +188,21 @@ def _read(sql: str) -> str:
     return _LEFT_OUT.sub("", sql) if "'" in sql or "--" in sql else sql
 
 
-def _taken(sql: str) -> Iterator[Lock]:
+def _taken(sql: str) -> Iterator[tuple[LockMode, Name]]:
     if sql.startswith(_CALL) and "(" not in sql:
         return
     for m in _LOCKED.finditer(sql) if "LOCK TABLE " in sql else ():
         for name in re.findall(_NAME, m[1]):
-            yield lock(LockMode(m[4]), _name(name))
+            yield LockMode(m[4]), _name(name)
     for m in _ALTER.finditer(sql) if "ALTER TABLE " in sql else ():
         weak = [mode for pattern, mode in _WEAK if pattern.fullmatch(m[2].strip())]
-        yield lock(weak[0] if weak else LockMode.ACCESS_EXCLUSIVE, _name(m[1]))
-        for there in _REFERENCES.findall(m[2]):
-            yield lock(LockMode.SHARE_ROW_EXCLUSIVE, _name(there))
+        yield weak[0] if weak else LockMode.ACCESS_EXCLUSIVE, _name(m[1])
+        for there in _REFERENCES.findall(m[2]) if "REFERENCES " in m[2] else ():
+            yield LockMode.SHARE_ROW_EXCLUSIVE, _name(there)
     for word, pattern, mode in _FOUND_BY:
         if word in sql:
             for name in pattern.findall(sql):
-                yield lock(mode, _name(name))
+                yield mode, _name(name)
 
 
 @lru_cache(1 << 12)

@@ -38,7 +38,7 @@ _FOLDERS = {
     "contract": "online/contract",
     "window": "window",
 }
-_UNTIDY = re.compile(r"\s\n|\s\Z")
+_UNTIDY = re.compile(r"\n(?<=\s\n)")
 
 # In a statement: the id of its file as a literal, which it has only when all files are known.
 OWN_ID = "\0own id\0"
@@ -333,7 +333,7 @@ def _text(paragraphs: Iterable[Paragraph]) -> str:
 
 def _tidy(text: str) -> str:
     """A statement without blanks that nobody sees, unless they belong to a name or a value."""
-    if ("\n" not in text and not text[-1:].isspace()) or not _UNTIDY.search(text):
+    if not (text[-1:].isspace() or _UNTIDY.search(text)):
         return text
     parts = re.findall(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", text)
     if any(re.search(r"\s\n|\n\n", part) for part in parts):

@@ -148,9 +148,13 @@ def comment_on_constraint(table: Name, name: str, comment: str) -> Statement:
     )
 
 
+def taken_back(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """What undoes statements, in its order."""
+    return tuple(u for s in reversed(tuple(statements)) for u in s.undo)
+
+
 def undone(body: Iterable[Paragraph]) -> list[Paragraph]:
     """What takes the statements of a file back: its settings, then what undoes each, reversed."""
-    paragraphs = [[u for s in reversed(p) for u in s.undo] for p in body]
-    found: list[Paragraph] = [p for p in reversed(paragraphs) if p]
+    found: list[Paragraph] = [p for p in map(taken_back, reversed(list(body))) if p]
     settings = [s for p in body for s in p if s.is_setting]
     return [settings, *found] if found and settings else found

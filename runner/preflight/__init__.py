@@ -101,7 +101,9 @@ def check(
             for change, table in plan.changes
             if change.old in readable
         ]
-        for read, found in read_tables(connection, wanted, on_table):
+        results = {read.name: (read, f) for read, f in read_tables(connection, wanted, on_table)}
+        for one in wanted:  # small tables are read together, and so in another order
+            read, found = results[one.change.old]
             tables.append(read)
             findings += found
     if folder is not None and len(changes) == len(standard.tables):

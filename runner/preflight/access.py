@@ -55,9 +55,10 @@ SELECT n.nspname AS schema, c.relname AS name, current_user AS role,
     row_security_active(c.oid) AS filtered,
     pg_table_size(c.oid) AS heap, pg_indexes_size(c.oid) AS indexes,
     (
-        SELECT string_agg(p.gid, ', ') FROM pg_prepared_xacts AS p
-        JOIN pg_locks AS l ON l.virtualtransaction = '-1/' || p.transaction
-        WHERE l.relation = c.oid
+        SELECT string_agg(DISTINCT p.gid, ', ') FROM pg_prepared_xacts AS p
+        JOIN pg_locks AS own ON own.transactionid = p.transaction AND own.pid IS NULL
+        JOIN pg_locks AS l ON l.virtualtransaction = own.virtualtransaction AND l.pid IS NULL
+        WHERE l.relation = c.oid AND p.database = current_database()
     ) AS prepared,
     EXISTS (
         SELECT FROM pg_subscription_rel AS s

@@ -8,8 +8,16 @@ from psycopg import Connection, Error, sql
 
 from runner.workload.model import Sent
 
+# Its view of itself came with PostgreSQL 14; where it is of an older server, anybody may have put
+# one there.
 _EXTENSION = """
-SELECT n.nspname FROM pg_catalog.pg_extension AS e
+SELECT n.nspname, EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_class AS c ON c.oid = d.objid AND c.relname = 'pg_stat_statements_info'
+    WHERE d.deptype = 'e' AND d.refobjid = e.oid
+        AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+        AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+) FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
 """
@@ -39,6 +47,7 @@ _HOW = (
     " log statements for a while and name the log: trueup check --statements FILE"
 )
 _OWN = "trueup."
+_INFO = "pg_stat_statements_info"
 
 
 def read_recorded(connection: Connection[Any]) -> tuple[list[Sent], list[str]]:
@@ -69,18 +78,16 @@ def read_recorded(connection: Connection[Any]) -> tuple[list[Sent], list[str]]:
             f"{hidden:,} statements of other roles are hidden from this role:"
             " GRANT pg_read_all_stats TO it"
         )
-    notes += _left_out(connection, row[0])
+    notes += _left_out(connection, sql.Identifier(row[0], _INFO) if row[1] else None)
     return sent, notes
 
 
-def _left_out(connection: Connection[Any], schema: str) -> list[str]:
+def _left_out(connection: Connection[Any], view: sql.Identifier | None) -> list[str]:
     """What the extension has thrown away or was told not to record."""
     notes = []
-    view = sql.Identifier(schema, "pg_stat_statements_info")
-    try:
+    row = None
+    if view is not None:
         row = connection.execute(sql.SQL("SELECT dealloc FROM {}").format(view)).fetchone()
-    except Error:
-        row = None  # the extension is of an older server: ALTER EXTENSION ... UPDATE brings it
     if row and row[0]:
         notes.append(
             f"pg_stat_statements has discarded the rarest statements {row[0]:,} times: raise"

@@ -139,12 +139,14 @@ def test_row_security_that_comes_meanwhile_holds_for_both_contracts_and_stays_on
 ) -> None:
     since(15)
 
-    def seen(name: str) -> list[tuple[int]]:
-        dsn = make_conninfo(service.dsn, options="-c role=object_app")
+    def seen(name: str, role: str = "object_app") -> list[tuple[int]]:
+        dsn = make_conninfo(service.dsn, options=f"-c role={role}")
         return query(dsn, f"SELECT count(*) FROM {name}")
 
     query(service.dsn, "GRANT SELECT ON things TO object_app")
     service.up(reached)
+    view = "thing" if reached == "enforce" else "things"
+    query(service.dsn, f"GRANT SELECT ON {view} TO object_report")
     secure = "CREATE POLICY own ON {0} USING (n = 1); ALTER TABLE {0} ENABLE ROW LEVEL SECURITY"
     query(service.dsn, secure.format(table))
     with pytest.raises(StatementError, match="unknown here: row level security") as refused:
@@ -152,6 +154,7 @@ def test_row_security_that_comes_meanwhile_holds_for_both_contracts_and_stays_on
     assert "roll back to the baseline" in str(refused.value)
     # The run has let the other contract's view follow.
     assert [seen("things"), seen("thing")] == [[(1,)], [(1,)]]
+    assert seen(view, "object_report") == [(1,)]  # who has rights on that alone, too
     if reached == "switch":
         service.down("online", "enforce")
         assert [seen("things"), seen("thing")] == [[(1,)], [(1,)]]

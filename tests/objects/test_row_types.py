@@ -13,7 +13,7 @@ from runner.preflight import check
 from runner.standard import load_standard
 
 
-def audited(body: str) -> str:
+def audited(body: str, seen: str = "FOR EACH ROW") -> str:
     """A table whose rows a trigger copies to another one."""
     return things(
         then=f"""
@@ -23,22 +23,27 @@ def audited(body: str) -> str:
                 {body}
                 RETURN NULL;
             END $$;
-            CREATE TRIGGER note AFTER INSERT OR UPDATE ON things
-                FOR EACH ROW EXECUTE FUNCTION note();
+            CREATE TRIGGER note AFTER UPDATE {"" if "TABLE" in seen else "OR INSERT"}
+                ON things {seen} EXECUTE FUNCTION note();
         """
     )
 
 
+ROWS = "REFERENCING NEW TABLE AS seen FOR EACH STATEMENT"
 WHOLE = {
     "a row": "INSERT INTO log SELECT TG_OP, NEW.*;",
     "a row in small letters": "insert into log values ('x', (new).*);",
     "a row of dynamic SQL": "EXECUTE 'INSERT INTO log SELECT $2, ($1).*' USING NEW, TG_OP;",
+    "its columns": "EXECUTE 'INSERT INTO log SELECT $2, $1.*' USING NEW, TG_OP;",
+    "rows": "INSERT INTO log SELECT TG_OP, * FROM seen;",
+    "rows by a name": "INSERT INTO log SELECT TG_OP, s.* FROM seen AS s;",
 }
 
 
 @pytest.mark.parametrize("body", WHOLE.values(), ids=WHOLE)
 def test_a_trigger_that_takes_whole_rows_needs_a_window(journey: Journey, body: str) -> None:
-    service = journey.start(audited(body), STANDARD)
+    seen = ROWS if "seen" in body else "FOR EACH ROW"
+    service = journey.start(audited(body, seen), STANDARD)
     assert not list((journey.folder / "online").glob("*"))
     with psycopg.connect(service.dsn, autocommit=True) as connection:
         findings = check(connection, load_standard(journey.folder / "standard.toml")).findings
@@ -159,6 +164,19 @@ def test_a_trigger_that_leaves_the_converted_columns_alone_comes_through(
     service = journey.start(schema, STANDARD)
     service.up("contract")
     service.down("online", "baseline")
+
+
+def test_files_stop_at_a_trigger_that_takes_whole_rows_later(journey: Journey) -> None:
+    service = journey.start(
+        audited("INSERT INTO log SELECT TG_OP, s.id FROM seen AS s;", ROWS), STANDARD
+    )
+    query(
+        service.dsn,
+        "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN INSERT INTO log SELECT TG_OP, s.* FROM seen AS s; RETURN NULL; END $$",
+    )
+    with pytest.raises(StatementError, match=r"inserts all columns of a row.*note runs"):
+        service.up("expand")
 
 
 def test_files_stop_at_a_trigger_whose_function_was_changed_later(journey: Journey) -> None:

@@ -267,10 +267,11 @@ def test_the_command_rehearses_records_and_applies(live: str, files: Path, serve
     query(live, TRAP)
     query(live, "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC")
     where = ("--sources", str(files))
-    refused = run_trueup("apply", *where, "--require-rehearsal", dsn=live)
-    assert refused.returncode == 1
-    assert "no rehearsal is stored in the database" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    for how in ((), ("--dry-run",)):
+        refused = run_trueup("apply", *where, *how, "--require-rehearsal", dsn=live)
+        assert refused.returncode == 1
+        assert "no rehearsal is stored in the database" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
     certificate = files / "certificate.json"
     done = run_trueup(

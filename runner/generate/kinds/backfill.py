@@ -23,6 +23,18 @@ OF_BATCH = "ctid = ANY ($1)"
 
 def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
     """The conversion of the rows that were there before, of a table or one partition of it."""
+    quoted, line = quote_name(table), "\n        "
+    sets = f",{line}".join(_assignments(t.columns))
+    said = trigger.listed(t)
+    filling = walk(
+        quoted,
+        f"UPDATE {quoted}\n    SET{line}{sets}\n    WHERE {OF_BATCH}",
+        unfilled=sync.unfilled(t, ""),
+        filled=[c.name for c in t.columns],
+        names_operators=t.names_operators,
+        listed=[c.name for c in t.columns if not said.isdisjoint((c.name, c.old_name))],
+    )
+    forgotten = Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};")
     return File(
         unlike=f"backfill {table}",
         phase="backfill",
@@ -35,15 +47,7 @@ def backfill(t: TableChange, table: Name, after: Sequence[File]) -> File:
         cost="writes each row once, in eight passes over each 10 MB, and reads the table once "
         "more; it grows until VACUUM",
         undo="nothing to undo: the columns go with expand",
-        body=[
-            [
-                Statement(
-                    _walk(t, quote_name(table)),
-                    undo=(Statement(f"DELETE FROM trueup.progress WHERE file = {OWN_ID};"),),
-                    alone=True,
-                )
-            ]
-        ],
+        body=[[Statement(filling, undo=(forgotten,), alone=True)]],
         back="Forgets the progress; the columns go with expand.",
         after=after,
     )
@@ -55,21 +59,6 @@ def _assignments(columns: Iterable[ColumnChange]) -> Iterable[str]:
         if c.kept:
             yield f"{quote_ident(c.kept)} = {old}"
         yield f"{quote_ident(c.name)} = {c.new_from(old)}"
-
-
-def _walk(t: TableChange, table: str) -> str:
-    return walk(
-        table,
-        f"UPDATE {table}\n    SET\n        "
-        + ",\n        ".join(_assignments(t.columns))
-        + f"\n    WHERE {OF_BATCH}",
-        unfilled=sync.unfilled(t, ""),
-        filled=[c.name for c in t.columns],
-        names_operators=t.names_operators,
-        listed=[
-            c.name for c in t.columns if not trigger.listed(t).isdisjoint((c.name, c.old_name))
-        ],
-    )
 
 
 def walk(

@@ -154,16 +154,17 @@ def obstacles(t: TableChange) -> Iterator[Obstacle]:
             )
 
 
-def rename(t: TableChange, *, back: bool = False) -> list[Statement]:
+def rename(t: TableChange) -> list[Statement]:
     """The columns of the table under its new name that only get another one."""
-    pairs = [(new, old) if back else (old, new) for old, new in t.renamed.items()]
-    return plain(*(_rename(t.new, old, new) for old, new in pairs))
+    return [_rename(t.new, old, new) for old, new in t.renamed.items()]
 
 
-def _rename(table: Name, old: str, new: str) -> str:
-    return (
-        f"ALTER TABLE {quote_name(table)} RENAME COLUMN {quote_ident(old)} TO {quote_ident(new)};"
+def _rename(table: Name, old: str, new: str) -> Statement:
+    there, back = (
+        f"ALTER TABLE {quote_name(table)} RENAME COLUMN {quote_ident(a)} TO {quote_ident(b)};"
+        for a, b in ((old, new), (new, old))
     )
+    return Statement(there, undo=(Statement(back),))
 
 
 def _default(table: Name, column: str, default: str | None) -> str:
@@ -202,7 +203,13 @@ def expand(
         ],
         [
             *settings.of_columns(t, {c.old_name: c.name for c in t.columns}),
-            *([] if t.at_expand else settings.copy_grants(t.new, t.new, names)),
+            *(
+                []
+                if t.at_expand
+                else settings.copy_grants(
+                    t.new, t.new, names, note="Each new column gets the grants of its old one."
+                )
+            ),
         ],
     ]
 
@@ -211,10 +218,7 @@ def switch(t: TableChange) -> list[Paragraph]:
     """The names `c__old` and `c` in place of `c` and `c__new`; defaults belong to the new side."""
     table = t.new
     names = [pair for c in t.columns for pair in ((c.name, c.old_name), (c.build_name, c.name))]
-    renamed = [
-        Statement(_rename(table, old, new), undo=(Statement(_rename(table, new, old)),))
-        for old, new in names
-    ]
+    renamed = [_rename(table, old, new) for old, new in names]
     taken = [
         Statement(
             _altered(table, c.old_name, c.no_default),

@@ -76,7 +76,7 @@ def contract(t: TableChange, still_open: Sequence[TableChange], after: Sequence[
         x.old: f"CALL trueup.require_unused({quote_literal(quote_name(x.old))});"
         for x in still_open
     }
-    table, back = t.switched, look.move_back(t, switched=True)
+    table, back = t.switched, look.move_back(t)
     if back:
         back[0] = replace(
             back[0],

@@ -18,6 +18,7 @@ from runner.generate.statement import (
     lock,
     plain,
     setting,
+    taken_back,
 )
 from runner.generate.wording.predicates import restate
 from runner.postgres.locks import LockMode
@@ -137,7 +138,7 @@ def convert_back(t: TableChange) -> list[Paragraph]:
     found: list[Paragraph] = [
         [*reversal.tell_forgotten(t), *reversal.forgetting_no_more(t)],
         publication.off(t, t.new),
-        column.rename(t, back=True),
+        taken_back(column.rename(t)),
         names,
         rename(t.new, t.old),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runner.generate.kinds import column, sequence
 from runner.generate.model import TableChange
-from runner.generate.statement import Lock, Paragraph, Statement, plain
+from runner.generate.statement import Lock, Paragraph, Statement, taken_back
 from runner.quoting import Name, quote_ident, quote_name
 
 
@@ -14,32 +14,28 @@ def rename(old: Name, new: Name) -> list[Statement]:
     """The statement that gives a table its other name, if it has one."""
     if old == new:
         return []
-    return plain(f"ALTER TABLE {quote_name(old)} RENAME TO {quote_ident(new.name)};")
+    there, back = (
+        f"ALTER TABLE {quote_name(a)} RENAME TO {quote_ident(b.name)};"
+        for a, b in ((old, new), (new, old))
+    )
+    return [Statement(there, undo=(Statement(back),))]
 
 
 def move(t: TableChange) -> list[Statement]:
     """The table goes where it stands from the switch until its old name goes."""
     if not t.keeps_name:
         return rename(t.old, t.new)
-    return [
-        *sequence.stay(t),
-        *plain(f"ALTER TABLE {quote_name(t.old)} SET SCHEMA {quote_ident(t.apart.schema)};"),
-    ]
+    there = f"ALTER TABLE {quote_name(t.old)} SET SCHEMA {quote_ident(t.apart.schema)};"
+    return [*sequence.stay(t), Statement(there, undo=(_moved_back(t),))]
 
 
-def move_back(t: TableChange, *, switched: bool) -> list[Statement]:
-    """The table comes back from there.
+def _moved_back(t: TableChange) -> Statement:
+    return Statement(f"ALTER TABLE {quote_name(t.apart)} SET SCHEMA {quote_ident(t.old.schema)};")
 
-    Args:
-        t: the table.
-        switched: whether its columns have their new names.
-    """
-    if not t.keeps_name:
-        return [] if switched else rename(t.new, t.old)
-    return [
-        *plain(f"ALTER TABLE {quote_name(t.apart)} SET SCHEMA {quote_ident(t.old.schema)};"),
-        *sequence.belong(t, t.renamed if switched else {}),
-    ]
+
+def move_back(t: TableChange) -> list[Statement]:
+    """The table that keeps its name comes back from there, with the new names of its columns."""
+    return [_moved_back(t), *sequence.belong(t, t.renamed)] if t.keeps_name else []
 
 
 def in_old_look(
@@ -58,6 +54,5 @@ def in_old_look(
         note="The definitions below were written when the tables had their old names: they have "
         "them again\nuntil the end of this file.",
     )
-    on = [s for t in tables for s in (*column.rename(t, back=True), *rename(t.new, t.old))]
     off = [s for t in tables for s in (*rename(t.old, t.new), *column.rename(t))]
-    return [[first, *on], *body, off]
+    return [[first, *taken_back(off)], *body, off]

@@ -12,6 +12,10 @@ from runner.quoting import Name, one_line, quote_ident, quote_literal, quote_nam
 
 _ROW = r"\b(?:NEW|OLD)\b\)?\s*\.\s*"
 _WHOLE_ROW = re.compile(r"\b(?:NEW|OLD)\b\)?\s*\.\s*\*", re.IGNORECASE)
+# Of a trigger that sees the rows of a statement as a table.
+_WHOLE_ROWS = re.compile(
+    r"\bINSERT\b[^;]*(?:\bSELECT\s|,)\s*((?:\w+\s*\.\s*)?\*)\s*(?:,|FROM\b)", re.IGNORECASE
+)
 
 
 def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
@@ -48,7 +52,7 @@ def obstacles(t: TableChange, catalog: Catalog) -> Iterator[Obstacle]:
         )
     for trigger in t.relation.triggers:
         function = _function(trigger, catalog)
-        if function and (whole := _whole_row(function.definition)):
+        if function and (whole := _whole_row(trigger, function.definition)):
             yield Obstacle(
                 one_line(f"trigger {trigger.name} on {t.old}"),
                 f"runs {function.schema}.{function.signature}, which takes {whole}: from expand "
@@ -108,11 +112,13 @@ def _names_rows(function: Function, table: Name) -> bool:
     return re.search(named, head.partition("(")[2]) is not None
 
 
-def _whole_row(definition: str) -> str:
+def _whole_row(trigger: Trigger, definition: str) -> str:
     """How a trigger's function takes all columns of its row; empty where it does not."""
     if found := _WHOLE_ROW.search(_code(definition)):
         return found[0]
-    found = re.search(r"\(\$\d+\)\s*\.\s*\*", definition)
+    if " REFERENCING " in trigger.definition and (found := _WHOLE_ROWS.search(_code(definition))):
+        return one_line(found[1])
+    found = re.search(r"\(?\$\d+\)?\s*\.\s*\*", definition)
     return (
         found[0] if found and re.search(r"\bUSING\b[^;]*\b(?:NEW|OLD)\b", definition, re.I) else ""
     )

@@ -32,7 +32,10 @@ def owned(relation: Relation, in_use: NamesInUse) -> Iterable[tuple[Name, str]]:
 
 def stay(t: TableChange) -> list[Statement]:
     """They stay where they are while their table goes to another schema."""
-    found = plain(*(f"ALTER SEQUENCE {quote_name(s)} OWNED BY NONE;" for s, _ in t.owned))
+    found = [
+        Statement(f"ALTER SEQUENCE {quote_name(s)} OWNED BY NONE;", undo=(back,))
+        for (s, _), back in zip(t.owned, belong(t, {}), strict=True)
+    ]
     note = "It would move with its table, and clients call it by its name."
     return [replace(first, note=note) for first in found[:1]] + found[1:]
 

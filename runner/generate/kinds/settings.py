@@ -19,18 +19,21 @@ from runner.quoting import Name, quote_ident, quote_literal, quote_name
 Pair = tuple[str, str]
 
 
-def copy_grants(target: Name, source: Name, pairs: Iterable[Pair] = ()) -> list[Statement]:
+def copy_grants(
+    target: Name, source: Name, pairs: Iterable[Pair] = (), *, note: str = ""
+) -> list[Statement]:
     """The call that gives a relation the owner and the grants of another one.
 
     Args:
         target: what gets them; the same as the source where only columns get them.
         source: what has them.
         pairs: the columns that do not get those of their namesake.
+        note: the comment above it.
     """
     listed = _listed(pairs)
     if target == source and not listed:
         return []
-    return [Statement(f"CALL trueup.give_grants({_of(target)}, {_of(source)}{listed});")]
+    return [Statement(f"CALL trueup.give_grants({_of(target)}, {_of(source)}{listed});", note=note)]
 
 
 def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[Statement]:
@@ -44,9 +47,9 @@ def carry_grants(table: Name, view: Name, pairs: Iterable[Pair] = ()) -> list[St
     listed = _listed(pairs)
     if table == view and not listed:
         return []
-    return [
-        Statement(f"CALL trueup.give_grants({_of(table)}, {_of(view)}{listed}, since => true);")
-    ]
+    sql = f"CALL trueup.give_grants({_of(table)}, {_of(view)}{listed}, since => true);"
+    note = "Carries over what was granted or revoked on one side alone." if table == view else ""
+    return [Statement(sql, note=note)]
 
 
 def _of(name: Name) -> str:

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from runner.errors import StandardError
 from runner.generate.closure import Closure
-from runner.generate.dependent import DependentChange, Standing, taken_back
+from runner.generate.dependent import DependentChange, Standing
 from runner.generate.files import File
 from runner.generate.kinds import function, policy, rule, statistics, trigger, view
 from runner.generate.kinds.look import in_old_look
 from runner.generate.model import Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Lock, Paragraph, Statement, lock
+from runner.generate.statement import BRIEFLY, Lock, Paragraph, Statement, lock, taken_back
 from runner.generate.unit import Unit, listed
 from runner.postgres.locks import LockMode
 from runner.quoting import Name, quote_ident, quote_name

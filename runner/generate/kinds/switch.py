@@ -68,11 +68,9 @@ def switch(t: TableChange, before: TableChange, after: Sequence[File]) -> File:
 
 def to_new(t: TableChange) -> list[Paragraph]:
     """The table gets its place, its name and its columns, and the old contract its view."""
-    table = t.switched
     pairs = [(c.name, c.old_name) if t.at_expand else (c.old_name, c.name) for c in t.columns]
     return [
-        [*look.move(t), *column.rename(table)],
-        *column.switch(table),
+        *_given(t),
         settings.copy_grants(t.apart, t.apart, pairs),
         *compat.expand(t),
     ]
@@ -91,11 +89,13 @@ def old_view_off(t: TableChange, at: At) -> Paragraph:
 
 def to_old(t: TableChange) -> list[Paragraph]:
     """The table gets its old place, its old name and its old columns."""
+    return undone(_given(t))
+
+
+def _given(t: TableChange) -> list[Paragraph]:
+    """Its place, its name and its columns under the new contract."""
     table = t.switched
-    return [
-        *undone(column.switch(table)),
-        [*column.rename(table, back=True), *look.move_back(t, switched=False)],
-    ]
+    return [[*look.move(t), *column.rename(table)], *column.switch(table)]
 
 
 def called(t: TableChange) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.generate.column_change import ColumnChange
@@ -150,12 +151,40 @@ def is_in_step(c: ColumnChange) -> str:
     return f"{c.meant(new)} IS NOT DISTINCT FROM {c.meant(c.new_from(old))}"
 
 
+def _nonnull(columns: Sequence[str], *, some: bool) -> str:
+    names = [f"NEW.{quote_ident(name)}" for name in columns]
+    if not names[1:]:
+        return f"{names[0]} IS {'NOT NULL' if some else 'NULL'}"
+    return f"num_nonnulls({', '.join(names)}) {'> 0' if some else '= 0'}"
+
+
+def _given_to_table(t: TableChange, *, switched: bool) -> list[str]:
+    """The conditions of which one holds when a row was given a value for the side of the table.
+
+    What a default gave it that is no constant cannot be told from a value.
+    """
+    undefaulted, given = [], []
+    for c in t.columns:
+        name, default = (
+            (c.name, c.new_default) if switched else (c.old_name, c.old_default or c.type_default)
+        )
+        if default is None or default.startswith("NULL"):
+            undefaulted.append(name)
+        elif _CONSTANT.fullmatch(default):
+            value = c.compared(f"NEW.{quote_ident(name)}")
+            given.append(f"{value} IS DISTINCT FROM {c.compared(default)}")
+    return [_nonnull(undefaulted, some=True), *given] if undefaulted else given
+
+
+# A literal, maybe with its type.
+_CONSTANT = re.compile(r"E?'(?:[^']|'')*'(::[^']*)?")
+
 _NOTES = {
-    False: "Keeps both sides of each row equal. A value on the new side of a new row says that "
+    False: "Keeps both sides of each row equal. Values on the new side alone of a new row say that "
     "the new contract wrote it.",
-    True: "The same from the switch on, under the names that the columns have then; here a value "
-    "on the old side says that\nthe old contract wrote a new row. It stays beyond contract, for "
-    "the way back.",
+    True: "The same from the switch on, under the names that the columns have then; here values "
+    "on the old side alone say that\nthe old contract wrote a new row. It stays beyond contract, "
+    "for the way back.",
 }
 
 
@@ -173,14 +202,17 @@ def _function(
         note: the comment above it, where it is another one.
     """
     by_new = switched if guarded is None else guarded
-    side = [f"NEW.{quote_ident(c.old_name if switched else c.name)}" for c in t.columns]
-    # All of them: who writes NULL where none may be is refused, and not taken for the other one.
-    given = f"num_nonnulls({', '.join(side)})" if side[1:] else side[0]
-    if switched:
-        by_old = f"{given} > 0" if side[1:] else f"{given} IS NOT NULL"
-    else:
-        by_old = f"{given} = 0" if side[1:] else f"{given} IS NULL"
     moves = t.is_partitioned and (not switched or tells_moved_rows(t))
+    # All of them: who writes NULL where none may be is refused, and not taken for the other one.
+    # Who gives both sides has the table, as a view shows one: a copy of a row keeps its changes.
+    own, line = _given_to_table(t, switched=switched), "\n            "
+    if not switched:
+        by_old = f"{line}OR ".join([_nonnull([c.name for c in t.columns], some=False), *own])
+    else:
+        by_old = _nonnull([c.old_name for c in t.columns], some=True)
+        if own:
+            same = "" if moves else f"{line}OR {' AND '.join(map(is_in_step, t.columns))}"
+            by_old += f"{line}AND (NOT ({' OR '.join(own)}){same})"
     sides = [_sides(c, 12 if moves else 8) for c in t.columns]
     # Between switch and contract the table may move; the view follows it.
     keys = quote_name(t.sides if switched and t.keeps_name else t.new)
@@ -235,7 +267,9 @@ def expand_and_switch(t: TableChange) -> list[Paragraph]:
     Args:
         t: the table as it is from the switch on.
     """
-    first = "Keeps both sides of each row equal. A value on the old side of a new row says that the"
+    first = (
+        "Keeps both sides of each row equal. Values on the old side alone of a new row say that the"
+    )
     second = "The same by the index of the new key: contract puts it in the place of the other one."
     return [
         [_function(t, switched=True, guarded=False, note=f"{first} old\ncontract wrote it.")],

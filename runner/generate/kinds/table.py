@@ -30,7 +30,15 @@ from runner.generate.kinds import (
 from runner.generate.kinds.same import At
 from runner.generate.locks import brief, locked
 from runner.generate.model import Obstacle, TableChange
-from runner.generate.statement import BRIEFLY, Paragraph, Statement, alter, plain, undone
+from runner.generate.statement import (
+    BRIEFLY,
+    Paragraph,
+    Statement,
+    alter,
+    plain,
+    taken_back,
+    undone,
+)
 from runner.generate.unit import Unit
 from runner.quoting import Name, quote_ident, quote_name
 
@@ -326,7 +334,7 @@ def _contract_back(t: TableChange, u: Unit) -> list[Paragraph]:
         reversal.tell_forgotten(t),
         [_lock_table(t, t.new), same.require(t, At.NEW)],
         [
-            *column.rename(t, back=True),
+            *taken_back(column.rename(t)),
             *old_names(t, [*sequences, *contract_renames(t)], staying),
             *column.rename(t),
         ],

@@ -19,6 +19,7 @@ _MADE = re.compile(
     r"(?: IF NOT EXISTS)? trueup\.(\w+)\b.*?(?:^\$\$;$|^\);$)",
     re.MULTILINE | re.DOTALL,
 )
+_CALL = "CALL trueup."
 _NAMED = re.compile(r"\btrueup\.(\w+)")
 # A routine whose parameters change gets another name: both may stand in one database, and a call
 # with fewer of them would fit either.
@@ -69,6 +70,7 @@ _IDEAS = (
         "refuses a schema trueup in which somebody else could put functions of his own, and a "
         "publication that would send its tables; then ",
         always=("fix_transaction", "require_settings", "is_called", "keep_private"),
+        public=("is_own",),
     ),
     _Idea(
         "both_live",
@@ -176,8 +178,11 @@ def _needed(callers: Sequence[File]) -> set[str]:
     made = {name: m for idea in _IDEAS for name, m in _made(idea.name).items()}
     folders = {"common", *(f.strategy for f in callers)}
     ready = {n for i in _IDEAS if i.folder in folders for n in i.always}
-    texts = (t for f in callers for s in f.statements for t in (s.sql, s.note) if "trueup." in t)
-    ready |= {n for text in texts for n in _NAMED.findall(text)}
+    for said in (t for f in callers for s in f.statements for t in (s.sql, s.note)):
+        if said.startswith(_CALL) and said.find("trueup.", len(_CALL)) < 0:
+            ready.add(said[len(_CALL) : said.index("(")])
+        elif "trueup." in said:
+            ready.update(_NAMED.findall(said))
     needed: set[str] = set()
     while ready := (ready & made.keys()) - needed:
         needed |= ready

@@ -1,12 +1,17 @@
 {# The functions of triggers, a macro each. Their hole dollar quotes a body so that no other hole can end it. #}
 
+{# Asked in place, as most need no more. #}
+{% macro is_own() %}
+(SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID)
+{%- endmacro %}
+
 {# Until one index guards a key, in what sync() and sync_back() write. #}
 {% macro hold_keys(keys, named, twin_keys) %}
 {% for key in twin_keys %}
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege({{ named }}, 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege({{ named }}, 'SELECT') THEN
             PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM {{ keys }} AS t WHERE {{ key.there }}) THEN
             PERFORM trueup.hold_key({{ key.text }}, TG_RELID);
@@ -20,6 +25,7 @@ CREATE FUNCTION {{ function }}()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {{ dollar }}
 DECLARE
+    is_own constant boolean := {{ is_own() }};
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN {{ written_by_old }}
@@ -50,15 +56,20 @@ BEGIN
 {{ pad }}    END IF;
 {% endfor %}
 {% endif %}
-{{ pad }}    -- The side that changed wins; if both did, the old one.
+{{ pad }}    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
 {% for c in columns %}
-{{ pad }}    IF coalesce(by_old, {{ c.old_changed }}) THEN
+{% for to_new in ([false, true] if marker else [true, false]) %}
+{% if to_new %}
+{{ pad }}    {{ "IF" if loop.first else "ELSIF" }} coalesce(by_old, {{ c.old_changed }}) THEN
 {{ pad }}        NEW.{{ c.new }} := {{ c.converted }};
 {% if c.kept %}
 {{ pad }}        NEW.{{ c.kept }} := NEW.{{ c.old }};
 {% endif %}
-{{ pad }}    ELSIF coalesce(NOT by_old, {{ c.new_changed }}) THEN
+{% else %}
+{{ pad }}    {{ "IF" if loop.first else "ELSIF" }} coalesce(NOT by_old, {{ c.new_changed }}) THEN
 {{ pad }}        NEW.{{ c.old }} := {{ c.derived }};
+{% endif %}
+{% endfor %}
 {{ pad }}    END IF;
 {% endfor %}
 {% if moved %}
@@ -74,8 +85,9 @@ END
 CREATE FUNCTION {{ function }}()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS {{ dollar }}
-{% if reversal %}
 DECLARE
+    is_own constant boolean := {{ is_own() }};
+{% if reversal %}
     kept {{ reversal }};
 {% endif %}
 BEGIN
@@ -115,6 +127,7 @@ CREATE FUNCTION {{ function }}()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS {{ dollar }}
 BEGIN
+    PERFORM {{ is_own() }};
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM {{ reversal }};
     ELSE

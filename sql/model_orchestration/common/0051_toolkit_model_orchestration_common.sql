@@ -310,6 +310,32 @@ BEGIN
 END
 $$;
 
+-- Whether the caller, a trigger's function, runs with the rights of its table's owner. Another owner may have given
+-- the columns types of his own, and so casts and CHECKs, which would run with the rights of the former one: then it
+-- stops.
+CREATE OR REPLACE FUNCTION trueup.is_own(relation oid)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source constant regclass := coalesce(pg_partition_root(relation), relation);
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = source AND pg_get_userbyid(c.relowner) = current_user) THEN
+        RETURN true;
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        JOIN pg_roles AS r ON r.oid = t.typowner AND r.rolname <> current_user AND NOT r.rolsuper
+        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+    ) THEN
+        RAISE EXCEPTION '% has got another owner, and could run code of its types with the rights of %',
+            source, current_user
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('As the role that migrates: CALL trueup.hand_over(%L);', source);
+    END IF;
+    RETURN false;
+END
+$$;
+
 -- Gives what stands in a schema another owner, who must be able to create there, if only for this moment.
 CREATE OR REPLACE PROCEDURE trueup.give_to(what text, schema regnamespace, owner regrole)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -395,16 +421,35 @@ BEGIN
         FROM pg_class AS c JOIN pg_class AS v ON v.oid = ANY (views) AND v.relowner <> c.relowner
         WHERE c.oid = relation
     LOOP
+        -- Its owner may have set another one, by which his code would run with the next owner's rights.
+        IF starts_with(owned.what, 'FUNCTION ') THEN
+            EXECUTE format('ALTER %s SET search_path = pg_catalog, pg_temp', owned.what);
+        END IF;
         CALL trueup.give_to(owned.what, owned.schema, owned.owner);
     END LOOP;
     FOR statement IN
-        SELECT format('GRANT USAGE ON SCHEMA trueup TO %s', c.relowner::regrole)
+        -- Also where it is taken from PUBLIC later.
+        SELECT format('GRANT %s TO %s', g.what, c.relowner::regrole)
         FROM pg_class AS c
-        WHERE c.oid = relation AND former IS NOT NULL AND NOT has_schema_privilege(c.relowner, 'trueup', 'USAGE')
+        CROSS JOIN (
+            SELECT 'USAGE ON SCHEMA trueup'
+            UNION ALL
+            SELECT format('EXECUTE ON FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p
+            WHERE p.pronamespace = 'trueup'::regnamespace AND p.proname IN ('is_own', 'hold_key')
+        ) AS g (what)
+        WHERE c.oid = relation AND former IS NOT NULL
         UNION ALL
         SELECT format('ALTER VIEW %s SET (security_invoker = true)', v)
         FROM pg_class AS c CROSS JOIN unnest(views) AS v
         WHERE c.oid = relation AND c.relrowsecurity AND current_setting('server_version_num')::integer >= 150000
+        UNION ALL
+        -- Who has rights on the view alone needs them on the table then.
+        SELECT format('GRANT %s ON %s TO %s', a.privilege_type, relation, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+        FROM pg_class AS c
+        JOIN pg_class AS v ON v.oid = ANY (views)
+        CROSS JOIN LATERAL aclexplode(v.relacl) AS a
+        LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+        WHERE c.oid = relation AND c.relrowsecurity AND a.grantee NOT IN (v.relowner, c.relowner)
         UNION ALL
         SELECT format(
             'GRANT SELECT ON %s TO %s',
@@ -534,8 +579,9 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         AND NOT pg_is_other_temp_schema(n.oid) AND n.oid <> pg_my_temp_schema()
 $$;
 
--- Stops the file when a table is not as it was when the file was written: what is expected must be there, and nothing
--- but that and what may be. Of an index only the name need be expected, or all but its tablespace.
+-- Stops the file when a table is not as it was when the file was written. All that is expected must be there, and no
+-- more but what may be: row security of a later day, what a rollback that was broken off left. Of an index the name
+-- alone may be expected, or all but its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -805,10 +851,12 @@ $$;
 
 -- Clients call none of these.
 CALL trueup.keep_private(
-    'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'share', 'give_to', 'hand_over',
-    'standing', 'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept',
+    'to_set', 'fix_transaction', 'require_settings', 'is_called', 'keep_private', 'share', 'is_own', 'give_to',
+    'hand_over', 'standing', 'require_same', 'is_uuid', 'refuse_rows', 'require_clean', 'rename_not_nulls', 'kept',
     'forget_spellings', 'keep_spellings', 'tell_forgotten'
 );
+-- Any role may call these: they run with the rights of their caller.
+GRANT EXECUTE ON ROUTINE trueup.is_own TO PUBLIC;
 
 CALL trueup.require_settings();
 CALL trueup.fix_transaction();

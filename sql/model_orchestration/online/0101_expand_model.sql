@@ -34,6 +34,7 @@ ALTER TABLE public.models
     ADD CONSTRAINT models_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C") AND capabilities__new IS NOT DISTINCT FROM upper(capabilities::text COLLATE "C")::varchar[] AND status__new IS NOT DISTINCT FROM upper(status COLLATE "C")) NOT VALID;
 
 COMMENT ON COLUMN public.models.status__new IS 'Whether requests may be routed to the model';
+-- Each new column gets the grants of its old one.
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']]);
 
 -- Where references find how a key is spelled. A view follows renames: the switch leaves its names.
@@ -41,18 +42,21 @@ CREATE VIEW trueup.model_sides AS SELECT id AS id__old, id__new AS id FROM publi
 CALL trueup.keep_private('model_sides');
 CALL trueup.share();
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
+-- Keeps both sides of each row equal. Values on the new side alone of a new row say that the new contract wrote it.
 CREATE FUNCTION trueup.model_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__new, NEW.provider__new, NEW.capabilities__new, NEW.status__new) = 0
+            OR num_nonnulls(NEW.id, NEW.provider, NEW.capabilities) > 0
+            OR NEW.status IS DISTINCT FROM 'active'
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
-    -- The side that changed wins; if both did, the old one.
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
     IF coalesce(by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__new := NEW.id::uuid;
     ELSIF coalesce(NOT by_old, NEW.id__new IS DISTINCT FROM OLD.id__new) THEN
@@ -76,7 +80,7 @@ BEGIN
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.models', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.models', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.models AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
@@ -87,46 +91,49 @@ BEGIN
 END
 $$;
 
--- The same from the switch on, under the names that the columns have then; here a value on the old side says that
+-- The same from the switch on, under the names that the columns have then; here values on the old side alone say that
 -- the old contract wrote a new row. It stays beyond contract, for the way back.
 CREATE FUNCTION trueup.model_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__old, NEW.provider__old, NEW.capabilities__old, NEW.status__old) > 0
+            AND (NOT (num_nonnulls(NEW.id, NEW.provider, NEW.capabilities) > 0 OR NEW.status IS DISTINCT FROM 'ACTIVE')
+            OR NEW.id IS NOT DISTINCT FROM NEW.id__old::uuid AND NEW.provider IS NOT DISTINCT FROM upper(NEW.provider__old COLLATE "C") AND NEW.capabilities IS NOT DISTINCT FROM upper(NEW.capabilities__old::text COLLATE "C")::varchar[] AND NEW.status IS NOT DISTINCT FROM upper(NEW.status__old COLLATE "C"))
         WHEN OLD.id IS NULL THEN true
     END;
 BEGIN
     IF by_old THEN
         PERFORM FROM trueup.models_used;
     END IF;
-    -- The side that changed wins; if both did, the old one.
-    IF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
-        NEW.id := NEW.id__old::uuid;
-    ELSIF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
+    IF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__old := NEW.id::text;
+    ELSIF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
+        NEW.id := NEW.id__old::uuid;
     END IF;
-    IF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-    ELSIF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
+    IF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
         NEW.provider__old := lower(NEW.provider COLLATE "C");
+    ELSIF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     END IF;
-    IF coalesce(by_old, NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old) THEN
-        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
-    ELSIF coalesce(NOT by_old, NEW.capabilities IS DISTINCT FROM OLD.capabilities) THEN
+    IF coalesce(NOT by_old, NEW.capabilities IS DISTINCT FROM OLD.capabilities) THEN
         NEW.capabilities__old := lower(NEW.capabilities::text COLLATE "C")::varchar[];
+    ELSIF coalesce(by_old, NEW.capabilities__old IS DISTINCT FROM OLD.capabilities__old) THEN
+        NEW.capabilities := upper(NEW.capabilities__old::text COLLATE "C")::varchar[];
     END IF;
-    IF coalesce(by_old, NEW.status__old IS DISTINCT FROM OLD.status__old) THEN
-        NEW.status := upper(NEW.status__old COLLATE "C");
-    ELSIF coalesce(NOT by_old, NEW.status IS DISTINCT FROM OLD.status) THEN
+    IF coalesce(NOT by_old, NEW.status IS DISTINCT FROM OLD.status) THEN
         NEW.status__old := lower(NEW.status COLLATE "C");
+    ELSIF coalesce(by_old, NEW.status__old IS DISTINCT FROM OLD.status__old) THEN
+        NEW.status := upper(NEW.status__old COLLATE "C");
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.model', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.model', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -35,20 +35,23 @@ ALTER TABLE public.requests
     ADD CONSTRAINT requests_filled CHECK (id__new IS NOT NULL AND request_type__new IS NOT NULL AND model_id__new IS NOT NULL AND provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT requests_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND request_type__new IS NOT DISTINCT FROM upper(request_type COLLATE "C") AND model_id__new IS NOT DISTINCT FROM model_id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
+-- Each new column gets the grants of its old one.
 CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']]);
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
+-- Keeps both sides of each row equal. Values on the new side alone of a new row say that the new contract wrote it.
 CREATE FUNCTION trueup.request_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__new, NEW.request_type__new, NEW.model_id__new, NEW.provider__new) = 0
+            OR num_nonnulls(NEW.id, NEW.request_type, NEW.model_id, NEW.provider) > 0
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
-    -- The side that changed wins; if both did, the old one.
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
     IF coalesce(by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__new := NEW.id::uuid;
     ELSIF coalesce(NOT by_old, NEW.id__new IS DISTINCT FROM OLD.id__new) THEN
@@ -75,7 +78,7 @@ BEGIN
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.requests', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.requests', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.requests AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
@@ -86,49 +89,52 @@ BEGIN
 END
 $$;
 
--- The same from the switch on, under the names that the columns have then; here a value on the old side says that
+-- The same from the switch on, under the names that the columns have then; here values on the old side alone say that
 -- the old contract wrote a new row. It stays beyond contract, for the way back.
 CREATE FUNCTION trueup.request_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__old, NEW.request_type__old, NEW.model_id__old, NEW.provider__old) > 0
+            AND (NOT (num_nonnulls(NEW.id, NEW.request_type, NEW.model_id, NEW.provider) > 0)
+            OR NEW.id IS NOT DISTINCT FROM NEW.id__old::uuid AND NEW.request_type IS NOT DISTINCT FROM upper(NEW.request_type__old COLLATE "C") AND NEW.model_id IS NOT DISTINCT FROM NEW.model_id__old::uuid AND NEW.provider IS NOT DISTINCT FROM upper(NEW.provider__old COLLATE "C"))
         WHEN OLD.id IS NULL THEN true
     END;
 BEGIN
     IF by_old THEN
         PERFORM FROM trueup.requests_used;
     END IF;
-    -- The side that changed wins; if both did, the old one.
-    IF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
-        NEW.id := NEW.id__old::uuid;
-    ELSIF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
+    IF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__old := NEW.id::text;
+    ELSIF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
+        NEW.id := NEW.id__old::uuid;
     END IF;
-    IF coalesce(by_old, NEW.request_type__old IS DISTINCT FROM OLD.request_type__old) THEN
-        NEW.request_type := upper(NEW.request_type__old COLLATE "C");
-    ELSIF coalesce(NOT by_old, NEW.request_type IS DISTINCT FROM OLD.request_type) THEN
+    IF coalesce(NOT by_old, NEW.request_type IS DISTINCT FROM OLD.request_type) THEN
         NEW.request_type__old := lower(NEW.request_type COLLATE "C");
+    ELSIF coalesce(by_old, NEW.request_type__old IS DISTINCT FROM OLD.request_type__old) THEN
+        NEW.request_type := upper(NEW.request_type__old COLLATE "C");
     END IF;
-    IF coalesce(by_old, NEW.model_id__old IS DISTINCT FROM OLD.model_id__old) THEN
-        NEW.model_id := NEW.model_id__old::uuid;
-    ELSIF coalesce(NOT by_old, NEW.model_id IS DISTINCT FROM OLD.model_id) THEN
+    IF coalesce(NOT by_old, NEW.model_id IS DISTINCT FROM OLD.model_id) THEN
         NEW.model_id__old := coalesce(
             (SELECT p.id__old FROM trueup.model_sides AS p WHERE p.id = NEW.model_id),
             NEW.model_id::text
         );
+    ELSIF coalesce(by_old, NEW.model_id__old IS DISTINCT FROM OLD.model_id__old) THEN
+        NEW.model_id := NEW.model_id__old::uuid;
     END IF;
-    IF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-    ELSIF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
+    IF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
         NEW.provider__old := lower(NEW.provider COLLATE "C");
+    ELSIF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.request', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.request', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.request AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -30,20 +30,23 @@ ALTER TABLE public.provider_quotas
     ADD CONSTRAINT provider_quotas_filled CHECK (id__new IS NOT NULL AND provider__new IS NOT NULL) NOT VALID,
     ADD CONSTRAINT provider_quotas_in_step CHECK (id__new IS NOT DISTINCT FROM id::uuid AND provider__new IS NOT DISTINCT FROM upper(provider COLLATE "C")) NOT VALID;
 
+-- Each new column gets the grants of its old one.
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']]);
 
--- Keeps both sides of each row equal. A value on the new side of a new row says that the new contract wrote it.
+-- Keeps both sides of each row equal. Values on the new side alone of a new row say that the new contract wrote it.
 CREATE FUNCTION trueup.provider_quota_sync()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__new, NEW.provider__new) = 0
+            OR num_nonnulls(NEW.id, NEW.provider) > 0
         WHEN OLD.id__new IS NULL THEN true
     END;
 BEGIN
-    -- The side that changed wins; if both did, the old one.
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
     IF coalesce(by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__new := NEW.id::uuid;
     ELSIF coalesce(NOT by_old, NEW.id__new IS DISTINCT FROM OLD.id__new) THEN
@@ -57,7 +60,7 @@ BEGIN
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.provider_quotas', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.provider_quotas', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.provider_quotas AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id__new::text, TG_RELID);
@@ -68,36 +71,39 @@ BEGIN
 END
 $$;
 
--- The same from the switch on, under the names that the columns have then; here a value on the old side says that
+-- The same from the switch on, under the names that the columns have then; here values on the old side alone say that
 -- the old contract wrote a new row. It stays beyond contract, for the way back.
 CREATE FUNCTION trueup.provider_quota_sync_switched()
 -- A client needs no right for it that it did not need before; nobody else may attach it to a table.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     -- Whether the old contract wrote the row; null for an update of a filled row, of which each column tells.
     by_old constant boolean := CASE
         WHEN TG_OP = 'INSERT' THEN num_nonnulls(NEW.id__old, NEW.provider__old) > 0
+            AND (NOT (num_nonnulls(NEW.id, NEW.provider) > 0)
+            OR NEW.id IS NOT DISTINCT FROM NEW.id__old::uuid AND NEW.provider IS NOT DISTINCT FROM upper(NEW.provider__old COLLATE "C"))
         WHEN OLD.id IS NULL THEN true
     END;
 BEGIN
     IF by_old THEN
         PERFORM FROM trueup.provider_quotas_used;
     END IF;
-    -- The side that changed wins; if both did, the old one.
-    IF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
-        NEW.id := NEW.id__old::uuid;
-    ELSIF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
+    -- The side that changed wins; if both did, the one that has the table: only it is shown both.
+    IF coalesce(NOT by_old, NEW.id IS DISTINCT FROM OLD.id) THEN
         NEW.id__old := NEW.id::text;
+    ELSIF coalesce(by_old, NEW.id__old IS DISTINCT FROM OLD.id__old) THEN
+        NEW.id := NEW.id__old::uuid;
     END IF;
-    IF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
-        NEW.provider := upper(NEW.provider__old COLLATE "C");
-    ELSIF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
+    IF coalesce(NOT by_old, NEW.provider IS DISTINCT FROM OLD.provider) THEN
         NEW.provider__old := lower(NEW.provider COLLATE "C");
+    ELSIF coalesce(by_old, NEW.provider__old IS DISTINCT FROM OLD.provider__old) THEN
+        NEW.provider := upper(NEW.provider__old COLLATE "C");
     END IF;
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.provider_quota', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.provider_quota', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.provider_quota AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -78,6 +78,7 @@ CREATE FUNCTION trueup.model_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.model_reversal;
     ELSE
@@ -133,6 +134,7 @@ CREATE FUNCTION trueup.request_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.request_reversal;
     ELSE

@@ -19,6 +19,7 @@ from support.variants import SHIPPED, Service
 
 from runner.postgres.binaries import find_binaries
 from runner.postgres.embedded import FAST, EmbeddedServer, start_server
+from runner.workload.recorded import read_recorded
 
 VIEW = "public.models"
 
@@ -434,6 +435,27 @@ def test_what_pg_stat_statements_cannot_tell_is_said(statements: str) -> None:
     assert "pg_stat_statements: SELECT j.id" in gate(statements)
 
 
+def test_a_view_in_the_place_of_one_of_the_extension_is_not_read(statements: str) -> None:
+    """As anybody may put it there, where the extension has none as it is of an older server."""
+    run(
+        statements,
+        "DROP EXTENSION pg_stat_statements",
+        "CREATE EXTENSION pg_stat_statements VERSION '1.8'",
+        "CREATE FUNCTION stranger() RETURNS bigint LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE 'read'; END $$",
+        "CREATE VIEW pg_stat_statements_info AS SELECT stranger() AS dealloc, now() AS stats_reset",
+    )
+    told = "ALTER EXTENSION pg_stat_statements UPDATE"
+    try:
+        assert said(statements, "pg_stat_statements").endswith(f"in the server's version: {told}")
+        with session(statements) as connection:
+            assert read_recorded(connection)[0]
+    finally:
+        run(statements, "DROP VIEW pg_stat_statements_info", "DROP FUNCTION stranger")
+    run(statements, told)
+    assert said(statements, "pg_stat_statements").startswith("no statement names it")
+
+
 def test_a_role_that_may_not_see_others_statements_says_so(statements: str) -> None:
     run(statements, "CREATE ROLE blind", "GRANT SELECT ON trueup.odometer TO blind")
     with session(statements, "blind") as connection:
@@ -495,6 +517,10 @@ def test_a_prepared_transaction_that_holds_one_is_told(live: str) -> None:
             " $$ DECLARE t text := 'models'; BEGIN EXECUTE 'TABLE ' || t; END $$",
             "function public.f()",
         ),
+        (
+            "CREATE TABLE t (m varchar(36) CONSTRAINT k REFERENCES model (id__old))",
+            "foreign key k of public.t",
+        ),
     ],
 )
 def test_what_is_defined_on_the_old_name_is_named(live: str, definition: str, named: str) -> None:
@@ -502,7 +528,7 @@ def test_what_is_defined_on_the_old_name_is_named(live: str, definition: str, na
     try:
         assert f"definitions: {named}" in gate(live)
     finally:
-        run(live, "DROP VIEW IF EXISTS v", "DROP FUNCTION IF EXISTS f")
+        run(live, "DROP VIEW IF EXISTS v", "DROP FUNCTION IF EXISTS f", "DROP TABLE IF EXISTS t")
     assert gate(live) == ""
 
 

@@ -26,6 +26,14 @@ LOOK = ("--service", str(SHIPPED))
 WEEK = timedelta(days=7)
 
 
+# As scripts do with each schema.
+HARDENED = """
+    REVOKE ALL ON SCHEMA trueup FROM PUBLIC;
+    REVOKE ALL ON ALL ROUTINES IN SCHEMA trueup FROM PUBLIC;
+    REVOKE ALL ON ALL TABLES IN SCHEMA trueup FROM PUBLIC;
+"""
+
+
 def test_tables_of_another_role_go_there_and_back_and_clients_need_no_more(
     make_service: MakeService, mallory: str
 ) -> None:
@@ -37,6 +45,7 @@ def test_tables_of_another_role_go_there_and_back_and_clients_need_no_more(
     client = make_conninfo(service.dsn, user="trueup_test_app")
     for phase, table in (("expand", "models"), ("switch", "models"), ("contract", "model")):
         service.up(phase)
+        query(service.dsn, HARDENED)
         value = "openai" if table == "models" else "OPENAI"
         write = "INSERT INTO {} (id, model_id, provider, capabilities) VALUES (gen_random_uuid(){},"
         query(

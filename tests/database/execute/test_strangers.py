@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 from support.runs import query, run_trueup
 from support.variants import (
@@ -220,33 +221,80 @@ def test_a_table_that_was_swapped_for_a_view_is_not_read(
     assert query(service.dsn, "SELECT * FROM seen") == []
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_the_owner_of_a_table_gets_no_rights_of_who_migrated(
-    make_service: MakeService, mallory: str
+    make_service: MakeService, mallory: str, when: str
 ) -> None:
+    """Nor does who becomes it once both contracts live, of the one before."""
     service = make_service(ODD)
     query(service.dsn, SPY)
     query(service.dsn, "GRANT CREATE ON SCHEMA public TO mallory")
-    for table in ("models", "requests", "provider_quotas"):
-        query(service.dsn, f"ALTER TABLE {table} OWNER TO mallory")
+    give = "ALTER TABLE provider_quotas OWNER TO mallory"
+    if when == "before":
+        query(service.dsn, give)
     service.up("expand")
+    query(service.dsn, give)
     attacker = make_conninfo(service.dsn, user=mallory)
     query(
         attacker,
-        "DROP VIEW provider_quota;"
         "DROP TRIGGER zz_trueup_sync_update ON provider_quotas;"
         "ALTER TABLE provider_quotas DROP CONSTRAINT provider_quotas_in_step;"
         "CREATE DOMAIN trap AS text CHECK (look(VALUE));"
-        "ALTER TABLE provider_quotas ALTER COLUMN provider__new DROP DEFAULT,"
-        " DROP CONSTRAINT provider_quota_provider_check,"
-        " ALTER COLUMN provider__new TYPE trap",
+        "ALTER TABLE provider_quotas ALTER COLUMN provider TYPE trap",
     )
+    write = (
+        "INSERT INTO provider_quotas (id__new, provider__new, daily_tokens_used,"
+        " monthly_tokens_used, daily_cost_used, monthly_cost_used)"
+        " VALUES (gen_random_uuid(), 'OPENAI', 0, 0, 0, 0)"
+    )
+    if when == "after":
+        hint = re.escape("CALL trueup.hand_over('public.provider_quotas')")
+        with pytest.raises(errors.InsufficientPrivilege, match=f"(?s)another owner.*{hint}"):
+            query(attacker, write)
+        query(service.dsn, "CALL trueup.hand_over('public.provider_quotas')")
+    query(attacker, write)
+    assert {*query(service.dsn, "SELECT * FROM seen")} == {("mallory",)}
+
+
+# The owner of one table makes the function of its trigger find his own, and lets it see the rows of
+# another one.
+TURNED = """
+    CREATE SCHEMA his;
+    GRANT USAGE ON SCHEMA his TO PUBLIC;
+    CREATE FUNCTION his.upper(text) RETURNS text LANGUAGE sql
+        AS 'SELECT pg_catalog.upper($1) WHERE public.look($1)';
+    ALTER FUNCTION trueup.provider_quota_sync() SECURITY {} SET search_path = his, pg_catalog;
+    CREATE TRIGGER aa BEFORE UPDATE ON models
+        FOR EACH ROW EXECUTE FUNCTION trueup.provider_quota_sync();
+"""
+
+
+@pytest.mark.parametrize("rights", ["DEFINER", "INVOKER"])
+def test_the_owner_of_a_table_turns_its_trigger_against_nobody(
+    make_service: MakeService, mallory: str, rights: str
+) -> None:
+    service = make_service(ODD)
+    query(service.dsn, SPY)
+    query(service.dsn, "ALTER TABLE provider_quotas OWNER TO mallory")
+    query(service.dsn, "ALTER TABLE models OWNER TO trueup_test_owner")
+    query(service.dsn, "GRANT SELECT, TRIGGER ON models TO mallory")
+    query(
+        service.dsn,
+        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO mallory',"
+        " current_database()); END $$",
+    )
+    service.up("expand")
+    attacker = make_conninfo(service.dsn, user=mallory)
+    query(attacker, TURNED.format(rights))
+    query(service.dsn, (service.folder / "online" / "0201_backfill_model.sql").read_text())
+    query(service.dsn, "CALL trueup.hand_over('public.models')")
     query(
         attacker,
         "INSERT INTO provider_quotas (id, provider, daily_tokens_used, monthly_tokens_used,"
         " daily_cost_used, monthly_cost_used)"
         " VALUES (gen_random_uuid()::text, 'openai', 0, 0, 0, 0)",
     )
-    assert {*query(service.dsn, "SELECT * FROM seen")} == {("mallory",)}
+    assert {*query(service.dsn, "SELECT * FROM seen")} <= {("mallory",)}
 
 
 WAITS = "SELECT FROM pg_locks WHERE relation = 'models'::regclass AND NOT granted"

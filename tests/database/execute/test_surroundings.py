@@ -10,7 +10,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from support.runs import query
+from support.runs import query, run_trueup
 from support.variants import AT_ONCE, LIVE, SHIPPED, MakeService, Service
 
 from runner.errors import LockedError
@@ -54,6 +54,10 @@ def test_a_prepared_transaction_that_was_left_over_is_named(service: Service) ->
         ) as told:
             service.apply("online", "expand", replace(AT_ONCE, deadline=1.0))
         assert "ROLLBACK PREPARED 'it''s left'" in str(told.value)
+        checked = run_trueup("check", "--service", str(SHIPPED), dsn=service.dsn)
+        assert checked.returncode == 1
+        stops = "public.models is locked by a prepared transaction, which does not end by itself"
+        assert f"{stops}: it's left" in " ".join(checked.stdout.split())
     service.apply("online", "expand")
 
 

@@ -83,15 +83,56 @@ def test_an_old_spelling_stays_until_the_new_side_changes_the_value(both: Both) 
     assert old.value(select) == "active"
 
 
-def test_when_one_statement_changes_both_sides_the_old_one_wins(both: Both) -> None:
+def has_table(both: Both) -> Client:
+    return both[0] if "models" in tables(both[2].dsn) else both[1]
+
+
+def test_when_one_statement_changes_both_sides_the_one_that_has_the_table_wins(both: Both) -> None:
+    """As code does that writes a whole row as it was read: a view would show it one side."""
     old, new, service = both
     table, old_side, new_side = both_sides(service)
     old.run(
-        f"UPDATE {table} SET {new_side} = 'ACTIVE', {old_side} = 'deprecated'"
+        f"UPDATE {table} SET {new_side} = 'INACTIVE', {old_side} = 'deprecated'"
         " WHERE model_id = 'gpt-4'"
     )
     select = "SELECT status FROM {models} WHERE model_id = 'gpt-4'"
-    assert (old.value(select), new.value(select)) == ("deprecated", "DEPRECATED")
+    expected = ("deprecated", "DEPRECATED") if has_table(both) is old else ("inactive", "INACTIVE")
+    assert (old.value(select), new.value(select)) == expected
+
+
+def test_a_copy_of_a_whole_row_keeps_what_was_changed_in_it(both: Both) -> None:
+    """As code makes one that takes all columns of a row as it finds them, and changes some."""
+    old, new, service = both
+    table, *_ = both_sides(service)
+    old.run("UPDATE {models} SET status = 'Inactive' WHERE model_id = 'gpt-4'")
+    owner = has_table(both)
+    changes = {"id": f"{ID}c", "model_id": "a copy", "provider": "CUSTOM", "status": "ACTIVE"}
+    if owner is old:
+        changes |= {"provider": "Custom", "status": "active"}
+    columns = [name for (name,) in query(service.dsn, COLUMNS, table)]
+    values = ", ".join("%s" if name in changes else name for name in columns)
+    given = [changes[name] for name in columns if name in changes]
+    copied = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}"
+    query(service.dsn, f"{copied} WHERE model_id = 'gpt-4'", *given)
+    select = "SELECT id::text, provider, status FROM {models} WHERE model_id = 'a copy'"
+    assert new.run(select) == [(f"{ID}c", "CUSTOM", "ACTIVE")]
+    spelled = "Custom" if owner is old else "custom"
+    assert old.run(select) == [(f"{ID}c", spelled, "active")]
+
+    # A row that is put back as it was is what it was: data that is loaded from a dump.
+    before = query(service.dsn, f"SELECT * FROM {table} ORDER BY model_id")
+    query(
+        service.dsn,
+        f"CREATE TABLE away AS SELECT * FROM {table};"
+        f"TRUNCATE {table} CASCADE; INSERT INTO {table} SELECT * FROM away; DROP TABLE away;",
+    )
+    assert query(service.dsn, f"SELECT * FROM {table} ORDER BY model_id") == before
+
+
+COLUMNS = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
 
 
 def test_a_value_that_the_new_contract_refuses_is_refused_from_both_sides(both: Both) -> None:

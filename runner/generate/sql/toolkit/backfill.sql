@@ -19,7 +19,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-        AND t.tgtype & 16 <> 0 AND p.pronamespace <> 'trueup'::regnamespace
+        AND t.tgtype & 16 <> 0
+        -- A function's owner may have let it run with the rights of who writes.
+        AND NOT (p.pronamespace = 'trueup'::regnamespace AND p.prosecdef)
         AND (t.tgattr::text = '' OR EXISTS (
             SELECT FROM pg_attribute AS a
             WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY (written)
@@ -222,7 +224,11 @@ BEGIN
     WHERE t.tgrelid = relation::regclass
         AND NOT t.tgisinternal
         AND t.tgenabled <> 'D'
-        AND p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*';
+        AND (
+            p.prosrc ~* '\minsert\M[^;]*(\m(new|old)\M|\$\d+)\s*\)?\s*\.\s*\*'
+            OR (t.tgnewtable IS NOT NULL OR t.tgoldtable IS NOT NULL)
+                AND p.prosrc ~* '\minsert\M[^;]*(\mselect\s|,)\s*(\w+\s*\.\s*)?\*\s*(,|from\M)'
+        );
     IF names IS NOT NULL THEN
         RAISE EXCEPTION '%: a trigger inserts all columns of a row, and there will be more: %',
             relation, names

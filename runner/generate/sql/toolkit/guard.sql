@@ -100,8 +100,9 @@ RETURNS SETOF text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 
         AND NOT pg_is_other_temp_schema(n.oid) AND n.oid <> pg_my_temp_schema()
 $$;
 
--- Stops the file when a table is not as it was when the file was written: what is expected must be there, and nothing
--- but that and what may be. Of an index only the name need be expected, or all but its tablespace.
+-- Stops the file when a table is not as it was when the file was written. All that is expected must be there, and no
+-- more but what may be: row security of a later day, what a rollback that was broken off left. Of an index the name
+-- alone may be expected, or all but its tablespace.
 CREATE OR REPLACE PROCEDURE trueup.require_same(relation regclass, expected text[], may_be text[] DEFAULT '{}')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -43,8 +43,14 @@ CREATE OR REPLACE FUNCTION trueup.show_odometer(old_name regclass, counting bool
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     here constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-    extension constant regnamespace :=
-        (SELECT extnamespace FROM pg_extension WHERE extname = 'pg_stat_statements');
+    -- With a view that is its own: where an earlier version has none, anybody may have put one there.
+    extension constant regnamespace := (
+        SELECT e.extnamespace
+        FROM pg_extension AS e
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relname = 'pg_stat_statements_info'
+        WHERE e.extname = 'pg_stat_statements'
+    );
     marker regclass;
     naming text; -- a pattern; null where the table has the same name, so that no text tells them apart
     before bigint;
@@ -130,6 +136,20 @@ BEGIN
                 LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = old_name AND d.deptype = 'n'
                     AND r.ev_class IS DISTINCT FROM old_name
+                UNION
+                -- Of a table that is not converted with it: the old key could not go.
+                SELECT format('foreign key %s of %s', quote_ident(k.conname), k.conrelid::regclass)
+                FROM pg_rewrite AS r
+                JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+                JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attname LIKE '%\_\_old'
+                JOIN pg_constraint AS k ON k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = d.refobjid
+                    AND a.attnum = ANY (k.confkey)
+                WHERE r.ev_class = old_name AND NOT EXISTS (
+                    SELECT FROM pg_trigger AS g
+                    JOIN pg_proc AS p ON p.oid = g.tgfoid AND p.pronamespace = 'trueup'::regnamespace
+                    WHERE g.tgrelid = k.conrelid
+                )
             ) AS d (said)
         )
     )
@@ -172,7 +192,12 @@ BEGIN
     EXCEPTION
         WHEN OTHERS THEN
             heard := jsonb_build_object(
-                'deaf', CASE WHEN extension IS NULL THEN 'the extension is not in this database' ELSE sqlerrm END
+                'deaf', CASE WHEN extension IS NOT NULL THEN sqlerrm ELSE concat(
+                    'the extension is not in this database', (
+                        SELECT ' in the server''s version: ALTER EXTENSION pg_stat_statements UPDATE'
+                        FROM pg_extension WHERE extname = 'pg_stat_statements'
+                    )
+                ) END
             );
     END;
     RETURN shown || heard;

@@ -42,6 +42,7 @@ CREATE FUNCTION trueup.model_sync_back()
 -- Whoever writes a row need not be allowed to read its parent, nor the old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
+    is_own constant boolean := (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     kept trueup.model_reversal;
 BEGIN
     SELECT * INTO kept FROM trueup.model_reversal AS r WHERE r.id = NEW.id;
@@ -55,7 +56,7 @@ BEGIN
 
     -- Two indexes guard this key, and ON CONFLICT watches one: a key that is there needs no help.
     IF TG_OP = 'INSERT' THEN
-        IF NOT has_table_privilege('public.model', 'SELECT') THEN -- the table has got another owner
+        IF NOT is_own OR NOT has_table_privilege('public.model', 'SELECT') THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);
         ELSIF NOT EXISTS (SELECT FROM public.model AS t WHERE t.id = NEW.id) THEN
             PERFORM trueup.hold_key(NEW.id::text, TG_RELID);

@@ -44,6 +44,7 @@ CREATE FUNCTION trueup.provider_quota_forget()
 -- Whoever deletes a row need not be allowed to read old spellings.
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
+    PERFORM (SELECT pg_get_userbyid(c.relowner) = current_user FROM pg_class AS c WHERE c.oid = TG_RELID) OR trueup.is_own(TG_RELID);
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM trueup.provider_quota_reversal;
     ELSE

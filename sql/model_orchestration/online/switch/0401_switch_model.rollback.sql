@@ -22,6 +22,7 @@ CALL trueup.require_same('public.model', ARRAY[
 ], may_be => ARRAY[
     'row level security', 'force row level security', 'policy *'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.model', 'public.model', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 CALL trueup.give_grants('public.model', 'public.models', ARRAY[['id__old', 'id'], ['provider__old', 'provider'], ['capabilities__old', 'capabilities'], ['status__old', 'status']], since => true);
 DROP VIEW public.models;

@@ -23,6 +23,7 @@ CALL trueup.require_same('public.models', ARRAY[
     'check model_provider_check (provider__new)', 'check model_capabilities_check (capabilities__new)',
     'check model_status_check (status__new)', 'view public.model'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.models', 'public.models', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 CALL trueup.give_grants('public.models', 'public.model', ARRAY[['id__new', 'id'], ['provider__new', 'provider'], ['capabilities__new', 'capabilities'], ['status__new', 'status']], since => true);
 DROP VIEW public.model;

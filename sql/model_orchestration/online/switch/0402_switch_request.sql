@@ -28,6 +28,7 @@ CALL trueup.require_same('public.requests', ARRAY[
     'index requests_provider_success_idx USING btree (provider, success)',
     'index request_provider_success_idx USING btree (provider__new, success)', 'view public.request'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.requests', 'public.requests', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
 CALL trueup.give_grants('public.requests', 'public.request', ARRAY[['id__new', 'id'], ['request_type__new', 'request_type'], ['model_id__new', 'model_id'], ['provider__new', 'provider']], since => true);
 DROP VIEW public.request;

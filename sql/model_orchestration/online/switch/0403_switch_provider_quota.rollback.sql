@@ -22,6 +22,7 @@ CALL trueup.require_same('public.provider_quota', ARRAY[
 ], may_be => ARRAY[
     'row level security', 'force row level security', 'policy *'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quota', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quota', 'public.provider_quotas', ARRAY[['id__old', 'id'], ['provider__old', 'provider']], since => true);
 DROP VIEW public.provider_quotas;

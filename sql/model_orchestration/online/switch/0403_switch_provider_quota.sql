@@ -23,6 +23,7 @@ CALL trueup.require_same('public.provider_quotas', ARRAY[
     'index provider_quotas_provider_idx USING btree (provider)',
     'index provider_quota_provider_idx USING btree (provider__new)', 'view public.provider_quota'
 ]);
+-- Carries over what was granted or revoked on one side alone.
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quotas', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
 CALL trueup.give_grants('public.provider_quotas', 'public.provider_quota', ARRAY[['id__new', 'id'], ['provider__new', 'provider']], since => true);
 DROP VIEW public.provider_quota;
