@@ -19,7 +19,7 @@ INSTALL := set -e; install() { \
     while kill -0 $$pip 2>/dev/null; do \
         sleep 1; seconds=$$((seconds + 1)); \
         if [ -t 1 ]; then end='\r'; elif [ $$((seconds % 3)) = 0 ]; then end='\n'; else continue; fi; \
-        printf "  %3d s, %d packages to install$$end" $$seconds "$$(grep -c '^Collecting' .venv/install.log)"; \
+        printf "  %3d s, %d packages so far$$end" $$seconds "$$(grep -c '^Collecting' .venv/install.log)"; \
     done; \
     if [ -t 1 ]; then echo; fi; \
     wait $$pip || { tail -n 20 .venv/install.log >&2; exit 1; }; \

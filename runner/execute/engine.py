@@ -201,12 +201,13 @@ def _run(
             recorder = Recorder(connection, ledger.schema, run, chain_checksums(migrations))
             executor = Executor(session, recorder, settings, listener)
             resumed = {record.migration_id for record in ledger.unfinished()}
+            undo = "Undo: " if operation == "ROLLBACK" else ""
             for index, migration in enumerate(chosen, start=1):
                 listener(
                     FileStarted(
                         migration.id,
                         migration.phase,
-                        migration.title,
+                        f"{undo}{migration.title}" if migration.title else "",
                         index,
                         len(chosen),
                         migration.id in resumed,

@@ -66,7 +66,7 @@ class FileStarted:
     Args:
         migration: id.
         phase: its phase, or empty.
-        title: what its header says it does.
+        title: what its header says it does, after `Undo: ` on the way back.
         index: its place in the run, from 1.
         total: how many files the run has.
         resumed: True when an earlier run began it and did not finish.

@@ -112,10 +112,9 @@ def describe_progress(progress: Progress) -> str:
     """How far a long file is, in words."""
     left = progress.seconds_left
     coming = "" if left is None else f", {_duration(left)} left"
-    return (
-        f"{progress.table}: {percent(progress.share)}, {progress.rows:,} rows,"
-        f" {progress.rows_per_second:,.0f} rows/s{coming}"
-    )
+    fast = progress.rows_per_second
+    rate = f", {fast:,.0f} rows/s" if fast >= 1 else ""  # not measured yet, right at the start
+    return f"{progress.table}: {percent(progress.share)}, {progress.rows:,} rows{rate}{coming}"
 
 
 def describe_vitals(vitals: Vitals) -> str:

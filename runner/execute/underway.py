@@ -107,7 +107,8 @@ class Underway:
         phases: how far each is.
         run: what works on it now; None when no run of trueup does.
         kept: the old spellings that are kept for a rollback.
-        left: which tables only the other strategy converts; empty for none.
+        left: which tables the other strategy has begun, and which only it converts; empty for
+            none.
         left_behind: what a change of a table's owner left behind, so that clients may fail.
     """
 
@@ -190,7 +191,7 @@ def look(
                 phases,
                 run,
                 tuple(read_spellings(connection)) if within is None else (),
-                str(aside) if within is None else "",
+                "\n".join(filter(None, (aside.elsewhere, str(aside)))) if within is None else "",
                 tuple(
                     x
                     for x in find_left_behind(connection)

@@ -126,7 +126,8 @@ def _sql_problems(migration: Migration, path: Path, text: str) -> Iterator[_Prob
         yield _Problem(
             path,
             _line(text, mark.end()),
-            f"{mark[0].strip()!r} is another tool's: yoyo would run all of the file forward",
+            f"{mark[0].strip()!r} is another tool's: yoyo would run all of the file forward;"
+            " apply it with that tool",
         )
     try:
         statements = migration.statements if forward else migration.rollback_statements

@@ -46,6 +46,16 @@ class Aside(NamedTuple):
         )
 
     @property
+    def elsewhere(self) -> str:
+        """What the other strategy has begun, as a line of text; empty for nothing."""
+        if not self.converted:
+            return ""
+        return (
+            f"{len(self.converted)} of {self.tables} tables by --strategy {self.strategy}:"
+            f" {', '.join(self.converted)}; see `trueup status --strategy {self.strategy}`"
+        )
+
+    @property
     def stays(self) -> str:
         """What a rollback of everything leaves, as a line of text; empty for nothing."""
         if not self.converted:

@@ -6,13 +6,14 @@ import gc
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.layouts import layout_named
 from runner.lint.counted import counted
 from runner.lint.engine import Report, lint
-from runner.lint.output import render
+from runner.lint.output import WIDTH, render
 from runner.lint.parallel import processes
 from runner.lint.registry import all_rules
 from runner.lint.settings import Settings, find_settings, read_settings
@@ -117,7 +118,8 @@ def _told(
 
         report = unknown(report, settings)
     shown = Shown.of(report, settings)
-    return render(shown, options.form), shown.failed(strict=settings.strict)
+    width = min(WIDTH, get_terminal_size((WIDTH, 0)).columns)
+    return render(shown, options.form, width), shown.failed(strict=settings.strict)
 
 
 def _chosen(

@@ -15,46 +15,49 @@ if TYPE_CHECKING:
     from runner.lint.model import Finding
     from runner.lint.shown import Shown
 
-_WIDTH = 96
+WIDTH = 96  # of text, where no terminal is narrower
 _JSON_VERSION = 1
 _GITHUB_COMMANDS = {"error": "error", "warning": "warning", "style": "notice"}
 FORMS = ("text", "json", "github", "sarif", "gitlab", "junit")
 
 
-def render(shown: Shown, form: str) -> str:
+def render(shown: Shown, form: str, width: int = WIDTH) -> str:
     """Write a report out.
 
     Args:
         shown: the report.
         form: one of FORMS.
+        width: of text, in columns.
 
     Returns:
         The text, without a line break at its end.
     """
+    if form == "text":
+        return _text(shown, width)
     if form in _FORMS:
         return _FORMS[form](shown)
     write: Callable[[Shown], str] = import_module(f"runner.lint.forms.{form}").write
     return write(shown)
 
 
-def _text(shown: Shown) -> str:
-    blocks = [_block(finding) for finding in shown.findings]
+def _text(shown: Shown, width: int) -> str:
+    blocks = [_block(finding, width) for finding in shown.findings]
     blocks += [f"note: {note}" for note in shown.notes]
     return "\n\n".join([*blocks, summary(shown)])
 
 
 @lru_cache(1_000)
-def _wrapped(text: str, first: str, more: str) -> list[str]:
+def _wrapped(text: str, width: int, first: str, more: str) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=more)
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=more)
 
 
-def _block(finding: Finding) -> str:
+def _block(finding: Finding, width: int) -> str:
     place = f"{finding.path}:{finding.line}:{finding.column}"
     lines = [f"{place}: {finding.level}: {finding.rule}"]
-    lines += _wrapped(finding.message, "  ", "  ")
-    lines += _wrapped(finding.why, "  why:  ", "        ")
+    lines += _wrapped(finding.message, width, "  ", "  ")
+    lines += _wrapped(finding.why, width, "  why:  ", "        ")
     if finding.instead:
         lines.append("  safe:")
         lines += (f"    {line}" if line.strip() else line for line in finding.instead.split("\n"))
@@ -121,4 +124,4 @@ def _escaped(text: str, more: str = "") -> str:
     return text
 
 
-_FORMS: dict[str, Callable[[Shown], str]] = {"text": _text, "json": _json, "github": _github}
+_FORMS: dict[str, Callable[[Shown], str]] = {"json": _json, "github": _github}

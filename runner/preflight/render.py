@@ -90,6 +90,8 @@ def _lines(report: Report, width: int, *, everything: bool) -> list[Text]:
             found.append(screen.one_line(line, width))
     found += [screen.one_line(line, width, style="dim") for line in _read(report, everything)]
     verdict, style = _verdict(report)
+    if report.stops and not everything:
+        verdict += " (--all: what to do)"
     found += screen.wrapped(verdict, width, style=style)
     if report.left:
         found += screen.wrapped(report.left, width, style="bold yellow")

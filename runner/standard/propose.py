@@ -123,7 +123,7 @@ def _notes(catalog: Catalog, words: Mapping[str, str] | None) -> Iterator[str]:
         wanted = singular(name.name, words)
         if relation.kind in "vmf" and wanted != name.name:
             kind = _KINDS[relation.kind]
-            yield f"{kind} {name} keeps its name: trueup renames only tables (else {wanted})"
+            yield f"{kind} {name} keeps its name: only tables are renamed (else to {wanted})"
 
 
 @dataclass

@@ -43,6 +43,12 @@ def test_text_says_where_why_and_what_instead(bad: Path) -> None:
     assert text.endswith("1 error, 0 warnings in 1 file\n")
 
 
+def test_text_is_no_wider_than_the_terminal(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = run(str(bad))[1].split("  safe:")[0].splitlines()[1:]
+    assert 50 < max(map(len, told)) <= 60
+
+
 def test_a_clean_file_exits_with_0(tmp_path: Path) -> None:
     (tmp_path / "good.sql").write_text("SELECT 1;\n", encoding="utf-8")
     assert run(str(tmp_path)) == (0, "0 errors, 0 warnings in 1 file\n")

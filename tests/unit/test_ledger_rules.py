@@ -139,7 +139,7 @@ def test_a_file_that_yoyo_would_take_for_something_else_is_refused(
 )
 def test_a_file_with_both_directions_of_another_tool_is_refused(tmp_path: Path, mark: str) -> None:
     write_migration(tmp_path, "0001_a", f"SELECT 1;\n{mark}\nDROP TABLE t;")
-    assert "is another tool's: yoyo would run all of the file forward" in refusal(tmp_path)
+    assert "yoyo would run all of the file forward; apply it with that tool" in refusal(tmp_path)
 
 
 def test_depends_in_a_rollback_changes_nothing(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ def test_people_read_lines(database: str, source: Path) -> None:
     assert "[1/2] 0001_expand_table: Migration 0001_expand_table.\n    done in " in first.stderr
     second = run_trueup("apply", "--sources", str(source), dsn=database)
     assert (second.stdout, second.stderr) == ("nothing to do\n", "")
+    back = run_trueup("rollback", "--sources", str(source), "--all", dsn=database)
+    assert "[1/2] 0002_expand_table: Undo: Migration 0002_expand_table.\n" in back.stderr
 
 
 def test_programs_read_json(database: str, source: Path) -> None:

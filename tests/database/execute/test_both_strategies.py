@@ -137,6 +137,9 @@ def test_online_first_and_the_window_for_the_rest(database: str, service: Path) 
     stands = trueup("status", service, database, "--strategy", "window")[1]
     assert "not begun; next: trueup apply --strategy window" in stands
     assert "public.image:" not in stands  # is on its way by the other strategy
+    assert (
+        "1 of 3 tables by --strategy online: public.image; see `trueup status --strategy online`"
+    ) in stands.splitlines()
 
     code, said = trueup("apply", service, database, "--strategy", "window")
 

@@ -99,6 +99,27 @@ def test_the_whole_chain_runs_with_what_grants_prints(live: str, deploy: str) ->
     assert all(line.startswith("-- has already: ") for line in again.stdout.splitlines())
 
 
+def test_a_table_with_triggers_needs_the_right_to_silence_them(
+    live: str, deploy: str, since: Callable[[int], None]
+) -> None:
+    since(15)
+    with psycopg.connect(live, autocommit=True) as admin:
+        admin.execute(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+        )
+        admin.execute("CREATE TRIGGER t BEFORE UPDATE ON models FOR EACH ROW EXECUTE FUNCTION f()")
+        named = ("--role", '50% de"ploy', "--service", str(SERVICE))
+        printed = run_trueup("grants", *named, dsn=live).stdout
+        silence = 'GRANT SET ON PARAMETER session_replication_role TO "50% de""ploy";'
+        assert (
+            f"\n{silence}  -- keeps triggers of public.models silent in the backfill\n" in printed
+        )
+        window = run_trueup("grants", *named, "--strategy", "window", dsn=live).stdout
+        assert silence not in window
+        admin.execute(printed.encode())
+    assert f"-- has already: {silence}" in run_trueup("grants", *named, dsn=live).stdout
+
+
 def test_a_membership_that_is_not_to_be_set_is_too_little(
     live: str, deploy: str, since: Callable[[int], None]
 ) -> None:

@@ -73,7 +73,7 @@ def test_names_that_cannot_be_are_left_to_a_person(database: str, tmp_path: Path
         said = f'# {reason}, {free} is free:\n# name = "{free}"\n'
         assert said in found.text, reason
     assert (
-        "# view public.open_tasks keeps its name: trueup renames only tables (else open_task)"
+        "# view public.open_tasks keeps its name: only tables are renamed (else to open_task)"
         in found.text
     )
 
