@@ -235,7 +235,7 @@ FROM (
     UNION ALL SELECT indexrelid, concat(indexprs, indpred) FROM pg_index
 ) AS t
 WHERE t.oid >= 16384 AND t.tree
-    ~ '[ (](35(18|19|20|21|26|27)|107[2-5]|299[0-3]|205[01]|637[34])[ )]|MINMAXEXPR'
+    ~ '[ (](35(18|19|20|21|26|27)|107[2-5]|299[0-3]|205[01]|637[34])[ )]|MINMAX'
 """
 
 TYPES: LiteralString = """

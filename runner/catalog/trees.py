@@ -14,14 +14,15 @@ _COMPARED = re.compile(rf":opno (?:{_OPERATORS})\b|:opnos \(o [\d ]*\b(?:{_OPERA
 _CALLED = re.compile(rf":(?:agg|win)fnoid (?:{_AGGREGATES})\b")
 _SORTED = re.compile(r":(?:sortClause|orderClause|aggorder) \((?P<by>(?:\{[^{}]*\} ?)*)\)")
 _BY = re.compile(rf":sortop (?:{_OPERATORS})\b")
-_CHOSEN = re.compile(r"\{MINMAXEXPR :minmaxtype (\d+)\b")
+# PostgreSQL 14 names these nodes without EXPR.
+_CHOSEN = re.compile(r"\{MINMAX(?:EXPR)? :minmaxtype (\d+)\b")
 
 
 # The same of arrays and of rows.
 _SORTED_BY = ("1072", "1073", "2990", "2991")
 _COMPARED_BY = (*_SORTED_BY, "1074", "1075", "2992", "2993")
 _MOST = ("2050", "2051", "6373", "6374")
-_OF_ARRAYS_OR_ROWS = re.compile(rf" (?:{'|'.join((*_COMPARED_BY, *_MOST))})\b|MINMAXEXPR")
+_OF_ARRAYS_OR_ROWS = re.compile(rf" (?:{'|'.join((*_COMPARED_BY, *_MOST))})\b|\{{MINMAX")
 _ROW = "2249"
 _TYPES = (
     "vartype consttype paramtype aggtype wintype funcresulttype opresulttype resulttype casetype"
@@ -91,17 +92,17 @@ def _listed(node: _Node, field: str) -> list[_Node]:
 
 def _uses(node: _Node, enums: set[str], arrays: set[str]) -> int:
     """How often a node itself uses the order of arrays of enums, or of rows with one in them."""
-    kind = node[""][0]
+    kind = node[""][0].removesuffix("EXPR")
     own = {v for field in ("opno", "aggfnoid", "winfnoid") for v in node.get(field, [])}
-    if kind == "MINMAXEXPR":
+    if kind == "MINMAX":
         return int(node["minmaxtype"][0] in arrays)
-    if kind == "ROWCOMPAREEXPR":
+    if kind == "ROWCOMPARE":
         numbers = node["opnos"][0] if node["opnos"] else []
         pairs = zip(numbers[1:], _listed(node, "largs"), strict=False)
         return int(any(n in _COMPARED_BY and _sorts(e, enums, arrays) for n, e in pairs))
     targets = _listed(node, "targetList" if kind == "QUERY" else "args")
     found = 0
-    if (kind == "OPEXPR" and own & {*_COMPARED_BY}) or own & {*_MOST}:
+    if (kind == "OP" and own & {*_COMPARED_BY}) or own & {*_MOST}:
         found += any(_sorts(t, enums, arrays) for t in targets[:1])
     by = [*_listed(node, "sortClause"), *_listed(node, "aggorder")]
     by += [c for w in _listed(node, "windowClause") for c in _listed(w, "orderClause")]
