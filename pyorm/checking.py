@@ -70,6 +70,8 @@ SAMPLES: dict[type[Any], str] = {
     dict: "'{}'::jsonb",
 }
 TEXTS = ("text", "character varying", "character")
+# While both contracts are live, a trigger fills the columns of the other one.
+_OTHER_SIDE = ("__new", "__old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,18 @@ def _differences(mapping: TableMapping[Any], found: list[FoundColumn]) -> Iterat
         for difference in _of_column(mapping, column, there):
             yield f"{declared.name}.{column.field}: {difference}"
     for other in by_name.values():
-        if other.not_null and not other.is_made:
+        if other.not_null and not other.is_made and not other.name.endswith(_OTHER_SIDE):
             yield (
                 f"{declared.name}: {table}.{other.name} is NOT NULL without a default, "
                 f"and the entity has no field for it"
             )
     if not found[0].of_view:
-        placed = sorted((c.key_position, c.name) for c in found if c.key_position is not None)
+        # The old key stays the table's until contract; the new one is unique beside it.
+        placed = sorted(
+            (c.key_position, c.name.removesuffix("__old"))
+            for c in found
+            if c.key_position is not None
+        )
         key = [declared.column(field).name for field in declared.key]
         if {name for _, name in placed} != set(key):
             keyed = ", ".join(name for _, name in placed) or "nothing"
