@@ -70,6 +70,9 @@ SAMPLES: dict[type[Any], str] = {
     dict: "'{}'::jsonb",
 }
 TEXTS = ("text", "character varying", "character")
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+# While both contracts are live, a trigger fills the columns of the other one.
+_OTHER_SIDE = ("__new", "__old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,18 @@ def _differences(mapping: TableMapping[Any], found: list[FoundColumn]) -> Iterat
         for difference in _of_column(mapping, column, there):
             yield f"{declared.name}.{column.field}: {difference}"
     for other in by_name.values():
-        if other.not_null and not other.is_made:
+        if other.not_null and not other.is_made and not other.name.endswith(_OTHER_SIDE):
             yield (
                 f"{declared.name}: {table}.{other.name} is NOT NULL without a default, "
                 f"and the entity has no field for it"
             )
     if not found[0].of_view:
-        placed = sorted((c.key_position, c.name) for c in found if c.key_position is not None)
+        # The old key stays the table's until contract; the new one is unique beside it.
+        placed = sorted(
+            (c.key_position, c.name.removesuffix("__old"))
+            for c in found
+            if c.key_position is not None
+        )
         key = [declared.column(field).name for field in declared.key]
         if {name for _, name in placed} != set(key):
             keyed = ", ".join(name for _, name in placed) or "nothing"
@@ -197,8 +205,8 @@ def _of_column(
         yield f"the server makes its value ({column.server.kind}), the column has no default"
     if column.is_generated != there.is_generated:
         yield f"the column is {'' if there.is_generated else 'not '}GENERATED ALWAYS"
-    if column.enum and not mapping.is_old and mapping.backend == POSTGRESQL:
-        yield from _of_check(column, there)
+    if column.enum and mapping.backend == POSTGRESQL:
+        yield from (_of_old_check if mapping.is_old else _of_check)(column, there)
 
 
 def _counts(mapping: TableMapping[Any], column: DeclaredColumn) -> bool:
@@ -219,10 +227,23 @@ def _of_type(column: DeclaredColumn, there: FoundColumn) -> Iterator[str]:
         yield f"it holds {column.length} characters, the column {there.length}"
 
 
+def _of_old_check(column: DeclaredColumn, there: FoundColumn) -> Iterator[str]:
+    """What the old contract's texts say otherwise than pyorm writes them there."""
+    assert column.enum is not None
+    known = {member.value for member in column.enum}
+    listed = {text for check in there.checks for text in _LITERAL.findall(check)}
+    odd = sorted(t for t in listed if t.upper() in known and t.lower() not in listed)
+    if odd:
+        yield (
+            f"the old contract spells it {', '.join(odd)}, and there pyorm knows lowercase alone: "
+            'use contract="new", from enforce on'
+        )
+
+
 def _of_check(column: DeclaredColumn, there: FoundColumn) -> Iterator[str]:
     assert column.enum is not None
     members = {member.value for member in column.enum}
-    allowed = [set(re.findall(r"'((?:[^']|'')*)'", text)) for text in there.checks]
+    allowed = [set(_LITERAL.findall(text)) for text in there.checks]
     if members in allowed:
         return
     if not there.checks:

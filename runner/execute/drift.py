@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.catalog import Catalog, Difference, diff, read_catalog
+from runner.errors import UsageError
 from runner.execute.engine import Settings, apply
 from runner.execute.gate import removed_by
 from runner.ledger.records import read_ledger
@@ -76,7 +77,16 @@ def drift(
     Returns:
         What was changed past the files, object by object. Owners, grants and the order of
         columns do not count.
+
+    Raises:
+        UsageError: no file creates the old tables, so the others cannot run on an empty database.
     """
+    phases = {m.phase for m in migrations}
+    if phases & {"expand", "window"} and "baseline" not in phases:
+        raise UsageError(
+            "--drift runs the files on an empty database, and none of them creates the old tables",
+            hint="without --drift, verify compares with the standard alone",
+        )
     with connect(dsn, application_name="trueup verify", settings=OURS) as connection:
         applied = read_ledger(connection, schema=schema).applied
     expected = _catalog_of_files(dsn, [m for m in migrations if m.id in applied], server)

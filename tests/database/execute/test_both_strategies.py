@@ -107,6 +107,8 @@ def test_plan_ends_with_what_only_a_window_converts(
 
 def test_verify_counts_tables_by_what_they_are(database: str, service: Path) -> None:
     assert "tables: 3 old contract" in trueup("verify", service, database)[1]
+    code, said = trueup("verify", service, database, "--drift")
+    assert (code, "none of them creates the old tables" in said) == (2, True), said
 
     trueup("apply", service, database)
     code, said = trueup("verify", service, database)

@@ -30,6 +30,12 @@ from .conftest import LEGACY, Made, Place
 from .entities import Author, Book
 
 
+@entity("ticket", old="tickets")
+class Ticket:
+    id: int
+    status: ModelStatus
+
+
 @entity("job")
 class Job:
     id: int = identity()
@@ -60,6 +66,29 @@ def test_tables_that_are_as_declared_pass(place: Place) -> None:
 
 def test_a_table_that_its_entity_made_passes(made: Made) -> None:
     assert differences(Database(made(Job)), Job) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ("'active', 'Inactive', 'gone'", ["Inactive"]),
+        ("'active', 'inactive', 'Active'", []),
+        ("'Active', 'DEPRECATED'", ["Active, DEPRECATED"]),
+    ],
+)
+def test_texts_of_the_old_contract_that_pyorm_spells_otherwise_are_told(
+    database: str, values: str, told: list[str]
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE tickets (id integer PRIMARY KEY, status varchar NOT NULL"
+            f" CHECK (status IN ({values})))".encode()
+        )
+        assert differences(Database(connection, contract="auto"), Ticket) == [
+            f"Ticket.status: the old contract spells it {spelled}, and there pyorm knows lowercase"
+            ' alone: use contract="new", from enforce on'
+            for spelled in told
+        ]
 
 
 def test_every_difference_is_told(database: str) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+import pyorm
 from pyorm import (
     Model,
     ModelCapability,
@@ -194,6 +195,22 @@ def test_the_new_contract_is_used_once_it_has_the_table_and_no_sooner(
     assert table_used() == '"public"."model"'
     moving.roll_back(files(SWITCH, "0401", "0401"))
     assert table_used() == '"public"."models"'
+
+
+@pytest.mark.usefixtures("look_at_once")
+def test_a_service_may_start_with_a_check_in_every_phase(
+    moving: Database, connection: psycopg.Connection[Any]
+) -> None:
+    auto = pyorm.Database(connection, contract="auto")
+    auto.check(Model, Request)
+    moving.expand_and_backfill()
+    auto.check(Model, Request)
+    moving.enforce()
+    auto.check(Model, Request)
+    pyorm.Database(connection).check(Model, Request)
+    moving.apply(files(SWITCH, "0401"))
+    auto.check(Model, Request)
+    pyorm.Database(connection).check(Model, Request)
 
 
 @pytest.mark.usefixtures("look_at_once")
