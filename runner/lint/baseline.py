@@ -60,7 +60,11 @@ def write_baseline(
     if path.is_symlink():
         raise UsageError(f"the baseline {path} is a link", hint="put a file there, or remove it")
     if path.exists() and path.stat().st_size:
-        read_baseline(path)
+        try:
+            read_baseline(path)
+        except UsageError as error:
+            hint = "remove it, or name another file: --baseline FILE"
+            raise UsageError(error.message, hint=hint) from None
     known = [
         {"file": settings.relative(finding.path), "rule": finding.rule, "fingerprint": mark}
         for finding, mark in zip(findings, prints, strict=True)

@@ -101,10 +101,11 @@ def check(
             for change, table in plan.changes
             if change.old in readable
         ]
-        results = {read.name: (read, f) for read, f in read_tables(connection, wanted, on_table)}
+        reading = read_tables(connection, wanted, on_table)
+        results = {name: (read, found) for name, read, found in reading}
         for one in wanted:  # small tables are read together, and so in another order
             read, found = results[one.change.old]
-            tables.append(read)
+            tables += [read] if read is not None else []
             findings += found
     if folder is not None and len(changes) == len(standard.tables):
         findings += check_files(folder, whole or standard, catalog)

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import psycopg
 from psycopg import Connection, sql
 
 from runner.catalog import Catalog
 from runner.generate.model import TableChange
 from runner.preflight.again import Reference, find_collisions, find_orphans, orphans
 from runner.preflight.reading import expression, expressions, fetch_all, fetch_one, table
-from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, TableRead
+from runner.preflight.report import SAMPLES, SHOWN, Finding, Sample, Severity, TableRead
 from runner.preflight.rules import (
     OTHER_SPELLING,
     ColumnRules,
@@ -93,7 +94,7 @@ class Wanted:
 
 def read_tables(
     connection: Connection[Any], tables: Sequence[Wanted], on_table: Callable[[Name], None]
-) -> Iterator[tuple[TableRead, list[Finding]]]:
+) -> Iterator[tuple[Name, TableRead | None, list[Finding]]]:
     """Read each table once and list what in its rows stops the conversion, or should be known.
 
     Args:
@@ -102,18 +103,46 @@ def read_tables(
         on_table: called with a table's name before its rows are read.
 
     Returns:
-        How much was read of each, and the findings.
+        Each table's name, how much was read of it, None where the server refused that, and the
+        findings.
     """
     for few in _together(tables):
         for wanted in few:
             on_table(wanted.change.old)
-        started = time.monotonic()
-        found = list(_read(connection, few))
-        # One query read them: each took its share of the time.
-        each = (time.monotonic() - started) / max(1, sum(w.size for w in few))
-        for wanted, (rows, findings) in zip(few, found, strict=True):
-            change, seconds = wanted.change, each * wanted.size
-            yield TableRead(change.old, change.new, rows, wanted.size, seconds), findings
+        yield from _attempt(connection, few)
+
+
+def _attempt(
+    connection: Connection[Any], few: Sequence[Wanted]
+) -> Iterator[tuple[Name, TableRead | None, list[Finding]]]:
+    """What is found in tables; the one whose rows the server does not evaluate hides no other."""
+    started = time.monotonic()
+    try:
+        with connection.transaction():
+            found = list(_read(connection, few))
+    except psycopg.OperationalError:  # the connection, the time, a lock: true of all of them
+        raise
+    except psycopg.Error as error:
+        for wanted in few if len(few) > 1 else ():
+            yield from _attempt(connection, [wanted])
+        if len(few) == 1:
+            yield few[0].change.old, None, [_unread(few[0].change.old, error)]
+        return
+    # One query read them: each took its share of the time.
+    each = (time.monotonic() - started) / max(1, sum(w.size for w in few))
+    for wanted, (rows, findings) in zip(few, found, strict=True):
+        change, seconds = wanted.change, each * wanted.size
+        yield change.old, TableRead(change.old, change.new, rows, wanted.size, seconds), findings
+
+
+def _unread(name: Name, error: psycopg.Error) -> Finding:
+    said = error.diag.message_primary or str(error)
+    return Finding(
+        Severity.STOPS,
+        str(name),
+        f"has a row for which the server ends what check asks: {said}; its rows were not checked",
+        hint="Correct that row, or the CHECK or function that fails for it.",
+    )
 
 
 def _together(tables: Sequence[Wanted]) -> Iterator[list[Wanted]]:

@@ -112,7 +112,7 @@ class _Reader:
         for name, times in bound.items():
             if times > 1 and name in found and not found[name].unknown:
                 found[name] = _Enum(unknown=f"{name}, which the module makes {times} times")
-        if changed := "" if is_ours else unknown or _hidden(body):
+        if changed := "" if is_ours else unknown or _hidden(body, found):
             found.update(dict.fromkeys(found, _Enum(unknown=changed, computes=True)))
         self._names[module] = frozenset(bound)
         return found
@@ -289,10 +289,13 @@ def _computed(node: ast.ClassDef, found: _Found, names: _Names, *, is_ours: bool
     return ""
 
 
-def _hidden(body: Sequence[ast.stmt]) -> str:
+def _hidden(body: Sequence[ast.stmt], found: _Found) -> str:
     """What of a module may give a name or a member another value unseen; empty for nothing."""
+    own = {id(node) for node in _of_instances(body, found)}
     for statement in body:
         for node in ast.walk(statement):
+            if id(node) in own:
+                continue
             if isinstance(node, ast.Attribute):
                 told = node.attr in _HIDE_TOO or (
                     node.attr in _CHANGE and isinstance(node.ctx, ast.Store)
@@ -303,6 +306,43 @@ def _hidden(body: Sequence[ast.stmt]) -> str:
             if told:
                 return ast.unparse(_around(statement, node)).partition("\n")[0]
     return ""
+
+
+def _of_instances(body: Sequence[ast.stmt], found: _Found) -> Iterator[ast.expr]:
+    """Where methods change the instance that they are called on, and it is no member of an enum.
+
+    Models and errors stand beside enums, and have a name or a value that their methods set.
+    """
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
+    enums = {c.name for c in classes if _is_enum(c, found)}
+    shared = enums | {base for c in classes if c.name in enums for base in _bases(c)}
+    for statement in body:  # Who names a class otherwise may call its method with a member.
+        for node in ast.walk(statement):
+            value = node.value if isinstance(node, ast.Attribute | ast.Assign) else None
+            shared |= {value.id} if isinstance(value, ast.Name) else set()
+    for one in classes:
+        if one.name not in shared:
+            for method in one.body:
+                if isinstance(method, ast.FunctionDef) and not method.decorator_list:
+                    yield from _of_instance(method)
+
+
+def _of_instance(method: ast.FunctionDef) -> Iterator[ast.expr]:
+    """Where a method changes its instance; nothing where the name of that may be another's."""
+    first = [*method.args.posonlyargs, *method.args.args][:1]
+    nodes = list(ast.walk(method))
+    for self in first:
+        named = [n for n in nodes if isinstance(n, ast.arg) and n.arg == self.arg]
+        if len(named) > 1 or self.arg in _bound(method.body):
+            return
+        for node in nodes:
+            match node:
+                case ast.Attribute(ast.Name(of), "name" | "value" | "__dict__") if of == self.arg:
+                    yield node
+                case ast.Call(
+                    ast.Name("setattr" | "delattr" | "vars") as called, [ast.Name(of), *_]
+                ) if of == self.arg:
+                    yield called
 
 
 def _around(statement: ast.stmt, node: ast.AST) -> ast.stmt:

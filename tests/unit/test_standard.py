@@ -218,7 +218,9 @@ def test_enums_of_a_module_are_read_from_its_text(
         "try:\n    from enum import IntEnum\nexcept ImportError:\n    IntEnum = None\n"
         "class Number(IntEnum):\n    ONE = 1\n"
         "class Computed(enum.Enum):\n    A = os.environ['PATH']\n"
-        "class Other:\n    A = 'A'\n"
+        "class Other:\n    A = 'A'\n    def __init__(self, name):\n        self.name = name\n"
+        "    def fill(self, **given):\n        for name in given:\n"
+        "            setattr(self, name, given[name])\n        return dict(self.__dict__)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     found = {enum.name: enum.values for enum in shared_enums("theirs") if not enum.unknown}
@@ -269,6 +271,16 @@ def test_enums_of_a_module_are_read_from_its_text(
                 ("State.A.__dict__['_value_'] = 'B'\n", "State.A.__dict__['_value_'] = 'B'"),
                 ("def f(one):\n    one._value_ = 'B'\nf(State.A)\n", "one._value_ = 'B'"),
                 ("exec(made())\n", "exec(made())"),
+                *(
+                    (f"class Row:\n    def f(self):\n        {row}\n{call}", row)
+                    for row, call in (
+                        ("self.value = 'B'", "Row.f(State)\n"),
+                        ("self.value = 'B'", "Same = Row\nSame.f(State)\n"),
+                        ("(lambda self: setattr(self, 'value', 'B'))(State)", ""),
+                        ("setattr(State, 'value', 'B')", "Row().f()\n"),
+                        ("self.value = 'B'", "    f = staticmethod(f)\nRow.f(State)\n"),
+                    )
+                ),
                 ("from no_such_module import *\n", "from no_such_module import *"),
             )
         ),
@@ -276,6 +288,7 @@ def test_enums_of_a_module_are_read_from_its_text(
         ("class State(str, Enum):\n    A = 'A'\n    __new__ = made\n", "def __new__"),
         ("class State(str, Enum):\n    __a = 'A'\n", "__a = 'A'"),
         ("class State(Hook, str, Enum):\n    A = 'A'\n", "class State(Hook)"),
+        ("class State(Sets, str, Enum):\n    A = 'A'\nState.A.f()\n", "self.__dict__ = {}"),
         ("class State(TheirEnum):\n    A = auto()\n", "class State(TheirEnum)"),
         ("class State(int, Enum):\n    A = '01'\n", "A = '01'"),
         ("@one\nclass State(str, Enum):\n    A = 'A'\n", "@one"),
@@ -293,6 +306,8 @@ def test_an_enum_is_refused_where_the_text_does_not_tell_a_value(
         "class Mixin:\n    @property\n    def value(self): return 'B'\n"
         "from theirs import StrEnum as TheirEnum, unique as one\n"
         "class Hook:\n    def __init_subclass__(cls): ...\n"
+        f"{'class Sets:' if 'Sets' in members else 'class No:'}\n"
+        "    def f(self):\n        self.__dict__ = {}\n"
         "class Twice(Enum): pass\nif made():\n    class Twice(Upper): pass\n"
         "GIVEN = 'A'\nfrom theirs import GIVEN\n"
         f"class Other(Enum):\n    A = made()\n{members}"

@@ -277,6 +277,13 @@ def test_without_a_foreign_key_orphans_are_told_and_stop_nothing(make_service: M
 
     assert (finding.severity, finding.rows) == (Severity.KNOW, 1)
 
+    # A table whose rows the server does not evaluate hides none of what others hold.
+    execute(dsn, "ALTER TABLE models ADD CHECK (1 / (length(id) - length(id)) > 0) NOT VALID")
+    report = run(dsn)
+    assert about(report, "public.requests.model_id") == finding
+    assert "division by zero" in about(report, "public.models").problem
+    assert "public.models" not in {str(read.name) for read in report.tables}
+
 
 def test_a_key_from_outside_the_standard_stops_it(make_service: MakeService) -> None:
     dsn = make_service(TEXT).dsn
