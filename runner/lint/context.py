@@ -106,6 +106,11 @@ class Context:
         """The steps of the file that are done to a table or object, or give it its name."""
         return _by_name(self.script).get(name, ())
 
+    def later_of_table(self, step: Step) -> Sequence[Step]:
+        """Those after a step that are done to its table, or make something of that name."""
+        steps = self.of_name(step.table)
+        return steps[steps.index(step) + 1 :] if step.table else ()
+
     def later_in_transaction(self, step: Step) -> Iterator[Step]:
         """The steps of the transaction after a step that is in it."""
         for other in self.later(step):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from runner.errors import UsageError
+from runner.errors import MigrationFileError, UsageError
 from runner.layouts import find_files, read_chains
 from runner.lint import parser
 from runner.lint.blocks import shown, shown_sql, told_names
@@ -58,6 +58,8 @@ class Report:
 
 
 _USUAL = Settings()
+MOST_CHANGES = 20_000  # in one file; beyond it, comparing each with all others takes minutes
+_OF_ROWS = frozenset({"Insert", "Update", "Delete", "Merge", "Select", "Copy", "VariableSet"})
 _WORTH_KEEPING = 20_000  # characters that take longer to look at than the cache to be asked
 
 
@@ -243,6 +245,13 @@ def _transaction(script: Script) -> Transaction:
 
 def _lint_script(context: Context, reported: bool) -> Iterator[Finding]:
     script, world, standing = context.script, context.world, context.chain.standing
+    changes = sum(step.verb not in _OF_ROWS for step in script.steps)
+    if changes > MOST_CHANGES:
+        raise MigrationFileError(
+            f"{script.path} makes {changes:,} changes, more than {MOST_CHANGES:,}: lint would"
+            " compare each with all others",
+            hint="divide it, or leave it out by `exclude` in trueup.toml",
+        )
     up, is_window = script.up, script.phase == "window"
     for rule, check in _reading(up, is_window) if reported else ():
         for hit in check(context):

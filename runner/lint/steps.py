@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from runner.ledger.scanner import ScanError, split
@@ -106,8 +106,7 @@ class Step:
 
     def may_hold(self, word: str) -> bool:
         """Whether a word, in lower case, may stand in its text: it does, or names are escaped."""
-        text = self.statement.lowered
-        return bool(self.hidden) or word in text or 'u&"' in text
+        return bool(self.hidden) or _holds(self.statement.lowered, word)
 
     @property
     def strong(self) -> bool:
@@ -120,12 +119,22 @@ class Step:
         Args:
             names: finds one of the functions that are looked for in a text.
         """
-        text = self.statement.text
-        # A name may be written in escapes.
-        if self.hidden or names.search(text) or parser.has_escaped_names(text):
+        if self.hidden or _may_call(self.statement.text, names):
             for node in tree.walk(self.node):
                 if tree.kind(node) == "FuncCall":
                     yield tree.function_name(node)
+
+
+# A statement has as many steps as actions, and each step asks for the same.
+@lru_cache
+def _holds(text: str, word: str) -> bool:
+    return word in text or 'u&"' in text
+
+
+@lru_cache
+def _may_call(text: str, names: re.Pattern[str]) -> bool:
+    # A name may be written in escapes.
+    return names.search(text) is not None or parser.has_escaped_names(text)
 
 
 def statements(text: str) -> list[Statement]:

@@ -142,6 +142,11 @@ class Table:
     def constraints(self, constraints: list[Constraint]) -> None:
         self._constraints = constraints
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is known of it: a file names most tables once."""
+        return self.define is None and not self._constraints
+
     def settle(self) -> None:
         """Take the definition in, before anything changes it."""
         if self.define is not None:
@@ -264,6 +269,8 @@ class World:
     def foreign_keys(self) -> Iterator[tuple[Table, Constraint]]:
         """All foreign keys."""
         for table in self.tables.values():
+            if table.is_bare:
+                continue
             for constraint in table.constraints if table.may_have("references") else ():
                 if constraint.kind == "FOREIGN":
                     yield table, constraint

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from support.runs import run_trueup
 
 from runner.cli import cli
-from runner.errors import UsageError
+from runner.errors import MigrationFileError, UsageError
 from runner.lint import all_rules, lint
 from runner.lint.docs import document
+from runner.lint.engine import MOST_CHANGES
 from runner.lint.squawk import find_program
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,15 @@ def test_mistakes_on_the_command_line_are_told(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_file_of_more_changes_than_can_be_compared_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "0001_a.sql"
+    path.write_text("INSERT INTO a VALUES (1);\n" * (MOST_CHANGES + 1), encoding="utf-8")
+    assert run(str(path))[0] == 0
+    path.write_text("DROP VIEW a;\n" * (MOST_CHANGES + 1), encoding="utf-8")
+    with pytest.raises(MigrationFileError, match=f"makes {MOST_CHANGES + 1:,} changes, more than"):
+        lint([path])
 
 
 def test_rules_are_listed() -> None:

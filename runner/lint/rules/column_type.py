@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.lint import suggest, tree
@@ -41,11 +42,9 @@ _WORDS = re.compile(
 _NUMBERS = re.compile(r"\b(?:smallint|int(?:eger|[24])?)\b")
 
 
-def _may_have(step: Step) -> bool:
-    """Whether the text has a word of such a type: most have none."""
-    if step.hidden:
-        return True
-    text = step.statement.lowered
+@lru_cache
+def _may_have(text: str) -> bool:
+    """Whether a text has a word of such a type: most have none."""
     counts = text.rfind("identity")
     if counts > 0 and _NUMBERS.search(text, 0, counts):
         return True
@@ -70,7 +69,7 @@ def _is(part: Part, kind: str) -> bool:
 
 
 def _check(step: Step, context: Context) -> Iterator[Hit]:
-    if context.script.phase == "baseline" or not _may_have(step):
+    if context.script.phase == "baseline" or not (step.hidden or _may_have(step.statement.lowered)):
         return  # A baseline says what is there.
     for part, is_key in _definitions(step):
         definition = part.node

@@ -30,7 +30,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     }
     reason = next((name for name, there in parts.items() if there), "")
     written = any(
-        other.verb == "CreateTrig" and other.table == step.table for other in context.later(step)
+        other.verb == "CreateTrig" and other.table == step.table
+        for other in context.later_of_table(step)
     )
     if reason and not written:
         yield Hit(

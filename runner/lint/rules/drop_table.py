@@ -34,7 +34,8 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
     if context.guarded(step) or _moved_away(step, context):
         return
     if step.target == "MATVIEW" and any(
-        other.verb == "CreateTableAs" and other.table == step.table for other in context.later(step)
+        other.verb == "CreateTableAs" and other.table == step.table
+        for other in context.later_of_table(step)
     ):
         return
     yield Hit(

@@ -28,7 +28,7 @@ def _check(step: Step, context: Context) -> Iterator[Hit]:
         return
     if step.target not in _READ or context.transaction.named[step] != step.table:
         return  # Of a table that is renamed twice in a transaction, the end counts.
-    if any(other.verb == "View" and other.table == step.table for other in context.later(step)):
+    if any(s.verb == "View" and s.table == step.table for s in context.later_of_table(step)):
         return
     if _is_replaced(step, context) or _takes_a_place(step, context):
         if into := _copied_into(step, context):
