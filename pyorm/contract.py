@@ -302,7 +302,7 @@ class Auto(Generic[E]):
         Raises:
             DeclarationError: there are two, and none was in use before.
         """
-        if len({column.is_new for column in found if not column.is_view}) < 2:
+        if not self._follows or len({c.is_new for c in found if not c.is_view}) < 2:
             return found
         if self._mapping is not None:
             in_use = not self._mapping.is_old
@@ -311,7 +311,8 @@ class Auto(Generic[E]):
         raise DeclarationError(
             f"{declared.name}: {declared.old} and {declared.table} are both tables, and one of"
             " them alone has its rows",
-            hint="rename or drop the one that is not the service's",
+            hint="rename or drop the one that is not the service's, or name the contract:"
+            ' contract="old" or "new"',
             entity=declared.name,
         )
 

@@ -170,9 +170,9 @@ def test_the_settings_of_lint_count_in_a_review(
     migrations = read_migrations([tmp_path])
     monkeypatch.chdir(tmp_path)
     assert "drop-table" in {r.rule for each in read_remarks(migrations).values() for r in each}
-    (tmp_path / "0001_a.mysql.down.sql").write_text("SELECT 1;")
+    (tmp_path / "0001_a.down.psql").write_text("SELECT 1;")
     notes: list[str] = []
     read_remarks(migrations, notes)
-    assert ["0001_a.mysql.down.sql" in note for note in notes] == [True]
+    assert ["0001_a.down.psql" in note for note in notes] == [True]
     (tmp_path / "trueup.toml").write_text('[rules]\ndrop-table = "off"\n')
     assert "drop-table" not in {r.rule for each in read_remarks(migrations).values() for r in each}
