@@ -116,13 +116,21 @@ def test_mistakes_on_the_command_line_are_told(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_file_of_more_changes_than_can_be_compared_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_more_changes_than_can_be_compared_is_refused_unless_it_is_excluded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "0001_a.sql"
     path.write_text("INSERT INTO a VALUES (1);\n" * (MOST_CHANGES + 1), encoding="utf-8")
     assert run(str(path))[0] == 0
     path.write_text("DROP VIEW a;\n" * (MOST_CHANGES + 1), encoding="utf-8")
     with pytest.raises(MigrationFileError, match=f"makes {MOST_CHANGES + 1:,} changes, more than"):
         lint([path])
+    (tmp_path / "0002_b.sql").write_text("DROP TABLE b;\n", encoding="utf-8")
+    (tmp_path / "trueup.toml").write_text('exclude = ["0001*"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, text = run(".")
+    assert code == 1
+    assert "0002_b.sql:1:1: error: drop-table" in text
 
 
 def test_rules_are_listed() -> None:
