@@ -6,43 +6,23 @@ import json
 import uuid
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from support.runs import query, run_trueup
 from support.variants import (
     NATIVE_LOWER,
     NATIVE_UPPER,
-    SHIPPED,
     TEXT,
     MakeService,
     Variant,
     run_files,
 )
+from support.verification import PLANNING, execute, run
 
-from runner.standard import Standard, load_standard
-from runner.verify import State, Verification, verify
+from runner.standard import load_standard
+from runner.verify import State
 
-STANDARD = load_standard(SHIPPED / "standard.toml")
-SERVICES = Path(__file__).parents[2] / "services"
-PLANNING = Variant(
-    "planning",
-    SERVICES / "planning" / "schema.sql",
-    SERVICES / "planning" / "standard.toml",
-    (),
-)
 AT_STANDARD = Path(__file__).parents[2] / "support" / "check_at_standard.sql"
-
-
-def run(dsn: str, standard: Standard = STANDARD) -> Verification:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return verify(connection, standard)
-
-
-def execute(dsn: str, *statements: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 def distances(dsn: str) -> list[str]:

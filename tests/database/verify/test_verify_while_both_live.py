@@ -5,36 +5,20 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from support.runs import run_trueup
 from support.variants import (
     KEPT,
     NATIVE_UPPER,
-    SHIPPED,
     TEXT,
     MakeService,
     Variant,
 )
+from support.verification import PLANNING, execute, run
 
-from runner.standard import Standard, load_standard
-from runner.verify import State, Verification, verify
-
-STANDARD = load_standard(SHIPPED / "standard.toml")
-_PLANNING = Path(__file__).parents[2] / "services" / "planning"
-PLANNING = Variant("planning", _PLANNING / "schema.sql", _PLANNING / "standard.toml", ())
-
-
-def run(dsn: str, standard: Standard = STANDARD) -> Verification:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return verify(connection, standard)
-
-
-def execute(dsn: str, *statements: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
+from runner.standard import load_standard
+from runner.verify import State, Verification
 
 
 def left_for(verification: Verification) -> set[str | None]:
